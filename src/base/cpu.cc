@@ -1,0 +1,111 @@
+#include "src/base/cpu.h"
+
+#include <cpuid.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <optional>
+
+namespace tamis {
+namespace {
+
+std::optional<Isa> IsaFromName(const char* name) {
+  for (Isa isa : {Isa::kX86_64, Isa::kAvx2, Isa::kAvx512}) {
+    if (Name(isa) == name) return isa;
+  }
+  return std::nullopt;
+}
+
+bool HasAmxBf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 22)) != 0;
+}
+
+bool HasAvx512Bf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 5)) != 0;
+}
+
+std::string ModelName() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.rfind("model name", 0) == 0 && line.find(':') != std::string::npos) return line.substr(line.find(':') + 2);
+  }
+  return "unknown x86-64";
+}
+
+int UsableCores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int cores = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  // cgroup v2: "max 100000" or "200000 100000" (quota and period in microseconds)
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (file >> quota >> period && quota != "max" && period > 0) {
+    cores = std::min(cores, std::max(1, static_cast<int>(std::ceil(std::atof(quota.c_str()) / period))));
+  }
+  return std::max(cores, 1);
+}
+
+CpuInfo Detect() {
+  CpuInfo info;
+  info.model = ModelName();
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    info.isa = Isa::kAvx2;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl")) {
+      info.isa = Isa::kAvx512;
+    }
+  }
+  if (const char* cap = std::getenv("TAMIS_ISA")) {
+    if (const auto isa = IsaFromName(cap)) info.isa = std::min(info.isa, *isa);
+  }
+  if (info.isa == Isa::kAvx512) {
+    info.avx512_vnni = __builtin_cpu_supports("avx512vnni");
+    info.avx512_bf16 = HasAvx512Bf16();
+    info.amx_bf16 = HasAmxBf16();
+  }
+  info.l2_bytes = std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0);
+  info.l3_bytes = std::max<int64_t>(sysconf(_SC_LEVEL3_CACHE_SIZE), 0);
+  info.usable_cores = UsableCores();
+  return info;
+}
+
+}  // namespace
+
+std::string_view Name(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kX86_64: break;
+  }
+  return "x86-64";
+}
+
+const CpuInfo& Cpu() {
+  static const CpuInfo kInfo = Detect();
+  return kInfo;
+}
+
+Status CheckIsaVariable() {
+  const char* cap = std::getenv("TAMIS_ISA");
+  if (cap == nullptr || IsaFromName(cap)) return {};
+  return UserError("TAMIS_ISA is '{}'; it takes avx512, avx2 or x86-64", cap);
+}
+
+std::string CpuInfo::Fingerprint() const {
+  std::string text = "cpu/" + model + "/" + std::string(Name(isa));
+  if (avx512_vnni) text += "+vnni";
+  if (avx512_bf16) text += "+bf16";
+  if (amx_bf16) text += "+amx";
+  return text;
+}
+
+}  // namespace tamis

@@ -1,0 +1,36 @@
+// What this processor can do, capped by the environment variable TAMIS_ISA (avx512 | avx2 | x86-64).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tamis/status.h"
+
+namespace tamis {
+
+// Instruction sets that kernels are written for, each including the ones before it.
+enum class Isa : uint8_t {
+  kX86_64,  // SSE2 only: what every 64-bit x86 machine has
+  kAvx2,    // AVX2, FMA, F16C
+  kAvx512,  // AVX-512 F, BW, DQ, VL
+};
+std::string_view Name(Isa isa);
+
+struct CpuInfo {
+  std::string model;           // as /proc/cpuinfo says it
+  Isa isa = Isa::kX86_64;      // highest usable here, after the cap
+  bool avx512_vnni = false;
+  bool avx512_bf16 = false;    // multiplies bf16 pairs; also needs kAvx512 after the cap
+  bool amx_bf16 = false;
+  int64_t l2_bytes = 0;        // of one core
+  int64_t l3_bytes = 0;        // shared
+  int usable_cores = 1;        // affinity mask and cgroup quota counted
+  std::string Fingerprint() const;  // stable text that plans are keyed by: model, ISA, features
+};
+
+// Read once. An unknown TAMIS_ISA is reported by CheckIsaVariable and otherwise ignored.
+const CpuInfo& Cpu();
+// Error of kind kUser naming the allowed values when TAMIS_ISA holds something else.
+Status CheckIsaVariable();
+
+}  // namespace tamis

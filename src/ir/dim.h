@@ -1,0 +1,62 @@
+// Dim: a dimension as a canonical integer expression.
+//
+// A Dim is a polynomial with integer coefficients over atoms. An atom is a named symbol ("batch") or an operation that a
+// polynomial can't hold: floor division, modulo, minimum, maximum. Two Dims that are equal as polynomials compare
+// equal, so shape rules may add and multiply freely. All values are non-negative dimensions or shape contents (which may
+// be negative, as the -1 of a Reshape). Immutable; copying is cheap.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tamis {
+
+struct DimAtom;
+
+class Dim {
+ public:
+  Dim() = default;                // 0
+  Dim(int64_t value);             // NOLINT: implicit by design, shapes are written as {1, 3, n}
+  static Dim Symbol(std::string name);
+
+  friend Dim operator+(const Dim& a, const Dim& b);
+  friend Dim operator-(const Dim& a, const Dim& b);
+  friend Dim operator*(const Dim& a, const Dim& b);
+  static Dim FloorDiv(const Dim& a, const Dim& b);
+  static Dim Mod(const Dim& a, const Dim& b);
+  static Dim Min(const Dim& a, const Dim& b);
+  static Dim Max(const Dim& a, const Dim& b);
+  static Dim CeilDiv(const Dim& a, const Dim& b) { return FloorDiv(a + b - Dim(1), b); }
+
+  friend bool operator==(const Dim& a, const Dim& b);
+  bool IsConstant() const;
+  std::optional<int64_t> Constant() const;
+  // "2*batch + floor(n / 2)"
+  std::string ToString() const;
+  // Value under a binding of symbols; nullopt if a symbol is not bound, a division is by zero or the value overflows.
+  std::optional<int64_t> Evaluate(const std::map<std::string, int64_t>& binding) const;
+  // Replaces symbols by expressions.
+  Dim Substitute(const std::map<std::string, Dim>& binding) const;
+  void CollectSymbols(std::vector<std::string>* symbols) const;
+
+ private:
+  using Monomial = std::vector<std::string>;  // sorted keys of atoms_; empty = the constant term
+  static Dim FromAtom(DimAtom atom);
+  static Dim Binary(int op, const Dim& a, const Dim& b);
+  std::map<Monomial, int64_t> terms_;
+  std::map<std::string, std::shared_ptr<const DimAtom>> atoms_;
+};
+
+using Shape = std::vector<Dim>;
+
+Shape ToShape(const std::vector<int64_t>& dims);
+// The dimensions if all are constant.
+std::optional<std::vector<int64_t>> ConstantDims(const Shape& shape);
+std::string ToString(const Shape& shape);
+Dim Product(const Shape& shape, size_t begin, size_t end);
+
+}  // namespace tamis

@@ -1,0 +1,69 @@
+#include "src/kernels/kernel.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace tamis {
+
+#define TAMIS_KERNEL(name) extern const KernelDef kernel_##name;
+#include "src/kernels/kernels_list.inc"
+#undef TAMIS_KERNEL
+
+namespace {
+
+Status CheckCpu(const KernelDef& kernel) {
+  const CpuInfo& cpu = Cpu();
+  if (kernel.isa > cpu.isa) return UserError("needs {}, this machine runs at {}", Name(kernel.isa), Name(cpu.isa));
+  if (kernel.feature == CpuFeature::kAvx512Vnni && !cpu.avx512_vnni) return UserError("needs AVX512_VNNI");
+  if (kernel.feature == CpuFeature::kAvx512Bf16 && !cpu.avx512_bf16) return UserError("needs AVX512_BF16");
+  return {};
+}
+
+}  // namespace
+
+const Operand& Problem::input(size_t i) const {
+  static const Operand kOmitted;
+  return i < inputs.size() ? inputs[i] : kOmitted;
+}
+
+std::span<const KernelDef* const> AllKernels() {
+  static const std::vector<const KernelDef*> kKernels = {
+#define TAMIS_KERNEL(name) &kernel_##name,
+#include "src/kernels/kernels_list.inc"
+#undef TAMIS_KERNEL
+  };
+  return kKernels;
+}
+
+const KernelDef* FindKernel(std::string_view name) {
+  for (const KernelDef* kernel : AllKernels()) {
+    if (kernel->name == name) return kernel;
+  }
+  return nullptr;
+}
+
+std::vector<const KernelDef*> CandidateKernels(const Problem& problem, std::vector<Refusal>* refused) {
+  std::vector<std::pair<double, const KernelDef*>> costed;
+  for (const KernelDef* kernel : AllKernels()) {
+    const auto& ops = kernel->ops;
+    if (std::find(ops.begin(), ops.end(), problem.node->op) == ops.end()) continue;
+    Status status = CheckCpu(*kernel);
+    if (status.ok()) status = kernel->supports(problem);
+    if (status.ok()) {
+      costed.emplace_back(kernel->cost(problem), kernel);
+    } else if (refused != nullptr) {
+      refused->push_back({kernel, status.message()});
+    }
+  }
+  std::stable_sort(costed.begin(), costed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<const KernelDef*> kernels;
+  for (const auto& [cost, kernel] : costed) kernels.push_back(kernel);
+  return kernels;
+}
+
+void ConfigureLibraries() {
+  const char* isa = Cpu().isa == Isa::kX86_64 ? "SSE41" : Cpu().isa == Isa::kAvx2 ? "AVX2" : nullptr;
+  if (isa != nullptr) setenv("DNNL_MAX_CPU_ISA", isa, 1);
+}
+
+}  // namespace tamis

@@ -1,0 +1,30 @@
+// ONNX files <-> graphs. Protobuf links only into this folder.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "src/ir/graph.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+struct OnnxInfo {
+  std::string producer;      // "pytorch 2.4.0"
+  int64_t ir_version = 0;
+  std::string hash;          // of the file's bytes (HexString of Hash64), external data not counted
+  std::map<std::string, std::string> metadata;
+};
+
+// Reads a model, external data included (resolved beside the file, never outside its folder). Checks everything that
+// the file could get wrong and reports all problems at once: truncated or foreign bytes, unknown operators (each one
+// with its domain, opset and count), missing external data, cycles, dimensions whose product overflows. Shapes are
+// inferred with symbolic dimensions kept. Errors are of kind kUser.
+Result<Graph> ImportOnnx(const std::string& path, OnnxInfo* info = nullptr);
+Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info = nullptr);
+
+// Writes a graph of ONNX operators (no tamis domain) as a model that onnx.checker accepts, to a temporary name that is
+// then renamed. Above 2 GiB weights go to "<path>.data".
+Status ExportOnnx(const Graph& graph, const std::string& path, const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace tamis

@@ -1,0 +1,201 @@
+#include "src/ops/op_def.h"
+
+#include <algorithm>
+
+#include "src/base/float16.h"
+
+namespace tamis {
+
+#define TAMIS_OP(name) extern const OpDef op_##name;
+#include "src/ops/ops_list.inc"
+#undef TAMIS_OP
+
+namespace {
+
+// "Conv 'conv1'", with the first output's name where the node has none.
+std::string Describe(const Node& node, const Graph* graph) {
+  std::string name = node.name;
+  if (name.empty() && graph != nullptr && !node.outputs.empty() && node.outputs[0] != kNoValue) {
+    name = graph->value(node.outputs[0]).name;
+  }
+  return node.op + " '" + name + "'";
+}
+
+bool IsHalf(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+
+Tensor ConvertFloat(const Tensor& tensor, DType dtype) {
+  if (tensor.dtype() == dtype) return tensor;
+  const Tensor wide = tensor.dtype() == DType::kFloat32 ? tensor : tensor.ToFloat32();
+  if (dtype == DType::kFloat32) return wide;
+  Tensor result(dtype, tensor.dims());
+  const auto from = wide.Span<float>();
+  if (dtype == DType::kFloat64) {
+    std::copy(from.begin(), from.end(), result.Data<double>());
+  } else {
+    auto* to = result.Data<uint16_t>();
+    std::transform(from.begin(), from.end(), to, dtype == DType::kBFloat16 ? FloatToBf16 : FloatToHalf);
+  }
+  return result;
+}
+
+// Keeps what both sides know. A constant wins over an expression; two different constants contradict each other.
+Status MergeShape(const Shape& declared, Shape* inferred) {
+  if (declared.size() != inferred->size()) {
+    return UserError("shape {} is declared but {} follows from the operator", ToString(declared), ToString(*inferred));
+  }
+  for (size_t i = 0; i < declared.size(); ++i) {
+    const auto a = declared[i].Constant();
+    const auto b = (*inferred)[i].Constant();
+    if (a && b && *a != *b) {
+      return UserError("shape {} is declared but {} follows from the operator", ToString(declared), ToString(*inferred));
+    }
+    if (a && !b) (*inferred)[i] = declared[i];
+  }
+  return {};
+}
+
+Status Store(Graph& graph, const Node& node, InferContext& context) {
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    Value& value = graph.value(node.outputs[i]);
+    if (context.output_types[i]) {
+      Type type = *context.output_types[i];
+      if (value.type.IsTensor() && type.IsTensor()) {
+        if (value.type.has_rank && type.has_rank) {
+          const Status status = MergeShape(value.type.shape, &type.shape);
+          if (!status.ok()) return status.WithContext(Describe(node, &graph) + ", output '" + value.name + "'");
+        } else if (value.type.has_rank) {
+          type.has_rank = true;
+          type.shape = value.type.shape;
+        }
+      }
+      value.type = std::move(type);
+    }
+    if (context.output_contents[i]) value.contents = std::move(context.output_contents[i]);
+  }
+  return {};
+}
+
+}  // namespace
+
+InferContext::InferContext(const Graph& graph, const Node& node, int64_t opset)
+    : output_types(node.outputs.size()),
+      output_contents(node.outputs.size()),
+      graph_(graph),
+      node_(node),
+      opset_(opset) {}
+
+const Type* InferContext::InputType(size_t i) const {
+  const ValueId id = node_.input(i);
+  return id == kNoValue ? nullptr : &graph_.value(id).type;
+}
+
+const Shape* InferContext::InputShape(size_t i) const {
+  const Type* type = InputType(i);
+  return type != nullptr && type->IsTensor() && type->has_rank ? &type->shape : nullptr;
+}
+
+const Tensor* InferContext::InputConstant(size_t i) const { return graph_.ConstantInput(node_, i); }
+
+std::optional<std::vector<Dim>> InferContext::InputContents(size_t i) const {
+  constexpr int64_t kMaxTracked = 64;  // shapes are short; longer integer tensors are data
+  const ValueId id = node_.input(i);
+  if (id == kNoValue) return std::nullopt;
+  const Value& value = graph_.value(id);
+  if (value.contents) return value.contents;
+  if (!value.constant || !IsInteger(value.constant->dtype()) || value.constant->NumElements() > kMaxTracked) {
+    return std::nullopt;
+  }
+  std::vector<Dim> contents;
+  for (int64_t element : value.constant->ToInt64s()) contents.emplace_back(element);
+  return contents;
+}
+
+void InferContext::SetOutput(size_t i, Type type) {
+  if (i < output_types.size()) output_types[i] = std::move(type);
+}
+
+void InferContext::SetOutputDType(size_t i, DType dtype) {
+  Type type;
+  type.dtype = dtype;
+  SetOutput(i, std::move(type));
+}
+
+void InferContext::SetOutputContents(size_t i, std::vector<Dim> contents) {
+  if (i < output_contents.size()) output_contents[i] = std::move(contents);
+}
+
+Status InferContext::Error(const std::string& what) const {
+  return UserError("{}: {}", Describe(node_, &graph_), what);
+}
+
+Status EvalContext::Error(const std::string& what) const { return UserError("{}: {}", Describe(node, nullptr), what); }
+
+std::span<const OpDef* const> AllOps() {
+  static const std::vector<const OpDef*> kOps = {
+#define TAMIS_OP(name) &op_##name,
+#include "src/ops/ops_list.inc"
+#undef TAMIS_OP
+  };
+  return kOps;
+}
+
+const OpDef* FindOp(std::string_view name, std::string_view domain) {
+  static const auto* const kByName = [] {
+    auto* map = new std::map<std::pair<std::string_view, std::string_view>, const OpDef*>;
+    for (const OpDef* op : AllOps()) (*map)[{op->name, op->domain}] = op;
+    return map;
+  }();
+  if (domain == "ai.onnx") domain = "";
+  const auto found = kByName->find({name, domain});
+  return found == kByName->end() ? nullptr : found->second;
+}
+
+Status InferNode(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const OpDef* op = FindOp(node.op, node.domain);
+  if (op == nullptr) return UserError("{}: the operator is not known", Describe(node, &graph));
+  InferContext context(graph, node, graph.Opset(node.domain));
+  TAMIS_RETURN_IF_ERROR(op->infer(context));
+  return Store(graph, node, context);
+}
+
+Status InferShapes(Graph& graph) {
+  std::string problems;
+  int count = 0;
+  for (NodeId id : graph.NodeIds()) {
+    const Status status = InferNode(graph, id);
+    if (status.ok()) continue;
+    if (count++ < 20) problems += (problems.empty() ? "" : "\n") + status.message();
+  }
+  if (count > 20) problems += "\n... and " + std::to_string(count - 20) + " more";
+  if (count > 0) return Status(ErrorKind::kUser, problems);
+  return {};
+}
+
+Result<std::vector<Tensor>> EvaluateNode(const Node& node, int64_t opset, std::span<const Tensor* const> inputs,
+                                         std::span<const DType> output_dtypes) {
+  const OpDef* op = FindOp(node.op, node.domain);
+  if (op == nullptr) return UserError("{}: the operator is not known", Describe(node, nullptr));
+  std::vector<const Tensor*> operands(inputs.begin(), inputs.end());
+  std::vector<Tensor> widened(inputs.size());
+  DType narrow = DType::kUndefined;
+  if (op->widen_half) {
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (operands[i] == nullptr || !IsHalf(operands[i]->dtype())) continue;
+      if (narrow == DType::kUndefined) narrow = operands[i]->dtype();
+      widened[i] = operands[i]->ToFloat32();
+      operands[i] = &widened[i];
+    }
+  }
+  EvalContext context{node, opset, operands, std::vector<Tensor>(node.outputs.size())};
+  TAMIS_RETURN_IF_ERROR(op->eval(context));
+  for (size_t i = 0; i < context.outputs.size(); ++i) {
+    Tensor& output = context.outputs[i];
+    const DType wanted = i < output_dtypes.size() ? output_dtypes[i] : narrow;
+    if (output.Defined() && IsFloat(output.dtype()) && IsFloat(wanted)) output = ConvertFloat(output, wanted);
+  }
+  return std::move(context.outputs);
+}
+
+}  // namespace tamis

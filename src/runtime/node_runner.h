@@ -1,0 +1,35 @@
+// Runs single nodes of a graph on tensors of any shape: what layer-by-layer work (pruning, constant checks) uses instead
+// of the planned executor. Kernels are the cost model's first choice, the reference where there is none.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "src/base/thread_pool.h"
+#include "src/ir/graph.h"
+#include "src/kernels/pack_cache.h"
+#include "tamis/status.h"
+#include "tamis/tensor.h"
+
+namespace tamis {
+
+// Not synchronised.
+class NodeRunner {
+ public:
+  explicit NodeRunner(std::shared_ptr<ThreadPool> pool);
+  ~NodeRunner();
+  // `inputs` follow node.inputs; an omitted one is null, constants are taken from the graph when null is passed for
+  // them. Prepared kernels are kept per (node, shapes); Forget drops a node's after its weight has changed.
+  Result<std::vector<Tensor>> Run(const Graph& graph, NodeId id, std::span<const Tensor* const> inputs);
+  void Forget(NodeId id);
+  ThreadPool& pool() { return *pool_; }
+
+ private:
+  struct Entry;
+  std::shared_ptr<ThreadPool> pool_;
+  PackCache cache_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+};
+
+}  // namespace tamis
