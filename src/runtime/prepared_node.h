@@ -7,17 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "src/kernels/kernel.h"
+#include "src/kernels/problem.h"
 #include "src/ops/op_def.h"
 
 namespace tamis {
 
 // Names the kernel a plan wants for a node; empty: no wish. Called with the name of the node's first output.
 using KernelWish = std::function<std::string(const std::string& node)>;
-
-// The problem of a node whose value types are all concrete. Inputs that are constants carry their elements and hash.
-// Error (kUser) if a dimension is still symbolic: its size depends on data.
-Result<Problem> MakeProblem(const Graph& graph, const Node& node, int threads);
 
 // The kernel a node runs on: `wish` if it exists here and supports the problem, else the cost model's first choice,
 // else null for the reference evaluation.

@@ -1,23 +1,11 @@
 #include "src/runtime/program.h"
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 
 #include "src/runtime/memory_plan.h"
 
 namespace tamis {
-namespace {
-
-// Nodes that give their first input's bytes another shape.
-bool IsView(const Node& node) {
-  static constexpr std::array<std::string_view, 5> kViews = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"};
-  return node.domain.empty() && std::find(kViews.begin(), kViews.end(), node.op) != kViews.end();
-}
-
-}  // namespace
-
 struct Program::Arena {
   explicit Arena(size_t bytes) : block(bytes) {}
   PackedBytes block;
