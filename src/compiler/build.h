@@ -23,6 +23,8 @@ struct Network {
   std::vector<PassRecord> passes;
 };
 Result<Network> LoadNetwork(const std::string& onnx_path);
+// The unfused network that an engine carries, for building it again.
+Result<Network> NetworkFromEngine(const std::string& engine_path);
 
 enum class Precision : uint8_t { kFloat32, kBFloat16, kAuto };
 // Error for what is not supported yet ("f16", "int8") and for anything else, each by name.

@@ -8,7 +8,7 @@
 #include <random>
 
 #include "src/base/float16.h"
-#include "src/base/hash.h"
+#include "src/base/json_writer.h"
 
 namespace tamis {
 namespace {
@@ -114,21 +114,6 @@ Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* const
 }
 
 }  // namespace
-
-std::string JsonQuote(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
-}
 
 std::string ProblemToText(const Problem& problem) {
   std::string attributes;

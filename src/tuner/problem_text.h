@@ -26,7 +26,4 @@ Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, u
 // With kTwoFour two of every group of four along the last axis are zero, at varying positions.
 Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t seed);
 
-// `text` as a JSON string with quotes.
-std::string JsonQuote(const std::string& text);
-
 }  // namespace tamis

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "src/base/json_writer.h"
 #include "src/tuner/problem_text.h"
 
 extern char** environ;
