@@ -16,7 +16,7 @@ struct Flags {
   int threads = 0, streams = 1;
   double warmup = 0.5, seconds = 3;
   std::vector<double> percentiles = {90, 99};
-  bool layers = false;
+  bool layers = false, latencies = false;
   std::string json;
 };
 
@@ -52,6 +52,11 @@ std::string ToJson(const std::vector<Row>& rows, const Flags& flags) {
       json.Field(fmt::format("{}", flags.percentiles[i]), r.percentiles[i] * 1e3);
     }
     json.EndObject();
+    if (flags.latencies) {
+      json.Key("latencies_ms").BeginArray();
+      for (const double latency : r.latencies) json.Value(latency * 1e3);
+      json.EndArray();
+    }
     if (!row.layers.empty()) {
       json.Key("layers").BeginArray();
       for (const auto& layer : row.layers) {
@@ -142,6 +147,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags>) {
   app.add_option("--seconds", flags->seconds, "Seconds of measurement a file");
   app.add_option("--percentile", flags->percentiles, "Percentiles, for example 90,99")->delimiter(',');
   app.add_flag("--layers", flags->layers, "Time every node as well");
+  app.add_flag("--latencies", flags->latencies, "Put every latency into the JSON");
   app.add_option("--json", flags->json, "Write the result as JSON to this file, - for standard output");
   return [flags] { return Run(*flags); };
 }

@@ -60,6 +60,7 @@ BenchmarkResult Summarise(std::vector<double> latencies, double busy, const std:
   result.mean = std::accumulate(latencies.begin(), latencies.end(), 0.0) / static_cast<double>(latencies.size());
   result.requests_per_second = static_cast<double>(latencies.size()) / busy;
   for (const double percent : percentiles) result.percentiles.push_back(Percentile(latencies, percent));
+  result.latencies = std::move(latencies);
   return result;
 }
 

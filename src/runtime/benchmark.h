@@ -21,6 +21,7 @@ struct BenchmarkResult {
   double mean = 0, min = 0, max = 0, median = 0;  // seconds
   double requests_per_second = 0;
   int64_t requests = 0;
+  std::vector<double> latencies;    // seconds, ascending
 };
 
 struct BenchmarkCase {
