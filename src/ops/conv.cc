@@ -62,7 +62,8 @@ void Compute(EvalContext& context, const WindowGeometry& geometry) {
     ForEachWindow(geometry, [&](int64_t position, std::span<const Tap> taps) {
       std::fill(patch.begin(), patch.end(), 0.0);
       for (int64_t c = 0; c < channels; ++c) {
-        for (const Tap& tap : taps) patch[static_cast<size_t>(c * kernel + tap.kernel)] = source[c * in_size + tap.input];
+        for (const Tap& tap : taps)
+          patch[static_cast<size_t>(c * kernel + tap.kernel)] = source[c * in_size + tap.input];
       }
       for (int64_t f = 0; f < filters; ++f) {
         const T* row = weight.Data<T>() + (first_filter + f) * channels * kernel;
@@ -74,7 +75,9 @@ void Compute(EvalContext& context, const WindowGeometry& geometry) {
   }
 }
 
-Status Infer(InferContext& context) { return InferBy(context, Rule); }
+Status Infer(InferContext& context) {
+  return InferBy(context, Rule);
+}
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
@@ -84,8 +87,7 @@ Status Eval(EvalContext& context) {
   const std::span<const int64_t> y = context.outputs[0].dims();
   Problems problems;
   const auto kernel = weight.subspan(2);
-  const Window window =
-      ReadWindow(context.node, {kernel.begin(), kernel.end()}, WindowAttributes::kOnnx, &problems);
+  const Window window = ReadWindow(context.node, {kernel.begin(), kernel.end()}, WindowAttributes::kOnnx, &problems);
   const WindowGeometry geometry = GeometryOf(window, x.subspan(2), y.subspan(2));
   DispatchFloat(context.input(0)->dtype(), [&](auto zero) { Compute<decltype(zero)>(context, geometry); });
   return {};

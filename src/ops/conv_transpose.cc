@@ -129,7 +129,9 @@ void Compute(EvalContext& context, const WindowGeometry& geometry) {
   }
 }
 
-Status Infer(InferContext& context) { return InferBy(context, Rule); }
+Status Infer(InferContext& context) {
+  return InferBy(context, Rule);
+}
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
@@ -163,11 +165,7 @@ std::vector<OpTestCase> TestCases() {
 
 }  // namespace
 
-extern const OpDef op_conv_transpose = {.name = "ConvTranspose",
-                                        .domain = "",
-                                        .since_opset = 1,
-                                        .infer = Infer,
-                                        .eval = Eval,
-                                        .test_cases = TestCases};
+extern const OpDef op_conv_transpose = {
+    .name = "ConvTranspose", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = TestCases};
 
 }  // namespace tamis

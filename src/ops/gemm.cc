@@ -71,7 +71,9 @@ void Compute(EvalContext& context) {
   }
 }
 
-Status Infer(InferContext& context) { return InferBy(context, Rule); }
+Status Infer(InferContext& context) {
+  return InferBy(context, Rule);
+}
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));

@@ -23,7 +23,9 @@ Stacks ToStacks(Shape a, Shape b) {
   return stacks;
 }
 
-Shape BatchOf(const Shape& stack) { return {stack.begin(), stack.end() - 2}; }
+Shape BatchOf(const Shape& stack) {
+  return {stack.begin(), stack.end() - 2};
+}
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
   Problems problems;
@@ -95,7 +97,9 @@ void Compute(const Tensor& a, const Dims& a_dims, const Tensor& b, const Dims& b
   }
 }
 
-Status Infer(InferContext& context) { return InferBy(context, Rule); }
+Status Infer(InferContext& context) {
+  return InferBy(context, Rule);
+}
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
@@ -108,12 +112,24 @@ Status Eval(EvalContext& context) {
   const Dims b_dims = *ConstantDims(stacks.b);
   const Dims batch = *ConstantDims(*JoinShapes(BatchOf(stacks.a), BatchOf(stacks.b)));
   switch (a.dtype()) {  // integers wrap: unsigned sums truncated to the type
-    case DType::kInt32: Compute<uint64_t, int32_t>(a, a_dims, b, b_dims, batch, y); break;
-    case DType::kInt64: Compute<uint64_t, int64_t>(a, a_dims, b, b_dims, batch, y); break;
-    case DType::kUInt32: Compute<uint64_t, uint32_t>(a, a_dims, b, b_dims, batch, y); break;
-    case DType::kUInt64: Compute<uint64_t, uint64_t>(a, a_dims, b, b_dims, batch, y); break;
-    case DType::kFloat64: Compute<double, double>(a, a_dims, b, b_dims, batch, y); break;
-    default: Compute<double, float>(a, a_dims, b, b_dims, batch, y); break;
+    case DType::kInt32:
+      Compute<uint64_t, int32_t>(a, a_dims, b, b_dims, batch, y);
+      break;
+    case DType::kInt64:
+      Compute<uint64_t, int64_t>(a, a_dims, b, b_dims, batch, y);
+      break;
+    case DType::kUInt32:
+      Compute<uint64_t, uint32_t>(a, a_dims, b, b_dims, batch, y);
+      break;
+    case DType::kUInt64:
+      Compute<uint64_t, uint64_t>(a, a_dims, b, b_dims, batch, y);
+      break;
+    case DType::kFloat64:
+      Compute<double, double>(a, a_dims, b, b_dims, batch, y);
+      break;
+    default:
+      Compute<double, float>(a, a_dims, b, b_dims, batch, y);
+      break;
   }
   return {};
 }

@@ -7,17 +7,22 @@
 namespace tamis {
 namespace {
 
-bool IsHalf(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+bool IsHalf(DType dtype) {
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
 
-Status CheckOutputCount(size_t used, size_t possible) {
+// Trailing omitted outputs don't count.
+Status CheckOutputCount(const Node& node, size_t possible) {
+  size_t used = node.outputs.size();
+  while (used > 0 && node.outputs[used - 1] == kNoValue) --used;
   if (used >= 1 && used <= possible) return {};
   return UserError("has {} outputs but can have 1 to {}", used, possible);
 }
 
-Result<std::vector<Type>> RunRule(const Operands& operands, TypeRule rule, size_t outputs) {
+Result<std::vector<Type>> RunRule(const Operands& operands, TypeRule rule) {
   Result<std::vector<Type>> types = rule(operands);
   if (!types.ok()) return types;
-  TAMIS_RETURN_IF_ERROR(CheckOutputCount(outputs, types->size()));
+  TAMIS_RETURN_IF_ERROR(CheckOutputCount(operands.node(), types->size()));
   for (const Type& type : *types) {
     if (!type.has_rank) continue;
     std::vector<int64_t> known;
@@ -106,16 +111,16 @@ void Operands::CheckShape(size_t i, const Shape& wanted, Problems* problems) con
 }
 
 Status InferBy(InferContext& context, TypeRule rule) {
-  const auto types = RunRule(Operands(context), rule, context.NumOutputs());
+  const auto types = RunRule(Operands(context), rule);
   if (!types.ok()) return context.Error(types.status().message());
   for (size_t i = 0; i < types->size(); ++i) context.SetOutput(i, (*types)[i]);
   return {};
 }
 
 Status AllocateBy(EvalContext& context, TypeRule rule) {
-  const auto types = RunRule(Operands(context), rule, context.outputs.size());
+  const auto types = RunRule(Operands(context), rule);
   if (!types.ok()) return context.Error(types.status().message());
-  for (size_t i = 0; i < context.outputs.size(); ++i) {
+  for (size_t i = 0; i < std::min(context.outputs.size(), types->size()); ++i) {
     const Type& type = (*types)[i];
     const auto dims = ConstantDims(type.shape);
     TAMIS_ASSERT(type.has_rank && dims.has_value());

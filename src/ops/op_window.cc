@@ -6,9 +6,9 @@ namespace {
 constexpr int64_t kMaxWindowValue = int64_t{1} << 20;
 
 std::vector<int64_t> ReadInts(const Node& node, const std::string& key, size_t count, int64_t fallback, int64_t least,
-                              WindowAttributes attributes, Problems* problems) {
+                              bool required, Problems* problems) {
   if (!node.Has(key)) {
-    if (attributes == WindowAttributes::kExplicit) problems->Add("attribute '{}' is missing", key);
+    if (required) problems->Add("attribute '{}' is missing", key);
     return std::vector<int64_t>(count, fallback);
   }
   std::vector<int64_t> values = node.Ints(key);
@@ -24,7 +24,7 @@ std::vector<int64_t> ReadInts(const Node& node, const std::string& key, size_t c
 AutoPad ReadAutoPad(const Node& node, WindowAttributes attributes, Problems* problems) {
   const std::string name = node.String("auto_pad", "NOTSET");
   if (name == "NOTSET") return AutoPad::kNotSet;
-  if (attributes == WindowAttributes::kExplicit) {
+  if (attributes != WindowAttributes::kOnnx) {
     problems->Add("attribute 'auto_pad' is not allowed here, pads must be explicit");
     return AutoPad::kNotSet;
   }
@@ -35,7 +35,9 @@ AutoPad ReadAutoPad(const Node& node, WindowAttributes attributes, Problems* pro
   return AutoPad::kNotSet;
 }
 
-bool IsSame(AutoPad auto_pad) { return auto_pad == AutoPad::kSameUpper || auto_pad == AutoPad::kSameLower; }
+bool IsSame(AutoPad auto_pad) {
+  return auto_pad == AutoPad::kSameUpper || auto_pad == AutoPad::kSameLower;
+}
 
 }  // namespace
 
@@ -49,9 +51,10 @@ Window ReadWindow(const Node& node, std::vector<int64_t> kernel, WindowAttribute
     size = 1;
   }
   window.kernel = std::move(kernel);
-  window.strides = ReadInts(node, "strides", rank, 1, 1, attributes, problems);
-  window.dilations = ReadInts(node, "dilations", rank, 1, 1, attributes, problems);
-  window.pads = ReadInts(node, "pads", 2 * rank, 0, 0, attributes, problems);
+  const bool all_explicit = attributes == WindowAttributes::kExplicit;
+  window.strides = ReadInts(node, "strides", rank, 1, 1, all_explicit, problems);
+  window.dilations = ReadInts(node, "dilations", rank, 1, 1, all_explicit, problems);
+  window.pads = ReadInts(node, "pads", 2 * rank, 0, 0, attributes != WindowAttributes::kOnnx, problems);
   window.auto_pad = ReadAutoPad(node, attributes, problems);
   if (window.auto_pad != AutoPad::kNotSet) window.pads.assign(2 * rank, 0);
   window.ceil_mode = node.Int("ceil_mode", 0) != 0;
@@ -100,7 +103,7 @@ WindowGeometry GeometryOf(const Window& window, std::span<const int64_t> spatial
   const size_t rank = window.rank();
   for (size_t i = 0; i < rank; ++i) {
     WindowAxis& axis = geometry.axes[3 - rank + i];
-    axis = {spatial_in[i],       spatial_out[i], window.kernel[i],       window.strides[i],
+    axis = {spatial_in[i],       spatial_out[i], window.kernel[i],     window.strides[i],
             window.dilations[i], window.pads[i], window.pads[i + rank]};
     if (!IsSame(window.auto_pad)) continue;
     const int64_t total = std::max<int64_t>((axis.out - 1) * axis.stride + window.Extent(i) - axis.in, 0);

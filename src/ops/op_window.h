@@ -26,8 +26,12 @@ struct Window {
   int64_t Extent(size_t axis) const { return (kernel[axis] - 1) * dilations[axis] + 1; }
 };
 
-// kExplicit: strides, pads and dilations must be there and auto_pad must not, as in the tamis domain.
-enum class WindowAttributes : uint8_t { kOnnx, kExplicit };
+// What may be left to a default. The tamis domain knows no auto_pad.
+enum class WindowAttributes : uint8_t {
+  kOnnx,          // everything
+  kExplicitPads,  // strides and dilations
+  kExplicit,      // nothing
+};
 
 // Reads strides, pads, dilations, auto_pad and ceil_mode of a node whose kernel is `kernel` (1 to 3 axes). On any
 // problem, adds it; the window is usable only if nothing was added. Values are bounded by 2^20, so that no product
