@@ -27,8 +27,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
                  ToString(*b), transpose_b ? "^T" : "");
   }
   if (const Shape* c = operands.shape(2); c != nullptr) {
-    const auto joined = JoinShapes(y, *c);
-    if (!joined || joined->size() != 2 || !MayEqual((*joined)[0], y[0]) || !MayEqual((*joined)[1], y[1])) {
+    if (!BroadcastsTo(*c, y)) {
       problems.Add("input 2 {} doesn't broadcast to {}", ToString(*c), ToString(y));
     }
   }

@@ -169,6 +169,11 @@ std::optional<Shape> JoinShapes(const Shape& a, const Shape& b) {
   return joined;
 }
 
+bool BroadcastsTo(const Shape& from, const Shape& to) {
+  const auto joined = JoinShapes(from, to);
+  return joined && joined->size() == to.size() && std::equal(joined->begin(), joined->end(), to.begin(), MayEqual);
+}
+
 std::optional<size_t> ResolveAxis(int64_t axis, size_t rank) {
   const auto signed_rank = static_cast<int64_t>(rank);
   if (axis < -signed_rank || axis >= signed_rank) return std::nullopt;

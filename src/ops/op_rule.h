@@ -82,6 +82,8 @@ bool MayEqual(const Dim& a, const Dim& b);
 std::optional<Dim> JoinDims(const Dim& a, const Dim& b);
 // The same for right-aligned shapes.
 std::optional<Shape> JoinShapes(const Shape& a, const Shape& b);
+// Whether `from` may broadcast to exactly `to`.
+bool BroadcastsTo(const Shape& from, const Shape& to);
 // Resolves a negative axis; nullopt if it is outside [-rank, rank).
 std::optional<size_t> ResolveAxis(int64_t axis, size_t rank);
 
