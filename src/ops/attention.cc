@@ -1,5 +1,6 @@
 // Attention (src/ops/op_tamis.h): softmax(scale * q . k^T + mask) . v for each head, heads side by side in the last
 // axis.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -39,12 +40,15 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   return std::vector<Type>{Type::Tensor(dtype, {(*q)[0], (*q)[1], (*v)[2]})};
 }
 
-// In place. Returns with all NaN where every score is -infinity, as the composition of ONNX operators does.
+// In place. All NaN where every score is -infinity, as the composition of ONNX operators does.
 void Softmax(std::span<double> scores) {
   double most = -std::numeric_limits<double>::infinity();
   for (double score : scores) most = std::max(most, score);
   double sum = 0;
-  for (double& score : scores) sum += score = std::exp(score - most);
+  for (double& score : scores) {
+    score = std::exp(score - most);
+    sum += score;
+  }
   for (double& score : scores) score /= sum;
 }
 

@@ -1,5 +1,6 @@
 // Einsum: the sum of products that an equation in Einstein's notation describes, over any number of operands. A label
 // that occurs twice in one operand reads its diagonal; a dimension of 1 broadcasts.
+#include <algorithm>
 #include <map>
 
 #include "src/ops/op_case.h"
@@ -79,18 +80,20 @@ std::vector<Loop> LoopsOf(const EinsumEquation& equation, std::span<const Tensor
   return loops;
 }
 
-// Runs the loops from `depth` to the end and adds up the products.
+// Adds up the products that the loops run over, from the elements `at` on; leaves `at` as it was.
 template <class T>
-double SumProducts(std::span<const Loop> loops, std::vector<const T*>& at) {
+double SumProducts(std::span<const Tensor* const> inputs, std::span<const Loop> loops, std::vector<int64_t>& at) {
   if (loops.empty()) {
     double product = 1;
-    for (const T* element : at) product *= static_cast<double>(*element);
+    for (size_t operand = 0; operand < at.size(); ++operand) {
+      product *= static_cast<double>(inputs[operand]->Data<T>()[at[operand]]);
+    }
     return product;
   }
   const Loop& loop = loops.front();
   double sum = 0;
   for (int64_t i = 0; i < loop.size; ++i) {
-    sum += SumProducts(loops.subspan(1), at);
+    sum += SumProducts<T>(inputs, loops.subspan(1), at);
     for (size_t operand = 0; operand < at.size(); ++operand) at[operand] += loop.steps[operand];
   }
   for (size_t operand = 0; operand < at.size(); ++operand) at[operand] -= loop.steps[operand] * loop.size;
@@ -103,15 +106,15 @@ void Compute(EvalContext& context, const EinsumEquation& equation) {
   const size_t kept = equation.output.size();
   Tensor& y = context.outputs[0];
   for (int64_t element = 0; element < y.NumElements(); ++element) {
-    std::vector<const T*> at;
-    for (const Tensor* input : context.inputs) at.push_back(input->Data<T>());
+    std::vector<int64_t> at(context.inputs.size(), 0);
     int64_t rest = element;
     for (size_t axis = kept; axis-- > 0;) {
       const int64_t position = rest % loops[axis].size;
       rest /= loops[axis].size;
       for (size_t operand = 0; operand < at.size(); ++operand) at[operand] += position * loops[axis].steps[operand];
     }
-    y.Data<T>()[element] = static_cast<T>(SumProducts(std::span<const Loop>(loops).subspan(kept), at));
+    y.Data<T>()[element] =
+        static_cast<T>(SumProducts<T>(context.inputs, std::span<const Loop>(loops).subspan(kept), at));
   }
 }
 

@@ -1,4 +1,5 @@
 // L2Normalize (src/ops/op_tamis.h): x / max(|x|_2, epsilon) along the last axis.
+#include <algorithm>
 #include <cmath>
 
 #include "src/ops/op_case.h"

@@ -1,4 +1,6 @@
 // MaskedMean (src/ops/op_tamis.h): sum_s(x * mask) / max(sum_s(mask), epsilon) for x[B, S, C], mask[B, S].
+#include <algorithm>
+
 #include "src/ops/op_case.h"
 #include "src/ops/op_epilogue.h"
 
