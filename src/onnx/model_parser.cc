@@ -11,7 +11,7 @@
 #include <cstring>
 #include <optional>
 
-#include "src/base/file_descriptor.h"
+#include "src/onnx/file_descriptor.h"
 #include "src/onnx/problems.h"
 
 namespace tamis {
