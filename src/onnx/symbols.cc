@@ -1,6 +1,5 @@
 #include "src/onnx/symbols.h"
 
-#include <algorithm>
 #include <cctype>
 #include <string_view>
 
@@ -21,20 +20,14 @@ std::string Sanitize(const std::string& text) {
 
 }  // namespace
 
-std::string Symbols::Unique(std::string base) {
-  std::string name = base;
-  for (int i = 2; !taken_.insert(name).second; ++i) name = base + "_" + std::to_string(i);
-  return name;
-}
-
 Dim Symbols::FromParam(const std::string& param) {
   std::string& name = by_param_[param];
-  if (name.empty()) name = Unique(Sanitize(param));
+  if (name.empty()) name = taken_.Unique(Sanitize(param));
   return Dim::Symbol(name);
 }
 
 Dim Symbols::Fresh(const std::string& value_name, int axis) {
-  return Dim::Symbol(Unique(Sanitize(value_name) + "_dim" + std::to_string(axis)));
+  return Dim::Symbol(taken_.Unique(Sanitize(value_name) + "_dim" + std::to_string(axis)));
 }
 
 }  // namespace tamis

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 
 #include "src/ir/dim.h"
+#include "src/onnx/names.h"
 
 namespace tamis {
 
@@ -21,9 +21,8 @@ class Symbols {
   void Reserve(const std::string& param) { FromParam(param); }
 
  private:
-  std::string Unique(std::string base);
   std::map<std::string, std::string> by_param_;
-  std::set<std::string> taken_;
+  NameSet taken_;
 };
 
 }  // namespace tamis

@@ -1,6 +1,7 @@
 #include "src/onnx/type_proto.h"
 
 #include "src/onnx/dtypes.h"
+#include "tamis/tensor.h"
 
 namespace tamis {
 namespace {
