@@ -7,7 +7,9 @@
 
 namespace tamis {
 
-inline bool IsBf16(const Operand& operand) { return operand.dtype == DType::kBFloat16; }
+inline bool IsBf16(const Operand& operand) {
+  return operand.dtype == DType::kBFloat16;
+}
 
 // OK if the node is of this domain.
 Status CheckDomain(const Problem& problem, std::string_view domain);

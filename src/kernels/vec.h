@@ -37,9 +37,22 @@ namespace {
 
 constexpr int64_t kLanes = Vec::kLanes;
 
-TAMIS_INLINE int64_t MinOf(int64_t a, int64_t b) { return a < b ? a : b; }
-TAMIS_INLINE int64_t MaxOf(int64_t a, int64_t b) { return a > b ? a : b; }
-TAMIS_INLINE int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+TAMIS_INLINE int64_t MinOf(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+TAMIS_INLINE int64_t MaxOf(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+TAMIS_INLINE int64_t RoundUp(int64_t n, int64_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+TAMIS_INLINE float ToFloat(float x) {
+  return x;
+}
+TAMIS_INLINE float ToFloat(Bf16 x) {
+  return __builtin_bit_cast(float, static_cast<uint32_t>(x.bits) << 16);
+}
 
 // Calls full(i) for every whole vector of [0, n), then part(i, rest) for what is left.
 template <class Full, class Part>

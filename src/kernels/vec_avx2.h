@@ -13,11 +13,21 @@ TAMIS_INLINE __m256i FirstLanes(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-TAMIS_INLINE Vec Set(float x) { return {_mm256_set1_ps(x)}; }
-TAMIS_INLINE Vec Load(const float* p) { return {_mm256_loadu_ps(p)}; }
-TAMIS_INLINE Vec LoadPart(const float* p, int n) { return {_mm256_maskload_ps(p, FirstLanes(n))}; }
-TAMIS_INLINE void Store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
-TAMIS_INLINE void StorePart(float* p, Vec a, int n) { _mm256_maskstore_ps(p, FirstLanes(n), a.v); }
+TAMIS_INLINE Vec Set(float x) {
+  return {_mm256_set1_ps(x)};
+}
+TAMIS_INLINE Vec Load(const float* p) {
+  return {_mm256_loadu_ps(p)};
+}
+TAMIS_INLINE Vec LoadPart(const float* p, int n) {
+  return {_mm256_maskload_ps(p, FirstLanes(n))};
+}
+TAMIS_INLINE void Store(float* p, Vec a) {
+  _mm256_storeu_ps(p, a.v);
+}
+TAMIS_INLINE void StorePart(float* p, Vec a, int n) {
+  _mm256_maskstore_ps(p, FirstLanes(n), a.v);
+}
 
 TAMIS_INLINE Vec Widen(__m128i h) {
   return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16))};
@@ -32,31 +42,55 @@ TAMIS_INLINE __m128i Narrow(Vec a) {
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(high, high), 0x08);
   return _mm256_castsi256_si128(packed);
 }
-TAMIS_INLINE Vec Load(const Bf16* p) { return Widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+TAMIS_INLINE Vec Load(const Bf16* p) {
+  return Widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 TAMIS_INLINE Vec LoadPart(const Bf16* p, int n) {
   alignas(16) uint16_t bits[8] = {};
   for (int i = 0; i < n; ++i) bits[i] = p[i].bits;
   return Widen(_mm_load_si128(reinterpret_cast<const __m128i*>(bits)));
 }
-TAMIS_INLINE void Store(Bf16* p, Vec a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), Narrow(a)); }
+TAMIS_INLINE void Store(Bf16* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), Narrow(a));
+}
 TAMIS_INLINE void StorePart(Bf16* p, Vec a, int n) {
   alignas(16) uint16_t bits[8];
   _mm_store_si128(reinterpret_cast<__m128i*>(bits), Narrow(a));
   for (int i = 0; i < n; ++i) p[i].bits = bits[i];
 }
 
-TAMIS_INLINE Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec operator/(Vec a, Vec b) { return {_mm256_div_ps(a.v, b.v)}; }
+TAMIS_INLINE Vec operator+(Vec a, Vec b) {
+  return {_mm256_add_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec operator-(Vec a, Vec b) {
+  return {_mm256_sub_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec operator*(Vec a, Vec b) {
+  return {_mm256_mul_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec operator/(Vec a, Vec b) {
+  return {_mm256_div_ps(a.v, b.v)};
+}
 // a * b + c
-TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
+  return {_mm256_fmadd_ps(a.v, b.v, c.v)};
+}
 // A NaN in b wins; one in a does not.
-TAMIS_INLINE Vec Max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec Min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec Sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }
-TAMIS_INLINE Vec Abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
-TAMIS_INLINE Vec Round(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+TAMIS_INLINE Vec Max(Vec a, Vec b) {
+  return {_mm256_max_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec Min(Vec a, Vec b) {
+  return {_mm256_min_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec Sqrt(Vec a) {
+  return {_mm256_sqrt_ps(a.v)};
+}
+TAMIS_INLINE Vec Abs(Vec a) {
+  return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)};
+}
+TAMIS_INLINE Vec Round(Vec a) {
+  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
 // x * 2^n for integral n in [-252, 254], in two steps so that results may be subnormal or overflow
 TAMIS_INLINE Vec ScaleByPowerOfTwo(Vec x, Vec n) {
   const __m256i whole = _mm256_cvtps_epi32(n.v);

@@ -53,16 +53,28 @@ TAMIS_INLINE Vec Erf(Vec x) {
   return bounded * p / q;
 }
 
-TAMIS_INLINE Vec Sigmoid(Vec x) { return Set(1.0f) / (Set(1.0f) + Exp(Set(0.0f) - x)); }
-TAMIS_INLINE Vec Gelu(Vec x) { return Set(0.5f) * x * (Set(1.0f) + Erf(x * Set(0.70710678f))); }
+TAMIS_INLINE Vec Sigmoid(Vec x) {
+  return Set(1.0f) / (Set(1.0f) + Exp(Set(0.0f) - x));
+}
+TAMIS_INLINE Vec Gelu(Vec x) {
+  return Set(0.5f) * x * (Set(1.0f) + Erf(x * Set(0.70710678f)));
+}
 TAMIS_INLINE Vec GeluTanh(Vec x) {
   const Vec inner = Set(0.79788456f) * Fma(Set(0.044715f) * x * x, x, x);
   return Set(0.5f) * x * (Set(1.0f) + Tanh(inner));
 }
-TAMIS_INLINE Vec Silu(Vec x) { return x * Sigmoid(x); }
-TAMIS_INLINE Vec Clamp(Vec x, Vec low, Vec high) { return Min(high, Max(low, x)); }
-TAMIS_INLINE Vec HardSigmoid(Vec x, Vec alpha, Vec beta) { return Clamp(Fma(alpha, x, beta), Set(0.0f), Set(1.0f)); }
-TAMIS_INLINE Vec HardSwish(Vec x) { return x * HardSigmoid(x, Set(1.0f / 6), Set(0.5f)); }
+TAMIS_INLINE Vec Silu(Vec x) {
+  return x * Sigmoid(x);
+}
+TAMIS_INLINE Vec Clamp(Vec x, Vec low, Vec high) {
+  return Min(high, Max(low, x));
+}
+TAMIS_INLINE Vec HardSigmoid(Vec x, Vec alpha, Vec beta) {
+  return Clamp(Fma(alpha, x, beta), Set(0.0f), Set(1.0f));
+}
+TAMIS_INLINE Vec HardSwish(Vec x) {
+  return x * HardSigmoid(x, Set(1.0f / 6), Set(0.5f));
+}
 
 }  // namespace
 }  // namespace tamis

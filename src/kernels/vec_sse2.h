@@ -9,12 +9,18 @@ struct Vec {
   __m128 v;
 };
 
-TAMIS_INLINE Vec Set(float x) { return {_mm_set1_ps(x)}; }
-TAMIS_INLINE Vec Load(const float* p) { return {_mm_loadu_ps(p)}; }
+TAMIS_INLINE Vec Set(float x) {
+  return {_mm_set1_ps(x)};
+}
+TAMIS_INLINE Vec Load(const float* p) {
+  return {_mm_loadu_ps(p)};
+}
 TAMIS_INLINE Vec LoadPart(const float* p, int n) {
   return {_mm_setr_ps(p[0], n > 1 ? p[1] : 0.0f, n > 2 ? p[2] : 0.0f, 0.0f)};
 }
-TAMIS_INLINE void Store(float* p, Vec a) { _mm_storeu_ps(p, a.v); }
+TAMIS_INLINE void Store(float* p, Vec a) {
+  _mm_storeu_ps(p, a.v);
+}
 TAMIS_INLINE void StorePart(float* p, Vec a, int n) {
   alignas(16) float lanes[4];
   _mm_store_ps(lanes, a.v);
@@ -37,32 +43,56 @@ TAMIS_INLINE __m128i Narrow(Vec a) {
   const __m128i high = _mm_srai_epi32(_mm_castps_si128(bits), 16);
   return _mm_packs_epi32(high, high);
 }
-TAMIS_INLINE Vec Load(const Bf16* p) { return Widen(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+TAMIS_INLINE Vec Load(const Bf16* p) {
+  return Widen(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
 TAMIS_INLINE Vec LoadPart(const Bf16* p, int n) {
   alignas(16) uint16_t bits[8] = {};
   for (int i = 0; i < n; ++i) bits[i] = p[i].bits;
   return Widen(_mm_load_si128(reinterpret_cast<const __m128i*>(bits)));
 }
-TAMIS_INLINE void Store(Bf16* p, Vec a) { _mm_storel_epi64(reinterpret_cast<__m128i*>(p), Narrow(a)); }
+TAMIS_INLINE void Store(Bf16* p, Vec a) {
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), Narrow(a));
+}
 TAMIS_INLINE void StorePart(Bf16* p, Vec a, int n) {
   alignas(16) uint16_t bits[8];
   _mm_store_si128(reinterpret_cast<__m128i*>(bits), Narrow(a));
   for (int i = 0; i < n; ++i) p[i].bits = bits[i];
 }
 
-TAMIS_INLINE Vec operator+(Vec a, Vec b) { return {_mm_add_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec operator-(Vec a, Vec b) { return {_mm_sub_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec operator*(Vec a, Vec b) { return {_mm_mul_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec operator/(Vec a, Vec b) { return {_mm_div_ps(a.v, b.v)}; }
+TAMIS_INLINE Vec operator+(Vec a, Vec b) {
+  return {_mm_add_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec operator-(Vec a, Vec b) {
+  return {_mm_sub_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec operator*(Vec a, Vec b) {
+  return {_mm_mul_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec operator/(Vec a, Vec b) {
+  return {_mm_div_ps(a.v, b.v)};
+}
 // a * b + c, rounded twice
-TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) { return a * b + c; }
+TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
+  return a * b + c;
+}
 // A NaN in b wins; one in a does not.
-TAMIS_INLINE Vec Max(Vec a, Vec b) { return {_mm_max_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec Min(Vec a, Vec b) { return {_mm_min_ps(a.v, b.v)}; }
-TAMIS_INLINE Vec Sqrt(Vec a) { return {_mm_sqrt_ps(a.v)}; }
-TAMIS_INLINE Vec Abs(Vec a) { return {_mm_andnot_ps(_mm_set1_ps(-0.0f), a.v)}; }
+TAMIS_INLINE Vec Max(Vec a, Vec b) {
+  return {_mm_max_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec Min(Vec a, Vec b) {
+  return {_mm_min_ps(a.v, b.v)};
+}
+TAMIS_INLINE Vec Sqrt(Vec a) {
+  return {_mm_sqrt_ps(a.v)};
+}
+TAMIS_INLINE Vec Abs(Vec a) {
+  return {_mm_andnot_ps(_mm_set1_ps(-0.0f), a.v)};
+}
 // |a| must be below 2^31
-TAMIS_INLINE Vec Round(Vec a) { return {_mm_cvtepi32_ps(_mm_cvtps_epi32(a.v))}; }
+TAMIS_INLINE Vec Round(Vec a) {
+  return {_mm_cvtepi32_ps(_mm_cvtps_epi32(a.v))};
+}
 // x * 2^n for integral n in [-252, 254], in two steps so that results may be subnormal or overflow
 TAMIS_INLINE Vec ScaleByPowerOfTwo(Vec x, Vec n) {
   const __m128i whole = _mm_cvtps_epi32(n.v);
@@ -73,7 +103,9 @@ TAMIS_INLINE Vec ScaleByPowerOfTwo(Vec x, Vec n) {
   return {_mm_mul_ps(_mm_mul_ps(x.v, _mm_castsi128_ps(first)), _mm_castsi128_ps(second))};
 }
 // a < b ? x : y, lane by lane
-TAMIS_INLINE Vec IfLess(Vec a, Vec b, Vec x, Vec y) { return {Choose(_mm_cmplt_ps(a.v, b.v), x.v, y.v)}; }
+TAMIS_INLINE Vec IfLess(Vec a, Vec b, Vec x, Vec y) {
+  return {Choose(_mm_cmplt_ps(a.v, b.v), x.v, y.v)};
+}
 // The magnitude of a with the sign of b.
 TAMIS_INLINE Vec CopySign(Vec a, Vec b) {
   const __m128 sign = _mm_set1_ps(-0.0f);

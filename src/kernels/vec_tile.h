@@ -19,7 +19,6 @@ constexpr int kTileRows = 4, kTileVectors = 2;
 struct F32Product {
   using A = float;
   using B = float;
-  static constexpr int kDepth = 1;  // elements of depth that one A and one B step hold
   static TAMIS_INLINE Vec LoadB(const float* p) { return Load(p); }
   static TAMIS_INLINE Vec MultiplyAdd(float a, Vec b, Vec sum) { return Fma(Set(a), b, sum); }
 };
