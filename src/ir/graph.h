@@ -40,6 +40,9 @@ enum class WeightTransform : uint8_t {
 struct WeightOrigin {
   std::string initializer;  // name of the value in the unfused graph
   WeightTransform transform = WeightTransform::kNone;
+  // The constant is these rows of the transformed weight (first axis); row_end = 0: all of them.
+  int64_t row_begin = 0;
+  int64_t row_end = 0;
 };
 
 // Which elements of a weight may be non-zero. Always along the last axis, in groups of four consecutive elements that

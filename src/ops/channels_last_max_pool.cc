@@ -1,0 +1,48 @@
+// ChannelsLastMaxPool: MaxPool on x[B, spatial..., C].
+#include "src/ops/op_case.h"
+#include "src/ops/op_epilogue.h"
+#include "src/ops/op_pool.h"
+
+namespace tamis {
+namespace {
+
+Result<std::vector<Type>> Rule(const Operands& operands) {
+  Problems problems;
+  CheckTamisFloat(operands, 0, &problems);
+  const DType y = TamisOutputDType(operands, &problems);
+  return PoolType(operands, Layout::kChannelsLast, y, std::move(problems));
+}
+
+Status Infer(InferContext& context) {
+  return InferBy(context, Rule);
+}
+
+Status Eval(EvalContext& context) {
+  TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
+  ComputePool(context, Layout::kChannelsLast, PoolKind::kMax);
+  return {};
+}
+
+std::vector<OpTestCase> TestCases() {
+  CaseMaker make(0x3a7003);
+  std::vector<OpTestCase> cases;
+  cases.push_back({{make.Floats({2, 9, 8, 3})},
+                   {{"kernel_shape", Dims{3, 3}}, {"strides", Dims{2, 2}}, {"pads", Dims{1, 1, 1, 1}}}});
+  cases.push_back(
+      {{make.Floats({1, 10, 7, 17})},
+       {{"kernel_shape", Dims{3, 2}}, {"strides", Dims{2, 3}}, {"ceil_mode", int64_t{1}}, {"pads", Dims{0, 1, 1, 0}}}});
+  cases.push_back(
+      {{make.Floats({1, 11, 5})}, {{"kernel_shape", Dims{3}}, {"dilations", Dims{2}}, {"pads", Dims{1, 2}}}});
+  return cases;
+}
+
+}  // namespace
+
+extern const OpDef op_channels_last_max_pool = {.name = "ChannelsLastMaxPool",
+                                                .domain = kTamisDomain,
+                                                .since_opset = 1,
+                                                .infer = Infer,
+                                                .eval = Eval,
+                                                .test_cases = TestCases};
+
+}  // namespace tamis

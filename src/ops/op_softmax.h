@@ -1,0 +1,16 @@
+// Softmax and LogSoftmax differ in their last step only.
+#pragma once
+
+#include "src/ops/op_rule.h"
+
+namespace tamis {
+
+// Since opset 13 along `axis` (default -1); before, over all dimensions from `axis` (default 1) on, flattened.
+Result<std::vector<Type>> SoftmaxType(const Operands& operands);
+enum class SoftmaxKind : uint8_t { kPlain, kLog };
+// Fills output 0, allocated by AllocateBy.
+void ComputeSoftmax(EvalContext& context, SoftmaxKind kind);
+// The cases of both.
+std::vector<OpTestCase> SoftmaxTestCases();
+
+}  // namespace tamis

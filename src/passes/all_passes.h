@@ -1,0 +1,30 @@
+// The passes' entry points, one a file of the same name. What each does stands at the head of its file.
+#pragma once
+
+#include "src/passes/pass.h"
+
+namespace tamis {
+
+// ONNX operators to ONNX operators.
+Status DropIdentity(Graph& graph, const PassOptions& options);
+Status FoldConstants(Graph& graph, const PassOptions& options);
+Status SimplifyShapes(Graph& graph, const PassOptions& options);
+Status FoldBatchNorm(Graph& graph, const PassOptions& options);
+Status FoldGemmScale(Graph& graph, const PassOptions& options);
+Status FoldScaleShift(Graph& graph, const PassOptions& options);
+Status EliminateCommon(Graph& graph, const PassOptions& options);
+Status RemoveDead(Graph& graph, const PassOptions& options);
+
+// Towards the graph that runs.
+Status RecognizeLayerNorm(Graph& graph, const PassOptions& options);
+Status RecognizeActivations(Graph& graph, const PassOptions& options);
+Status RecognizePoolingHead(Graph& graph, const PassOptions& options);
+Status MakeLinear(Graph& graph, const PassOptions& options);
+Status RecognizeAttention(Graph& graph, const PassOptions& options);
+Status MakeChannelsLast(Graph& graph, const PassOptions& options);
+Status SimplifyViews(Graph& graph, const PassOptions& options);
+Status FuseEpilogue(Graph& graph, const PassOptions& options);
+Status LowerPrecision(Graph& graph, const PassOptions& options);
+Status DetectPatterns(Graph& graph, const PassOptions& options);
+
+}  // namespace tamis

@@ -1,0 +1,132 @@
+// make_linear: MatMul with a constant 2-D weight, and Gemm with one, become Linear with the weight as [N, K]; a constant
+// addend of N elements behind it becomes the bias. A weight that several nodes read is turned around once.
+#include <algorithm>
+#include <map>
+
+#include "src/passes/all_passes.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+Tensor Transposed(const Tensor& weight) {
+  const int64_t rows = weight.dim(0), columns = weight.dim(1);
+  Tensor result(DType::kFloat32, {columns, rows});
+  constexpr int64_t kBlock = 32;  // both sides of a block stay in the cache
+  for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
+    for (int64_t j0 = 0; j0 < columns; j0 += kBlock) {
+      for (int64_t i = i0; i < std::min(rows, i0 + kBlock); ++i) {
+        for (int64_t j = j0; j < std::min(columns, j0 + kBlock); ++j) {
+          result.Data<float>()[j * rows + i] = weight.Data<float>()[i * columns + j];
+        }
+      }
+    }
+  }
+  return result;
+}
+
+bool IsWeight(const Graph& graph, ValueId id) {
+  return id != kNoValue && graph.value(id).IsConstant() && graph.value(id).constant->dtype() == DType::kFloat32 &&
+         graph.value(id).constant->rank() == 2;
+}
+
+// A constant that adds one number a column: [N] or [1, ..., N]. Returned as [N].
+std::optional<Tensor> AsBias(const Graph& graph, ValueId id, int64_t columns, int64_t rank) {
+  if (id == kNoValue || !graph.value(id).IsConstant()) return std::nullopt;
+  const Tensor& tensor = *graph.value(id).constant;
+  if (tensor.dtype() != DType::kFloat32 || tensor.rank() < 1 || tensor.rank() > rank || tensor.dim(-1) != columns ||
+      tensor.NumElements() != columns) {
+    return std::nullopt;
+  }
+  return tensor.Reshaped({columns});
+}
+
+class LinearMaker {
+ public:
+  explicit LinearMaker(Graph& graph) : graph_(graph), rewriter_(graph) {}
+
+  void Convert(NodeId id) {
+    const Node& node = graph_.node(id);
+    const bool gemm = node.Is("Gemm");
+    if ((!gemm && !node.Is("MatMul")) || !IsWeight(graph_, node.input(1))) return;
+    if (gemm && (node.Int("transA", 0) != 0 || node.Float("alpha", 1) != 1)) return;
+    if (DTypeOf(graph_, node.input(0)) != DType::kFloat32 || RankOf(graph_, node.input(0)) < (gemm ? 2 : 1)) return;
+    const ValueId addend = gemm ? node.input(2) : kNoValue;
+    if (addend != kNoValue && node.Float("beta", 1) != 1) return;
+    const bool transposed = gemm && node.Int("transB", 0) != 0;
+    const ValueId x = node.input(0), original = node.input(1), output = node.outputs[0];
+    const std::string name = node.name;
+    const int64_t columns = graph_.value(original).constant->dim(transposed ? 0 : 1);
+    const ValueId weight = WeightOf(original, !transposed);
+    std::vector<ValueId> inputs = {x, weight};
+    const auto bias = AsBias(graph_, addend, columns, 2);
+    if (bias) inputs.push_back(BiasOf(addend, *bias));
+    if (addend == kNoValue || bias) {
+      rewriter_.Replace(id, MakeNode("Linear", kTamisDomain, inputs, {output}, {}, name));
+      JoinBias(id);
+      return;
+    }
+    // An addend of another form stays an Add; it may become a residual later.
+    const ValueId product = graph_.AddValue(rewriter_.FreeName(graph_.value(output).name + "_product"),
+                                            Type::Tensor(DType::kFloat32, *ShapeOf(graph_, output)));
+    rewriter_.Replace(id, MakeNode("Add", "", {product, addend}, {output}));
+    rewriter_.Append(MakeNode("Linear", kTamisDomain, inputs, {product}, {}, name));
+  }
+
+ private:
+  // The [N, K] form of a weight, made once.
+  ValueId WeightOf(ValueId original, bool transpose) {
+    if (!transpose) {
+      graph_.value(original).origin = WeightOrigin{graph_.value(original).name, WeightTransform::kNone};
+      return original;
+    }
+    const auto [found, inserted] = transposed_.emplace(original, kNoValue);
+    if (inserted) {
+      const std::string name = graph_.value(original).name;
+      found->second = rewriter_.AddConstant(name + "_rows", Transposed(*graph_.value(original).constant));
+      graph_.value(found->second).origin = WeightOrigin{name, WeightTransform::kTransposed2D};
+    }
+    return found->second;
+  }
+
+  // The constant itself where it is [N] already.
+  ValueId BiasOf(ValueId id, const Tensor& bias) {
+    if (graph_.value(id).constant->rank() == 1) return id;
+    return rewriter_.AddConstant(graph_.value(id).name + "_flat", bias);
+  }
+
+  // Linear without a bias, read by nothing but an Add of one.
+  void JoinBias(NodeId id) {
+    const Node& linear = graph_.node(id);
+    const ValueId output = linear.outputs[0];
+    if (linear.input(2) != kNoValue || !rewriter_.SingleUse(output)) return;
+    const NodeId reader = rewriter_.Users(output)[0];
+    const Node& add = graph_.node(reader);
+    const auto other = add.Is("Add") ? OtherOperand(add, output) : std::nullopt;
+    const int64_t columns = graph_.value(linear.input(1)).constant->dim(0);
+    const auto bias = other ? AsBias(graph_, *other, columns, RankOf(graph_, output)) : std::nullopt;
+    if (!bias) return;
+    Node joined = MakeNode("Linear", kTamisDomain, {linear.input(0), linear.input(1), BiasOf(*other, *bias)}, add.outputs,
+                           {}, linear.name);
+    rewriter_.Replace(reader, std::move(joined));
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+  std::map<ValueId, ValueId> transposed_;
+};
+
+}  // namespace
+
+Status MakeLinear(Graph& graph, const PassOptions&) {
+  LinearMaker maker(graph);
+  for (NodeId id : graph.NodeIds()) {
+    if (!graph.node(id).removed) maker.Convert(id);
+  }
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis
