@@ -1,1 +1,93 @@
-int main() { return 0; }
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <new>
+
+#include "src/base/atomic_file.h"
+#include "src/base/cpu.h"
+#include "src/base/version.h"
+#include "src/cli/verb.h"
+#include "src/kernels/kernel.h"
+
+namespace tamis {
+
+extern const Verb verb_inspect, verb_prune, verb_build, verb_run, verb_bench, verb_compare, verb_optimize, verb_serve;
+
+namespace {
+
+const std::array<const Verb*, 8> kVerbs = {&verb_inspect, &verb_prune,   &verb_build,    &verb_run,
+                                           &verb_bench,   &verb_compare, &verb_optimize, &verb_serve};
+
+// 1: the user's to mend, 2: the machine's, 3: ours.
+int ExitCode(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUser: return 1;
+    case ErrorKind::kRuntime: return 2;
+    case ErrorKind::kInternal: break;
+  }
+  return 3;
+}
+
+int Fail(std::string_view verb, const Status& status) {
+  const char* prefix = status.kind() == ErrorKind::kInternal ? "internal error (a bug in Tamis): " : "error: ";
+  fmt::print(stderr, "tamis {}: {}{}\n", verb, prefix, status.message());
+  return ExitCode(status.kind());
+}
+
+// Ctrl-C leaves no half file: temporary files are unlinked, then the signal does what it always does.
+void OnInterrupt(int signal_number) {
+  RemoveTemporaryFiles();
+  signal(signal_number, SIG_DFL);
+  raise(signal_number);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "Tamis prunes a trained ONNX network to 2:4, compiles it into one engine file for this machine,\n"
+      "measures it and serves it.");
+  app.name("tamis");
+  app.set_version_flag("--version", fmt::format("tamis {}", kVersion));
+  app.require_subcommand(1);
+  auto common = std::make_shared<CommonFlags>();
+  std::array<std::function<Status()>, kVerbs.size()> runs;
+  for (size_t i = 0; i < kVerbs.size(); ++i) {
+    const Verb& verb = *kVerbs[i];
+    CLI::App* sub = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+    runs[i] = verb.declare(*sub, common);
+    if (sub->get_option_no_throw("--json") == nullptr) {
+      sub->add_flag("--json", common->json, "Print one JSON object instead of text");
+    }
+    sub->add_flag("-v,--verbose", common->verbose, "Say on standard error what is done and why");
+    sub->footer(fmt::format("Example:\n  {}", verb.example));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : 1;
+  }
+  if (const Status status = CheckIsaVariable(); !status.ok()) return Fail("", status);
+  ConfigureLibraries();
+  signal(SIGINT, OnInterrupt);
+  signal(SIGTERM, OnInterrupt);
+  for (size_t i = 0; i < kVerbs.size(); ++i) {
+    if (!app.got_subcommand(std::string(kVerbs[i]->name))) continue;
+    Status status;
+    try {
+      status = runs[i]();
+    } catch (const std::bad_alloc&) {
+      status = RuntimeError("not enough memory");
+    }
+    if (!status.ok()) return Fail(kVerbs[i]->name, status);
+  }
+  if (std::fflush(stdout) != 0) return Fail("", RuntimeError("standard output can't be written"));
+  return 0;
+}
+
+}  // namespace
+}  // namespace tamis
+
+int main(int argc, char** argv) { return tamis::Main(argc, argv); }

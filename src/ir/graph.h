@@ -60,6 +60,7 @@ struct Value {
   std::optional<std::vector<Dim>> contents;       // small integer tensors: the elements, symbolically
   std::optional<WeightOrigin> origin;             // constants only
   Pattern pattern = Pattern::kDense;              // constants only; set by the detect_patterns pass
+  uint64_t constant_hash = 0;                     // HashTensor(*constant) if known, 0 if not
   NodeId producer = kNoNode;                      // kNoNode: graph input or constant
   bool IsConstant() const { return constant.has_value(); }
 };

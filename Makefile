@@ -1,0 +1,43 @@
+# The two commands a newcomer needs are `make demo` and `make test`; each does all its set-up on a bare Debian 12.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+
+.PHONY: help setup build demo test lint bench sanitize fuzz clean
+
+help:
+	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
+	@echo "make test      build and run every test"
+	@echo "make build     the programs only, in $(BUILD)/"
+	@echo "make lint      formatting, static checks, file sizes, documented paths"
+	@echo "make bench     kernel benchmarks of this machine"
+	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
+	@echo "make fuzz      every fuzz target for a minute"
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@echo "== building (ninja, $(JOBS) jobs)"
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@ninja -C $(BUILD) -j $(JOBS)
+
+demo: build
+	@.venv/bin/python demo/demo.py --tamis $(BUILD)/tamis
+
+test: build
+	@scripts/test.sh $(BUILD)
+
+lint: setup
+	@scripts/lint.sh $(BUILD)
+
+bench: build
+	@$(BUILD)/tamis_kernels_bench
+
+sanitize: setup
+	@scripts/sanitize.sh
+
+fuzz: setup
+	@scripts/fuzz.sh
+
+clean:
+	rm -rf build build-* build.log

@@ -1,0 +1,78 @@
+#include "src/cli/model_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "src/cli/verb.h"
+#include "src/tuner/timing_cache.h"
+
+namespace tamis {
+
+bool LooksLikeEngine(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char magic[5] = {};
+  return file.read(magic, 5) && std::memcmp(magic, "TAMIS", 5) == 0;
+}
+
+Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options) {
+  OpenedModel model;
+  model.path = path;
+  if (!std::ifstream(path)) return UserError("can't open '{}': {}", path, std::strerror(errno));
+  SessionOptions session_options;
+  session_options.threads = options.threads;
+  if (LooksLikeEngine(path)) {
+    TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(path, ReadMode::kMap));
+    TAMIS_RETURN_IF_ERROR(file.weights->Verify());
+    model.engine = file.engine;
+  } else {
+    TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(path));
+    BuildOptions build = options;
+    build.cache_path = TimingCache::DefaultPath();
+    TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));
+    for (const std::string& notice : built.notices) PrintNotice(notice);
+    model.engine = built.engine;
+  }
+  TAMIS_ASSIGN_OR_RETURN(model.session, Session::Create(model.engine, session_options));
+  for (const std::string& notice : model.session->notices()) PrintNotice(path + ": " + notice);
+  return model;
+}
+
+Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, const std::vector<std::string>& shapes) {
+  std::map<std::string, int64_t> binding;
+  for (const std::string& shape : shapes) {
+    const size_t equals = shape.find('=');
+    if (equals == std::string::npos) return UserError("--shape '{}' should read input=1x3x224x224", shape);
+    const std::string name = shape.substr(0, equals);
+    TAMIS_ASSIGN_OR_RETURN(const Dims dims, ParseDims(shape.substr(equals + 1)));
+    const auto& specs = model.session->inputs();
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
+    if (spec == specs.end()) {
+      std::string names;
+      for (const TensorSpec& s : specs) names += (names.empty() ? "'" : ", '") + s.name + "'";
+      return UserError("--shape names input '{}'; '{}' has {}", name, model.path, names);
+    }
+    if (spec->dims.size() != dims.size()) {
+      return UserError("--shape {}: '{}' has {} dimensions", shape, name, spec->dims.size());
+    }
+    for (size_t axis = 0; axis < dims.size(); ++axis) {
+      if (spec->dims[axis] >= 0) {
+        if (spec->dims[axis] != dims[axis]) {
+          return UserError("--shape {}: dimension {} of '{}' is fixed at {}", shape, axis, name, spec->dims[axis]);
+        }
+        continue;
+      }
+      const auto [it, inserted] = binding.emplace(spec->dim_names[axis], dims[axis]);
+      if (it->second != dims[axis]) {
+        return UserError("--shape gives '{}' two values, {} and {}", it->first, it->second, dims[axis]);
+      }
+    }
+  }
+  if (!model.engine->plans.empty()) {
+    for (const auto& [symbol, range] : model.engine->plans.back().profile) binding.try_emplace(symbol, range.opt);
+  }
+  return binding;
+}
+
+}  // namespace tamis

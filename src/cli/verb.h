@@ -1,0 +1,46 @@
+// A verb of the program. One file per verb defines `const Verb verb_<name>`; main.cc lists them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tamis/status.h"
+
+namespace tamis {
+
+// Flags that every verb has.
+struct CommonFlags {
+  bool json = false;     // one JSON object on standard output, nothing else there
+  bool verbose = false;  // what is done, and why, on standard error
+};
+
+struct Verb {
+  std::string_view name;
+  std::string_view summary;
+  std::string_view example;  // shown by --help
+  // Declares the verb's flags on `app`. The result runs the verb after parsing; it owns the flags' values.
+  std::function<Status()> (*declare)(CLI::App& app, std::shared_ptr<CommonFlags> common);
+};
+
+// Lines for people. Progress goes to standard error, only when that is a terminal, on one line that is rewritten and
+// carries an estimate of the time left.
+class Progress {
+ public:
+  explicit Progress(std::string title);
+  ~Progress();
+  void Update(int64_t done, int64_t total, const std::string& what);
+
+ private:
+  std::string title_;
+  bool terminal_;
+  bool shown_ = false;
+  double start_;
+};
+
+// Prints a sentence to standard error: "tamis: note: ...".
+void PrintNotice(const std::string& text);
+
+}  // namespace tamis

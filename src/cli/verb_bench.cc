@@ -1,0 +1,161 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "src/base/json_writer.h"
+#include "src/cli/model_file.h"
+#include "src/cli/verb.h"
+#include "src/runtime/benchmark.h"
+
+namespace tamis {
+namespace {
+
+struct Flags {
+  std::vector<std::string> files, shapes;
+  int threads = 0, streams = 1;
+  double warmup = 0.5, seconds = 3;
+  std::vector<double> percentiles = {90, 99};
+  bool layers = false, latencies = false;
+  std::string json;
+};
+
+struct Row {
+  std::string file;
+  std::vector<Dims> input_dims;
+  int64_t batch = 1;
+  BenchmarkResult result;
+  std::vector<Session::NodeTime> layers;
+};
+
+void PrintLayers(const Row& row) {
+  double total = 0;
+  for (const auto& layer : row.layers) total += layer.seconds;
+  fmt::print("\n{}: time per node\n{:>9} {:>6}  {:<26} {:<28} {}\n", row.file, "ms", "share", "operator", "tactic", "node");
+  for (const auto& layer : row.layers) {
+    fmt::print("{:>9.4f} {:>5.1f}%  {:<26} {:<28} {} {}\n", layer.seconds * 1e3, 100 * layer.seconds / total, layer.op,
+               layer.tactic, layer.name, ToString(layer.output_dims));
+  }
+}
+
+std::string ToJson(const std::vector<Row>& rows, const Flags& flags) {
+  JsonWriter json;
+  json.BeginObject().Field("threads", flags.threads).Field("streams", flags.streams).Key("results").BeginArray();
+  for (const Row& row : rows) {
+    const BenchmarkResult& r = row.result;
+    json.BeginObject().Field("file", row.file).Field("requests", r.requests).Field("batch", row.batch);
+    json.Field("median_ms", r.median * 1e3).Field("mean_ms", r.mean * 1e3).Field("min_ms", r.min * 1e3);
+    json.Field("max_ms", r.max * 1e3).Field("requests_per_second", r.requests_per_second);
+    json.Field("samples_per_second", r.requests_per_second * static_cast<double>(row.batch));
+    json.Key("percentiles_ms").BeginObject();
+    for (size_t i = 0; i < flags.percentiles.size(); ++i) {
+      json.Field(fmt::format("{}", flags.percentiles[i]), r.percentiles[i] * 1e3);
+    }
+    json.EndObject();
+    if (flags.latencies) {
+      json.Key("latencies_ms").BeginArray();
+      for (const double latency : r.latencies) json.Value(latency * 1e3);
+      json.EndArray();
+    }
+    if (!row.layers.empty()) {
+      json.Key("layers").BeginArray();
+      for (const auto& layer : row.layers) {
+        json.BeginObject().Field("node", layer.name).Field("operator", layer.op).Field("tactic", layer.tactic);
+        json.Field("ms", layer.seconds * 1e3).Field("output", layer.output_dims).EndObject();
+      }
+      json.EndArray();
+    }
+    json.EndObject();
+  }
+  return json.EndArray().EndObject().text();
+}
+
+void PrintTable(const std::vector<Row>& rows, const Flags& flags) {
+  fmt::print("{:<32} {:>9} {:>9}", "file", "p50 ms", "mean ms");
+  for (const double percent : flags.percentiles) fmt::print(" {:>9}", fmt::format("p{:g} ms", percent));
+  fmt::print(" {:>11} {:>8}\n", "samples/s", "requests");
+  for (const Row& row : rows) {
+    const BenchmarkResult& r = row.result;
+    fmt::print("{:<32} {:>9.3f} {:>9.3f}", row.file, r.median * 1e3, r.mean * 1e3);
+    for (const double value : r.percentiles) fmt::print(" {:>9.3f}", value * 1e3);
+    fmt::print(" {:>11.1f} {:>8}\n", r.requests_per_second * static_cast<double>(row.batch), r.requests);
+  }
+  if (rows.size() > 1) {
+    fmt::print("\n");
+    for (size_t i = 1; i < rows.size(); ++i) {
+      fmt::print("{} takes {:.3f} of the time of {} (medians, interleaved)\n", rows[i].file,
+                 rows[i].result.median / rows[0].result.median, rows[0].file);
+    }
+  }
+  for (const Row& row : rows) {
+    if (!row.layers.empty()) PrintLayers(row);
+  }
+}
+
+Status Run(const Flags& flags) {
+  if (flags.streams < 1) return UserError("--streams is {}; it takes 1 or more", flags.streams);
+  if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
+  for (const double percent : flags.percentiles) {
+    if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
+  }
+  BuildOptions build;
+  build.threads = flags.threads;
+  std::vector<BenchmarkCase> cases;
+  std::vector<Row> rows;
+  for (const std::string& file : flags.files) {
+    TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(file, build));
+    TAMIS_ASSIGN_OR_RETURN(const auto binding, ShapeBinding(model, flags.shapes));
+    TAMIS_ASSIGN_OR_RETURN(NamedTensors inputs, RandomInputs(model.session->inputs(), binding, 1));
+    Row row;
+    row.file = file;
+    for (const auto& spec : model.session->inputs()) row.input_dims.push_back(inputs[spec.name].dims());
+    if (!row.input_dims.empty() && !row.input_dims[0].empty()) row.batch = row.input_dims[0][0];
+    if (flags.layers) {
+      TAMIS_ASSIGN_OR_RETURN(row.layers, model.session->Profile(inputs, 3));
+      TAMIS_ASSIGN_OR_RETURN(row.layers, model.session->Profile(inputs, 30));
+    }
+    cases.push_back({model.session, std::move(inputs)});
+    rows.push_back(std::move(row));
+  }
+  BenchmarkOptions options;
+  options.streams = flags.streams;
+  options.warmup_seconds = flags.warmup;
+  options.seconds = flags.seconds;
+  options.percentiles = flags.percentiles;
+  TAMIS_ASSIGN_OR_RETURN(const auto results, Benchmark(cases, options));
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].result = results[i];
+  if (flags.json != "-") PrintTable(rows, flags);
+  if (flags.json.empty()) return {};
+  if (flags.json == "-") {
+    fmt::print("{}\n", ToJson(rows, flags));
+    return {};
+  }
+  std::ofstream file(flags.json);
+  file << ToJson(rows, flags) << '\n';
+  file.flush();
+  if (!file) return RuntimeError("can't write '{}'", flags.json);
+  return {};
+}
+
+std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags>) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("FILE", flags->files, "Engines or ONNX files (these are built in memory, f32)")->required();
+  app.add_option("--shape", flags->shapes, "input=1x3x224x224, once an input with dynamic dimensions");
+  app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
+  app.add_option("--streams", flags->streams, "Requests in flight at once");
+  app.add_option("--warmup", flags->warmup, "Seconds before the measurement");
+  app.add_option("--seconds", flags->seconds, "Seconds of measurement a file");
+  app.add_option("--percentile", flags->percentiles, "Percentiles, for example 90,99")->delimiter(',');
+  app.add_flag("--layers", flags->layers, "Time every node as well");
+  app.add_flag("--latencies", flags->latencies, "Put every latency into the JSON");
+  app.add_option("--json", flags->json, "Write the result as JSON to this file, - for standard output");
+  return [flags] { return Run(*flags); };
+}
+
+}  // namespace
+
+extern const Verb verb_bench = {
+    "bench", "Measure latency and throughput of engines or ONNX files, interleaved in one run",
+    "tamis bench dense.tamis sparse.tamis --shape ids=1x128 --threads 2 --seconds 5", Declare};
+
+}  // namespace tamis

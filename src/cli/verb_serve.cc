@@ -1,0 +1,62 @@
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "src/cli/verb.h"
+#include "src/server/server.h"
+
+namespace tamis {
+namespace {
+
+struct Flags {
+  std::string target, host = "127.0.0.1";
+  int http_port = 8000, threads = 0;
+};
+
+Status Run(const Flags& flags, const CommonFlags& common) {
+  if (flags.http_port < 0 || flags.http_port > 65535) {
+    return UserError("--http-port is {}; it takes 0 (any free port) to 65535", flags.http_port);
+  }
+  // Signals are taken by a thread of our own with sigwait, before any other thread exists to take them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+  ServerOptions options;
+  options.target = flags.target;
+  options.host = flags.host;
+  options.http_port = flags.http_port;
+  options.threads = flags.threads;
+  options.verbose = common.verbose;
+  TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(options));
+  for (const std::string& line : server->notices()) PrintNotice(line);
+  fmt::print("tamis serve: listening on http://{}:{}\n", flags.host, server->port());
+  std::fflush(stdout);
+  int number = 0;
+  sigwait(&signals, &number);
+  fmt::print("tamis serve: stopping, requests in flight are finished first\n");
+  std::fflush(stdout);
+  server->Stop();
+  server->Wait();
+  fmt::print("tamis serve: stopped\n");
+  return {};
+}
+
+std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> common) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("REPOSITORY", flags->target, "Folder of <model>/<version>/model.tamis, or one engine file")->required();
+  app.add_option("--host", flags->host, "Address to listen on");
+  app.add_option("--http-port", flags->http_port, "Port of the KServe v2 HTTP endpoint; 0: any free one");
+  app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");
+  return [flags, common] { return Run(*flags, *common); };
+}
+
+}  // namespace
+
+extern const Verb verb_serve = {"serve", "Serve engines over the KServe v2 protocol (HTTP)",
+                                "tamis serve models/ --http-port 8000", Declare};
+
+}  // namespace tamis

@@ -1,0 +1,157 @@
+#include "src/compiler/profile.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace tamis {
+namespace {
+
+std::vector<std::string> Split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  while (true) {
+    const size_t end = text.find(separator, begin);
+    parts.push_back(text.substr(begin, end - begin));
+    if (end == std::string::npos) return parts;
+    begin = end + 1;
+  }
+}
+
+DimRange DefaultRange(size_t axis, size_t rank) {
+  if (axis == 0) return {1, 1, 32};
+  if (rank <= 3) return {16, 128, 128};
+  return {224, 224, 224};
+}
+
+// "a:1x16,b:1x16" as name -> dims.
+Status ParseShapeList(const std::string& flag, const std::string& text, std::map<std::string, Dims>* shapes) {
+  if (text.empty()) return {};
+  for (const std::string& part : Split(text, ',')) {
+    const size_t separator = part.find_last_of("=:");
+    if (separator == std::string::npos || separator == 0) {
+      return UserError("{}: '{}' should read input:1x3x224x224", flag, part);
+    }
+    auto dims = ParseDims(part.substr(separator + 1));
+    if (!dims.ok()) return dims.status().WithContext(flag);
+    (*shapes)[part.substr(0, separator)] = *dims;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Dims> ParseDims(const std::string& text) {
+  Dims dims;
+  for (const std::string& part : Split(text, 'x')) {
+    int64_t size = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), size);
+    if (error != std::errc() || end != part.data() + part.size() || size < 0) {
+      return UserError("'{}' is not a shape; write dimensions as 1x3x224x224", text);
+    }
+    dims.push_back(size);
+  }
+  if (NumElements(dims) < 0) return UserError("the shape '{}' is too large", text);
+  return dims;
+}
+
+Status ParseProfile(const std::string& text, InputRanges* ranges) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return UserError("--profile '{}' should read input=MIN:OPT:MAX, for example ids=1x16:1x128:32x128", text);
+  }
+  const std::string name = text.substr(0, equals);
+  const auto parts = Split(text.substr(equals + 1), ':');
+  if (parts.size() != 1 && parts.size() != 3) {
+    return UserError("--profile '{}' has {} shapes; it takes one, or MIN:OPT:MAX", text, parts.size());
+  }
+  if (ranges->count(name) != 0) {
+    return UserError("--profile names input '{}' twice; one profile an engine is supported", name);
+  }
+  std::vector<Dims> shapes;
+  for (const std::string& part : parts) {
+    TAMIS_ASSIGN_OR_RETURN(Dims dims, ParseDims(part));
+    shapes.push_back(std::move(dims));
+  }
+  (*ranges)[name] = shapes.size() == 1 ? InputRange{shapes[0], shapes[0], shapes[0]}
+                                       : InputRange{shapes[0], shapes[1], shapes[2]};
+  return {};
+}
+
+Status ParseShapes(const std::string& min, const std::string& opt, const std::string& max, InputRanges* ranges) {
+  std::map<std::string, Dims> mins, opts, maxs;
+  TAMIS_RETURN_IF_ERROR(ParseShapeList("--minShapes", min, &mins));
+  TAMIS_RETURN_IF_ERROR(ParseShapeList("--optShapes", opt, &opts));
+  TAMIS_RETURN_IF_ERROR(ParseShapeList("--maxShapes", max, &maxs));
+  for (const auto* shapes : {&mins, &maxs}) {
+    for (const auto& [name, dims] : *shapes) opts.try_emplace(name, dims);
+  }
+  for (const auto& [name, dims] : opts) {
+    if (ranges->count(name) != 0) return UserError("input '{}' has a --profile and trtexec-style shapes", name);
+    (*ranges)[name] = {mins.count(name) ? mins[name] : dims, dims, maxs.count(name) ? maxs[name] : dims};
+  }
+  return {};
+}
+
+Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
+  Profile profile;
+  std::vector<std::string> problems;
+  std::string names;
+  for (ValueId id : graph.inputs) names += (names.empty() ? "'" : ", '") + graph.value(id).name + "'";
+  for (const auto& [name, range] : ranges) {
+    const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
+                                    [&](ValueId id) { return graph.value(id).name == name; });
+    if (found == graph.inputs.end()) {
+      problems.push_back(fmt::format("the network has no input '{}'; it has {}", name, names));
+      continue;
+    }
+    const Shape& shape = graph.value(*found).type.shape;
+    if (range.min.size() != shape.size() || range.opt.size() != shape.size() || range.max.size() != shape.size()) {
+      problems.push_back(fmt::format("the profile of '{}' needs {} dimensions: {}", name, shape.size(), ToString(shape)));
+      continue;
+    }
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      const DimRange said = {range.min[axis], range.opt[axis], range.max[axis]};
+      if (said.min > said.opt || said.opt > said.max || said.min < 1) {
+        problems.push_back(fmt::format("the profile of '{}', dimension {}: {} : {} : {} is not 1 <= min <= opt <= max",
+                                       name, axis, said.min, said.opt, said.max));
+        continue;
+      }
+      if (const auto constant = shape[axis].Constant()) {
+        if (said.min != *constant || said.max != *constant) {
+          problems.push_back(fmt::format("dimension {} of '{}' is fixed at {}", axis, name, *constant));
+        }
+        continue;
+      }
+      const auto [it, inserted] = profile.emplace(shape[axis].ToString(), said);
+      if (!inserted && (it->second.min != said.min || it->second.opt != said.opt || it->second.max != said.max)) {
+        problems.push_back(fmt::format("'{}' has two different ranges", it->first));
+      }
+    }
+  }
+  if (!problems.empty()) return UserError("{}", fmt::join(problems, "; "));
+  for (ValueId id : graph.inputs) {
+    const Shape& shape = graph.value(id).type.shape;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      if (!shape[axis].IsConstant()) profile.try_emplace(shape[axis].ToString(), DefaultRange(axis, shape.size()));
+    }
+  }
+  return profile;
+}
+
+std::vector<std::map<std::string, int64_t>> TuningPoints(const Profile& profile) {
+  std::map<std::string, int64_t> min, opt, max;
+  for (const auto& [symbol, range] : profile) {
+    min[symbol] = range.min;
+    opt[symbol] = range.opt;
+    max[symbol] = range.max;
+  }
+  std::vector<std::map<std::string, int64_t>> points = {opt};
+  for (const auto& point : {min, max}) {
+    if (std::find(points.begin(), points.end(), point) == points.end()) points.push_back(point);
+  }
+  return points;
+}
+
+}  // namespace tamis

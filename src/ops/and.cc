@@ -1,0 +1,23 @@
+// And, with broadcasting.
+#include <algorithm>
+#include <cmath>
+
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+struct AndOp : Plain {
+  using Plain::Plain;
+  static constexpr Elements kElements = Elements::kBools;
+  template <class T>
+  bool operator()(T a, T b) const {
+    return a && b;
+  }
+};
+
+}  // namespace
+
+extern const OpDef op_and = {"And", "", 7, InferBroadcastBool, EvalBroadcast<AndOp, bool>};
+
+}  // namespace tamis

@@ -1,0 +1,29 @@
+// Max, with broadcasting.
+#include <algorithm>
+#include <cmath>
+
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+struct MaxOp : Plain {
+  using Plain::Plain;
+  static constexpr Elements kElements = Elements::kNumbers;
+  template <class T>
+  auto operator()(T a, T b) const {
+    return a < b || b != b ? b : a;
+  }
+};
+
+Status Infer(InferContext& context) {
+  TAMIS_RETURN_IF_ERROR(InferBroadcast(context));
+  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> { return Dim::Max(a, b); });
+  return {};
+}
+
+}  // namespace
+
+extern const OpDef op_max = {"Max", "", 8, Infer, EvalBroadcast<MaxOp>};
+
+}  // namespace tamis

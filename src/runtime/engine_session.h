@@ -1,0 +1,61 @@
+// The Session behind Session::Load and Session::Create.
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "src/engine/engine.h"
+#include "src/runtime/program.h"
+#include "tamis/session.h"
+
+namespace tamis {
+
+// Programs by input shapes are made on first use and the most recent kProgramLimit are kept.
+class EngineSession : public Session {
+ public:
+  static constexpr size_t kProgramLimit = 16;
+
+  static Result<std::shared_ptr<Session>> Make(std::shared_ptr<const Engine> engine,
+                                               std::shared_ptr<WeightCheck> weights, std::string name,
+                                               const SessionOptions& options);
+
+  const std::string& name() const override { return name_; }
+  const std::vector<TensorSpec>& inputs() const override { return inputs_; }
+  const std::vector<TensorSpec>& outputs() const override { return outputs_; }
+  const std::vector<std::string>& notices() const override { return notices_; }
+  Result<NamedTensors> Run(const NamedTensors& inputs) override;
+  Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
+
+ private:
+  EngineSession() = default;
+  void ChoosePlan(int threads);
+  // Checks names, dtypes and shapes; the tensors in the graph's order.
+  Result<std::vector<Tensor>> Arrange(const NamedTensors& inputs) const;
+  Result<std::shared_ptr<const Program>> ProgramFor(const std::vector<Tensor>& inputs);
+  KernelWish WishFor(const std::map<std::string, int64_t>& binding) const;
+
+  std::string name_;
+  std::shared_ptr<const Engine> engine_;
+  std::shared_ptr<WeightCheck> weights_;
+  Graph widened_;                  // used in place of engine_->fused where bf16 is computed in f32
+  const Graph* graph_ = nullptr;
+  const Plan* plan_ = nullptr;     // may be null
+  std::vector<TensorSpec> inputs_, outputs_;
+  std::vector<std::string> notices_;
+  std::unique_ptr<ThreadPool> pool_;
+
+  std::mutex mutex_;  // guards what follows
+  struct Entry {
+    std::vector<Dims> dims;
+    std::shared_ptr<const Program> program;
+  };
+  std::list<Entry> programs_;  // most recent first
+};
+
+// Packed weights of the process.
+PackCache& ProcessPackCache();
+
+}  // namespace tamis

@@ -1,0 +1,201 @@
+#include "src/runtime/specialize.h"
+
+#include <algorithm>
+
+#include "src/base/hash.h"
+#include "src/ops/op_def.h"
+
+namespace tamis {
+namespace {
+
+TensorSpec MakeSpec(const Value& value) {
+  TensorSpec spec;
+  spec.name = value.name;
+  spec.dtype = value.type.dtype;
+  for (const Dim& dim : value.type.shape) {
+    const auto constant = dim.Constant();
+    spec.dims.push_back(constant.value_or(-1));
+    spec.dim_names.push_back(constant ? std::string() : dim.ToString());
+  }
+  return spec;
+}
+
+std::vector<TensorSpec> MakeSpecs(const Graph& graph, const std::vector<ValueId>& ids) {
+  std::vector<TensorSpec> specs;
+  for (ValueId id : ids) specs.push_back(MakeSpec(graph.value(id)));
+  return specs;
+}
+
+constexpr int64_t kMaxFoldedElements = int64_t{1} << 24;
+
+// Evaluates a node all of whose inputs are constants.
+Status FoldNode(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  std::vector<const Tensor*> inputs;
+  for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(graph.ConstantInput(node, i));
+  TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, graph.Opset(node.domain), inputs));
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    Value& value = graph.value(node.outputs[i]);
+    value.type = Type::Tensor(results[i].dtype(), ToShape(results[i].dims()));
+    value.constant = std::move(results[i]);
+  }
+  graph.RemoveNode(id);
+  return {};
+}
+
+bool CanFold(const Graph& graph, const Node& node) {
+  if (!node.regions.empty()) return false;
+  for (ValueId id : node.inputs) {
+    if (id != kNoValue && !graph.value(id).constant) return false;
+  }
+  for (ValueId id : node.outputs) {
+    if (id == kNoValue) continue;
+    const Type& type = graph.value(id).type;
+    const auto dims = type.IsTensor() && type.has_rank ? ConstantDims(type.shape) : std::nullopt;
+    if (dims && (NumElements(*dims) < 0 || NumElements(*dims) > kMaxFoldedElements)) return false;
+  }
+  return true;
+}
+
+// A value whose elements shape inference found becomes a constant of its dtype.
+void FoldContents(Value& value) {
+  if (!value.contents || value.constant || !value.type.has_rank) return;
+  const auto dims = ConstantDims(value.type.shape);
+  if (!dims || NumElements(*dims) != static_cast<int64_t>(value.contents->size())) return;
+  std::vector<int64_t> elements;
+  for (const Dim& dim : *value.contents) {
+    const auto constant = dim.Constant();
+    if (!constant) return;
+    elements.push_back(*constant);
+  }
+  if (value.type.dtype == DType::kInt64) {
+    value.constant = Tensor::Of<int64_t>(DType::kInt64, *dims, std::span<const int64_t>(elements));
+  } else if (value.type.dtype == DType::kInt32) {
+    const std::vector<int32_t> narrow(elements.begin(), elements.end());
+    value.constant = Tensor::Of<int32_t>(DType::kInt32, *dims, std::span<const int32_t>(narrow));
+  }
+}
+
+}  // namespace
+
+std::vector<TensorSpec> InputSpecs(const Graph& graph) { return MakeSpecs(graph, graph.inputs); }
+std::vector<TensorSpec> OutputSpecs(const Graph& graph) { return MakeSpecs(graph, graph.outputs); }
+
+Result<std::map<std::string, int64_t>> BindSymbols(const Graph& graph, const std::vector<Dims>& input_dims) {
+  std::map<std::string, int64_t> binding;
+  std::map<std::string, std::string> bound_by;
+  std::string problems;
+  const auto complain = [&](const std::string& text) { problems += (problems.empty() ? "" : "; ") + text; };
+  for (size_t i = 0; i < graph.inputs.size(); ++i) {
+    const Value& value = graph.value(graph.inputs[i]);
+    const Shape& shape = value.type.shape;
+    if (shape.size() != input_dims[i].size()) {
+      complain(fmt::format("input '{}' has shape {}, the network wants {}", value.name, ToString(input_dims[i]),
+                           ToString(shape)));
+      continue;
+    }
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      const int64_t actual = input_dims[i][axis];
+      if (const auto constant = shape[axis].Constant()) {
+        if (*constant != actual) {
+          complain(fmt::format("input '{}' has shape {}, the network wants {} (dimension {} must be {})", value.name,
+                               ToString(input_dims[i]), ToString(shape), axis, *constant));
+        }
+        continue;
+      }
+      const std::string symbol = shape[axis].ToString();
+      const auto [it, inserted] = binding.emplace(symbol, actual);
+      if (inserted) bound_by[symbol] = value.name;
+      if (it->second != actual) {
+        complain(fmt::format("'{}' is {} in input '{}' and {} in input '{}'; they must agree", symbol, it->second,
+                             bound_by[symbol], actual, value.name));
+      }
+    }
+  }
+  if (!problems.empty()) return UserError("{}", problems);
+  return binding;
+}
+
+Result<std::vector<Dims>> BoundInputDims(const Graph& graph, const std::map<std::string, int64_t>& binding) {
+  std::vector<Dims> all;
+  for (ValueId id : graph.inputs) {
+    const Value& value = graph.value(id);
+    Dims dims;
+    for (const Dim& dim : value.type.shape) {
+      const auto size = dim.Evaluate(binding);
+      if (!size) return UserError("dimension '{}' of input '{}' has no value", dim.ToString(), value.name);
+      dims.push_back(*size);
+    }
+    all.push_back(std::move(dims));
+  }
+  return all;
+}
+
+Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims) {
+  TAMIS_ASSIGN_OR_RETURN(const auto binding, BindSymbols(graph, input_dims));
+  Graph concrete = graph.Clone();
+  std::map<std::string, Dim> substitution;
+  for (const auto& [symbol, size] : binding) substitution.emplace(symbol, Dim(size));
+  for (size_t i = 0; i < concrete.NumValues(); ++i) {
+    Value& value = concrete.value(static_cast<ValueId>(i));
+    for (Dim& dim : value.type.shape) {
+      if (!dim.IsConstant()) dim = dim.Substitute(substitution);
+    }
+    if (value.producer != kNoNode) {
+      // Inferred again below; what is still symbolic after the substitution would only blur it.
+      value.contents.reset();
+      if (!ConstantDims(value.type.shape)) value.type.has_rank = false;
+    }
+  }
+  for (NodeId id : concrete.NodeIds()) {
+    if (CanFold(concrete, concrete.node(id))) {
+      TAMIS_RETURN_IF_ERROR(FoldNode(concrete, id));
+      continue;
+    }
+    TAMIS_RETURN_IF_ERROR(InferNode(concrete, id));
+    bool all_known = true;
+    for (ValueId output : concrete.node(id).outputs) {
+      if (output == kNoValue) continue;
+      FoldContents(concrete.value(output));
+      all_known = all_known && concrete.value(output).constant.has_value();
+    }
+    if (all_known) concrete.RemoveNode(id);
+  }
+  concrete.Compact();
+  return concrete;
+}
+
+bool WidenBf16(Graph& graph) {
+  bool changed = false;
+  const auto is_boundary = [&](ValueId id) {
+    return graph.IsOutput(id) || std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
+  };
+  for (size_t i = 0; i < graph.NumValues(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    Value& value = graph.value(id);
+    if (value.type.dtype != DType::kBFloat16 || is_boundary(id)) continue;
+    changed = true;
+    value.type.dtype = DType::kFloat32;
+    if (value.constant) {
+      value.constant = value.constant->ToFloat32();
+      value.constant_hash = 0;
+    }
+  }
+  constexpr auto kBf16 = static_cast<int64_t>(DType::kBFloat16);
+  for (NodeId id : graph.NodeIds()) {
+    Node& node = graph.node(id);
+    if (node.outputs.empty() || node.outputs[0] == kNoValue || is_boundary(node.outputs[0])) continue;
+    for (const char* key : {"output_dtype", "to"}) {
+      if (node.Int(key, 0) == kBf16) node.attributes[key] = static_cast<int64_t>(DType::kFloat32);
+    }
+    if (node.Is("Cast") && graph.value(node.inputs[0]).type.dtype == graph.value(node.outputs[0]).type.dtype) {
+      graph.ReplaceAllUses(node.outputs[0], node.inputs[0]);
+      graph.RemoveNode(id);
+    }
+  }
+  if (changed) graph.Compact();
+  return changed;
+}
+
+}  // namespace tamis

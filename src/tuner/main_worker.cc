@@ -1,0 +1,3 @@
+#include "src/tuner/worker.h"
+
+int main() { return tamis::TuneWorkerMain(); }

@@ -1,0 +1,204 @@
+#include "src/tuner/problem_text.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "src/base/float16.h"
+#include "src/base/json_writer.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kMaxSentElements = 64;
+
+bool TravelsWithElements(const Operand& operand) {
+  return operand.constant != nullptr && IsInteger(operand.dtype) && NumElements(operand.dims) <= kMaxSentElements;
+}
+
+std::string AttributeText(const Attribute& attribute) {
+  if (const auto* i = std::get_if<int64_t>(&attribute)) return fmt::format("{{\"i\":{}}}", *i);
+  if (const auto* f = std::get_if<float>(&attribute)) return fmt::format("{{\"f\":{:.9g}}}", *f);
+  if (const auto* s = std::get_if<std::string>(&attribute)) return fmt::format("{{\"s\":{}}}", JsonQuote(*s));
+  if (const auto* v = std::get_if<std::vector<int64_t>>(&attribute)) {
+    return fmt::format("{{\"is\":[{}]}}", fmt::join(*v, ","));
+  }
+  if (const auto* v = std::get_if<std::vector<float>>(&attribute)) {
+    return fmt::format("{{\"fs\":[{:.9g}]}}", fmt::join(*v, ","));
+  }
+  return {};  // tensors and lists of strings never steer a kernel
+}
+
+std::string OperandText(const Operand& operand) {
+  std::string text = fmt::format("{{\"dtype\":{},\"dims\":[{}]", static_cast<int>(operand.dtype),
+                                 fmt::join(operand.dims, ","));
+  if (operand.constant != nullptr) text += fmt::format(",\"pattern\":{}", static_cast<int>(operand.pattern));
+  if (TravelsWithElements(operand)) text += fmt::format(",\"data\":[{}]", fmt::join(operand.constant->ToInt64s(), ","));
+  return text + "}";
+}
+
+template <class List>
+std::string ListText(const List& operands) {
+  std::string text;
+  for (const Operand& operand : operands) text += (text.empty() ? "" : ",") + OperandText(operand);
+  return "[" + text + "]";
+}
+
+Tensor IntegerTensor(DType dtype, const Dims& dims, const std::vector<int64_t>& elements) {
+  Tensor tensor(dtype, dims);
+  for (size_t i = 0; i < elements.size(); ++i) {
+    std::memcpy(tensor.raw() + i * ByteSize(dtype, 1), &elements[i], ByteSize(dtype, 1));  // little endian
+  }
+  return tensor;
+}
+
+using simdjson::dom::element;
+
+Status ParseAttributes(element root, Node* node) {
+  simdjson::dom::object object;
+  if (root["attributes"].get(object) != simdjson::SUCCESS) return UserError("no attributes in the problem");
+  for (const auto& field : object) {
+    const std::string key(field.key);
+    int64_t i = 0;
+    double f = 0;
+    std::string_view s;
+    simdjson::dom::array list;
+    if (field.value["i"].get(i) == simdjson::SUCCESS) {
+      node->attributes[key] = i;
+    } else if (field.value["f"].get(f) == simdjson::SUCCESS) {
+      node->attributes[key] = static_cast<float>(f);
+    } else if (field.value["s"].get(s) == simdjson::SUCCESS) {
+      node->attributes[key] = std::string(s);
+    } else if (field.value["is"].get(list) == simdjson::SUCCESS) {
+      std::vector<int64_t> values;
+      for (element e : list) values.push_back(e.get_int64().value_unsafe());
+      node->attributes[key] = values;
+    } else if (field.value["fs"].get(list) == simdjson::SUCCESS) {
+      std::vector<float> values;
+      for (element e : list) values.push_back(static_cast<float>(e.get_double().value_unsafe()));
+      node->attributes[key] = values;
+    }
+  }
+  return {};
+}
+
+Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* constant) {
+  int64_t dtype = 0;
+  simdjson::dom::array dims;
+  if (text["dtype"].get(dtype) != simdjson::SUCCESS || text["dims"].get(dims) != simdjson::SUCCESS) {
+    return UserError("an operand of the problem has no dtype or dims");
+  }
+  operand->dtype = static_cast<DType>(dtype);
+  for (element dim : dims) {
+    int64_t size = 0;
+    if (dim.get(size) != simdjson::SUCCESS) return UserError("a dimension of the problem is no integer");
+    operand->dims.push_back(size);
+  }
+  if (NumElements(operand->dims) < 0) return UserError("an operand of the problem is too large");
+  int64_t pattern = 0;
+  if (text["pattern"].get(pattern) != simdjson::SUCCESS) return {};
+  operand->pattern = static_cast<Pattern>(pattern);
+  simdjson::dom::array data;
+  if (text["data"].get(data) == simdjson::SUCCESS) {
+    std::vector<int64_t> elements;
+    for (element e : data) elements.push_back(e.get_int64().value_unsafe());
+    if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
+    *constant = IntegerTensor(operand->dtype, operand->dims, elements);
+  } else {
+    *constant = RandomTensor(operand->dtype, operand->dims, operand->pattern, seed);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string ProblemToText(const Problem& problem) {
+  std::string attributes;
+  for (const auto& [key, attribute] : problem.node->attributes) {
+    const std::string value = AttributeText(attribute);
+    if (!value.empty()) attributes += (attributes.empty() ? "" : ",") + JsonQuote(key) + ":" + value;
+  }
+  return fmt::format(R"({{"op":{},"domain":{},"attributes":{{{}}},"inputs":{},"outputs":{},"threads":{}}})",
+                     JsonQuote(problem.node->op), JsonQuote(problem.node->domain), attributes,
+                     ListText(problem.inputs), ListText(problem.outputs), problem.threads);
+}
+
+Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, uint64_t seed) {
+  simdjson::dom::parser parser;
+  element root;
+  if (parser.parse(text).get(root) != simdjson::SUCCESS) return UserError("the problem is not JSON: {}", text);
+  auto owned = std::make_unique<OwnedProblem>();
+  std::string_view op, domain;
+  int64_t threads = 1;
+  simdjson::dom::array inputs, outputs;
+  if (root["op"].get(op) != simdjson::SUCCESS || root["domain"].get(domain) != simdjson::SUCCESS ||
+      root["threads"].get(threads) != simdjson::SUCCESS || root["inputs"].get(inputs) != simdjson::SUCCESS ||
+      root["outputs"].get(outputs) != simdjson::SUCCESS) {
+    return UserError("the problem lacks a field: {}", text);
+  }
+  owned->node.op = op;
+  owned->node.domain = domain;
+  TAMIS_RETURN_IF_ERROR(ParseAttributes(root, &owned->node));
+  owned->constants.resize(inputs.size());
+  owned->problem.node = &owned->node;
+  owned->problem.threads = static_cast<int>(threads);
+  size_t index = 0;
+  for (element text_of_operand : inputs) {
+    Operand operand;
+    Tensor& constant = owned->constants[index];
+    TAMIS_RETURN_IF_ERROR(ParseOperand(text_of_operand, seed + index, &operand, &constant));
+    if (constant.Defined()) operand.constant = &constant;
+    owned->node.inputs.push_back(operand.Present() ? static_cast<ValueId>(index) : kNoValue);
+    owned->problem.inputs.push_back(std::move(operand));
+    ++index;
+  }
+  for (element text_of_operand : outputs) {
+    Operand operand;
+    Tensor none;
+    TAMIS_RETURN_IF_ERROR(ParseOperand(text_of_operand, seed, &operand, &none));
+    owned->node.outputs.push_back(static_cast<ValueId>(index++));
+    owned->problem.outputs.push_back(std::move(operand));
+  }
+  return owned;
+}
+
+Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t seed) {
+  Tensor tensor(dtype, dims);
+  std::mt19937_64 random(seed);
+  const int64_t count = tensor.NumElements();
+  if (!IsFloat(dtype)) {
+    const size_t size = ByteSize(dtype, 1);
+    for (int64_t i = 0; size > 0 && i < count; ++i) tensor.raw()[static_cast<size_t>(i) * size] = std::byte(random() & 1);
+    return tensor;
+  }
+  std::vector<float> values(static_cast<size_t>(count));
+  // A sum of uniforms is normal enough here and ten times as fast as std::normal_distribution.
+  for (float& value : values) {
+    const uint64_t bits = random();
+    const auto sum = static_cast<int64_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
+    value = static_cast<float>(sum - 2 * 0xffff) / 75000.0f;
+  }
+  if (pattern == Pattern::kTwoFour && !dims.empty()) {
+    const int64_t k = dims.back();
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t in_group = i % k % 4;
+      const int64_t group = i / k * ((k + 3) / 4) + i % k / 4;
+      if (in_group == group % 4 || in_group == (group + 1 + group / 4 % 2) % 4) values[static_cast<size_t>(i)] = 0;
+    }
+  }
+  if (dtype == DType::kFloat32) {
+    std::copy(values.begin(), values.end(), tensor.Data<float>());
+  } else if (dtype == DType::kFloat64) {
+    std::copy(values.begin(), values.end(), tensor.Data<double>());
+  } else if (dtype == DType::kBFloat16) {
+    std::transform(values.begin(), values.end(), tensor.Data<uint16_t>(), FloatToBf16);
+  } else if (dtype == DType::kFloat16) {
+    std::transform(values.begin(), values.end(), tensor.Data<uint16_t>(), FloatToHalf);
+  }
+  return tensor;
+}
+
+}  // namespace tamis

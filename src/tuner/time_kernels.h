@@ -1,0 +1,31 @@
+// Times and checks kernels on one problem. Runs inside the worker process; it may crash there.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/base/thread_pool.h"
+#include "src/kernels/kernel.h"
+
+namespace tamis {
+
+struct TimedKernel {
+  std::string kernel;
+  double seconds = 0;  // median; 0 if struck out
+  std::string reason;  // why it was struck out
+};
+
+struct TimingOptions {
+  double seconds_per_problem = 0.06;  // spread over all kernels
+  int max_rounds = 60;
+};
+
+// Checks every kernel against the first one that is not struck out, and that one against the reference evaluation where
+// the reference is cheap (below 2^27 multiplies); then times all survivors interleaved, median of many rounds. Packed
+// weights are rotated over several copies so that they come from beyond the L2 cache, as they do inside a network.
+// `begin` is called with a kernel's name before its code runs for the first time.
+std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<std::string>& kernels, ThreadPool& pool,
+                                     const TimingOptions& options, const std::function<void(const std::string&)>& begin);
+
+}  // namespace tamis

@@ -1,0 +1,139 @@
+"""The whole road on generated networks: inspect, run, prune, build, compare, optimize."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+
+
+def reference(case, count=8):
+    session = onnxruntime.InferenceSession(str(case.onnx))
+    return session.run(None, {k: v[:count] for k, v in case.inputs.items()})[0]
+
+
+def run(tamis, file, case, folder, count=8):
+    folder.mkdir(exist_ok=True)
+    arguments = []
+    for key, array in case.inputs.items():
+        np.save(folder / f"in_{key}.npy", array[:count])
+        arguments += ["--input", f"{key}={folder}/in_{key}.npy"]
+    tamis("run", file, *arguments, "--output-dir", folder / "out", "--threads", 2)
+    (output,) = (folder / "out").glob("*.npy")
+    return np.load(output)
+
+
+def relative_error(a, b):
+    return np.abs(a - b).max() / np.abs(b).max()
+
+
+def two_four_layers(path):
+    """Weights of an ONNX file that follow 2:4 along the input channels."""
+    model = onnx.load(path)
+    weights = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    found = set()
+    for node in model.graph.node:
+        if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in weights:
+            continue
+        w = weights[node.input[1]]
+        if node.op_type == "Conv":
+            rows = w.transpose(0, 2, 3, 1).reshape(-1, w.shape[1])
+        elif node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute):
+            rows = w
+        else:
+            rows = w.T
+        rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+        if (np.count_nonzero(rows.reshape(len(rows), -1, 4), axis=2) <= 2).all():
+            found.add(node.input[1])
+    return found
+
+
+@pytest.mark.parametrize("precision, tolerance", [("f32", 1e-4), ("bf16", 6e-2)])
+def test_engine_agrees_with_onnxruntime(tamis, case, tmp_path, precision, tolerance):
+    engine = tmp_path / "dense.tamis"
+    tamis("build", case.onnx, "-o", engine, "--precision", precision, "--threads", 2)
+    assert relative_error(run(tamis, engine, case, tmp_path / "run"), reference(case)) < tolerance
+
+
+def test_onnx_runs_without_an_engine(tamis, case, tmp_path):
+    assert relative_error(run(tamis, case.onnx, case, tmp_path / "run"), reference(case)) < 1e-4
+
+
+@pytest.mark.parametrize("isa", ["avx2", "x86-64"])
+def test_capped_instruction_sets(tamis, case, tmp_path, isa, monkeypatch):
+    monkeypatch.setenv("TAMIS_ISA", isa)
+    assert relative_error(run(tamis, case.onnx, case, tmp_path / "run"), reference(case)) < 1e-4
+
+
+def test_inspect_tells_nodes_layers_and_gain(tamis, case):
+    report = tamis.json("inspect", case.onnx)
+    assert report["nodes_after"] < report["nodes_before"]
+    weights = {node.input[1] for node in case.model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")}
+    layers = {layer["weight"]: layer for layer in report["layers"]}
+    constants = {i.name for i in case.model.graph.initializer}
+    assert set(layers) == weights & constants
+    assert all(layer["eligible"] or layer["reason"] for layer in layers.values())
+    assert report["predicted"]["dense_ms"] > 0 and report["predicted"]["pruned_ms"] > 0
+
+
+@pytest.mark.parametrize("method", ["magnitude", "reconstruct"])
+def test_prune_writes_a_valid_two_four_network(tamis, case, tmp_path, method):
+    pruned = tmp_path / "pruned.onnx"
+    report = tamis.json("prune", case.onnx, "-o", pruned, "--data", case.data, "--method", method)
+    onnx.checker.check_model(str(pruned), full_check=True)
+    sparse = {layer["weight"] for layer in report["layers"] if layer["pattern"] == "2:4"}
+    assert sparse and sparse <= two_four_layers(pruned)
+    assert all(layer["reason"] for layer in report["layers"] if layer["pattern"] != "2:4")
+    recognised = tamis.json("inspect", pruned)
+    assert sparse <= {layer["weight"] for layer in recognised["layers"] if layer["pattern"] == "2:4"}
+
+
+def test_reconstruction_beats_magnitude(tamis, case, tmp_path):
+    errors = {}
+    for method in ("magnitude", "reconstruct"):
+        pruned = tmp_path / f"{method}.onnx"
+        tamis("prune", case.onnx, "-o", pruned, "--data", case.data, "--method", method)
+        outputs = run(tamis, pruned, case, tmp_path / method, count=64)
+        errors[method] = np.linalg.norm(outputs - reference(case, 64))
+    assert errors["reconstruct"] < errors["magnitude"]
+
+
+def test_keep_leaves_a_layer_alone(tamis, case, tmp_path):
+    layers = tamis.json("inspect", case.onnx)["layers"]
+    kept = next(layer["weight"] for layer in layers if layer["eligible"])
+    report = tamis.json("prune", case.onnx, "-o", tmp_path / "p.onnx", "--data", case.data, "--keep", kept)
+    (entry,) = [layer for layer in report["layers"] if layer["weight"] == kept]
+    assert entry["pattern"] == "dense" and "keep" in entry["reason"]
+    before = {i.name: numpy_helper.to_array(i) for i in onnx.load(case.onnx).graph.initializer}
+    after = {i.name: numpy_helper.to_array(i) for i in onnx.load(tmp_path / "p.onnx").graph.initializer}
+    if case.name == "transformer":  # in the CNN a batch norm is folded into the weight
+        assert (before[kept] == after[kept]).all()
+
+
+def test_pruned_engine_computes_the_pruned_network(tamis, case, tmp_path):
+    pruned, engine = tmp_path / "pruned.onnx", tmp_path / "pruned.tamis"
+    tamis("prune", case.onnx, "-o", pruned, "--data", case.data)
+    tamis("build", pruned, "-o", engine, "--threads", 2)
+    session = onnxruntime.InferenceSession(str(pruned))
+    expected = session.run(None, {k: v[:8] for k, v in case.inputs.items()})[0]
+    assert relative_error(run(tamis, engine, case, tmp_path / "run"), expected) < 1e-4
+
+
+def test_compare_sees_equal_and_different(tamis, case, tmp_path):
+    engine, pruned = tmp_path / "dense.tamis", tmp_path / "pruned.onnx"
+    tamis("build", case.onnx, "-o", engine)
+    tamis("prune", case.onnx, "-o", pruned, "--data", case.data, "--method", "magnitude")
+    same = tamis.json("compare", engine, case.onnx, "--data", case.data)
+    other = tamis.json("compare", pruned, case.onnx, "--data", case.data)
+    assert same["outputs"][0]["max_relative_error"] < 1e-4 < other["outputs"][0]["max_relative_error"]
+    assert same["outputs"][0]["mean_cosine"] > other["outputs"][0]["mean_cosine"]
+
+
+def test_optimize_holds_the_agreement(tamis, case, tmp_path):
+    engine, report = tmp_path / "best.tamis", tmp_path / "report.html"
+    result = tamis.json("optimize", case.onnx, "-o", engine, "--data", case.data, "--min-agreement", "0.95",
+                        "--report", report)
+    assert result["agreement"]["confirm"] >= 0.95
+    assert "<html" in report.read_text()
+    compared = tamis.json("compare", engine, case.onnx, "--data", case.data)
+    assert compared["outputs"][0]["mean_cosine"] >= 0.95
