@@ -110,20 +110,24 @@ void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int6
   const auto reshape_input = [&](const std::vector<int64_t>& target) {
     return rewriter.AddConstant(name + "_heads_shape", Tensor::Int64s(target));
   };
-  const Type split_type = Type::Tensor(DType::kFloat32, {row_shape[0], row_shape[1], Dim(heads), Dim(head_size)});
-  const ValueId split = rewriter.Append("Reshape", "", {rows, reshape_input({0, 0, heads, head_size})}, {},
-                                        name + "_heads", split_type);
-  const std::map<std::string, Attribute> perm = {{"perm", std::vector<int64_t>{0, 2, 1, 3}}};
+  const Dim &batch = row_shape[0], &tokens = row_shape[1];
+  const auto append = [&](const std::string& op, std::vector<ValueId> inputs, std::vector<int64_t> perm, Shape result) {
+    std::map<std::string, Attribute> attributes;
+    if (!perm.empty()) attributes["perm"] = std::move(perm);
+    return rewriter.Append(op, "", std::move(inputs), std::move(attributes), name + "_heads",
+                           Type::Tensor(DType::kFloat32, std::move(result)));
+  };
+  const ValueId split = append("Reshape", {rows, reshape_input({0, 0, heads, head_size})}, {},
+                               {batch, tokens, Dim(heads), Dim(head_size)});
   if (shape.size() == 4) {
-    rewriter.Replace(id, MakeNode("Transpose", "", {split}, {output}, perm));
+    rewriter.Replace(id, MakeNode("Transpose", "", {split}, {output}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}));
     return;
   }
-  const Shape turned_shape = {row_shape[0], Dim(heads), row_shape[1], Dim(head_size)};
-  const Type turned_type = Type::Tensor(DType::kFloat32, turned_shape);
-  const ValueId turned = rewriter.Append("Transpose", "", {split}, perm, name + "_turned", turned_type);
-  const auto target = ReshapeTarget(turned_shape, shape);
-  TAMIS_ASSERT(target.has_value());
-  rewriter.Replace(id, MakeNode("Reshape", "", {turned, reshape_input(*target)}, {output}));
+  // [B*H, S, E] by way of [S, B*H, E]: so no Reshape has to name two symbols.
+  const ValueId turned = append("Transpose", {split}, {1, 0, 2, 3}, {tokens, batch, Dim(heads), Dim(head_size)});
+  const ValueId joined = append("Reshape", {turned, reshape_input({0, -1, head_size})}, {},
+                                {tokens, batch * Dim(heads), Dim(head_size)});
+  rewriter.Replace(id, MakeNode("Transpose", "", {joined}, {output}, {{"perm", std::vector<int64_t>{1, 0, 2}}}));
 }
 
 void Recognise(Rewriter& rewriter, NodeId id) {
@@ -147,9 +151,8 @@ void Recognise(Rewriter& rewriter, NodeId id) {
   if (!CanMakeRows(graph, *q) || !CanMakeRows(graph, *k) || !CanMakeRows(graph, *v)) return;
   const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
   const bool heads_apart = rank == 4 && score_shape[0] == q->batch_size && score_shape[1] == q->head_count;
-  const Shape context = {q->batch_size, q->head_count, q->token_count, v->head_size};
   const std::vector<ValueId> parts = scores.Leaves();
-  if (!heads_apart && (!parts.empty() || !ReshapeTarget(context, *ShapeOf(graph, output)) || rank == 4)) return;
+  if (!heads_apart && (rank == 4 || !parts.empty())) return;
   std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
   leaves.insert(leaves.end(), parts.begin(), parts.end());
   if (!rewriter.ConeIsPrivate(id, leaves)) return;
