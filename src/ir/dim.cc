@@ -9,6 +9,9 @@ enum AtomOp { kSymbol, kFloorDiv, kMod, kMin, kMax };
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0); }
 
 int64_t Apply(int op, int64_t a, int64_t b) {
+  // The lowest number by -1 traps on x86; it wraps here as every other overflow does.
+  if (b == -1 && op == kFloorDiv) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));
+  if (b == -1 && op == kMod) return 0;
   switch (op) {
     case kFloorDiv: return FloorDivide(a, b);
     case kMod: return a - b * FloorDivide(a, b);
@@ -45,6 +48,12 @@ Dim Dim::FromAtom(DimAtom atom) {
   dim.terms_[{key}] = 1;
   dim.atoms_[key] = std::move(shared);
   return dim;
+}
+
+const DimAtom* Dim::OnlyAtom() const {
+  if (terms_.size() != 1 || terms_.begin()->second != 1 || terms_.begin()->first.size() != 1) return nullptr;
+  const auto found = atoms_.find(terms_.begin()->first[0]);
+  return found == atoms_.end() ? nullptr : found->second.get();
 }
 
 Dim Dim::Symbol(std::string name) { return FromAtom({kSymbol, std::move(name), {}, {}}); }
@@ -85,6 +94,14 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
   const auto cb = b.Constant();
   if (ca && cb && !((op == kFloorDiv || op == kMod) && *cb == 0)) return Dim(Apply(op, *ca, *cb));
   if ((op == kMin || op == kMax) && a == b) return a;
+  if (op == kMin || op == kMax) {
+    // Lattice laws: max(a, min(a, c)) = a and max(a, max(a, c)) = max(a, c), and the same with the roles exchanged.
+    for (const auto& [plain, nested] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+      const DimAtom* atom = nested->OnlyAtom();
+      if (atom == nullptr || (atom->op != kMin && atom->op != kMax)) continue;
+      if (atom->a == *plain || atom->b == *plain) return atom->op == op ? *nested : *plain;
+    }
+  }
   if (op == kFloorDiv && cb == 1) return a;
   if (op == kMod && cb == 1) return Dim(0);
   if ((op == kFloorDiv || op == kMod) && a == b) return Dim(op == kFloorDiv ? 1 : 0);
@@ -106,7 +123,7 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
     if (!whole.terms_.empty()) return op == kFloorDiv ? whole + Binary(op, rest, b) : Binary(op, rest, b);
   }
   // (k * b) / b for a single symbolic divisor term, as Reshape's -1 produces it.
-  if (op == kFloorDiv && !cb && b.terms_.size() == 1 && !a.terms_.empty()) {
+  if (op == kFloorDiv && !cb && b.terms_.size() == 1 && b.terms_.begin()->second > 0 && !a.terms_.empty()) {
     const auto& [divisor, dc] = *b.terms_.begin();
     Dim quotient;
     quotient.atoms_ = a.atoms_;

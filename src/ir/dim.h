@@ -45,6 +45,8 @@ class Dim {
 
  private:
   using Monomial = std::vector<std::string>;  // sorted keys of atoms_; empty = the constant term
+  // The atom that this Dim is, with coefficient 1 and nothing else; nullptr if it is more.
+  const DimAtom* OnlyAtom() const;
   static Dim FromAtom(DimAtom atom);
   static Dim Binary(int op, const Dim& a, const Dim& b);
   std::map<Monomial, int64_t> terms_;
