@@ -83,20 +83,16 @@ Result<SampleSplit> SplitSamples(const DataSource& data, const SplitSizes& sizes
     std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::transform(ranked.begin(), ranked.end(), order.begin(), [](const auto& entry) { return entry.second; });
   }
-  const int64_t wanted = sizes.fit + sizes.choose + sizes.confirm;
-  const auto part = [&](int64_t size) {
-    return data.size() >= wanted ? size : std::max<int64_t>(1, size * data.size() / wanted);
-  };
   SampleSplit split;
   auto at = order.begin();
   const auto deal = [&](int64_t count, std::vector<int64_t>* to) {
-    const int64_t available = order.end() - at;
-    to->assign(at, at + std::min(count, available));
-    at += std::min(count, available);
+    to->assign(at, at + count);
+    at += count;
   };
-  deal(part(sizes.choose), &split.choose);
-  deal(data.size() >= wanted ? sizes.confirm : std::min(part(sizes.confirm), data.size() - 2), &split.confirm);
-  deal(data.size() >= wanted ? sizes.fit : data.size(), &split.fit);
+  const int64_t quarter = std::max<int64_t>(1, data.size() / 4);
+  deal(std::min(sizes.choose, quarter), &split.choose);
+  deal(std::min(sizes.confirm, quarter), &split.confirm);
+  deal(std::min<int64_t>(sizes.fit, order.end() - at), &split.fit);
   return split;
 }
 
