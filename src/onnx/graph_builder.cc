@@ -1,0 +1,253 @@
+#include "src/onnx/graph_builder.h"
+
+#include <unordered_map>
+
+#include "src/onnx/attributes.h"
+#include "src/onnx/constant_node.h"
+#include "src/onnx/names.h"
+#include "src/onnx/tensor_proto.h"
+#include "src/onnx/type_proto.h"
+
+namespace tamis {
+namespace {
+
+std::string Describe(const onnx::NodeProto& node) {
+  const std::string& name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+  return node.op_type() + " " + Quote(name);
+}
+
+class GraphBuilder {
+ public:
+  // `where` is put in front of problems: empty for the main graph, "If 'n', then_branch: " for a body.
+  GraphBuilder(ImportContext* context, GraphBuilder* parent, std::string where)
+      : context_(context), parent_(parent), where_(std::move(where)) {}
+
+  // The values of the parent's graph that the body's last inputs stand for.
+  const std::vector<ValueId>& captures() const { return captures_; }
+
+  Graph Build(onnx::GraphProto* proto) {
+    graph_.name = proto->name();
+    graph_.opsets = context_->opsets;
+    DefineConstants(proto);
+    DefineInputs(*proto);
+    DefineResults(*proto);
+    for (const auto& info : proto->value_info()) Declare(info);
+    for (const auto& output : proto->output()) Declare(output);
+    for (auto& node : *proto->mutable_node()) {
+      if (!IsConstantNode(node)) AddNode(&node);
+    }
+    AddOutputs(*proto);
+    graph_.inputs.insert(graph_.inputs.end(), captured_inputs_.begin(), captured_inputs_.end());
+    graph_.input_docs.resize(graph_.inputs.size());
+    Add("graph " + Quote(graph_.name), graph_.Sort());
+    return std::move(graph_);
+  }
+
+ private:
+  struct Definition {
+    ValueId id = kNoValue;
+    std::string by;
+    std::string refused;  // why the value can't be used; reported with its users if there are any
+  };
+
+  void Add(const std::string& what, const Status& status) {
+    context_->problems.Add(status.WithContext(where_ + what));
+  }
+  void AddProblem(const std::string& problem) { context_->problems.Add(where_ + problem); }
+
+  void Define(const std::string& name, Definition definition) {
+    if (name.empty()) return AddProblem(definition.by + " has no name");
+    const auto [entry, added] = values_.try_emplace(name, definition);
+    if (!added) AddProblem(fmt::format("value {} is defined twice: by {} and by {}", Quote(name), entry->second.by,
+                                       definition.by));
+  }
+
+  void DefineConstant(const std::string& name, const std::string& by, Result<Tensor> tensor, bool file_error,
+                      bool refuse_on_use) {
+    Definition definition{kNoValue, by, ""};
+    if (tensor.ok()) {
+      definition.id = graph_.AddConstant(name, std::move(tensor).value());
+    } else {
+      definition.id = graph_.AddValue(name);
+      const std::string what = by + " " + Quote(name);
+      if (refuse_on_use) {
+        definition.refused = where_ + what + ": " + tensor.status().message();
+      } else if (file_error) {
+        context_->problems.AddShared(tensor.status().message(), name);
+      } else {
+        Add(what, tensor.status());
+      }
+    }
+    Define(name, std::move(definition));
+  }
+
+  void DefineConstants(onnx::GraphProto* proto) {
+    bool file_error = false;
+    for (auto& initializer : *proto->mutable_initializer()) {
+      Result<Tensor> tensor = ReadTensor(&initializer, &context_->external, &file_error);
+      DefineConstant(initializer.name(), "initializer", std::move(tensor), file_error, !IsReadable(initializer));
+    }
+    for (auto& initializer : *proto->mutable_sparse_initializer()) {
+      const bool readable = IsReadable(initializer.values());
+      Result<Tensor> tensor = ReadSparseTensor(&initializer, &context_->external, &file_error);
+      DefineConstant(initializer.values().name(), "sparse initializer", std::move(tensor), file_error, !readable);
+    }
+    for (auto& node : *proto->mutable_node()) {
+      if (!IsConstantNode(node)) continue;
+      bool refuse_on_use = false;
+      Result<Tensor> tensor = ReadConstantNode(&node, &context_->external, &file_error, &refuse_on_use);
+      DefineConstant(node.output(0), "Constant", std::move(tensor), file_error, refuse_on_use);
+    }
+  }
+
+  void DefineInputs(const onnx::GraphProto& proto) {
+    for (const auto& input : proto.input()) {
+      const auto known = values_.find(input.name());
+      if (known != values_.end() && known->second.by.ends_with("initializer")) {
+        Declare(input);
+        continue;
+      }
+      const ValueId id = graph_.AddValue(input.name());
+      Define(input.name(), {id, "graph input", ""});
+      graph_.inputs.push_back(id);
+      graph_.input_docs.push_back(input.doc_string());
+      if (parent_ == nullptr && input.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) {
+        AddProblem("graph input " + Quote(input.name()) + " has no type");
+      }
+      Declare(input);
+    }
+  }
+
+  void DefineResults(const onnx::GraphProto& proto) {
+    for (const auto& node : proto.node()) {
+      if (IsConstantNode(node)) continue;
+      for (const auto& output : node.output()) {
+        if (!output.empty()) Define(output, {graph_.AddValue(output), Describe(node), ""});
+      }
+    }
+  }
+
+  // Gives a value the type that the file declares for it; the first declaration of a graph input stays.
+  void Declare(const onnx::ValueInfoProto& info) {
+    const auto found = values_.find(info.name());
+    if (found == values_.end() || info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return;
+    Result<Type> type = ReadType(info.type(), info.name(), &context_->symbols);
+    if (!type.ok()) return Add("value " + Quote(info.name()), type.status());
+    Value& value = graph_.value(found->second.id);
+    if (value.IsConstant()) return CheckConstant(value, *type);
+    if (!value.type.has_rank) value.type = std::move(type).value();
+  }
+
+  void CheckConstant(const Value& constant, const Type& declared) {
+    bool same = declared.IsTensor() && declared.dtype == constant.type.dtype;
+    if (declared.has_rank && same) {
+      same = declared.shape.size() == constant.type.shape.size();
+      for (size_t i = 0; same && i < declared.shape.size(); ++i) {
+        same = !declared.shape[i].IsConstant() || declared.shape[i] == constant.type.shape[i];
+      }
+    }
+    if (same) return;
+    AddProblem(fmt::format("initializer {} is {} but is declared as {}", Quote(constant.name), constant.type.ToString(),
+                           declared.ToString()));
+  }
+
+  // The value in this graph; kNoValue if nobody defines it.
+  ValueId Find(const std::string& name, const std::string& user) {
+    const auto found = values_.find(name);
+    if (found != values_.end()) {
+      if (!found->second.refused.empty()) context_->problems.AddShared(found->second.refused, user);
+      return found->second.id;
+    }
+    const ValueId outer = parent_ == nullptr ? kNoValue : parent_->Find(name, user);
+    if (outer == kNoValue) return kNoValue;
+    const Value& value = parent_->graph_.value(outer);
+    ValueId id = kNoValue;
+    if (value.IsConstant()) {
+      id = graph_.AddConstant(name, *value.constant);
+    } else {
+      id = graph_.AddValue(name, value.type);
+      captured_inputs_.push_back(id);
+      captures_.push_back(outer);
+    }
+    values_[name] = {id, "an outer graph", ""};
+    return id;
+  }
+
+  ValueId Use(const std::string& name, const std::string& user) {
+    const ValueId id = Find(name, user);
+    if (id == kNoValue) {
+      context_->problems.AddShared(where_ + "value " + Quote(name) + " is not defined by any node, input or initializer",
+                                   user);
+    }
+    return id;
+  }
+
+  void AddNode(onnx::NodeProto* proto) {
+    const std::string description = Describe(*proto);
+    Node node;
+    node.op = proto->op_type();
+    node.domain = CanonicalDomain(proto->domain());
+    node.name = proto->name();
+    if (node.op.empty()) AddProblem("node" + description + " has no operator");
+    for (const auto& input : proto->input()) {
+      node.inputs.push_back(input.empty() ? kNoValue : Use(input, description));
+    }
+    while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
+    for (const auto& output : proto->output()) {
+      ValueId id = kNoValue;
+      if (!output.empty()) {
+        id = values_.at(output).id;
+        if (graph_.value(id).producer != kNoNode || graph_.value(id).IsConstant()) id = graph_.AddValue(output);
+      }
+      node.outputs.push_back(id);
+    }
+    for (auto& attribute : *proto->mutable_attribute()) AddAttribute(&attribute, description, &node);
+    graph_.AddNode(std::move(node));
+  }
+
+  void AddAttribute(onnx::AttributeProto* proto, const std::string& owner, Node* node) {
+    const std::string what = owner + ", attribute " + Quote(proto->name());
+    if (!proto->ref_attr_name().empty()) return AddProblem(what + " refers to a function's attribute outside a function");
+    if (TypeOf(*proto) == onnx::AttributeProto::GRAPH) {
+      GraphBuilder builder(context_, this, where_ + owner + ", " + Quote(proto->name()) + ": ");
+      Region region{proto->name(), std::make_unique<Graph>(builder.Build(proto->mutable_g())), {}};
+      region.captures = builder.captures();
+      node->regions.push_back(std::move(region));
+      return;
+    }
+    bool file_error = false;
+    Result<Attribute> attribute = ReadAttribute(proto, &context_->external, &file_error);
+    if (!attribute.ok()) {
+      if (file_error) return context_->problems.AddShared(attribute.status().message(), owner + " " + proto->name());
+      return Add(what, attribute.status());
+    }
+    if (!node->attributes.emplace(proto->name(), std::move(attribute).value()).second) {
+      AddProblem(what + " is there twice");
+    }
+  }
+
+  void AddOutputs(const onnx::GraphProto& proto) {
+    NameSet seen;
+    for (const auto& output : proto.output()) {
+      if (!seen.Insert(output.name())) AddProblem("graph output " + Quote(output.name()) + " is listed twice");
+      graph_.outputs.push_back(Use(output.name(), "graph output"));
+    }
+    if (parent_ == nullptr && proto.output().empty()) AddProblem("the graph has no outputs");
+  }
+
+  ImportContext* context_;
+  GraphBuilder* parent_;
+  const std::string where_;
+  Graph graph_;
+  std::unordered_map<std::string, Definition> values_;
+  std::vector<ValueId> captured_inputs_;
+  std::vector<ValueId> captures_;
+};
+
+}  // namespace
+
+Graph BuildGraph(onnx::GraphProto* proto, ImportContext* context) {
+  return GraphBuilder(context, nullptr, "").Build(proto);
+}
+
+}  // namespace tamis

@@ -1,0 +1,132 @@
+#include "src/onnx/model_parser.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <optional>
+
+#include "src/onnx/file_descriptor.h"
+#include "src/onnx/problems.h"
+
+namespace tamis {
+namespace {
+
+constexpr std::string_view kTooLarge =
+    "protobuf holds at most 2 GiB. Save the model with its weights outside: onnx.save_model(model, path, "
+    "save_as_external_data=True)";
+
+struct Signature {
+  size_t offset;
+  std::string_view bytes;
+  std::string_view what;
+};
+
+constexpr std::array<Signature, 8> kSignatures = {{
+    {0, "version https://git-lfs", "a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"},
+    {0, std::string_view("PK\x03\x04", 4), "a zip archive (PyTorch .pt and .npz files are); export the network to ONNX"},
+    {0, "\x89HDF", "an HDF5 file (Keras); convert it with tf2onnx"},
+    {4, "TFL3", "a TensorFlow Lite file; convert it with tf2onnx"},
+    {0, std::string_view("\x1f\x8b", 2), "gzip-compressed; decompress it first"},
+    {0, "\x93NUMPY", "a NumPy array"},
+    {0, std::string_view("\x80\x02", 2), "a Python pickle; export the network to ONNX"},
+    {0, "ir_version:", "a model in protobuf's text format; convert it to binary with onnx.save"},
+}};
+
+// What the bytes are if they are not ONNX; empty if nothing is recognised.
+std::string LooksLike(std::string_view bytes) {
+  for (const Signature& signature : kSignatures) {
+    if (bytes.size() >= signature.offset && bytes.substr(signature.offset).starts_with(signature.bytes)) {
+      return std::string(signature.what);
+    }
+  }
+  const std::string_view head = bytes.substr(0, 512);
+  const bool text = std::all_of(head.begin(), head.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\r' || c == '\t';
+  });
+  if (!text) return {};
+  return "a text file, starting with " + Quote(head.substr(0, std::min<size_t>(40, head.find('\n'))));
+}
+
+std::optional<uint64_t> ReadVarint(std::string_view bytes, size_t* position) {
+  uint64_t value = 0;
+  for (int shift = 0; shift < 64 && *position < bytes.size(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes[(*position)++]);
+    value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80) return value;
+  }
+  return std::nullopt;
+}
+
+// If a top-level field of the model runs past the end, the size the file would need; nullopt if none does.
+std::optional<uint64_t> NeededSize(std::string_view bytes) {
+  constexpr uint64_t kMaxField = 26;  // of ModelProto; a larger number means that this is no model
+  size_t position = 0;
+  while (position < bytes.size()) {
+    const auto tag = ReadVarint(bytes, &position);
+    if (!tag || (*tag >> 3) == 0 || (*tag >> 3) > kMaxField) return std::nullopt;
+    if ((*tag & 7) == 0) {
+      if (!ReadVarint(bytes, &position)) return std::nullopt;
+    } else if ((*tag & 7) == 2) {
+      const auto length = ReadVarint(bytes, &position);
+      if (!length || *length > INT_MAX) return std::nullopt;
+      if (*length > bytes.size() - position) return position + *length;
+      position += *length;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
+Status NotAModel(std::string_view bytes, std::string_view detail) {
+  if (bytes.empty()) return UserError("the file is empty (0 bytes); an ONNX model was expected");
+  const std::string found = LooksLike(bytes);
+  if (!found.empty()) return UserError("not an ONNX model: the file ({} bytes) is {}", bytes.size(), found);
+  if (const auto needed = NeededSize(bytes)) {
+    return UserError("the model is truncated: the file has {} bytes, its contents need at least {}. Copy or download "
+                     "it again",
+                     bytes.size(), *needed);
+  }
+  return UserError("not an ONNX model, or a damaged one: {} ({} bytes)", detail, bytes.size());
+}
+
+}  // namespace
+
+Result<std::string> ReadModelFile(const std::string& path) {
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid()) return UserError("{}: cannot be opened: {}", path, std::strerror(errno));
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return RuntimeError("{}: {}", path, std::strerror(errno));
+  if (!S_ISREG(info.st_mode)) return UserError("{}: not a file; an ONNX model was expected", path);
+  if (info.st_size > INT_MAX) return UserError("{}: {} bytes, but {}", path, info.st_size, kTooLarge);
+  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return RuntimeError("{}: {}", path, std::strerror(errno));
+    if (got == 0) break;  // the file shrank meanwhile; the parser will see what is left
+    done += static_cast<size_t>(got);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+Result<onnx::ModelProto> ParseModel(std::string_view bytes) {
+  if (bytes.size() > INT_MAX) return UserError("{} bytes, but {}", bytes.size(), kTooLarge);
+  onnx::ModelProto model;
+  // An empty message and some texts parse as a model without a graph.
+  if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return NotAModel(bytes, "the bytes do not parse as protobuf");
+  }
+  if (!model.has_graph()) return NotAModel(bytes, "it holds no graph");
+  return model;
+}
+
+}  // namespace tamis

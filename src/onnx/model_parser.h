@@ -1,0 +1,20 @@
+// Bytes -> ModelProto, with a diagnosis where the bytes are no ONNX model.
+#pragma once
+
+#include <onnx-ml.pb.h>
+
+#include <string>
+#include <string_view>
+
+#include "tamis/status.h"
+
+namespace tamis {
+
+// The whole file in memory. An error (kUser: missing, a folder, above 2 GiB; kRuntime: read failure) names the path.
+Result<std::string> ReadModelFile(const std::string& path);
+
+// Parses and checks that it is a model with a graph. An error says what the bytes look like instead: text, a Git LFS
+// pointer, another format, or a truncated model with the size it should have.
+Result<onnx::ModelProto> ParseModel(std::string_view bytes);
+
+}  // namespace tamis

@@ -1,0 +1,23 @@
+// ModelProto of a graph, and the files that it is written to.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "src/ir/graph.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+// protobuf's limit, less what the nodes may take.
+inline constexpr uint64_t kMaxInlineBytes = (uint64_t{1} << 31) - (uint64_t{64} << 20);
+
+// ExportOnnx with the number of weight bytes up to which everything goes into one file.
+Status WriteModel(const Graph& graph, const std::string& path, const std::map<std::string, std::string>& metadata,
+                  uint64_t max_inline_bytes);
+
+// The IR version that came with a version of ai.onnx, at least 4: before that, weights had to be inputs too.
+int64_t IrVersion(int64_t opset);
+
+}  // namespace tamis

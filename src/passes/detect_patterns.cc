@@ -1,0 +1,87 @@
+// detect_patterns: marks constant weights of Linear and ChannelsLastConv whose elements follow 2:4. A weight that is
+// short enough for every group to hold anyway (last axis of one or two) is not marked: nothing was pruned there.
+#include "src/passes/detect_patterns.h"
+
+#include <algorithm>
+
+#include "src/passes/all_passes.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kGroup = 4;
+constexpr int64_t kKept = 2;
+
+template <class T>
+PatternCheck Check(const Tensor& weight, T magnitude_mask) {
+  PatternCheck check;
+  const int64_t columns = weight.dim(-1);
+  const int64_t rows = columns == 0 ? 0 : weight.NumElements() / columns;
+  int64_t zeros = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    const T* elements = weight.Data<T>() + row * columns;
+    for (int64_t begin = 0; begin < columns; begin += kGroup) {
+      int64_t kept = 0;
+      const int64_t end = std::min(columns, begin + kGroup);
+      for (int64_t i = begin; i < end; ++i) kept += (elements[i] & magnitude_mask) != 0;
+      zeros += end - begin - kept;
+      if (kept > kKept && check.broken_groups++ == 0) check.first_broken = check.groups;
+      ++check.groups;
+    }
+  }
+  check.holds = check.broken_groups == 0;
+  check.zero_fraction = rows == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(rows * columns);
+  return check;
+}
+
+bool IsCheckable(const Tensor* weight) {
+  return weight != nullptr && weight->rank() >= 2 && weight->dim(-1) > kKept && weight->NumElements() > 0 &&
+         (weight->dtype() == DType::kFloat32 || weight->dtype() == DType::kBFloat16);
+}
+
+template <class F>
+void ForEachWeight(const Graph& graph, F&& f) {
+  std::vector<bool> seen(graph.NumValues(), false);
+  for (NodeId id : graph.NodeIds()) {
+    const Node& node = graph.node(id);
+    if (!node.IsTamis("Linear") && !node.IsTamis("ChannelsLastConv")) continue;
+    if (!IsCheckable(graph.ConstantInput(node, 1)) || seen[static_cast<size_t>(node.inputs[1])]) continue;
+    seen[static_cast<size_t>(node.inputs[1])] = true;
+    f(node.inputs[1]);
+  }
+}
+
+}  // namespace
+
+PatternCheck CheckTwoFour(const Tensor& weight) {
+  // Elements as bits: a zero of either sign has no magnitude bits.
+  return weight.dtype() == DType::kFloat32 ? Check<uint32_t>(weight, 0x7fffffffu)
+                                           : Check<uint16_t>(weight, uint16_t{0x7fff});
+}
+
+std::vector<std::string> PatternNotes(const Graph& graph) {
+  std::vector<std::string> notes;
+  ForEachWeight(graph, [&](ValueId id) {
+    const Value& value = graph.value(id);
+    const PatternCheck check = CheckTwoFour(*value.constant);
+    if (check.holds || check.broken_groups * 10 > check.groups || check.zero_fraction < 0.4) return;
+    const int64_t columns = value.constant->dim(-1);
+    const int64_t per_row = (columns + kGroup - 1) / kGroup;
+    const int64_t row = *check.first_broken / per_row;
+    const int64_t begin = *check.first_broken % per_row * kGroup;
+    notes.push_back(fmt::format(
+        "weight '{}' is nearly 2:4: {} of {} groups have more than two non-zeros, the first in row {}, elements {} to {}",
+        value.origin ? value.origin->initializer : value.name, check.broken_groups, check.groups, row, begin,
+        std::min(columns, begin + kGroup) - 1));
+  });
+  return notes;
+}
+
+Status DetectPatterns(Graph& graph, const PassOptions&) {
+  ForEachWeight(graph, [&](ValueId id) {
+    if (CheckTwoFour(*graph.value(id).constant).holds) graph.value(id).pattern = Pattern::kTwoFour;
+  });
+  return {};
+}
+
+}  // namespace tamis

@@ -1,0 +1,62 @@
+#include "src/passes/test_graph.h"
+
+namespace tamis {
+namespace {
+
+const std::vector<Pass> kPass = {{"drop_identity", DropIdentity}};
+
+TEST(DropIdentity, RemovesWhatChangesNothing) {
+  TestGraph t;
+  const Dim n = Dim::Symbol("n");
+  ValueId x = t.Input("x", {n, 3, 4});
+  x = t.Op("Relu", {x});
+  x = t.Op("Identity", {x});
+  x = t.Op("Dropout", {x});
+  x = t.Op("Cast", {x}, {{"to", int64_t{1}}});
+  x = t.Op("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 1, 2}}});
+  x = t.Op("Reshape", {x, t.Ints({0, 3, 4})});
+  x = t.Op("Pad", {x, t.Ints({0, 0, 0, 0, 0, 0})});
+  x = t.Op("Concat", {x}, {{"axis", int64_t{1}}});
+  x = t.Op("Expand", {x, t.Ints({1, 1, 4})});
+  x = t.Op("Mul", {t.Scalar(1), x});
+  t.Output(t.Op("Sub", {x, t.Scalar(0)}));
+  const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({2, 3, 4}, 1)}}, 0);
+  EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"Relu", 1}}));
+}
+
+TEST(DropIdentity, MergesPairs) {
+  TestGraph t;
+  ValueId x = t.Input("x", {Dim::Symbol("n"), 3, 4});
+  x = t.Op("Transpose", {x}, {{"perm", std::vector<int64_t>{2, 0, 1}}});
+  x = t.Op("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  x = t.Op("Unsqueeze", {x, t.Ints({0})});
+  x = t.Op("Squeeze", {x, t.Ints({0})});
+  t.Output(t.Op("Relu", {x}));
+  const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({2, 3, 4}, 2)}}, 0);
+  EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"Relu", 1}, {"Transpose", 1}}));
+}
+
+TEST(DropIdentity, KeepsWhatMatters) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {2, 3});
+  t.Output(t.Op("Identity", {x}));  // an output under another name needs a node
+  t.Output(t.Op("Cast", {x}, {{"to", int64_t{11}}}));
+  t.Output(t.Op("Expand", {x, t.Ints({4, 2, 3})}));
+  t.Output(t.Op("Reshape", {x, t.Ints({3, 2})}));
+  const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({2, 3}, 3)}}, 0);
+  EXPECT_EQ(after.NumNodes(), 4u);
+}
+
+TEST(DropIdentity, OutputTakesTheNameOver) {
+  TestGraph t;
+  ValueId x = t.Op("Relu", {t.Input("x", {2, 3})});
+  x = t.Op("Identity", {x});
+  t.graph.value(x).name = "result";
+  t.Output(x);
+  const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({2, 3}, 4)}}, 0);
+  EXPECT_EQ(after.NumNodes(), 1u);
+  EXPECT_EQ(after.value(after.outputs[0]).name, "result");
+}
+
+}  // namespace
+}  // namespace tamis

@@ -1,0 +1,211 @@
+// lower_precision: with bfloat16 asked for, Linear, ChannelsLastConv and Attention read bfloat16 operands, and so does
+// what stands between them and can: layer norms, elementwise operators, pools, moves of elements. Accumulation, biases
+// and attention masks stay float32, and so does what no product feeds (embeddings, mask arithmetic) or what feeds no
+// product (heads: the last product writes float32 itself). A Cast stands only where a value is needed in both types.
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "src/base/float16.h"
+#include "src/passes/all_passes.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+constexpr auto kLow = static_cast<int64_t>(DType::kBFloat16);
+constexpr auto kFull = static_cast<int64_t>(DType::kFloat32);
+
+// How an operator takes part.
+enum class Role {
+  kFull,     // reads and writes float32
+  kProduct,  // a product: always low, whatever made its operands
+  kFollow,   // low if an operand is and a reader wants it
+  kReduce,   // reads low operands, writes float32
+};
+
+template <size_t N>
+bool IsOneOf(const Node& node, const std::array<std::string_view, N>& names) {
+  return std::find(names.begin(), names.end(), node.op) != names.end();
+}
+
+Role RoleOf(const Graph& graph, const Node& node) {
+  if (!node.regions.empty() || (node.outputs.size() > 1 && !node.Is("Split"))) return Role::kFull;
+  if (node.domain == kTamisDomain) {
+    if (node.op == "MaskedMean") return Role::kReduce;
+    if (node.op == "Attention") return Role::kProduct;
+    if (node.op == "Linear" || node.op == "ChannelsLastConv") {
+      const Tensor* weight = graph.ConstantInput(node, 1);
+      return weight != nullptr && weight->dtype() == DType::kFloat32 ? Role::kProduct : Role::kFull;
+    }
+    constexpr std::array<std::string_view, 3> kPools = {"ChannelsLastMaxPool", "ChannelsLastAveragePool",
+                                                        "ChannelsLastGlobalAveragePool"};
+    return IsOneOf(node, kPools) ? Role::kFollow : Role::kFull;
+  }
+  constexpr std::array<std::string_view, 27> kFollow = {
+      "LayerNormalization", "Add", "Sub", "Mul", "Div", "Relu", "Clip", "Gelu", "Sigmoid", "Tanh", "HardSwish",
+      "HardSigmoid", "LeakyRelu", "Elu", "Neg", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Concat",
+      "Split", "Slice", "Gather", "Expand", "Pad", "Identity"};
+  return node.domain.empty() && IsOneOf(node, kFollow) ? Role::kFollow : Role::kFull;
+}
+
+// The operands that turn to bfloat16 with the node. Shapes, indices and float32 sides (bias, mask) don't.
+bool IsLowOperand(const Graph& graph, const Node& node, size_t i) {
+  if (node.inputs[i] == kNoValue || DTypeOf(graph, node.inputs[i]) != DType::kFloat32) return false;
+  if (node.IsTamis("Attention")) return i < 3;
+  if (node.IsTamis("MaskedMean")) return i == 0;
+  if (node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv")) return i != 2;
+  return true;
+}
+
+Tensor ToBFloat16(const Tensor& tensor) {
+  Tensor low(DType::kBFloat16, tensor.dims());
+  const auto values = tensor.Span<float>();
+  std::transform(values.begin(), values.end(), low.Data<uint16_t>(), FloatToBf16);
+  return low;
+}
+
+class PrecisionLowering {
+ public:
+  explicit PrecisionLowering(Graph& graph) : graph_(graph), rewriter_(graph), low_(graph.NumValues(), false) {}
+
+  void Run() {
+    const std::vector<NodeId> nodes = graph_.NodeIds();
+    SpreadForward(nodes);
+    KeepWanted(nodes);
+    for (NodeId id : nodes) ConvertOperands(id);
+    for (NodeId id : nodes) ConvertResults(id);
+  }
+
+ private:
+  bool Low(ValueId value) const { return value != kNoValue && low_[static_cast<size_t>(value)]; }
+
+  void SpreadForward(const std::vector<NodeId>& nodes) {
+    roles_.resize(graph_.NumNodeSlots(), Role::kFull);
+    for (NodeId id : nodes) {
+      const Node& node = graph_.node(id);
+      Role role = RoleOf(graph_, node);
+      bool fed = role == Role::kProduct;
+      for (size_t i = 0; i < node.inputs.size(); ++i) fed = fed || Low(node.inputs[i]);
+      if (role == Role::kFollow && !fed) role = Role::kFull;
+      roles_[static_cast<size_t>(id)] = role;
+      if (role != Role::kProduct && role != Role::kFollow) continue;
+      for (ValueId output : node.outputs) {
+        if (output != kNoValue && DTypeOf(graph_, output) == DType::kFloat32) low_[static_cast<size_t>(output)] = true;
+      }
+    }
+  }
+
+  // Takes back what no reader wants low, last readers first.
+  void KeepWanted(const std::vector<NodeId>& nodes) {
+    std::vector<bool> wanted(graph_.NumValues(), false);
+    for (auto id = nodes.rbegin(); id != nodes.rend(); ++id) {
+      const Node& node = graph_.node(*id);
+      Role& role = roles_[static_cast<size_t>(*id)];
+      const bool kept = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+        return Low(output) && wanted[static_cast<size_t>(output)];
+      });
+      if (!kept) {
+        for (ValueId output : node.outputs) {
+          if (output != kNoValue) low_[static_cast<size_t>(output)] = false;
+        }
+        // A pool of low values with a float32 reader converts as it writes.
+        if (role == Role::kFollow) role = node.domain == kTamisDomain ? Role::kReduce : Role::kFull;
+      }
+      if (role == Role::kFull) continue;
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        if (IsLowOperand(graph_, node, i)) wanted[static_cast<size_t>(node.inputs[i])] = true;
+      }
+    }
+  }
+
+  void ConvertOperands(NodeId id) {
+    const Role role = roles_[static_cast<size_t>(id)];
+    for (size_t i = 0; i < graph_.node(id).inputs.size(); ++i) {
+      const Node& node = graph_.node(id);
+      const ValueId input = node.inputs[i];
+      if (input == kNoValue) continue;
+      if (role != Role::kFull && IsLowOperand(graph_, node, i)) {
+        if (role == Role::kReduce && !Low(input)) continue;
+        if (!Low(input)) rewriter_.SetInput(id, i, LowTwin(input));
+      } else if (Low(input)) {
+        rewriter_.SetInput(id, i, FullTwin(input));
+      }
+    }
+    Node& node = graph_.node(id);
+    if (role == Role::kFull || node.domain != kTamisDomain) return;
+    const bool writes_low = !node.outputs.empty() && Low(node.outputs[0]);
+    node.attributes["output_dtype"] = writes_low ? kLow : kFull;
+  }
+
+  // Low results get their dtype; a graph output keeps its own and is cast to.
+  void ConvertResults(NodeId id) {
+    for (size_t i = 0; i < graph_.node(id).outputs.size(); ++i) {
+      const ValueId output = graph_.node(id).outputs[i];
+      if (!Low(output)) continue;
+      if (!graph_.IsOutput(output)) {
+        graph_.value(output).type.dtype = DType::kBFloat16;
+        continue;
+      }
+      Type type = graph_.value(output).type;
+      type.dtype = DType::kBFloat16;
+      const ValueId low = graph_.AddValue(rewriter_.FreeName(graph_.value(output).name + "_bf16"), type);
+      for (NodeId reader : rewriter_.Users(output)) {
+        for (size_t j = 0; j < graph_.node(reader).inputs.size(); ++j) {
+          if (graph_.node(reader).inputs[j] != output) continue;
+          if (static_cast<size_t>(reader) < roles_.size() && roles_[static_cast<size_t>(reader)] != Role::kFull) rewriter_.SetInput(reader, j, low);
+        }
+      }
+      const Node& old = graph_.node(id);
+      Node node = MakeNode(old.op, old.domain, old.inputs, old.outputs, old.attributes, old.name);
+      node.outputs[i] = low;
+      rewriter_.Replace(id, std::move(node));
+      rewriter_.Append(MakeNode("Cast", "", {low}, {output}, {{"to", kFull}}));
+    }
+  }
+
+  ValueId LowTwin(ValueId value) {
+    const auto [found, inserted] = low_twins_.emplace(value, kNoValue);
+    if (!inserted) return found->second;
+    const std::string name = graph_.value(value).name + "_bf16";
+    if (graph_.value(value).IsConstant()) {
+      const std::optional<WeightOrigin> origin = graph_.value(value).origin;
+      found->second = rewriter_.AddConstant(name, ToBFloat16(*graph_.value(value).constant));
+      graph_.value(found->second).origin = origin;
+    } else {
+      Type type = graph_.value(value).type;
+      type.dtype = DType::kBFloat16;
+      found->second = rewriter_.Append("Cast", "", {value}, {{"to", kLow}}, name, type);
+    }
+    return found->second;
+  }
+
+  ValueId FullTwin(ValueId value) {
+    if (graph_.IsOutput(value)) return value;
+    const auto [found, inserted] = full_twins_.emplace(value, kNoValue);
+    if (inserted) {
+      found->second = rewriter_.Append("Cast", "", {value}, {{"to", kFull}}, graph_.value(value).name + "_f32",
+                                       graph_.value(value).type);
+    }
+    return found->second;
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+  std::vector<bool> low_;  // by value of the graph as it came
+  std::vector<Role> roles_;
+  std::map<ValueId, ValueId> low_twins_, full_twins_;
+};
+
+}  // namespace
+
+Status LowerPrecision(Graph& graph, const PassOptions& options) {
+  if (options.precision != DType::kBFloat16) return {};
+  PrecisionLowering(graph).Run();
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis
