@@ -103,6 +103,19 @@ bool Names(const std::vector<std::string>& names, const WeightLayer& layer) {
                      [&](const std::string& name) { return name == layer.initializer || name == layer.node; });
 }
 
+// One initializer may have become several fused constants. Rows of its own make each a layer; constants that overlap,
+// or another part that must stay dense, keep all of it dense.
+void AgreeOnParts(std::vector<WeightLayer>* layers) {
+  const auto end_of = [](const WeightLayer& layer) { return layer.origin.row_begin + layer.layout.rows; };
+  for (WeightLayer& a : *layers) {
+    for (const WeightLayer& b : *layers) {
+      if (&a == &b || a.initializer != b.initializer || !a.reason.empty()) continue;
+      const bool overlap = a.origin.row_begin < end_of(b) && b.origin.row_begin < end_of(a);
+      a.reason = !b.reason.empty() ? b.reason : overlap ? "nodes of different kinds read it" : "";
+    }
+  }
+}
+
 }  // namespace
 
 ValueId FindValue(const Graph& graph, const std::string& name) {
@@ -150,6 +163,7 @@ std::vector<WeightLayer> FindWeightLayers(const Graph& simplified, const Graph& 
     if (layer.reason.empty() && Names(rules.keep, layer)) layer.reason = "kept dense as asked";
     layers.push_back(std::move(layer));
   }
+  AgreeOnParts(&layers);
   return layers;
 }
 

@@ -26,10 +26,16 @@ RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t
 }
 
 Objective::Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool)
-    : weight_(std::move(weight)), pool_(pool), hessian_(moments.Pruned(centred)) {
+    : weight_(std::move(weight)), pool_(pool) {
   const Eigen::Index k = weight_.cols();
   TAMIS_ASSERT(k == moments.columns());
-  energies_ = RowDots(TimesF32(weight_, ToF32(moments.Dense(centred)), k, pool), weight_);
+  if (moments.rows() == 0) {
+    hessian_ = RowMatrix::Identity(k, k);
+    energies_ = weight_.rowwise().squaredNorm();
+  } else {
+    hessian_ = moments.Pruned(centred);
+    energies_ = RowDots(TimesF32(weight_, ToF32(moments.Dense(centred)), k, pool), weight_);
+  }
   if (moments.same()) {
     shift_ = RowMatrix::Zero(weight_.rows(), k);
     errors_at_weight_ = Eigen::VectorXd::Zero(weight_.rows());

@@ -15,7 +15,7 @@ namespace tamis {
 // Rows are independent of each other. Read-only after construction; its functions use the pool.
 class Objective {
  public:
-  // Moments that hold no rows, or zeros only, count as A = I.
+  // Moments without rows count as those of uncorrelated inputs of unit variance; if all are zero, A = I.
   Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool);
 
   const RowMatrix& weight() const { return weight_; }    // W

@@ -1,0 +1,160 @@
+// A folder with one .npy file for each input, and perhaps labels.npy.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "src/base/hash.h"
+#include "src/compiler/data_source.h"
+#include "src/compiler/npy.h"
+
+namespace tamis {
+namespace {
+
+class NpyFolder final : public DataSource {
+ public:
+  static Result<std::shared_ptr<const DataSource>> Open(const std::string& path, std::span<const TensorSpec> inputs) {
+    auto source = std::make_shared<NpyFolder>();
+    std::string problems;
+    const auto report = [&](const std::string& problem) { problems += "\n  " + problem; };
+    for (const TensorSpec& spec : inputs) source->Read(path, spec, report);
+    source->CheckSizes(inputs, report);
+    source->ReadLabels(path, report);
+    if (!problems.empty()) return UserError("'{}' can't be used:{}", path, problems);
+    return std::shared_ptr<const DataSource>(std::move(source));
+  }
+
+  Result<NamedTensors> Batch(std::span<const int64_t> samples) const override {
+    NamedTensors batch;
+    for (const auto& [name, all] : tensors_) {
+      Dims dims = all.dims();
+      dims[0] = static_cast<int64_t>(samples.size());
+      Tensor& tensor = batch[name] = Tensor(all.dtype(), dims);
+      const size_t bytes = all.NumBytes() / static_cast<size_t>(size_);
+      for (size_t i = 0; i < samples.size(); ++i) {
+        if (samples[i] < 0 || samples[i] >= size_) return InternalError("sample {} of {}", samples[i], size_);
+        std::memcpy(tensor.raw() + i * bytes, all.raw() + static_cast<size_t>(samples[i]) * bytes, bytes);
+      }
+    }
+    return batch;
+  }
+
+ private:
+  using Report = std::function<void(const std::string&)>;
+
+  static std::string FileFor(const std::string& folder, const std::string& input) {
+    std::string plain = input;
+    std::replace_if(
+        plain.begin(), plain.end(), [](char c) { return c == '/' || c == ':' || c == '\\'; }, '_');
+    // A name with a slash would point elsewhere, so only the plain form is looked for then.
+    return folder + "/" + (plain == input ? input : plain) + ".npy";
+  }
+
+  void Read(const std::string& folder, const TensorSpec& spec, const Report& report) {
+    const std::string file = FileFor(folder, spec.name);
+    if (!std::filesystem::exists(file)) {
+      report(fmt::format("input '{}' ({}) has no file {}", spec.name, Name(spec.dtype),
+                         std::filesystem::path(file).filename().string()));
+      return;
+    }
+    auto read = ReadNpy(file);
+    if (!read.ok()) return report(read.status().message());
+    const std::string name = std::filesystem::path(file).filename().string();
+    auto tensor = Converted(*read, spec.dtype);
+    if (!tensor.ok()) return report(name + ": " + tensor.status().message());
+    if (const std::string wrong = WrongShape(tensor->dims(), spec); !wrong.empty()) return report(name + ": " + wrong);
+    if (tensor->dim(0) == 0) return report(name + ": no samples");
+    if (const std::string wrong = NotFinite(*tensor); !wrong.empty()) return report(name + ": " + wrong);
+    if (!spec.dims.empty() && spec.dims[0] > 0) fixed_batch_ = spec.dims[0];
+    hash_ = Hash64(spec.name, HashTensor(*tensor) ^ (hash_ * 31));
+    tensors_[spec.name] = std::move(tensor).value();
+  }
+
+  // Integers of another width; everything else must be of the right type.
+  static Result<Tensor> Converted(const Tensor& tensor, DType wanted) {
+    if (tensor.dtype() == wanted) return tensor;
+    const bool from_integer = IsInteger(tensor.dtype()) || tensor.dtype() == DType::kBool;
+    if (!from_integer || (wanted != DType::kInt64 && wanted != DType::kInt32)) {
+      return UserError("elements are {}, the input takes {}", Name(tensor.dtype()), Name(wanted));
+    }
+    const std::vector<int64_t> values = tensor.ToInt64s();
+    Tensor result(wanted, tensor.dims());
+    if (wanted == DType::kInt64) {
+      std::copy(values.begin(), values.end(), result.Data<int64_t>());
+      return result;
+    }
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (values[i] != static_cast<int32_t>(values[i])) return UserError("{} does not fit {}", values[i], Name(wanted));
+      result.Data<int32_t>()[i] = static_cast<int32_t>(values[i]);
+    }
+    return result;
+  }
+
+  static std::string WrongShape(const Dims& dims, const TensorSpec& spec) {
+    bool fits = !dims.empty() && dims.size() == spec.dims.size();
+    for (size_t i = 1; fits && i < dims.size(); ++i) fits = spec.dims[i] < 0 || spec.dims[i] == dims[i];
+    if (fits) return "";
+    std::string expected = "[samples";
+    for (size_t i = 1; i < spec.dims.size(); ++i) {
+      expected += ", " + (spec.dims[i] < 0 ? spec.dim_names[i] : std::to_string(spec.dims[i]));
+    }
+    return fmt::format("shape {}, the input takes {}]", ToString(dims), expected);
+  }
+
+  static std::string NotFinite(const Tensor& tensor) {
+    if (!IsFloat(tensor.dtype())) return "";
+    const Tensor values = tensor.ToFloat32();
+    int64_t count = 0, first = -1;
+    for (int64_t i = 0; i < values.NumElements(); ++i) {
+      if (std::isfinite(values.Data<float>()[i])) continue;
+      if (count++ == 0) first = i;
+    }
+    if (count == 0) return "";
+    return fmt::format("{} value{} not finite, the first in sample {}", count, count == 1 ? " is" : "s are",
+                       first / (tensor.NumElements() / tensor.dim(0)));
+  }
+
+  // Sample counts, and dimensions that share a symbol, must agree between the files.
+  void CheckSizes(std::span<const TensorSpec> inputs, const Report& report) {
+    std::map<std::string, std::pair<int64_t, std::string>> seen;
+    const auto agree = [&](const std::string& what, int64_t size, const std::string& name) {
+      const auto [at, fresh] = seen.emplace(what, std::make_pair(size, name));
+      if (fresh || at->second.first == size) return;
+      report(fmt::format("{}.npy: {} is {}, but {} in {}.npy", name, what, size, at->second.first, at->second.second));
+    };
+    for (const TensorSpec& spec : inputs) {
+      const auto found = tensors_.find(spec.name);
+      if (found == tensors_.end()) continue;
+      const Dims& dims = found->second.dims();
+      agree("the number of samples", dims[0], spec.name);
+      for (size_t i = 1; i < dims.size(); ++i) {
+        if (spec.dims[i] < 0) agree("dimension '" + spec.dim_names[i] + "'", dims[i], spec.name);
+      }
+      size_ = dims[0];
+    }
+  }
+
+  void ReadLabels(const std::string& folder, const Report& report) {
+    const std::string file = folder + "/labels.npy";
+    if (tensors_.count("labels") != 0 || !std::filesystem::exists(file)) return;
+    const auto read = ReadNpy(file);
+    if (!read.ok()) return report(read.status().message());
+    if (!IsInteger(read->dtype()) || read->rank() != 1 || (!tensors_.empty() && read->dim(0) != size_)) {
+      return report(fmt::format("labels.npy: {} {}, expected integers of shape [{}]", Name(read->dtype()),
+                                ToString(read->dims()), size_));
+    }
+    labels_ = read->ToInt64s();
+  }
+
+  NamedTensors tensors_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const DataSource>> OpenNpyFolder(const std::string& path, std::span<const TensorSpec> inputs) {
+  return NpyFolder::Open(path, inputs);
+}
+
+}  // namespace tamis

@@ -1,0 +1,65 @@
+// Pruning a network to 2:4, layer after layer in execution order, from unlabelled samples.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "src/base/thread_pool.h"
+#include "src/engine/engine.h"
+#include "src/ir/graph.h"
+#include "src/sparsity/reconstruct.h"
+#include "tamis/session.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+struct PruneOptions {
+  enum class Method { kMagnitude, kReconstruct };
+  Method method = Method::kReconstruct;
+  std::vector<std::string> keep;          // weight initializers or node names that stay dense
+  ReconstructOptions reconstruct;         // free_bias is set for each layer
+  int64_t batch = 32;                     // samples of a batch after padding was trimmed
+  size_t memory_bytes = size_t{6} << 30;  // of live values; with more, fewer samples are used
+  uint64_t seed = 1;                      // of the choice of rows in layers with very many
+  std::function<void(int done, int total, const std::string& layer)> progress;
+};
+// "magnitude" or "reconstruct"; anything else is an error naming these.
+Result<PruneOptions::Method> ParsePruneMethod(const std::string& text);
+
+// One line for each constant weight of the network.
+struct LayerReport {
+  std::string name;  // of the weight initializer
+  std::string node;  // of its first node
+  std::string op;
+  std::string pattern;       // "dense" or "2:4"
+  std::string reason;        // why it stayed dense; empty if 2:4
+  int64_t n = 0, k = 0;      // outputs and weights of each (of all parts that a fused graph split it into)
+  double saliency_kept = 1;  // share of the squared magnitude
+  double output_error = 0;   // |Y - Y^|^2 / |Y|^2 before the activation, about the means where a bias could move
+  bool bias_moved = false;
+};
+LayerRecord ToRecord(const LayerReport& report);
+
+struct PruneReport {
+  std::vector<LayerReport> layers;
+  std::vector<std::string> notes;  // what the user should know: fewer samples, fallbacks; one sentence each
+  int64_t samples = 0;
+  int64_t Pruned() const;  // layers that are 2:4
+};
+
+// Prunes every eligible layer of `simplified` (after SimplifyPasses; f32 weights) and moves biases along. It is fused
+// inside; each layer is fitted to the dense network's outputs on the inputs that the layers before it, already pruned,
+// give. `batches` are inputs by name. Errors: no samples (kUser) unless by magnitude, where the batches may be empty
+// and errors are then those of unit inputs; a `keep` name that is no layer; what a node could not compute. On error
+// `simplified` is left as it was.
+Result<PruneReport> Prune(Graph& simplified, std::span<const NamedTensors> batches, const PruneOptions& options,
+                          std::shared_ptr<ThreadPool> pool);
+// The same on a fused graph that the caller made of `simplified`. `fused` gets the pruned constants too.
+Result<PruneReport> PruneFused(Graph& simplified, Graph& fused, std::span<const NamedTensors> batches,
+                               const PruneOptions& options, std::shared_ptr<ThreadPool> pool);
+
+}  // namespace tamis

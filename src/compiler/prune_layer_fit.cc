@@ -1,0 +1,49 @@
+#include "src/compiler/prune_layer_fit.h"
+
+#include <algorithm>
+
+namespace tamis {
+namespace {
+
+PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layout) {
+  PrunedWeight pruned;
+  pruned.weight.assign(weight.begin(), weight.end());
+  pruned.mask = MagnitudeMask(weight, layout);
+  ApplyMask(pruned.mask, pruned.weight);
+  pruned.saliency_kept = SaliencyKept(weight, pruned.mask);
+  pruned.output_error = 1 - pruned.saliency_kept;
+  return pruned;
+}
+
+}  // namespace
+
+Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const Moments> moments,
+                          const PruneOptions& options, ThreadPool& pool) {
+  WeightLayout layout = layer.layout;
+  layout.rows /= layer.groups;
+  const bool reconstruct = options.method == PruneOptions::Method::kReconstruct;
+  ReconstructOptions settings = options.reconstruct;
+  settings.free_bias = layer.bias.has_value() && !moments.empty();
+  LayerFit fit;
+  fit.saliency_kept = 0;
+  for (int64_t g = 0; g < layer.groups; ++g) {
+    const auto count = static_cast<size_t>(layout.rows * layout.columns);
+    const std::span<const float> part = weight.Span<float>().subspan(static_cast<size_t>(g) * count, count);
+    PrunedWeight pruned;
+    if (moments.empty()) {
+      pruned = PruneBlind(part, layout);
+    } else if (!reconstruct) {
+      pruned = PruneByMagnitude(part, layout, moments[static_cast<size_t>(g)], settings, pool);
+    } else {
+      TAMIS_ASSIGN_OR_RETURN(pruned, Reconstruct(part, layout, moments[static_cast<size_t>(g)], settings, pool));
+    }
+    fit.weight.insert(fit.weight.end(), pruned.weight.begin(), pruned.weight.end());
+    fit.bias_delta.insert(fit.bias_delta.end(), pruned.bias_delta.begin(), pruned.bias_delta.end());
+    fit.saliency_kept += pruned.saliency_kept / static_cast<double>(layer.groups);
+    fit.output_error += pruned.output_error / static_cast<double>(layer.groups);
+  }
+  fit.by_magnitude = reconstruct && moments.empty();
+  return fit;
+}
+
+}  // namespace tamis

@@ -1,0 +1,58 @@
+#include "src/compiler/prune_moments.h"
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "src/compiler/prune_rows.h"
+
+namespace tamis {
+namespace {
+
+// Rows worth taking for K columns: many where the products are cheap, and always enough to know K^2 moments well.
+int64_t RowLimit(int64_t columns) {
+  return std::clamp<int64_t>(200'000'000'000 / (columns * columns), 40'000, 200'000);
+}
+constexpr size_t kRowsAtOnce = 8192;
+
+}  // namespace
+
+void AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, const PairedRun& run,
+                const TokenFilter& filter, uint64_t seed, ThreadPool& pool, std::vector<Moments>* moments) {
+  const Node& node = graph.node(user);
+  const ValueId input = node.inputs[0];
+  const Tensor& weight = *graph.value(layer.weight).constant;
+  std::vector<Positions> positions(run.batches());
+  int64_t total = 0;
+  for (size_t b = 0; b < run.batches(); ++b) {
+    positions[b].resize(static_cast<size_t>(CountPositions(node, run.dense(b, input), weight)));
+    std::iota(positions[b].begin(), positions[b].end(), int64_t{0});
+    const Type& type = graph.value(input).type;
+    if (filter.mask && node.IsTamis("Linear") && type.has_rank) {
+      KeepRealTokens(*filter.mask, filter.flags[b], type.shape, &positions[b]);
+    }
+    total += static_cast<int64_t>(positions[b].size());
+  }
+  const double share =
+      static_cast<double>(RowLimit(layer.layout.columns)) / static_cast<double>(std::max<int64_t>(1, total));
+  std::mt19937_64 random(seed);
+  for (size_t b = 0; b < run.batches(); ++b) {
+    if (share < 1) {
+      std::erase_if(positions[b], [&](int64_t) { return static_cast<double>(random() >> 11) * 0x1p-53 >= share; });
+    }
+    for (size_t begin = 0; begin < positions[b].size(); begin += kRowsAtOnce) {
+      const size_t end = std::min(positions[b].size(), begin + kRowsAtOnce);
+      const auto first = positions[b].begin();
+      const Positions part(first + static_cast<int64_t>(begin), first + static_cast<int64_t>(end));
+      for (int64_t g = 0; g < layer.groups; ++g) {
+        const std::vector<float> dense = GatherRows(node, run.dense(b, input), weight, g, part);
+        std::vector<float> pruned;
+        if (!run.Same(b, input)) pruned = GatherRows(node, run.pruned(b, input), weight, g, part);
+        (*moments)[static_cast<size_t>(g)].Add(dense.data(), pruned.empty() ? nullptr : pruned.data(),
+                                               static_cast<int64_t>(part.size()), pool);
+      }
+    }
+  }
+}
+
+}  // namespace tamis

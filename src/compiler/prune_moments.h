@@ -1,0 +1,26 @@
+// Second moments of a weight layer's inputs over all samples of a paired run.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "src/compiler/prune_layers.h"
+#include "src/compiler/prune_run.h"
+#include "src/compiler/prune_tokens.h"
+#include "src/sparsity/moments.h"
+
+namespace tamis {
+
+// Tokens that don't count, by batch; empty if the network has no token mask.
+struct TokenFilter {
+  std::optional<TokenMask> mask;
+  std::vector<TokenFlags> flags;
+};
+
+// Adds the input rows of `user`, one of the layer's nodes, to moments[g] for each convolution group g. Both networks
+// must have the node's input. Where the samples hold more rows than the layer's width pays for, a share of them is
+// drawn with `seed`; padding tokens never count.
+void AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, const PairedRun& run,
+                const TokenFilter& filter, uint64_t seed, ThreadPool& pool, std::vector<Moments>* moments);
+
+}  // namespace tamis

@@ -1,0 +1,51 @@
+// The dense and the pruned network side by side on the same samples, node by node.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "src/runtime/node_runner.h"
+#include "tamis/session.h"
+
+namespace tamis {
+
+// A value that both networks agree on is computed and stored once: its two tensors share their elements. Both graphs
+// have the same nodes and values and differ in constants only (and in inputs that were added to a node); they must
+// outlive the run. Not synchronised.
+class PairedRun {
+ public:
+  PairedRun(const Graph& dense, const Graph& pruned, std::shared_ptr<ThreadPool> pool);
+  // Takes the inputs, named as the graph names them. Values of an earlier Start are dropped.
+  Status Start(std::span<const NamedTensors> batches);
+  size_t batches() const { return dense_.size(); }
+
+  // The node in the dense network; afterwards the pruned one has the same results.
+  Status RunDense(NodeId id);
+  // The node in the pruned network, which has another weight (`changed`) or not. RunDense must have been called.
+  Status RunPruned(NodeId id, bool changed);
+  // The pruned network has the dense network's values everywhere again.
+  void ResetPruned() { pruned_ = dense_; }
+  void Release(ValueId value);
+
+  const Tensor& dense(size_t batch, ValueId value) const { return dense_[batch][static_cast<size_t>(value)]; }
+  const Tensor& pruned(size_t batch, ValueId value) const { return pruned_[batch][static_cast<size_t>(value)]; }
+  bool Same(size_t batch, ValueId value) const { return dense(batch, value).raw() == pruned(batch, value).raw(); }
+
+ private:
+  using Values = std::vector<Tensor>;
+  static Result<std::vector<Tensor>> RunNode(NodeRunner& runner, const Graph& graph, NodeId id, const Values& values);
+
+  const Graph& dense_graph_;
+  const Graph& pruned_graph_;
+  NodeRunner dense_runner_, pruned_runner_;
+  std::vector<Values> dense_, pruned_;  // by batch, then by value
+};
+
+// For every value the last node that reads it, kNoNode if none does.
+std::vector<NodeId> LastReaders(const Graph& graph);
+// The most bytes that values of one network take at once for these inputs, when each is freed after its last reader.
+// Values whose shape does not follow from the inputs' count nothing.
+size_t PeakBytes(const Graph& graph, const NamedTensors& inputs);
+
+}  // namespace tamis
