@@ -58,6 +58,7 @@ struct Value {
   std::optional<WeightOrigin> origin;             // constants only
   Pattern pattern = Pattern::kDense;              // constants only; set by the detect_patterns pass
   NodeId producer = kNoNode;                      // kNoNode: graph input or constant
+  uint64_t constant_hash = 0;                     // content hash of `constant`, if a file gave it; 0: unknown
   bool IsConstant() const { return constant.has_value(); }
 };
 
