@@ -87,8 +87,8 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path) {
     mode = info.st_mode & 07777;
   }
   const size_t slash = file.target_.rfind('/');
-  const std::string stem = file.target_.substr(0, slash + 1) + "." + file.target_.substr(slash + 1) + ".tmp-" +
-                           std::to_string(getpid());
+  const std::string stem =
+      file.target_.substr(0, slash + 1) + "." + file.target_.substr(slash + 1) + ".tmp-" + std::to_string(getpid());
   for (int attempt = 0; attempt < 100; ++attempt) {
     std::string temporary = attempt == 0 ? stem : stem + "-" + std::to_string(attempt);
     if (temporary.size() >= PATH_MAX) {
@@ -112,7 +112,9 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   return file.Fail("cannot be created");
 }
 
-AtomicFile::AtomicFile(AtomicFile&& other) noexcept { *this = std::move(other); }
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept {
+  *this = std::move(other);
+}
 
 AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   if (this == &other) return *this;
@@ -125,7 +127,9 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   return *this;
 }
 
-AtomicFile::~AtomicFile() { Discard(); }
+AtomicFile::~AtomicFile() {
+  Discard();
+}
 
 void AtomicFile::Discard() {
   if (fd_ >= 0) close(std::exchange(fd_, -1));

@@ -44,6 +44,8 @@ constexpr int kMaxRegionDepth = 16;
 constexpr int kMaxDimDepth = 16;
 constexpr int kMaxDimFactors = 512;  // of one dimension, nested ones counted
 
-constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) / alignment * alignment;
+}
 
 }  // namespace tamis

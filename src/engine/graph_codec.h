@@ -32,8 +32,8 @@ class GraphEncoder {
   Result<flatbuffers::Offset<fb::Value>> EncodeValue(const Value& value);
   Result<flatbuffers::Offset<fb::Node>> EncodeNode(const Node& node);
   Result<flatbuffers::Offset<fb::Attribute>> EncodeAttribute(const std::string& name, const Attribute& attribute);
-  Result<flatbuffers::Offset<fb::Constant>> EncodeTensor(const std::string& name, const Tensor& tensor,
-                                                         Pattern pattern, const WeightOrigin* origin);
+  Result<flatbuffers::Offset<fb::Constant>> EncodeTensor(const std::string& name, const Tensor& tensor, Pattern pattern,
+                                                         const WeightOrigin* origin);
   flatbuffers::Offset<fb::Type> EncodeType(const Type& type);
   flatbuffers::Offset<fb::Dim> EncodeDim(const Dim& dim);
   // The fused weight that holds `tensor` in another order or a narrower type; nullptr if there is none.

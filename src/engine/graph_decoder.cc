@@ -1,16 +1,15 @@
 #include <limits>
 
+#include "src/engine/decode_budget.h"
 #include "src/engine/format.h"
 #include "src/engine/graph_codec.h"
 
 namespace tamis {
 namespace {
 
-// Decodes within a budget, so that a file whose parts refer to one another many times takes no more memory than an
-// honest one of its size.
-class GraphDecoder {
+class GraphDecoder : private DecodeBudget {
  public:
-  GraphDecoder(uint64_t metadata_bytes, const LoadConstant& load) : budget_(metadata_bytes * 4 + 65536), load_(load) {}
+  GraphDecoder(uint64_t metadata_bytes, const LoadConstant& load) : DecodeBudget(metadata_bytes), load_(load) {}
 
   Result<Graph> Decode(const fb::Graph& stored, int depth) {
     if (depth > kMaxRegionDepth) return UserError("regions are nested deeper than {}", kMaxRegionDepth);
@@ -38,38 +37,6 @@ class GraphDecoder {
   }
 
  private:
-  Status Charge(uint64_t bytes) {
-    if (bytes > budget_) return UserError("the metadata unfold to more than their size allows");
-    budget_ -= bytes;
-    return {};
-  }
-
-  Status Text(const flatbuffers::String* stored, std::string* text) {
-    text->clear();
-    if (stored == nullptr) return {};
-    TAMIS_RETURN_IF_ERROR(Charge(stored->size()));
-    text->assign(stored->data(), stored->size());
-    return {};
-  }
-
-  Status Texts(const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>* stored,
-               std::vector<std::string>* texts) {
-    if (stored == nullptr) return {};
-    for (const flatbuffers::String* text : *stored) {
-      TAMIS_RETURN_IF_ERROR(Charge(8));
-      TAMIS_RETURN_IF_ERROR(Text(text, &texts->emplace_back()));
-    }
-    return {};
-  }
-
-  template <class T>
-  Status Numbers(const flatbuffers::Vector<T>* stored, std::vector<T>* numbers) {
-    if (stored == nullptr) return {};
-    TAMIS_RETURN_IF_ERROR(Charge(stored->size() * sizeof(T)));
-    numbers->assign(stored->begin(), stored->end());
-    return {};
-  }
-
   Status Ids(const flatbuffers::Vector<int32_t>* stored, const Graph& graph, bool may_be_omitted,
              std::vector<ValueId>* ids) {
     TAMIS_RETURN_IF_ERROR(Numbers(stored, ids));
@@ -82,6 +49,11 @@ class GraphDecoder {
     return {};
   }
 
+  Result<Tensor> Load(const fb::Constant& stored, const std::string& name, uint64_t* hash) {
+    if (stored.inline_data() != nullptr) TAMIS_RETURN_IF_ERROR(Charge(stored.inline_data()->size()));
+    return load_(stored, name, hash);
+  }
+
   Status DecodeValue(const fb::Value& stored, Graph* graph) {
     TAMIS_RETURN_IF_ERROR(Charge(32));
     std::string name;
@@ -90,9 +62,10 @@ class GraphDecoder {
     if (stored.type() != nullptr) TAMIS_RETURN_IF_ERROR(DecodeType(*stored.type(), 0, &type).WithContext(name));
     Value& value = graph->value(graph->AddValue(name, std::move(type)));
     if (stored.constant() != nullptr) {
-      auto tensor = load_(*stored.constant(), name, &value.constant_hash);
-      if (!tensor.ok()) return tensor.status();
-      value.constant = std::move(*tensor);
+      TAMIS_ASSIGN_OR_RETURN(Tensor tensor, Load(*stored.constant(), name, &value.constant_hash));
+      // Readers of the graph trust the type: it must be the tensor's own.
+      value.type = Type::Tensor(tensor.dtype(), ToShape(tensor.dims()));
+      value.constant = std::move(tensor);
     }
     if (stored.has_contents()) {
       value.contents.emplace();
@@ -171,12 +144,18 @@ class GraphDecoder {
       case fb::AttributeKind::Tensor: {
         if (stored.tensor() == nullptr) return no_value;
         uint64_t hash = 0;
-        TAMIS_ASSIGN_OR_RETURN(*attribute, load_(*stored.tensor(), key, &hash));
+        TAMIS_ASSIGN_OR_RETURN(*attribute, Load(*stored.tensor(), key, &hash));
         return {};
       }
-      case fb::AttributeKind::Ints: *attribute = std::move(ints); return {};
-      case fb::AttributeKind::Floats: *attribute = std::move(floats); return {};
-      case fb::AttributeKind::Strings: *attribute = std::move(strings); return {};
+      case fb::AttributeKind::Ints:
+        *attribute = std::move(ints);
+        return {};
+      case fb::AttributeKind::Floats:
+        *attribute = std::move(floats);
+        return {};
+      case fb::AttributeKind::Strings:
+        *attribute = std::move(strings);
+        return {};
     }
     return UserError("attribute '{}' is of kind {}, which this program does not know", key,
                      static_cast<int>(stored.kind()));
@@ -258,16 +237,24 @@ class GraphDecoder {
     // Keys of operations spell their operands: the text is what the memory goes to.
     TAMIS_RETURN_IF_ERROR(Charge(a.ToString().size() + b.ToString().size()));
     switch (stored.op()) {
-      case fb::DimOp::FloorDiv: *dim = Dim::FloorDiv(a, b); return {};
-      case fb::DimOp::Mod: *dim = Dim::Mod(a, b); return {};
-      case fb::DimOp::Min: *dim = Dim::Min(a, b); return {};
-      case fb::DimOp::Max: *dim = Dim::Max(a, b); return {};
-      case fb::DimOp::Symbol: break;
+      case fb::DimOp::FloorDiv:
+        *dim = Dim::FloorDiv(a, b);
+        return {};
+      case fb::DimOp::Mod:
+        *dim = Dim::Mod(a, b);
+        return {};
+      case fb::DimOp::Min:
+        *dim = Dim::Min(a, b);
+        return {};
+      case fb::DimOp::Max:
+        *dim = Dim::Max(a, b);
+        return {};
+      case fb::DimOp::Symbol:
+        break;
     }
     return UserError("a dimension has operation {}, which this program does not know", static_cast<int>(stored.op()));
   }
 
-  uint64_t budget_;
   const LoadConstant& load_;
 };
 

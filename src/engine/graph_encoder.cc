@@ -12,9 +12,12 @@ using flatbuffers::Offset;
 
 fb::Layout UndoOf(WeightTransform transform) {
   switch (transform) {
-    case WeightTransform::kTransposed2D: return fb::Layout::UndoTransposed2D;
-    case WeightTransform::kOihwToOhwi: return fb::Layout::UndoOihwToOhwi;
-    case WeightTransform::kNone: break;
+    case WeightTransform::kTransposed2D:
+      return fb::Layout::UndoTransposed2D;
+    case WeightTransform::kOihwToOhwi:
+      return fb::Layout::UndoOihwToOhwi;
+    case WeightTransform::kNone:
+      break;
   }
   return fb::Layout::Same;
 }
@@ -74,8 +77,8 @@ Result<Offset<fb::Value>> GraphEncoder::EncodeValue(const Value& value) {
   Offset<fb::Constant> constant;
   Offset<flatbuffers::String> origin;
   if (value.constant) {
-    TAMIS_ASSIGN_OR_RETURN(constant, EncodeTensor(value.name, *value.constant, value.pattern,
-                                                  value.origin ? &*value.origin : nullptr));
+    TAMIS_ASSIGN_OR_RETURN(
+        constant, EncodeTensor(value.name, *value.constant, value.pattern, value.origin ? &*value.origin : nullptr));
   }
   if (value.origin) origin = fbb_.CreateString(value.origin->initializer);
   Offset<flatbuffers::Vector<Offset<fb::Dim>>> contents;
@@ -115,18 +118,22 @@ Result<Offset<fb::Node>> GraphEncoder::EncodeNode(const Node& node) {
 Result<Offset<fb::Attribute>> GraphEncoder::EncodeAttribute(const std::string& name, const Attribute& attribute) {
   const auto key = fbb_.CreateString(name);
   // The alternatives of Attribute and AttributeKind stand in the same places.
-  static_assert(std::is_same_v<std::variant_alternative_t<static_cast<size_t>(fb::AttributeKind::Tensor), Attribute>,
-                               Tensor> &&
-                std::is_same_v<std::variant_alternative_t<static_cast<size_t>(fb::AttributeKind::Strings), Attribute>,
-                               std::vector<std::string>>);
+  static_assert(
+      std::is_same_v<std::variant_alternative_t<static_cast<size_t>(fb::AttributeKind::Tensor), Attribute>, Tensor> &&
+      std::is_same_v<std::variant_alternative_t<static_cast<size_t>(fb::AttributeKind::Strings), Attribute>,
+                     std::vector<std::string>>);
   const auto kind = static_cast<fb::AttributeKind>(attribute.index());
   Offset<flatbuffers::Vector<int64_t>> ints;
   Offset<flatbuffers::Vector<float>> floats;
   Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> strings;
   Offset<fb::Constant> tensor;
   switch (kind) {
-    case fb::AttributeKind::Int: ints = fbb_.CreateVector(&std::get<int64_t>(attribute), 1); break;
-    case fb::AttributeKind::Float: floats = fbb_.CreateVector(&std::get<float>(attribute), 1); break;
+    case fb::AttributeKind::Int:
+      ints = fbb_.CreateVector(&std::get<int64_t>(attribute), 1);
+      break;
+    case fb::AttributeKind::Float:
+      floats = fbb_.CreateVector(&std::get<float>(attribute), 1);
+      break;
     case fb::AttributeKind::String:
       strings = fbb_.CreateVectorOfStrings(std::vector<std::string>{std::get<std::string>(attribute)});
       break;
@@ -134,8 +141,12 @@ Result<Offset<fb::Attribute>> GraphEncoder::EncodeAttribute(const std::string& n
       TAMIS_ASSIGN_OR_RETURN(tensor, EncodeTensor(name, std::get<Tensor>(attribute), Pattern::kDense, nullptr));
       break;
     }
-    case fb::AttributeKind::Ints: ints = fbb_.CreateVector(std::get<std::vector<int64_t>>(attribute)); break;
-    case fb::AttributeKind::Floats: floats = fbb_.CreateVector(std::get<std::vector<float>>(attribute)); break;
+    case fb::AttributeKind::Ints:
+      ints = fbb_.CreateVector(std::get<std::vector<int64_t>>(attribute));
+      break;
+    case fb::AttributeKind::Floats:
+      floats = fbb_.CreateVector(std::get<std::vector<float>>(attribute));
+      break;
     case fb::AttributeKind::Strings:
       strings = fbb_.CreateVectorOfStrings(std::get<std::vector<std::string>>(attribute));
       break;
@@ -145,7 +156,7 @@ Result<Offset<fb::Attribute>> GraphEncoder::EncodeAttribute(const std::string& n
 
 Result<Offset<fb::Constant>> GraphEncoder::EncodeTensor(const std::string& name, const Tensor& tensor, Pattern pattern,
                                                         const WeightOrigin* origin) {
-  if (tensor.Defined() && BitSize(tensor.dtype()) == 0) {
+  if (BitSize(tensor.dtype()) == 0) {
     return UserError("constant '{}' is of type {}, which an engine file cannot hold", name, Name(tensor.dtype()));
   }
   const auto dtype = static_cast<uint8_t>(tensor.dtype());

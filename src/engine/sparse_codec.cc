@@ -104,10 +104,14 @@ std::optional<std::vector<uint8_t>> EncodeTwoFour(const void* data, const Sparse
 void DecodeTwoFour(const uint8_t* encoded, const SparseShape& shape, uint64_t row_begin, uint64_t row_end,
                    void* decoded) {
   switch (shape.element_bytes) {
-    case 1: return Decode(encoded, shape, row_begin, row_end, static_cast<uint8_t*>(decoded));
-    case 2: return Decode(encoded, shape, row_begin, row_end, static_cast<uint16_t*>(decoded));
-    case 4: return Decode(encoded, shape, row_begin, row_end, static_cast<uint32_t*>(decoded));
-    default: return;
+    case 1:
+      return Decode(encoded, shape, row_begin, row_end, static_cast<uint8_t*>(decoded));
+    case 2:
+      return Decode(encoded, shape, row_begin, row_end, static_cast<uint16_t*>(decoded));
+    case 4:
+      return Decode(encoded, shape, row_begin, row_end, static_cast<uint32_t*>(decoded));
+    default:
+      return;
   }
 }
 

@@ -34,11 +34,16 @@ std::optional<TransposeExtent> ExtentOf(WeightTransform transform, std::span<con
 
 void TransposeBatches(const void* in, const TransposeExtent& extent, size_t element_bytes, void* out) {
   switch (element_bytes) {
-    case 1: return Transpose(static_cast<const uint8_t*>(in), extent, static_cast<uint8_t*>(out));
-    case 2: return Transpose(static_cast<const uint16_t*>(in), extent, static_cast<uint16_t*>(out));
-    case 4: return Transpose(static_cast<const uint32_t*>(in), extent, static_cast<uint32_t*>(out));
-    case 8: return Transpose(static_cast<const uint64_t*>(in), extent, static_cast<uint64_t*>(out));
-    default: TAMIS_ASSERT(false);
+    case 1:
+      return Transpose(static_cast<const uint8_t*>(in), extent, static_cast<uint8_t*>(out));
+    case 2:
+      return Transpose(static_cast<const uint16_t*>(in), extent, static_cast<uint16_t*>(out));
+    case 4:
+      return Transpose(static_cast<const uint32_t*>(in), extent, static_cast<uint32_t*>(out));
+    case 8:
+      return Transpose(static_cast<const uint64_t*>(in), extent, static_cast<uint64_t*>(out));
+    default:
+      TAMIS_ASSERT(false);
   }
 }
 

@@ -26,7 +26,9 @@ std::shared_ptr<std::byte> ZeroedPages(uint64_t bytes) {
   return {static_cast<std::byte*>(memory), [size](std::byte* p) { munmap(p, size); }};
 }
 
-bool KnownDType(DType dtype) { return BitSize(dtype) > 0; }
+bool KnownDType(DType dtype) {
+  return BitSize(dtype) > 0;
+}
 
 }  // namespace
 
@@ -34,10 +36,11 @@ Result<WeightStore> WeightStore::Open(const fb::Engine& metadata, const uint8_t*
                                       std::shared_ptr<const void> owner) {
   WeightStore store;
   store.owner_ = std::move(owner);
+  store.restorable_ = bytes * 16 + (uint64_t{1} << 20);
   if (metadata.weights() == nullptr) return store;
   for (const fb::Weight* stored : *metadata.weights()) {
     StoredWeight& weight = store.weights_.emplace_back();
-    weight.name = stored->name() != nullptr ? stored->name()->str() : "";
+    if (stored->name() != nullptr) weight.name = stored->name()->str().substr(0, 1024);
     const uint64_t offset = stored->offset();
     weight.bytes = stored->bytes();
     if (offset % kWeightAlignment != 0) return UserError("weight '{}' is not aligned", weight.name);
@@ -68,9 +71,9 @@ Result<Tensor> WeightStore::Flat(StoredWeight& weight) {
   }
   if (!weight.decoded.Defined()) {
     auto memory = ZeroedPages(weight.DecodedBytes());
-    if (memory == nullptr) return RuntimeError("no memory for weight '{}' ({} bytes)", weight.name, weight.DecodedBytes());
-    weight.decoded =
-        Tensor::View(DType::kUInt8, {static_cast<int64_t>(weight.DecodedBytes())}, memory.get(), memory);
+    if (memory == nullptr)
+      return RuntimeError("no memory for weight '{}' ({} bytes)", weight.name, weight.DecodedBytes());
+    weight.decoded = Tensor::View(DType::kUInt8, {static_cast<int64_t>(weight.DecodedBytes())}, memory.get(), memory);
     pending_.push_back(&weight);
   }
   return weight.decoded;
@@ -80,7 +83,6 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   const auto dtype = static_cast<DType>(stored.dtype());
   const auto stored_dtype = static_cast<DType>(stored.stored_dtype());
   *hash = 0;
-  if (dtype == DType::kUndefined && stored.weight() < 0) return Tensor();
   if (!KnownDType(dtype) || (stored.weight() >= 0 && !KnownDType(stored_dtype))) {
     return UserError("constant '{}' has an element type this program does not know", name);
   }
@@ -108,8 +110,11 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   }
   StoredWeight& weight = weights_[static_cast<size_t>(stored.weight())];
   if (weight.DecodedBytes() != ByteSize(stored_dtype, elements)) return wrong_size;
-  const uint64_t key[] = {weight.checksum, weight.two_four, static_cast<uint64_t>(dtype),
-                          static_cast<uint64_t>(stored_dtype), static_cast<uint64_t>(stored.layout()),
+  const uint64_t key[] = {weight.checksum,
+                          weight.two_four,
+                          static_cast<uint64_t>(dtype),
+                          static_cast<uint64_t>(stored_dtype),
+                          static_cast<uint64_t>(stored.layout()),
                           Hash64(dims.data(), dims.size() * sizeof(int64_t))};
   *hash = std::max<uint64_t>(Hash64(key, sizeof(key)), 1);
   TAMIS_ASSIGN_OR_RETURN(Tensor flat, Flat(weight));
@@ -117,14 +122,17 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   if (stored.layout() == fb::Layout::Same && stored_dtype == dtype) return tensor;
 
   // Only constants of the unfused graph are stored in another form, and that graph is read when somebody asks for it.
+  const uint64_t copied = ByteSize(stored_dtype, elements) + ByteSize(dtype, elements);
+  if (copied > restorable_) return UserError("the weights unfold to more than their size allows");
+  restorable_ -= copied;
   DecodePending();
   if (stored.layout() != fb::Layout::Same) {
     if (stored.layout() > fb::Layout::UndoOihwToOhwi || BitSize(stored_dtype) % 8 != 0) {
       return UserError("constant '{}' is stored in a layout this program does not know", name);
     }
-    const auto extent = ExtentOf(stored.layout() == fb::Layout::UndoTransposed2D ? WeightTransform::kTransposed2D
-                                                                                 : WeightTransform::kOihwToOhwi,
-                                 dims);
+    const auto extent = ExtentOf(
+        stored.layout() == fb::Layout::UndoTransposed2D ? WeightTransform::kTransposed2D : WeightTransform::kOihwToOhwi,
+        dims);
     if (!extent) return UserError("constant '{}' has a rank that does not fit its layout", name);
     Tensor restored(stored_dtype, dims);
     TransposeBatches(tensor.raw(), {extent->batches, extent->columns, extent->rows},
@@ -133,8 +141,8 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   }
   if (stored_dtype == dtype) return tensor;
   if (dtype != DType::kFloat32 || stored_dtype != DType::kBFloat16) {
-    return UserError("constant '{}' is stored as {} for {}, which this program does not know", name,
-                     Name(stored_dtype), Name(dtype));
+    return UserError("constant '{}' is stored as {} for {}, which this program does not know", name, Name(stored_dtype),
+                     Name(dtype));
   }
   return tensor.ToFloat32();
 }

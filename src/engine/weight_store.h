@@ -46,6 +46,7 @@ class WeightStore {
   std::vector<StoredWeight> weights_;
   std::vector<StoredWeight*> pending_;
   std::shared_ptr<const void> owner_;
+  uint64_t restorable_ = 0;  // bytes that constants stored in another form may still take
 };
 
 }  // namespace tamis

@@ -13,8 +13,8 @@ namespace tamis {
 
 // One weight as the file holds it.
 struct WeightRecord {
-  std::string name;  // of the first value that uses it, for messages
-  Tensor tensor;     // the elements
+  std::string name;              // of the first value that uses it, for messages
+  Tensor tensor;                 // the elements
   std::vector<uint8_t> encoded;  // 2:4 only
   bool two_four = false;
   SparseShape sparse;     // 2:4 only
