@@ -152,6 +152,7 @@ inline std::string ReadBytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 inline void WriteBytes(const std::string& path, const std::string& bytes) {
+  unlink(path.c_str());  // some file systems sync a file that is truncated and rewritten
   std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
