@@ -1,10 +1,13 @@
 // The engine: what the file holds, in memory.
 //
 // `fused` is the graph that runs. `source` is the unfused graph (ONNX operators only), kept so that an engine can be
-// built again for another device or precision. Both share tensors. A plan says which kernel computes each node of
-// `fused` on one device, for one profile and thread count; nodes are named by their first output value's name.
+// built again for another device or precision. Both share tensors, and the file stores each weight once, as the fused
+// graph has it: ReadEngine leaves `source` empty, and EngineFile::LoadSource makes it from the same bytes. A plan says
+// which kernel computes each node of `fused` on one device, for one profile and thread count; nodes are named by their
+// first output value's name.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,14 +26,14 @@ using Profile = std::map<std::string, DimRange>;  // by symbol
 
 struct Candidate {
   std::string kernel;
-  double seconds = 0;   // 0: not timed
-  std::string reason;   // why it lost or was struck out; empty for the winner
+  double seconds = 0;  // 0: not timed
+  std::string reason;  // why it lost or was struck out; empty for the winner
 };
 
 struct NodePlan {
-  std::string node;     // name of the node's first output value in `fused`
-  std::string kernel;   // "" : the reference evaluation
-  double seconds = 0;   // measured (or predicted in a safe plan)
+  std::string node;    // name of the node's first output value in `fused`
+  std::string kernel;  // "" : the reference evaluation
+  double seconds = 0;  // measured (or predicted in a safe plan)
   std::vector<Candidate> candidates;
 };
 
@@ -41,59 +44,84 @@ struct PlanPoint {
 };
 
 struct Plan {
-  std::string device;        // CpuInfo::Fingerprint(); "" for the safe plan, which fits everywhere
+  std::string device;  // CpuInfo::Fingerprint(); "" for the safe plan, which fits everywhere
   int threads = 0;
   Profile profile;
-  bool measured = false;     // false: chosen by the cost model
+  bool measured = false;  // false: chosen by the cost model
   std::vector<PlanPoint> points;
 };
 
 // What was done to one weight layer, for `inspect` and reports.
 struct LayerRecord {
-  std::string name;          // name of the weight initializer in `source`
-  std::string pattern;       // "dense", "2:4"
-  std::string reason;        // why it stayed dense; empty if sparse
-  double saliency_kept = 1;  // share of the squared magnitude (or of the second-order saliency) kept
-  double output_error = 0;   // relative to the layer's output norm
-  double dense_seconds = 0;  // best dense tactic, 0 if not measured
-  double sparse_seconds = 0; // best 2:4 tactic
+  std::string name;           // name of the weight initializer in `source`
+  std::string pattern;        // "dense", "2:4"
+  std::string reason;         // why it stayed dense; empty if sparse
+  double saliency_kept = 1;   // share of the squared magnitude (or of the second-order saliency) kept
+  double output_error = 0;    // relative to the layer's output norm
+  double dense_seconds = 0;   // best dense tactic, 0 if not measured
+  double sparse_seconds = 0;  // best 2:4 tactic
 };
 
 struct Provenance {
   std::string tamis_version;
-  std::string source_file;      // base name of the ONNX file
-  std::string source_hash;      // of its bytes
-  std::string data_hash;        // of the calibration data; empty if none was used
-  std::string precision;        // "f32", "bf16"
-  std::string host;             // fingerprint of the machine that built it
-  std::string created;          // ISO 8601, UTC
+  std::string source_file;                 // base name of the ONNX file
+  std::string source_hash;                 // of its bytes
+  std::string data_hash;                   // of the calibration data; empty if none was used
+  std::string precision;                   // "f32", "bf16"
+  std::string host;                        // fingerprint of the machine that built it
+  std::string created;                     // ISO 8601, UTC
   std::map<std::string, double> accuracy;  // "cosine.confirm", "top1.drop", ...
   std::vector<LayerRecord> layers;
   int64_t nodes_before = 0, nodes_after = 0;
+  // False: the file holds some weights of `source` only in the narrower type that `fused` computes in (bf16), so that
+  // LoadSource returns them rounded to it. WriteEngine sets it in the file.
+  bool source_exact = true;
 };
 
 struct Engine {
   Graph source;
   Graph fused;
-  std::vector<Plan> plans;   // plans[0] is the safe plan
+  std::vector<Plan> plans;  // plans[0] is the safe plan
   Provenance provenance;
 };
 
-// Writes to a temporary name beside `path`, syncs and renames. A full disk leaves no half file.
+// Writes to a temporary name beside `path`, syncs and renames. A full disk leaves no half file. An empty `source` (no
+// nodes) is not stored.
 Status WriteEngine(const Engine& engine, const std::string& path);
 
+// kMap: weights are read from the file as they are used; a file truncated meanwhile is a SIGBUS. kRead: all read at
+// open; safe whatever happens to the file later.
 enum class ReadMode { kMap, kRead };
-struct EngineFile {
-  std::shared_ptr<const Engine> engine;   // its tensors keep the mapping alive
-  // Checks the weights' checksums; done at the first request, not at open. OK at once if it was done before.
-  std::shared_ptr<class WeightCheck> weights;
-};
+
+// Checks the weights' checksums, once; later calls return the first one's answer. Thread-safe. The first call reads all
+// weights on several threads, so make it before the first request and not at open. An error names every damaged weight.
 class WeightCheck {
  public:
   virtual ~WeightCheck() = default;
   virtual Status Verify() = 0;
 };
-// Checks magic, version and the metadata's checksum, and validates every offset before it is used.
+
+// Sizes in bytes.
+struct EngineFacts {
+  uint32_t format_version = 0;
+  uint64_t file_bytes = 0;
+  uint64_t metadata_bytes = 0;
+  int64_t weights = 0;          // distinct ones, small constants not counted
+  int64_t sparse_weights = 0;   // of them stored as 2:4
+  uint64_t dense_bytes = 0;     // of the dense ones
+  uint64_t sparse_bytes = 0;    // of the 2:4 ones, as stored
+  uint64_t unpacked_bytes = 0;  // of all, as dense elements
+};
+
+struct EngineFile {
+  std::shared_ptr<const Engine> engine;  // without `source`; its tensors keep the file's memory alive
+  std::shared_ptr<WeightCheck> weights;
+  EngineFacts facts;
+  // The unfused graph, made at each call; kUser if the file holds none. Thread-safe.
+  std::function<Result<Graph>()> LoadSource;
+};
+// Checks magic, version and the metadata's checksum, and validates every offset before it is used. What is wrong with
+// the file is kUser, what the machine refuses (no permission, no memory) kRuntime.
 Result<EngineFile> ReadEngine(const std::string& path, ReadMode mode);
 
 }  // namespace tamis

@@ -235,6 +235,20 @@ void Dim::CollectSymbols(std::vector<std::string>* symbols) const {
   }
 }
 
+std::vector<DimTerm> Dim::Terms() const {
+  static_assert(kSymbol == static_cast<int>(DimOp::kSymbol) && kMax == static_cast<int>(DimOp::kMax));
+  std::vector<DimTerm> terms;
+  for (const auto& [monomial, coefficient] : terms_) {
+    DimTerm& term = terms.emplace_back();
+    term.coefficient = coefficient;
+    for (const auto& key : monomial) {
+      const DimAtom& atom = *atoms_.at(key);
+      term.factors.push_back({static_cast<DimOp>(atom.op), atom.name, atom.a, atom.b});
+    }
+  }
+  return terms;
+}
+
 Shape ToShape(const std::vector<int64_t>& dims) { return {dims.begin(), dims.end()}; }
 
 std::optional<std::vector<int64_t>> ConstantDims(const Shape& shape) {

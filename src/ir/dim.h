@@ -16,6 +16,9 @@
 namespace tamis {
 
 struct DimAtom;
+struct DimTerm;
+
+enum class DimOp : uint8_t { kSymbol, kFloorDiv, kMod, kMin, kMax };
 
 class Dim {
  public:
@@ -42,6 +45,8 @@ class Dim {
   // Replaces symbols by expressions.
   Dim Substitute(const std::map<std::string, Dim>& binding) const;
   void CollectSymbols(std::vector<std::string>* symbols) const;
+  // The expression taken apart, the constant term (no factors) included; for what stores dimensions.
+  std::vector<DimTerm> Terms() const;
 
  private:
   using Monomial = std::vector<std::string>;  // sorted keys of atoms_; empty = the constant term
@@ -51,6 +56,17 @@ class Dim {
   static Dim Binary(int op, const Dim& a, const Dim& b);
   std::map<Monomial, int64_t> terms_;
   std::map<std::string, std::shared_ptr<const DimAtom>> atoms_;
+};
+
+// coefficient * product of the factors. A factor is a symbol, or an operation on operands a and b.
+struct DimFactor {
+  DimOp op = DimOp::kSymbol;
+  std::string symbol;
+  Dim a, b;
+};
+struct DimTerm {
+  int64_t coefficient = 0;
+  std::vector<DimFactor> factors;
 };
 
 using Shape = std::vector<Dim>;

@@ -1,0 +1,153 @@
+#include "src/engine/record_codec.h"
+
+namespace tamis {
+namespace {
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+Offset<fb::NodePlan> EncodeNodePlan(FlatBufferBuilder& fbb, const NodePlan& plan) {
+  std::vector<Offset<fb::Candidate>> candidates;
+  for (const Candidate& c : plan.candidates) {
+    candidates.push_back(fb::CreateCandidate(fbb, fbb.CreateString(c.kernel), c.seconds, fbb.CreateString(c.reason)));
+  }
+  const auto node = fbb.CreateString(plan.node);
+  const auto kernel = fbb.CreateString(plan.kernel);
+  return fb::CreateNodePlan(fbb, node, kernel, plan.seconds, fbb.CreateVector(candidates));
+}
+
+Status DecodeNodePlan(const fb::NodePlan& stored, DecodeBudget* budget, NodePlan* plan) {
+  TAMIS_RETURN_IF_ERROR(budget->Charge(16));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.node(), &plan->node));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.kernel(), &plan->kernel));
+  plan->seconds = stored.seconds();
+  if (stored.candidates() == nullptr) return {};
+  for (const fb::Candidate* c : *stored.candidates()) {
+    TAMIS_RETURN_IF_ERROR(budget->Charge(16));
+    Candidate& candidate = plan->candidates.emplace_back();
+    TAMIS_RETURN_IF_ERROR(budget->Text(c->kernel(), &candidate.kernel));
+    TAMIS_RETURN_IF_ERROR(budget->Text(c->reason(), &candidate.reason));
+    candidate.seconds = c->seconds();
+  }
+  return {};
+}
+}  // namespace
+
+Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
+  std::vector<Offset<fb::SymbolRange>> profile;
+  for (const auto& [symbol, range] : plan.profile) {
+    profile.push_back(fb::CreateSymbolRange(fbb, fbb.CreateString(symbol), range.min, range.opt, range.max));
+  }
+  std::vector<Offset<fb::PlanPoint>> points;
+  for (const PlanPoint& point : plan.points) {
+    std::vector<Offset<fb::SymbolValue>> binding;
+    for (const auto& [symbol, value] : point.binding) {
+      binding.push_back(fb::CreateSymbolValue(fbb, fbb.CreateString(symbol), value));
+    }
+    std::vector<Offset<fb::NodePlan>> nodes;
+    for (const NodePlan& node : point.nodes) nodes.push_back(EncodeNodePlan(fbb, node));
+    const auto stored_binding = fbb.CreateVector(binding);
+    points.push_back(fb::CreatePlanPoint(fbb, stored_binding, fbb.CreateVector(nodes)));
+  }
+  const auto device = fbb.CreateString(plan.device);
+  const auto stored_profile = fbb.CreateVector(profile);
+  return fb::CreatePlan(fbb, device, plan.threads, stored_profile, plan.measured, fbb.CreateVector(points));
+}
+
+Status DecodePlan(const fb::Plan& stored, DecodeBudget* budget, Plan* plan) {
+  TAMIS_RETURN_IF_ERROR(budget->Charge(32));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.device(), &plan->device));
+  if (stored.threads() < 0) return UserError("a plan is for {} threads", stored.threads());
+  plan->threads = stored.threads();
+  plan->measured = stored.measured();
+  if (stored.profile() != nullptr) {
+    for (const fb::SymbolRange* range : *stored.profile()) {
+      std::string symbol;
+      TAMIS_RETURN_IF_ERROR(budget->Text(range->symbol(), &symbol));
+      if (range->min() < 0 || range->opt() < range->min() || range->max() < range->opt()) {
+        return UserError("a plan's profile of '{}' is not min <= opt <= max: {}, {}, {}", symbol, range->min(),
+                         range->opt(), range->max());
+      }
+      plan->profile[symbol] = {range->min(), range->opt(), range->max()};
+    }
+  }
+  if (stored.points() == nullptr) return {};
+  for (const fb::PlanPoint* point : *stored.points()) {
+    TAMIS_RETURN_IF_ERROR(budget->Charge(32));
+    PlanPoint& decoded = plan->points.emplace_back();
+    if (point->binding() != nullptr) {
+      for (const fb::SymbolValue* bound : *point->binding()) {
+        std::string symbol;
+        TAMIS_RETURN_IF_ERROR(budget->Text(bound->symbol(), &symbol));
+        if (bound->value() < 0) return UserError("a plan binds '{}' to {}", symbol, bound->value());
+        decoded.binding[symbol] = bound->value();
+      }
+    }
+    if (point->nodes() == nullptr) continue;
+    for (const fb::NodePlan* node : *point->nodes()) {
+      TAMIS_RETURN_IF_ERROR(DecodeNodePlan(*node, budget, &decoded.nodes.emplace_back()));
+    }
+  }
+  return {};
+}
+
+Offset<fb::Provenance> EncodeProvenance(FlatBufferBuilder& fbb, const Provenance& p) {
+  std::vector<Offset<fb::Figure>> accuracy;
+  for (const auto& [name, value] : p.accuracy) {
+    accuracy.push_back(fb::CreateFigure(fbb, fbb.CreateString(name), value));
+  }
+  std::vector<Offset<fb::LayerRecord>> layers;
+  for (const LayerRecord& layer : p.layers) {
+    const auto name = fbb.CreateString(layer.name);
+    const auto pattern = fbb.CreateString(layer.pattern);
+    const auto reason = fbb.CreateString(layer.reason);
+    layers.push_back(fb::CreateLayerRecord(fbb, name, pattern, reason, layer.saliency_kept, layer.output_error,
+                                           layer.dense_seconds, layer.sparse_seconds));
+  }
+  const auto version = fbb.CreateString(p.tamis_version);
+  const auto source_file = fbb.CreateString(p.source_file);
+  const auto source_hash = fbb.CreateString(p.source_hash);
+  const auto data_hash = fbb.CreateString(p.data_hash);
+  const auto precision = fbb.CreateString(p.precision);
+  const auto host = fbb.CreateString(p.host);
+  const auto created = fbb.CreateString(p.created);
+  const auto stored_accuracy = fbb.CreateVector(accuracy);
+  const auto stored_layers = fbb.CreateVector(layers);
+  return fb::CreateProvenance(fbb, version, source_file, source_hash, data_hash, precision, host, created,
+                              stored_accuracy, stored_layers, p.nodes_before, p.nodes_after, p.source_exact);
+}
+
+Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Provenance* p) {
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.tamis_version(), &p->tamis_version));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.source_file(), &p->source_file));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.source_hash(), &p->source_hash));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.data_hash(), &p->data_hash));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.precision(), &p->precision));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.host(), &p->host));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.created(), &p->created));
+  if (stored.accuracy() != nullptr) {
+    for (const fb::Figure* figure : *stored.accuracy()) {
+      std::string name;
+      TAMIS_RETURN_IF_ERROR(budget->Text(figure->name(), &name));
+      p->accuracy[name] = figure->value();
+    }
+  }
+  if (stored.layers() != nullptr) {
+    for (const fb::LayerRecord* layer : *stored.layers()) {
+      TAMIS_RETURN_IF_ERROR(budget->Charge(32));
+      LayerRecord& record = p->layers.emplace_back();
+      TAMIS_RETURN_IF_ERROR(budget->Text(layer->name(), &record.name));
+      TAMIS_RETURN_IF_ERROR(budget->Text(layer->pattern(), &record.pattern));
+      TAMIS_RETURN_IF_ERROR(budget->Text(layer->reason(), &record.reason));
+      record.saliency_kept = layer->saliency_kept();
+      record.output_error = layer->output_error();
+      record.dense_seconds = layer->dense_seconds();
+      record.sparse_seconds = layer->sparse_seconds();
+    }
+  }
+  p->nodes_before = stored.nodes_before();
+  p->nodes_after = stored.nodes_after();
+  p->source_exact = stored.source_exact();
+  return {};
+}
+
+}  // namespace tamis

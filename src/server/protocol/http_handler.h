@@ -1,0 +1,51 @@
+// The KServe v2 protocol over HTTP, without sockets: a request in, a response out.
+//
+// GET  /v2, /v2/health/live, /v2/health/ready, /v2/models/M[/versions/V][/ready], /metrics
+// POST /v2/models/M[/versions/V]/infer, /v2/repository/index
+//
+// Status codes: 400 what is wrong with the request, all of it listed; 404 no such path, model or version; 405; 411;
+// 413; 415 unknown Content-Encoding; 500 our fault; 503 not ready, draining or too busy. Error bodies are {"error":
+// "..."}. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+#include "src/server/metrics.h"
+#include "src/server/protocol/http_message.h"
+#include "src/server/repository.h"
+
+namespace tamis {
+
+struct HandlerOptions {
+  size_t max_body_bytes = size_t{64} << 20;  // after decompression
+  int max_concurrent = 64;                   // inferences worked on at once; more are answered 503
+};
+
+class HttpHandler {
+ public:
+  HttpHandler(const Repository* repository, Metrics* metrics, const HandlerOptions& options)
+      : repository_(*repository), metrics_(*metrics), options_(options) {}
+
+  // Never throws.
+  HttpResponse Handle(const HttpRequest& request) noexcept;
+  // From now on the server is not ready; requests are still answered.
+  void SetDraining() { draining_ = true; }
+
+ private:
+  HttpResponse Route(const HttpRequest& request);
+  HttpResponse RouteModel(const HttpRequest& request, const std::vector<std::string>& path);
+  HttpResponse ServerMetadata() const;
+  HttpResponse ModelMetadata(const ModelVersion& model) const;
+  HttpResponse RepositoryIndex() const;
+  HttpResponse Infer(const HttpRequest& request, const ModelVersion& model);
+  HttpResponse InferChecked(const HttpRequest& request, const ModelVersion& model, double* compute_seconds);
+
+  const Repository& repository_;
+  Metrics& metrics_;
+  const HandlerOptions options_;
+  std::atomic<bool> draining_{false};
+  std::atomic<int> running_{0};
+};
+
+}  // namespace tamis

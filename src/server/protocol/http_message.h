@@ -1,0 +1,37 @@
+// A request and a response without a socket.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tamis {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+// The value of the first header of that name (any case); nullptr if there is none.
+const std::string* FindHeader(const HttpHeaders& headers, std::string_view name);
+
+struct HttpRequest {
+  std::string method;
+  std::string target;  // as sent: percent-encoded, with a query if there is one
+  HttpHeaders headers;
+  std::string body;  // without the transfer encoding, with the content encoding
+};
+
+struct HttpResponse {
+  int status = 200;
+  HttpHeaders headers;  // without Content-Length and Connection, which the transport sets
+  std::string body;
+};
+
+// {"error": "..."} of that status.
+HttpResponse ErrorResponse(int status, std::string_view message);
+HttpResponse JsonResponse(std::string body);
+
+// The segments of a target's path, percent-decoded; empty ones (a trailing slash) dropped. False if an encoding is
+// malformed or hides a control character.
+bool SplitTarget(std::string_view target, std::vector<std::string>* segments);
+
+}  // namespace tamis

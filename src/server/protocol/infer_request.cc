@@ -1,0 +1,360 @@
+#include "src/server/protocol/infer_request.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <set>
+
+#include "src/server/protocol/tensor_json.h"
+
+namespace tamis {
+namespace {
+
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+// Deeper than any tensor's nested arrays, far from where recursion could hurt.
+constexpr size_t kMaxDepth = 96;
+constexpr size_t kMaxRank = 64;
+constexpr size_t kMaxProblems = 16;
+// As much of a client's name as a message repeats.
+std::string Short(std::string_view text) {
+  return std::string(text.substr(0, 128)) + (text.size() > 128 ? "..." : "");
+}
+
+const TensorSpec* FindSpec(const std::vector<TensorSpec>& specs, std::string_view name) {
+  const auto found = std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
+  return found == specs.end() ? nullptr : &*found;
+}
+
+std::string Names(const std::vector<TensorSpec>& specs) {
+  std::string names;
+  for (const TensorSpec& spec : specs) names += (names.empty() ? "'" : ", '") + spec.name + "'";
+  return names.empty() ? "none" : names;
+}
+
+class Parser {
+ public:
+  Parser(const Session& model, std::string_view binary) : model_(model), binary_(binary) {}
+
+  Result<InferRequest> Parse(element root) {
+    object request;
+    if (root.get_object().get(request) != simdjson::SUCCESS) return UserError("the request is not a JSON object");
+    if (element id; request["id"].get(id) == simdjson::SUCCESS) {
+      std::string_view text;
+      if (id.get_string().get(text) != simdjson::SUCCESS) Problem("'id' is not a string");
+      request_.id = text;
+    }
+    bool binary_default = false;
+    RefuseParameters(request, "", {"sequence_id", "sequence_start", "sequence_end", "classification"});
+    BoolParameter(request, "binary_data_output", &binary_default);
+    ParseInputs(request);
+    ParseOutputs(request, binary_default);
+    if (problems_.empty()) return std::move(request_);
+    std::string text;
+    for (const std::string& problem : problems_) text += (text.empty() ? "" : "; ") + problem;
+    if (omitted_ > 0) text += "; and " + std::to_string(omitted_) + " more";
+    return UserError("{}", text);
+  }
+
+ private:
+  void Problem(std::string text) {
+    if (problems_.size() < kMaxProblems) {
+      problems_.push_back(std::move(text));
+    } else {
+      ++omitted_;
+    }
+  }
+
+  // False if the parameter is absent.
+  static bool Parameter(const object& owner, const char* name, element* value) {
+    object parameters;
+    return owner["parameters"].get_object().get(parameters) == simdjson::SUCCESS &&
+           parameters[name].get(*value) == simdjson::SUCCESS;
+  }
+
+  void BoolParameter(const object& owner, const char* name, bool* value) {
+    element found;
+    if (Parameter(owner, name, &found) && found.get_bool().get(*value) != simdjson::SUCCESS) {
+      Problem(std::string("parameter '") + name + "' is not true or false");
+    }
+  }
+
+  void RefuseParameters(const object& owner, const std::string& of, std::initializer_list<const char*> names) {
+    element value;
+    if (owner["parameters"].get(value) == simdjson::SUCCESS && !value.is_object()) {
+      Problem(of + "'parameters' is not an object");
+    }
+    for (const char* name : names) {
+      if (Parameter(owner, name, &value)) Problem(of + "parameter '" + name + "' is not supported");
+    }
+  }
+
+  void ParseInputs(const object& request) {
+    simdjson::dom::array inputs;
+    if (request["inputs"].get_array().get(inputs) != simdjson::SUCCESS) {
+      Problem("'inputs' is missing or not an array");
+      return;
+    }
+    std::set<std::string, std::less<>> seen;
+    size_t at = 0;
+    for (element item : inputs) {
+      object input;
+      std::string_view name;
+      if (item.get_object().get(input) != simdjson::SUCCESS ||
+          input["name"].get_string().get(name) != simdjson::SUCCESS) {
+        Problem("an element of 'inputs' is not an object with a 'name'");
+        continue;
+      }
+      const std::string of = "input '" + Short(name) + "': ";
+      const TensorSpec* spec = FindSpec(model_.inputs(), name);
+      if (spec == nullptr) Problem(of + "the model has no such input; it has " + Names(model_.inputs()));
+      if (!seen.emplace(name).second) {
+        Problem(of + "given twice");
+        continue;
+      }
+      ParseInput(input, spec, of, &at);
+    }
+    for (const TensorSpec& spec : model_.inputs()) {
+      if (seen.count(spec.name) == 0) Problem("input '" + spec.name + "' is missing");
+    }
+    if (!lost_binary_ && at != binary_.size()) {
+      Problem("the bytes behind the JSON are " + std::to_string(binary_.size()) +
+              ", but the inputs' binary_data_size add up to " + std::to_string(at));
+    }
+  }
+
+  // `at` is how many of the bytes behind the JSON are used up.
+  void ParseInput(const object& input, const TensorSpec* spec, const std::string& of, size_t* at) {
+    RefuseParameters(input, of, {"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"});
+    std::string_view bytes;
+    element value;
+    const bool binary = Parameter(input, "binary_data_size", &value);
+    if (binary) {
+      uint64_t size = 0;
+      if (value.get_uint64().get(size) != simdjson::SUCCESS) {
+        Problem(of + "parameter 'binary_data_size' is not a size");
+        lost_binary_ = true;
+        return;
+      }
+      if (size > binary_.size() - *at) {
+        Problem(of + "binary_data_size is " + std::to_string(size) + ", but only " +
+                std::to_string(binary_.size() - *at) + " bytes are left behind the JSON");
+        lost_binary_ = true;
+        return;
+      }
+      bytes = binary_.substr(*at, size);
+      *at += size;
+    }
+    if (spec == nullptr) return;
+    if (!CheckType(input, *spec, of)) return;
+    Dims dims;
+    if (!ParseShape(input, *spec, of, &dims)) return;
+    const bool has_data = input["data"].get(value) == simdjson::SUCCESS;
+    if (has_data == binary) {
+      Problem(of + (binary ? "has both 'data' and 'binary_data_size'" : "has neither 'data' nor 'binary_data_size'"));
+      return;
+    }
+    const auto count = static_cast<size_t>(NumElements(dims));
+    if (!binary) {
+      if (!HasJsonForm(spec->dtype)) {
+        Problem(of + "data of type " + std::string(KserveName(spec->dtype)) + " can only be sent as binary");
+        return;
+      }
+      auto tensor = TensorFromJson(value, spec->dtype, dims);
+      if (!tensor.ok()) return Problem(of + tensor.status().message());
+      request_.inputs[spec->name] = std::move(*tensor);
+      return;
+    }
+    if (bytes.size() != ByteSize(spec->dtype, count)) {
+      Problem(of + "binary_data_size is " + std::to_string(bytes.size()) + ", but " +
+              std::string(KserveName(spec->dtype)) + ToString(dims) + " takes " +
+              std::to_string(ByteSize(spec->dtype, count)));
+      return;
+    }
+    Tensor tensor(spec->dtype, std::move(dims));
+    std::memcpy(tensor.raw(), bytes.data(), bytes.size());
+    if (spec->dtype == DType::kBool) {  // any other bit pattern is not a bool
+      for (uint8_t& byte : tensor.Span<uint8_t>()) byte = byte != 0;
+    }
+    request_.inputs[spec->name] = std::move(tensor);
+  }
+
+  bool CheckType(const object& input, const TensorSpec& spec, const std::string& of) {
+    const std::string expected(KserveName(spec.dtype));
+    if (BitSize(spec.dtype) == 0 || expected.empty()) {
+      Problem(of + "the model wants " + std::string(Name(spec.dtype)) + ", which cannot be sent over this protocol");
+      return false;
+    }
+    std::string_view datatype;
+    if (input["datatype"].get_string().get(datatype) != simdjson::SUCCESS) {
+      Problem(of + "'datatype' is missing or not a string");
+      return false;
+    }
+    if (datatype == expected) return true;
+    Problem(of + "datatype is '" + Short(datatype) + "', but the model wants '" + expected + "'");
+    return false;
+  }
+
+  bool ParseShape(const object& input, const TensorSpec& spec, const std::string& of, Dims* dims) {
+    simdjson::dom::array shape;
+    if (input["shape"].get_array().get(shape) != simdjson::SUCCESS) {
+      Problem(of + "'shape' is missing or not an array");
+      return false;
+    }
+    if (shape.size() > kMaxRank) {
+      Problem(of + "its shape has more than " + std::to_string(kMaxRank) + " dimensions");
+      return false;
+    }
+    for (element item : shape) {
+      int64_t dim = 0;
+      if (item.get_int64().get(dim) != simdjson::SUCCESS || dim <= 0) {
+        Problem(of + "its shape has a dimension that is not a positive integer");
+        return false;
+      }
+      dims->push_back(dim);
+    }
+    bool fits = dims->size() == spec.dims.size();
+    for (size_t i = 0; fits && i < dims->size(); ++i) fits = spec.dims[i] < 0 || spec.dims[i] == (*dims)[i];
+    if (!fits) {
+      Problem(of + "shape is " + ToString(*dims) + ", but the model wants " + ToString(spec.dims) +
+              (std::count(spec.dims.begin(), spec.dims.end(), -1) > 0 ? " (-1: any)" : ""));
+      return false;
+    }
+    // A product this large could not have been sent, and its bytes would overflow.
+    if (const int64_t count = NumElements(*dims); count < 0 || count > int64_t{1} << 48) {
+      Problem(of + "shape " + ToString(*dims) + " has too many elements");
+      return false;
+    }
+    return true;
+  }
+
+  void ParseOutputs(const object& request, bool binary_default) {
+    element value;
+    if (request["outputs"].get(value) != simdjson::SUCCESS) {
+      for (const TensorSpec& spec : model_.outputs()) AddOutput(spec, binary_default);
+      return;
+    }
+    simdjson::dom::array outputs;
+    if (value.get_array().get(outputs) != simdjson::SUCCESS) return Problem("'outputs' is not an array");
+    std::set<std::string, std::less<>> seen;
+    for (element item : outputs) {
+      object output;
+      std::string_view name;
+      if (item.get_object().get(output) != simdjson::SUCCESS ||
+          output["name"].get_string().get(name) != simdjson::SUCCESS) {
+        Problem("an element of 'outputs' is not an object with a 'name'");
+        continue;
+      }
+      const std::string of = "output '" + Short(name) + "': ";
+      const TensorSpec* spec = FindSpec(model_.outputs(), name);
+      if (spec == nullptr) {
+        Problem(of + "the model has no such output; it has " + Names(model_.outputs()));
+        continue;
+      }
+      if (!seen.emplace(name).second) {
+        Problem(of + "asked for twice");
+        continue;
+      }
+      RefuseParameters(output, of,
+                       {"classification", "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"});
+      bool binary = binary_default;
+      BoolParameter(output, "binary_data", &binary);
+      AddOutput(*spec, binary);
+    }
+    if (request_.outputs.empty() && problems_.empty()) {
+      for (const TensorSpec& spec : model_.outputs()) AddOutput(spec, binary_default);
+    }
+  }
+
+  void AddOutput(const TensorSpec& spec, bool binary) {
+    if (BitSize(spec.dtype) == 0 || KserveName(spec.dtype).empty()) {
+      return Problem("output '" + spec.name + "' is of type " + std::string(Name(spec.dtype)) +
+                     ", which cannot be sent over this protocol");
+    }
+    if (!binary && !HasJsonForm(spec.dtype)) {
+      return Problem("output '" + spec.name + "' is of type " + std::string(KserveName(spec.dtype)) +
+                     ", which can only be sent as binary: ask with the parameter binary_data");
+    }
+    request_.outputs.push_back({spec.name, binary});
+  }
+
+  const Session& model_;
+  std::string_view binary_;
+  InferRequest request_;
+  std::vector<std::string> problems_;
+  size_t omitted_ = 0;
+  bool lost_binary_ = false;  // a size is unknown, so the rest cannot be told apart
+};
+
+}  // namespace
+
+Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std::string_view> header_length,
+                                       const Session& model) {
+  size_t json_bytes = body.size();
+  if (header_length) {
+    uint64_t stated = 0;
+    const char* end = header_length->data() + header_length->size();
+    const auto [at, error] = std::from_chars(header_length->data(), end, stated);
+    if (error != std::errc() || at != end) return UserError("Inference-Header-Content-Length is not a length");
+    if (stated > body.size()) {
+      return UserError("Inference-Header-Content-Length is {}, but the body has only {} bytes", stated, body.size());
+    }
+    if (stated == 0) {
+      return UserError("Inference-Header-Content-Length is 0: raw requests without JSON are not supported");
+    }
+    json_bytes = stated;
+  }
+  simdjson::dom::parser parser;
+  if (json_bytes > simdjson::SIMDJSON_MAXSIZE_BYTES || parser.allocate(std::max<size_t>(json_bytes, 64), kMaxDepth)) {
+    return RuntimeError("no memory to parse the request");
+  }
+  element root;
+  const auto error = parser.parse(body.data(), json_bytes).get(root);
+  if (error == simdjson::MEMALLOC) return RuntimeError("no memory to parse the request");
+  if (error != simdjson::SUCCESS) {
+    return UserError("the request is not valid JSON: {}", simdjson::error_message(error));
+  }
+  return Parser(model, body.substr(json_bytes)).Parse(root);
+}
+
+InferResponse MakeInferResponse(const InferRequest& request, const NamedTensors& outputs, const std::string& model,
+                                const std::string& version) {
+  JsonWriter json;
+  json.BeginObject();
+  if (!request.id.empty()) json.Key("id").String(request.id);
+  json.Key("model_name").String(model).Key("model_version").String(version).Key("outputs").BeginArray();
+  size_t binary_bytes = 0;
+  bool any_binary = false;
+  for (const RequestedOutput& requested : request.outputs) {
+    const Tensor& tensor = outputs.at(requested.name);
+    json.BeginObject().Key("name").String(requested.name).Key("datatype").String(KserveName(tensor.dtype()));
+    json.Key("shape").BeginArray();
+    for (int64_t dim : tensor.dims()) json.Number(dim);
+    json.EndArray();
+    if (requested.binary) {
+      any_binary = true;
+      binary_bytes += tensor.NumBytes();
+      json.Key("parameters").BeginObject().Key("binary_data_size").Number(tensor.NumBytes()).EndObject();
+    } else {
+      json.Key("data");
+      TensorToJson(tensor, &json);
+    }
+    json.EndObject();
+  }
+  json.EndArray().EndObject();
+  InferResponse response;
+  response.body = json.Take();
+  if (!any_binary) return response;
+  response.json_bytes = response.body.size();
+  response.body.reserve(response.body.size() + binary_bytes);
+  for (const RequestedOutput& requested : request.outputs) {
+    const Tensor& tensor = outputs.at(requested.name);
+    if (requested.binary) response.body.append(reinterpret_cast<const char*>(tensor.raw()), tensor.NumBytes());
+  }
+  return response;
+}
+
+}  // namespace tamis

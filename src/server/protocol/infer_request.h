@@ -1,0 +1,38 @@
+// An inference request of the KServe v2 protocol: JSON, with tensors in it or as bytes behind it (binary extension).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tamis/session.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+struct RequestedOutput {
+  std::string name;
+  bool binary = false;
+};
+
+struct InferRequest {
+  std::string id;
+  NamedTensors inputs;                   // every input of the model, its type and rank as declared
+  std::vector<RequestedOutput> outputs;  // all of the model's, in its order, if the request names none
+};
+
+// `header_length` is Inference-Header-Content-Length, the length of the JSON; absent: the whole body is JSON. Unknown
+// fields are ignored; parameters that would change the answer and are not supported are refused by name. One error
+// lists everything that is wrong.
+Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std::string_view> header_length,
+                                       const Session& model);
+
+struct InferResponse {
+  std::string body;
+  std::optional<size_t> json_bytes;  // set if tensors follow the JSON
+};
+InferResponse MakeInferResponse(const InferRequest& request, const NamedTensors& outputs, const std::string& model,
+                                const std::string& version);
+
+}  // namespace tamis
