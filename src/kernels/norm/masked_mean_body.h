@@ -33,7 +33,7 @@ void MeanOfRows(const MaskedMeanArgs& args, const void* const* inputs, void* con
   }
 }
 
-void MaskedMean(const MaskedMeanArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+inline void MaskedMean(const MaskedMeanArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
                 std::byte* scratch) {
   auto* weights = reinterpret_cast<float*>(scratch);
   if (args.bf16_input) {
