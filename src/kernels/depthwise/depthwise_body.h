@@ -6,25 +6,12 @@
 
 #include "src/kernels/depthwise/depthwise.h"
 #include "src/kernels/vec_activation.h"
+#include "src/kernels/vec_window.h"
 
 namespace tamis {
 namespace {
 
 constexpr int64_t kPixels = 4;
-
-// Taps [first, last) of the axis that lie inside the image for output `at`.
-struct TapRange {
-  int64_t first, last;
-};
-TAMIS_INLINE TapRange InsideTaps(const WindowAxis& axis, int64_t at) {
-  const int64_t start = at * axis.stride - axis.pad_begin;
-  TapRange range{0, axis.taps};
-  if (start < 0) range.first = MinOf((-start + axis.dilation - 1) / axis.dilation, axis.taps);
-  const int64_t room = axis.in - start;  // taps below room / dilation are inside
-  range.last = room <= 0 ? 0 : MinOf((room + axis.dilation - 1) / axis.dilation, axis.taps);
-  if (range.last < range.first) range.last = range.first;
-  return range;
-}
 
 // Loads and stores of kCount vectors of channels, the last of them perhaps partial.
 template <int kCount>
@@ -95,7 +82,7 @@ inline void Row(const DepthwiseArgs& args, const void* const* inputs, void* cons
   const WindowAxis &y = args.window.y, &x = args.window.x;
   const int64_t at_y = row % y.out;
   const In* image = static_cast<const In*>(inputs[0]) + row / y.out * y.in * x.in * args.window.channels;
-  const TapRange in_y = InsideTaps(y, at_y);
+  const TapRange in_y = TapsInImage(y, at_y);
   const TapRange whole{0, x.taps};
   // Outputs [inner_first, inner_last) have every tap of x inside.
   const int64_t inner_first = MinOf((x.pad_begin + x.stride - 1) / x.stride, x.out);
@@ -105,12 +92,12 @@ inline void Row(const DepthwiseArgs& args, const void* const* inputs, void* cons
   const auto single = [&](TapRange in_x) {
     Pixels<In, 1, kCount>(args, inputs, outputs, image, row, at_y, column, in_y, in_x, channel, lanes);
   };
-  for (; column < inner_first; ++column) single(InsideTaps(x, column));
+  for (; column < inner_first; ++column) single(TapsInImage(x, column));
   for (; column + kPixels <= inner_last; column += kPixels) {
     Pixels<In, kPixels, kCount>(args, inputs, outputs, image, row, at_y, column, in_y, whole, channel, lanes);
   }
   for (; column < inner_last; ++column) single(whole);
-  for (; column < x.out; ++column) single(InsideTaps(x, column));
+  for (; column < x.out; ++column) single(TapsInImage(x, column));
 }
 
 template <class In>
