@@ -1,0 +1,16 @@
+#include "src/kernels/elementwise/unary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_activation_avx512 = {
+    .name = "activation_avx512",
+    .family = "elementwise",
+    .ops = {"Relu", "Gelu", "Tanh", "Sigmoid", "Clip", "HardSwish"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsUnary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, UnaryFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+};
+
+}  // namespace tamis

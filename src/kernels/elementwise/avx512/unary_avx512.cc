@@ -1,0 +1,16 @@
+#include "src/kernels/elementwise/unary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_unary_avx512 = {
+    .name = "unary_avx512",
+    .family = "elementwise",
+    .ops = {"Erf", "Exp", "Sqrt", "Neg", "HardSigmoid", "LeakyRelu"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsUnary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, UnaryFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+};
+
+}  // namespace tamis

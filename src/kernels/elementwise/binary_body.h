@@ -1,0 +1,82 @@
+// The body of binary operators with broadcasting for the ISA of the including file.
+#pragma once
+
+#include "src/kernels/elementwise/elementwise.h"
+#include "src/kernels/vec.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kPiece = 512;  // elements widened at a time
+
+template <class F>
+TAMIS_INLINE void CombineWith(const float* a, bool a_single, const float* b, bool b_single, float* y, int64_t n, F f) {
+  if (a_single) {
+    const Vec x = Set(a[0]);
+    Map(b, y, n, [&](Vec other) { return f(x, other); });
+  } else if (b_single) {
+    const Vec x = Set(b[0]);
+    Map(a, y, n, [&](Vec other) { return f(other, x); });
+  } else {
+    ForVectors(
+        n, [&](int64_t i) { Store(y + i, f(Load(a + i), Load(b + i))); },
+        [&](int64_t i, int rest) { StorePart(y + i, f(LoadPart(a + i, rest), LoadPart(b + i, rest)), rest); });
+  }
+}
+
+inline void Combine(BinaryKind kind, const float* a, bool a_single, const float* b, bool b_single, float* y,
+                    int64_t n) {
+  switch (kind) {
+    case BinaryKind::kAdd:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return p + q; });
+    case BinaryKind::kSub:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return p - q; });
+    case BinaryKind::kMul:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return p * q; });
+    case BinaryKind::kDiv:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return p / q; });
+    case BinaryKind::kMin:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return Min(p, q); });
+    case BinaryKind::kMax:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return Max(p, q); });
+  }
+}
+
+// n elements of an operand from `offset` as f32: in place, or widened into `buffer`.
+TAMIS_INLINE const float* ReadPiece(const void* operand, bool bf16, int64_t offset, int64_t n, float* buffer) {
+  if (!bf16) return static_cast<const float*>(operand) + offset;
+  Map(static_cast<const Bf16*>(operand) + offset, buffer, n, [](Vec x) { return x; });
+  return buffer;
+}
+
+inline void Binary(const BinaryArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+            std::byte* /*scratch*/) {
+  alignas(64) float a_piece[kPiece], b_piece[kPiece], y_piece[kPiece];
+  const BroadcastLoops& loops = args.loops;
+  const int64_t inner = loops.dims[loops.rank - 1];
+  const bool a_single = loops.strides[0][loops.rank - 1] == 0;
+  const bool b_single = loops.strides[1][loops.rank - 1] == 0;
+  for (int64_t at = begin; at < end;) {
+    int64_t offsets[kMaxOperands];
+    RowOffsets(loops, at / inner, offsets);
+    int64_t column = at % inner;
+    const int64_t stop = MinOf(inner, column + end - at);
+    for (; column < stop; column += kPiece) {
+      const int64_t n = MinOf(kPiece, stop - column);
+      const float* a =
+          ReadPiece(inputs[0], args.bf16[0], offsets[0] + (a_single ? 0 : column), a_single ? 1 : n, a_piece);
+      const float* b =
+          ReadPiece(inputs[1], args.bf16[1], offsets[1] + (b_single ? 0 : column), b_single ? 1 : n, b_piece);
+      if (args.bf16_output) {
+        Combine(args.kind, a, a_single, b, b_single, y_piece, n);
+        Map(y_piece, static_cast<Bf16*>(outputs[0]) + at, n, [](Vec x) { return x; });
+      } else {
+        Combine(args.kind, a, a_single, b, b_single, static_cast<float*>(outputs[0]) + at, n);
+      }
+      at += n;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tamis

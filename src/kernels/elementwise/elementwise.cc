@@ -1,0 +1,126 @@
+#include "src/kernels/elementwise/elementwise.h"
+
+#include <limits>
+#include <optional>
+
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kGrain = 32768;  // elements that are worth a thread
+
+std::optional<BinaryKind> BinaryKindOf(std::string_view op) {
+  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div", "Min", "Max"};
+  for (size_t i = 0; i < std::size(kNames); ++i) {
+    if (op == kNames[i]) return static_cast<BinaryKind>(i);
+  }
+  return std::nullopt;
+}
+
+std::optional<UnaryKind> UnaryKindOf(const Node& node) {
+  if (node.op == "Gelu") {
+    return node.String("approximate", "none") == "tanh" ? UnaryKind::kGeluTanh : UnaryKind::kGelu;
+  }
+  constexpr std::pair<std::string_view, UnaryKind> kKinds[] = {{"Relu", UnaryKind::kRelu},
+                                                               {"Tanh", UnaryKind::kTanh},
+                                                               {"Sigmoid", UnaryKind::kSigmoid},
+                                                               {"Clip", UnaryKind::kClip},
+                                                               {"HardSwish", UnaryKind::kHardSwish},
+                                                               {"Erf", UnaryKind::kErf},
+                                                               {"Exp", UnaryKind::kExp},
+                                                               {"Sqrt", UnaryKind::kSqrt},
+                                                               {"Neg", UnaryKind::kNeg},
+                                                               {"HardSigmoid", UnaryKind::kHardSigmoid},
+                                                               {"LeakyRelu", UnaryKind::kLeakyRelu}};
+  for (const auto& [name, kind] : kKinds) {
+    if (node.op == name) return kind;
+  }
+  return std::nullopt;
+}
+
+Result<BroadcastLoops> LoopsOf(const Problem& problem) {
+  const Dims* operands[] = {&problem.input(0).dims, &problem.input(1).dims};
+  return MakeBroadcastLoops(problem.outputs[0].dims, operands);
+}
+
+Status CheckBinary(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  if (!BinaryKindOf(problem.node->op)) return UserError("{} is not one of its operators", problem.node->op);
+  if (problem.inputs.size() != 2) return UserError("{} operands; two are supported", problem.inputs.size());
+  const auto loops = LoopsOf(problem);
+  return loops.ok() ? Status() : loops.status();
+}
+
+}  // namespace
+
+Status SupportsBinary(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckBinary(problem));
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0"));
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(1), "input 1"));
+  return CheckF32OrBf16(problem.outputs[0], "output 0");
+}
+
+Status SupportsIntegerBinary(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckBinary(problem));
+  const DType dtype = problem.input(0).dtype;
+  if (dtype != DType::kInt64 && dtype != DType::kInt32)
+    return UserError("computes int64 and int32, not {}", Name(dtype));
+  if (problem.input(1).dtype != dtype || problem.outputs[0].dtype != dtype)
+    return UserError("the operands' dtypes differ");
+  return {};
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareBinary(const Problem& problem, BinaryBody body) {
+  BinaryArgs args;
+  args.kind = *BinaryKindOf(problem.node->op);
+  TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
+  for (size_t i = 0; i < 2; ++i) args.bf16[i] = IsBf16(problem.input(i));
+  args.bf16_output = IsBf16(problem.outputs[0]);
+  args.dtype = problem.input(0).dtype;
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<RangeKernel<BinaryArgs>>(args, body, args.loops.count, kGrain, problem.threads));
+}
+
+Status SupportsUnary(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0"));
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
+  if (!UnaryKindOf(*problem.node)) return UserError("{} is not one of its operators", problem.node->op);
+  for (size_t i = 1; i < problem.inputs.size(); ++i) {  // the bounds of Clip
+    const Operand& bound = problem.input(i);
+    if (!bound.Present()) continue;
+    if (bound.dtype != problem.input(0).dtype || Elements(bound) != 1) {
+      return UserError("input {} must be one {}", i, Name(problem.input(0).dtype));
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareUnary(const Problem& problem, UnaryBody body) {
+  const Node& node = *problem.node;
+  UnaryArgs args;
+  args.kind = *UnaryKindOf(node);
+  if (args.kind == UnaryKind::kClip) {
+    args.alpha = node.Float("min", -std::numeric_limits<float>::infinity());
+    args.beta = node.Float("max", std::numeric_limits<float>::infinity());
+    args.bounds = static_cast<int>(std::min<size_t>(problem.inputs.size(), 3)) - 1;
+  } else if (args.kind == UnaryKind::kHardSigmoid) {
+    args.alpha = node.Float("alpha", 0.2f);
+    args.beta = node.Float("beta", 0.5f);
+  } else if (args.kind == UnaryKind::kLeakyRelu) {
+    args.alpha = node.Float("alpha", 0.01f);
+  }
+  args.bf16_input = IsBf16(problem.input(0));
+  args.bf16_output = IsBf16(problem.outputs[0]);
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<RangeKernel<UnaryArgs>>(args, body, Elements(problem.input(0)), kGrain / 4, problem.threads));
+}
+
+double UnaryFlops(const Problem& problem) {
+  return 20.0 * static_cast<double>(Elements(problem.input(0)));
+}
+
+}  // namespace tamis

@@ -1,0 +1,69 @@
+// Elementwise operators of ONNX: the arguments of their bodies and the part that does not depend on the ISA.
+//
+// Items are elements of the result. bf16 operands are widened in pieces that stay in the L1 cache; all arithmetic is
+// f32. Each operand may be f32 or bf16 on its own.
+#pragma once
+
+#include "src/kernels/elementwise/broadcast.h"
+#include "src/kernels/range_kernel.h"
+
+namespace tamis {
+
+enum class BinaryKind : uint8_t { kAdd, kSub, kMul, kDiv, kMin, kMax };
+
+struct BinaryArgs {
+  BinaryKind kind = BinaryKind::kAdd;
+  BroadcastLoops loops;
+  bool bf16[2] = {};
+  bool bf16_output = false;
+  DType dtype = DType::kUndefined;  // of integer operands
+};
+
+enum class UnaryKind : uint8_t {
+  kRelu,
+  kGelu,
+  kGeluTanh,
+  kTanh,
+  kSigmoid,
+  kClip,  // to [alpha, beta], or to what inputs 1 and 2 hold
+  kHardSwish,
+  kErf,
+  kExp,
+  kSqrt,
+  kNeg,
+  kHardSigmoid,  // clamp(alpha * x + beta, 0, 1)
+  kLeakyRelu,    // alpha * x below 0
+};
+
+struct UnaryArgs {
+  UnaryKind kind = UnaryKind::kRelu;
+  float alpha = 0, beta = 0;
+  int bounds = 0;  // inputs behind x: the bounds of Clip, each may be omitted
+  bool bf16_input = false, bf16_output = false;
+};
+
+struct CastArgs {
+  DType from = DType::kUndefined, to = DType::kUndefined;
+};
+
+using BinaryBody = RangeBody<BinaryArgs>;
+using UnaryBody = RangeBody<UnaryArgs>;
+using CastBody = RangeBody<CastArgs>;
+
+Status SupportsBinary(const Problem& problem);
+// int64 and int32 Add, Sub, Mul (they wrap around), Min and Max; no Div, whose divisor could be 0.
+Status SupportsIntegerBinary(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareBinary(const Problem& problem, BinaryBody body);
+
+Status SupportsUnary(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareUnary(const Problem& problem, UnaryBody body);
+double UnaryFlops(const Problem& problem);
+
+// Casts between f32, bf16, int64, int32, int8, uint8 and bool. A float out of an integer's range gives its nearest
+// bound, a NaN gives 0.
+Status SupportsCast(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareCast(const Problem& problem, CastBody body);
+// Elements [begin, end) of any such cast. Plain code for all ISAs.
+void CastElements(const CastArgs& args, const void* from, void* to, int64_t begin, int64_t end);
+
+}  // namespace tamis

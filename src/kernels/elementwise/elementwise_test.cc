@@ -1,0 +1,238 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "src/base/float16.h"
+#include "src/kernels/family_test.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+using Binary = std::function<double(double, double)>;
+using Unary = std::function<double(double)>;
+
+// The element of a broadcast operand at flat index `at` of `out`.
+size_t BroadcastIndex(const Dims& dims, const Dims& out, int64_t at) {
+  int64_t index = 0, stride = 1;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const int64_t dim = out[out.size() - 1 - i];
+    const int64_t own = i < dims.size() ? dims[dims.size() - 1 - i] : 1;
+    if (own != 1) index += at % dim * stride;
+    stride *= own;
+    at /= dim;
+  }
+  return static_cast<size_t>(index);
+}
+
+KernelCase BinaryCase(const std::string& op, const Binary& f, Tensor a, Tensor b, DType out, const Dims& dims) {
+  KernelCase c;
+  c.name = fmt::format("{} {}{} {}{} to {}{}", op, Name(a.dtype()), ToString(a.dims()), Name(b.dtype()),
+                       ToString(b.dims()), Name(out), ToString(dims));
+  c.node = {op, "", {}};
+  c.inputs = {a, b};
+  c.outputs = {{out, dims}};
+  const auto x = Doubles(a), y = Doubles(b);
+  std::vector<double> result;
+  for (int64_t i = 0; i < NumElements(dims); ++i) {
+    result.push_back(f(x[BroadcastIndex(a.dims(), dims, i)], y[BroadcastIndex(b.dims(), dims, i)]));
+  }
+  c.expected = {result};
+  return c;
+}
+
+const std::vector<std::pair<std::string, Binary>>& BinaryOperators() {
+  static const std::vector<std::pair<std::string, Binary>> kOperators = {{"Add", [](double a, double b) { return a + b; }},
+                                                                         {"Sub", [](double a, double b) { return a - b; }},
+                                                                         {"Mul", [](double a, double b) { return a * b; }},
+                                                                         {"Div", [](double a, double b) { return a / b; }},
+                                                                         {"Min", [](double a, double b) { return std::min(a, b); }},
+                                                                         {"Max", [](double a, double b) { return std::max(a, b); }}};
+  return kOperators;
+}
+
+void AddBinaryCases(std::vector<KernelCase>& cases) {
+  struct Shapes {
+    Dims a, b, out;
+  };
+  for (const Shapes& s : std::vector<Shapes>{{{}, {}, {}},
+                                             {{3, 1000}, {3, 1000}, {3, 1000}},
+                                             {{2, 70000}, {2, 70000}, {2, 70000}},
+                                             {{5, 7}, {}, {5, 7}},
+                                             {{1}, {4, 33}, {4, 33}},
+                                             {{2, 3, 19}, {19}, {2, 3, 19}},
+                                             {{2, 3, 19}, {3, 1}, {2, 3, 19}},
+                                             {{2, 1, 5, 1}, {3, 1, 4}, {2, 3, 5, 4}},
+                                             {{0, 4}, {4}, {0, 4}}}) {
+    for (const auto& [op, f] : BinaryOperators()) {
+      for (int types = 0; types < 8; ++types) {
+        const auto dtype = [&](int bit) { return (types >> bit & 1) != 0 ? DType::kBFloat16 : DType::kFloat32; };
+        KernelCase c =
+            BinaryCase(op, f, RandomTensor(dtype(0), s.a, 1), RandomTensor(dtype(1), s.b, 2, 0.5, 3), dtype(2), s.out);
+        c.absolute = 1e-6;
+        cases.push_back(c);
+      }
+    }
+  }
+  for (const auto& [op, f] : BinaryOperators()) {
+    if (op == "Div") continue;
+    cases.push_back(BinaryCase(op, f, Int64Tensor({2, 3}, {1, -2, 3, 4, 5, -6}), Int64Tensor({3}, {7, 8, -9}),
+                               DType::kInt64, {2, 3}));
+    Tensor words(DType::kInt32, {2, 1});
+    words.Data<int32_t>()[1] = -5;
+    cases.push_back(BinaryCase(op, f, words, words, DType::kInt32, {2, 1}));
+  }
+}
+
+KernelCase UnaryCase(const NodeSpec& node, const Unary& f, Tensor x, DType out) {
+  KernelCase c;
+  c.name = fmt::format("{} {}{} to {}", node.op, Name(x.dtype()), ToString(x.dims()), Name(out));
+  c.node = node;
+  c.inputs = {x};
+  c.outputs = {{out, x.dims()}};
+  c.expected = {{}};
+  for (const double value : Doubles(x)) c.expected[0].push_back(f(value));
+  c.absolute = 1e-6;
+  return c;
+}
+
+double Clamp(double x, double low, double high) {
+  return std::min(std::max(x, low), high);
+}
+
+void AddUnaryCases(std::vector<KernelCase>& cases) {
+  const std::vector<std::pair<NodeSpec, Unary>> operators = {
+      {{"Relu", "", {}}, [](double x) { return std::max(x, 0.0); }},
+      {{"Gelu", "", {}}, [](double x) { return 0.5 * x * (1 + std::erf(x * std::sqrt(0.5))); }},
+      {{"Gelu", "", {{"approximate", std::string("tanh")}}},
+       [](double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }},
+      {{"Tanh", "", {}}, [](double x) { return std::tanh(x); }},
+      {{"Sigmoid", "", {}}, [](double x) { return 1 / (1 + std::exp(-x)); }},
+      {{"Clip", "", {{"min", -1.0f}, {"max", 6.0f}}}, [](double x) { return Clamp(x, -1, 6); }},
+      {{"Clip", "", {}}, [](double x) { return x; }},
+      {{"HardSwish", "", {}}, [](double x) { return x * Clamp(x / 6 + 0.5, 0, 1); }},
+      {{"Erf", "", {}}, [](double x) { return std::erf(x); }},
+      {{"Exp", "", {}}, [](double x) { return std::exp(x); }},
+      {{"Neg", "", {}}, [](double x) { return -x; }},
+      {{"HardSigmoid", "", {}}, [](double x) { return Clamp(static_cast<double>(0.2f) * x + 0.5, 0, 1); }},
+      {{"LeakyRelu", "", {{"alpha", 0.25f}}}, [](double x) { return x < 0 ? 0.25 * x : x; }}};
+  for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
+    for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
+      for (const Dims& dims : {Dims{}, Dims{13}, Dims{2, 515}, Dims{40000}}) {
+        for (const auto& [node, f] : operators) {
+          cases.push_back(UnaryCase(node, f, RandomTensor(in, dims, 11, -9, 9), out));
+        }
+        cases.push_back(UnaryCase(
+            {"Sqrt", "", {}}, [](double x) { return std::sqrt(x); }, RandomTensor(in, dims, 12, 0, 9), out));
+      }
+      KernelCase clip = UnaryCase(
+          {"Clip", "", {}}, [](double x) { return Clamp(x, -1.5, 2.5); }, RandomTensor(in, {37}, 13, -9, 9), out);
+      clip.inputs.push_back(RandomTensor(in, {}, 1, -1.5, -1.5));
+      clip.inputs.push_back(RandomTensor(in, {}, 1, 2.5, 2.5));
+      cases.push_back(clip);
+      clip.inputs[1] = {};  // no lower bound
+      for (size_t i = 0; i < 37; ++i) clip.expected[0][i] = std::min(Doubles(clip.inputs[0])[i], 2.5);
+      cases.push_back(clip);
+    }
+  }
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  Tensor special(DType::kFloat32, {4});
+  const float values[] = {static_cast<float>(-infinity), static_cast<float>(infinity), std::nanf(""), -100.0f};
+  std::copy(values, values + 4, special.Data<float>());
+  for (const auto& [op, want] : std::vector<std::pair<std::string, std::vector<double>>>{
+           {"Exp", {0, infinity, nan, 0}}, {"Tanh", {-1, 1, nan, -1}}, {"Sigmoid", {0, 1, nan, 0}}}) {
+    KernelCase c = UnaryCase(
+        {op, "", {}}, [](double x) { return x; }, special, DType::kFloat32);
+    c.name += " of infinities and a NaN";
+    c.expected = {want};
+    cases.push_back(c);
+  }
+}
+
+void AddCastCases(std::vector<KernelCase>& cases) {
+  Tensor booleans(DType::kBool, {5}), words(DType::kInt32, {5}), bytes(DType::kInt8, {5}),
+      unsigneds(DType::kUInt8, {5});
+  for (int i = 0; i < 5; ++i) {
+    booleans.Data<bool>()[i] = i % 2 == 1;
+    words.Data<int32_t>()[i] = i - 2;
+    bytes.Data<int8_t>()[i] = static_cast<int8_t>(i);
+    unsigneds.Data<uint8_t>()[i] = static_cast<uint8_t>(i);
+  }
+  const auto same = [](double x) { return x; };
+  for (const Tensor& from : {booleans, words, bytes, unsigneds, Int64Tensor({5}, {0, 1, -2, 3, 100}),
+                             RandomTensor(DType::kFloat32, {777}, 3), RandomTensor(DType::kBFloat16, {777}, 4)}) {
+    for (const DType to : {DType::kFloat32, DType::kBFloat16}) {
+      cases.push_back(UnaryCase({"Cast", "", {}}, same, from, to));
+    }
+    for (const DType to : {DType::kInt64, DType::kInt32}) {
+      cases.push_back(UnaryCase(
+          {"Cast", "", {}}, [](double x) { return std::trunc(x); }, from, to));
+    }
+    cases.push_back(UnaryCase(
+        {"Cast", "", {}}, [](double x) { return x != 0 ? 1.0 : 0.0; }, from, DType::kBool));
+  }
+  // Ties to even, NaN, subnormals and infinity exactly as the scalar conversion; floats beyond int32.
+  Tensor edges(DType::kFloat32, {6});
+  const float values[] = {
+      1.00390625f,  1.01171875f, 1e-40f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max(),
+      std::nanf("")};
+  std::copy(values, values + 6, edges.Data<float>());
+  KernelCase c = UnaryCase(
+      {"Cast", "", {}}, [](double x) { return Bf16ToFloat(FloatToBf16(static_cast<float>(x))); }, edges,
+      DType::kBFloat16);
+  c.absolute = 0;
+  c.relative = -1.0 / 256;  // exact
+  cases.push_back(c);
+  c = UnaryCase({"Cast", "", {}}, same, edges, DType::kInt32);
+  c.expected = {{1, 1, 0, 2147483647, 2147483647, 0}};
+  cases.push_back(c);
+}
+
+void AddWhereCases(std::vector<KernelCase>& cases) {
+  Tensor condition(DType::kBool, {4, 1});
+  for (int i = 0; i < 4; ++i) condition.Data<bool>()[i] = i % 2 == 0;
+  const Dims dims{3, 4, 5};
+  Tensor flags(DType::kBool, {5});
+  flags.Data<bool>()[3] = true;
+  for (const auto& [x, y] : std::vector<std::pair<Tensor, Tensor>>{
+           {RandomTensor(DType::kFloat32, dims, 1), RandomTensor(DType::kFloat32, {}, 2)},
+           {RandomTensor(DType::kBFloat16, {3, 1, 1}, 1), RandomTensor(DType::kBFloat16, {4, 5}, 2)},
+           {Int64Tensor({1}, {-7}), Int64Tensor({3, 1, 1}, {1, 2, 3})},
+           {flags, condition}}) {
+    KernelCase c;
+    c.name = fmt::format("Where {}", Name(x.dtype()));
+    c.node = {"Where", "", {}};
+    c.inputs = {condition, x, y};
+    c.outputs = {{x.dtype(), dims}};
+    c.expected = {{}};
+    const auto p = Doubles(condition), a = Doubles(x), b = Doubles(y);
+    for (int64_t i = 0; i < 60; ++i) {
+      c.expected[0].push_back(p[BroadcastIndex(condition.dims(), dims, i)] != 0 ? a[BroadcastIndex(x.dims(), dims, i)]
+                                                                                : b[BroadcastIndex(y.dims(), dims, i)]);
+    }
+    cases.push_back(c);
+  }
+}
+
+TEST(ElementwiseKernels, MatchTheReference) {
+  std::vector<KernelCase> cases;
+  AddBinaryCases(cases);
+  AddUnaryCases(cases);
+  AddCastCases(cases);
+  AddWhereCases(cases);
+  CheckFamily("elementwise", cases);
+}
+
+TEST(ElementwiseKernels, RefuseWhatTheyCannotCompute) {
+  const auto divide = [](double a, double) { return a; };
+  ExpectRefused("elementwise",
+                BinaryCase("Div", divide, Int64Tensor({1}, {1}), Int64Tensor({1}, {0}), DType::kInt64, {1}),
+                "float32 and bfloat16 are supported");
+  KernelCase c = BinaryCase("Add", divide, Int64Tensor({2}, {1, 2}), Int64Tensor({1}, {0}), DType::kInt64, {2});
+  c.inputs[1] = Int64Tensor({3}, {1, 2, 3});
+  ExpectRefused("elementwise", c, "doesn't broadcast");
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test

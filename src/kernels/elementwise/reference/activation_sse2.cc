@@ -1,0 +1,16 @@
+#include "src/kernels/elementwise/unary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_activation_sse2 = {
+    .name = "activation_sse2",
+    .family = "elementwise",
+    .ops = {"Relu", "Gelu", "Tanh", "Sigmoid", "Clip", "HardSwish"},
+    .isa = Isa::kX86_64,
+    .supports = SupportsUnary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, UnaryFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+};
+
+}  // namespace tamis

@@ -1,0 +1,16 @@
+#include "src/kernels/elementwise/binary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_binary_sse2 = {
+    .name = "binary_sse2",
+    .family = "elementwise",
+    .ops = {"Add", "Sub", "Mul", "Div", "Min", "Max"},
+    .isa = Isa::kX86_64,
+    .supports = SupportsBinary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, 0); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareBinary(problem, Binary); },
+};
+
+}  // namespace tamis

@@ -1,0 +1,86 @@
+// The body of unary operators, and of casts, for the ISA of the including file.
+#pragma once
+
+#include "src/kernels/elementwise/elementwise.h"
+#include "src/kernels/vec_math.h"
+
+namespace tamis {
+namespace {
+
+inline void Transform(const UnaryArgs& args, const float* x, float* y, int64_t n) {
+  const Vec zero = Set(0), alpha = Set(args.alpha), beta = Set(args.beta);
+  switch (args.kind) {
+    case UnaryKind::kRelu:
+      return Map(x, y, n, [&](Vec v) { return Max(zero, v); });
+    case UnaryKind::kGelu:
+      return Map(x, y, n, [](Vec v) { return Gelu(v); });
+    case UnaryKind::kGeluTanh:
+      return Map(x, y, n, [](Vec v) { return GeluTanh(v); });
+    case UnaryKind::kTanh:
+      return Map(x, y, n, [](Vec v) { return Tanh(v); });
+    case UnaryKind::kSigmoid:
+      return Map(x, y, n, [](Vec v) { return Sigmoid(v); });
+    case UnaryKind::kClip:
+      return Map(x, y, n, [&](Vec v) { return Clamp(v, alpha, beta); });
+    case UnaryKind::kHardSwish:
+      return Map(x, y, n, [](Vec v) { return HardSwish(v); });
+    case UnaryKind::kErf:
+      return Map(x, y, n, [](Vec v) { return Erf(v); });
+    case UnaryKind::kExp:
+      return Map(x, y, n, [](Vec v) { return Exp(v); });
+    case UnaryKind::kSqrt:
+      return Map(x, y, n, [](Vec v) { return Sqrt(v); });
+    case UnaryKind::kNeg:
+      return Map(x, y, n, [&](Vec v) { return v * Set(-1); });
+    case UnaryKind::kHardSigmoid:
+      return Map(x, y, n, [&](Vec v) { return HardSigmoid(v, alpha, beta); });
+    case UnaryKind::kLeakyRelu:
+      return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, v * alpha, v); });
+  }
+}
+
+TAMIS_INLINE float ReadBound(const void* bound, bool bf16, float fallback) {
+  if (bound == nullptr) return fallback;
+  return bf16 ? ToFloat(*static_cast<const Bf16*>(bound)) : *static_cast<const float*>(bound);
+}
+
+inline void Unary(const UnaryArgs& given, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+           std::byte* /*scratch*/) {
+  constexpr int64_t kPiece = 512;  // elements widened at a time
+  alignas(64) float x_piece[kPiece], y_piece[kPiece];
+  UnaryArgs args = given;
+  if (args.kind == UnaryKind::kClip) {
+    if (args.bounds > 0) args.alpha = ReadBound(inputs[1], args.bf16_input, args.alpha);
+    if (args.bounds > 1) args.beta = ReadBound(inputs[2], args.bf16_input, args.beta);
+  }
+  for (int64_t at = begin; at < end; at += kPiece) {
+    const int64_t n = MinOf(kPiece, end - at);
+    const float* x = x_piece;
+    if (args.bf16_input) {
+      Map(static_cast<const Bf16*>(inputs[0]) + at, x_piece, n, [](Vec v) { return v; });
+    } else {
+      x = static_cast<const float*>(inputs[0]) + at;
+    }
+    if (args.bf16_output) {
+      Transform(args, x, y_piece, n);
+      Map(y_piece, static_cast<Bf16*>(outputs[0]) + at, n, [](Vec v) { return v; });
+    } else {
+      Transform(args, x, static_cast<float*>(outputs[0]) + at, n);
+    }
+  }
+}
+
+inline void Cast(const CastArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+          std::byte* /*scratch*/) {
+  const auto copy = [](Vec v) { return v; };
+  if (args.from == DType::kFloat32 && args.to == DType::kBFloat16) {
+    Map(static_cast<const float*>(inputs[0]) + begin, static_cast<Bf16*>(outputs[0]) + begin, end - begin, copy);
+  } else if (args.from == DType::kBFloat16 && args.to == DType::kFloat32) {
+    Map(static_cast<const Bf16*>(inputs[0]) + begin, static_cast<float*>(outputs[0]) + begin, end - begin, copy);
+  } else {
+    CastElements(args, inputs[0], outputs[0], begin, end);
+  }
+}
+
+}  // namespace
+}  // namespace tamis

@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include "src/kernels/family_test.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+KernelCase GatherCase(const Tensor& data, const Tensor& indices, int64_t axis) {
+  KernelCase c;
+  c.name = fmt::format("Gather {}{} by {}{} axis {}", Name(data.dtype()), ToString(data.dims()), Name(indices.dtype()),
+                       ToString(indices.dims()), axis);
+  c.node = {"Gather", "", {{"axis", axis}}};
+  c.inputs = {data, indices};
+  const auto at = static_cast<size_t>(axis < 0 ? axis + data.rank() : axis);
+  Dims out(data.dims().begin(), data.dims().begin() + static_cast<int64_t>(at));
+  out.insert(out.end(), indices.dims().begin(), indices.dims().end());
+  out.insert(out.end(), data.dims().begin() + static_cast<int64_t>(at) + 1, data.dims().end());
+  c.outputs = {{data.dtype(), out}};
+  int64_t outer = 1, inner = 1;
+  for (size_t i = 0; i < data.dims().size(); ++i) (i < at ? outer : inner) *= i == at ? 1 : data.dims()[i];
+  const auto x = Doubles(data), picks = Doubles(indices);
+  const int64_t dim = data.dims()[at];
+  c.expected = {{}};
+  for (int64_t o = 0; o < outer; ++o) {
+    for (const double pick : picks) {
+      const int64_t row = o * dim + static_cast<int64_t>(pick) + (pick < 0 ? dim : 0);
+      for (int64_t i = 0; i < inner; ++i) c.expected[0].push_back(x[static_cast<size_t>(row * inner + i)]);
+    }
+  }
+  return c;
+}
+
+Tensor Int32Tensor(Dims dims, std::vector<int32_t> values) {
+  return Tensor::Of<int32_t>(DType::kInt32, std::move(dims), values);
+}
+
+TEST(GatherKernels, MatchTheReference) {
+  std::vector<KernelCase> cases;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    const Tensor table = RandomTensor(dtype, {7, 33}, 5);
+    cases.push_back(GatherCase(table, Int64Tensor({2, 3}, {0, 6, -1, -7, 3, 3}), 0));
+    cases.push_back(GatherCase(table, Int32Tensor({4}, {32, -33, 0, -1}), 1));
+    cases.push_back(GatherCase(RandomTensor(dtype, {3, 5, 2, 4}, 6), Int64Tensor({}, {-2}), -3));
+    cases.push_back(GatherCase(table, Int64Tensor({0}, {}), 0));
+    std::vector<int64_t> many;
+    for (int64_t i = 0; i < 500; ++i) many.push_back(i * 13 % 100);
+    cases.push_back(GatherCase(RandomTensor(dtype, {100, 384}, 6), Int64Tensor({2, 250}, many), 0));
+  }
+  cases.push_back(GatherCase(Int64Tensor({3}, {5, 6, 7}), Int64Tensor({2}, {2, 0}), 0));
+  CheckFamily("gather", cases);
+}
+
+TEST(GatherKernels, OutOfRangeIndicesAreAnError) {
+  const Tensor table = RandomTensor(DType::kFloat32, {7, 3}, 5);
+  KernelCase c = GatherCase(table, Int64Tensor({2}, {0, 6}), 0);
+  for (const int64_t bad : {7L, -8L, INT64_MAX, INT64_MIN}) {
+    c.inputs[1] = Int64Tensor({2}, {0, bad});
+    ExpectCheckFails("gather", c);
+  }
+  c.inputs[1] = Int32Tensor({2}, {7, 0});
+  ExpectCheckFails("gather", c);
+}
+
+TEST(GatherKernels, RefuseWhatTheyCannotCompute) {
+  KernelCase c = GatherCase(RandomTensor(DType::kFloat32, {7, 3}, 5), Int64Tensor({1}, {0}), 0);
+  c.node.attributes["axis"] = int64_t{2};
+  ExpectRefused("gather", c, "does not lie within [7, 3]");
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test

@@ -1,0 +1,16 @@
+#include "src/kernels/norm/norm_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_norm_avx2 = {
+    .name = "norm_avx2",
+    .family = "norm",
+    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize"},
+    .isa = Isa::kAvx2,
+    .supports = SupportsNorm,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, NormFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareNorm(problem, Norm); },
+};
+
+}  // namespace tamis

@@ -1,0 +1,16 @@
+#include "src/kernels/norm/masked_mean_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_masked_mean_avx512 = {
+    .name = "masked_mean_avx512",
+    .family = "norm",
+    .ops = {"MaskedMean"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsMaskedMean,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, NormFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareMaskedMean(problem, MaskedMean); },
+};
+
+}  // namespace tamis

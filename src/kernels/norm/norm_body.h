@@ -1,0 +1,94 @@
+// The bodies of row normalisations for the ISA of the including file.
+#pragma once
+
+#include "src/kernels/norm/norm.h"
+#include "src/kernels/vec.h"
+
+namespace tamis {
+namespace {
+
+template <class T>
+TAMIS_INLINE float SumOf(const T* x, int64_t n) {
+  Vec sums[2] = {Set(0), Set(0)};
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    sums[0] = sums[0] + Load(x + i);
+    sums[1] = sums[1] + Load(x + i + kLanes);
+  }
+  for (; i + kLanes <= n; i += kLanes) sums[0] = sums[0] + Load(x + i);
+  if (i < n) sums[1] = sums[1] + LoadPart(x + i, static_cast<int>(n - i));
+  return SumLanes(sums[0] + sums[1]);
+}
+
+template <class T>
+TAMIS_INLINE float SumOfSquares(const T* x, int64_t n, float mean) {
+  const Vec center = Set(mean);
+  Vec sums[2] = {Set(0), Set(0)};
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    const Vec a = Load(x + i) - center, b = Load(x + i + kLanes) - center;
+    sums[0] = Fma(a, a, sums[0]);
+    sums[1] = Fma(b, b, sums[1]);
+  }
+  float rest = 0;
+  for (; i < n; ++i) {
+    const float a = ToFloat(x[i]) - mean;
+    rest += a * a;
+  }
+  return SumLanes(sums[0] + sums[1]) + rest;
+}
+
+TAMIS_INLINE float SquareRoot(float x) {
+  return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
+}
+
+template <class In, class Out>
+void NormRows(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
+  const int64_t n = args.columns;
+  const bool affine = args.kind != NormKind::kL2;
+  const float* scale = affine ? static_cast<const float*>(inputs[1]) : nullptr;
+  const float* bias = args.kind == NormKind::kLayer && args.bias ? static_cast<const float*>(inputs[2]) : nullptr;
+  const auto count = static_cast<float>(n);
+  for (int64_t row = begin; row < end; ++row) {
+    const In* x = static_cast<const In*>(inputs[0]) + row * n;
+    Out* y = static_cast<Out*>(outputs[0]) + row * n;
+    const float mean = args.kind == NormKind::kLayer ? SumOf(x, n) / count : 0.0f;
+    const float squares = SumOfSquares(x, n, mean);
+    float factor;
+    if (affine) {
+      factor = 1.0f / SquareRoot(squares / count + args.epsilon);
+    } else {
+      const float norm = SquareRoot(squares);
+      factor = 1.0f / (norm < args.epsilon ? args.epsilon : norm);
+    }
+    const Vec center = Set(mean), inverse = Set(factor);
+    ForVectors(
+        n,
+        [&](int64_t i) {
+          Vec v = (Load(x + i) - center) * inverse;
+          if (scale != nullptr) v = v * Load(scale + i);
+          if (bias != nullptr) v = v + Load(bias + i);
+          Store(y + i, v);
+        },
+        [&](int64_t i, int rest) {
+          Vec v = (LoadPart(x + i, rest) - center) * inverse;
+          if (scale != nullptr) v = v * LoadPart(scale + i, rest);
+          if (bias != nullptr) v = v + LoadPart(bias + i, rest);
+          StorePart(y + i, v, rest);
+        });
+  }
+}
+
+inline void Norm(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+          std::byte* /*scratch*/) {
+  if (args.bf16_input) {
+    const auto rows = args.bf16_output ? NormRows<Bf16, Bf16> : NormRows<Bf16, float>;
+    rows(args, inputs, outputs, begin, end);
+  } else {
+    const auto rows = args.bf16_output ? NormRows<float, Bf16> : NormRows<float, float>;
+    rows(args, inputs, outputs, begin, end);
+  }
+}
+
+}  // namespace
+}  // namespace tamis

@@ -1,0 +1,113 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "src/kernels/family_test.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+// Rows of `columns`: (x - mean) / sqrt(var + epsilon) * scale + bias, or its variants.
+KernelCase NormCase(const std::string& op, DType in, DType out, Dims dims, int64_t axis, bool bias) {
+  const float epsilon = 1e-3f;
+  const bool l2 = op == "L2Normalize", rms = op == "RMSNormalization";
+  Dims tail;
+  int64_t columns = 1;
+  for (size_t i = static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(dims.size()) : axis); i < dims.size();
+       ++i) {
+    tail.push_back(dims[i]);
+    columns *= dims[i];
+  }
+  KernelCase c;
+  c.name = fmt::format("{} {} to {} {} axis {} bias {}", op, Name(in), Name(out), ToString(dims), axis, bias);
+  c.node = {op, l2 ? std::string(kTamisDomain) : "", {{"axis", axis}, {"epsilon", epsilon}}};
+  c.inputs = {RandomTensor(in, dims, 3, -1, 5)};
+  if (!l2) c.inputs.push_back(RandomTensor(DType::kFloat32, tail, 4));
+  if (bias) c.inputs.push_back(RandomTensor(DType::kFloat32, tail, 5));
+  c.outputs = {{out, dims}};
+  const auto x = Doubles(c.inputs[0]);
+  const auto scale = l2 ? std::vector<double>() : Doubles(c.inputs[1]);
+  const auto shift = bias ? Doubles(c.inputs[2]) : std::vector<double>();
+  std::vector<double> y(x.size());
+  const auto n = static_cast<size_t>(columns);
+  for (size_t row = 0; row < x.size(); row += n) {
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < n && !l2 && !rms; ++i) mean += x[row + i] / static_cast<double>(n);
+    for (size_t i = 0; i < n; ++i) squares += (x[row + i] - mean) * (x[row + i] - mean);
+    const double norm = l2 ? std::max(std::sqrt(squares), static_cast<double>(epsilon))
+                           : std::sqrt(squares / static_cast<double>(n) + static_cast<double>(epsilon));
+    for (size_t i = 0; i < n; ++i) {
+      y[row + i] = (x[row + i] - mean) / norm * (l2 ? 1 : scale[i]) + (bias ? shift[i] : 0);
+    }
+  }
+  c.expected = {y};
+  c.absolute = 4e-6 / std::sqrt(static_cast<double>(epsilon));  // a column of one: x - mean is 0 up to rounding
+  return c;
+}
+
+KernelCase MaskedMeanCase(DType in, DType out, const Tensor& mask, int64_t columns) {
+  const int64_t batch = mask.dim(0), rows = mask.dim(1);
+  KernelCase c;
+  c.name = fmt::format("MaskedMean {} to {} mask {} {} C{}", Name(in), Name(out), Name(mask.dtype()),
+                       ToString(mask.dims()), columns);
+  c.node = {"MaskedMean", std::string(kTamisDomain), {{"epsilon", 1e-9f}}};
+  c.inputs = {RandomTensor(in, {batch, rows, columns}, 9), mask};
+  c.outputs = {{out, {batch, columns}}};
+  const auto x = Doubles(c.inputs[0]), m = Doubles(mask);
+  std::vector<double> y;
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t i = 0; i < columns; ++i) {
+      double sum = 0, total = 0;
+      for (int64_t s = 0; s < rows; ++s) {
+        const double weight = m[static_cast<size_t>(b * rows + s)];
+        sum += x[static_cast<size_t>((b * rows + s) * columns + i)] * weight;
+        total += weight;
+      }
+      y.push_back(sum / std::max(total, static_cast<double>(1e-9f)));
+    }
+  }
+  c.expected = {y};
+  c.absolute = 1e-6 * static_cast<double>(rows);
+  return c;
+}
+
+TEST(NormKernels, MatchTheReference) {
+  std::vector<KernelCase> cases;
+  for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
+    for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
+      for (const Dims& dims : {Dims{2, 3, 1}, Dims{300, 7}, Dims{5, 17}, Dims{2, 64, 384}, Dims{1, 9, 33}}) {
+        cases.push_back(NormCase("LayerNormalization", in, out, dims, -1, true));
+        cases.push_back(NormCase("LayerNormalization", in, out, dims, -1, false));
+        cases.push_back(NormCase("LayerNormalization", in, out, dims, 1, true));
+        cases.push_back(NormCase("RMSNormalization", in, out, dims, -1, false));
+        cases.push_back(NormCase("L2Normalize", in, out, dims, -1, false));
+      }
+      for (const int64_t columns : {1, 19, 384}) {
+        Tensor booleans(DType::kBool, {3, 5}), words(DType::kInt32, {3, 5}), bytes(DType::kInt8, {3, 5});
+        for (int64_t i = 0; i < 15; ++i) {
+          booleans.Data<bool>()[i] = i % 5 < 3;
+          words.Data<int32_t>()[i] = i >= 5 && i % 2 == 0;  // nothing of the first entry
+          bytes.Data<int8_t>()[i] = i < 14;
+        }
+        const Tensor longs = Int64Tensor({1, 4}, {1, 0, 1, 1});
+        for (const Tensor& mask : {booleans, words, bytes, longs, RandomTensor(DType::kFloat32, {2, 30}, 1, 0, 1),
+                                   RandomTensor(DType::kBFloat16, {2, 30}, 1, 0, 1)}) {
+          cases.push_back(MaskedMeanCase(in, out, mask, columns));
+        }
+      }
+    }
+  }
+  CheckFamily("norm", cases);
+}
+
+TEST(NormKernels, RefuseWhatTheyCannotCompute) {
+  KernelCase c = NormCase("LayerNormalization", DType::kFloat32, DType::kFloat32, {4, 6}, -1, true);
+  c.inputs[1] = RandomTensor(DType::kFloat32, {1}, 1);
+  ExpectRefused("norm", c, "one element for each of 6 columns");
+  c = NormCase("LayerNormalization", DType::kFloat32, DType::kFloat32, {4, 6}, -1, true);
+  c.outputs.push_back({DType::kFloat32, {4, 1}});
+  ExpectRefused("norm", c, "output 1 is not supported");
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test

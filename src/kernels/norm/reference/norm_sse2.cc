@@ -1,0 +1,16 @@
+#include "src/kernels/norm/norm_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_norm_sse2 = {
+    .name = "norm_sse2",
+    .family = "norm",
+    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize"},
+    .isa = Isa::kX86_64,
+    .supports = SupportsNorm,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, NormFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareNorm(problem, Norm); },
+};
+
+}  // namespace tamis

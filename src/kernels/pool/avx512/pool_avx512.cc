@@ -1,0 +1,16 @@
+#include "src/kernels/operand_check.h"
+#include "src/kernels/pool/pool_body.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_pool_avx512 = {
+    .name = "pool_avx512",
+    .family = "pool",
+    .ops = {"ChannelsLastMaxPool", "ChannelsLastAveragePool"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsPool,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, PoolFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PreparePool(problem, Pool); },
+};
+
+}  // namespace tamis

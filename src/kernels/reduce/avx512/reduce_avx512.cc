@@ -1,0 +1,16 @@
+#include "src/kernels/operand_check.h"
+#include "src/kernels/reduce/reduce_body.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_reduce_avx512 = {
+    .name = "reduce_avx512",
+    .family = "reduce",
+    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsReduce,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, ReduceFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareReduce(problem, Reduce); },
+};
+
+}  // namespace tamis

@@ -1,0 +1,77 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "src/kernels/family_test.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+// Reduces the axes [first, last).
+KernelCase ReduceCase(const std::string& op, const Dims& dims, size_t first, size_t last, DType in, DType out) {
+  KernelCase c;
+  c.name = fmt::format("{} {}{} to {} axes {} to {}", op, Name(in), ToString(dims), Name(out), first, last);
+  c.node = {op, op[0] == 'C' ? std::string(kTamisDomain) : "", {}};
+  c.inputs = {RandomTensor(in, dims, 31)};
+  Dims kept = dims;
+  std::vector<int64_t> axes;
+  int64_t rows = 1, columns = 1;
+  for (size_t i = first; i < last; ++i) {
+    axes.push_back(static_cast<int64_t>(i) - (i % 2 == 0 ? 0 : static_cast<int64_t>(dims.size())));
+    rows *= dims[i];
+    kept[i] = 1;
+  }
+  for (size_t i = last; i < dims.size(); ++i) columns *= dims[i];
+  if (op[0] != 'C') {
+    c.inputs.push_back(Tensor::Int64s(axes));
+    c.constants = {1};
+  }
+  c.outputs = {{out, kept}};
+  const auto x = Doubles(c.inputs[0]);
+  c.expected = {{}};
+  for (int64_t i = 0; i < NumElements(kept); ++i) {
+    double sum = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+      sum += x[static_cast<size_t>((i / columns * rows + r) * columns + i % columns)];
+    }
+    c.expected[0].push_back(op == "ReduceSum" ? sum : sum / static_cast<double>(rows));
+  }
+  c.absolute = 2e-7 * static_cast<double>(rows) * (op == "ReduceSum" ? 1 : 1.0 / 8);
+  c.absolute = std::max(c.absolute, 1e-6);
+  return c;
+}
+
+TEST(ReduceKernels, MatchTheReference) {
+  std::vector<KernelCase> cases;
+  for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
+    for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
+      for (const char* op : {"ReduceMean", "ReduceSum"}) {
+        cases.push_back(ReduceCase(op, {3, 128, 384}, 1, 2, in, out));
+        cases.push_back(ReduceCase(op, {3, 5, 131}, 1, 2, in, out));
+        cases.push_back(ReduceCase(op, {700, 33}, 1, 2, in, out));
+        cases.push_back(ReduceCase(op, {2, 3, 4, 300}, 2, 4, in, out));
+        cases.push_back(ReduceCase(op, {7, 5}, 0, 2, in, out));
+        cases.push_back(ReduceCase(op, {1, 1}, 1, 2, in, out));
+      }
+      cases.push_back(ReduceCase("ChannelsLastGlobalAveragePool", {2, 7, 7, 2048}, 1, 3, in, out));
+      cases.push_back(ReduceCase("ChannelsLastGlobalAveragePool", {1, 5, 19}, 1, 2, in, out));
+    }
+  }
+  KernelCase attribute = ReduceCase("ReduceMean", {3, 4, 5}, 2, 3, DType::kFloat32, DType::kFloat32);
+  attribute.inputs.pop_back();
+  attribute.constants.clear();
+  attribute.node.attributes["axes"] = std::vector<int64_t>{-1};
+  cases.push_back(attribute);
+  CheckFamily("reduce", cases);
+}
+
+TEST(ReduceKernels, RefuseWhatTheyCannotCompute) {
+  KernelCase c = ReduceCase("ReduceMean", {3, 4, 5}, 2, 3, DType::kFloat32, DType::kFloat32);
+  c.inputs[1] = Tensor::Int64s(std::vector<int64_t>{0, 2});
+  ExpectRefused("reduce", c, "not neighbours");
+  c.constants = {};
+  ExpectRefused("reduce", c, "not constant");
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test
