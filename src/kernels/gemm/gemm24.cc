@@ -23,7 +23,7 @@ class Gemm24 : public PreparedKernel {
   }
 
   size_t WorkspaceBytes() const override {
-    return copy_rows_ ? static_cast<size_t>(grid_.row_parts * grid_.panel_parts) * CopyBytes() : 0;
+    return static_cast<size_t>(grid_.row_parts * grid_.panel_parts) * PartBytes();
   }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
@@ -33,9 +33,9 @@ class Gemm24 : public PreparedKernel {
       const int64_t row_units = (shape_.rows + kRowUnit - 1) / kRowUnit;
       const Span24 units = PartOf(row_units, grid_.row_parts, index / grid_.panel_parts);
       const int64_t end = std::min(units.end * kRowUnit, shape_.rows);
-      std::byte* copy = copy_rows_ ? workspace + static_cast<size_t>(index) * CopyBytes() : nullptr;
+      std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
       for (int64_t row = units.begin * kRowUnit; row < end; row += grid_.block_rows) {
-        RunBlock(inputs, outputs, copy, row, std::min(grid_.block_rows, end - row), panels);
+        RunBlock(inputs, outputs, scratch, row, std::min(grid_.block_rows, end - row), panels);
       }
     };
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
@@ -47,15 +47,20 @@ class Gemm24 : public PreparedKernel {
   bool CopiesRows() const {
     return shape_.depth % 4 != 0 || (shape_.depth * element_ % 4096 == 0 && weight_->panels() > 4 && shape_.rows > 4);
   }
-  size_t CopyBytes() const { return static_cast<size_t>(AlignUp(grid_.block_rows * copy_pitch_ * element_, 64)); }
+  size_t PartBytes() const {
+    const int64_t copy = copy_rows_ ? AlignUp(grid_.block_rows * copy_pitch_ * element_, 64) : 0;
+    return Panel24ScratchBytes(weight_->groups()) + static_cast<size_t>(copy);
+  }
 
-  void RunBlock(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* copy, int64_t row,
+  void RunBlock(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* scratch, int64_t row,
                 int64_t rows, Span24 panels) const {
     Panel24Task task;
+    task.scratch = scratch;
     const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * element_;
     task.x = x;
     task.x_pitch = shape_.depth;
-    if (copy != nullptr) {
+    if (copy_rows_) {
+      std::byte* copy = scratch + Panel24ScratchBytes(weight_->groups());
       const auto used = static_cast<size_t>(shape_.depth * element_);
       const auto pitch = static_cast<size_t>(copy_pitch_ * element_);
       for (int64_t i = 0; i < rows; ++i) {

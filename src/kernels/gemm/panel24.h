@@ -9,12 +9,13 @@ namespace tamis {
 
 // y[r, l] = act(sum_k x[r, k] w[l, k] + bias[l] + residual[r, l]) for r < rows and l < lanes.
 struct Panel24Task {
-  const void* x = nullptr;  // rows of groups * 4 elements, all readable, of the weight's dtype
+  const void* x = nullptr;  // rows of groups * 4 elements, all readable and nothing behind the last, of the weight's dtype
   int64_t x_pitch = 0;      // elements from row to row
   int64_t rows = 0;
   int64_t groups = 0;
   const void* values = nullptr;  // of the panel, as Packed24 lays them out
   const uint8_t* codes = nullptr;
+  std::byte* scratch = nullptr;  // Panel24ScratchBytes(groups), 64-byte aligned
   int lanes = 0;  // outputs of the panel that exist, 1 to Packed24::kLanes
   const Epilogue* epilogue = nullptr;
   const float* bias = nullptr;  // null if the epilogue has none; else `lanes` elements
@@ -26,6 +27,9 @@ struct Panel24Task {
   int64_t y_pitch = 0;
 };
 using Panel24 = void (*)(const Panel24Task&);
+
+// Room for the codes of a panel widened to 32 bits for each pair of lanes.
+constexpr size_t Panel24ScratchBytes(int64_t groups) { return static_cast<size_t>(groups) * 64; }
 
 void Panel24F32Reference(const Panel24Task& task);
 void Panel24Bf16Reference(const Panel24Task& task);

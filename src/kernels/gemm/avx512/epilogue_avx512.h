@@ -76,8 +76,10 @@ inline __m512 LoadBf16(const void* data, __mmask16 mask) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, data)), 16));
 }
 
-// Rounds to nearest even without AVX512_BF16.
+// Rounds to nearest even; with `kNative` by the instruction of AVX512_BF16.
+template <bool kNative>
 inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
+  if constexpr (kNative) return _mm256_mask_storeu_epi16(data, mask, (__m256i)_mm512_cvtneps_pbh(v));
   const __m512i bits = _mm512_castps_si512(v);
   const __m512i odd = _mm512_and_epi32(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
@@ -86,7 +88,7 @@ inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
   _mm256_mask_storeu_epi16(data, mask, _mm512_cvtepi32_epi16(rounded));
 }
 
-template <Activation kActivation>
+template <Activation kActivation, bool kNativeBf16>
 void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const float* sums) {
   const GeluTable& table = TheGeluTable();
   for (int half = 0; half * 16 < task.lanes; ++half) {
@@ -103,7 +105,7 @@ void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const floa
       }
       v = Activate<kActivation>(v, *task.epilogue, table);
       if (task.y_bf16) {
-        StoreBf16(static_cast<uint16_t*>(task.y) + at, mask, v);
+        StoreBf16<kNativeBf16>(static_cast<uint16_t*>(task.y) + at, mask, v);
       } else {
         _mm512_mask_storeu_ps(static_cast<float*>(task.y) + at, mask, v);
       }
@@ -112,17 +114,18 @@ void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const floa
 }
 
 // Writes rows [first_row, first_row + rows) of y from their sums, [rows][Packed24::kLanes].
+template <bool kNativeBf16>
 inline void Finish(const Panel24Task& task, int64_t first_row, int rows, const float* sums) {
   switch (task.epilogue->activation) {
-    case Activation::kNone: return FinishRows<Activation::kNone>(task, first_row, rows, sums);
-    case Activation::kRelu: return FinishRows<Activation::kRelu>(task, first_row, rows, sums);
-    case Activation::kClip: return FinishRows<Activation::kClip>(task, first_row, rows, sums);
-    case Activation::kGelu: return FinishRows<Activation::kGelu>(task, first_row, rows, sums);
-    case Activation::kGeluTanh: return FinishRows<Activation::kGeluTanh>(task, first_row, rows, sums);
-    case Activation::kSilu: return FinishRows<Activation::kSilu>(task, first_row, rows, sums);
-    case Activation::kHardSwish: return FinishRows<Activation::kHardSwish>(task, first_row, rows, sums);
-    case Activation::kSigmoid: return FinishRows<Activation::kSigmoid>(task, first_row, rows, sums);
-    case Activation::kTanh: return FinishRows<Activation::kTanh>(task, first_row, rows, sums);
+    case Activation::kNone: return FinishRows<Activation::kNone, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kRelu: return FinishRows<Activation::kRelu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kClip: return FinishRows<Activation::kClip, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kGelu: return FinishRows<Activation::kGelu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kGeluTanh: return FinishRows<Activation::kGeluTanh, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kSilu: return FinishRows<Activation::kSilu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kHardSwish: return FinishRows<Activation::kHardSwish, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kSigmoid: return FinishRows<Activation::kSigmoid, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kTanh: return FinishRows<Activation::kTanh, kNativeBf16>(task, first_row, rows, sums);
   }
 }
 
