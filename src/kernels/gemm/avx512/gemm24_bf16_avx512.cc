@@ -1,16 +1,16 @@
 // Linear in bf16 with a 2:4 weight: outputs across the lanes, two vectors of them a tile, up to eight rows.
 //
-// For a group of four inputs, 8 bytes are broadcast, vpermw gives each 32-bit lane the two that its own output keeps, and
-// vdpbf16ps multiplies them by the packed pair. Because the broadcast repeats every four words, vpermw reads a position
-// modulo four: a code a | b << 2 is itself the index of the low word, and shifted by 14 puts b at the bottom of the high
-// word. Widened this way, codes serve all rows from scratch; a single tile of rows widens them as it goes, always one
-// group ahead, because the latency of widening would stall every group otherwise.
+// For a group of four inputs, 8 bytes are broadcast, vpermw gives each 32-bit lane the two that its own output keeps,
+// and vdpbf16ps multiplies them by the packed pair. Because the broadcast repeats every four words, vpermw reads a
+// position modulo four: a code a | b << 2 is itself the index of the low word, and shifted by 14 puts b at the bottom
+// of the high word. Widened this way, codes serve all rows from scratch; a single tile of rows widens them as it goes,
+// always one group ahead, because the latency of widening would stall every group otherwise.
 #include <immintrin.h>
 
 #include <cstring>
 
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"
-#include "src/kernels/gemm/gemm24.h"
+#include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
 namespace {
@@ -61,8 +61,8 @@ template <int kRows, bool kWidened>
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    _mm512_store_ps(o.sums + r * Packed24::kLanes, acc[r][0]);
-    _mm512_store_ps(o.sums + r * Packed24::kLanes + 16, acc[r][1]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes + 16, acc[r][1]);
   }
 }
 
@@ -73,14 +73,19 @@ constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>,
 
 }  // namespace
 
-void Panel24Bf16Avx512(const Panel24Task& task) {
-  alignas(64) float sums[kTallest * Packed24::kLanes];
+void Panel24Bf16Avx512(const PanelTask& task) {
+  alignas(64) float sums[kTallest * PackedPanels::kLanes];
   const bool widened = task.rows > kTallest;
   if (widened) {
     for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes + g * 16));
   }
-  Operands operands = {static_cast<const uint16_t*>(task.x),      task.x_pitch, task.groups,
-                       static_cast<const uint16_t*>(task.values), task.codes,   task.scratch, sums};
+  Operands operands = {static_cast<const uint16_t*>(task.x),
+                       task.x_pitch,
+                       task.groups,
+                       static_cast<const uint16_t*>(task.values),
+                       task.codes,
+                       task.scratch,
+                       sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
     (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
@@ -95,10 +100,11 @@ const KernelDef kernel_gemm24_bf16_avx512 = {
     .ops = {"Linear"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAvx512Bf16,
-    .supports = [](const Problem& problem) { return Gemm24Supported(problem, DType::kBFloat16); },
-    .cost = [](const Problem& problem) { return Gemm24Cost(problem, Isa::kAvx512); },
+    .supports =
+        [](const Problem& problem) { return GemmPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour); },
+    .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
     .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareGemm24(problem, cache, Panel24Bf16Avx512); },
+                  PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24Bf16Avx512); },
 };
 
 }  // namespace tamis

@@ -1,14 +1,14 @@
 // Linear in f32 with a 2:4 weight: outputs across the lanes, two vectors of them a tile, up to eight rows.
 //
-// Sixteen inputs are loaded as they lie, vpermps gives each lane the one that its own output keeps, and an FMA multiplies
-// it by the packed value; twice, once for each kept one of a group. (A 16-byte broadcast before an in-lane vpermilps
-// would need no index into sixteen, but on Zen 5 the broadcast itself takes a shuffle port: 0.92 of the dense time
-// instead of 0.72.) Widened codes hold four indices of four bits: first and second kept one of lane i, then of lane
-// i + 16; vpermps reads the lowest four bits, so shifts by 4, 8 and 12 give the others.
+// Sixteen inputs are loaded as they lie, vpermps gives each lane the one that its own output keeps, and an FMA
+// multiplies it by the packed value; twice, once for each kept one of a group. (A 16-byte broadcast before an in-lane
+// vpermilps would need no index into sixteen, but on Zen 5 the broadcast itself takes a shuffle port: 0.92 of the dense
+// time instead of 0.72.) Widened codes hold four indices of four bits: first and second kept one of lane i, then of
+// lane i + 16; vpermps reads the lowest four bits, so shifts by 4, 8 and 12 give the others.
 #include <immintrin.h>
 
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"
-#include "src/kernels/gemm/gemm24.h"
+#include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
 namespace {
@@ -73,8 +73,8 @@ template <int kRows, bool kWidened>
   if (whole < o.groups) Accumulate<kRows, kWidened, true>(o, whole, o.groups, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    _mm512_store_ps(o.sums + r * Packed24::kLanes, acc[r][0]);
-    _mm512_store_ps(o.sums + r * Packed24::kLanes + 16, acc[r][1]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes + 16, acc[r][1]);
   }
 }
 
@@ -85,14 +85,19 @@ constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>,
 
 }  // namespace
 
-void Panel24F32Avx512(const Panel24Task& task) {
-  alignas(64) float sums[kTallest * Packed24::kLanes];
+void Panel24F32Avx512(const PanelTask& task) {
+  alignas(64) float sums[kTallest * PackedPanels::kLanes];
   const bool widened = task.rows > kTallest;
   if (widened) {
     for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes, g));
   }
-  Operands operands = {static_cast<const float*>(task.x),      task.x_pitch, task.groups,
-                       static_cast<const float*>(task.values), task.codes,   task.scratch, sums};
+  Operands operands = {static_cast<const float*>(task.x),
+                       task.x_pitch,
+                       task.groups,
+                       static_cast<const float*>(task.values),
+                       task.codes,
+                       task.scratch,
+                       sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
     (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
@@ -106,9 +111,10 @@ const KernelDef kernel_gemm24_f32_avx512 = {
     .family = "gemm",
     .ops = {"Linear"},
     .isa = Isa::kAvx512,
-    .supports = [](const Problem& problem) { return Gemm24Supported(problem, DType::kFloat32); },
-    .cost = [](const Problem& problem) { return Gemm24Cost(problem, Isa::kAvx512); },
-    .prepare = [](const Problem& problem, PackCache& cache) { return PrepareGemm24(problem, cache, Panel24F32Avx512); },
+    .supports = [](const Problem& problem) { return GemmPanelsSupported(problem, DType::kFloat32, Pattern::kTwoFour); },
+    .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24F32Avx512); },
 };
 
 }  // namespace tamis

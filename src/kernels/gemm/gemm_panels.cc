@@ -1,4 +1,4 @@
-#include "src/kernels/gemm/gemm24.h"
+#include "src/kernels/gemm/gemm_panels.h"
 
 #include <algorithm>
 #include <cstring>
@@ -8,14 +8,16 @@ namespace {
 
 constexpr int64_t kRowUnit = 8;  // rows are cut at multiples of this, the tile height of the vector routines
 
-int64_t AlignUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+int64_t AlignUp(int64_t value, int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
 
-class Gemm24 : public PreparedKernel {
+class GemmPanels : public PreparedKernel {
  public:
-  Gemm24(const GemmShape& shape, std::shared_ptr<const Packed24> weight, int threads, Panel24 panel)
-      : shape_(shape), weight_(std::move(weight)), panel_(panel) {
+  GemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
+      : shape_(shape), weight_(std::move(weight)), routine_(routine) {
     element_ = BitSize(shape_.in) / 8;
-    grid_ = CutGrid24(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
+    grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
     copy_rows_ = CopiesRows();
     // A pitch that is not a multiple of 1 KiB keeps the rows of a tile in different cache sets.
     copy_pitch_ = AlignUp(weight_->groups() * 4 * element_, 64) / element_;
@@ -29,9 +31,9 @@ class Gemm24 : public PreparedKernel {
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
     const auto part = [&](int index) {
-      const Span24 panels = PartOf(weight_->panels(), grid_.panel_parts, index % grid_.panel_parts);
+      const PartSpan panels = PartOf(weight_->panels(), grid_.panel_parts, index % grid_.panel_parts);
       const int64_t row_units = (shape_.rows + kRowUnit - 1) / kRowUnit;
-      const Span24 units = PartOf(row_units, grid_.row_parts, index / grid_.panel_parts);
+      const PartSpan units = PartOf(row_units, grid_.row_parts, index / grid_.panel_parts);
       const int64_t end = std::min(units.end * kRowUnit, shape_.rows);
       std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
       for (int64_t row = units.begin * kRowUnit; row < end; row += grid_.block_rows) {
@@ -49,18 +51,18 @@ class Gemm24 : public PreparedKernel {
   }
   size_t PartBytes() const {
     const int64_t copy = copy_rows_ ? AlignUp(grid_.block_rows * copy_pitch_ * element_, 64) : 0;
-    return Panel24ScratchBytes(weight_->groups()) + static_cast<size_t>(copy);
+    return PanelScratchBytes(weight_->groups()) + static_cast<size_t>(copy);
   }
 
   void RunBlock(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* scratch, int64_t row,
-                int64_t rows, Span24 panels) const {
-    Panel24Task task;
+                int64_t rows, PartSpan panels) const {
+    PanelTask task;
     task.scratch = scratch;
     const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * element_;
     task.x = x;
     task.x_pitch = shape_.depth;
     if (copy_rows_) {
-      std::byte* copy = scratch + Panel24ScratchBytes(weight_->groups());
+      std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
       const auto used = static_cast<size_t>(shape_.depth * element_);
       const auto pitch = static_cast<size_t>(copy_pitch_ * element_);
       for (int64_t i = 0; i < rows; ++i) {
@@ -78,35 +80,35 @@ class Gemm24 : public PreparedKernel {
     task.y_bf16 = shape_.out == DType::kBFloat16;
     task.y_pitch = shape_.outputs;
     for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-      const int64_t first = panel * Packed24::kLanes;
+      const int64_t first = panel * PackedPanels::kLanes;
       const int64_t at = row * shape_.outputs + first;
       task.values = weight_->values(panel);
       task.codes = weight_->codes(panel);
-      task.lanes = static_cast<int>(std::min(Packed24::kLanes, shape_.outputs - first));
+      task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape_.outputs - first));
       if (shape_.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
       if (shape_.epilogue.residual) {
         task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
       }
       task.y = static_cast<std::byte*>(outputs[0]) + at * (task.y_bf16 ? 2 : 4);
-      panel_(task);
+      routine_(task);
     }
   }
 
   GemmShape shape_;
-  std::shared_ptr<const Packed24> weight_;
-  Panel24 panel_;
+  std::shared_ptr<const PackedPanels> weight_;
+  PanelRoutine routine_;
   int64_t element_ = 0;  // bytes
-  Grid24 grid_;
+  PanelGrid grid_;
   bool copy_rows_ = false;
   int64_t copy_pitch_ = 0;  // elements
 };
 
 }  // namespace
 
-Grid24 CutGrid24(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads) {
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads) {
   constexpr int64_t kBlockBytes = 256 << 10;
   const int64_t units = (rows + kRowUnit - 1) / kRowUnit;
-  Grid24 best;
+  PanelGrid best;
   int64_t best_work = INT64_MAX;
   for (int64_t panel_parts = 1; panel_parts <= threads; ++panel_parts) {
     if (panel_parts > panels) break;
@@ -126,25 +128,29 @@ Grid24 CutGrid24(int64_t rows, int64_t panels, int64_t bytes_per_row, int thread
   return best;
 }
 
-Status Gemm24Supported(const Problem& problem, DType dtype) {
+Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern) {
   const auto shape = ReadLinear(problem);
   if (!shape.ok()) return shape.status();
-  if (problem.input(1).pattern != Pattern::kTwoFour) return UserError("the weight is not 2:4");
+  if (pattern == Pattern::kTwoFour && problem.input(1).pattern != pattern) return UserError("the weight is not 2:4");
   if (shape->in != dtype) return UserError("x is {}; this kernel computes in {}", Name(shape->in), Name(dtype));
   return {};
 }
 
-double Gemm24Cost(const Problem& problem, Isa isa) {
+double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern) {
   const auto shape = ReadLinear(problem);
   const double flops = 2.0 * static_cast<double>(shape->rows * shape->outputs) * static_cast<double>(shape->depth);
-  return PredictSeconds(flops, SparseFlopsPerCycle(isa, shape->in), GemmBytes(*shape, 0.6), problem.threads);
+  const bool sparse = pattern == Pattern::kTwoFour;
+  const double per_cycle = sparse ? SparseFlopsPerCycle(isa, shape->in) : PanelFlopsPerCycle(isa, shape->in);
+  return PredictSeconds(flops, per_cycle, GemmBytes(*shape, sparse ? 0.6 : 1), problem.threads);
 }
 
-Result<std::unique_ptr<PreparedKernel>> PrepareGemm24(const Problem& problem, PackCache& cache, Panel24 panel) {
+Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
+                                                          PanelRoutine routine) {
   TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
   const Operand& weight = problem.input(1);
-  TAMIS_ASSIGN_OR_RETURN(auto packed, Packed24::Get(cache, weight.constant_hash, *weight.constant));
-  return std::unique_ptr<PreparedKernel>(std::make_unique<Gemm24>(shape, std::move(packed), problem.threads, panel));
+  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<GemmPanels>(shape, std::move(packed), problem.threads, routine));
 }
 
 }  // namespace tamis
