@@ -108,14 +108,17 @@ Part MakePart(const GemmShape& shape, const Problem& problem, PackCache& cache, 
 
 }  // namespace
 
-Status DTypeSupported(DType dtype) {
-  if (dtype == DType::kBFloat16 && !Cpu().avx512_bf16) return UserError("bfloat16 needs AVX512_BF16");
+Status DTypesSupported(const Problem& problem) {
+  const DType in = problem.input(0).dtype;
+  const DType out = problem.outputs[0].dtype;
+  if (in == DType::kBFloat16 && !Cpu().avx512_bf16) return UserError("bfloat16 needs AVX512_BF16");
+  if (in == DType::kFloat32 && out == DType::kBFloat16) return UserError("oneDNN writes no bfloat16 from float32");
   return {};
 }
 
 Status LinearSupported(const Problem& problem) {
   const auto shape = ReadLinear(problem);
-  return shape.ok() ? DTypeSupported(shape->in) : shape.status();
+  return shape.ok() ? DTypesSupported(problem) : shape.status();
 }
 
 double LinearCost(const Problem& problem) {
