@@ -6,8 +6,6 @@
 namespace tamis {
 namespace {
 
-constexpr int64_t kRowUnit = 8;  // rows are cut at multiples of this, the tile height of the vector routines
-
 int64_t AlignUp(int64_t value, int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
@@ -15,13 +13,12 @@ int64_t AlignUp(int64_t value, int64_t unit) {
 class GemmPanels : public PreparedKernel {
  public:
   GemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
-      : shape_(shape), weight_(std::move(weight)), routine_(routine) {
-    element_ = BitSize(shape_.in) / 8;
+      : shape_(shape), weight_(std::move(weight)), routine_(routine), element_(BitSize(shape.in) / 8) {
     grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
-    copy_rows_ = CopiesRows();
-    // A pitch that is not a multiple of 1 KiB keeps the rows of a tile in different cache sets.
-    copy_pitch_ = AlignUp(weight_->groups() * 4 * element_, 64) / element_;
-    if (copy_pitch_ * element_ % 1024 == 0) copy_pitch_ += 64 / element_;
+    // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
+    // whose pitch is a large power of two would share few cache sets.
+    const bool aliasing = shape_.depth * element_ % 4096 == 0 && weight_->panels() > 4 && shape_.rows > 4;
+    if (shape_.depth % 4 != 0 || aliasing) copy_pitch_ = CopyPitch(weight_->groups(), element_);
   }
 
   size_t WorkspaceBytes() const override {
@@ -30,80 +27,86 @@ class GemmPanels : public PreparedKernel {
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
+    const PanelRun run = {shape_, *weight_, routine_, inputs, outputs[0]};
     const auto part = [&](int index) {
-      const PartSpan panels = PartOf(weight_->panels(), grid_.panel_parts, index % grid_.panel_parts);
-      const int64_t row_units = (shape_.rows + kRowUnit - 1) / kRowUnit;
-      const PartSpan units = PartOf(row_units, grid_.row_parts, index / grid_.panel_parts);
-      const int64_t end = std::min(units.end * kRowUnit, shape_.rows);
+      const PartSpan rows = RowsOf(grid_, shape_.rows, index);
+      const PartSpan panels = PanelsOf(grid_, weight_->panels(), index);
       std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
-      for (int64_t row = units.begin * kRowUnit; row < end; row += grid_.block_rows) {
-        RunBlock(inputs, outputs, scratch, row, std::min(grid_.block_rows, end - row), panels);
+      std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
+      for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+        const int64_t count = std::min(grid_.block_rows, rows.end - row);
+        const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * element_;
+        if (copy_pitch_ != 0) CopyRows(x, count, copy);
+        run(copy_pitch_ != 0 ? copy : x, copy_pitch_ != 0 ? copy_pitch_ : shape_.depth, row, count, panels, scratch);
       }
     };
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
   }
 
  private:
-  // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
-  // whose pitch is a large power of two would share few cache sets.
-  bool CopiesRows() const {
-    return shape_.depth % 4 != 0 || (shape_.depth * element_ % 4096 == 0 && weight_->panels() > 4 && shape_.rows > 4);
-  }
   size_t PartBytes() const {
-    const int64_t copy = copy_rows_ ? AlignUp(grid_.block_rows * copy_pitch_ * element_, 64) : 0;
-    return PanelScratchBytes(weight_->groups()) + static_cast<size_t>(copy);
+    return PanelScratchBytes(weight_->groups()) +
+           static_cast<size_t>(AlignUp(grid_.block_rows * copy_pitch_ * element_, 64));
   }
-
-  void RunBlock(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* scratch, int64_t row,
-                int64_t rows, PartSpan panels) const {
-    PanelTask task;
-    task.scratch = scratch;
-    const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * element_;
-    task.x = x;
-    task.x_pitch = shape_.depth;
-    if (copy_rows_) {
-      std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
-      const auto used = static_cast<size_t>(shape_.depth * element_);
-      const auto pitch = static_cast<size_t>(copy_pitch_ * element_);
-      for (int64_t i = 0; i < rows; ++i) {
-        std::byte* to = copy + static_cast<size_t>(i) * pitch;
-        std::memcpy(to, x + static_cast<size_t>(i) * used, used);
-        std::memset(to + used, 0, pitch - used);
-      }
-      task.x = copy;
-      task.x_pitch = copy_pitch_;
-    }
-    task.rows = rows;
-    task.groups = weight_->groups();
-    task.epilogue = &shape_.epilogue;
-    task.residual_bf16 = shape_.residual == DType::kBFloat16;
-    task.y_bf16 = shape_.out == DType::kBFloat16;
-    task.y_pitch = shape_.outputs;
-    for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-      const int64_t first = panel * PackedPanels::kLanes;
-      const int64_t at = row * shape_.outputs + first;
-      task.values = weight_->values(panel);
-      task.codes = weight_->codes(panel);
-      task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape_.outputs - first));
-      if (shape_.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
-      if (shape_.epilogue.residual) {
-        task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
-      }
-      task.y = static_cast<std::byte*>(outputs[0]) + at * (task.y_bf16 ? 2 : 4);
-      routine_(task);
+  void CopyRows(const std::byte* x, int64_t rows, std::byte* copy) const {
+    const auto used = static_cast<size_t>(shape_.depth * element_);
+    const auto pitch = static_cast<size_t>(copy_pitch_ * element_);
+    for (int64_t i = 0; i < rows; ++i, x += used, copy += pitch) {
+      std::memcpy(copy, x, used);
+      std::memset(copy + used, 0, pitch - used);
     }
   }
 
   GemmShape shape_;
   std::shared_ptr<const PackedPanels> weight_;
   PanelRoutine routine_;
-  int64_t element_ = 0;  // bytes
+  int64_t element_;  // bytes
   PanelGrid grid_;
-  bool copy_rows_ = false;
-  int64_t copy_pitch_ = 0;  // elements
+  int64_t copy_pitch_ = 0;  // 0: rows are used in place
 };
 
 }  // namespace
+
+PartSpan RowsOf(const PanelGrid& grid, int64_t rows, int64_t index) {
+  const PartSpan units = PartOf((rows + kRowUnit - 1) / kRowUnit, grid.row_parts, index / grid.panel_parts);
+  return {units.begin * kRowUnit, std::min(units.end * kRowUnit, rows)};
+}
+
+PartSpan PanelsOf(const PanelGrid& grid, int64_t panels, int64_t index) {
+  return PartOf(panels, grid.panel_parts, index % grid.panel_parts);
+}
+
+int64_t CopyPitch(int64_t groups, int64_t element) {
+  const int64_t bytes = AlignUp(groups * 4 * element, 64);
+  return (bytes % 1024 == 0 ? bytes + 64 : bytes) / element;
+}
+
+void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels,
+                          std::byte* scratch) const {
+  PanelTask task;
+  task.x = x;
+  task.x_pitch = x_pitch;
+  task.rows = rows;
+  task.groups = weight.groups();
+  task.scratch = scratch;
+  task.epilogue = &shape.epilogue;
+  task.residual_bf16 = shape.residual == DType::kBFloat16;
+  task.y_bf16 = shape.out == DType::kBFloat16;
+  task.y_pitch = shape.outputs;
+  for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+    const int64_t first = panel * PackedPanels::kLanes;
+    const int64_t at = row * shape.outputs + first;
+    task.values = weight.values(panel);
+    task.codes = weight.codes(panel);
+    task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
+    if (shape.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
+    if (shape.epilogue.residual) {
+      task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
+    }
+    task.y = static_cast<std::byte*>(y) + at * (task.y_bf16 ? 2 : 4);
+    routine(task);
+  }
+}
 
 PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads) {
   constexpr int64_t kBlockBytes = 256 << 10;
@@ -149,8 +152,12 @@ Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem
   TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
   const Operand& weight = problem.input(1);
   TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<GemmPanels>(shape, std::move(packed), problem.threads, routine));
+  return MakeGemmPanels(shape, std::move(packed), problem.threads, routine);
+}
+
+std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight,
+                                               int threads, PanelRoutine routine) {
+  return std::make_unique<GemmPanels>(shape, std::move(weight), threads, routine);
 }
 
 }  // namespace tamis

@@ -79,7 +79,8 @@ Expected Reference(const KernelCase& k, const LinearCase& c) {
         magnitude += std::abs(term);
       };
       for (int64_t i = 0; i < c.depth; ++i) {
-        add(static_cast<double>(x.Data<float>()[m * c.depth + i]) * static_cast<double>(w.Data<float>()[n * c.depth + i]));
+        add(static_cast<double>(x.Data<float>()[m * c.depth + i]) *
+            static_cast<double>(w.Data<float>()[n * c.depth + i]));
       }
       if (c.bias) add(static_cast<double>(k.inputs[2].Data<float>()[n]));
       if (c.residual) add(static_cast<double>(residual.Data<float>()[m * c.outputs + n]));
