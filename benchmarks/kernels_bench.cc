@@ -1,8 +1,8 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT]
 //
-// Times every kernel that computes a Linear or ChannelsLastConv on the shapes of common networks. All kernels of a shape
-// take turns, so that a change of clock or load hits them alike; printed are medians, the rate in dense-equivalent
-// GOP/s, and the time relative to the fastest dense kernel of the same dtype.
+// Times every kernel that computes a Linear or ChannelsLastConv on the shapes of common networks. All kernels of a
+// shape take turns, so that a change of clock or load hits them alike; printed are medians, the rate in
+// dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -174,4 +174,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace tamis
 
-int main(int argc, char** argv) { return tamis::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return tamis::Main(argc, argv);
+}

@@ -20,15 +20,24 @@ const OpenMp& Runtime() {
 
 dnnl::algorithm EltwiseAlgorithm(Activation activation) {
   switch (activation) {
-    case Activation::kNone: break;
-    case Activation::kRelu: return dnnl::algorithm::eltwise_relu;
-    case Activation::kClip: return dnnl::algorithm::eltwise_clip;
-    case Activation::kGelu: return dnnl::algorithm::eltwise_gelu_erf;
-    case Activation::kGeluTanh: return dnnl::algorithm::eltwise_gelu_tanh;
-    case Activation::kSilu: return dnnl::algorithm::eltwise_swish;
-    case Activation::kHardSwish: return dnnl::algorithm::eltwise_hardswish;
-    case Activation::kSigmoid: return dnnl::algorithm::eltwise_logistic;
-    case Activation::kTanh: return dnnl::algorithm::eltwise_tanh;
+    case Activation::kNone:
+      break;
+    case Activation::kRelu:
+      return dnnl::algorithm::eltwise_relu;
+    case Activation::kClip:
+      return dnnl::algorithm::eltwise_clip;
+    case Activation::kGelu:
+      return dnnl::algorithm::eltwise_gelu_erf;
+    case Activation::kGeluTanh:
+      return dnnl::algorithm::eltwise_gelu_tanh;
+    case Activation::kSilu:
+      return dnnl::algorithm::eltwise_swish;
+    case Activation::kHardSwish:
+      return dnnl::algorithm::eltwise_hardswish;
+    case Activation::kSigmoid:
+      return dnnl::algorithm::eltwise_logistic;
+    case Activation::kTanh:
+      return dnnl::algorithm::eltwise_tanh;
   }
   return dnnl::algorithm::undef;
 }
@@ -140,16 +149,23 @@ void PartsKernel::Run(std::span<const void* const> inputs, std::span<void* const
       const Argument& argument = part.arguments[i];
       const std::byte* base = nullptr;
       switch (argument.source) {
-        case Source::kInput: base = static_cast<const std::byte*>(inputs[argument.index]); break;
-        case Source::kOutput: base = static_cast<const std::byte*>(outputs[argument.index]); break;
-        case Source::kWeight: base = part.weight->data(); break;
-        case Source::kScratch: base = workspace; break;
+        case Source::kInput:
+          base = static_cast<const std::byte*>(inputs[argument.index]);
+          break;
+        case Source::kOutput:
+          base = static_cast<const std::byte*>(outputs[argument.index]);
+          break;
+        case Source::kWeight:
+          base = part.weight->data();
+          break;
+        case Source::kScratch:
+          base = workspace;
+          break;
       }
       dnnl_memory_set_data_handle(bound.memories[i].get(), const_cast<std::byte*>(base) + argument.offset);
     }
-    const dnnl_status_t status = dnnl_primitive_execute(part.primitive.get(), bound.stream.get(),
-                                                        static_cast<int>(bound.arguments.size()),
-                                                        bound.arguments.data());
+    const dnnl_status_t status = dnnl_primitive_execute(
+        part.primitive.get(), bound.stream.get(), static_cast<int>(bound.arguments.size()), bound.arguments.data());
     TAMIS_ASSERT(status == dnnl_success);
     TAMIS_ASSERT(dnnl_stream_wait(bound.stream.get()) == dnnl_success);
   };

@@ -1,5 +1,5 @@
-// What the oneDNN kernels share: engine, epilogue as post-operations, packed weights, and a PreparedKernel that executes
-// one primitive for each part of the work.
+// What the oneDNN kernels share: engine, epilogue as post-operations, packed weights, and a PreparedKernel that
+// executes one primitive for each part of the work.
 //
 // oneDNN never gets threads of its own: it would fight with the thread pool. Every call into it runs under
 // SingleThread, and the work is split into primitives by the kernels. Its exceptions end in Guard.

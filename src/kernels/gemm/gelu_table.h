@@ -1,5 +1,5 @@
-// GELU (erf form) without an exponential: gelu(x) = max(x, 0) - t(|x|) with t(a) = a * (1 - Phi(a)), which falls to 0 and
-// is read here as a cubic on each of 32 intervals. Absolute error below 5e-7 for every x.
+// GELU (erf form) without an exponential: gelu(x) = max(x, 0) - t(|x|) with t(a) = a * (1 - Phi(a)), which falls to 0
+// and is read here as a cubic on each of 32 intervals. Absolute error below 5e-7 for every x.
 #pragma once
 
 namespace tamis {

@@ -5,14 +5,18 @@
 namespace tamis {
 namespace {
 constexpr double kCyclesPerSecond = 3.5e9;
-constexpr double kBytesPerSecond = 20e9;  // shared by the threads
+constexpr double kBytesPerSecond = 40e9;  // of operands that a cache holds, shared by the threads
 constexpr double kLaunchSeconds = 1e-6;
 
-bool FloatOrBf16(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kBFloat16; }
+bool FloatOrBf16(DType dtype) {
+  return dtype == DType::kFloat32 || dtype == DType::kBFloat16;
+}
 
 // Cores whose 512-bit shuffles do not run on a port of the multipliers alone. Elsewhere a shuffle costs what the saved
 // multiply-add would have.
-bool ShufflesBesideMultiplies() { return Cpu().model.find("AMD") != std::string::npos; }
+bool ShufflesBesideMultiplies() {
+  return Cpu().model.find("AMD") != std::string::npos;
+}
 }  // namespace
 
 Status CheckOperands(const Problem& problem) {
@@ -57,20 +61,26 @@ Result<GemmShape> ReadLinear(const Problem& problem) {
   return shape;
 }
 
-double DenseFlopsPerCycle(Isa isa, DType dtype) {
-  const bool bf16 = dtype == DType::kBFloat16;
+double PanelFlopsPerCycle(Isa isa, DType dtype) {
   switch (isa) {
-    case Isa::kAvx512: return bf16 ? (Cpu().amx_bf16 ? 1024 : 128) : 64;
-    case Isa::kAvx2: return 32;
-    case Isa::kX86_64: break;
+    case Isa::kAvx512:
+      return dtype == DType::kBFloat16 ? 128 : 64;
+    case Isa::kAvx2:
+      return 32;
+    case Isa::kX86_64:
+      break;
   }
   return 8;
 }
 
+double DenseFlopsPerCycle(DType dtype) {
+  if (dtype == DType::kBFloat16 && Cpu().amx_bf16) return 1024;
+  return PanelFlopsPerCycle(Cpu().isa, dtype);
+}
+
 double SparseFlopsPerCycle(Isa isa, DType dtype) {
-  const double dense = dtype == DType::kBFloat16 ? 128 : isa == Isa::kAvx512 ? 64 : 32;
-  if (isa == Isa::kX86_64) return 0.5;
-  return dense * (ShufflesBesideMultiplies() ? 1.38 : 0.95);
+  if (isa == Isa::kX86_64) return 0.5;  // the portable loops
+  return PanelFlopsPerCycle(isa, dtype) * (ShufflesBesideMultiplies() ? 1.36 : 0.95);
 }
 
 double PredictSeconds(double flops, double flops_per_cycle, double bytes, int threads) {

@@ -22,9 +22,10 @@ Result<GemmShape> ReadLinear(const Problem& problem);
 // The dtype and bias conditions that Linear and ChannelsLastConv share. Inputs are x, weight, bias, residual.
 Status CheckOperands(const Problem& problem);
 
-// Multiply-adds times two that one core does in a cycle, dense, and in 2:4 by the shuffle method (dense-equivalent).
-// `isa` is what the kernel is compiled for.
-double DenseFlopsPerCycle(Isa isa, DType dtype);
+// Multiply-adds times two that one core does in a cycle: dense at the peak of the machine, dense by the vector
+// instructions of `isa`, and 2:4 by the shuffle method (dense-equivalent).
+double DenseFlopsPerCycle(DType dtype);
+double PanelFlopsPerCycle(Isa isa, DType dtype);
 double SparseFlopsPerCycle(Isa isa, DType dtype);
 // max(arithmetic, memory) + launch, in seconds, for `flops` dense-equivalent operations over `bytes` of operands.
 double PredictSeconds(double flops, double flops_per_cycle, double bytes, int threads);

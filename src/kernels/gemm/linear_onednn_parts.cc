@@ -73,8 +73,8 @@ Part MakePart(const GemmShape& shape, const Problem& problem, PackCache& cache, 
                                 : memory::desc();
   const memory::desc w_any(w_dims, type, memory::format_tag::any);
   const auto attributes = EpilogueAttributes(shape.epilogue, residual);
-  const Built built = inner_product ? BuildInnerProduct(x, w_any, bias, y, attributes)
-                                    : BuildMatmul(x, w_any, bias, y, attributes);
+  const Built built =
+      inner_product ? BuildInnerProduct(x, w_any, bias, y, attributes) : BuildMatmul(x, w_any, bias, y, attributes);
 
   const auto in_bytes = static_cast<size_t>(BitSize(shape.in) / 8);
   const auto at = [&](DType dtype) {
@@ -84,8 +84,7 @@ Part MakePart(const GemmShape& shape, const Problem& problem, PackCache& cache, 
   Part part;
   part.primitive = built.primitive;
   part.weight = PackWeight(
-      cache, weight.constant_hash,
-      fmt::format("{}/{}:{}", inner_product ? "ip" : "matmul", outputs.begin, outputs.end),
+      cache, weight.constant_hash, fmt::format("{}/{}:{}", inner_product ? "ip" : "matmul", outputs.begin, outputs.end),
       memory::desc(w_dims, type, w_strides),
       weight.constant->raw() + static_cast<size_t>(outputs.begin * shape.depth) * in_bytes, built.weight);
   part.arguments = {
@@ -98,8 +97,8 @@ Part MakePart(const GemmShape& shape, const Problem& problem, PackCache& cache, 
         {DNNL_ARG_BIAS, bias, Source::kInput, 2, static_cast<size_t>(outputs.begin) * sizeof(float)});
   }
   if (shape.epilogue.residual) {
-    part.arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, residual, Source::kInput, 3,
-                              at(shape.residual)});
+    part.arguments.push_back(
+        {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, residual, Source::kInput, 3, at(shape.residual)});
   }
   if (built.scratchpad.get_size() > 0) {
     part.arguments.push_back({DNNL_ARG_SCRATCHPAD, built.scratchpad, Source::kScratch, 0, 0});
@@ -109,20 +108,23 @@ Part MakePart(const GemmShape& shape, const Problem& problem, PackCache& cache, 
 
 }  // namespace
 
-Status DTypeSupported(DType dtype) {
-  if (dtype == DType::kBFloat16 && !Cpu().avx512_bf16) return UserError("bfloat16 needs AVX512_BF16");
+Status DTypesSupported(const Problem& problem) {
+  const DType in = problem.input(0).dtype;
+  const DType out = problem.outputs[0].dtype;
+  if (in == DType::kBFloat16 && !Cpu().avx512_bf16) return UserError("bfloat16 needs AVX512_BF16");
+  if (in == DType::kFloat32 && out == DType::kBFloat16) return UserError("oneDNN writes no bfloat16 from float32");
   return {};
 }
 
 Status LinearSupported(const Problem& problem) {
   const auto shape = ReadLinear(problem);
-  return shape.ok() ? DTypeSupported(shape->in) : shape.status();
+  return shape.ok() ? DTypesSupported(problem) : shape.status();
 }
 
 double LinearCost(const Problem& problem) {
   const auto shape = ReadLinear(problem);
   const double flops = 2.0 * static_cast<double>(shape->rows * shape->outputs) * static_cast<double>(shape->depth);
-  return PredictSeconds(flops, DenseFlopsPerCycle(Cpu().isa, shape->in), GemmBytes(*shape, 1), problem.threads);
+  return PredictSeconds(flops, DenseFlopsPerCycle(shape->in), GemmBytes(*shape, 1), problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareLinear(const Problem& problem, PackCache& cache,
@@ -142,7 +144,8 @@ Result<std::unique_ptr<PreparedKernel>> PrepareLinear(const Problem& problem, Pa
     }
   }));
   std::unique_ptr<PreparedKernel> kernel;
-  TAMIS_RETURN_IF_ERROR(Guard("bind a Linear primitive", [&] { kernel = std::make_unique<PartsKernel>(std::move(parts)); }));
+  TAMIS_RETURN_IF_ERROR(
+      Guard("bind a Linear primitive", [&] { kernel = std::make_unique<PartsKernel>(std::move(parts)); }));
   return kernel;
 }
 

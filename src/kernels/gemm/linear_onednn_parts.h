@@ -12,7 +12,7 @@ Status LinearSupported(const Problem& problem);
 double LinearCost(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareLinear(const Problem& problem, PackCache& cache,
                                                       LinearPrimitive primitive);
-// OK if oneDNN computes `dtype` on this CPU at the speed of its vectors.
-Status DTypeSupported(DType dtype);
+// OK if oneDNN takes the dtypes of x and y, and on this CPU computes with them at the speed of its vectors.
+Status DTypesSupported(const Problem& problem);
 
 }  // namespace tamis::onednn

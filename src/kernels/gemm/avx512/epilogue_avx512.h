@@ -5,7 +5,7 @@
 #include <immintrin.h>
 
 #include "src/kernels/gemm/gelu_table.h"
-#include "src/kernels/gemm/panel24.h"
+#include "src/kernels/gemm/panel.h"
 
 namespace tamis {
 namespace {
@@ -35,8 +35,7 @@ inline __m512 Gelu(__m512 x, const GeluTable& table) {
   const __m512 a = _mm512_min_ps(_mm512_set1_ps(GeluTable::kEnd - 1e-5F), _mm512_abs_ps(x));
   const __m512 scaled = _mm512_mul_ps(a, _mm512_set1_ps(GeluTable::kIntervals / GeluTable::kEnd));
   const __m512i index = _mm512_cvttps_epi32(scaled);
-  const __m512 u =
-      _mm512_sub_ps(scaled, _mm512_add_ps(_mm512_cvtepi32_ps(index), _mm512_set1_ps(0.5F)));
+  const __m512 u = _mm512_sub_ps(scaled, _mm512_add_ps(_mm512_cvtepi32_ps(index), _mm512_set1_ps(0.5F)));
   const auto coefficient = [&](int i) {
     return _mm512_permutex2var_ps(_mm512_load_ps(table.c[i]), index, _mm512_load_ps(table.c[i] + 16));
   };
@@ -76,8 +75,10 @@ inline __m512 LoadBf16(const void* data, __mmask16 mask) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, data)), 16));
 }
 
-// Rounds to nearest even without AVX512_BF16.
+// Rounds to nearest even; with `kNative` by the instruction of AVX512_BF16.
+template <bool kNative>
 inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
+  if constexpr (kNative) return _mm256_mask_storeu_epi16(data, mask, (__m256i)_mm512_cvtneps_pbh(v));
   const __m512i bits = _mm512_castps_si512(v);
   const __m512i odd = _mm512_and_epi32(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
   __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
@@ -86,8 +87,8 @@ inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
   _mm256_mask_storeu_epi16(data, mask, _mm512_cvtepi32_epi16(rounded));
 }
 
-template <Activation kActivation>
-void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const float* sums) {
+template <Activation kActivation, bool kNativeBf16>
+void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
   const GeluTable& table = TheGeluTable();
   for (int half = 0; half * 16 < task.lanes; ++half) {
     const int lanes = task.lanes - half * 16;
@@ -95,7 +96,7 @@ void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const floa
     const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
     for (int r = 0; r < rows; ++r) {
       const int64_t at = (first_row + r) * task.y_pitch + half * 16;
-      __m512 v = _mm512_add_ps(_mm512_loadu_ps(sums + r * Packed24::kLanes + half * 16), bias);
+      __m512 v = _mm512_add_ps(_mm512_loadu_ps(sums + r * PackedPanels::kLanes + half * 16), bias);
       if (task.residual != nullptr) {
         v = _mm512_add_ps(v, task.residual_bf16
                                  ? LoadBf16(static_cast<const uint16_t*>(task.residual) + at, mask)
@@ -103,7 +104,7 @@ void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const floa
       }
       v = Activate<kActivation>(v, *task.epilogue, table);
       if (task.y_bf16) {
-        StoreBf16(static_cast<uint16_t*>(task.y) + at, mask, v);
+        StoreBf16<kNativeBf16>(static_cast<uint16_t*>(task.y) + at, mask, v);
       } else {
         _mm512_mask_storeu_ps(static_cast<float*>(task.y) + at, mask, v);
       }
@@ -111,18 +112,28 @@ void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const floa
   }
 }
 
-// Writes rows [first_row, first_row + rows) of y from their sums, [rows][Packed24::kLanes].
-inline void Finish(const Panel24Task& task, int64_t first_row, int rows, const float* sums) {
+// Writes rows [first_row, first_row + rows) of y from their sums, [rows][PackedPanels::kLanes].
+template <bool kNativeBf16>
+inline void Finish(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
   switch (task.epilogue->activation) {
-    case Activation::kNone: return FinishRows<Activation::kNone>(task, first_row, rows, sums);
-    case Activation::kRelu: return FinishRows<Activation::kRelu>(task, first_row, rows, sums);
-    case Activation::kClip: return FinishRows<Activation::kClip>(task, first_row, rows, sums);
-    case Activation::kGelu: return FinishRows<Activation::kGelu>(task, first_row, rows, sums);
-    case Activation::kGeluTanh: return FinishRows<Activation::kGeluTanh>(task, first_row, rows, sums);
-    case Activation::kSilu: return FinishRows<Activation::kSilu>(task, first_row, rows, sums);
-    case Activation::kHardSwish: return FinishRows<Activation::kHardSwish>(task, first_row, rows, sums);
-    case Activation::kSigmoid: return FinishRows<Activation::kSigmoid>(task, first_row, rows, sums);
-    case Activation::kTanh: return FinishRows<Activation::kTanh>(task, first_row, rows, sums);
+    case Activation::kNone:
+      return FinishRows<Activation::kNone, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kRelu:
+      return FinishRows<Activation::kRelu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kClip:
+      return FinishRows<Activation::kClip, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kGelu:
+      return FinishRows<Activation::kGelu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kGeluTanh:
+      return FinishRows<Activation::kGeluTanh, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kSilu:
+      return FinishRows<Activation::kSilu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kHardSwish:
+      return FinishRows<Activation::kHardSwish, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kSigmoid:
+      return FinishRows<Activation::kSigmoid, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kTanh:
+      return FinishRows<Activation::kTanh, kNativeBf16>(task, first_row, rows, sums);
   }
 }
 

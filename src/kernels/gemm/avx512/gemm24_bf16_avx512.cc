@@ -1,31 +1,51 @@
-// Linear in bf16 with a 2:4 weight: outputs across the lanes, two vectors of them a tile, up to twelve rows.
+// Linear in bf16 with a 2:4 weight: outputs across the lanes, two vectors of them a tile, up to eight rows.
 //
-// For a group of four inputs, 8 bytes are broadcast, vpermw gives each 32-bit lane the two that its own output keeps, and
-// vdpbf16ps multiplies them by the packed pair. Because the broadcast repeats every four words, vpermw reads a position
-// modulo four: the code itself, a | b << 2, is the index of the low word, and the code shifted by 14 puts b at the
-// bottom of the high word. So codes cost a load, two shifts and an OR for 2 x 32 indices, and need no scratch.
+// For a group of four inputs, 8 bytes are broadcast, vpermw gives each 32-bit lane the two that its own output keeps,
+// and vdpbf16ps multiplies them by the packed pair. Because the broadcast repeats every four words, vpermw reads a
+// position modulo four: a code a | b << 2 is itself the index of the low word, and shifted by 14 puts b at the bottom
+// of the high word. Widened this way, codes serve all rows from scratch; a single tile of rows widens them as it goes,
+// always one group ahead, because the latency of widening would stall every group otherwise.
 #include <immintrin.h>
 
 #include <cstring>
 
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"
-#include "src/kernels/gemm/gemm24.h"
+#include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
 namespace {
 
-constexpr int kTallest = 12;
+constexpr int kTallest = 8;
 
-template <int kRows>
-[[gnu::noinline]] void Tile(const uint16_t* x, int64_t pitch, int64_t groups, const uint16_t* values,
-                            const uint8_t* codes, float* sums) {
+// The word indices of lanes 0 to 15; shifted right by four, those of lanes 16 to 31.
+inline __m512i Widen(const uint8_t* codes) {
+  const __m512i code = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
+  return _mm512_or_si512(code, _mm512_slli_epi32(code, 14));
+}
+
+struct Operands {
+  const uint16_t* x;
+  int64_t pitch;
+  int64_t groups;
+  const uint16_t* values;
+  const uint8_t* codes;
+  const std::byte* widened;
+  float* sums;
+};
+
+template <int kRows, bool kWidened>
+[[gnu::noinline]] void Tile(const Operands& o) {
+  const uint16_t* x = o.x;
+  const uint16_t* values = o.values;
+  const int64_t pitch = o.pitch;
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-  for (int64_t g = 0; g < groups; ++g) {
-    const __m512i code = _mm512_cvtepu8_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(codes)));
-    const __m512i pick0 = _mm512_or_si512(code, _mm512_slli_epi32(code, 14));
+  __m512i next = Widen(o.codes);
+  for (int64_t g = 0; g < o.groups; ++g) {
+    const __m512i pick0 = kWidened ? _mm512_load_si512(o.widened + g * 64) : next;
     const __m512i pick1 = _mm512_srli_epi32(pick0, 4);
+    if constexpr (!kWidened) next = Widen(o.codes + (g + 1) * 16);  // the packed codes end in spare bytes
     const auto w0 = (__m512bh)_mm512_load_si512(values);
     const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
 #pragma GCC unroll 16
@@ -38,27 +58,38 @@ template <int kRows>
     }
     x += 4;
     values += 64;
-    codes += 16;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    _mm512_store_ps(sums + r * Packed24::kLanes, acc[r][0]);
-    _mm512_store_ps(sums + r * Packed24::kLanes + 16, acc[r][1]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes + 16, acc[r][1]);
   }
 }
 
-using TileFunction = void (*)(const uint16_t*, int64_t, int64_t, const uint16_t*, const uint8_t*, float*);
-constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>,  Tile<5>,  Tile<6>,
-                                           Tile<7>, Tile<8>, Tile<9>, Tile<10>, Tile<11>, Tile<12>};
+using TileFunction = void (*)(const Operands&);
+template <bool kWidened>
+constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>, Tile<3, kWidened>, Tile<4, kWidened>,
+                                           Tile<5, kWidened>, Tile<6, kWidened>, Tile<7, kWidened>, Tile<8, kWidened>};
 
 }  // namespace
 
-void Panel24Bf16Avx512(const Panel24Task& task) {
-  alignas(64) float sums[kTallest * Packed24::kLanes];
+void Panel24Bf16Avx512(const PanelTask& task) {
+  alignas(64) float sums[kTallest * PackedPanels::kLanes];
+  const bool widened = task.rows > kTallest;
+  if (widened) {
+    for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes + g * 16));
+  }
+  Operands operands = {static_cast<const uint16_t*>(task.x),
+                       task.x_pitch,
+                       task.groups,
+                       static_cast<const uint16_t*>(task.values),
+                       task.codes,
+                       task.scratch,
+                       sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    kTiles[rows - 1](static_cast<const uint16_t*>(task.x) + row * task.x_pitch, task.x_pitch, task.groups,
-                     static_cast<const uint16_t*>(task.values), task.codes, sums);
-    Finish(task, row, rows, sums);
+    operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
+    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
+    Finish<true>(task, row, rows, sums);
   });
 }
 
@@ -69,10 +100,11 @@ const KernelDef kernel_gemm24_bf16_avx512 = {
     .ops = {"Linear"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAvx512Bf16,
-    .supports = [](const Problem& problem) { return Gemm24Supported(problem, DType::kBFloat16); },
-    .cost = [](const Problem& problem) { return Gemm24Cost(problem, Isa::kAvx512); },
+    .supports =
+        [](const Problem& problem) { return GemmPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour); },
+    .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
     .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareGemm24(problem, cache, Panel24Bf16Avx512); },
+                  PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24Bf16Avx512); },
 };
 
 }  // namespace tamis

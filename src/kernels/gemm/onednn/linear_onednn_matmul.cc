@@ -10,10 +10,8 @@ const KernelDef kernel_linear_onednn_matmul = {
     .ops = {"Linear"},
     .supports = onednn::LinearSupported,
     .cost = onednn::LinearCost,
-    .prepare =
-        [](const Problem& problem, PackCache& cache) {
-          return onednn::PrepareLinear(problem, cache, onednn::LinearPrimitive::kMatmul);
-        },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return onednn::PrepareLinear(problem, cache, onednn::LinearPrimitive::kMatmul); },
 };
 
 }  // namespace tamis

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "src/base/float16.h"
-#include "src/kernels/gemm/gemm24.h"
+#include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
 namespace {
@@ -13,8 +13,8 @@ float Load(const void* data, bool bf16, int64_t i) {
 }
 
 template <bool kBf16>
-void Panel(const Panel24Task& task) {
-  constexpr int64_t kLanes = Packed24::kLanes;
+void Panel(const PanelTask& task) {
+  constexpr int64_t kLanes = PackedPanels::kLanes;
   for (int64_t row = 0; row < task.rows; ++row) {
     float sum[kLanes] = {};
     for (int64_t group = 0; group < task.groups; ++group) {
@@ -46,20 +46,26 @@ void Panel(const Panel24Task& task) {
 
 }  // namespace
 
-void Panel24F32Reference(const Panel24Task& task) { Panel<false>(task); }
-void Panel24Bf16Reference(const Panel24Task& task) { Panel<true>(task); }
+void Panel24F32Reference(const PanelTask& task) {
+  Panel<false>(task);
+}
+void Panel24Bf16Reference(const PanelTask& task) {
+  Panel<true>(task);
+}
 
 extern const KernelDef kernel_gemm24_reference;
 const KernelDef kernel_gemm24_reference = {
     .name = "gemm24_reference",
     .family = "gemm",
     .ops = {"Linear"},
-    .supports = [](const Problem& problem) { return Gemm24Supported(problem, problem.input(0).dtype); },
-    .cost = [](const Problem& problem) { return Gemm24Cost(problem, Isa::kX86_64); },
+    .supports =
+        [](const Problem& problem) { return GemmPanelsSupported(problem, problem.input(0).dtype, Pattern::kTwoFour); },
+    .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kX86_64, Pattern::kTwoFour); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
           const bool bf16 = problem.input(0).dtype == DType::kBFloat16;
-          return PrepareGemm24(problem, cache, bf16 ? Panel24Bf16Reference : Panel24F32Reference);
+          return PrepareGemmPanels(problem, cache, Pattern::kTwoFour,
+                                   bf16 ? Panel24Bf16Reference : Panel24F32Reference);
         },
 };
 

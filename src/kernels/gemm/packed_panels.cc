@@ -1,4 +1,4 @@
-#include "src/kernels/gemm/packed24.h"
+#include "src/kernels/gemm/packed_panels.h"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,12 @@
 namespace tamis {
 namespace {
 // The sign bit alone is a zero too.
-bool IsZero(float v) { return v == 0; }
-bool IsZero(uint16_t bf16) { return (bf16 & 0x7fff) == 0; }
+bool IsZero(float v) {
+  return v == 0;
+}
+bool IsZero(uint16_t bf16) {
+  return (bf16 & 0x7fff) == 0;
+}
 
 // Code of a group by the set of its non-zeros. Of fewer than two, both positions are the first one's (or 0).
 constexpr std::array<uint8_t, 16> MakeCodes() {
@@ -24,18 +28,19 @@ constexpr std::array<uint8_t, 16> MakeCodes() {
 constexpr std::array<uint8_t, 16> kCodes = MakeCodes();
 }  // namespace
 
-Packed24::Packed24(DType dtype, int64_t outputs, int64_t depth)
+PackedPanels::PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_t depth)
     : dtype_(dtype),
+      pattern_(pattern),
       outputs_(outputs),
       depth_(depth),
       values_(static_cast<size_t>(panels() * ValueBytes())),
-      codes_(static_cast<size_t>(panels() * groups() * kLanes / 2)) {
+      codes_(static_cast<size_t>(panels() * CodeBytes() + 64)) {
   std::memset(values_.data(), 0, values_.Bytes());
   std::memset(codes_.data(), 0, codes_.Bytes());
 }
 
 template <class T>
-Status Packed24::Fill(const T* dense) {
+Status PackedPanels::FillTwoFour(const T* dense) {
   T* values = reinterpret_cast<T*>(values_.data());
   auto* codes = reinterpret_cast<uint8_t*>(codes_.data());
   constexpr bool kPairs = sizeof(T) == 2;
@@ -61,29 +66,49 @@ Status Packed24::Fill(const T* dense) {
   return {};
 }
 
-Result<std::shared_ptr<const Packed24>> Packed24::Make(const Tensor& weight) {
-  TAMIS_ASSERT(weight.rank() >= 1 && weight.NumElements() > 0);
-  const int64_t outputs = weight.dim(0);
-  std::shared_ptr<Packed24> packed(new Packed24(weight.dtype(), outputs, weight.NumElements() / outputs));
-  if (weight.dtype() == DType::kFloat32) {
-    TAMIS_RETURN_IF_ERROR(packed->Fill(weight.Data<float>()));
-  } else {
-    TAMIS_ASSERT(weight.dtype() == DType::kBFloat16);
-    TAMIS_RETURN_IF_ERROR(packed->Fill(weight.Data<uint16_t>()));
+template <class T>
+void PackedPanels::FillDense(const T* dense) {
+  T* values = reinterpret_cast<T*>(values_.data());
+  constexpr int64_t kTogether = sizeof(T) == 2 ? 2 : 1;  // inputs side by side in a lane
+  const int64_t panel_elements = groups() * 4 * kLanes;
+  for (int64_t output = 0; output < outputs_; ++output) {
+    T* lane = values + output / kLanes * panel_elements + output % kLanes * kTogether;
+    for (int64_t k = 0; k < depth_; ++k) {
+      lane[k / kTogether * kTogether * kLanes + k % kTogether] = dense[output * depth_ + k];
+    }
   }
-  return std::shared_ptr<const Packed24>(std::move(packed));
 }
 
-Result<std::shared_ptr<const Packed24>> Packed24::Get(PackCache& cache, uint64_t hash, const Tensor& weight) {
+Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& weight, Pattern pattern) {
+  TAMIS_ASSERT(weight.rank() >= 1 && weight.NumElements() > 0);
+  const bool f32 = weight.dtype() == DType::kFloat32;
+  TAMIS_ASSERT(f32 || weight.dtype() == DType::kBFloat16);
+  const int64_t outputs = weight.dim(0);
+  std::shared_ptr<PackedPanels> packed(
+      new PackedPanels(weight.dtype(), pattern, outputs, weight.NumElements() / outputs));
+  if (pattern == Pattern::kTwoFour) {
+    TAMIS_RETURN_IF_ERROR(f32 ? packed->FillTwoFour(weight.Data<float>())
+                              : packed->FillTwoFour(weight.Data<uint16_t>()));
+  } else if (f32) {
+    packed->FillDense(weight.Data<float>());
+  } else {
+    packed->FillDense(weight.Data<uint16_t>());
+  }
+  return std::shared_ptr<const PackedPanels>(std::move(packed));
+}
+
+Result<std::shared_ptr<const PackedPanels>> PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight,
+                                                              Pattern pattern) {
   Status status;
-  auto held = cache.Get(hash, "packed24/panel32", [&]() -> std::shared_ptr<const PackedWeight> {
-    auto made = Make(weight);
+  const std::string packing = pattern == Pattern::kTwoFour ? "panels32/2:4" : "panels32/dense";
+  auto held = cache.Get(hash, packing, [&]() -> std::shared_ptr<const PackedWeight> {
+    auto made = Make(weight, pattern);
     if (made.ok()) return std::move(made).value();
     status = made.status();
     return nullptr;
   });
   if (!status.ok()) return status;
-  return std::static_pointer_cast<const Packed24>(held);
+  return std::static_pointer_cast<const PackedPanels>(held);
 }
 
 }  // namespace tamis

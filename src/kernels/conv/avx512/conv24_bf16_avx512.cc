@@ -1,0 +1,19 @@
+// ChannelsLastConv in bf16 with a 2:4 weight: the panel routine of gemm24_bf16_avx512 over gathered pixels.
+#include "src/kernels/conv/conv_panels.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_conv24_bf16_avx512;
+const KernelDef kernel_conv24_bf16_avx512 = {
+    .name = "conv24_bf16_avx512",
+    .family = "conv",
+    .ops = {"ChannelsLastConv"},
+    .isa = Isa::kAvx512,
+    .feature = CpuFeature::kAvx512Bf16,
+    .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kBFloat16); },
+    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512); },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return PrepareConvPanels(problem, cache, Panel24Bf16Avx512); },
+};
+
+}  // namespace tamis

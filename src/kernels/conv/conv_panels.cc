@@ -1,0 +1,142 @@
+#include "src/kernels/conv/conv_panels.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tamis {
+namespace {
+
+class ConvPanels : public PreparedKernel {
+ public:
+  ConvPanels(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
+      : shape_(shape),
+        gemm_(shape.AsGemm()),
+        weight_(std::move(weight)),
+        routine_(routine),
+        element_(BitSize(shape.in_dtype) / 8),
+        grid_(CutPanelGrid(gemm_.rows, weight_->panels(), gemm_.depth * element_, threads)),
+        pitch_(CopyPitch(weight_->groups(), element_)) {}
+
+  size_t WorkspaceBytes() const override {
+    return static_cast<size_t>(grid_.row_parts * grid_.panel_parts) * PartBytes();
+  }
+
+  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
+           ThreadPool& pool) const override {
+    const PanelRun run = {gemm_, *weight_, routine_, inputs, outputs[0]};
+    const auto part = [&](int index) {
+      const PartSpan rows = RowsOf(grid_, gemm_.rows, index);
+      const PartSpan panels = PanelsOf(grid_, weight_->panels(), index);
+      std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
+      std::byte* block = scratch + PanelScratchBytes(weight_->groups());
+      for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+        const int64_t count = std::min(grid_.block_rows, rows.end - row);
+        for (int64_t i = 0; i < count; ++i) {
+          Gather(static_cast<const std::byte*>(inputs[0]), row + i, block + i * pitch_ * element_);
+        }
+        run(block, pitch_, row, count, panels, scratch);
+      }
+    };
+    pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
+  }
+
+ private:
+  size_t PartBytes() const {
+    return PanelScratchBytes(weight_->groups()) +
+           static_cast<size_t>(grid_.block_rows * pitch_ * element_ + 63) / 64 * 64;
+  }
+
+  // All taps of output pixel `pixel`, counted over images, one behind the other.
+  void Gather(const std::byte* x, int64_t pixel, std::byte* to) const {
+    const int64_t image = pixel / shape_.OutPixels();
+    const int64_t z = pixel / (shape_.out[1] * shape_.out[2]) % shape_.out[0];
+    const int64_t y = pixel / shape_.out[2] % shape_.out[1];
+    const auto start = [&](size_t axis, int64_t at) { return at * shape_.stride[axis] - shape_.pad_begin[axis]; };
+    const int64_t z0 = start(0, z);
+    const int64_t y0 = start(1, y);
+    const int64_t x0 = start(2, pixel % shape_.out[2]);
+    const std::byte* from = x + image * shape_.in[0] * shape_.in[1] * shape_.in[2] * shape_.channels * element_;
+    const auto row_bytes = static_cast<size_t>(shape_.kernel[2] * shape_.channels * element_);
+    for (int64_t i = 0; i < shape_.kernel[0]; ++i) {
+      const int64_t in_z = z0 + i * shape_.dilation[0];
+      for (int64_t j = 0; j < shape_.kernel[1]; ++j, to += row_bytes) {
+        const int64_t in_y = y0 + j * shape_.dilation[1];
+        if (in_z < 0 || in_z >= shape_.in[0] || in_y < 0 || in_y >= shape_.in[1]) {
+          std::memset(to, 0, row_bytes);
+        } else {
+          GatherRow(from + (in_z * shape_.in[1] + in_y) * shape_.in[2] * shape_.channels * element_, x0, to);
+        }
+      }
+    }
+  }
+
+  // The taps of one kernel row; neighbours without dilation are copied together.
+  void GatherRow(const std::byte* from, int64_t x0, std::byte* to) const {
+    const int64_t tap = shape_.channels * element_;
+    const int64_t taps = shape_.kernel[2];
+    const int64_t width = shape_.in[2];
+    if (shape_.dilation[2] == 1) {
+      const int64_t begin = std::clamp<int64_t>(-x0, 0, taps);
+      const int64_t end = std::clamp<int64_t>(width - x0, begin, taps);
+      std::memset(to, 0, static_cast<size_t>(begin * tap));
+      if (end > begin)
+        std::memcpy(to + begin * tap, from + (x0 + begin) * tap, static_cast<size_t>((end - begin) * tap));
+      std::memset(to + end * tap, 0, static_cast<size_t>((taps - end) * tap));
+      return;
+    }
+    for (int64_t i = 0; i < taps; ++i, to += tap) {
+      const int64_t in_x = x0 + i * shape_.dilation[2];
+      if (in_x < 0 || in_x >= width) {
+        std::memset(to, 0, static_cast<size_t>(tap));
+      } else {
+        std::memcpy(to, from + in_x * tap, static_cast<size_t>(tap));
+      }
+    }
+  }
+
+  ConvShape shape_;
+  GemmShape gemm_;
+  std::shared_ptr<const PackedPanels> weight_;
+  PanelRoutine routine_;
+  int64_t element_;  // bytes
+  PanelGrid grid_;
+  int64_t pitch_;
+};
+
+}  // namespace
+
+Status ConvPanelsSupported(const Problem& problem, DType dtype) {
+  const auto shape = ReadConv(problem);
+  if (!shape.ok()) return shape.status();
+  if (problem.input(1).pattern != Pattern::kTwoFour) return UserError("the weight is not 2:4");
+  if (shape->group != 1) return UserError("{} groups; needs one", shape->group);
+  if (shape->channels % 4 != 0) return UserError("{} channels; needs a multiple of four", shape->channels);
+  if (shape->in_dtype != dtype)
+    return UserError("x is {}; this kernel computes in {}", Name(shape->in_dtype), Name(dtype));
+  return {};
+}
+
+double ConvPanelsCost(const Problem& problem, Isa isa) {
+  const auto shape = ReadConv(problem);
+  const GemmShape gemm = shape->AsGemm();
+  const double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
+  const double seconds =
+      PredictSeconds(flops, SparseFlopsPerCycle(isa, gemm.in), GemmBytes(gemm, 0.6), problem.threads);
+  if (shape->Pointwise()) return seconds;
+  // Gathered rows are written and read once more, at the pace of the second-level cache.
+  const double gathered = static_cast<double>(gemm.rows) * static_cast<double>(gemm.depth) * BitSize(gemm.in) / 8.0;
+  return seconds + gathered / (60e9 * problem.threads);
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache,
+                                                          PanelRoutine routine) {
+  TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
+  const Operand& weight = problem.input(1);
+  TAMIS_ASSIGN_OR_RETURN(auto packed,
+                         PackedPanels::Get(cache, weight.constant_hash, *weight.constant, Pattern::kTwoFour));
+  if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));
+}
+
+}  // namespace tamis

@@ -1,0 +1,163 @@
+#include "src/kernels/gemm/gemm_panels.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tamis {
+namespace {
+
+int64_t AlignUp(int64_t value, int64_t unit) {
+  return (value + unit - 1) / unit * unit;
+}
+
+class GemmPanels : public PreparedKernel {
+ public:
+  GemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
+      : shape_(shape), weight_(std::move(weight)), routine_(routine), element_(BitSize(shape.in) / 8) {
+    grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
+    // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
+    // whose pitch is a large power of two would share few cache sets.
+    const bool aliasing = shape_.depth * element_ % 4096 == 0 && weight_->panels() > 4 && shape_.rows > 4;
+    if (shape_.depth % 4 != 0 || aliasing) copy_pitch_ = CopyPitch(weight_->groups(), element_);
+  }
+
+  size_t WorkspaceBytes() const override {
+    return static_cast<size_t>(grid_.row_parts * grid_.panel_parts) * PartBytes();
+  }
+
+  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
+           ThreadPool& pool) const override {
+    const PanelRun run = {shape_, *weight_, routine_, inputs, outputs[0]};
+    const auto part = [&](int index) {
+      const PartSpan rows = RowsOf(grid_, shape_.rows, index);
+      const PartSpan panels = PanelsOf(grid_, weight_->panels(), index);
+      std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
+      std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
+      for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+        const int64_t count = std::min(grid_.block_rows, rows.end - row);
+        const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * element_;
+        if (copy_pitch_ != 0) CopyRows(x, count, copy);
+        run(copy_pitch_ != 0 ? copy : x, copy_pitch_ != 0 ? copy_pitch_ : shape_.depth, row, count, panels, scratch);
+      }
+    };
+    pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
+  }
+
+ private:
+  size_t PartBytes() const {
+    return PanelScratchBytes(weight_->groups()) +
+           static_cast<size_t>(AlignUp(grid_.block_rows * copy_pitch_ * element_, 64));
+  }
+  void CopyRows(const std::byte* x, int64_t rows, std::byte* copy) const {
+    const auto used = static_cast<size_t>(shape_.depth * element_);
+    const auto pitch = static_cast<size_t>(copy_pitch_ * element_);
+    for (int64_t i = 0; i < rows; ++i, x += used, copy += pitch) {
+      std::memcpy(copy, x, used);
+      std::memset(copy + used, 0, pitch - used);
+    }
+  }
+
+  GemmShape shape_;
+  std::shared_ptr<const PackedPanels> weight_;
+  PanelRoutine routine_;
+  int64_t element_;  // bytes
+  PanelGrid grid_;
+  int64_t copy_pitch_ = 0;  // 0: rows are used in place
+};
+
+}  // namespace
+
+PartSpan RowsOf(const PanelGrid& grid, int64_t rows, int64_t index) {
+  const PartSpan units = PartOf((rows + kRowUnit - 1) / kRowUnit, grid.row_parts, index / grid.panel_parts);
+  return {units.begin * kRowUnit, std::min(units.end * kRowUnit, rows)};
+}
+
+PartSpan PanelsOf(const PanelGrid& grid, int64_t panels, int64_t index) {
+  return PartOf(panels, grid.panel_parts, index % grid.panel_parts);
+}
+
+int64_t CopyPitch(int64_t groups, int64_t element) {
+  const int64_t bytes = AlignUp(groups * 4 * element, 64);
+  return (bytes % 1024 == 0 ? bytes + 64 : bytes) / element;
+}
+
+void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels,
+                          std::byte* scratch) const {
+  PanelTask task;
+  task.x = x;
+  task.x_pitch = x_pitch;
+  task.rows = rows;
+  task.groups = weight.groups();
+  task.scratch = scratch;
+  task.epilogue = &shape.epilogue;
+  task.residual_bf16 = shape.residual == DType::kBFloat16;
+  task.y_bf16 = shape.out == DType::kBFloat16;
+  task.y_pitch = shape.outputs;
+  for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+    const int64_t first = panel * PackedPanels::kLanes;
+    const int64_t at = row * shape.outputs + first;
+    task.values = weight.values(panel);
+    task.codes = weight.codes(panel);
+    task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
+    if (shape.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
+    if (shape.epilogue.residual) {
+      task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
+    }
+    task.y = static_cast<std::byte*>(y) + at * (task.y_bf16 ? 2 : 4);
+    routine(task);
+  }
+}
+
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads) {
+  constexpr int64_t kBlockBytes = 256 << 10;
+  const int64_t units = (rows + kRowUnit - 1) / kRowUnit;
+  PanelGrid best;
+  int64_t best_work = INT64_MAX;
+  for (int64_t panel_parts = 1; panel_parts <= threads; ++panel_parts) {
+    if (panel_parts > panels) break;
+    const int64_t row_parts = std::clamp<int64_t>(threads / panel_parts, 1, units);
+    // The largest part, and what it must read of the weight: a tie goes to fewer bytes of it.
+    const int64_t largest_rows = (units + row_parts - 1) / row_parts;
+    const int64_t largest_panels = (panels + panel_parts - 1) / panel_parts;
+    const int64_t work = largest_rows * largest_panels * 64 + largest_panels;
+    if (work < best_work) {
+      best_work = work;
+      best.row_parts = row_parts;
+      best.panel_parts = panel_parts;
+    }
+  }
+  const int64_t fitting = kBlockBytes / std::max<int64_t>(bytes_per_row, 1) / kRowUnit * kRowUnit;
+  best.block_rows = std::clamp<int64_t>(fitting, 24, std::max<int64_t>(24, AlignUp(rows, kRowUnit)));
+  return best;
+}
+
+Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern) {
+  const auto shape = ReadLinear(problem);
+  if (!shape.ok()) return shape.status();
+  if (pattern == Pattern::kTwoFour && problem.input(1).pattern != pattern) return UserError("the weight is not 2:4");
+  if (shape->in != dtype) return UserError("x is {}; this kernel computes in {}", Name(shape->in), Name(dtype));
+  return {};
+}
+
+double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern) {
+  const auto shape = ReadLinear(problem);
+  const double flops = 2.0 * static_cast<double>(shape->rows * shape->outputs) * static_cast<double>(shape->depth);
+  const bool sparse = pattern == Pattern::kTwoFour;
+  const double per_cycle = sparse ? SparseFlopsPerCycle(isa, shape->in) : PanelFlopsPerCycle(isa, shape->in);
+  return PredictSeconds(flops, per_cycle, GemmBytes(*shape, sparse ? 0.6 : 1), problem.threads);
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
+                                                          PanelRoutine routine) {
+  TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
+  const Operand& weight = problem.input(1);
+  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
+  return MakeGemmPanels(shape, std::move(packed), problem.threads, routine);
+}
+
+std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight,
+                                               int threads, PanelRoutine routine) {
+  return std::make_unique<GemmPanels>(shape, std::move(weight), threads, routine);
+}
+
+}  // namespace tamis

@@ -1,0 +1,53 @@
+// Linear over packed panels, driven by any panel routine: what the gemm_* and gemm24_* kernels have in common.
+#pragma once
+
+#include "src/kernels/gemm/gemm_shape.h"
+#include "src/kernels/gemm/panel.h"
+
+namespace tamis {
+
+// OK for operands of `dtype`. kTwoFour needs a weight that follows it; kDense takes any.
+Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
+double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
+Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
+                                                          PanelRoutine routine);
+// The kernel for a weight that is packed already.
+std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight,
+                                               int threads, PanelRoutine routine);
+
+// How work on rows x panels is cut for `threads`: a grid of row_parts x panel_parts, and blocks of rows whose elements
+// stay in the second-level cache while all panels of a part pass over them.
+struct PanelGrid {
+  int64_t row_parts = 1;
+  int64_t panel_parts = 1;
+  int64_t block_rows = 1;
+};
+constexpr int64_t kRowUnit = 8;  // rows are cut at multiples of this, the tile height of the vector routines
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads);
+// [begin, end) of part `index` of `parts` over `count` items, sizes differing by at most one.
+struct PartSpan {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+inline PartSpan PartOf(int64_t count, int64_t parts, int64_t index) {
+  return {count * index / parts, count * (index + 1) / parts};
+}
+// Rows and panels of part `index` of a grid.
+PartSpan RowsOf(const PanelGrid& grid, int64_t rows, int64_t index);
+PartSpan PanelsOf(const PanelGrid& grid, int64_t panels, int64_t index);
+
+// Elements from row to row of a copy of x with `groups` groups of four, `element` bytes each: whole cache lines, and
+// never a multiple of 1 KiB, so that the rows of a tile lie in different cache sets.
+int64_t CopyPitch(int64_t groups, int64_t element);
+
+// Runs `routine` on rows [row, row + rows) and the panels of `panels`. `x` is the first of the rows.
+struct PanelRun {
+  const GemmShape& shape;
+  const PackedPanels& weight;
+  PanelRoutine routine;
+  std::span<const void* const> inputs;  // bias and residual are 2 and 3
+  void* y;
+  void operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels, std::byte* scratch) const;
+};
+
+}  // namespace tamis

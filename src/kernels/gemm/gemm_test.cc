@@ -1,0 +1,300 @@
+// Every Linear kernel of the list against a reference in double: exactly on small integers, within the bound of f32
+// accumulation on random numbers; sizes with tails, every epilogue, mixed dtypes, one to three threads.
+#include <fmt/core.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "src/kernels/gemm/kernel_case.h"
+#include "src/kernels/gemm/packed_panels.h"
+#include "src/ops/op_tamis.h"
+
+namespace tamis {
+namespace {
+
+constexpr unsigned kSeed = 20240601;
+
+struct LinearCase {
+  int64_t rows = 1, outputs = 1, depth = 1;
+  DType in = DType::kFloat32, out = DType::kFloat32;
+  Pattern pattern = Pattern::kDense;
+  bool bias = false, residual = false;
+  Activation activation = Activation::kNone;
+  bool integers = false;
+  int threads = 1;
+
+  std::string Text() const {
+    return fmt::format("{}x{}x{} {}->{} {} bias {} residual {} '{}' integers {} threads {} seed {}", rows, outputs,
+                       depth, Name(in), Name(out), Name(pattern), bias, residual, Name(activation), integers, threads,
+                       kSeed);
+  }
+};
+
+Tensor Fill(Dims dims, bool integers, std::mt19937& random) {
+  Tensor tensor(DType::kFloat32, std::move(dims));
+  std::uniform_int_distribution<int> small(-4, 4);
+  std::normal_distribution<float> normal;
+  for (float& v : tensor.Span<float>()) v = integers ? static_cast<float>(small(random)) : normal(random);
+  return tensor;
+}
+
+std::unique_ptr<KernelCase> Make(const LinearCase& c) {
+  std::mt19937 random(kSeed);
+  Tensor x = Fill({c.rows, c.depth}, c.integers, random);
+  Tensor weight = Fill({c.outputs, c.depth}, c.integers, random);
+  Tensor bias = c.bias ? Fill({c.outputs}, c.integers, random) : Tensor();
+  Tensor residual = c.residual ? Fill({c.rows, c.outputs}, c.integers, random) : Tensor();
+  if (c.pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
+  if (c.in == DType::kBFloat16) {
+    x = ToBf16(x);
+    weight = ToBf16(weight);
+  }
+  if (c.residual && c.out == DType::kBFloat16) residual = ToBf16(residual);
+  std::map<std::string, Attribute> attributes;
+  if (c.activation != Activation::kNone) attributes["activation"] = std::string(Name(c.activation));
+  if (c.activation == Activation::kClip) attributes = {{"activation", "Clip"}, {"clip_min", -1.5F}, {"clip_max", 2.F}};
+  return std::make_unique<KernelCase>("Linear", attributes, std::vector<Tensor>{x, weight, bias, residual}, c.out,
+                                      Dims{c.rows, c.outputs}, c.pattern, c.threads);
+}
+
+struct Expected {
+  std::vector<double> value;
+  std::vector<double> bound;  // how far a correct kernel may be off
+};
+
+Expected Reference(const KernelCase& k, const LinearCase& c) {
+  const Tensor x = k.inputs[0].ToFloat32();
+  const Tensor w = k.inputs[1].ToFloat32();
+  const Tensor residual = c.residual ? k.inputs[3].ToFloat32() : Tensor();
+  const Epilogue epilogue = EpilogueOf(k.node);
+  Expected expected;
+  for (int64_t m = 0; m < c.rows; ++m) {
+    for (int64_t n = 0; n < c.outputs; ++n) {
+      double sum = 0;
+      double magnitude = 0;
+      const auto add = [&](double term) {
+        sum += term;
+        magnitude += std::abs(term);
+      };
+      for (int64_t i = 0; i < c.depth; ++i) {
+        add(static_cast<double>(x.Data<float>()[m * c.depth + i]) *
+            static_cast<double>(w.Data<float>()[n * c.depth + i]));
+      }
+      if (c.bias) add(static_cast<double>(k.inputs[2].Data<float>()[n]));
+      if (c.residual) add(static_cast<double>(residual.Data<float>()[m * c.outputs + n]));
+      const double value = Apply(epilogue, sum);
+      // Accumulation in f32 (bf16 pairs round once more), the activation's own error, the rounding of y.
+      const double epsilon = static_cast<double>(std::numeric_limits<float>::epsilon());
+      double bound = c.integers ? 0 : static_cast<double>(c.depth + 4) * epsilon * magnitude;
+      if (c.activation > Activation::kClip) bound = 1.2 * bound + 2e-6 * std::max(1.0, std::abs(value));
+      if (c.out == DType::kBFloat16) bound += std::abs(value) * 0x1p-8;
+      expected.value.push_back(value);
+      expected.bound.push_back(bound);
+    }
+  }
+  return expected;
+}
+
+// Runs all kernels that accept the case and records their names.
+void Check(const LinearCase& c, std::set<std::string_view>& reached) {
+  SCOPED_TRACE(c.Text());
+  const auto k = Make(c);
+  const Expected expected = Reference(*k, c);
+  ThreadPool pool(c.threads);
+  std::vector<Refusal> refused;
+  const auto kernels = CandidateKernels(k->problem, &refused);
+  ASSERT_FALSE(kernels.empty());
+  for (const Refusal& refusal : refused) EXPECT_FALSE(refusal.reason.empty()) << refusal.kernel->name;
+  for (const KernelDef* kernel : kernels) {
+    SCOPED_TRACE(kernel->name);
+    reached.insert(kernel->name);
+    EXPECT_GT(kernel->cost(k->problem), 0);
+    auto prepared = kernel->prepare(k->problem, k->cache);
+    ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+    Tensor workspace = WorkspaceFor(**prepared);
+    std::memset(k->output.raw(), 0x7f, k->output.NumBytes());
+    k->Run(**prepared, workspace, pool);
+    const Tensor y = k->output.ToFloat32();
+    int shown = 0;
+    for (int64_t i = 0; i < y.NumElements() && shown < 4; ++i) {
+      const auto at = static_cast<size_t>(i);
+      const double got = static_cast<double>(y.Data<float>()[i]);
+      if (!(std::abs(got - expected.value[at]) <= expected.bound[at])) {
+        ADD_FAILURE() << "element " << i << " is " << got << ", expected " << expected.value[at] << " +- "
+                      << expected.bound[at];
+        ++shown;
+      }
+    }
+  }
+}
+
+bool RunsHere(const KernelDef& kernel) {
+  if (kernel.isa > Cpu().isa) return false;
+  return kernel.feature != CpuFeature::kAvx512Bf16 || Cpu().avx512_bf16;
+}
+
+std::vector<DType> DTypes(Pattern pattern) {
+  std::vector<DType> dtypes = {DType::kFloat32};
+  if (pattern == Pattern::kTwoFour || Cpu().avx512_bf16) dtypes.push_back(DType::kBFloat16);
+  return dtypes;
+}
+
+TEST(Gemm, ExactOnSmallIntegers) {
+  std::set<std::string_view> reached;
+  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+    for (const DType in : DTypes(pattern)) {
+      for (const int64_t depth : {1, 2, 3, 4, 7, 16, 20, 33, 64, 200}) {
+        for (const auto& [rows, outputs] : {std::pair<int64_t, int64_t>{1, 1}, {5, 33}, {17, 47}, {29, 64}}) {
+          LinearCase c;
+          c.rows = rows;
+          c.outputs = outputs;
+          c.depth = depth;
+          c.in = in;
+          c.pattern = pattern;
+          c.bias = c.residual = c.integers = true;
+          c.activation = Activation::kRelu;
+          c.threads = 1 + static_cast<int>((rows + depth) % 3);
+          Check(c, reached);
+        }
+      }
+    }
+  }
+  for (const KernelDef* kernel : AllKernels()) {
+    if (kernel->family != "gemm") continue;
+    if (RunsHere(*kernel)) {
+      EXPECT_TRUE(reached.count(kernel->name)) << kernel->name << " is reached by no case";
+    } else {
+      fmt::print("skipped {}: this CPU cannot run it\n", kernel->name);
+    }
+  }
+}
+
+TEST(Gemm, EveryRowCountOfATile) {
+  std::set<std::string_view> reached;
+  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+    for (const DType in : DTypes(pattern)) {
+      for (int64_t rows = 1; rows <= 18; ++rows) {
+        LinearCase c;
+        c.rows = rows;
+        c.outputs = 40;
+        c.depth = 36;
+        c.in = in;
+        c.pattern = pattern;
+        c.integers = true;
+        Check(c, reached);
+      }
+    }
+  }
+}
+
+TEST(Gemm, EpiloguesWithinBounds) {
+  std::set<std::string_view> reached;
+  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+    for (const DType in : DTypes(pattern)) {
+      for (const DType out : DTypes(pattern)) {
+        for (int activation = 0; activation <= static_cast<int>(Activation::kTanh); ++activation) {
+          for (int operands = 0; operands < 4; ++operands) {
+            LinearCase c;
+            c.rows = 21;
+            c.outputs = 71;
+            c.depth = 124;
+            c.in = in;
+            c.out = out;
+            c.pattern = pattern;
+            c.bias = operands & 1;
+            c.residual = operands & 2;
+            c.activation = static_cast<Activation>(activation);
+            c.threads = 1 + operands % 2;
+            Check(c, reached);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Rows a power of two apart, several blocks of rows, more parts than one dimension gives.
+TEST(Gemm, LargeShapes) {
+  std::set<std::string_view> reached;
+  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+    for (const DType in : DTypes(pattern)) {
+      for (const auto& [rows, outputs, depth] :
+           {std::tuple<int64_t, int64_t, int64_t>{150, 200, 2048}, {700, 40, 96}, {9, 300, 1024}}) {
+        LinearCase c;
+        c.rows = rows;
+        c.outputs = outputs;
+        c.depth = depth;
+        c.in = in;
+        c.out = in;
+        c.pattern = pattern;
+        c.bias = true;
+        c.activation = Activation::kGelu;
+        c.threads = 3;
+        Check(c, reached);
+      }
+    }
+  }
+}
+
+TEST(Gemm, RefusesWithAReason) {
+  LinearCase c;
+  c.rows = 3;
+  c.outputs = 8;
+  c.depth = 8;
+  auto k = Make(c);
+  const auto reasons = [&] {
+    std::vector<Refusal> refused;
+    const auto kernels = CandidateKernels(k->problem, &refused);
+    return std::pair(kernels.size(), refused);
+  };
+  for (const Refusal& refusal : reasons().second) {
+    if (refusal.kernel->isa > Cpu().isa || refusal.kernel->name.find("24") == std::string_view::npos) continue;
+    EXPECT_EQ(refusal.reason, "the weight is not 2:4");
+  }
+  k->problem.inputs[1].constant = nullptr;
+  EXPECT_EQ(reasons().first, 0U);
+  k = Make(c);
+  k->problem.inputs[0].dims.back() = 9;
+  EXPECT_EQ(reasons().first, 0U);
+  k = Make(c);
+  k->problem.outputs[0].dims = {3, 9};
+  EXPECT_EQ(reasons().first, 0U);
+  k = Make(c);
+  k->problem.inputs[0].dtype = DType::kInt32;
+  EXPECT_EQ(reasons().first, 0U);
+}
+
+TEST(Gemm, PackingNamesTheGroupThatBreaksThePattern) {
+  Tensor weight(DType::kFloat32, {3, 12});
+  weight.Data<float>()[2 * 12 + 4] = 1;
+  weight.Data<float>()[2 * 12 + 6] = 2;
+  EXPECT_TRUE(PackedPanels::Make(weight, Pattern::kTwoFour).ok());
+  weight.Data<float>()[2 * 12 + 7] = 3;
+  const auto broken = PackedPanels::Make(weight, Pattern::kTwoFour);
+  ASSERT_FALSE(broken.ok());
+  EXPECT_EQ(broken.status().message(), "row 2 breaks the 2:4 pattern in the group at column 4");
+}
+
+TEST(Gemm, PackedWeightsAreShared) {
+  LinearCase c;
+  c.rows = 4;
+  c.outputs = 64;
+  c.depth = 64;
+  c.pattern = Pattern::kTwoFour;
+  const auto k = Make(c);
+  for (const KernelDef* kernel : CandidateKernels(k->problem, nullptr)) {
+    auto first = kernel->prepare(k->problem, k->cache);
+    ASSERT_TRUE(first.ok());
+    const size_t bytes = k->cache.LiveBytes();
+    EXPECT_GT(bytes, 0U) << kernel->name;
+    auto second = kernel->prepare(k->problem, k->cache);
+    ASSERT_TRUE(second.ok());
+    EXPECT_EQ(k->cache.LiveBytes(), bytes) << kernel->name;
+  }
+  EXPECT_EQ(k->cache.LiveBytes(), 0U);
+}
+
+}  // namespace
+}  // namespace tamis

@@ -1,0 +1,44 @@
+// The inner routine of the gemm and conv kernels: rows of x times one panel of a packed weight, epilogue included. One
+// function for each ISA, dtype and pattern; each is defined in the file of its gemm kernel.
+#pragma once
+
+#include "src/kernels/gemm/packed_panels.h"
+#include "src/ops/op_tamis.h"
+
+namespace tamis {
+
+// y[r, l] = act(sum_k x[r, k] w[l, k] + bias[l] + residual[r, l]) for r < rows and l < lanes.
+struct PanelTask {
+  const void* x = nullptr;  // rows of groups * 4 elements of the weight's dtype; no routine reads behind a row's last
+  int64_t x_pitch = 0;      // elements from row to row
+  int64_t rows = 0;
+  int64_t groups = 0;
+  const void* values = nullptr;    // of the panel, as PackedPanels lays them out
+  const uint8_t* codes = nullptr;  // of the panel; null if dense
+  std::byte* scratch = nullptr;    // PanelScratchBytes(groups), 64-byte aligned
+  int lanes = 0;                   // outputs of the panel that exist, 1 to PackedPanels::kLanes
+  const Epilogue* epilogue = nullptr;
+  const float* bias = nullptr;  // null if the epilogue has none; else `lanes` elements
+  // The residual and y start at the panel's first output and have the same pitch, in elements.
+  const void* residual = nullptr;
+  bool residual_bf16 = false;
+  void* y = nullptr;
+  bool y_bf16 = false;
+  int64_t y_pitch = 0;
+};
+using PanelRoutine = void (*)(const PanelTask&);
+
+// Room for the codes of a panel widened to 32 bits for each pair of lanes.
+constexpr size_t PanelScratchBytes(int64_t groups) {
+  return static_cast<size_t>(groups) * 64;
+}
+
+void PanelF32Avx512(const PanelTask& task);
+void PanelBf16Avx512(const PanelTask& task);  // needs AVX512_BF16
+void Panel24F32Reference(const PanelTask& task);
+void Panel24Bf16Reference(const PanelTask& task);
+void Panel24F32Avx2(const PanelTask& task);
+void Panel24F32Avx512(const PanelTask& task);
+void Panel24Bf16Avx512(const PanelTask& task);  // needs AVX512_BF16
+
+}  // namespace tamis
