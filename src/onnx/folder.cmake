@@ -37,5 +37,5 @@ target_link_libraries(tamis_onnx PRIVATE tamis_onnx_schema)
 
 # The tests build models with the schema. Their target is made after this file has been read.
 if(TAMIS_BUILD_TESTS)
-  cmake_language(DEFER CALL target_link_libraries tamis_onnx_test PRIVATE tamis_onnx_schema)
+  cmake_language(DEFER CALL target_link_libraries tamis_onnx_test PRIVATE tamis_onnx_schema GTest::gmock)
 endif()
