@@ -1,4 +1,6 @@
 // Gelu: x * Phi(x), by erf or, with approximate = "tanh", by Hendrycks and Gimpel's tanh form (arXiv:1606.08415).
+#include <algorithm>
+
 #include "src/ops/op_case.h"
 #include "src/ops/op_numeric.h"
 #include "src/ops/op_rule.h"

@@ -1,5 +1,6 @@
 // InstanceNormalization: each channel of each item of x[N, C, spatial...] to mean 0 and variance 1, then scale[C] and
 // bias[C].
+#include <algorithm>
 #include <cmath>
 
 #include "src/ops/op_case.h"

@@ -1,5 +1,6 @@
 // LayerNormalization: the dimensions from `axis` on to mean 0 and variance 1, then scale and bias?. The optional
 // outputs Mean and InvStdDev have 1 in place of those dimensions and the type `stash_type`.
+#include <algorithm>
 #include <cmath>
 
 #include "src/ops/op_broadcast_read.h"

@@ -74,8 +74,8 @@ struct OpTestCase {
 };
 
 struct OpDef {
-  std::string_view name;
-  std::string_view domain;           // "" or kTamisDomain
+  std::string_view name = {};
+  std::string_view domain = {};      // "" or kTamisDomain
   int64_t since_opset = 1;           // the oldest opset whose meaning the definition covers, until superseded
   Status (*infer)(InferContext&) = nullptr;
   Status (*eval)(EvalContext&) = nullptr;

@@ -1,5 +1,6 @@
 #include "src/ops/op_softmax.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 

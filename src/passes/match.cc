@@ -80,7 +80,7 @@ bool SameShape(const Graph& graph, ValueId a, ValueId b) {
   return sa && sb && *sa == *sb;
 }
 
-bool BroadcastsTo(const Shape& from, const Shape& to) {
+bool AlwaysBroadcasts(const Shape& from, const Shape& to) {
   if (from.size() > to.size()) return false;
   for (size_t i = 0; i < from.size(); ++i) {
     if (!(from[i] == Dim(1)) && !(from[i] == to[to.size() - from.size() + i])) return false;

@@ -37,7 +37,7 @@ DType DTypeOf(const Graph& graph, ValueId value);
 // Known and equal, dimension by dimension, as expressions.
 bool SameShape(const Graph& graph, ValueId a, ValueId b);
 // Whether `from` broadcasts to `to` for every binding of the symbols, without changing `to`.
-bool BroadcastsTo(const Shape& from, const Shape& to);
+bool AlwaysBroadcasts(const Shape& from, const Shape& to);
 
 // The axes of a Reduce* node, from the attribute or the input, non-negative and sorted; nullopt if not known.
 std::optional<std::vector<int64_t>> ReduceAxes(const Graph& graph, const Node& node);

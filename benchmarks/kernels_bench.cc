@@ -1,0 +1,177 @@
+// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT]
+//
+// Times every kernel that computes a Linear or ChannelsLastConv on the shapes of common networks. All kernels of a shape
+// take turns, so that a change of clock or load hits them alike; printed are medians, the rate in dense-equivalent
+// GOP/s, and the time relative to the fastest dense kernel of the same dtype.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+#include "src/kernels/gemm/kernel_case.h"
+
+namespace tamis {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Shape {
+  std::string text;
+  std::string op;
+  std::map<std::string, Attribute> attributes;
+  Dims x, weight, y;
+  double flops = 0;
+};
+
+Shape LinearShape(int64_t rows, int64_t outputs, int64_t depth, const std::string& activation) {
+  Shape shape;
+  shape.text = fmt::format("Linear M{} N{} K{} {}", rows, outputs, depth, activation);
+  shape.op = "Linear";
+  if (!activation.empty()) shape.attributes["activation"] = activation;
+  shape.x = {rows, depth};
+  shape.weight = {outputs, depth};
+  shape.y = {rows, outputs};
+  shape.flops = 2.0 * static_cast<double>(rows * outputs * depth);
+  return shape;
+}
+
+Shape ConvShape(int64_t size, int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+  const int64_t pad = kernel / 2;
+  const int64_t result = (size + 2 * pad - kernel) / stride + 1;
+  Shape shape;
+  shape.text = fmt::format("Conv {}x{} C{} O{} k{} s{}", size, size, in, out, kernel, stride);
+  shape.op = "ChannelsLastConv";
+  shape.attributes["activation"] = std::string("Relu");
+  shape.attributes["strides"] = std::vector<int64_t>{stride, stride};
+  shape.attributes["pads"] = std::vector<int64_t>{pad, pad, pad, pad};
+  shape.attributes["dilations"] = std::vector<int64_t>{1, 1};
+  shape.attributes["group"] = int64_t{1};
+  shape.x = {1, size, size, in};
+  shape.weight = {out, kernel, kernel, in};
+  shape.y = {1, result, result, out};
+  shape.flops = 2.0 * static_cast<double>(result * result * out * in * kernel * kernel);
+  return shape;
+}
+
+Tensor Random(const Dims& dims, std::mt19937& random) {
+  Tensor tensor(DType::kFloat32, dims);
+  std::normal_distribution<float> normal;
+  for (float& v : tensor.Span<float>()) v = normal(random);
+  return tensor;
+}
+
+struct Runner {
+  std::string label;
+  std::string group;  // what it is compared within
+  bool dense = false;
+  std::unique_ptr<KernelCase> problem;
+  std::unique_ptr<PreparedKernel> kernel;
+  Tensor workspace;
+  std::vector<double> seconds;
+
+  double Median() {
+    std::nth_element(seconds.begin(), seconds.begin() + static_cast<long>(seconds.size() / 2), seconds.end());
+    return seconds[seconds.size() / 2];
+  }
+};
+
+void BenchShape(const Shape& shape, int threads, double budget, ThreadPool& pool) {
+  std::vector<Runner> runners;
+  for (const bool bf16 : {false, true}) {
+    for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+      std::mt19937 random(17);
+      Tensor x = Random(shape.x, random);
+      Tensor weight = Random(shape.weight, random);
+      Tensor bias = Random({shape.weight[0]}, random);
+      if (pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
+      if (bf16) {
+        x = ToBf16(x);
+        weight = ToBf16(weight);
+      }
+      for (const KernelDef* def : AllKernels()) {
+        auto problem = std::make_unique<KernelCase>(shape.op, shape.attributes, std::vector<Tensor>{x, weight, bias},
+                                                    x.dtype(), shape.y, pattern, threads);
+        const auto candidates = CandidateKernels(problem->problem, nullptr);
+        if (std::find(candidates.begin(), candidates.end(), def) == candidates.end()) continue;
+        const bool dense = def->name.find("24") == std::string_view::npos;
+        if (def->name.find("reference") != std::string_view::npos || dense == (pattern == Pattern::kTwoFour)) continue;
+        auto prepared = def->prepare(problem->problem, problem->cache);
+        if (!prepared.ok()) {
+          fmt::print("  {}: {}\n", def->name, prepared.status().message());
+          continue;
+        }
+        Runner runner;
+        runner.label = fmt::format("{} {}", bf16 ? "bf16" : "f32 ", def->name);
+        runner.group = bf16 ? "bf16" : "f32";
+        runner.dense = dense;
+        runner.problem = std::move(problem);
+        runner.kernel = std::move(prepared).value();
+        runner.workspace = WorkspaceFor(*runner.kernel);
+        runners.push_back(std::move(runner));
+      }
+    }
+  }
+  const auto start = Clock::now();
+  do {
+    for (Runner& runner : runners) {
+      runner.problem->Run(*runner.kernel, runner.workspace, pool);  // the weight back into the cache
+      const auto before = Clock::now();
+      runner.problem->Run(*runner.kernel, runner.workspace, pool);
+      runner.seconds.push_back(std::chrono::duration<double>(Clock::now() - before).count());
+    }
+  } while (std::chrono::duration<double>(Clock::now() - start).count() < budget);
+  std::map<std::string, double> fastest_dense;
+  for (Runner& runner : runners) {
+    if (!runner.dense) continue;
+    auto [entry, added] = fastest_dense.try_emplace(runner.group, runner.Median());
+    if (!added) entry->second = std::min(entry->second, runner.Median());
+  }
+  fmt::print("{}\n", shape.text);
+  for (Runner& runner : runners) {
+    const double median = runner.Median();
+    const auto dense = fastest_dense.find(runner.group);
+    fmt::print("  {:<30} {:9.1f} us {:7.0f} GOP/s", runner.label, median * 1e6, shape.flops / median * 1e-9);
+    if (dense != fastest_dense.end()) fmt::print("   {:.2f} of dense", median / dense->second);
+    fmt::print("\n");
+  }
+}
+
+int Main(int argc, char** argv) {
+  int threads = 1;
+  double seconds = 0.5;
+  std::string filter;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--threads") == 0) threads = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
+    if (std::strcmp(argv[i], "--filter") == 0) filter = argv[i + 1];
+  }
+  ConfigureLibraries();
+  ThreadPool pool(threads);
+  std::vector<Shape> shapes;
+  for (const int64_t rows : {1, 16, 128, 1024}) {
+    shapes.push_back(LinearShape(rows, 384, 384, ""));
+    shapes.push_back(LinearShape(rows, 1536, 384, "Gelu"));
+    shapes.push_back(LinearShape(rows, 384, 1536, ""));
+  }
+  shapes.push_back(LinearShape(128, 768, 3072, ""));
+  shapes.push_back(LinearShape(128, 1024, 2048, ""));
+  shapes.push_back(LinearShape(128, 1024, 4096, ""));
+  shapes.push_back(ConvShape(56, 64, 64, 3, 1));
+  shapes.push_back(ConvShape(28, 128, 128, 3, 1));
+  shapes.push_back(ConvShape(14, 256, 256, 3, 1));
+  shapes.push_back(ConvShape(7, 512, 512, 3, 1));
+  shapes.push_back(ConvShape(56, 256, 64, 1, 1));
+  shapes.push_back(ConvShape(14, 1024, 256, 1, 1));
+  shapes.push_back(ConvShape(56, 128, 128, 3, 2));
+  for (const Shape& shape : shapes) {
+    if (shape.text.find(filter) != std::string::npos) BenchShape(shape, threads, seconds, pool);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace tamis
+
+int main(int argc, char** argv) { return tamis::Main(argc, argv); }

@@ -1,0 +1,38 @@
+// Attention of domain "tamis" (op_tamis.h): the arguments of its bodies, and the part that does not depend on the ISA.
+//
+// An item is one block of query rows of one head of one batch entry. For it the body computes whole rows of scores in
+// scratch (keys x block floats stay in L2 for some thousand keys), their softmax in f32, and the weighted sum of the
+// values. Keys and values of a head are repacked once per head and thread.
+#pragma once
+
+#include "src/kernels/range_kernel.h"
+
+namespace tamis {
+
+enum class MaskKind : uint8_t { kNone, kF32, kBf16 };
+
+struct AttentionArgs {
+  int64_t heads = 0, queries = 0, keys = 0;
+  int64_t depth = 0;        // of one head's queries and keys
+  int64_t value_depth = 0;  // of one head's values
+  int64_t block = 0;        // query rows of an item
+  int64_t blocks = 0;       // items of one head
+  float scale = 1;
+  bool bf16_inputs = false;
+  bool bf16_output = false;
+  MaskKind mask = MaskKind::kNone;
+  int64_t mask_strides[4] = {};  // in elements, along batch, head, query and key; 0 where broadcast
+  // Row lengths in scratch, multiples of 16 elements, and byte offsets of its parts.
+  int64_t keys_pad = 0, value_pad = 0;
+  int64_t keys_at = 0, values_at = 0, query_at = 0, scores_at = 0, weights_at = 0, result_at = 0;
+};
+
+using AttentionBody = RangeBody<AttentionArgs>;
+
+Status SupportsAttention(const Problem& problem);
+// As SupportsAttention, bf16 q, k and v only.
+Status SupportsBf16Attention(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem, AttentionBody body);
+double AttentionFlops(const Problem& problem);
+
+}  // namespace tamis

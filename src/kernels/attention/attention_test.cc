@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "src/kernels/family_test.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+struct AttentionShape {
+  int64_t batch, heads, queries, keys, depth, value_depth;
+};
+
+// softmax(scale * q . k^T + mask) . v in double
+std::vector<double> ExpectedAttention(const AttentionShape& s, const std::vector<Tensor>& inputs, double scale) {
+  const auto q = Doubles(inputs[0]), k = Doubles(inputs[1]), v = Doubles(inputs[2]);
+  std::vector<double> mask;
+  int64_t strides[4] = {};
+  if (inputs.size() > 3 && inputs[3].Defined()) {
+    mask = Doubles(inputs[3]);
+    int64_t stride = 1;
+    const Dims& dims = inputs[3].dims();
+    for (size_t i = dims.size(); i-- > 0;) {
+      strides[4 - dims.size() + i] = dims[i] == 1 ? 0 : stride;
+      stride *= dims[i];
+    }
+  }
+  std::vector<double> y;
+  for (int64_t b = 0; b < s.batch; ++b) {
+    for (int64_t r = 0; r < s.queries; ++r) {
+      for (int64_t h = 0; h < s.heads; ++h) {
+        std::vector<double> scores;
+        double top = -std::numeric_limits<double>::infinity(), sum = 0;
+        for (int64_t t = 0; t < s.keys; ++t) {
+          double dot = 0;
+          for (int64_t d = 0; d < s.depth; ++d) {
+            dot += q[static_cast<size_t>(((b * s.queries + r) * s.heads + h) * s.depth + d)] *
+                   k[static_cast<size_t>(((b * s.keys + t) * s.heads + h) * s.depth + d)];
+          }
+          dot *= scale;
+          if (!mask.empty()) {
+            dot += mask[static_cast<size_t>(b * strides[0] + h * strides[1] + r * strides[2] + t * strides[3])];
+          }
+          scores.push_back(dot);
+          top = std::max(top, dot);
+        }
+        for (double& x : scores) sum += x = std::exp(x - top);
+        for (int64_t e = 0; e < s.value_depth; ++e) {
+          double value = 0;
+          for (int64_t t = 0; t < s.keys; ++t) {
+            value += scores[static_cast<size_t>(t)] *
+                     v[static_cast<size_t>(((b * s.keys + t) * s.heads + h) * s.value_depth + e)];
+          }
+          y.push_back(value / sum);
+        }
+      }
+    }
+  }
+  return y;
+}
+
+KernelCase AttentionCase(const AttentionShape& s, DType dtype, Tensor mask, DType output_dtype) {
+  const uint64_t seed = static_cast<uint64_t>(s.queries * 1000 + s.keys);
+  const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
+  KernelCase c;
+  c.node = {"Attention", std::string(kTamisDomain), {{"num_heads", s.heads}, {"scale", scale}}};
+  c.inputs = {RandomTensor(dtype, {s.batch, s.queries, s.heads * s.depth}, seed),
+              RandomTensor(dtype, {s.batch, s.keys, s.heads * s.depth}, seed + 1),
+              RandomTensor(dtype, {s.batch, s.keys, s.heads * s.value_depth}, seed + 2)};
+  if (mask.Defined()) c.inputs.push_back(mask);
+  c.outputs = {{output_dtype, {s.batch, s.queries, s.heads * s.value_depth}}};
+  c.expected = {ExpectedAttention(s, c.inputs, scale)};
+  c.name = fmt::format("attention {} B{} H{} S{} T{} D{} E{} mask {} seed {}", Name(dtype), s.batch, s.heads, s.queries,
+                       s.keys, s.depth, s.value_depth, ToString(mask.dims()), seed);
+  // |v| <= 2. The weights sum to 1; each carries the error of its score (depth products) or, in bf16, 2^-9.
+  c.absolute = dtype == DType::kBFloat16 ? 2.0 / 256 : 1e-6 * static_cast<double>(s.depth + s.keys);
+  return c;
+}
+
+TEST(AttentionKernels, MatchTheReference) {
+  const float lowest = std::numeric_limits<float>::lowest();
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::vector<KernelCase> cases;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const AttentionShape& s : std::vector<AttentionShape>{{1, 1, 1, 1, 1, 1},
+                                                               {2, 12, 16, 16, 32, 32},
+                                                               {1, 3, 65, 65, 64, 64},
+                                                               {1, 2, 25, 197, 64, 64},
+                                                               {2, 2, 7, 33, 13, 21},
+                                                               {1, 2, 50, 5, 80, 3}}) {
+      cases.push_back(AttentionCase(s, dtype, {}, dtype));
+      for (const Dims& dims :
+           {Dims{s.batch, 1, 1, s.keys}, Dims{s.batch, 1, s.queries, s.keys}, Dims{1, 1, s.queries, s.keys},
+            Dims{s.batch, s.heads, s.queries, s.keys}, Dims{s.keys}, Dims{s.queries, 1}}) {
+        cases.push_back(AttentionCase(s, dtype, RandomTensor(DType::kFloat32, dims, 7), dtype));
+      }
+      cases.push_back(AttentionCase(s, dtype, RandomTensor(DType::kBFloat16, {s.batch, 1, 1, s.keys}, 8), dtype));
+      cases.push_back(AttentionCase(s, dtype, {}, DType::kFloat32));
+      for (const float masked : {lowest, -infinity}) {
+        Tensor mask(DType::kFloat32, {s.batch, 1, 1, s.keys});  // all but the first key
+        for (int64_t i = 0; i < mask.NumElements(); ++i) mask.Data<float>()[i] = i % s.keys == 0 ? 0 : masked;
+        cases.push_back(AttentionCase(s, dtype, mask, dtype));
+      }
+    }
+    // Every key masked with a finite value: the scores vanish beside it and the weights are equal.
+    const AttentionShape s{1, 2, 3, 19, 8, 8};
+    Tensor mask(DType::kFloat32, {1, 1, 1, s.keys});
+    for (int64_t i = 0; i < s.keys; ++i) mask.Data<float>()[i] = lowest;
+    KernelCase c = AttentionCase(s, dtype, mask, DType::kFloat32);
+    const auto v = Doubles(c.inputs[2]);
+    for (size_t i = 0; i < c.expected[0].size(); ++i) {
+      c.expected[0][i] = 0;
+      for (int64_t t = 0; t < s.keys; ++t) c.expected[0][i] += v[static_cast<size_t>(t) * 16 + i % 16] / 19;
+    }
+    cases.push_back(c);
+  }
+  CheckFamily("attention", cases);
+}
+
+TEST(AttentionKernels, RefuseWhatTheyCannotCompute) {
+  KernelCase c = AttentionCase({1, 2, 3, 4, 8, 8}, DType::kFloat32, RandomTensor(DType::kFloat32, {1, 1, 1, 4}, 1),
+                               DType::kFloat32);
+  c.inputs[3] = RandomTensor(DType::kFloat32, {1, 1, 1, 3}, 1);
+  ExpectRefused("attention", c, "doesn't broadcast");
+  c.inputs[3] = {};
+  c.node.attributes["num_heads"] = int64_t{3};
+  ExpectRefused("attention", c, "don't agree with 3 heads");
+  c.node.attributes["num_heads"] = int64_t{2};
+  c.node.domain = "";
+  ExpectRefused("attention", c, "domain");
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test

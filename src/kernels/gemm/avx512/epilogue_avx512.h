@@ -1,0 +1,140 @@
+// The epilogue of the AVX-512 kernels: bias, residual and activation over the sums of a tile, on the way to y.
+// Included by several files of this folder; everything here is in their anonymous namespaces.
+#pragma once
+
+#include <immintrin.h>
+
+#include "src/kernels/gemm/gelu_table.h"
+#include "src/kernels/gemm/panel24.h"
+
+namespace tamis {
+namespace {
+
+// e^x, relative error below 2e-7; 0 and infinity beyond the range of float.
+inline __m512 Exp(__m512 x) {
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)), _MM_FROUND_TO_NEAREST_INT);
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375F), x);
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4F), r);
+  __m512 p = _mm512_set1_ps(1.98756915e-4F);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.39819995e-3F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.33345190e-3F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.16657960e-2F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.66666655e-1F));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.00000012e-1F));
+  p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1)));
+  return _mm512_scalef_ps(p, n);
+}
+
+inline __m512 Sigmoid(__m512 x) {
+  // Below -87 the exponential of -x is still finite, so the quotient never is 0 / 0 or infinity / infinity.
+  const __m512 e = Exp(_mm512_max_ps(_mm512_set1_ps(-87), _mm512_sub_ps(_mm512_setzero_ps(), x)));
+  return _mm512_div_ps(_mm512_set1_ps(1), _mm512_add_ps(_mm512_set1_ps(1), e));
+}
+
+inline __m512 Gelu(__m512 x, const GeluTable& table) {
+  const __m512 a = _mm512_min_ps(_mm512_set1_ps(GeluTable::kEnd - 1e-5F), _mm512_abs_ps(x));
+  const __m512 scaled = _mm512_mul_ps(a, _mm512_set1_ps(GeluTable::kIntervals / GeluTable::kEnd));
+  const __m512i index = _mm512_cvttps_epi32(scaled);
+  const __m512 u =
+      _mm512_sub_ps(scaled, _mm512_add_ps(_mm512_cvtepi32_ps(index), _mm512_set1_ps(0.5F)));
+  const auto coefficient = [&](int i) {
+    return _mm512_permutex2var_ps(_mm512_load_ps(table.c[i]), index, _mm512_load_ps(table.c[i] + 16));
+  };
+  __m512 t = _mm512_fmadd_ps(coefficient(3), u, coefficient(2));
+  t = _mm512_fmadd_ps(t, u, coefficient(1));
+  t = _mm512_fmadd_ps(t, u, coefficient(0));
+  return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), t);  // max(0, NaN) is its second operand
+}
+
+// One activation over whole vectors; a NaN stays a NaN.
+template <Activation kActivation>
+inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluTable& table) {
+  const __m512 one = _mm512_set1_ps(1);
+  if constexpr (kActivation == Activation::kRelu) return _mm512_max_ps(_mm512_setzero_ps(), x);
+  if constexpr (kActivation == Activation::kClip) {
+    return _mm512_min_ps(_mm512_set1_ps(epilogue.clip_max), _mm512_max_ps(_mm512_set1_ps(epilogue.clip_min), x));
+  }
+  if constexpr (kActivation == Activation::kGelu) return Gelu(x, table);
+  if constexpr (kActivation == Activation::kGeluTanh) {
+    // 0.5 (1 + tanh(z)) = sigmoid(2 z)
+    const __m512 cubic = _mm512_fmadd_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(0.044715F), one);
+    return _mm512_mul_ps(x, Sigmoid(_mm512_mul_ps(_mm512_mul_ps(x, cubic), _mm512_set1_ps(1.59576912F))));
+  }
+  if constexpr (kActivation == Activation::kSilu) return _mm512_mul_ps(x, Sigmoid(x));
+  if constexpr (kActivation == Activation::kHardSwish) {
+    const __m512 ramp = _mm512_fmadd_ps(x, _mm512_set1_ps(1.F / 6), _mm512_set1_ps(0.5F));
+    return _mm512_mul_ps(x, _mm512_min_ps(one, _mm512_max_ps(_mm512_setzero_ps(), ramp)));
+  }
+  if constexpr (kActivation == Activation::kSigmoid) return Sigmoid(x);
+  if constexpr (kActivation == Activation::kTanh) {
+    return _mm512_fmsub_ps(_mm512_set1_ps(2), Sigmoid(_mm512_add_ps(x, x)), one);
+  }
+  return x;
+}
+
+inline __m512 LoadBf16(const void* data, __mmask16 mask) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, data)), 16));
+}
+
+// Rounds to nearest even without AVX512_BF16.
+inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
+  const __m512i bits = _mm512_castps_si512(v);
+  const __m512i odd = _mm512_and_epi32(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff))), 16);
+  const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+  rounded = _mm512_mask_or_epi32(rounded, nan, _mm512_srli_epi32(bits, 16), _mm512_set1_epi32(0x40));
+  _mm256_mask_storeu_epi16(data, mask, _mm512_cvtepi32_epi16(rounded));
+}
+
+template <Activation kActivation>
+void FinishRows(const Panel24Task& task, int64_t first_row, int rows, const float* sums) {
+  const GeluTable& table = TheGeluTable();
+  for (int half = 0; half * 16 < task.lanes; ++half) {
+    const int lanes = task.lanes - half * 16;
+    const auto mask = static_cast<__mmask16>(lanes >= 16 ? 0xffff : (1 << lanes) - 1);
+    const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
+    for (int r = 0; r < rows; ++r) {
+      const int64_t at = (first_row + r) * task.y_pitch + half * 16;
+      __m512 v = _mm512_add_ps(_mm512_loadu_ps(sums + r * Packed24::kLanes + half * 16), bias);
+      if (task.residual != nullptr) {
+        v = _mm512_add_ps(v, task.residual_bf16
+                                 ? LoadBf16(static_cast<const uint16_t*>(task.residual) + at, mask)
+                                 : _mm512_maskz_loadu_ps(mask, static_cast<const float*>(task.residual) + at));
+      }
+      v = Activate<kActivation>(v, *task.epilogue, table);
+      if (task.y_bf16) {
+        StoreBf16(static_cast<uint16_t*>(task.y) + at, mask, v);
+      } else {
+        _mm512_mask_storeu_ps(static_cast<float*>(task.y) + at, mask, v);
+      }
+    }
+  }
+}
+
+// Writes rows [first_row, first_row + rows) of y from their sums, [rows][Packed24::kLanes].
+inline void Finish(const Panel24Task& task, int64_t first_row, int rows, const float* sums) {
+  switch (task.epilogue->activation) {
+    case Activation::kNone: return FinishRows<Activation::kNone>(task, first_row, rows, sums);
+    case Activation::kRelu: return FinishRows<Activation::kRelu>(task, first_row, rows, sums);
+    case Activation::kClip: return FinishRows<Activation::kClip>(task, first_row, rows, sums);
+    case Activation::kGelu: return FinishRows<Activation::kGelu>(task, first_row, rows, sums);
+    case Activation::kGeluTanh: return FinishRows<Activation::kGeluTanh>(task, first_row, rows, sums);
+    case Activation::kSilu: return FinishRows<Activation::kSilu>(task, first_row, rows, sums);
+    case Activation::kHardSwish: return FinishRows<Activation::kHardSwish>(task, first_row, rows, sums);
+    case Activation::kSigmoid: return FinishRows<Activation::kSigmoid>(task, first_row, rows, sums);
+    case Activation::kTanh: return FinishRows<Activation::kTanh>(task, first_row, rows, sums);
+  }
+}
+
+// Calls tile(row, rows) over all rows of the task, in heights of at most `tallest` that differ by at most one.
+template <class Tile>
+inline void ForEachTile(int64_t rows, int64_t tallest, const Tile& tile) {
+  const int64_t tiles = (rows + tallest - 1) / tallest;
+  for (int64_t i = 0; i < tiles; ++i) {
+    const int64_t begin = rows * i / tiles;
+    tile(begin, static_cast<int>(rows * (i + 1) / tiles - begin));
+  }
+}
+
+}  // namespace
+}  // namespace tamis

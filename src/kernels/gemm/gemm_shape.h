@@ -1,0 +1,34 @@
+// What the gemm kernels read from a Problem of operator Linear, and the cost model they share.
+#pragma once
+
+#include "src/kernels/kernel.h"
+#include "src/ops/op_tamis.h"
+
+namespace tamis {
+
+// y[rows, outputs] = act(x[rows, depth] . w[outputs, depth]^T + bias + residual)
+struct GemmShape {
+  int64_t rows = 0;
+  int64_t outputs = 0;
+  int64_t depth = 0;
+  DType in = DType::kUndefined;   // of x and w: f32 or bf16
+  DType out = DType::kUndefined;  // of y: f32 or bf16
+  DType residual = DType::kUndefined;
+  Epilogue epilogue;
+};
+
+// Every problem with x and w both f32 or both bf16, w constant, and dimensions that agree; otherwise the reason.
+Result<GemmShape> ReadLinear(const Problem& problem);
+// The dtype and bias conditions that Linear and ChannelsLastConv share. Inputs are x, weight, bias, residual.
+Status CheckOperands(const Problem& problem);
+
+// Multiply-adds times two that one core does in a cycle, dense, and in 2:4 by the shuffle method (dense-equivalent).
+// `isa` is what the kernel is compiled for.
+double DenseFlopsPerCycle(Isa isa, DType dtype);
+double SparseFlopsPerCycle(Isa isa, DType dtype);
+// max(arithmetic, memory) + launch, in seconds, for `flops` dense-equivalent operations over `bytes` of operands.
+double PredictSeconds(double flops, double flops_per_cycle, double bytes, int threads);
+// Bytes of x, y, residual and a weight that takes `weight_share` of its dense size.
+double GemmBytes(const GemmShape& shape, double weight_share);
+
+}  // namespace tamis

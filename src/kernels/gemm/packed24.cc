@@ -1,0 +1,89 @@
+#include "src/kernels/gemm/packed24.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace tamis {
+namespace {
+// The sign bit alone is a zero too.
+bool IsZero(float v) { return v == 0; }
+bool IsZero(uint16_t bf16) { return (bf16 & 0x7fff) == 0; }
+
+// Code of a group by the set of its non-zeros. Of fewer than two, both positions are the first one's (or 0).
+constexpr std::array<uint8_t, 16> MakeCodes() {
+  std::array<uint8_t, 16> codes = {};
+  for (unsigned set = 1; set < 16; ++set) {
+    const int first = std::countr_zero(set);
+    const unsigned rest = set & (set - 1);
+    codes[set] = static_cast<uint8_t>(first | (rest != 0 ? std::countr_zero(rest) : first) << 2);
+  }
+  return codes;
+}
+constexpr std::array<uint8_t, 16> kCodes = MakeCodes();
+}  // namespace
+
+Packed24::Packed24(DType dtype, int64_t outputs, int64_t depth)
+    : dtype_(dtype),
+      outputs_(outputs),
+      depth_(depth),
+      values_(static_cast<size_t>(panels() * ValueBytes())),
+      codes_(static_cast<size_t>(panels() * groups() * kLanes / 2)) {
+  std::memset(values_.data(), 0, values_.Bytes());
+  std::memset(codes_.data(), 0, codes_.Bytes());
+}
+
+template <class T>
+Status Packed24::Fill(const T* dense) {
+  T* values = reinterpret_cast<T*>(values_.data());
+  auto* codes = reinterpret_cast<uint8_t*>(codes_.data());
+  constexpr bool kPairs = sizeof(T) == 2;
+  for (int64_t output = 0; output < outputs_; ++output) {
+    const int64_t panel = output / kLanes;
+    const int64_t lane = output % kLanes;
+    for (int64_t group = 0; group < groups(); ++group) {
+      const T* four = dense + output * depth_ + group * 4;
+      const int64_t present = std::min<int64_t>(4, depth_ - group * 4);
+      unsigned set = 0;
+      for (int64_t i = 0; i < present; ++i) set |= static_cast<unsigned>(!IsZero(four[i])) << i;
+      const int kept = std::popcount(set);
+      if (kept > 2) return UserError("row {} breaks the 2:4 pattern in the group at column {}", output, group * 4);
+      const int code = kCodes[set];
+      const T value[2] = {four[code & 3], kept == 2 ? four[code >> 2] : T{}};
+      const int64_t at = panel * groups() + group;
+      for (int64_t i = 0; i < 2; ++i) {
+        values[at * kLanes * 2 + (kPairs ? lane * 2 + i : i * kLanes + lane)] = value[i];
+      }
+      codes[at * (kLanes / 2) + lane % 16] |= static_cast<uint8_t>(lane < 16 ? code : code << 4);
+    }
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Packed24>> Packed24::Make(const Tensor& weight) {
+  TAMIS_ASSERT(weight.rank() >= 1 && weight.NumElements() > 0);
+  const int64_t outputs = weight.dim(0);
+  std::shared_ptr<Packed24> packed(new Packed24(weight.dtype(), outputs, weight.NumElements() / outputs));
+  if (weight.dtype() == DType::kFloat32) {
+    TAMIS_RETURN_IF_ERROR(packed->Fill(weight.Data<float>()));
+  } else {
+    TAMIS_ASSERT(weight.dtype() == DType::kBFloat16);
+    TAMIS_RETURN_IF_ERROR(packed->Fill(weight.Data<uint16_t>()));
+  }
+  return std::shared_ptr<const Packed24>(std::move(packed));
+}
+
+Result<std::shared_ptr<const Packed24>> Packed24::Get(PackCache& cache, uint64_t hash, const Tensor& weight) {
+  Status status;
+  auto held = cache.Get(hash, "packed24/panel32", [&]() -> std::shared_ptr<const PackedWeight> {
+    auto made = Make(weight);
+    if (made.ok()) return std::move(made).value();
+    status = made.status();
+    return nullptr;
+  });
+  if (!status.ok()) return status;
+  return std::static_pointer_cast<const Packed24>(held);
+}
+
+}  // namespace tamis

@@ -1,0 +1,74 @@
+// C[rows, columns] = A[rows, depth] . B[depth, columns] over Vec, for the small products inside attention and MatMul.
+//
+// The tile keeps kTileRows x kTileVectors accumulators in registers; A's elements are broadcast. B's rows are read in
+// whole vectors, so `columns` counts a multiple of kLanes (B padded), and C likewise.
+#pragma once
+
+#include "src/kernels/vec.h"
+
+namespace tamis {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 6, kTileVectors = 4;
+#else
+constexpr int kTileRows = 4, kTileVectors = 2;
+#endif
+
+// An element of A times a vector of B. Kernels with other multiplies (bf16 pairs) bring their own policy.
+struct F32Product {
+  using A = float;
+  using B = float;
+  static TAMIS_INLINE Vec LoadB(const float* p) { return Load(p); }
+  static TAMIS_INLINE Vec MultiplyAdd(float a, Vec b, Vec sum) { return Fma(Set(a), b, sum); }
+};
+
+template <class P, int kRows, int kVectors>
+inline void Tile(int64_t depth, const typename P::A* a, int64_t a_stride, const typename P::B* b, int64_t b_stride,
+                 float* c, int64_t c_stride) {
+  Vec sum[kRows][kVectors];
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = Set(0);
+  }
+  for (int64_t k = 0; k < depth; ++k) {
+    decltype(P::LoadB(b)) columns[kVectors];
+    for (int v = 0; v < kVectors; ++v) columns[v] = P::LoadB(b + k * b_stride + v * kLanes);
+    for (int r = 0; r < kRows; ++r) {
+      const typename P::A element = a[r * a_stride + k];
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = P::MultiplyAdd(element, columns[v], sum[r][v]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kVectors; ++v) Store(c + r * c_stride + v * kLanes, sum[r][v]);
+  }
+}
+
+template <class P, int kVectors>
+TAMIS_INLINE void TileOfRows(int64_t rows, int64_t depth, const typename P::A* a, int64_t a_stride,
+                             const typename P::B* b, int64_t b_stride, float* c, int64_t c_stride) {
+  int64_t r = 0;
+  for (; r + kTileRows <= rows; r += kTileRows) {
+    Tile<P, kTileRows, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
+  }
+  for (; r + 2 <= rows; r += 2) {
+    Tile<P, 2, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
+  }
+  if (r < rows) Tile<P, 1, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
+}
+
+// Strides and depth count elements of P::A and P::B.
+template <class P>
+inline void MultiplyTiles(int64_t rows, int64_t columns, int64_t depth, const typename P::A* a, int64_t a_stride,
+                          const typename P::B* b, int64_t b_stride, float* c, int64_t c_stride) {
+  int64_t n = 0;
+  for (; n + kTileVectors * kLanes <= columns; n += kTileVectors * kLanes) {
+    TileOfRows<P, kTileVectors>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
+  }
+  for (; n + 2 * kLanes <= columns && kTileVectors > 2; n += 2 * kLanes) {
+    TileOfRows<P, 2>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
+  }
+  for (; n < columns; n += kLanes) TileOfRows<P, 1>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
+}
+
+}  // namespace
+}  // namespace tamis

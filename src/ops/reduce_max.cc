@@ -1,0 +1,23 @@
+// ReduceMax.
+#include <cmath>
+#include <limits>
+
+#include "src/ops/op_reduce.h"
+
+namespace tamis {
+namespace {
+
+struct ReduceMaxOp {
+  double value = -std::numeric_limits<double>::infinity();
+  void Add(double x) { value = std::isnan(x) || x > value ? x : value; }
+  double Result(double count) const {
+    static_cast<void>(count);
+    return value;
+  }
+};
+
+}  // namespace
+
+extern const OpDef op_reduce_max = {"ReduceMax", "", 1, InferReduce, EvalReduce<ReduceMaxOp, Elements::kNumbers>};
+
+}  // namespace tamis

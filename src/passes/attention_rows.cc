@@ -1,0 +1,158 @@
+#include "src/passes/attention_rows.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "src/passes/match.h"
+
+namespace tamis {
+namespace {
+
+std::vector<int> Ids(const Axis& axis) { return FlatIds({axis}); }
+
+std::vector<int> Concatenated(std::vector<int> a, const std::vector<int>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+bool EndsWith(const Axis& axis, const Axis& tail) {
+  const std::vector<int> a = Ids(axis), b = Ids(tail);
+  return b.size() <= a.size() && std::equal(b.rbegin(), b.rend(), a.rbegin());
+}
+
+Axis WithoutTail(const Axis& axis, size_t count) { return {axis.begin(), axis.end() - static_cast<int64_t>(count)}; }
+
+// Leading axes of the source, without the last one.
+std::vector<int> LeadingIds(const View& view) {
+  return FlatIds({view.source_axes.begin(), view.source_axes.end() - 1});
+}
+
+bool IsSwapped(const AttentionRows& rows) {
+  return rows.view.source_axes.size() == 3 && Ids(rows.view.source_axes[0]) == rows.tokens &&
+         Ids(rows.view.source_axes[1]) == rows.batch && LeadingIds(rows.view) != Concatenated(rows.batch, rows.tokens);
+}
+
+// Rows [begin, end) of the first axis.
+Tensor Rows(const Tensor& tensor, int64_t begin, int64_t end) {
+  Dims dims = tensor.dims();
+  dims[0] = end - begin;
+  Tensor part(tensor.dtype(), dims);
+  const size_t row = tensor.NumBytes() / static_cast<size_t>(tensor.dim(0));
+  std::memcpy(part.raw(), tensor.raw() + row * static_cast<size_t>(begin), part.NumBytes());
+  return part;
+}
+
+// Part `part` of the columns of a Linear's result as a Linear of its own; kNoValue if `source` is no plain Linear.
+ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
+  Graph& graph = rewriter.graph();
+  const Node* found = Producer(graph, source, "Linear", kTamisDomain);
+  if (found == nullptr || found->input(3) != kNoValue || !found->String("activation", "").empty()) return kNoValue;
+  const Node linear = MakeNode("Linear", kTamisDomain, found->inputs, {}, found->attributes, found->name);
+  const Tensor* weight = graph.ConstantInput(linear, 1);
+  const Tensor* bias = graph.ConstantInput(linear, 2);
+  if (weight == nullptr || weight->dim(0) % parts != 0 || (linear.input(2) != kNoValue && bias == nullptr)) return kNoValue;
+  const int64_t count = weight->dim(0) / parts;
+  const int64_t begin = part * count;
+  const Tensor weight_rows = Rows(*weight, begin, begin + count);
+  const Tensor bias_rows = bias != nullptr ? Rows(*bias, begin, begin + count) : Tensor();
+  std::optional<WeightOrigin> origin = graph.value(linear.inputs[1]).origin;
+  if (origin) {
+    origin->row_begin += begin;
+    origin->row_end = origin->row_begin + count;
+  }
+  const std::string suffix = "_part" + std::to_string(part);
+  const std::string weight_name = graph.value(linear.inputs[1]).name + suffix;
+  std::vector<ValueId> inputs = {linear.inputs[0], rewriter.AddConstant(weight_name, weight_rows)};
+  graph.value(inputs[1]).origin = origin;
+  if (bias_rows.Defined()) {
+    inputs.push_back(rewriter.AddConstant(graph.value(linear.inputs[2]).name + suffix, bias_rows));
+  }
+  Type type = graph.value(source).type;
+  type.shape.back() = Dim(count);
+  return rewriter.Append("Linear", kTamisDomain, inputs, linear.attributes, graph.value(source).name + suffix, type);
+}
+
+ValueId SliceLastAxis(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
+  const Shape shape = *ShapeOf(rewriter.graph(), source);
+  const int64_t count = *shape.back().Constant() / parts;
+  const auto ints = [&](int64_t value) {
+    return rewriter.AddConstant("slice_bound", Tensor::Int64s(std::vector<int64_t>{value}));
+  };
+  Type type = rewriter.graph().value(source).type;
+  type.shape.back() = Dim(count);
+  const std::vector<ValueId> inputs = {source, ints(part * count), ints((part + 1) * count), ints(-1)};
+  return rewriter.Append("Slice", "", inputs, {}, rewriter.graph().value(source).name + "_part", type);
+}
+
+Shape RowShape(const AttentionRows& rows) {
+  return {rows.batch_size, rows.token_count, rows.head_count * rows.head_size};
+}
+
+// The shape of the source, with the last axis reduced to the part.
+Shape PartShape(const Graph& graph, const AttentionRows& rows) {
+  Shape shape = *ShapeOf(graph, rows.view.source);
+  if (!shape.empty()) shape.back() = rows.head_count * rows.head_size;
+  return shape;
+}
+
+}  // namespace
+
+std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId value, bool tokens_last) {
+  auto view = TraceView(graph, value, {.select = true, .scale = true});
+  if (!view || view->axes.size() < 3 || view->source_axes.empty() || view->selected.size() > 1) return std::nullopt;
+  AttentionRows rows;
+  const size_t rank = view->axes.size();
+  const Axis& element = view->axes[tokens_last ? rank - 2 : rank - 1];
+  const Axis& tokens = view->axes[tokens_last ? rank - 1 : rank - 2];
+  Axis leading;
+  for (size_t i = 0; i + 2 < rank; ++i) leading.insert(leading.end(), view->axes[i].begin(), view->axes[i].end());
+  Axis last = view->source_axes.back();
+  if (!view->selected.empty()) {
+    if (last.empty() || last.front().id != view->selected[0].id) return std::nullopt;
+    const auto parts = last.front().size.Constant();
+    if (!parts) return std::nullopt;
+    rows.parts = *parts;
+    rows.part = view->selected[0].index;
+    last.erase(last.begin());
+  }
+  if (!EndsWith(last, element)) return std::nullopt;
+  const Axis heads = WithoutTail(last, element.size());
+  if (!EndsWith(leading, heads)) return std::nullopt;
+  const Axis batch = WithoutTail(leading, heads.size());
+  rows.batch = Ids(batch);
+  rows.tokens = Ids(tokens);
+  rows.batch_size = SizeOf(batch);
+  rows.token_count = SizeOf(tokens);
+  rows.head_count = SizeOf(heads);
+  rows.head_size = SizeOf(element);
+  if (!rows.head_count.IsConstant() || !rows.head_size.IsConstant()) return std::nullopt;
+  rows.view = std::move(*view);
+  return rows;
+}
+
+bool CanMakeRows(const Graph& graph, const AttentionRows& rows) {
+  if (IsSwapped(rows)) return true;
+  if (LeadingIds(rows.view) != Concatenated(rows.batch, rows.tokens)) return false;
+  return ReshapeTarget(PartShape(graph, rows), RowShape(rows)).has_value();
+}
+
+ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows) {
+  Graph& graph = rewriter.graph();
+  ValueId value = rows.view.source;
+  if (rows.part) {
+    const ValueId linear = SplitLinear(rewriter, value, *rows.part, rows.parts);
+    value = linear != kNoValue ? linear : SliceLastAxis(rewriter, value, *rows.part, rows.parts);
+  }
+  const Shape wanted = RowShape(rows);
+  const Type type = Type::Tensor(DTypeOf(graph, value), wanted);
+  const std::string name = graph.value(value).name + "_rows";
+  if (IsSwapped(rows)) {
+    return rewriter.Append("Transpose", "", {value}, {{"perm", std::vector<int64_t>{1, 0, 2}}}, name, type);
+  }
+  const Shape shape = *ShapeOf(graph, value);
+  if (shape == wanted) return value;
+  const ValueId target = rewriter.AddConstant(name + "_shape", Tensor::Int64s(*ReshapeTarget(shape, wanted)));
+  return rewriter.Append("Reshape", "", {value, target}, {}, name, type);
+}
+
+}  // namespace tamis

@@ -1,0 +1,129 @@
+#include "src/passes/channels_last.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "src/passes/match.h"
+
+namespace tamis {
+
+std::vector<int64_t> ToChannelsLast(int64_t rank) {
+  std::vector<int64_t> perm = {0};
+  for (int64_t i = 2; i < rank; ++i) perm.push_back(i);
+  perm.push_back(1);
+  return perm;
+}
+
+std::vector<int64_t> FromChannelsLast(int64_t rank) {
+  std::vector<int64_t> perm = {0, rank - 1};
+  for (int64_t i = 1; i + 1 < rank; ++i) perm.push_back(i);
+  return perm;
+}
+
+int64_t ChannelsLastAxis(int64_t axis, int64_t rank) {
+  if (axis < 0) axis += rank;
+  return axis == 0 ? 0 : axis == 1 ? rank - 1 : axis - 1;
+}
+
+Shape Permuted(const Shape& shape, const std::vector<int64_t>& perm) {
+  Shape result;
+  for (int64_t axis : perm) result.push_back(shape[static_cast<size_t>(axis)]);
+  return result;
+}
+
+Tensor Transposed(const Tensor& tensor, const std::vector<int64_t>& perm) {
+  const size_t rank = perm.size();
+  const size_t element = ByteSize(tensor.dtype(), 1);
+  Dims dims(rank), strides(rank, 1), moved(rank);
+  for (size_t i = rank; i-- > 1;) strides[i - 1] = strides[i] * tensor.dims()[i];
+  for (size_t i = 0; i < rank; ++i) {
+    dims[i] = tensor.dim(perm[i]);
+    moved[i] = strides[static_cast<size_t>(perm[i])];
+  }
+  Tensor result(tensor.dtype(), dims);
+  Dims index(rank, 0);
+  int64_t from = 0;
+  for (int64_t to = 0; to < result.NumElements(); ++to) {
+    std::memcpy(result.raw() + static_cast<size_t>(to) * element, tensor.raw() + static_cast<size_t>(from) * element,
+                element);
+    for (size_t i = rank; i-- > 0;) {
+      from += moved[i];
+      if (++index[i] < dims[i]) break;
+      from -= moved[i] * dims[i];
+      index[i] = 0;
+    }
+  }
+  return result;
+}
+
+namespace {
+
+// Whether only axes of size one change their place among the others, so that the elements keep their order.
+bool KeepsOrder(const Shape& shape, const std::vector<int64_t>& perm) {
+  int64_t last = -1;
+  for (int64_t axis : perm) {
+    if (shape[static_cast<size_t>(axis)] == Dim(1)) continue;
+    if (axis < last) return false;
+    last = axis;
+  }
+  return true;
+}
+
+}  // namespace
+
+ValueId ChannelsLastTwins::Constant(ValueId value, int64_t rank) {
+  const Tensor& tensor = *rewriter_.graph().value(value).constant;
+  Dims dims = tensor.dims();
+  dims.insert(dims.begin(), static_cast<size_t>(rank) - dims.size(), 1);
+  Tensor turned = Transposed(tensor.Reshaped(dims), ToChannelsLast(rank));
+  return rewriter_.AddConstant(rewriter_.graph().value(value).name + "_channels_last", std::move(turned));
+}
+
+Node ChannelsLastTwins::OrderChange(ValueId from, const Shape& shape, const std::vector<int64_t>& perm,
+                                    ValueId output) {
+  const Shape turned = Permuted(shape, perm);
+  const auto target = KeepsOrder(shape, perm) ? ReshapeTarget(shape, turned) : std::nullopt;
+  if (!target) return MakeNode("Transpose", "", {from}, {output}, {{"perm", perm}});
+  const std::string name = rewriter_.graph().value(from).name + "_shape";
+  return MakeNode("Reshape", "", {from, rewriter_.AddConstant(name, Tensor::Int64s(*target))}, {output});
+}
+
+ValueId ChannelsLastTwins::Get(ValueId value) {
+  if (const auto found = twins_.find(value); found != twins_.end()) return found->second;
+  Graph& graph = rewriter_.graph();
+  const int64_t rank = RankOf(graph, value);
+  if (graph.value(value).IsConstant()) return twins_[value] = Constant(value, rank);
+  const Shape shape = *ShapeOf(graph, value);
+  const std::vector<int64_t> perm = ToChannelsLast(rank);
+  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(value).name + "_channels_last"),
+                                      Type::Tensor(DTypeOf(graph, value), Permuted(shape, perm)));
+  rewriter_.Append(OrderChange(value, shape, perm, twin));
+  return twins_[value] = twin;
+}
+
+std::optional<ValueId> ChannelsLastTwins::GetBroadcast(ValueId operand, int64_t rank) {
+  const Graph& graph = rewriter_.graph();
+  if (operand == kNoValue) return kNoValue;
+  const Shape* shape = ShapeOf(graph, operand);
+  if (shape == nullptr) return std::nullopt;
+  if (shape->empty() || (shape->size() == 1 && (*shape)[0] == Dim(1))) return operand;
+  if (static_cast<int64_t>(shape->size()) == rank) return Get(operand);
+  if (!graph.value(operand).IsConstant() || static_cast<int64_t>(shape->size()) > rank) return std::nullopt;
+  return Constant(operand, rank);
+}
+
+void ChannelsLastTwins::Convert(NodeId id, std::string op, std::string_view domain, std::vector<ValueId> inputs,
+                                std::map<std::string, Attribute> attributes) {
+  Graph& graph = rewriter_.graph();
+  const ValueId output = graph.node(id).outputs[0];
+  const Shape shape = *ShapeOf(graph, output);
+  const auto rank = static_cast<int64_t>(shape.size());
+  const Shape turned = Permuted(shape, ToChannelsLast(rank));
+  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(output).name + "_channels_last"),
+                                      Type::Tensor(DTypeOf(graph, output), turned));
+  rewriter_.Append(MakeNode(std::move(op), domain, std::move(inputs), {twin}, std::move(attributes), graph.node(id).name));
+  rewriter_.Replace(id, OrderChange(twin, turned, FromChannelsLast(rank), output));
+  twins_[output] = twin;
+}
+
+}  // namespace tamis

@@ -1,0 +1,154 @@
+// fuse_epilogue: what follows a Linear or ChannelsLastConv and reads nothing else becomes part of it, in the order in
+// which the operator applies it: bias, residual, activation. A residual is another value of the same shape; where both
+// operands of an Add could take the other as residual, the one made later does. The fused node stands where the last
+// fused one stood, so that everything it reads is there.
+#include <algorithm>
+#include <array>
+
+#include "src/ops/op_tamis.h"
+#include "src/passes/all_passes.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+bool IsFusable(const Node& node) { return node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv"); }
+
+class EpilogueFuser {
+ public:
+  explicit EpilogueFuser(Graph& graph) : graph_(graph), rewriter_(graph) {}
+
+  // Takes in one reader of the producer; returns where the producer stands then, kNoNode if nothing was taken in.
+  NodeId Extend(NodeId id) {
+    const Node& producer = graph_.node(id);
+    const ValueId output = producer.outputs[0];
+    if (!producer.String("activation", "").empty() || graph_.IsOutput(output)) return kNoNode;
+    if (const NodeId silu = FuseSilu(id); silu != kNoNode) return silu;
+    if (!rewriter_.SingleUse(output)) return kNoNode;
+    const NodeId reader = rewriter_.Users(output)[0];
+    if (graph_.node(reader).outputs.size() != 1) return kNoNode;
+    if (graph_.node(reader).Is("Add")) return FuseAdd(id, reader);
+    return FuseActivation(id, reader);
+  }
+
+ private:
+  NodeId Move(Node node, NodeId slot) {
+    node.outputs = graph_.node(slot).outputs;
+    rewriter_.Replace(slot, std::move(node));
+    return slot;
+  }
+  Node Copy(NodeId id) const {
+    const Node& node = graph_.node(id);
+    Node copy = MakeNode(node.op, node.domain, node.inputs, {}, node.attributes, node.name);
+    return copy;
+  }
+
+  NodeId FuseAdd(NodeId id, NodeId add) {
+    const Node& producer = graph_.node(id);
+    const auto other = OtherOperand(graph_.node(add), producer.outputs[0]);
+    if (!other || producer.input(3) != kNoValue) return kNoNode;
+    if (const NodeId fused = FuseBias(id, add, *other); fused != kNoNode) return fused;
+    const bool same = SameShape(graph_, *other, producer.outputs[0]) &&
+                      DTypeOf(graph_, *other) == DTypeOf(graph_, producer.outputs[0]);
+    if (!same || graph_.value(*other).IsConstant() || TakesResidualLater(id, *other)) return kNoNode;
+    Node fused = Copy(id);
+    fused.inputs.resize(4, kNoValue);
+    fused.inputs[3] = *other;
+    return Move(std::move(fused), add);
+  }
+
+  // Whether the other operand's producer is the better place for this Add: it comes later and can take a residual.
+  bool TakesResidualLater(NodeId id, ValueId other) const {
+    const NodeId producer = graph_.value(other).producer;
+    if (producer == kNoNode || producer < id) return false;
+    const Node& node = graph_.node(producer);
+    return IsFusable(node) && node.input(3) == kNoValue && node.String("activation", "").empty() &&
+           rewriter_.SingleUse(other);
+  }
+
+  NodeId FuseBias(NodeId id, NodeId add, ValueId other) {
+    const Node& producer = graph_.node(id);
+    const Tensor* weight = graph_.ConstantInput(producer, 1);
+    const int64_t rank = RankOf(graph_, producer.outputs[0]);
+    if (weight == nullptr || rank < 1 || !IsPerChannel(graph_, other, rank, rank - 1, weight->dim(0))) return kNoNode;
+    const Tensor& addend = *graph_.value(other).constant;
+    const Tensor* old = graph_.ConstantInput(producer, 2);
+    if (addend.dtype() != DType::kFloat32 || (producer.input(2) != kNoValue && old == nullptr)) return kNoNode;
+    Tensor bias = addend.Reshaped({weight->dim(0)});
+    if (old != nullptr) {
+      bias = bias.Clone();
+      for (int64_t i = 0; i < bias.NumElements(); ++i) bias.Data<float>()[i] += old->Data<float>()[i];
+    }
+    const bool reuse = old == nullptr && addend.rank() == 1;
+    const std::string name = graph_.value(other).name;
+    Node fused = Copy(id);
+    fused.inputs.resize(std::max<size_t>(fused.inputs.size(), 3), kNoValue);
+    fused.inputs[2] = reuse ? other : rewriter_.AddConstant(name + "_bias", bias);
+    return Move(std::move(fused), add);
+  }
+
+  // x * sigmoid(x), the two readers of the producer.
+  NodeId FuseSilu(NodeId id) {
+    const ValueId x = graph_.node(id).outputs[0];
+    const std::vector<NodeId> readers = rewriter_.Users(x);
+    if (readers.size() != 2) return kNoNode;
+    for (size_t i : {size_t{0}, size_t{1}}) {
+      const Node& sigmoid = graph_.node(readers[i]);
+      const Node& mul = graph_.node(readers[1 - i]);
+      if (!sigmoid.Is("Sigmoid") || !mul.Is("Mul") || !rewriter_.SingleUse(sigmoid.outputs[0])) continue;
+      if (OtherOperand(mul, x) == sigmoid.outputs[0]) return SetActivation(id, readers[1 - i], Activation::kSilu);
+    }
+    return kNoNode;
+  }
+
+  NodeId FuseActivation(NodeId id, NodeId reader) {
+    const Node& node = graph_.node(reader);
+    if (!node.domain.empty() || node.input(0) != graph_.node(id).outputs[0]) return kNoNode;
+    if (node.Is("Gelu")) {
+      const bool tanh = node.String("approximate", "none") == "tanh";
+      return SetActivation(id, reader, tanh ? Activation::kGeluTanh : Activation::kGelu);
+    }
+    if (node.Is("Clip")) {
+      const auto bounds = ClipBounds(graph_, node);
+      if (!bounds) return kNoNode;
+      const std::pair<float, float> clip{static_cast<float>(bounds->first), static_cast<float>(bounds->second)};
+      return SetActivation(id, reader, Activation::kClip, clip);
+    }
+    if (node.Is("Swish")) return node.Float("alpha", 1) == 1 ? SetActivation(id, reader, Activation::kSilu) : kNoNode;
+    constexpr std::array<Activation, 4> kSameName = {Activation::kRelu, Activation::kHardSwish, Activation::kSigmoid,
+                                                     Activation::kTanh};
+    for (Activation activation : kSameName) {
+      if (node.Is(Name(activation))) return SetActivation(id, reader, activation);
+    }
+    return kNoNode;
+  }
+
+  NodeId SetActivation(NodeId id, NodeId reader, Activation activation, std::pair<float, float> clip = {}) {
+    Node fused = Copy(id);
+    fused.attributes["activation"] = std::string(Name(activation));
+    if (activation == Activation::kClip) {
+      fused.attributes["clip_min"] = clip.first;
+      fused.attributes["clip_max"] = clip.second;
+    }
+    return Move(std::move(fused), reader);
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+};
+
+}  // namespace
+
+Status FuseEpilogue(Graph& graph, const PassOptions&) {
+  EpilogueFuser fuser(graph);
+  for (NodeId id : graph.NodeIds()) {
+    if (graph.node(id).removed || !IsFusable(graph.node(id))) continue;
+    for (NodeId at = id; at != kNoNode;) at = fuser.Extend(at);
+  }
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis

@@ -1,0 +1,261 @@
+// make_channels_last: convolutions and pools run on channels-last activations, and so does what lies between them. Every
+// node that may run in that order does so on the channels-last twins of its operands; the change back to ONNX's order
+// stands behind it only for readers that need it. A batch normalisation that no convolution took in becomes a product
+// and a sum.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "src/passes/all_passes.h"
+#include "src/passes/channels_last.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+using Attributes = std::map<std::string, Attribute>;
+
+constexpr std::array<std::string_view, 43> kElementwise = {
+    "Abs",       "Add",     "And",         "Cast",       "Ceil",      "Celu",       "Clip",  "Cos",  "Div",
+    "Elu",       "Equal",   "Erf",         "Exp",        "Floor",     "Gelu",       "Greater", "GreaterOrEqual",
+    "HardSigmoid", "HardSwish", "LeakyRelu", "Less",     "LessOrEqual", "Log",      "Max",   "Min",  "Mish",
+    "Mul",       "Neg",     "Not",         "Or",         "PRelu",     "Pow",        "Reciprocal", "Relu", "Round",
+    "Selu",      "Sigmoid", "Sin",         "Softplus",   "Softsign",  "Sqrt",       "Sub",   "Tanh"};
+
+bool IsElementwise(const Node& node) {
+  return std::find(kElementwise.begin(), kElementwise.end(), node.op) != kElementwise.end() || node.Is("Where") ||
+         node.Is("Swish");
+}
+
+class ChannelsLastMaker {
+ public:
+  explicit ChannelsLastMaker(Graph& graph) : graph_(graph), rewriter_(graph), twins_(rewriter_) {}
+
+  void Convert(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (!node.domain.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return;
+    if (node.Is("Conv")) return ConvertConv(id);
+    if (node.Is("MaxPool") || node.Is("AveragePool")) return ConvertPool(id);
+    if (node.Is("GlobalAveragePool")) return ConvertGlobalPool(id);
+    if (node.Is("BatchNormalization")) return ConvertBatchNorm(id);
+    if (node.Is("Transpose")) return MeetTranspose(id);
+    if (std::none_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return twins_.Has(input); })) return;
+    if (IsElementwise(node)) return ConvertElementwise(id);
+    if (node.Is("ReduceMean")) return ConvertReduceMean(id);
+    if (node.Is("Concat")) return ConvertConcat(id);
+    if (node.Is("Pad")) return ConvertPad(id);
+    if (node.Is("Softmax") || node.Is("LogSoftmax")) return ConvertSoftmax(id);
+  }
+
+ private:
+  int64_t InputRank(const Node& node) const { return RankOf(graph_, node.input(0)); }
+  bool IsSpatialFloat(const Node& node) const {
+    const int64_t rank = InputRank(node);
+    return rank >= 3 && rank <= 5 && DTypeOf(graph_, node.input(0)) == DType::kFloat32 &&
+           RankOf(graph_, node.outputs[0]) == rank;
+  }
+
+  // Strides, dilations and pads spelled out for a window of these sizes; nullopt if the pads depend on an unknown size.
+  std::optional<Attributes> ExplicitWindow(const Node& node, const std::vector<int64_t>& kernel) const {
+    const size_t spatial = kernel.size();
+    const std::vector<int64_t> strides = node.Ints("strides", std::vector<int64_t>(spatial, 1));
+    const std::vector<int64_t> dilations = node.Ints("dilations", std::vector<int64_t>(spatial, 1));
+    std::vector<int64_t> pads(2 * spatial, 0);
+    const std::string auto_pad = node.String("auto_pad", "NOTSET");
+    if (auto_pad == "NOTSET") pads = node.Ints("pads", pads);
+    if (strides.size() != spatial || dilations.size() != spatial || pads.size() != 2 * spatial) return std::nullopt;
+    if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
+      for (size_t i = 0; i < spatial; ++i) {
+        const int64_t extent = (kernel[i] - 1) * dilations[i] + 1;
+        int64_t total = extent - 1;
+        if (strides[i] != 1) {
+          const auto in = (*ShapeOf(graph_, node.input(0)))[i + 2].Constant();
+          if (!in || strides[i] < 1) return std::nullopt;
+          total = std::max<int64_t>(((*in + strides[i] - 1) / strides[i] - 1) * strides[i] + extent - *in, 0);
+        }
+        pads[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
+        pads[i + spatial] = total - pads[i];
+      }
+    }
+    return Attributes{{"strides", strides}, {"dilations", dilations}, {"pads", pads}};
+  }
+
+  void ConvertConv(NodeId id) {
+    const Node& node = graph_.node(id);
+    const Tensor* weight = graph_.ConstantInput(node, 1);
+    if (!IsSpatialFloat(node) || weight == nullptr || weight->dtype() != DType::kFloat32) return;
+    const int64_t rank = InputRank(node);
+    if (weight->rank() != rank) return;
+    const std::vector<int64_t> kernel(weight->dims().begin() + 2, weight->dims().end());
+    auto attributes = ExplicitWindow(node, kernel);
+    if (!attributes) return;
+    (*attributes)["group"] = node.Int("group", 1);
+    std::vector<ValueId> inputs = {node.input(0), node.input(1)};
+    if (node.input(2) != kNoValue) inputs.push_back(node.input(2));
+    inputs[0] = twins_.Get(inputs[0]);
+    inputs[1] = WeightOf(inputs[1]);
+    twins_.Convert(id, "ChannelsLastConv", kTamisDomain, inputs, *attributes);
+  }
+
+  // The [O, spatial..., I] form of a weight, made once.
+  ValueId WeightOf(ValueId original) {
+    const bool made = twins_.Has(original);
+    const ValueId twin = twins_.Get(original);
+    if (!made) graph_.value(twin).origin = WeightOrigin{graph_.value(original).name, WeightTransform::kOihwToOhwi};
+    return twin;
+  }
+
+  void ConvertPool(NodeId id) {
+    const Node& node = graph_.node(id);
+    const bool max = node.Is("MaxPool");
+    const bool indices = node.outputs.size() > 1 && node.outputs[1] != kNoValue;
+    const std::vector<int64_t> kernel = node.Ints("kernel_shape");
+    if (!IsSpatialFloat(node) || indices || static_cast<int64_t>(kernel.size()) != InputRank(node) - 2) return;
+    auto attributes = ExplicitWindow(node, kernel);
+    if (!attributes) return;
+    (*attributes)["kernel_shape"] = kernel;
+    (*attributes)["ceil_mode"] = node.Int("ceil_mode", 0);
+    if (!max) (*attributes)["count_include_pad"] = node.Int("count_include_pad", 0);
+    const ValueId input = twins_.Get(node.input(0));
+    twins_.Convert(id, max ? "ChannelsLastMaxPool" : "ChannelsLastAveragePool", kTamisDomain, {input}, *attributes);
+  }
+
+  void ConvertGlobalPool(NodeId id) {
+    if (!IsSpatialFloat(graph_.node(id))) return;
+    twins_.Convert(id, "ChannelsLastGlobalAveragePool", kTamisDomain, {twins_.Get(graph_.node(id).input(0))}, {});
+  }
+
+  // A mean over all spatial axes.
+  void ConvertReduceMean(NodeId id) {
+    const Node& node = graph_.node(id);
+    const auto axes = ReduceAxes(graph_, node);
+    const int64_t rank = InputRank(node);
+    if (!axes || rank < 3 || !twins_.Has(node.input(0)) || DTypeOf(graph_, node.input(0)) != DType::kFloat32) return;
+    std::vector<int64_t> spatial;
+    for (int64_t axis = 2; axis < rank; ++axis) spatial.push_back(axis);
+    if (*axes != spatial) return;
+    const ValueId input = twins_.Get(node.input(0));
+    if (node.Int("keepdims", 1) != 0) {
+      twins_.Convert(id, "ChannelsLastGlobalAveragePool", kTamisDomain, {input}, {});
+      return;
+    }
+    const ValueId output = node.outputs[0];
+    Shape pooled_shape(static_cast<size_t>(rank), Dim(1));
+    pooled_shape.front() = ShapeOf(graph_, output)->front();
+    pooled_shape.back() = ShapeOf(graph_, output)->back();
+    const auto target = ReshapeTarget(pooled_shape, *ShapeOf(graph_, output));
+    if (!target) return;
+    const ValueId pooled = rewriter_.Append("ChannelsLastGlobalAveragePool", kTamisDomain, {input}, {},
+                                            graph_.value(output).name + "_pooled",
+                                            Type::Tensor(DType::kFloat32, pooled_shape));
+    const ValueId shape = rewriter_.AddConstant(graph_.value(output).name + "_shape", Tensor::Int64s(*target));
+    rewriter_.Replace(id, MakeNode("Reshape", "", {pooled, shape}, {output}));
+  }
+
+  void ConvertBatchNorm(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (!IsSpatialFloat(node) || node.Int("training_mode", 0) != 0 || node.outputs.size() != 1) return;
+    const auto channels = (*ShapeOf(graph_, node.input(0)))[1].Constant();
+    if (!channels) return;
+    for (size_t i = 1; i < 5; ++i) {
+      const Tensor* parameter = graph_.ConstantInput(node, i);
+      if (parameter == nullptr || parameter->dtype() != DType::kFloat32 || parameter->dims() != Dims{*channels}) return;
+    }
+    Tensor scale(DType::kFloat32, {*channels}), shift(DType::kFloat32, {*channels});
+    const auto parameter = [&](size_t i) { return graph_.ConstantInput(node, i)->Span<float>(); };
+    for (size_t c = 0; c < static_cast<size_t>(*channels); ++c) {
+      const double s = parameter(1)[c] / std::sqrt(parameter(4)[c] + static_cast<double>(node.Float("epsilon", 1e-5f)));
+      scale.Data<float>()[c] = static_cast<float>(s);
+      shift.Data<float>()[c] = static_cast<float>(parameter(2)[c] - parameter(3)[c] * s);
+    }
+    const std::string name = graph_.value(node.outputs[0]).name;
+    const ValueId input = twins_.Get(node.input(0));
+    const ValueId scaled = rewriter_.Append("Mul", "", {input, rewriter_.AddConstant(name + "_scale", scale)}, {},
+                                            name + "_scaled", graph_.value(input).type);
+    twins_.Convert(id, "Add", "", {scaled, rewriter_.AddConstant(name + "_shift", shift)}, {});
+  }
+
+  void MeetTranspose(NodeId id) {
+    const Node& node = graph_.node(id);
+    const std::vector<int64_t> perm = node.Ints("perm");
+    const auto rank = static_cast<int64_t>(perm.size());
+    if (rank < 3) return;
+    if (perm == ToChannelsLast(rank) && twins_.Has(node.input(0))) {
+      rewriter_.ReplaceUses(node.outputs[0], twins_.Get(node.input(0)));
+    } else if (perm == FromChannelsLast(rank) && rank > 3) {
+      twins_.Set(node.outputs[0], node.input(0));
+    }
+  }
+
+  void ConvertElementwise(NodeId id) {
+    const Node& node = graph_.node(id);
+    const int64_t rank = RankOf(graph_, node.outputs[0]);
+    if (rank < 3 || node.outputs.size() != 1) return;
+    for (ValueId input : node.inputs) {  // all or nothing, before anything is appended
+      const int64_t own = RankOf(graph_, input);
+      const bool constant = input != kNoValue && graph_.value(input).IsConstant();
+      const bool single = own == 0 || (own == 1 && (*ShapeOf(graph_, input))[0] == Dim(1));
+      if (input != kNoValue && own != rank && !single && !(constant && own < rank && own >= 0)) return;
+    }
+    const std::string op = node.op;
+    const Attributes attributes = node.attributes;
+    std::vector<ValueId> inputs;
+    for (ValueId input : std::vector<ValueId>(node.inputs)) inputs.push_back(*twins_.GetBroadcast(input, rank));
+    twins_.Convert(id, op, "", inputs, attributes);
+  }
+
+  void ConvertConcat(NodeId id) {
+    const Node& node = graph_.node(id);
+    const int64_t rank = RankOf(graph_, node.outputs[0]);
+    const bool ranked = std::all_of(node.inputs.begin(), node.inputs.end(),
+                                    [&](ValueId input) { return RankOf(graph_, input) == rank; });
+    if (rank < 3 || !ranked) return;
+    const int64_t axis = ChannelsLastAxis(node.Int("axis", 0), rank);
+    std::vector<ValueId> inputs;
+    for (ValueId input : std::vector<ValueId>(node.inputs)) inputs.push_back(twins_.Get(input));
+    twins_.Convert(id, "Concat", "", inputs, {{"axis", axis}});
+  }
+
+  void ConvertPad(NodeId id) {
+    const Node& node = graph_.node(id);
+    const int64_t rank = InputRank(node);
+    const auto pads = KnownInts(graph_, node.input(1));
+    if (!pads || node.input(3) != kNoValue || static_cast<int64_t>(pads->size()) != 2 * rank) return;
+    std::vector<int64_t> moved;
+    for (int64_t side : {int64_t{0}, rank}) {
+      for (int64_t axis : ToChannelsLast(rank)) moved.push_back((*pads)[static_cast<size_t>(side + axis)]);
+    }
+    const Attributes attributes = node.attributes;
+    const ValueId fill = node.input(2), input = node.input(0);
+    const ValueId amounts = rewriter_.AddConstant(graph_.value(input).name + "_pads", Tensor::Int64s(moved));
+    std::vector<ValueId> inputs = {twins_.Get(input), amounts};
+    if (fill != kNoValue) inputs.push_back(fill);
+    twins_.Convert(id, "Pad", "", inputs, attributes);
+  }
+
+  void ConvertSoftmax(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (graph_.Opset() < 13 || InputRank(node) < 3) return;
+    const int64_t axis = ChannelsLastAxis(node.Int("axis", -1), InputRank(node));
+    twins_.Convert(id, node.op, "", {twins_.Get(node.input(0))}, {{"axis", axis}});
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+  ChannelsLastTwins twins_;
+};
+
+}  // namespace
+
+Status MakeChannelsLast(Graph& graph, const PassOptions&) {
+  ChannelsLastMaker maker(graph);
+  for (NodeId id : graph.NodeIds()) {
+    if (!graph.node(id).removed) maker.Convert(id);
+  }
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis

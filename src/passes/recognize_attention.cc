@@ -1,0 +1,181 @@
+// recognize_attention: MatMul(softmax(scale * q . k^T + mask), v) with its head splits becomes Attention on rows. The
+// scale may stand on q, on k, on both, or on the scores, as factors or divisors; the mask is added, or chooses between
+// the scores and a constant that is negative beyond all scores. q, k and v may be parts of one projection.
+#include <algorithm>
+#include <cmath>
+
+#include "src/passes/all_passes.h"
+#include "src/passes/attention_rows.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+constexpr double kBeyondScores = -1e30;
+
+struct Fill {
+  ValueId condition = kNoValue;
+  double constant = 0;
+  bool when = true;  // the constant is taken where the condition is this
+};
+
+struct Scores {
+  const Node* product = nullptr;  // MatMul(q, k^T)
+  double scale = 1;
+  std::vector<ValueId> masks;     // added
+  std::vector<Fill> fills;
+  std::vector<ValueId> Leaves() const {
+    std::vector<ValueId> leaves = masks;
+    for (const Fill& fill : fills) leaves.push_back(fill.condition);
+    return leaves;
+  }
+};
+
+bool BroadcastsToValue(const Graph& graph, ValueId from, ValueId to) {
+  const Shape* a = ShapeOf(graph, from);
+  const Shape* b = ShapeOf(graph, to);
+  return a != nullptr && b != nullptr && AlwaysBroadcasts(*a, *b);
+}
+
+// Reads the scores back to the product. `after` is what multiplies them between here and the softmax; a mask must not
+// be multiplied.
+bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scores* scores) {
+  const NodeId producer = graph.value(value).producer;
+  if (producer == kNoNode || depth == 0) return false;
+  const Node& node = graph.node(producer);
+  if (node.Is("MatMul")) {
+    scores->product = &node;
+    scores->scale = after;
+    return true;
+  }
+  if (node.Is("Mul") || node.Is("Div")) {
+    const auto scaled = MatchScalarOperand(graph, node);
+    if (!scaled || scaled->constant == 0) return false;
+    const double factor = node.Is("Mul") ? scaled->constant : 1 / scaled->constant;
+    return WalkScores(graph, scaled->value, after * factor, depth - 1, scores);
+  }
+  if (node.Is("Add") && after == 1) {
+    for (size_t i : {size_t{0}, size_t{1}}) {
+      const ValueId mask = node.input(1 - i);
+      if (!SameShape(graph, node.input(i), value) || !BroadcastsToValue(graph, mask, value)) continue;
+      Scores tried = *scores;
+      tried.masks.push_back(mask);
+      if (!WalkScores(graph, node.input(i), after, depth - 1, &tried)) continue;
+      *scores = tried;
+      return true;
+    }
+    return false;
+  }
+  if (!node.Is("Where") || after != 1 || !BroadcastsToValue(graph, node.input(0), value)) return false;
+  const bool when = ScalarConstant(graph, node.input(1)).has_value();
+  const auto constant = ScalarConstant(graph, node.input(when ? 1 : 2));
+  const ValueId rest = node.input(when ? 2 : 1);
+  if (!constant || *constant > kBeyondScores || !SameShape(graph, rest, value)) return false;
+  scores->fills.push_back({node.input(0), *constant, when});
+  return WalkScores(graph, rest, after, depth - 1, scores);
+}
+
+bool SameRows(const AttentionRows& a, const AttentionRows& b) {
+  return a.batch_size == b.batch_size && a.head_count == b.head_count;
+}
+
+// All masks and fills as one addend; kNoValue if there are none.
+ValueId MakeMask(Rewriter& rewriter, const Scores& scores) {
+  std::vector<ValueId> addends = scores.masks;
+  for (const Fill& fill : scores.fills) {
+    const ValueId constant = rewriter.AddConstant("mask_fill", Tensor::Float(static_cast<float>(fill.constant)));
+    const ValueId zero = rewriter.AddConstant("mask_zero", Tensor::Float(0));
+    const Type type = Type::Tensor(DType::kFloat32, *ShapeOf(rewriter.graph(), fill.condition));
+    addends.push_back(rewriter.Append("Where", "",
+                                      {fill.condition, fill.when ? constant : zero, fill.when ? zero : constant}, {},
+                                      "attention_mask_addend", type));
+  }
+  ValueId mask = addends.empty() ? kNoValue : addends[0];
+  for (size_t i = 1; i < addends.size(); ++i) {
+    Type type;
+    type.dtype = DType::kFloat32;
+    mask = rewriter.Append("Add", "", {mask, addends[i]}, {}, "attention_mask_sum", type);
+  }
+  return mask;
+}
+
+// The head-split form that the graph's readers expect, from the rows [B, S, H*E] of the result.
+void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int64_t head_size) {
+  Graph& graph = rewriter.graph();
+  const ValueId output = graph.node(id).outputs[0];
+  const Shape row_shape = *ShapeOf(graph, rows);
+  const Shape shape = *ShapeOf(graph, output);
+  const std::string name = graph.value(output).name;
+  const auto reshape_input = [&](const std::vector<int64_t>& target) {
+    return rewriter.AddConstant(name + "_heads_shape", Tensor::Int64s(target));
+  };
+  const Type split_type = Type::Tensor(DType::kFloat32, {row_shape[0], row_shape[1], Dim(heads), Dim(head_size)});
+  const ValueId split = rewriter.Append("Reshape", "", {rows, reshape_input({0, 0, heads, head_size})}, {},
+                                        name + "_heads", split_type);
+  const std::map<std::string, Attribute> perm = {{"perm", std::vector<int64_t>{0, 2, 1, 3}}};
+  if (shape.size() == 4) {
+    rewriter.Replace(id, MakeNode("Transpose", "", {split}, {output}, perm));
+    return;
+  }
+  const Shape turned_shape = {row_shape[0], Dim(heads), row_shape[1], Dim(head_size)};
+  const Type turned_type = Type::Tensor(DType::kFloat32, turned_shape);
+  const ValueId turned = rewriter.Append("Transpose", "", {split}, perm, name + "_turned", turned_type);
+  const auto target = ReshapeTarget(turned_shape, shape);
+  TAMIS_ASSERT(target.has_value());
+  rewriter.Replace(id, MakeNode("Reshape", "", {turned, reshape_input(*target)}, {output}));
+}
+
+void Recognise(Rewriter& rewriter, NodeId id) {
+  Graph& graph = rewriter.graph();
+  const Node& product = graph.node(id);
+  const ValueId output = product.outputs[0];
+  const Node* softmax = Producer(graph, product.input(0), "Softmax");
+  const int64_t rank = RankOf(graph, output);
+  if (softmax == nullptr || (rank != 3 && rank != 4) || DTypeOf(graph, output) != DType::kFloat32) return;
+  const int64_t axis = softmax->Int("axis", graph.Opset() < 13 ? 1 : -1);
+  if (axis != -1 && axis != rank - 1) return;
+  Scores scores;
+  if (!WalkScores(graph, softmax->input(0), 1, 6, &scores) || RankOf(graph, scores.product->outputs[0]) != rank) return;
+  const auto q = MatchAttentionRows(graph, scores.product->input(0), false);
+  const auto k = MatchAttentionRows(graph, scores.product->input(1), true);
+  const auto v = MatchAttentionRows(graph, product.input(1), false);
+  if (!q || !k || !v || !SameRows(*q, *k) || !SameRows(*q, *v) || !(q->head_size == k->head_size) ||
+      !(k->token_count == v->token_count) || v->view.scale != 1) {
+    return;
+  }
+  if (!CanMakeRows(graph, *q) || !CanMakeRows(graph, *k) || !CanMakeRows(graph, *v)) return;
+  const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
+  const bool heads_apart = rank == 4 && score_shape[0] == q->batch_size && score_shape[1] == q->head_count;
+  const Shape context = {q->batch_size, q->head_count, q->token_count, v->head_size};
+  const std::vector<ValueId> parts = scores.Leaves();
+  if (!heads_apart && (!parts.empty() || !ReshapeTarget(context, *ShapeOf(graph, output)) || rank == 4)) return;
+  std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
+  leaves.insert(leaves.end(), parts.begin(), parts.end());
+  if (!rewriter.ConeIsPrivate(id, leaves)) return;
+
+  const int64_t heads = *q->head_count.Constant(), head_size = *v->head_size.Constant();
+  const double scale = scores.scale * q->view.scale * k->view.scale;
+  std::vector<ValueId> inputs = {MakeRows(rewriter, *q), MakeRows(rewriter, *k), MakeRows(rewriter, *v)};
+  const ValueId mask = MakeMask(rewriter, scores);
+  if (mask != kNoValue) inputs.push_back(mask);
+  const Type type = Type::Tensor(DType::kFloat32, {q->batch_size, q->token_count, Dim(heads * head_size)});
+  const ValueId rows = rewriter.Append("Attention", kTamisDomain, inputs,
+                                       {{"num_heads", heads}, {"scale", static_cast<float>(scale)}},
+                                       graph.value(output).name + "_attention", type);
+  SplitHeads(rewriter, id, rows, heads, head_size);
+}
+
+}  // namespace
+
+Status RecognizeAttention(Graph& graph, const PassOptions&) {
+  Rewriter rewriter(graph);
+  for (NodeId id : graph.NodeIds()) {
+    if (!graph.node(id).removed && graph.node(id).Is("MatMul")) Recognise(rewriter, id);
+  }
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis

@@ -1,0 +1,80 @@
+#include "src/sparsity/reconstruct.h"
+
+#include "src/sparsity/inverse_factor.h"
+#include "src/sparsity/objective.h"
+#include "src/sparsity/refit.h"
+#include "src/sparsity/surgery.h"
+
+namespace tamis {
+namespace {
+
+RowMatrix ToMatrix(std::span<const float> weight, const WeightLayout& layout) {
+  return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+             weight.data(), layout.rows, layout.columns)
+      .cast<double>();
+}
+
+RowMatrix Masked(const RowMatrix& weight, const Mask& mask) {
+  RowMatrix result = weight;
+  for (Eigen::Index i = 0; i < result.size(); ++i) {
+    if (!mask[static_cast<size_t>(i)]) result.data()[i] = 0;
+  }
+  return result;
+}
+
+PrunedWeight Finish(const Objective& objective, const Moments& moments, bool free_bias, const RowMatrix& v, Mask mask) {
+  PrunedWeight pruned;
+  pruned.weight = ToF32(v);
+  const std::vector<float> dense = ToF32(objective.weight());
+  pruned.saliency_kept = SaliencyKept(dense, mask);
+  pruned.mask = std::move(mask);
+  const double energy = objective.energies().sum();
+  const double error = objective.Errors(v).sum();
+  pruned.output_error = energy > 0 ? error / energy : 0;
+  if (free_bias) {
+    const Eigen::VectorXd delta = objective.weight() * moments.MeanDense() - v * moments.MeanPruned();
+    for (const double d : delta) pruned.bias_delta.push_back(static_cast<float>(d));
+  }
+  return pruned;
+}
+
+}  // namespace
+
+Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
+                                 const ReconstructOptions& options, ThreadPool& pool) {
+  const Objective objective(ToMatrix(weight, layout), moments, options.damping, options.free_bias, pool);
+  RowMatrix v = objective.weight();
+  Mask mask;
+  {
+    TAMIS_ASSIGN_OR_RETURN(const RowMatrix factor, InverseFactor(objective.hessian(), pool));
+    if (!moments.same() && options.target_blend != 0) {
+      const RowMatrix half = TimesF32(objective.shift(), ToF32(factor.transpose()), layout.columns, pool);
+      v += options.target_blend * TimesF32(half, ToF32(factor), layout.columns, pool);
+    }
+    mask = RemoveByGroups(layout, factor, v, pool);
+  }
+  RefitKept(objective, mask, options.refit_iterations, v);
+
+  // Rows are independent: each takes the better of two masks.
+  const Mask by_magnitude = MagnitudeMask(weight, layout);
+  RowMatrix other = Masked(objective.weight(), by_magnitude);
+  RefitKept(objective, by_magnitude, options.refit_iterations, other);
+  const Eigen::VectorXd errors = objective.DampedErrors(v), other_errors = objective.DampedErrors(other);
+  for (Eigen::Index row = 0; row < v.rows(); ++row) {
+    if (!(other_errors[row] < errors[row])) continue;
+    v.row(row) = other.row(row);
+    std::copy_n(by_magnitude.begin() + row * layout.columns, layout.columns, mask.begin() + row * layout.columns);
+  }
+  if (!v.allFinite()) return RuntimeError("the layer's inputs are not finite or far too ill-conditioned");
+  return Finish(objective, moments, options.free_bias, v, std::move(mask));
+}
+
+PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
+                              const ReconstructOptions& options, ThreadPool& pool) {
+  const Objective objective(ToMatrix(weight, layout), moments, options.damping, options.free_bias, pool);
+  Mask mask = MagnitudeMask(weight, layout);
+  const RowMatrix v = Masked(objective.weight(), mask);
+  return Finish(objective, moments, options.free_bias, v, std::move(mask));
+}
+
+}  // namespace tamis

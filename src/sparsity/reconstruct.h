@@ -1,0 +1,40 @@
+// One-shot pruning of one weight to 2:4 by second-order reconstruction (SparseGPT, Frantar & Alistarh 2023; optimal
+// brain surgeon, Hassibi & Stork 1993), against the dense network's outputs on the pruned network's inputs.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "src/base/thread_pool.h"
+#include "src/sparsity/magnitude.h"
+#include "src/sparsity/moments.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+struct ReconstructOptions {
+  double damping = 0.01;      // lambda, as a share of the mean squared input
+  double target_blend = 1;    // 0: aim at W; 1: at the weights that best map the pruned inputs to the dense outputs
+  int refit_iterations = 12;  // on the kept elements, once the mask is final; 0: none
+  bool free_bias = true;      // the layer has a bias that may move: outputs are compared about their means
+};
+
+struct PrunedWeight {
+  std::vector<float> weight;      // [N][K], 2:4
+  std::vector<float> bias_delta;  // [N], to be added to the bias; empty without free_bias
+  Mask mask;
+  double saliency_kept = 1;  // share of the dense weight's squared magnitude under the mask
+  double output_error = 0;   // |Y - Y^|^2 / |Y|^2 over the calibration rows (about the means with free_bias)
+};
+
+// `weight` is [N][K] as `layout` says; `moments` are those of its inputs. No row's damped error is above that of the
+// magnitude mask with refitted weights. Error (kRuntime) if the moments can't be factorised even with damping, as when
+// inputs hold infinities.
+Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
+                                 const ReconstructOptions& options, ThreadPool& pool);
+
+// The magnitude mask alone; the bias moves if `options.free_bias`, other options are not used.
+PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
+                              const ReconstructOptions& options, ThreadPool& pool);
+
+}  // namespace tamis

@@ -1,0 +1,234 @@
+#include "src/sparsity/reconstruct.h"
+
+#include <gtest/gtest.h>
+
+#include <Eigen/Cholesky>
+#include <random>
+
+#include "src/sparsity/inverse_factor.h"
+#include "src/sparsity/objective.h"
+#include "src/sparsity/product.h"
+#include "src/sparsity/surgery.h"
+
+namespace tamis {
+namespace {
+
+using RowMatrixF = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+// Rows with strongly correlated columns and a mean that is not zero.
+RowMatrixF CorrelatedRows(int64_t rows, int64_t columns, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  const auto draw = [&] { return normal(random); };
+  const int64_t factors = std::max<int64_t>(2, columns / 3);
+  const RowMatrixF mix = RowMatrixF::NullaryExpr(factors, columns, draw);
+  const RowMatrixF latent = RowMatrixF::NullaryExpr(rows, factors, draw);
+  const RowMatrixF noise = RowMatrixF::NullaryExpr(rows, columns, draw);
+  const Eigen::RowVectorXf mean = Eigen::RowVectorXf::NullaryExpr(columns, draw);
+  return (latent * mix + 0.3F * noise).rowwise() + mean;
+}
+
+std::vector<float> RandomWeight(const WeightLayout& layout, std::mt19937& random) {
+  std::normal_distribution<float> normal;
+  std::vector<float> weight(static_cast<size_t>(layout.rows * layout.columns));
+  for (float& w : weight) w = normal(random);
+  return weight;
+}
+
+RowMatrix AsMatrix(const std::vector<float>& weight, const WeightLayout& layout) {
+  return Eigen::Map<const RowMatrixF>(weight.data(), layout.rows, layout.columns).cast<double>();
+}
+
+void ExpectTwoFour(const std::vector<float>& weight, const WeightLayout& layout) {
+  const Tensor tensor = Tensor::Of<float>(DType::kFloat32, {layout.rows, layout.columns / layout.run, layout.run},
+                                          std::span<const float>(weight));
+  const auto broken = FindBrokenGroup(tensor);
+  ASSERT_TRUE(broken.ok());
+  EXPECT_FALSE(broken->has_value()) << (*broken)->ToString();
+}
+
+TEST(ProductTest, MatchesDoubleOnOddSizes) {
+  std::mt19937 random(3);
+  ThreadPool pool(2);
+  for (const auto& [rows, m, n] : {std::array<int64_t, 3>{1, 1, 1}, {300, 37, 41}, {5, 100, 13}, {513, 12, 64}}) {
+    const RowMatrixF a = CorrelatedRows(rows, m, random), b = CorrelatedRows(rows, n, random);
+    RowMatrix c = RowMatrix::Ones(m, n);
+    AddTransposedProduct({a.data(), rows, m, m}, {b.data(), rows, n, n}, c.data(), n, false, pool);
+    const RowMatrix exact = (a.cast<double>().transpose() * b.cast<double>()).array() + 1;
+    const RowMatrix magnitude = a.cast<double>().cwiseAbs().transpose() * b.cast<double>().cwiseAbs();
+    const double epsilon = std::numeric_limits<float>::epsilon() * 256;  // sums of 256 products in f32
+    EXPECT_LE(((c - exact).array().abs() - epsilon * magnitude.array()).maxCoeff(), 1e-12) << rows << " " << m;
+  }
+}
+
+TEST(MomentsTest, CentredAndSharedMomentsAreThoseOfTheRows) {
+  std::mt19937 random(5);
+  ThreadPool pool(1);
+  const RowMatrixF x = CorrelatedRows(90, 11, random), y = CorrelatedRows(90, 11, random);
+  Moments moments(11), tail(11);
+  moments.Add(x.data(), x.data(), 40, pool);  // first the same inputs, then different ones
+  EXPECT_TRUE(moments.same());
+  moments.Add(x.data() + 40 * 11, y.data() + 40 * 11, 20, pool);
+  tail.Add(x.data() + 60 * 11, y.data() + 60 * 11, 30, pool);
+  moments.Add(tail);
+  EXPECT_FALSE(moments.same());
+  EXPECT_EQ(moments.rows(), 90);
+  RowMatrix dense = x.cast<double>(), pruned = dense;
+  pruned.bottomRows(50) = y.bottomRows(50).cast<double>();
+  EXPECT_TRUE(moments.MeanPruned().isApprox(pruned.colwise().mean().transpose(), 1e-6));
+  EXPECT_TRUE(moments.Cross(false).isApprox(dense.transpose() * pruned, 1e-5));
+  const RowMatrix centred = pruned.rowwise() - pruned.colwise().mean();
+  dense.rowwise() -= dense.colwise().mean().eval();
+  EXPECT_TRUE(moments.Pruned(true).isApprox(centred.transpose() * centred, 1e-5));
+  EXPECT_TRUE(moments.Cross(true).isApprox(dense.transpose() * centred, 1e-5));
+  EXPECT_TRUE(moments.Dense(true).isApprox(dense.transpose() * dense, 1e-5));
+}
+
+TEST(InverseFactorTest, IsTheUpperFactorOfTheInverse) {
+  std::mt19937 random(11);
+  ThreadPool pool(2);
+  for (const int64_t k : {1, 7, 64, 150, 261}) {
+    const RowMatrix x = CorrelatedRows(2 * k, k, random).cast<double>();
+    const RowMatrix h = x.transpose() * x + RowMatrix::Identity(k, k);
+    const auto u = InverseFactor(h, pool);
+    ASSERT_TRUE(u.ok()) << u.status().message();
+    EXPECT_TRUE(u->isUpperTriangular(0));
+    EXPECT_TRUE((u->transpose() * *u * h).isApprox(RowMatrix::Identity(k, k), 1e-7)) << k;
+  }
+  EXPECT_FALSE(InverseFactor(-RowMatrix::Identity(3, 3), pool).ok());
+}
+
+// The exact optimum over all masks and all weights, for one row of eight columns.
+double BruteForce(const RowMatrix& a, const RowMatrix& w) {
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto& first : kGroupPairs) {
+    for (const auto& second : kGroupPairs) {
+      const std::vector<int> kept = {first[0], first[1], 4 + second[0], 4 + second[1]};
+      const Eigen::MatrixXd sub = a(kept, kept);
+      const Eigen::VectorXd linear = (w * a)(0, kept).transpose();
+      const double error = (w * a * w.transpose())(0, 0) - linear.dot(sub.ldlt().solve(linear));
+      best = std::min(best, error);
+    }
+  }
+  return best;
+}
+
+TEST(SurgeryTest, OneGroupIsOptimalAndTwoAreClose) {
+  std::mt19937 random(17);
+  ThreadPool pool(1);
+  double found = 0, optimal = 0, magnitude = 0;
+  for (int trial = 0; trial < 50; ++trial) {
+    const WeightLayout layout = {1, 8, 8};
+    const RowMatrixF x = CorrelatedRows(40, 8, random);
+    Moments moments(8);
+    moments.Add(x.data(), nullptr, 40, pool);
+    const std::vector<float> weight = RandomWeight(layout, random);
+    const Objective objective(AsMatrix(weight, layout), moments, 0.01, false, pool);
+    const auto pruned = Reconstruct(weight, layout, moments, {.free_bias = false}, pool);
+    ASSERT_TRUE(pruned.ok());
+    ExpectTwoFour(pruned->weight, layout);
+    const double error = objective.DampedErrors(AsMatrix(pruned->weight, layout))[0];
+    const double bound = BruteForce(objective.hessian(), objective.weight());
+    EXPECT_GE(error, bound * (1 - 1e-3) - 1e-3);
+    found += error;
+    optimal += bound;
+    const PrunedWeight baseline = PruneByMagnitude(weight, layout, moments, {.free_bias = false}, pool);
+    magnitude += objective.DampedErrors(AsMatrix(baseline.weight, layout))[0];
+
+    // With one group the joint choice is the whole optimum.
+    const WeightLayout single = {1, 4, 4};
+    RowMatrix four = AsMatrix(weight, layout).leftCols(4);
+    const RowMatrix h = objective.hessian().topLeftCorner(4, 4), before = four;
+    const auto factor = InverseFactor(h, pool);
+    ASSERT_TRUE(factor.ok());
+    RemoveByGroups(single, *factor, four, pool);
+    const RowMatrix delta = four - before;
+    double best = std::numeric_limits<double>::infinity();
+    for (const auto& kept : kGroupPairs) {
+      const Eigen::MatrixXd sub = h(kept, kept);
+      const Eigen::VectorXd linear = (before * h)(0, kept).transpose();
+      best = std::min(best, (before * h * before.transpose())(0, 0) - linear.dot(sub.ldlt().solve(linear)));
+    }
+    EXPECT_NEAR((delta * h * delta.transpose())(0, 0), best, 1e-8 * (1 + h.trace()));
+  }
+  EXPECT_LE(found, 1.25 * optimal);
+  EXPECT_LE(found, 0.5 * magnitude);
+}
+
+struct Case {
+  WeightLayout layout;
+  bool shifted;  // the pruned network's inputs differ from the dense network's
+  bool free_bias;
+};
+class ReconstructTest : public testing::TestWithParam<Case> {};
+
+TEST_P(ReconstructTest, BeatsMagnitudeAndReportsTheTrueError) {
+  const auto& [layout, shifted, free_bias] = GetParam();
+  std::mt19937 random(23);
+  ThreadPool pool(2);
+  const int64_t rows = 700;
+  const RowMatrixF x = CorrelatedRows(rows, layout.columns, random);
+  RowMatrixF x_hat = x;
+  if (shifted) x_hat = 0.9F * x + 0.2F * CorrelatedRows(rows, layout.columns, random);
+  Moments moments(layout.columns);
+  moments.Add(x.data(), x_hat.data(), 300, pool);
+  moments.Add(x.data() + 300 * layout.columns, x_hat.data() + 300 * layout.columns, 400, pool);
+  const std::vector<float> weight = RandomWeight(layout, random);
+  const ReconstructOptions options = {.free_bias = free_bias};
+  const auto pruned = Reconstruct(weight, layout, moments, options, pool);
+  ASSERT_TRUE(pruned.ok()) << pruned.status().message();
+  const PrunedWeight magnitude = PruneByMagnitude(weight, layout, moments, options, pool);
+  ExpectTwoFour(pruned->weight, layout);
+  ExpectTwoFour(magnitude.weight, layout);
+  EXPECT_LT(pruned->output_error, 0.8 * magnitude.output_error);
+  EXPECT_LE(pruned->saliency_kept, magnitude.saliency_kept);
+  for (size_t i = 0; i < weight.size(); ++i) {
+    EXPECT_TRUE(pruned->mask[i] || pruned->weight[i] == 0) << i;
+  }
+
+  for (const PrunedWeight* result : {&*pruned, &magnitude}) {
+    RowMatrix y = x.cast<double>() * AsMatrix(weight, layout).transpose();
+    RowMatrix error = y - x_hat.cast<double>() * AsMatrix(result->weight, layout).transpose();
+    if (free_bias) {
+      const Eigen::RowVectorXd delta =
+          Eigen::Map<const Eigen::RowVectorXf>(result->bias_delta.data(), layout.rows).cast<double>();
+      error.rowwise() -= delta;
+      EXPECT_LE(error.colwise().mean().cwiseAbs().maxCoeff(), 1e-4 * std::sqrt(y.squaredNorm() / rows));
+      y.rowwise() -= y.colwise().mean().eval();
+    } else {
+      EXPECT_TRUE(result->bias_delta.empty());
+    }
+    EXPECT_NEAR(result->output_error, error.squaredNorm() / y.squaredNorm(), 1e-4);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Shapes, ReconstructTest,
+                         testing::Values(Case{{24, 96, 96}, false, false}, Case{{24, 96, 96}, true, true},
+                                         Case{{16, 9 * 6, 6}, true, false},  // tail groups of two
+                                         Case{{5, 9 * 7, 7}, true, true},    // and of three
+                                         Case{{33, 300, 300}, false, true}));
+
+TEST(ReconstructEdgeTest, DegenerateInputsStayFinite) {
+  ThreadPool pool(1);
+  std::mt19937 random(29);
+  const WeightLayout layout = {4, 16, 16};
+  const std::vector<float> weight = RandomWeight(layout, random);
+  Moments empty(16);
+  auto pruned = Reconstruct(weight, layout, empty, {}, pool);
+  ASSERT_TRUE(pruned.ok());
+  EXPECT_EQ(pruned->mask, MagnitudeMask(weight, layout));  // nothing known of the inputs
+  // Two rows only, and half of the columns never move.
+  RowMatrixF x = CorrelatedRows(2, 16, random);
+  x.rightCols(8).setZero();
+  Moments few(16);
+  few.Add(x.data(), nullptr, 2, pool);
+  pruned = Reconstruct(weight, layout, few, {}, pool);
+  ASSERT_TRUE(pruned.ok());
+  ExpectTwoFour(pruned->weight, layout);
+  for (const float w : pruned->weight) EXPECT_LT(std::fabs(w), 100);
+  x(0, 0) = std::numeric_limits<float>::infinity();
+  few.Add(x.data(), nullptr, 2, pool);
+  EXPECT_FALSE(Reconstruct(weight, layout, few, {}, pool).ok());
+  EXPECT_FALSE(Moments::CheckColumns(kMaxMomentColumns + 1).ok());
+}
+
+}  // namespace
+}  // namespace tamis
