@@ -23,11 +23,16 @@ Result<Attribute> ReadAttribute(AttributeProto* proto, ExternalData* external, b
   *file_error = false;
   const auto type = TypeOf(*proto);
   switch (type) {
-    case AttributeProto::FLOAT: return Attribute(proto->f());
-    case AttributeProto::INT: return Attribute(proto->i());
-    case AttributeProto::STRING: return Attribute(proto->s());
-    case AttributeProto::FLOATS: return Attribute(std::vector<float>(proto->floats().begin(), proto->floats().end()));
-    case AttributeProto::INTS: return Attribute(std::vector<int64_t>(proto->ints().begin(), proto->ints().end()));
+    case AttributeProto::FLOAT:
+      return Attribute(proto->f());
+    case AttributeProto::INT:
+      return Attribute(proto->i());
+    case AttributeProto::STRING:
+      return Attribute(proto->s());
+    case AttributeProto::FLOATS:
+      return Attribute(std::vector<float>(proto->floats().begin(), proto->floats().end()));
+    case AttributeProto::INTS:
+      return Attribute(std::vector<int64_t>(proto->ints().begin(), proto->ints().end()));
     case AttributeProto::STRINGS:
       return Attribute(std::vector<std::string>(proto->strings().begin(), proto->strings().end()));
     case AttributeProto::TENSOR: {
@@ -38,7 +43,8 @@ Result<Attribute> ReadAttribute(AttributeProto* proto, ExternalData* external, b
       TAMIS_ASSIGN_OR_RETURN(Tensor tensor, ReadSparseTensor(proto->mutable_sparse_tensor(), external, file_error));
       return Attribute(std::move(tensor));
     }
-    default: break;
+    default:
+      break;
   }
   return UserError("type {} is not supported", AttributeProto::AttributeType_Name(type));
 }

@@ -105,7 +105,8 @@ Result<Tensor> ExternalData::Read(const onnx::TensorProto& proto, DType dtype, c
   }
   const auto needed = static_cast<int64_t>(ByteSize(dtype, static_cast<size_t>(NumElements(dims))));
   if (length >= 0 && length != needed) {
-    return UserError("external_data 'length' is {}, but {}{} takes {} bytes", length, Name(dtype), ToString(dims), needed);
+    return UserError("external_data 'length' is {}, but {}{} takes {} bytes", length, Name(dtype), ToString(dims),
+                     needed);
   }
   if (offset > file.bytes || needed > file.bytes - offset) {
     return UserError("needs {} bytes at offset {} of external data file {}, which has only {} bytes", needed, offset,

@@ -35,7 +35,10 @@ target_include_directories(tamis_onnx_schema SYSTEM PUBLIC ${schema_folder})
 target_link_libraries(tamis_onnx_schema PUBLIC protobuf::libprotobuf)
 target_link_libraries(tamis_onnx PRIVATE tamis_onnx_schema)
 
-# The tests build models with the schema. Their target is made after this file has been read.
+# Tests and the fuzz target use the schema as well. Their targets are made after this file has been read.
 if(TAMIS_BUILD_TESTS)
-  cmake_language(DEFER CALL target_link_libraries tamis_onnx_test PRIVATE tamis_onnx_schema)
+  cmake_language(DEFER CALL target_link_libraries tamis_onnx_test PRIVATE tamis_onnx_schema GTest::gmock)
+endif()
+if(TAMIS_BUILD_FUZZERS)
+  cmake_language(DEFER CALL target_link_libraries import_fuzz PRIVATE tamis_onnx_schema)
 endif()

@@ -10,9 +10,9 @@
 namespace tamis {
 namespace {
 
-constexpr int kMaxDepth = 64;                    // of calls inside calls
-constexpr size_t kMaxNodes = size_t{1} << 18;    // made by inlining, in the whole model
-constexpr size_t kMaxBytes = size_t{1} << 30;    // of these nodes, their tensors included
+constexpr int kMaxDepth = 64;                  // of calls inside calls
+constexpr size_t kMaxNodes = size_t{1} << 18;  // made by inlining, in the whole model
+constexpr size_t kMaxBytes = size_t{1} << 30;  // of these nodes, their tensors included
 constexpr size_t kMaxPrefixBytes = 120;
 
 using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
@@ -106,9 +106,10 @@ void MergeOpsets(const onnx::FunctionProto& function, onnx::ModelProto* model, P
       if (CanonicalDomain(has.domain()) != CanonicalDomain(wanted.domain())) continue;
       found = true;
       if (has.version() == wanted.version()) continue;
-      problems->Add(fmt::format("{} is written for operator set {} {}, the model for {}; convert one of them with "
-                                "onnx.version_converter",
-                                Describe(function), DisplayDomain(wanted.domain()), wanted.version(), has.version()));
+      problems->Add(
+          fmt::format("{} is written for operator set {} {}, the model for {}; convert one of them with "
+                      "onnx.version_converter",
+                      Describe(function), DisplayDomain(wanted.domain()), wanted.version(), has.version()));
     }
     if (!found) *model->add_opset_import() = wanted;
   }

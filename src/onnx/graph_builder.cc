@@ -50,16 +50,15 @@ class GraphBuilder {
     std::string refused;  // why the value can't be used; reported with its users if there are any
   };
 
-  void Add(const std::string& what, const Status& status) {
-    context_->problems.Add(status.WithContext(where_ + what));
-  }
+  void Add(const std::string& what, const Status& status) { context_->problems.Add(status.WithContext(where_ + what)); }
   void AddProblem(const std::string& problem) { context_->problems.Add(where_ + problem); }
 
   void Define(const std::string& name, Definition definition) {
     if (name.empty()) return AddProblem(definition.by + " has no name");
     const auto [entry, added] = values_.try_emplace(name, definition);
-    if (!added) AddProblem(fmt::format("value {} is defined twice: by {} and by {}", Quote(name), entry->second.by,
-                                       definition.by));
+    if (!added)
+      AddProblem(
+          fmt::format("value {} is defined twice: by {} and by {}", Quote(name), entry->second.by, definition.by));
   }
 
   void DefineConstant(const std::string& name, const std::string& by, Result<Tensor> tensor, bool file_error,
@@ -176,8 +175,8 @@ class GraphBuilder {
   ValueId Use(const std::string& name, const std::string& user) {
     const ValueId id = Find(name, user);
     if (id == kNoValue) {
-      context_->problems.AddShared(where_ + "value " + Quote(name) + " is not defined by any node, input or initializer",
-                                   user);
+      context_->problems.AddShared(
+          where_ + "value " + Quote(name) + " is not defined by any node, input or initializer", user);
     }
     return id;
   }
@@ -207,7 +206,8 @@ class GraphBuilder {
 
   void AddAttribute(onnx::AttributeProto* proto, const std::string& owner, Node* node) {
     const std::string what = owner + ", attribute " + Quote(proto->name());
-    if (!proto->ref_attr_name().empty()) return AddProblem(what + " refers to a function's attribute outside a function");
+    if (!proto->ref_attr_name().empty())
+      return AddProblem(what + " refers to a function's attribute outside a function");
     if (TypeOf(*proto) == onnx::AttributeProto::GRAPH) {
       GraphBuilder builder(context_, this, where_ + owner + ", " + Quote(proto->name()) + ": ");
       Region region{proto->name(), std::make_unique<Graph>(builder.Build(proto->mutable_g())), {}};

@@ -110,9 +110,10 @@ class GraphWriter {
 
   void WriteNode(const Node& node, onnx::NodeProto* proto) {
     if (node.domain == kTamisDomain) {
-      context_->problems.Add(fmt::format("node {} is {}.{}, which ONNX does not have; export the graph from before the "
-                                         "passes that make such nodes",
-                                         Quote(node.name), node.domain, node.op));
+      context_->problems.Add(
+          fmt::format("node {} is {}.{}, which ONNX does not have; export the graph from before the "
+                      "passes that make such nodes",
+                      Quote(node.name), node.domain, node.op));
     }
     proto->set_op_type(node.op);
     proto->set_domain(node.domain);

@@ -1,1 +1,237 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "src/onnx/test_models.h"
+
+namespace tamis {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string ErrorOfBytes(const std::string& bytes) {
+  const Result<Graph> graph = ImportOnnxBytes(bytes.data(), bytes.size(), "");
+  if (graph.ok()) return "";
+  EXPECT_EQ(graph.status().kind(), ErrorKind::kUser);
+  return graph.status().message();
+}
+
+TEST(OnnxImport, BuildsGraphWithSymbolicShapes) {
+  OnnxInfo info;
+  onnx::ModelProto model = SmallModel();
+  model.set_producer_name("maker");
+  model.set_producer_version("1.2");
+  auto* entry = model.add_metadata_props();
+  entry->set_key("task");
+  entry->set_value("test");
+  const Result<Graph> graph = ImportModel(model, "", &info);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_EQ(graph->NumNodes(), 2u);
+  EXPECT_EQ(graph->node(0).name, "product");
+  EXPECT_EQ(graph->value(graph->inputs.at(0)).type.ToString(), "float32[batch, 4]");
+  EXPECT_EQ(graph->value(ValueNamed(*graph, "h")).type.ToString(), "float32[batch, 3]");
+  EXPECT_EQ(graph->value(graph->outputs.at(0)).name, "y");
+  EXPECT_EQ(graph->value(ValueNamed(*graph, "w")).constant->Span<float>()[11], 11.0f);
+  EXPECT_EQ(graph->Opset(), 17);
+  EXPECT_EQ(info.producer, "maker 1.2");
+  EXPECT_EQ(info.ir_version, 8);
+  EXPECT_EQ(info.hash.size(), 16u);
+  EXPECT_EQ(info.metadata.at("task"), "test");
+}
+
+TEST(OnnxImport, DimensionsWithoutNameGetOne) {
+  onnx::ModelProto model = EmptyModel();
+  SetType(model.mutable_graph()->add_input(), "input ids", {"", "?", "input_ids_dim0", "2*s0 + 1"});
+  SetType(model.mutable_graph()->add_output(), "y", {"", "", "", ""});
+  AddNode(model.mutable_graph(), "Relu", {"input ids"}, {"y"});
+  const Result<Graph> graph = ImportModel(model);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->value(graph->inputs[0]).type.ToString(),
+            "float32[input_ids_dim0_2, input_ids_dim1, input_ids_dim0, dim_2_s0___1]");
+  EXPECT_EQ(graph->value(graph->outputs[0]).type.ToString(), graph->value(graph->inputs[0]).type.ToString());
+}
+
+TEST(OnnxImport, InitializersListedAsInputsAreConstants) {
+  onnx::ModelProto model = SmallModel();
+  model.set_ir_version(3);
+  SetType(model.mutable_graph()->add_input(), "w", {4, 3});
+  const Result<Graph> graph = ImportModel(model);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_EQ(graph->inputs.size(), 1u);
+  EXPECT_TRUE(graph->value(ValueNamed(*graph, "w")).IsConstant());
+  SetType(model.mutable_graph()->mutable_input(1), "w", {4, 5});
+  EXPECT_THAT(ImportError(model), HasSubstr("initializer 'w' is float32[4, 3] but is declared as"));
+}
+
+TEST(OnnxImport, SortsNodes) {
+  onnx::ModelProto model = SmallModel();
+  model.mutable_graph()->mutable_node()->SwapElements(0, 1);
+  const Result<Graph> graph = ImportModel(model);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->node(graph->NodeIds()[0]).op, "MatMul");
+}
+
+TEST(OnnxImport, ReportsCycle) {
+  onnx::ModelProto model = SmallModel();
+  AddNode(model.mutable_graph(), "Add", {"x", "b"}, {"a"}, "first");
+  AddNode(model.mutable_graph(), "Relu", {"a"}, {"b"}, "second");
+  EXPECT_THAT(ImportError(model), AllOf(HasSubstr("cycle"), HasSubstr("'first'"), HasSubstr("'second'")));
+}
+
+TEST(OnnxImport, ListsEveryUnknownOperator) {
+  onnx::ModelProto model = SmallModel();
+  model.add_opset_import()->set_domain("com.microsoft");
+  model.mutable_opset_import(1)->set_version(1);
+  auto* graph = model.mutable_graph();
+  AddNode(graph, "NoSuchOp", {"x"}, {"a"}, "n1");
+  AddNode(graph, "NoSuchOp", {"a"}, {"b"}, "n2");
+  AddNode(graph, "Fancy", {"x"}, {"c"})->set_domain("com.microsoft");
+  AddNode(graph, "Linear", {"x", "w"}, {"d"})->set_domain("tamis");
+  const std::string error = ImportError(model);
+  EXPECT_THAT(error, HasSubstr("3 operators are not known"));
+  EXPECT_THAT(error, HasSubstr("'NoSuchOp' of ai.onnx 17: 2 nodes, the first named 'n1'"));
+  EXPECT_THAT(error, HasSubstr("'Fancy' of com.microsoft 1: 1 node, named 'c'"));
+  EXPECT_THAT(error, HasSubstr("'Linear' of tamis"));
+  EXPECT_THAT(error, HasSubstr("does not import"));  // domain tamis
+}
+
+TEST(OnnxImport, ReportsAllUndefinedAndDuplicateNames) {
+  onnx::ModelProto model = SmallModel();
+  auto* graph = model.mutable_graph();
+  AddNode(graph, "Add", {"nowhere", "w"}, {"h"}, "twice");
+  AddNode(graph, "Add", {"nowhere", "gone"}, {"z"}, "other");
+  SetType(graph->add_output(), "missing", {1});
+  SetType(graph->add_output(), "y", {1});
+  const std::string error = ImportError(model);
+  EXPECT_THAT(error, HasSubstr("'nowhere' is not defined by any node, input or initializer; needed by"));
+  EXPECT_THAT(error, AllOf(HasSubstr("twice"), HasSubstr("other")));
+  EXPECT_THAT(error, HasSubstr("'gone' is not defined"));
+  EXPECT_THAT(error, HasSubstr("value 'h' is defined twice: by MatMul 'product' and by Add 'twice'"));
+  EXPECT_THAT(error, HasSubstr("'missing' is not defined"));
+  EXPECT_THAT(error, HasSubstr("graph output 'y' is listed twice"));
+}
+
+TEST(OnnxImport, RefusesDimensionsThatNoTensorHas) {
+  onnx::ModelProto model = SmallModel();
+  auto* graph = model.mutable_graph();
+  SetType(graph->add_input(), "negative", {-3});
+  SetType(graph->add_input(), "overflow", {int64_t{1} << 40, int64_t{1} << 40});
+  SetType(graph->add_input(), "large", {"n", (int64_t{1} << 46) + 1});
+  graph->mutable_initializer(0)->set_dims(0, int64_t{1} << 40);
+  const std::string error = ImportError(model);
+  EXPECT_THAT(error, HasSubstr("value 'negative': shape [-3] has the negative dimension -3"));
+  EXPECT_THAT(error, HasSubstr("value 'overflow': shape [1099511627776, 1099511627776] has more elements"));
+  EXPECT_THAT(error, HasSubstr("value 'large'"));
+  EXPECT_THAT(error, HasSubstr("initializer 'w': float32[1099511627776, 3] needs"));
+}
+
+TEST(OnnxImport, RefusesInferredShapesThatOverflow) {
+  onnx::ModelProto model = EmptyModel();
+  auto* graph = model.mutable_graph();
+  SetType(graph->add_input(), "a", {int64_t{1} << 24, 1});
+  SetType(graph->add_input(), "b", {1, int64_t{1} << 24});
+  SetType(graph->add_output(), "y", {"m", "n"});
+  AddNode(graph, "MatMul", {"a", "b"}, {"y"});
+  EXPECT_THAT(ImportError(model), AllOf(HasSubstr("value 'y'"), HasSubstr("2^46")));
+}
+
+TEST(OnnxImport, RefusesForeignBytes) {
+  EXPECT_THAT(ErrorOfBytes(""), HasSubstr("empty"));
+  EXPECT_THAT(ErrorOfBytes("Hello, this is no model.\nSecond line"),
+              HasSubstr("text file, starting with 'Hello, this"));
+  EXPECT_THAT(ErrorOfBytes("version https://git-lfs.github.com/spec/v1\noid sha256:0"), HasSubstr("git lfs pull"));
+  EXPECT_THAT(ErrorOfBytes(std::string("PK\x03\x04\0\0\0\0", 8)), HasSubstr("zip"));
+  EXPECT_THAT(ErrorOfBytes(std::string(100, '\xff')), HasSubstr("not an ONNX model"));
+  EXPECT_THAT(ErrorOfBytes(std::string(100, '\0')), HasSubstr("not an ONNX model"));
+}
+
+TEST(OnnxImport, RefusesEveryTruncation) {
+  const std::string bytes = SmallModel().SerializeAsString();
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_NE(ErrorOfBytes(bytes.substr(0, size)), "") << "at " << size;
+  }
+  EXPECT_THAT(ErrorOfBytes(bytes.substr(0, bytes.size() / 2)),
+              AllOf(HasSubstr("truncated"), HasSubstr(std::to_string(bytes.size() / 2) + " bytes")));
+}
+
+TEST(OnnxImport, FlippedBytesNeverCrash) {
+  const std::string bytes = SmallModel().SerializeAsString();
+  size_t refused = 0;
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = bytes;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      refused += !ImportOnnxBytes(damaged.data(), damaged.size(), "").ok();
+    }
+  }
+  EXPECT_GT(refused, bytes.size());  // most flips break something; those in weights can't be seen
+}
+
+TEST(OnnxImport, RefusesOperatorSetsOutOfRange) {
+  onnx::ModelProto model = SmallModel();
+  for (int64_t version : {int64_t{6}, int64_t{29}, int64_t{0}, int64_t{-1}}) {
+    model.mutable_opset_import(0)->set_version(version);
+    EXPECT_THAT(ImportError(model), HasSubstr("7 to 28 are supported")) << version;
+  }
+  model.mutable_opset_import(0)->set_version(28);
+  EXPECT_EQ(ImportError(model), "");
+  model.clear_opset_import();
+  EXPECT_THAT(ImportError(model), HasSubstr("opset_import is empty"));
+  model = SmallModel();
+  model.set_ir_version(99);
+  EXPECT_THAT(ImportError(model), HasSubstr("IR version 99"));
+}
+
+TEST(OnnxImport, ConstantNodesBecomeConstants) {
+  onnx::ModelProto model = SmallModel();
+  auto* graph = model.mutable_graph();
+  AddAttribute(AddNode(graph, "Constant", {}, {"one"}), "value_float", onnx::AttributeProto::FLOAT)->set_f(1.5f);
+  auto* ints = AddAttribute(AddNode(graph, "Constant", {}, {"axes"}), "value_ints", onnx::AttributeProto::INTS);
+  ints->add_ints(-1);
+  ints->add_ints(2);
+  AddNode(graph, "Add", {"y", "one"}, {"z"});
+  SetType(graph->add_output(), "z", {"batch", 3});
+  const Result<Graph> imported = ImportModel(model);
+  ASSERT_TRUE(imported.ok()) << imported.status().message();
+  EXPECT_EQ(imported->NumNodes(), 3u);
+  EXPECT_EQ(imported->value(ValueNamed(*imported, "one")).constant->Data<float>()[0], 1.5f);
+  EXPECT_EQ(imported->value(ValueNamed(*imported, "axes")).constant->ToInt64s(), (std::vector<int64_t>{-1, 2}));
+}
+
+TEST(OnnxImport, StringsAreRefusedOnlyWhereTheyAreUsed) {
+  onnx::ModelProto model = SmallModel();
+  auto* labels = model.mutable_graph()->add_initializer();
+  labels->set_name("labels");
+  labels->set_data_type(onnx::TensorProto::STRING);
+  labels->add_dims(1);
+  labels->add_string_data("cat");
+  EXPECT_EQ(ImportError(model), "");
+  AddNode(model.mutable_graph(), "Relu", {"labels"}, {"r"}, "reader");
+  EXPECT_THAT(ImportError(model), AllOf(HasSubstr("initializer 'labels'"), HasSubstr("strings are not supported"),
+                                        HasSubstr("needed by"), HasSubstr("reader")));
+}
+
+TEST(OnnxImport, DeclaredTypesOfValuesAreKept) {
+  onnx::ModelProto model = SmallModel();
+  SetType(model.mutable_graph()->add_value_info(), "h", {8, 3});
+  const Result<Graph> graph = ImportModel(model);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->value(ValueNamed(*graph, "h")).type.ToString(), "float32[8, 3]");
+  SetType(model.mutable_graph()->mutable_value_info(0), "h", {8, 4});
+  EXPECT_THAT(ImportError(model), AllOf(HasSubstr("'product'"), HasSubstr("output 'h'")));
+}
+
+TEST(OnnxImport, NamesInMessagesArePrintable) {
+  onnx::ModelProto model = SmallModel();
+  AddNode(model.mutable_graph(), "Bad\x1b[31m\n\xff", {"x"}, {"a"});
+  EXPECT_THAT(ImportError(model), AllOf(HasSubstr("Bad\\x1b[31m\\x0a\\xff"), Not(HasSubstr("\x1b"))));
+}
+
+TEST(OnnxImport, FileErrorsNameTheFile) {
+  EXPECT_THAT(ImportOnnx("/no/such/model.onnx").status().message(), HasSubstr("/no/such/model.onnx"));
+  EXPECT_THAT(ImportOnnx("/").status().message(), HasSubstr("not a file"));
+}
+
+}  // namespace
+}  // namespace tamis

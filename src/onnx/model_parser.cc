@@ -29,7 +29,8 @@ struct Signature {
 
 constexpr std::array<Signature, 8> kSignatures = {{
     {0, "version https://git-lfs", "a Git LFS pointer, not the model itself; fetch it with 'git lfs pull'"},
-    {0, std::string_view("PK\x03\x04", 4), "a zip archive (PyTorch .pt and .npz files are); export the network to ONNX"},
+    {0, std::string_view("PK\x03\x04", 4),
+     "a zip archive (PyTorch .pt and .npz files are); export the network to ONNX"},
     {0, "\x89HDF", "an HDF5 file (Keras); convert it with tf2onnx"},
     {4, "TFL3", "a TensorFlow Lite file; convert it with tf2onnx"},
     {0, std::string_view("\x1f\x8b", 2), "gzip-compressed; decompress it first"},
@@ -89,9 +90,10 @@ Status NotAModel(std::string_view bytes, std::string_view detail) {
   const std::string found = LooksLike(bytes);
   if (!found.empty()) return UserError("not an ONNX model: the file ({} bytes) is {}", bytes.size(), found);
   if (const auto needed = NeededSize(bytes)) {
-    return UserError("the model is truncated: the file has {} bytes, its contents need at least {}. Copy or download "
-                     "it again",
-                     bytes.size(), *needed);
+    return UserError(
+        "the model is truncated: the file has {} bytes, its contents need at least {}. Copy or download "
+        "it again",
+        bytes.size(), *needed);
   }
   return UserError("not an ONNX model, or a damaged one: {} ({} bytes)", detail, bytes.size());
 }

@@ -2,9 +2,13 @@
 
 namespace tamis {
 
-std::string CanonicalDomain(const std::string& domain) { return domain == "ai.onnx" ? "" : domain; }
+std::string CanonicalDomain(const std::string& domain) {
+  return domain == "ai.onnx" ? "" : domain;
+}
 
-std::string DisplayDomain(const std::string& domain) { return domain.empty() ? "ai.onnx" : domain; }
+std::string DisplayDomain(const std::string& domain) {
+  return domain.empty() ? "ai.onnx" : domain;
+}
 
 std::string NameSet::Unique(const std::string& base) {
   if (Insert(base)) return base;

@@ -10,9 +10,9 @@
 namespace tamis {
 
 struct OnnxInfo {
-  std::string producer;      // "pytorch 2.4.0"
+  std::string producer;  // "pytorch 2.4.0"
   int64_t ir_version = 0;
-  std::string hash;          // of the file's bytes (HexString of Hash64), external data not counted
+  std::string hash;  // of the file's bytes (HexString of Hash64), external data not counted
   std::map<std::string, std::string> metadata;
 };
 

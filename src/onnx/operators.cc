@@ -46,9 +46,10 @@ std::map<std::string, int64_t> ReadOpsets(const onnx::ModelProto& model, Problem
   if (standard == opsets.end()) {
     if (opsets.empty()) problems->Add("the model imports no operator set (opset_import is empty)");
   } else if (standard->second < kOldestOpset || standard->second > kNewestOpset) {
-    problems->Add(fmt::format("the model is written for operator set {} of ai.onnx; {} to {} are supported. Export it "
-                              "again or convert it with onnx.version_converter",
-                              standard->second, kOldestOpset, kNewestOpset));
+    problems->Add(
+        fmt::format("the model is written for operator set {} of ai.onnx; {} to {} are supported. Export it "
+                    "again or convert it with onnx.version_converter",
+                    standard->second, kOldestOpset, kNewestOpset));
   }
   return opsets;
 }
@@ -76,10 +77,11 @@ void CheckOperators(const Graph& graph, Problems* problems) {
   }
   if (unknown_count > kMaxListed) unknown += fmt::format("\n  and {} more", unknown_count - kMaxListed);
   if (unknown_count > 0) {
-    problems->Add(fmt::format("{} operator{} not known:{}\nWhat may help: fold constants (onnxsim removes operators that "
-                              "only compute shapes), export without fused or contributed operators, or define the "
-                              "operator in a file src/ops/NAME.cc",
-                              unknown_count, unknown_count == 1 ? " is" : "s are", unknown));
+    problems->Add(
+        fmt::format("{} operator{} not known:{}\nWhat may help: fold constants (onnxsim removes operators that "
+                    "only compute shapes), export without fused or contributed operators, or define the "
+                    "operator in a file src/ops/NAME.cc",
+                    unknown_count, unknown_count == 1 ? " is" : "s are", unknown));
   }
   if (!newer.empty()) {
     problems->Add("operators with an older meaning than is known:" + newer +

@@ -41,18 +41,28 @@ Result<Tensor> FromField(const Field& field, DType dtype, const Dims& dims) {
 
 Result<Tensor> FromTypedFields(const onnx::TensorProto& proto, DType dtype, const Dims& dims) {
   switch (dtype) {
-    case DType::kFloat32: return FromField<float>(proto.float_data(), dtype, dims);
-    case DType::kFloat64: return FromField<double>(proto.double_data(), dtype, dims);
-    case DType::kInt64: return FromField<int64_t>(proto.int64_data(), dtype, dims);
-    case DType::kUInt32: return FromField<uint32_t>(proto.uint64_data(), dtype, dims);
-    case DType::kUInt64: return FromField<uint64_t>(proto.uint64_data(), dtype, dims);
-    case DType::kInt32: return FromField<int32_t>(proto.int32_data(), dtype, dims);
-    case DType::kInt16: return FromField<int16_t>(proto.int32_data(), dtype, dims);
-    case DType::kInt8: return FromField<int8_t>(proto.int32_data(), dtype, dims);
+    case DType::kFloat32:
+      return FromField<float>(proto.float_data(), dtype, dims);
+    case DType::kFloat64:
+      return FromField<double>(proto.double_data(), dtype, dims);
+    case DType::kInt64:
+      return FromField<int64_t>(proto.int64_data(), dtype, dims);
+    case DType::kUInt32:
+      return FromField<uint32_t>(proto.uint64_data(), dtype, dims);
+    case DType::kUInt64:
+      return FromField<uint64_t>(proto.uint64_data(), dtype, dims);
+    case DType::kInt32:
+      return FromField<int32_t>(proto.int32_data(), dtype, dims);
+    case DType::kInt16:
+      return FromField<int16_t>(proto.int32_data(), dtype, dims);
+    case DType::kInt8:
+      return FromField<int8_t>(proto.int32_data(), dtype, dims);
     case DType::kUInt16:
     case DType::kFloat16:
-    case DType::kBFloat16: return FromField<uint16_t>(proto.int32_data(), dtype, dims);
-    default: return FromField<uint8_t>(proto.int32_data(), dtype, dims);  // bool, uint8, float8; pairs of 4-bit numbers
+    case DType::kBFloat16:
+      return FromField<uint16_t>(proto.int32_data(), dtype, dims);
+    default:
+      return FromField<uint8_t>(proto.int32_data(), dtype, dims);  // bool, uint8, float8; pairs of 4-bit numbers
   }
 }
 
@@ -88,7 +98,7 @@ Result<Tensor> ReadTensor(onnx::TensorProto* proto, ExternalData* external, bool
   Result<Tensor> tensor = proto->data_location() == onnx::TensorProto::EXTERNAL
                               ? external->Read(*proto, dtype, dims, file_error)
                           : !proto->raw_data().empty() ? FromRawData(proto, dtype, dims)
-                                                  : FromTypedFields(*proto, dtype, dims);
+                                                       : FromTypedFields(*proto, dtype, dims);
   if (!tensor.ok()) return tensor;
   Normalise(&*tensor);
   return tensor;
@@ -131,7 +141,8 @@ Result<Tensor> ReadSparseTensor(onnx::SparseTensorProto* proto, ExternalData* ex
       }
     }
     if (!inside || count == 0) return UserError("sparse index {} lies outside shape {}", i, ToString(dims));
-    std::memcpy(dense.raw() + static_cast<size_t>(position) * width, values.raw() + static_cast<size_t>(i) * width, width);
+    std::memcpy(dense.raw() + static_cast<size_t>(position) * width, values.raw() + static_cast<size_t>(i) * width,
+                width);
   }
   return dense;
 }

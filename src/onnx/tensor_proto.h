@@ -12,8 +12,8 @@
 namespace tamis {
 
 // Reads raw_data, typed fields or external data into a new tensor and frees `proto`'s raw_data, so that the weights are
-// not held twice. Every dtype but string. Memory is allocated only after the data was found to have the size that dtype and
-// dims need. `file_error`: see ExternalData::Read.
+// not held twice. Every dtype but string. Memory is allocated only after the data was found to have the size that dtype
+// and dims need. `file_error`: see ExternalData::Read.
 Result<Tensor> ReadTensor(onnx::TensorProto* proto, ExternalData* external, bool* file_error);
 
 // Expands to a dense tensor. Refused when it would become more than 1024 times as large as what the file stores.

@@ -7,7 +7,9 @@ namespace tamis {
 namespace {
 
 // Some exporters write these where they mean "not known"; two of them are not the same dimension.
-bool IsUnknown(const std::string& param) { return param.empty() || param == "?" || param == "None"; }
+bool IsUnknown(const std::string& param) {
+  return param.empty() || param == "?" || param == "None";
+}
 
 Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::string& name, Symbols* symbols) {
   Type type;
@@ -38,7 +40,8 @@ Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::str
 
 Result<Type> ReadType(const onnx::TypeProto& proto, const std::string& name, Symbols* symbols) {
   switch (proto.value_case()) {
-    case onnx::TypeProto::kTensorType: return ReadTensorType(proto.tensor_type(), name, symbols);
+    case onnx::TypeProto::kTensorType:
+      return ReadTensorType(proto.tensor_type(), name, symbols);
     case onnx::TypeProto::kSequenceType:
     case onnx::TypeProto::kOptionalType: {
       const bool sequence = proto.value_case() == onnx::TypeProto::kSequenceType;
@@ -49,10 +52,14 @@ Result<Type> ReadType(const onnx::TypeProto& proto, const std::string& name, Sym
       type.element = std::make_shared<const Type>(std::move(element));
       return type;
     }
-    case onnx::TypeProto::kMapType: return UserError("values of type map are not supported");
-    case onnx::TypeProto::kSparseTensorType: return UserError("values of type sparse tensor are not supported");
-    case onnx::TypeProto::kOpaqueType: return UserError("values of an opaque type are not supported");
-    case onnx::TypeProto::VALUE_NOT_SET: break;
+    case onnx::TypeProto::kMapType:
+      return UserError("values of type map are not supported");
+    case onnx::TypeProto::kSparseTensorType:
+      return UserError("values of type sparse tensor are not supported");
+    case onnx::TypeProto::kOpaqueType:
+      return UserError("values of an opaque type are not supported");
+    case onnx::TypeProto::VALUE_NOT_SET:
+      break;
   }
   return Type{};
 }
