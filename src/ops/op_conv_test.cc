@@ -1,4 +1,4 @@
-// Convolutions, matrix products and pools against formulas written independently of the operators.
+// Conv and ConvTranspose against the definition and against each other.
 #include "src/ops/op_testing.h"
 
 namespace tamis {
