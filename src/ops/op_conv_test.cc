@@ -134,6 +134,13 @@ TEST(ConvTransposeTest, IsTheAdjointOfConv) {
   EXPECT_NEAR(left, right, magnitude * 0x1p-23);
 }
 
+TEST(ConvTransposeTest, RefusesAGroupThatNoChannelBounds) {
+  const int64_t group = int64_t{1} << 40;
+  const std::string error = ErrorOf({"ConvTranspose", "", {{"group", group}}},
+                                    {Tensor(DType::kFloat32, {1, 0, 4}), Tensor(DType::kFloat32, {0, 3, 1})});
+  EXPECT_NE(error.find("no input channels"), std::string::npos) << error;
+}
+
 TEST(ConvTransposeTest, OutputShapeAndOutputPadding) {
   const Tensor x = Floats({1, 1, 2}, {1, 2});
   const Tensor w = Floats({1, 1, 3}, {1, 10, 100});

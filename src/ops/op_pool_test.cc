@@ -30,6 +30,10 @@ TEST(PoolTest, CeilModeDropsAWindowThatStartsInTheEndPadding) {
   padded["pads"] = Dims{1, 1};
   padded["strides"] = Dims{3};
   padded["kernel_shape"] = Dims{3};
+  // A window longer than the input still has its first position.
+  Attributes longer = ceil;
+  longer["kernel_shape"] = Dims{6};
+  EXPECT_EQ(Values(Pool("MaxPool", longer, x)), (std::vector<float>{5}));
   // Starts -1 and 2; a third would start at 5, behind the input.
   EXPECT_EQ(Values(Pool("MaxPool", padded, x)), (std::vector<float>{2, 5}));
 }
