@@ -58,6 +58,7 @@ Status Infer(InferContext& context) {
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
+  if (context.outputs[0].NumElements() == 0) return {};
   const Tensor& q = *context.input(0);
   const Tensor& k = *context.input(1);
   const Tensor& v = *context.input(2);

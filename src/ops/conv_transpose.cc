@@ -75,6 +75,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
     problems.Add("the weight {} takes {} channels in {} groups but the input {} has {}", ToString(*weight),
                  (*weight)[0].ToString(), group, ToString(*x), (*x)[1].ToString());
   }
+  if ((*weight)[0] == Dim(0)) problems.Add("the weight {} has no input channels", ToString(*weight));
   const auto kernel = KernelOfWeight(operands.node(), *weight, 2, x->size() - 2, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   if (!kernel) return std::vector<Type>{Unranked(operands.dtype(0))};

@@ -125,7 +125,10 @@ Status Infer(InferContext& context) {
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
   std::vector<size_t> ranks;
-  for (const Tensor* input : context.inputs) ranks.push_back(input->dims().size());
+  for (const Tensor* input : context.inputs) {
+    if (input->NumElements() == 0) return {};  // every sum is empty, and the result is zeroed
+    ranks.push_back(input->dims().size());
+  }
   Problems problems;
   const EinsumEquation equation = ParseEinsum(context.node.String("equation", ""), ranks, &problems);
   DispatchFloat(context.input(0)->dtype(), [&](auto zero) { Compute<decltype(zero)>(context, equation); });

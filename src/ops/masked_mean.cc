@@ -44,6 +44,7 @@ Status Infer(InferContext& context) {
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
+  if (context.outputs[0].NumElements() == 0) return {};
   const Tensor& x = *context.input(0);
   const std::vector<double> mask = MaskValues(*context.input(1));
   const auto epsilon = static_cast<double>(context.node.Float("epsilon", 1e-9f));

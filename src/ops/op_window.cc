@@ -85,16 +85,17 @@ Dim WindowOutput(const Window& window, size_t axis, const Dim& in, Problems* pro
   const Dim stride(window.strides[axis]);
   if (IsSame(window.auto_pad)) return Dim::CeilDiv(in, stride);
   const Dim padded = in + Dim(window.pads[axis]) + Dim(window.pads[axis + window.rank()]);
-  const auto known = padded.Constant();
-  if (known && *known < window.Extent(axis)) {
-    problems->Add("spatial axis {}: the window spans {} elements but the padded input has {}", axis,
-                  window.Extent(axis), *known);
-    return Dim(1);
-  }
   const Dim slack = padded - Dim(window.Extent(axis));
-  if (!window.ceil_mode) return Dim::FloorDiv(slack, stride) + Dim(1);
-  const Dim last_start = in + Dim(window.pads[axis] - 1);
-  return Dim::Min(Dim::CeilDiv(slack, stride), Dim::FloorDiv(last_start, stride)) + Dim(1);
+  Dim last = Dim::FloorDiv(slack, stride);
+  if (window.ceil_mode) {
+    const Dim last_start = in + Dim(window.pads[axis] - 1);
+    last = Dim::Min(Dim::CeilDiv(slack, stride), Dim::FloorDiv(last_start, stride));
+  }
+  if (last.Constant().value_or(0) < 0) {
+    problems->Add("spatial axis {}: the window spans {} elements but the padded input has {}", axis,
+                  window.Extent(axis), padded.ToString());
+  }
+  return last + Dim(1);
 }
 
 WindowGeometry GeometryOf(const Window& window, std::span<const int64_t> spatial_in,
