@@ -43,9 +43,10 @@ TEST(FoldConstants, LeavesRandomOperators) {
   Node node;
   node.op = "RandomNormal";
   node.attributes["shape"] = std::vector<int64_t>{2};
-  node.outputs = {t.graph.AddValue("r", Type::Tensor(DType::kFloat32, {2}))};
-  t.graph.AddNode(node);
-  t.Output(node.outputs[0]);
+  const ValueId random = t.graph.AddValue("r", Type::Tensor(DType::kFloat32, {2}));
+  node.outputs = {random};
+  t.graph.AddNode(std::move(node));
+  t.Output(random);
   if (FindOp("RandomNormal", "") == nullptr) GTEST_SKIP() << "RandomNormal is not an operator of this build";
   ASSERT_TRUE(FoldConstants(t.graph, {}).ok());
   EXPECT_EQ(t.graph.NumNodes(), 1u);

@@ -36,7 +36,8 @@ class TestGraph {
     return graph.inputs.back();
   }
   ValueId Weight(Dims dims, float low = -1, float high = 1) {
-    return graph.AddConstant("weight" + std::to_string(seed_), RandomTensor(std::move(dims), seed_++, low, high));
+    const uint32_t seed = seed_++;
+    return graph.AddConstant("weight" + std::to_string(seed), RandomTensor(std::move(dims), seed, low, high));
   }
   ValueId Scalar(float value) { return graph.AddConstant(graph.FreshName("scalar"), Tensor::Float(value)); }
   ValueId Ints(const std::vector<int64_t>& values) {
