@@ -85,6 +85,16 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
   const auto cb = b.Constant();
   if (ca && cb && !((op == kFloorDiv || op == kMod) && *cb == 0)) return Dim(Apply(op, *ca, *cb));
   if ((op == kMin || op == kMax) && a == b) return a;
+  // max(a, min(a, b)) = a and min(a, max(a, b)) = a: what a table cut to a sequence's length broadcasts to.
+  if (op == kMin || op == kMax) {
+    const auto absorbs = [op](const Dim& whole, const Dim& part) {
+      if (part.terms_.size() != 1 || part.terms_.begin()->second != 1 || part.terms_.begin()->first.size() != 1) return false;
+      const DimAtom& atom = *part.atoms_.at(part.terms_.begin()->first[0]);
+      return atom.op == (op == kMin ? kMax : kMin) && (atom.a == whole || atom.b == whole);
+    };
+    if (absorbs(a, b)) return a;
+    if (absorbs(b, a)) return b;
+  }
   if (op == kFloorDiv && cb == 1) return a;
   if (op == kMod && cb == 1) return Dim(0);
   if ((op == kFloorDiv || op == kMod) && a == b) return Dim(op == kFloorDiv ? 1 : 0);

@@ -3,9 +3,8 @@
 namespace tamis {
 namespace {
 
-const std::vector<Pass> kPasses = {{"make_linear", MakeLinear},
-                                   {"make_channels_last", MakeChannelsLast},
-                                   {"fuse_epilogue", FuseEpilogue}};
+const std::vector<Pass> kPasses = {
+    {"make_linear", MakeLinear}, {"make_channels_last", MakeChannelsLast}, {"fuse_epilogue", FuseEpilogue}};
 const Feeds kFeeds = {{"x", RandomTensor({3, 8}, 1, -3, 3)}};
 using Counts = std::map<std::string, int>;
 

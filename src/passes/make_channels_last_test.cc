@@ -12,7 +12,8 @@ TEST(MakeChannelsLast, ResidualBlockKeepsTwoBoundaryTransposes) {
   ValueId y = t.Op("Relu", {t.Op("Conv", {x, t.Weight({4, 3, 3, 3}), t.Weight({4})},
                                  {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}})});
   y = t.Op("MaxPool", {y}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{1, 1}}, {"pads", Ints{1, 1, 1, 1}}});
-  const ValueId z = t.Op("Conv", {y, t.Weight({4, 1, 3, 3})}, {{"group", int64_t{4}}, {"auto_pad", std::string("SAME_UPPER")}});
+  const ValueId z =
+      t.Op("Conv", {y, t.Weight({4, 1, 3, 3})}, {{"group", int64_t{4}}, {"auto_pad", std::string("SAME_UPPER")}});
   y = t.Op("Add", {t.Op("Mul", {t.Weight({1, 4, 1, 1}), z}), y});
   y = t.Op("Concat", {y, t.Op("Add", {y, t.Weight({4, 1, 1})})}, {{"axis", int64_t{1}}});
   y = t.Op("Pad", {y, t.Ints({0, 1, 0, 2, 0, 0, 1, 0})});
@@ -99,7 +100,8 @@ TEST(MakeChannelsLast, LoneBatchNormAndOneDimension) {
 TEST(MakeChannelsLast, LeavesConvolutionsWhosePadsAreNotKnown) {
   TestGraph t;
   const ValueId x = t.Input("x", {1, 3, Dim::Symbol("h"), 8});
-  t.Output(t.Op("Conv", {x, t.Weight({2, 3, 3, 3})}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Ints{2, 2}}}));
+  t.Output(
+      t.Op("Conv", {x, t.Weight({2, 3, 3, 3})}, {{"auto_pad", std::string("SAME_UPPER")}, {"strides", Ints{2, 2}}}));
   t.Output(t.Op("Conv", {x, t.Input("w", {2, 3, 3, 3})}));
   const Feeds feeds = {{"x", RandomTensor({1, 3, 8, 8}, 7)}, {"w", RandomTensor({2, 3, 3, 3}, 8)}};
   EXPECT_EQ(CountOps(RewriteAndCompare(t.graph, kPasses, feeds))["Conv"], 2);

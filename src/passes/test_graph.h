@@ -81,7 +81,8 @@ inline std::vector<Tensor> Evaluate(const Graph& graph, const Feeds& feeds) {
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     std::vector<const Tensor*> operands;
-    for (ValueId input : node.inputs) operands.push_back(input == kNoValue ? nullptr : &values[static_cast<size_t>(input)]);
+    for (ValueId input : node.inputs)
+      operands.push_back(input == kNoValue ? nullptr : &values[static_cast<size_t>(input)]);
     std::vector<DType> dtypes;
     for (ValueId output : node.outputs) {
       dtypes.push_back(output == kNoValue ? DType::kUndefined : graph.value(output).type.dtype);
