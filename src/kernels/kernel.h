@@ -51,8 +51,6 @@ class PreparedKernel {
   virtual ~PreparedKernel() = default;
   // Scratch that Run needs, 64-byte aligned by the caller.
   virtual size_t WorkspaceBytes() const { return 0; }
-  // Looks at the inputs' elements before Run where they could be wrong (an index out of range).
-  virtual Status Check(std::span<const void* const> /*inputs*/) const { return {}; }
   // inputs[i] is null for an omitted operand. Outputs never overlap inputs.
   virtual void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
                    ThreadPool& pool) const = 0;
