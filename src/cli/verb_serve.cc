@@ -26,13 +26,20 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   ServerOptions options;
-  options.target = flags.target;
-  options.host = flags.host;
-  options.http_port = flags.http_port;
-  options.threads = flags.threads;
-  options.verbose = common.verbose;
+  options.path = flags.target;
+  options.http.host = flags.host;
+  options.http.port = flags.http_port;
+  options.session.threads = flags.threads;
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(options));
-  for (const std::string& line : server->notices()) PrintNotice(line);
+  for (const ModelVersion* model : server->models()) {
+    const std::string name = model->model + " version " + model->version;
+    if (!model->ready()) {
+      PrintNotice(name + " is not ready: " + model->reason);
+    } else {
+      for (const std::string& notice : model->session->notices()) PrintNotice(name + ": " + notice);
+      if (common.verbose) PrintNotice(name + " is ready");
+    }
+  }
   fmt::print("tamis serve: listening on http://{}:{}\n", flags.host, server->port());
   std::fflush(stdout);
   int number = 0;

@@ -43,21 +43,6 @@ Result<std::vector<float>> ParseChannelValues(const std::string& flag, const std
   }
 }
 
-std::vector<TensorSpec> InputSpecs(const Graph& graph) {
-  std::vector<TensorSpec> specs;
-  for (const ValueId id : graph.inputs) {
-    const Value& value = graph.value(id);
-    TensorSpec& spec = specs.emplace_back();
-    spec.name = value.name;
-    spec.dtype = value.type.dtype;
-    for (const Dim& dim : value.type.shape) {
-      spec.dims.push_back(dim.Constant().value_or(-1));
-      spec.dim_names.push_back(dim.IsConstant() ? "" : dim.ToString());
-    }
-  }
-  return specs;
-}
-
 Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path, std::span<const TensorSpec> inputs,
                                                          const DataOptions& options) {
   if (inputs.empty()) return UserError("the network has no inputs that '{}' could be fed to", path);

@@ -47,9 +47,6 @@ class DataSource {
   int64_t fixed_batch_ = 0;
 };
 
-// Declared inputs of a graph; a dimension that is not constant is -1 and has its expression as name.
-std::vector<TensorSpec> InputSpecs(const Graph& graph);
-
 // Opens `path` for a network with these inputs. A folder with .npy files needs one for each input, named after it ('/'
 // and
 // ':' in a name may be written as '_'), first dimension the samples; integers are converted to the input's integer type

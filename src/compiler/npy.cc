@@ -148,8 +148,7 @@ Status WriteNpy(const std::string& path, const Tensor& tensor) {
   prefix += '\0';
   prefix += static_cast<char>(header.size() & 0xff);
   prefix += static_cast<char>(header.size() >> 8);
-  AtomicFile file;
-  TAMIS_RETURN_IF_ERROR(file.Open(path));
+  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   TAMIS_RETURN_IF_ERROR(file.Write(prefix.data(), prefix.size()));
   TAMIS_RETURN_IF_ERROR(file.Write(header.data(), header.size()));
   TAMIS_RETURN_IF_ERROR(file.Write(stored.raw(), stored.NumBytes()));

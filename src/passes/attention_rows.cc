@@ -8,7 +8,9 @@
 namespace tamis {
 namespace {
 
-std::vector<int> Ids(const Axis& axis) { return FlatIds({axis}); }
+std::vector<int> Ids(const Axis& axis) {
+  return FlatIds({axis});
+}
 
 std::vector<int> Concatenated(std::vector<int> a, const std::vector<int>& b) {
   a.insert(a.end(), b.begin(), b.end());
@@ -20,7 +22,9 @@ bool EndsWith(const Axis& axis, const Axis& tail) {
   return b.size() <= a.size() && std::equal(b.rbegin(), b.rend(), a.rbegin());
 }
 
-Axis WithoutTail(const Axis& axis, size_t count) { return {axis.begin(), axis.end() - static_cast<int64_t>(count)}; }
+Axis WithoutTail(const Axis& axis, size_t count) {
+  return {axis.begin(), axis.end() - static_cast<int64_t>(count)};
+}
 
 // Leading axes of the source, without the last one.
 std::vector<int> LeadingIds(const View& view) {
@@ -50,7 +54,8 @@ ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t pa
   const Node linear = MakeNode("Linear", kTamisDomain, found->inputs, {}, found->attributes, found->name);
   const Tensor* weight = graph.ConstantInput(linear, 1);
   const Tensor* bias = graph.ConstantInput(linear, 2);
-  if (weight == nullptr || weight->dim(0) % parts != 0 || (linear.input(2) != kNoValue && bias == nullptr)) return kNoValue;
+  if (weight == nullptr || weight->dim(0) % parts != 0 || (linear.input(2) != kNoValue && bias == nullptr))
+    return kNoValue;
   const int64_t count = weight->dim(0) / parts;
   const int64_t begin = part * count;
   const Tensor weight_rows = Rows(*weight, begin, begin + count);

@@ -121,7 +121,8 @@ void ChannelsLastTwins::Convert(NodeId id, std::string op, std::string_view doma
   const Shape turned = Permuted(shape, ToChannelsLast(rank));
   const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(output).name + "_channels_last"),
                                       Type::Tensor(DTypeOf(graph, output), turned));
-  rewriter_.Append(MakeNode(std::move(op), domain, std::move(inputs), {twin}, std::move(attributes), graph.node(id).name));
+  rewriter_.Append(
+      MakeNode(std::move(op), domain, std::move(inputs), {twin}, std::move(attributes), graph.node(id).name));
   rewriter_.Replace(id, OrderChange(twin, turned, FromChannelsLast(rank), output));
   twins_[output] = twin;
 }

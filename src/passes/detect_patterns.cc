@@ -69,10 +69,11 @@ std::vector<std::string> PatternNotes(const Graph& graph) {
     const int64_t per_row = (columns + kGroup - 1) / kGroup;
     const int64_t row = *check.first_broken / per_row;
     const int64_t begin = *check.first_broken % per_row * kGroup;
-    notes.push_back(fmt::format(
-        "weight '{}' is nearly 2:4: {} of {} groups have more than two non-zeros, the first in row {}, elements {} to {}",
-        value.origin ? value.origin->initializer : value.name, check.broken_groups, check.groups, row, begin,
-        std::min(columns, begin + kGroup) - 1));
+    notes.push_back(
+        fmt::format("weight '{}' is nearly 2:4: {} of {} groups have more than two non-zeros, the first in row {}, "
+                    "elements {} to {}",
+                    value.origin ? value.origin->initializer : value.name, check.broken_groups, check.groups, row,
+                    begin, std::min(columns, begin + kGroup) - 1));
   });
   return notes;
 }

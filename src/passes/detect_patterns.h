@@ -10,10 +10,10 @@
 namespace tamis {
 
 struct PatternCheck {
-  bool holds = false;                    // at most two of each group of four are non-zero
+  bool holds = false;  // at most two of each group of four are non-zero
   int64_t groups = 0;
   int64_t broken_groups = 0;
-  std::optional<int64_t> first_broken;   // its number, counting row by row along the last axis
+  std::optional<int64_t> first_broken;  // its number, counting row by row along the last axis
   double zero_fraction = 0;
 };
 

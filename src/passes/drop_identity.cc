@@ -1,6 +1,6 @@
 // drop_identity: removes what doesn't change a value. Identity, Dropout in inference, Cast to the same type, Transpose
-// that keeps the order, Reshape, Expand, Flatten and Squeeze/Unsqueeze to the same shape, Pad by nothing, Concat and Sum
-// of one, Mul and Div by 1, Add and Sub of 0; and pairs: Transpose of Transpose, Unsqueeze after Squeeze.
+// that keeps the order, Reshape, Expand, Flatten and Squeeze/Unsqueeze to the same shape, Pad by nothing, Concat and
+// Sum of one, Mul and Div by 1, Add and Sub of 0; and pairs: Transpose of Transpose, Unsqueeze after Squeeze.
 #include <algorithm>
 #include <numeric>
 
@@ -65,8 +65,8 @@ bool IsNoOp(const Graph& graph, const Node& node, ValueId* source) {
     *source = MatchScalarOperand(graph, node)->value;
     return true;
   }
-  const bool view = node.Is("Reshape") || node.Is("Expand") || node.Is("Flatten") || node.Is("Squeeze") ||
-                    node.Is("Unsqueeze");
+  const bool view =
+      node.Is("Reshape") || node.Is("Expand") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze");
   return view && SameShape(graph, *source, node.outputs[0]);
 }
 

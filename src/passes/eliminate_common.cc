@@ -1,6 +1,6 @@
-// eliminate_common: of nodes with the same operator, attributes and operands only the first stays. Small constants count
-// as the same operand when their elements are, because exporters repeat shapes and scalars; the constants themselves
-// are left alone, so that initializers keep their names.
+// eliminate_common: of nodes with the same operator, attributes and operands only the first stays. Small constants
+// count as the same operand when their elements are, because exporters repeat shapes and scalars; the constants
+// themselves are left alone, so that initializers keep their names.
 #include <unordered_map>
 
 #include "src/passes/all_passes.h"

@@ -9,9 +9,10 @@ const std::vector<Pass> kGemmScale = {{"fold_gemm_scale", FoldGemmScale}};
 const std::vector<Pass> kScaleShift = {{"fold_scale_shift", FoldScaleShift}};
 
 ValueId BatchNorm(TestGraph& t, ValueId x, int64_t channels) {
-  return t.Op("BatchNormalization",
-              {x, t.Weight({channels}, 0.5f, 2), t.Weight({channels}), t.Weight({channels}), t.Weight({channels}, 0.2f, 3)},
-              {{"epsilon", 1e-3f}});
+  return t.Op(
+      "BatchNormalization",
+      {x, t.Weight({channels}, 0.5f, 2), t.Weight({channels}), t.Weight({channels}), t.Weight({channels}, 0.2f, 3)},
+      {{"epsilon", 1e-3f}});
 }
 
 TEST(FoldBatchNorm, IntoConvolutions) {

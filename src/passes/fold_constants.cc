@@ -36,9 +36,8 @@ bool IsFoldable(const Graph& graph, const Node& node) {
   if (!node.domain.empty() || !node.regions.empty() || IsRandom(node) || FindOp(node.op, node.domain) == nullptr) {
     return false;
   }
-  return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) {
-    return input == kNoValue || graph.value(input).IsConstant();
-  });
+  return std::all_of(node.inputs.begin(), node.inputs.end(),
+                     [&](ValueId input) { return input == kNoValue || graph.value(input).IsConstant(); });
 }
 
 std::optional<Tensor> KnownContents(const Graph& graph, ValueId id) {

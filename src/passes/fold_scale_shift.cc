@@ -9,7 +9,8 @@ namespace tamis {
 namespace {
 
 // The constant operand as one number a channel; empty if it isn't of that form.
-std::vector<double> PerChannel(const Graph& graph, ValueId constant, ValueId operand, const ScalableProducer& producer) {
+std::vector<double> PerChannel(const Graph& graph, ValueId constant, ValueId operand,
+                               const ScalableProducer& producer) {
   if (DTypeOf(graph, constant) != DType::kFloat32 || !graph.value(constant).IsConstant()) return {};
   const auto count = static_cast<size_t>(producer.channels);
   const int64_t rank = RankOf(graph, operand);

@@ -13,7 +13,9 @@
 namespace tamis {
 namespace {
 
-bool IsFusable(const Node& node) { return node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv"); }
+bool IsFusable(const Node& node) {
+  return node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv");
+}
 
 class EpilogueFuser {
  public:

@@ -43,10 +43,33 @@ Role RoleOf(const Graph& graph, const Node& node) {
                                                         "ChannelsLastGlobalAveragePool"};
     return IsOneOf(node, kPools) ? Role::kFollow : Role::kFull;
   }
-  constexpr std::array<std::string_view, 27> kFollow = {
-      "LayerNormalization", "Add", "Sub", "Mul", "Div", "Relu", "Clip", "Gelu", "Sigmoid", "Tanh", "HardSwish",
-      "HardSigmoid", "LeakyRelu", "Elu", "Neg", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Concat",
-      "Split", "Slice", "Gather", "Expand", "Pad", "Identity"};
+  constexpr std::array<std::string_view, 27> kFollow = {"LayerNormalization",
+                                                        "Add",
+                                                        "Sub",
+                                                        "Mul",
+                                                        "Div",
+                                                        "Relu",
+                                                        "Clip",
+                                                        "Gelu",
+                                                        "Sigmoid",
+                                                        "Tanh",
+                                                        "HardSwish",
+                                                        "HardSigmoid",
+                                                        "LeakyRelu",
+                                                        "Elu",
+                                                        "Neg",
+                                                        "Reshape",
+                                                        "Transpose",
+                                                        "Squeeze",
+                                                        "Unsqueeze",
+                                                        "Flatten",
+                                                        "Concat",
+                                                        "Split",
+                                                        "Slice",
+                                                        "Gather",
+                                                        "Expand",
+                                                        "Pad",
+                                                        "Identity"};
   return node.domain.empty() && IsOneOf(node, kFollow) ? Role::kFollow : Role::kFull;
 }
 
@@ -103,9 +126,8 @@ class PrecisionLowering {
     for (auto id = nodes.rbegin(); id != nodes.rend(); ++id) {
       const Node& node = graph_.node(*id);
       Role& role = roles_[static_cast<size_t>(*id)];
-      const bool kept = std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
-        return Low(output) && wanted[static_cast<size_t>(output)];
-      });
+      const bool kept = std::any_of(node.outputs.begin(), node.outputs.end(),
+                                    [&](ValueId output) { return Low(output) && wanted[static_cast<size_t>(output)]; });
       if (!kept) {
         for (ValueId output : node.outputs) {
           if (output != kNoValue) low_[static_cast<size_t>(output)] = false;
@@ -154,7 +176,8 @@ class PrecisionLowering {
       for (NodeId reader : rewriter_.Users(output)) {
         for (size_t j = 0; j < graph_.node(reader).inputs.size(); ++j) {
           if (graph_.node(reader).inputs[j] != output) continue;
-          if (static_cast<size_t>(reader) < roles_.size() && roles_[static_cast<size_t>(reader)] != Role::kFull) rewriter_.SetInput(reader, j, low);
+          if (static_cast<size_t>(reader) < roles_.size() && roles_[static_cast<size_t>(reader)] != Role::kFull)
+            rewriter_.SetInput(reader, j, low);
         }
       }
       const Node& old = graph_.node(id);

@@ -1,7 +1,7 @@
-// make_channels_last: convolutions and pools run on channels-last activations, and so does what lies between them. Every
-// node that may run in that order does so on the channels-last twins of its operands; the change back to ONNX's order
-// stands behind it only for readers that need it. A batch normalisation that no convolution took in becomes a product
-// and a sum.
+// make_channels_last: convolutions and pools run on channels-last activations, and so does what lies between them.
+// Every node that may run in that order does so on the channels-last twins of its operands; the change back to ONNX's
+// order stands behind it only for readers that need it. A batch normalisation that no convolution took in becomes a
+// product and a sum.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,12 +16,49 @@ namespace {
 
 using Attributes = std::map<std::string, Attribute>;
 
-constexpr std::array<std::string_view, 43> kElementwise = {
-    "Abs",       "Add",     "And",         "Cast",       "Ceil",      "Celu",       "Clip",  "Cos",  "Div",
-    "Elu",       "Equal",   "Erf",         "Exp",        "Floor",     "Gelu",       "Greater", "GreaterOrEqual",
-    "HardSigmoid", "HardSwish", "LeakyRelu", "Less",     "LessOrEqual", "Log",      "Max",   "Min",  "Mish",
-    "Mul",       "Neg",     "Not",         "Or",         "PRelu",     "Pow",        "Reciprocal", "Relu", "Round",
-    "Selu",      "Sigmoid", "Sin",         "Softplus",   "Softsign",  "Sqrt",       "Sub",   "Tanh"};
+constexpr std::array<std::string_view, 43> kElementwise = {"Abs",
+                                                           "Add",
+                                                           "And",
+                                                           "Cast",
+                                                           "Ceil",
+                                                           "Celu",
+                                                           "Clip",
+                                                           "Cos",
+                                                           "Div",
+                                                           "Elu",
+                                                           "Equal",
+                                                           "Erf",
+                                                           "Exp",
+                                                           "Floor",
+                                                           "Gelu",
+                                                           "Greater",
+                                                           "GreaterOrEqual",
+                                                           "HardSigmoid",
+                                                           "HardSwish",
+                                                           "LeakyRelu",
+                                                           "Less",
+                                                           "LessOrEqual",
+                                                           "Log",
+                                                           "Max",
+                                                           "Min",
+                                                           "Mish",
+                                                           "Mul",
+                                                           "Neg",
+                                                           "Not",
+                                                           "Or",
+                                                           "PRelu",
+                                                           "Pow",
+                                                           "Reciprocal",
+                                                           "Relu",
+                                                           "Round",
+                                                           "Selu",
+                                                           "Sigmoid",
+                                                           "Sin",
+                                                           "Softplus",
+                                                           "Softsign",
+                                                           "Sqrt",
+                                                           "Sub",
+                                                           "Tanh"};
 
 bool IsElementwise(const Node& node) {
   return std::find(kElementwise.begin(), kElementwise.end(), node.op) != kElementwise.end() || node.Is("Where") ||
@@ -146,9 +183,9 @@ class ChannelsLastMaker {
     pooled_shape.back() = ShapeOf(graph_, output)->back();
     const auto target = ReshapeTarget(pooled_shape, *ShapeOf(graph_, output));
     if (!target) return;
-    const ValueId pooled = rewriter_.Append("ChannelsLastGlobalAveragePool", kTamisDomain, {input}, {},
-                                            graph_.value(output).name + "_pooled",
-                                            Type::Tensor(DType::kFloat32, pooled_shape));
+    const ValueId pooled =
+        rewriter_.Append("ChannelsLastGlobalAveragePool", kTamisDomain, {input}, {},
+                         graph_.value(output).name + "_pooled", Type::Tensor(DType::kFloat32, pooled_shape));
     const ValueId shape = rewriter_.AddConstant(graph_.value(output).name + "_shape", Tensor::Int64s(*target));
     rewriter_.Replace(id, MakeNode("Reshape", "", {pooled, shape}, {output}));
   }

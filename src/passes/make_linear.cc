@@ -1,5 +1,5 @@
-// make_linear: MatMul with a constant 2-D weight, and Gemm with one, become Linear with the weight as [N, K]; a constant
-// addend of N elements behind it becomes the bias. A weight that several nodes read is turned around once.
+// make_linear: MatMul with a constant 2-D weight, and Gemm with one, become Linear with the weight as [N, K]; a
+// constant addend of N elements behind it becomes the bias. A weight that several nodes read is turned around once.
 #include <algorithm>
 #include <map>
 
@@ -107,8 +107,8 @@ class LinearMaker {
     const int64_t columns = graph_.value(linear.input(1)).constant->dim(0);
     const auto bias = other ? AsBias(graph_, *other, columns, RankOf(graph_, output)) : std::nullopt;
     if (!bias) return;
-    Node joined = MakeNode("Linear", kTamisDomain, {linear.input(0), linear.input(1), BiasOf(*other, *bias)}, add.outputs,
-                           {}, linear.name);
+    Node joined = MakeNode("Linear", kTamisDomain, {linear.input(0), linear.input(1), BiasOf(*other, *bias)},
+                           add.outputs, {}, linear.name);
     rewriter_.Replace(reader, std::move(joined));
   }
 

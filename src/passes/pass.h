@@ -11,12 +11,12 @@
 namespace tamis {
 
 struct PassOptions {
-  DType precision = DType::kFloat32;           // kFloat32 or kBFloat16: what fused compute nodes run in
-  std::vector<std::string> skip;               // passes switched off, by name
+  DType precision = DType::kFloat32;  // kFloat32 or kBFloat16: what fused compute nodes run in
+  std::vector<std::string> skip;      // passes switched off, by name
 };
 
 struct Pass {
-  std::string_view name;                       // == file name
+  std::string_view name;  // == file name
   Status (*run)(Graph&, const PassOptions&) = nullptr;
 };
 

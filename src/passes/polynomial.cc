@@ -81,7 +81,8 @@ bool Matches(const Polynomial& polynomial, const Polynomial& expected, double to
   if (polynomial.size() != expected.size()) return false;
   for (const auto& [powers, coefficient] : expected) {
     const auto found = polynomial.find(powers);
-    if (found == polynomial.end() || std::abs(found->second - coefficient) > tolerance * std::abs(coefficient)) return false;
+    if (found == polynomial.end() || std::abs(found->second - coefficient) > tolerance * std::abs(coefficient))
+      return false;
   }
   return true;
 }

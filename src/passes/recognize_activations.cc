@@ -96,7 +96,8 @@ std::optional<Recognised> Recognise(const Graph& graph, const Node& node) {
     CollectOperands(graph, function.input(0), kSearchDepth, &arguments);
     for (ValueId x : arguments) {
       const bool gelu = function.Is("Erf") || function.Is("Tanh");
-      auto found = gelu ? MatchGelu(graph, function, node.outputs[0], x) : MatchHard(graph, function, node.outputs[0], x);
+      auto found =
+          gelu ? MatchGelu(graph, function, node.outputs[0], x) : MatchHard(graph, function, node.outputs[0], x);
       if (found && SameShape(graph, x, node.outputs[0]) && IsFloat(DTypeOf(graph, x))) return found;
     }
   }

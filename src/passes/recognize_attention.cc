@@ -23,7 +23,7 @@ struct Fill {
 struct Scores {
   const Node* product = nullptr;  // MatMul(q, k^T)
   double scale = 1;
-  std::vector<ValueId> masks;     // added
+  std::vector<ValueId> masks;  // added
   std::vector<Fill> fills;
   std::vector<ValueId> Leaves() const {
     std::vector<ValueId> leaves = masks;
@@ -125,8 +125,8 @@ void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int6
   }
   // [B*H, S, E] by way of [S, B*H, E]: so no Reshape has to name two symbols.
   const ValueId turned = append("Transpose", {split}, {1, 0, 2, 3}, {tokens, batch, Dim(heads), Dim(head_size)});
-  const ValueId joined = append("Reshape", {turned, reshape_input({0, -1, head_size})}, {},
-                                {tokens, batch * Dim(heads), Dim(head_size)});
+  const ValueId joined =
+      append("Reshape", {turned, reshape_input({0, -1, head_size})}, {}, {tokens, batch * Dim(heads), Dim(head_size)});
   rewriter.Replace(id, MakeNode("Transpose", "", {joined}, {output}, {{"perm", std::vector<int64_t>{1, 0, 2}}}));
 }
 
@@ -163,9 +163,9 @@ void Recognise(Rewriter& rewriter, NodeId id) {
   const ValueId mask = MakeMask(rewriter, scores);
   if (mask != kNoValue) inputs.push_back(mask);
   const Type type = Type::Tensor(DType::kFloat32, {q->batch_size, q->token_count, Dim(heads * head_size)});
-  const ValueId rows = rewriter.Append("Attention", kTamisDomain, inputs,
-                                       {{"num_heads", heads}, {"scale", static_cast<float>(scale)}},
-                                       graph.value(output).name + "_attention", type);
+  const ValueId rows =
+      rewriter.Append("Attention", kTamisDomain, inputs, {{"num_heads", heads}, {"scale", static_cast<float>(scale)}},
+                      graph.value(output).name + "_attention", type);
   SplitHeads(rewriter, id, rows, heads, head_size);
 }
 

@@ -20,7 +20,9 @@ struct Block {
     return t.Op("Add", {t.Op("MatMul", {from, t.Weight({in, out})}), t.Weight({out})});
   }
   ValueId Transpose(ValueId from, std::vector<int64_t> perm) { return t.Op("Transpose", {from}, {{"perm", perm}}); }
-  ValueId Heads(ValueId from) { return Transpose(t.Op("Reshape", {from, t.Ints({0, 0, kHeads, kHeadSize})}), kToHeads); }
+  ValueId Heads(ValueId from) {
+    return Transpose(t.Op("Reshape", {from, t.Ints({0, 0, kHeads, kHeadSize})}), kToHeads);
+  }
   ValueId Softmax(ValueId scores) { return t.Op("Softmax", {scores}, {{"axis", int64_t{-1}}}); }
   ValueId Merge(ValueId context) { return t.Op("Reshape", {Transpose(context, kToHeads), t.Ints({0, 0, kWidth})}); }
   std::map<std::string, int> Run(ValueId output, Feeds feeds = {}, double tolerance = 1e-5) {
@@ -68,14 +70,13 @@ TEST(RecognizeAttention, MaskByWhere) {
   Block b;
   TestGraph& t = b.t;
   const ValueId keep = t.Op("Greater", {t.Input("m", {Dim::Symbol("b"), 1, 1, Dim::Symbol("s")}), t.Scalar(0)});
-  const ValueId scores =
-      t.Op("MatMul", {b.Heads(b.Linear(b.x)), b.Transpose(b.Heads(b.Linear(b.x)), {0, 1, 3, 2})});
+  const ValueId scores = t.Op("MatMul", {b.Heads(b.Linear(b.x)), b.Transpose(b.Heads(b.Linear(b.x)), {0, 1, 3, 2})});
   const ValueId masked = t.Op("Where", {keep, scores, t.Scalar(-3.4028235e38f)});
   Tensor m(DType::kFloat32, {2, 1, 1, 5});
   for (int i = 0; i < 10; ++i) m.Data<float>()[i] = i % 3 == 0 ? -1.0f : 1.0f;
   const auto counts = b.Run(b.Merge(t.Op("MatMul", {b.Softmax(masked), b.Heads(b.Linear(b.x))})), {{"m", m}});
-  EXPECT_EQ(counts, (std::map<std::string, int>{
-                        {"tamis.Linear", 3}, {"tamis.Attention", 1}, {"Where", 1}, {"Greater", 1}}));
+  EXPECT_EQ(counts,
+            (std::map<std::string, int>{{"tamis.Linear", 3}, {"tamis.Attention", 1}, {"Where", 1}, {"Greater", 1}}));
 }
 
 // One projection, cut by Reshape and Transpose(2, 0, 3, 1, 4), its parts taken by Gather.

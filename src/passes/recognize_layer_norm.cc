@@ -92,7 +92,8 @@ bool IsAffineParameter(const Graph& graph, ValueId id, int64_t channels) {
 }
 
 // The only reader of `value` if it is `op` with a constant of [channels]; the constant goes to *parameter.
-NodeId AffineReader(const Rewriter& rewriter, ValueId value, std::string_view op, int64_t channels, ValueId* parameter) {
+NodeId AffineReader(const Rewriter& rewriter, ValueId value, std::string_view op, int64_t channels,
+                    ValueId* parameter) {
   if (!rewriter.SingleUse(value)) return kNoNode;
   const NodeId reader = rewriter.Users(value)[0];
   const Node& node = rewriter.graph().node(reader);
@@ -112,8 +113,9 @@ void JoinAffine(Rewriter& rewriter, NodeId id) {
   const auto channels = ShapeOf(graph, node.input(0))->back().Constant();
   if (!channels || *channels < 1) return;
   const Tensor* scale = graph.ConstantInput(node, 1);
-  const bool ones = scale != nullptr && scale->dtype() == DType::kFloat32 &&
-                    std::all_of(scale->Span<float>().begin(), scale->Span<float>().end(), [](float s) { return s == 1; });
+  const bool ones =
+      scale != nullptr && scale->dtype() == DType::kFloat32 &&
+      std::all_of(scale->Span<float>().begin(), scale->Span<float>().end(), [](float s) { return s == 1; });
   NodeId last = id;
   ValueId gamma = node.input(1), beta = kNoValue;
   if (ones) {
@@ -137,7 +139,8 @@ Status RecognizeLayerNorm(Graph& graph, const PassOptions&) {
     if (graph.node(id).Is("Div") || graph.node(id).Is("Mul")) {
       const Node& node = graph.node(id);
       const auto variance = Normalised(graph, node);
-      if (!variance || DTypeOf(graph, variance->x) != DType::kFloat32 || !rewriter.ConeIsPrivate(id, {variance->x})) continue;
+      if (!variance || DTypeOf(graph, variance->x) != DType::kFloat32 || !rewriter.ConeIsPrivate(id, {variance->x}))
+        continue;
       const auto channels = ShapeOf(graph, variance->x)->back().Constant();
       if (!channels || *channels < 1) continue;
       Tensor ones(DType::kFloat32, {*channels});

@@ -26,14 +26,16 @@ ValueId Normalised(TestGraph& t, ValueId x, Form form, bool pow_square, bool twi
 }
 
 const Feeds kFeeds = {{"x", RandomTensor({2, 5, 16}, 7)}};
-Shape InputShape() { return {Dim::Symbol("b"), Dim::Symbol("s"), 16}; }
+Shape InputShape() {
+  return {Dim::Symbol("b"), Dim::Symbol("s"), 16};
+}
 
 TEST(RecognizeLayerNorm, AllForms) {
   for (int64_t opset : {13, 18}) {
     for (Form form : {Form::kDiv, Form::kReciprocal, Form::kRsqrtPow, Form::kOneOver}) {
       for (int variant = 0; variant < 4; ++variant) {
-        SCOPED_TRACE("opset " + std::to_string(opset) + " form " + std::to_string(static_cast<int>(form)) + " variant " +
-                     std::to_string(variant));
+        SCOPED_TRACE("opset " + std::to_string(opset) + " form " + std::to_string(static_cast<int>(form)) +
+                     " variant " + std::to_string(variant));
         TestGraph t(opset);
         const ValueId n = Normalised(t, t.Input("x", InputShape()), form, (variant & 1) != 0, (variant & 2) != 0);
         t.Output(t.Op("Add", {t.Op("Mul", {t.Weight({16}), n}), t.Weight({16})}));

@@ -23,8 +23,8 @@ class Rewriter {
   // Reads by nodes, captures and graph outputs.
   int Uses(ValueId value) const;
   bool SingleUse(ValueId value) const { return Uses(value) == 1 && !graph_.IsOutput(value); }
-  // Whether every value between `leaves` and the node is read only on the way to the node, so that replacing the node by
-  // one that reads the leaves leaves nothing of them behind. Operands that only say a shape or an index don't count.
+  // Whether every value between `leaves` and the node is read only on the way to the node, so that replacing the node
+  // by one that reads the leaves leaves nothing of them behind. Operands that only say a shape or an index don't count.
   bool ConeIsPrivate(NodeId root, const std::vector<ValueId>& leaves) const;
   // Live nodes that read `value`, once for each read, in order.
   std::vector<NodeId> Users(ValueId value) const;
@@ -37,8 +37,9 @@ class Rewriter {
                  std::map<std::string, Attribute> attributes, const std::string& name, Type type = {});
   // Appends a node that defines values which exist already.
   NodeId Append(Node node);
-  // Lets every reader of `from` read `to`. Where `from` is a graph output, the node that makes `to` takes over its name;
-  // false, and nothing changed, if that can't be (`to` is an input, a constant, or an output of the graph itself).
+  // Lets every reader of `from` read `to`. Where `from` is a graph output, the node that makes `to` takes over its
+  // name; false, and nothing changed, if that can't be (`to` is an input, a constant, or an output of the graph
+  // itself).
   bool ReplaceUses(ValueId from, ValueId to);
   // As ReplaceUses for the readers among `users` only.
   void ReplaceUsesIn(const std::vector<NodeId>& users, ValueId from, ValueId to);

@@ -12,7 +12,9 @@ bool IsF32Constant(const Graph& graph, ValueId id) {
 // Element (i, j, rest) of a [rows, columns, rest...] weight belongs to the output channel that this gives.
 struct ChannelMap {
   int64_t row_factor = 0, row_divisor = 1, column_factor = 0;
-  int64_t operator()(int64_t row, int64_t column) const { return row / row_divisor * row_factor + column * column_factor; }
+  int64_t operator()(int64_t row, int64_t column) const {
+    return row / row_divisor * row_factor + column * column_factor;
+  }
 };
 
 ChannelMap MapOf(const Node& node, const Dims& dims) {

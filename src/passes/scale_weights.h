@@ -12,9 +12,9 @@ namespace tamis {
 struct ScalableProducer {
   NodeId node = kNoNode;
   int64_t channels = 0;
-  int64_t channel_axis = 0;   // of the result
+  int64_t channel_axis = 0;    // of the result
   bool weight_shared = false;  // others read the weight too
-  bool takes_shift = true;    // false for MatMul, which has no bias
+  bool takes_shift = true;     // false for MatMul, which has no bias
 };
 std::optional<ScalableProducer> FindScalableProducer(const Rewriter& rewriter, ValueId value);
 

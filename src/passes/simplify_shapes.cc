@@ -34,7 +34,8 @@ Status SimplifyShapes(Graph& graph, const PassOptions&) {
     if (graph.node(id).removed) continue;
     const Node& node = graph.node(id);
     const bool reshape = node.Is("Reshape");
-    if ((!reshape && !node.Is("Expand")) || node.inputs.size() != 2 || graph.value(node.inputs[1]).IsConstant()) continue;
+    if ((!reshape && !node.Is("Expand")) || node.inputs.size() != 2 || graph.value(node.inputs[1]).IsConstant())
+      continue;
     const Shape* from = ShapeOf(graph, node.inputs[0]);
     const Shape* to = ShapeOf(graph, node.outputs[0]);
     if (from == nullptr || to == nullptr || node.Int("allowzero", 0) != 0) continue;

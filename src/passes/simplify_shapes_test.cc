@@ -16,10 +16,11 @@ TEST(SimplifyShapes, FreesReshapeAndExpand) {
   TestGraph t;
   const Dim b = Dim::Symbol("b"), s = Dim::Symbol("s");
   const ValueId x = t.Input("x", {b, s, 12});
-  const ValueId split = t.Op("Concat", {ShapeOfAxis(t, x, 0), ShapeOfAxis(t, x, 1), t.Ints({3, 4})}, {{"axis", int64_t{0}}});
+  const ValueId split =
+      t.Op("Concat", {ShapeOfAxis(t, x, 0), ShapeOfAxis(t, x, 1), t.Ints({3, 4})}, {{"axis", int64_t{0}}});
   t.Output(t.Op("Reshape", {x, split}));
-  const ValueId rows = t.Op("Concat", {t.Op("Mul", {ShapeOfAxis(t, x, 0), ShapeOfAxis(t, x, 1)}), t.Ints({12})},
-                            {{"axis", int64_t{0}}});
+  const ValueId rows =
+      t.Op("Concat", {t.Op("Mul", {ShapeOfAxis(t, x, 0), ShapeOfAxis(t, x, 1)}), t.Ints({12})}, {{"axis", int64_t{0}}});
   t.Output(t.Op("Reshape", {x, rows}));
   t.Output(t.Op("Expand", {t.Op("ReduceSum", {x, t.Ints({2})}), t.Op("Shape", {x})}));
   const Graph after = RewriteAndCompare(t.graph, kShapes, {{"x", RandomTensor({2, 5, 12}, 1)}});

@@ -36,7 +36,8 @@ class TestGraph {
     return graph.inputs.back();
   }
   ValueId Weight(Dims dims, float low = -1, float high = 1) {
-    return graph.AddConstant("weight" + std::to_string(seed_), RandomTensor(std::move(dims), seed_++, low, high));
+    const uint32_t seed = seed_++;
+    return graph.AddConstant("weight" + std::to_string(seed), RandomTensor(std::move(dims), seed, low, high));
   }
   ValueId Scalar(float value) { return graph.AddConstant(graph.FreshName("scalar"), Tensor::Float(value)); }
   ValueId Ints(const std::vector<int64_t>& values) {
@@ -80,7 +81,8 @@ inline std::vector<Tensor> Evaluate(const Graph& graph, const Feeds& feeds) {
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     std::vector<const Tensor*> operands;
-    for (ValueId input : node.inputs) operands.push_back(input == kNoValue ? nullptr : &values[static_cast<size_t>(input)]);
+    for (ValueId input : node.inputs)
+      operands.push_back(input == kNoValue ? nullptr : &values[static_cast<size_t>(input)]);
     std::vector<DType> dtypes;
     for (ValueId output : node.outputs) {
       dtypes.push_back(output == kNoValue ? DType::kUndefined : graph.value(output).type.dtype);

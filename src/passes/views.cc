@@ -87,7 +87,8 @@ bool ApplyGather(const Graph& graph, const Node& node, View* view) {
   const auto size = SizeOf(view->axes[static_cast<size_t>(axis)]).Constant();
   if (!size) return false;
   const int64_t position = (*index)[0] < 0 ? (*index)[0] + *size : (*index)[0];
-  if (position < 0 || position >= *size || !TakePart(view, static_cast<size_t>(axis), Dim(*size), position)) return false;
+  if (position < 0 || position >= *size || !TakePart(view, static_cast<size_t>(axis), Dim(*size), position))
+    return false;
   if (RankOf(graph, node.input(1)) == 0) view->axes.erase(view->axes.begin() + axis);
   return true;
 }

@@ -1,0 +1,74 @@
+#include "src/passes/test_graph.h"
+
+namespace tamis {
+namespace {
+
+const std::vector<Pass> kPasses = {{"make_linear", MakeLinear},
+                                   {"make_channels_last", MakeChannelsLast},
+                                   {"simplify_views", SimplifyViews},
+                                   {"fuse_epilogue", FuseEpilogue},
+                                   {"lower_precision", LowerPrecision}};
+const PassOptions kBf16 = {.precision = DType::kBFloat16, .skip = {}};
+constexpr double kTolerance = 0.03;  // a few roundings of 2^-9 each, through two products
+
+TEST(LowerPrecision, OnlyBoundariesAreCast) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 16});
+  ValueId y = t.Op("Relu", {t.Op("Add", {t.Op("MatMul", {x, t.Weight({16, 8})}), t.Weight({8})})});
+  y = t.Op("LayerNormalization", {y, t.Weight({8}), t.Weight({8})});
+  y = t.Op("Add", {t.Op("MatMul", {y, t.Weight({8, 8})}), y});
+  t.Output(t.Op("MatMul", {y, t.Weight({8, 4})}));
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({3, 16}, 1)}}, kTolerance, kBf16);
+  EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"tamis.Linear", 3}, {"LayerNormalization", 1}, {"Cast", 1}}));
+  for (NodeId id : after.NodeIds()) {
+    const Node& node = after.node(id);
+    if (!node.IsTamis("Linear")) continue;
+    EXPECT_EQ(after.value(node.inputs[0]).type.dtype, DType::kBFloat16);
+    const Value& weight = after.value(node.inputs[1]);
+    EXPECT_EQ(weight.constant->dtype(), DType::kBFloat16);
+    EXPECT_EQ(weight.origin->transform, WeightTransform::kTransposed2D);
+    if (node.input(2) != kNoValue) {
+      EXPECT_EQ(after.value(node.inputs[2]).type.dtype, DType::kFloat32);
+    }
+  }
+  EXPECT_EQ(after.value(after.outputs[0]).type.dtype, DType::kFloat32);
+}
+
+TEST(LowerPrecision, AnOutputThatIsReadAgainStaysFloat32) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {3, 16});
+  const ValueId y = t.Op("MatMul", {x, t.Weight({16, 8})});
+  t.Output(y);
+  t.Output(t.Op("MatMul", {y, t.Weight({8, 4})}));
+  t.Output(t.Op("Softmax", {y}));
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({3, 16}, 2)}}, kTolerance, kBf16);
+  EXPECT_EQ(CountOps(after)["tamis.Linear"], 2);
+  for (ValueId output : after.outputs) EXPECT_EQ(after.value(output).type.dtype, DType::kFloat32);
+}
+
+TEST(LowerPrecision, Convolutions) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 3, 8, 8});
+  ValueId y = t.Op("Relu", {t.Op("Conv", {x, t.Weight({4, 3, 3, 3}), t.Weight({4})})});
+  y = t.Op("MaxPool", {y}, {{"kernel_shape", std::vector<int64_t>{2, 2}}});
+  y = t.Op("Flatten", {t.Op("GlobalAveragePool", {t.Op("Conv", {y, t.Weight({6, 4, 3, 3})})})});
+  t.Output(t.Op("Softmax", {t.Op("Gemm", {y, t.Weight({6, 5}), t.Weight({5})})}));
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({2, 3, 8, 8}, 3)}}, kTolerance, kBf16);
+  auto counts = CountOps(after);
+  EXPECT_EQ(counts["Cast"], 1);
+  EXPECT_EQ(counts["tamis.ChannelsLastConv"], 2);
+}
+
+TEST(LowerPrecision, NothingWithoutProductsOrInFloat32) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {3, 8});
+  t.Output(t.Op("LayerNormalization", {t.Op("Add", {x, x}), t.Weight({8}), t.Weight({8})}));
+  const Feeds feeds = {{"x", RandomTensor({3, 8}, 4)}};
+  EXPECT_EQ(CountOps(RewriteAndCompare(t.graph, kPasses, feeds, 0, kBf16))["Cast"], 0);
+  TestGraph u;
+  u.Output(u.Op("MatMul", {u.Input("x", {3, 8}), u.Weight({8, 4})}));
+  EXPECT_EQ(CountOps(RewriteAndCompare(u.graph, kPasses, feeds))["Cast"], 0);
+}
+
+}  // namespace
+}  // namespace tamis
