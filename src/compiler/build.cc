@@ -25,6 +25,18 @@ Result<Network> LoadNetwork(const std::string& onnx_path) {
   return network;
 }
 
+Result<Network> NetworkFromEngine(const std::string& engine_path) {
+  TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(engine_path, ReadMode::kRead));
+  TAMIS_RETURN_IF_ERROR(file.weights->Verify());
+  Network network;
+  TAMIS_ASSIGN_OR_RETURN(network.graph, file.LoadSource());
+  const Provenance& provenance = file.engine->provenance;
+  network.file = provenance.source_file;
+  network.hash = provenance.source_hash;
+  network.nodes_in_file = provenance.nodes_before;
+  return network;
+}
+
 Result<Precision> ParsePrecision(const std::string& text) {
   if (text == "f32") return Precision::kFloat32;
   if (text == "bf16") return Precision::kBFloat16;

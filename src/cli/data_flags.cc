@@ -1,0 +1,32 @@
+#include "src/cli/data_flags.h"
+
+#include "src/runtime/specialize.h"
+
+namespace tamis {
+
+void DeclareDataFlags(CLI::App& app, DataFlags* flags) {
+  app.add_option("--data", flags->path, "Folder of .npy files (one an input), or folder or .zip of images")->required();
+  app.add_option("--samples", flags->samples, "Use at most so many samples, evenly spaced; 0: all");
+  app.add_option("--image-size", flags->image_size, "Height and width that images are scaled to");
+  app.add_option("--mean", flags->mean, "Per channel, for values in [0, 1]: 0.485,0.456,0.406");
+  app.add_option("--std", flags->std, "Per channel: 0.229,0.224,0.225");
+}
+
+Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const std::vector<TensorSpec>& inputs) {
+  DataOptions options;
+  options.image_size = flags.image_size;
+  if (flags.samples < 0) return UserError("--samples is {}; it takes 0 (all) or more", flags.samples);
+  if (!flags.mean.empty()) {
+    TAMIS_ASSIGN_OR_RETURN(options.mean, ParseChannelValues("--mean", flags.mean));
+  }
+  if (!flags.std.empty()) {
+    TAMIS_ASSIGN_OR_RETURN(options.std, ParseChannelValues("--std", flags.std));
+  }
+  return OpenDataSource(flags.path, inputs, options);
+}
+
+Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const Graph& graph) {
+  return OpenData(flags, InputSpecs(graph));
+}
+
+}  // namespace tamis

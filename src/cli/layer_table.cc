@@ -1,0 +1,31 @@
+#include "src/cli/layer_table.h"
+
+#include <fmt/format.h>
+
+namespace tamis {
+
+void PrintLayers(const std::vector<LayerReport>& layers) {
+  fmt::print("{:<7} {:>12} {:>9} {:>9}  {}\n", "pattern", "weight", "saliency", "error", "layer");
+  for (const LayerReport& layer : layers) {
+    const std::string shape = fmt::format("{}x{}", layer.n, layer.k);
+    if (layer.pattern == "2:4") {
+      fmt::print("{:<7} {:>12} {:>8.1f}% {:>8.2f}%  {}\n", layer.pattern, shape, 100 * layer.saliency_kept,
+                 100 * layer.output_error, layer.name);
+    } else {
+      fmt::print("{:<7} {:>12} {:>9} {:>9}  {}: {}\n", layer.pattern, shape, "", "", layer.name, layer.reason);
+    }
+  }
+}
+
+void WriteLayers(const std::vector<LayerReport>& layers, JsonWriter* json) {
+  json->BeginArray();
+  for (const LayerReport& layer : layers) {
+    json->BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
+    json->Field("outputs", layer.n).Field("inputs", layer.k).Field("pattern", layer.pattern);
+    json->Field("reason", layer.reason).Field("saliency_kept", layer.saliency_kept);
+    json->Field("output_error", layer.output_error).Field("bias_moved", layer.bias_moved).EndObject();
+  }
+  json->EndArray();
+}
+
+}  // namespace tamis
