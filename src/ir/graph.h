@@ -62,7 +62,6 @@ struct Value {
   Pattern pattern = Pattern::kDense;              // constants only; set by the detect_patterns pass
   uint64_t constant_hash = 0;                     // HashTensor(*constant) if known, 0 if not
   NodeId producer = kNoNode;                      // kNoNode: graph input or constant
-  uint64_t constant_hash = 0;                     // content hash of `constant`, if a file gave it; 0: unknown
   bool IsConstant() const { return constant.has_value(); }
 };
 
