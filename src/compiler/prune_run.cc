@@ -78,7 +78,7 @@ std::vector<NodeId> LastReaders(const Graph& graph) {
   return last;
 }
 
-size_t PeakBytes(const Graph& graph, const NamedTensors& inputs) {
+size_t ValueBytes(const Graph& graph, const NamedTensors& inputs, bool hold_all) {
   std::map<std::string, int64_t> binding;
   for (const ValueId id : graph.inputs) {
     const Value& value = graph.value(id);
@@ -103,7 +103,7 @@ size_t PeakBytes(const Graph& graph, const NamedTensors& inputs) {
     peak = std::max(peak, live);
     for (size_t v = 0; v < last.size(); ++v) {
       const auto value = static_cast<ValueId>(v);
-      if (last[v] == id && !graph.IsOutput(value)) live -= bytes(value);
+      if (!hold_all && last[v] == id && !graph.IsOutput(value)) live -= bytes(value);
     }
   }
   return peak;

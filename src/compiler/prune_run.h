@@ -44,8 +44,8 @@ class PairedRun {
 
 // For every value the last node that reads it, kNoNode if none does.
 std::vector<NodeId> LastReaders(const Graph& graph);
-// The most bytes that values of one network take at once for these inputs, when each is freed after its last reader.
-// Values whose shape does not follow from the inputs' count nothing.
-size_t PeakBytes(const Graph& graph, const NamedTensors& inputs);
+// The most bytes that values of one network take at once for these inputs, when each is freed after its last reader or,
+// with `hold_all`, none is. Values whose shape does not follow from the inputs' count nothing.
+size_t ValueBytes(const Graph& graph, const NamedTensors& inputs, bool hold_all);
 
 }  // namespace tamis

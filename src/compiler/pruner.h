@@ -1,0 +1,66 @@
+// The walk behind Prune and MeasureSensitivity.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/compiler/prune.h"
+#include "src/compiler/prune_layer_fit.h"
+#include "src/compiler/prune_layers.h"
+#include "src/compiler/prune_moments.h"
+#include "src/compiler/prune_run.h"
+
+namespace tamis {
+
+// Batches as the walk wants them: padding trimmed, token flags computed, no more than the memory limit allows.
+struct PreparedBatches {
+  std::vector<NamedTensors> inputs;
+  TokenFilter filter;
+};
+// `hold_all`: no value is freed before the end. Notes that samples were left out go to `notes`.
+Result<PreparedBatches> PrepareBatches(const Graph& fused, std::span<const NamedTensors> given,
+                                       const PruneOptions& options, bool hold_all, std::shared_ptr<ThreadPool> pool,
+                                       std::vector<std::string>* notes);
+
+// Fits every eligible layer of a fused graph. Used once. Not synchronised.
+class Pruner {
+ public:
+  enum class Mode {
+    kInOrder,  // each layer sees the ones before it pruned; results are written to both graphs
+    kAlone,    // each layer sees the dense network; the graphs stay as they are
+  };
+  // The graphs and the options must outlive the pruner.
+  Pruner(Graph& simplified, Graph& fused, const PruneOptions& options, Mode mode, std::shared_ptr<ThreadPool> pool);
+
+  Result<PruneReport> Run(std::span<const NamedTensors> batches);
+
+  const std::vector<WeightLayer>& layers() const { return layers_; }
+  // Of Mode::kAlone, by the layer's weight.
+  const std::map<ValueId, LayerFit>& fits() const { return fits_; }
+
+ private:
+  std::vector<Moments> NewMoments(const WeightLayer& layer) const;
+  uint64_t SeedOf(const WeightLayer& layer, NodeId user) const;
+  Status SeeShared(const PreparedBatches& batches);
+  Status Walk(const PreparedBatches& batches);
+  void Release(const std::vector<NodeId>& last, NodeId id, PairedRun* run) const;
+  Status Fit(const WeightLayer& layer, std::span<const Moments> moments);
+  PruneReport Take();
+
+  Graph& simplified_;
+  Graph& fused_;
+  Graph dense_;
+  const PruneOptions& options_;
+  Mode mode_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::vector<WeightLayer> layers_;
+  std::map<ValueId, std::vector<Moments>> shared_;
+  std::map<ValueId, LayerReport> reports_;
+  std::map<ValueId, LayerFit> fits_;
+  PruneReport report_;
+  int done_ = 0, total_ = 0;
+};
+
+}  // namespace tamis
