@@ -164,14 +164,6 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
   Drop({old});
 }
 
-void Rewriter::ReplaceUsesIn(const std::vector<NodeId>& users, ValueId from, ValueId to) {
-  for (NodeId id : users) {
-    for (size_t i = 0; i < graph_.node(id).inputs.size(); ++i) {
-      if (graph_.node(id).inputs[i] == from) SetInput(id, i, to);
-    }
-  }
-}
-
 std::string Rewriter::FreeName(const std::string& base) {
   Grow();
   if (names_.count(base) == 0) return base;

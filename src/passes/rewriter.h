@@ -41,8 +41,6 @@ class Rewriter {
   // name; false, and nothing changed, if that can't be (`to` is an input, a constant, or an output of the graph
   // itself).
   bool ReplaceUses(ValueId from, ValueId to);
-  // As ReplaceUses for the readers among `users` only.
-  void ReplaceUsesIn(const std::vector<NodeId>& users, ValueId from, ValueId to);
   // Changes one input of a node.
   void SetInput(NodeId id, size_t index, ValueId value);
 
@@ -63,7 +61,7 @@ class Rewriter {
   std::map<std::string, int> names_;
 };
 
-// Replaces node `id` of a pattern by `node`, which takes over the output values.
+// A node that is in no graph yet.
 Node MakeNode(std::string op, std::string_view domain, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
               std::map<std::string, Attribute> attributes = {}, std::string name = "");
 
