@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "src/kernels/gemm/gelu_table.h"
 #include "src/kernels/gemm/panel.h"
 
@@ -159,6 +161,17 @@ inline void Finish(const PanelTask& task, int64_t first_row, int rows, const flo
       return FinishRows<Activation::kSigmoid, kNativeBf16>(task, first_row, rows, sums);
     case Activation::kTanh:
       return FinishRows<Activation::kTanh, kNativeBf16>(task, first_row, rows, sums);
+  }
+}
+
+// Asks for the rows of the next tile, of `bytes` each, while the present one is computed: eight short streams are more
+// than a hardware prefetcher follows.
+inline void PrefetchRows(const PanelTask& task, int64_t first_row, int64_t rows, int64_t element, int64_t bytes) {
+  constexpr int64_t kLargestTile = 16 << 10;
+  if (rows * bytes > kLargestTile) return;
+  const char* x = static_cast<const char*>(task.x) + first_row * task.x_pitch * element;
+  for (int64_t r = 0; r < std::min(rows, task.rows - first_row); ++r, x += task.x_pitch * element) {
+    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(x + i, _MM_HINT_T0);
   }
 }
 
