@@ -3,9 +3,12 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "src/kernels/gemm/kernel_case.h"
 #include "src/kernels/gemm/packed_panels.h"
@@ -327,6 +330,42 @@ TEST(Gemm, PackingNamesTheGroupThatBreaksThePattern) {
   const auto broken = PackedPanels::Make(weight, Pattern::kTwoFour);
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.status().message(), "row 2 breaks the 2:4 pattern in the group at column 4");
+}
+
+TEST(Gemm, OneKernelRunsInSeveralThreadsAtOnce) {
+  LinearCase c;
+  c.rows = 40;
+  c.outputs = 96;
+  c.depth = 64;
+  c.pattern = Pattern::kTwoFour;
+  c.bias = c.residual = c.integers = true;
+  c.threads = 2;
+  const auto k = Make(c);
+  const Expected expected = Reference(*k, c);
+  for (const KernelDef* kernel : CandidateKernels(k->problem, nullptr)) {
+    auto prepared = kernel->prepare(k->problem, k->cache);
+    ASSERT_TRUE(prepared.ok());
+    ThreadPool pool(2);
+    std::array<int, 4> wrong = {};
+    std::vector<std::thread> threads;
+    for (int& count : wrong) {
+      threads.emplace_back([&] {
+        Tensor workspace = WorkspaceFor(**prepared);
+        std::vector<const void*> in;
+        for (const Tensor& input : k->inputs) in.push_back(input.raw());
+        for (int repeat = 0; repeat < 20; ++repeat) {
+          Tensor y(DType::kFloat32, {c.rows, c.outputs});
+          void* out = y.raw();
+          (*prepared)->Run(in, {&out, 1}, workspace.raw(), pool);
+          for (size_t i = 0; i < expected.value.size(); ++i) {
+            count += static_cast<double>(y.Data<float>()[i]) != expected.value[i];
+          }
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const int count : wrong) EXPECT_EQ(count, 0) << kernel->name;
+  }
 }
 
 TEST(Gemm, PackedWeightsAreShared) {
