@@ -71,6 +71,7 @@ struct Runner {
   Tensor workspace;
   std::vector<double> seconds;
 
+  double Fastest() const { return *std::min_element(seconds.begin(), seconds.end()); }
   double Median() {
     std::nth_element(seconds.begin(), seconds.begin() + static_cast<long>(seconds.size() / 2), seconds.end());
     return seconds[seconds.size() / 2];
@@ -122,18 +123,27 @@ void BenchShape(const Shape& shape, int threads, double budget, ThreadPool& pool
       runner.seconds.push_back(std::chrono::duration<double>(Clock::now() - before).count());
     }
   } while (std::chrono::duration<double>(Clock::now() - start).count() < budget);
-  std::map<std::string, double> fastest_dense;
+  struct Times {
+    double median, fastest;
+  };
+  std::map<std::string, Times> dense_times;
   for (Runner& runner : runners) {
     if (!runner.dense) continue;
-    auto [entry, added] = fastest_dense.try_emplace(runner.group, runner.Median());
-    if (!added) entry->second = std::min(entry->second, runner.Median());
+    const Times times = {runner.Median(), runner.Fastest()};
+    auto [entry, added] = dense_times.try_emplace(runner.group, times);
+    entry->second.median = std::min(entry->second.median, times.median);
+    entry->second.fastest = std::min(entry->second.fastest, times.fastest);
   }
   fmt::print("{}\n", shape.text);
   for (Runner& runner : runners) {
-    const double median = runner.Median();
-    const auto dense = fastest_dense.find(runner.group);
-    fmt::print("  {:<30} {:9.1f} us {:7.0f} GOP/s", runner.label, median * 1e6, shape.flops / median * 1e-9);
-    if (dense != fastest_dense.end()) fmt::print("   {:.2f} of dense", median / dense->second);
+    const Times times = {runner.Median(), runner.Fastest()};
+    const auto dense = dense_times.find(runner.group);
+    fmt::print("  {:<28} median {:9.1f} us, fastest {:9.1f} us {:6.0f} GOP/s", runner.label, times.median * 1e6,
+               times.fastest * 1e6, shape.flops / times.fastest * 1e-9);
+    if (dense != dense_times.end()) {
+      fmt::print("   of dense: {:.2f} {:.2f}", times.median / dense->second.median,
+                 times.fastest / dense->second.fastest);
+    }
     fmt::print("\n");
   }
 }

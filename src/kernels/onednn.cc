@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <cstring>
+
 #include "src/base/hash.h"
 
 namespace tamis::onednn {
@@ -61,11 +63,12 @@ SingleThread::~SingleThread() {
   if (before_ != 1 && Runtime().set_num_threads) Runtime().set_num_threads(before_);
 }
 
-dnnl::primitive_attr EpilogueAttributes(const Epilogue& epilogue, const dnnl::memory::desc& residual) {
+dnnl::primitive_attr EpilogueAttributes(const Epilogue& epilogue, const std::optional<dnnl::memory::desc>& residual) {
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   dnnl::post_ops operations;
-  if (epilogue.residual) operations.append_binary(dnnl::algorithm::binary_add, residual);
+  if (epilogue.residual && residual) operations.append_binary(dnnl::algorithm::binary_add, *residual);
+  if (epilogue.residual && !residual) operations.append_sum();
   if (epilogue.activation != Activation::kNone) {
     float alpha = 0;
     float beta = 0;
@@ -163,6 +166,10 @@ void PartsKernel::Run(std::span<const void* const> inputs, std::span<void* const
           break;
       }
       dnnl_memory_set_data_handle(bound.memories[i].get(), const_cast<std::byte*>(base) + argument.offset);
+    }
+    if (part.copy_bytes > 0) {
+      std::memcpy(static_cast<std::byte*>(outputs[0]) + part.copy_offset,
+                  static_cast<const std::byte*>(inputs[part.copy_from]) + part.copy_offset, part.copy_bytes);
     }
     const dnnl_status_t status = dnnl_primitive_execute(
         part.primitive.get(), bound.stream.get(), static_cast<int>(bound.arguments.size()), bound.arguments.data());

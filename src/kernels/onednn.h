@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,8 +48,8 @@ Status Guard(const char* what, F&& f) {
 }
 
 // Residual and activation of an epilogue as post-operations, the scratchpad left to the caller. `residual` is the
-// descriptor of that operand, used only if the epilogue has one.
-dnnl::primitive_attr EpilogueAttributes(const Epilogue& epilogue, const dnnl::memory::desc& residual);
+// descriptor of that operand, used only if the epilogue has one; nullopt: the residual is what y holds before.
+dnnl::primitive_attr EpilogueAttributes(const Epilogue& epilogue, const std::optional<dnnl::memory::desc>& residual);
 
 // `plain` reordered from descriptor `from` to `to`, shared through the cache. `part` says which slice of the weight
 // `plain` is.
@@ -69,6 +70,10 @@ struct Part {
   dnnl::primitive primitive;
   std::vector<Argument> arguments;
   std::shared_ptr<const PackedBytes> weight;
+  // Copied to the output before the primitive runs, from and to the same offset: an input that it then adds to.
+  size_t copy_from = 0;  // index of the input
+  size_t copy_offset = 0;
+  size_t copy_bytes = 0;
 };
 
 // Runs its parts side by side. Argument objects are not thread-safe in oneDNN, so each concurrent Run borrows a set.

@@ -3,9 +3,12 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
+#include <thread>
 
 #include "src/kernels/gemm/kernel_case.h"
 #include "src/kernels/gemm/packed_panels.h"
@@ -15,6 +18,13 @@ namespace tamis {
 namespace {
 
 constexpr unsigned kSeed = 20240601;
+
+// As main() does it: oneDNN under the cap of TAMIS_ISA, for all tests of this executable.
+class LibrariesEnvironment : public ::testing::Environment {
+ public:
+  void SetUp() override { ConfigureLibraries(); }
+};
+[[maybe_unused]] const auto* const kLibraries = ::testing::AddGlobalTestEnvironment(new LibrariesEnvironment);
 
 struct LinearCase {
   int64_t rows = 1, outputs = 1, depth = 1;
@@ -238,6 +248,51 @@ TEST(Gemm, LargeShapes) {
   }
 }
 
+// Values where approximations of the activations have their seams and ends; the sum is the bias.
+TEST(Gemm, ActivationsOverTheWholeRange) {
+  for (int activation = 0; activation <= static_cast<int>(Activation::kTanh); ++activation) {
+    for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+      LinearCase c;
+      c.rows = 2;
+      c.outputs = 4001;
+      c.depth = 4;
+      c.pattern = pattern;
+      c.bias = true;
+      c.activation = static_cast<Activation>(activation);
+      const auto k = Make(c);
+      k->inputs[0] = Tensor(DType::kFloat32, {2, 4});
+      float* bias = k->inputs[2].Data<float>();
+      for (int i = 0; i < 3993; ++i) bias[i] = static_cast<float>(i - 1996) / 200;
+      const float infinity = std::numeric_limits<float>::infinity();
+      const float ends[8] = {-infinity, -3e38F, -100, -88, 88, 100, 3e38F, infinity};
+      std::copy_n(ends, 8, bias + 3993);
+      const Epilogue epilogue = EpilogueOf(k->node);
+      ThreadPool pool(1);
+      for (const KernelDef* kernel : CandidateKernels(k->problem, nullptr)) {
+        // oneDNN's own ends of the range are its business: infinities come out as NaN for some activations.
+        const int count = kernel->name.find("onednn") == std::string_view::npos ? 4001 : 3993;
+        SCOPED_TRACE(fmt::format("{} '{}'", kernel->name, Name(c.activation)));
+        auto prepared = kernel->prepare(k->problem, k->cache);
+        ASSERT_TRUE(prepared.ok());
+        Tensor workspace = WorkspaceFor(**prepared);
+        k->Run(**prepared, workspace, pool);
+        for (int i = 0; i < count; ++i) {
+          const auto x = static_cast<double>(bias[i]);
+          double expected = Apply(epilogue, x);
+          if (std::isnan(expected)) expected = 0;  // -infinity * 0 in the formula; its limit
+          const auto got = static_cast<double>(k->output.Data<float>()[i]);
+          if (std::isnan(got) && std::isinf(x)) continue;
+          if (std::isinf(expected) || std::abs(expected) > 1e38) {
+            ASSERT_GT(got * (expected > 0 ? 1 : -1), 1e38) << "at " << x;
+          } else {
+            ASSERT_NEAR(got, expected, 1e-6 * std::max(1.0, std::abs(expected))) << "at " << x;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Gemm, RefusesWithAReason) {
   LinearCase c;
   c.rows = 3;
@@ -275,6 +330,42 @@ TEST(Gemm, PackingNamesTheGroupThatBreaksThePattern) {
   const auto broken = PackedPanels::Make(weight, Pattern::kTwoFour);
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.status().message(), "row 2 breaks the 2:4 pattern in the group at column 4");
+}
+
+TEST(Gemm, OneKernelRunsInSeveralThreadsAtOnce) {
+  LinearCase c;
+  c.rows = 40;
+  c.outputs = 96;
+  c.depth = 64;
+  c.pattern = Pattern::kTwoFour;
+  c.bias = c.residual = c.integers = true;
+  c.threads = 2;
+  const auto k = Make(c);
+  const Expected expected = Reference(*k, c);
+  for (const KernelDef* kernel : CandidateKernels(k->problem, nullptr)) {
+    auto prepared = kernel->prepare(k->problem, k->cache);
+    ASSERT_TRUE(prepared.ok());
+    ThreadPool pool(2);
+    std::array<int, 4> wrong = {};
+    std::vector<std::thread> threads;
+    for (int& count : wrong) {
+      threads.emplace_back([&] {
+        Tensor workspace = WorkspaceFor(**prepared);
+        std::vector<const void*> in;
+        for (const Tensor& input : k->inputs) in.push_back(input.raw());
+        for (int repeat = 0; repeat < 20; ++repeat) {
+          Tensor y(DType::kFloat32, {c.rows, c.outputs});
+          void* out = y.raw();
+          (*prepared)->Run(in, {&out, 1}, workspace.raw(), pool);
+          for (size_t i = 0; i < expected.value.size(); ++i) {
+            count += static_cast<double>(y.Data<float>()[i]) != expected.value[i];
+          }
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const int count : wrong) EXPECT_EQ(count, 0) << kernel->name;
+  }
 }
 
 TEST(Gemm, PackedWeightsAreShared) {

@@ -13,9 +13,9 @@ inline __m256 Set(float value) {
   return _mm256_set1_ps(value);
 }
 
-// e^x, relative error below 2e-7; x is clamped to the range of normal results.
+// e^x, relative error below 2e-7; infinity where it overflows, the smallest normal number where it underflows.
 inline __m256 Exp(__m256 x) {
-  x = _mm256_min_ps(Set(88.3762626F), _mm256_max_ps(Set(-87.3365447F), x));
+  x = _mm256_min_ps(Set(89), _mm256_max_ps(Set(-87.3365447F), x));
   const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, Set(1.44269504F)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   __m256 r = _mm256_fnmadd_ps(n, Set(0.693359375F), x);
   r = _mm256_fnmadd_ps(n, Set(-2.12194440e-4F), r);

@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "src/kernels/gemm/gelu_table.h"
 #include "src/kernels/gemm/panel.h"
 
@@ -31,14 +33,32 @@ inline __m512 Sigmoid(__m512 x) {
   return _mm512_div_ps(_mm512_set1_ps(1), _mm512_add_ps(_mm512_set1_ps(1), e));
 }
 
-inline __m512 Gelu(__m512 x, const GeluTable& table) {
+// The coefficients of GeluTable in registers.
+struct GeluRegisters {
+  __m512 low[4];
+  __m512 high[4];
+};
+inline GeluRegisters LoadGelu() {
+  const GeluTable& table = TheGeluTable();
+  GeluRegisters registers;
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    registers.low[i] = _mm512_load_ps(table.c[i]);
+    registers.high[i] = _mm512_load_ps(table.c[i] + 16);
+  }
+  return registers;
+}
+
+inline __m512 Gelu(__m512 x, const GeluRegisters& table) {
   const __m512 a = _mm512_min_ps(_mm512_set1_ps(GeluTable::kEnd - 1e-5F), _mm512_abs_ps(x));
-  const __m512 scaled = _mm512_mul_ps(a, _mm512_set1_ps(GeluTable::kIntervals / GeluTable::kEnd));
-  const __m512i index = _mm512_cvttps_epi32(scaled);
-  const __m512 u = _mm512_sub_ps(scaled, _mm512_add_ps(_mm512_cvtepi32_ps(index), _mm512_set1_ps(0.5F)));
-  const auto coefficient = [&](int i) {
-    return _mm512_permutex2var_ps(_mm512_load_ps(table.c[i]), index, _mm512_load_ps(table.c[i] + 16));
-  };
+  const __m512 half = _mm512_set1_ps(0.5F);
+  // Interval number a / width - 1/2, rounded to an integer in the low bits of a float of this magnitude.
+  const __m512 magic = _mm512_set1_ps(12582912.F);  // 1.5 * 2^23
+  const __m512 scaled = _mm512_fmsub_ps(a, _mm512_set1_ps(GeluTable::kIntervals / GeluTable::kEnd), half);
+  const __m512 rounded = _mm512_add_ps(scaled, magic);
+  const __m512i index = _mm512_castps_si512(rounded);
+  const __m512 u = _mm512_sub_ps(scaled, _mm512_sub_ps(rounded, magic));
+  const auto coefficient = [&](int i) { return _mm512_permutex2var_ps(table.low[i], index, table.high[i]); };
   __m512 t = _mm512_fmadd_ps(coefficient(3), u, coefficient(2));
   t = _mm512_fmadd_ps(t, u, coefficient(1));
   t = _mm512_fmadd_ps(t, u, coefficient(0));
@@ -47,13 +67,13 @@ inline __m512 Gelu(__m512 x, const GeluTable& table) {
 
 // One activation over whole vectors; a NaN stays a NaN.
 template <Activation kActivation>
-inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluTable& table) {
+inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluRegisters& gelu) {
   const __m512 one = _mm512_set1_ps(1);
   if constexpr (kActivation == Activation::kRelu) return _mm512_max_ps(_mm512_setzero_ps(), x);
   if constexpr (kActivation == Activation::kClip) {
     return _mm512_min_ps(_mm512_set1_ps(epilogue.clip_max), _mm512_max_ps(_mm512_set1_ps(epilogue.clip_min), x));
   }
-  if constexpr (kActivation == Activation::kGelu) return Gelu(x, table);
+  if constexpr (kActivation == Activation::kGelu) return Gelu(x, gelu);
   if constexpr (kActivation == Activation::kGeluTanh) {
     // 0.5 (1 + tanh(z)) = sigmoid(2 z)
     const __m512 cubic = _mm512_fmadd_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(0.044715F), one);
@@ -87,26 +107,33 @@ inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
   _mm256_mask_storeu_epi16(data, mask, _mm512_cvtepi32_epi16(rounded));
 }
 
+// What a store to y might alias is held in locals, or every element would load it again.
 template <Activation kActivation, bool kNativeBf16>
 void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
-  const GeluTable& table = TheGeluTable();
+  GeluRegisters gelu;
+  if constexpr (kActivation == Activation::kGelu) gelu = LoadGelu();
+  const Epilogue epilogue = *task.epilogue;
+  const void* const residual = task.residual;
+  void* const y = task.y;
+  const bool residual_bf16 = task.residual_bf16;
+  const bool y_bf16 = task.y_bf16;
+  const int64_t pitch = task.y_pitch;
   for (int half = 0; half * 16 < task.lanes; ++half) {
     const int lanes = task.lanes - half * 16;
     const auto mask = static_cast<__mmask16>(lanes >= 16 ? 0xffff : (1 << lanes) - 1);
     const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
     for (int r = 0; r < rows; ++r) {
-      const int64_t at = (first_row + r) * task.y_pitch + half * 16;
+      const int64_t at = (first_row + r) * pitch + half * 16;
       __m512 v = _mm512_add_ps(_mm512_loadu_ps(sums + r * PackedPanels::kLanes + half * 16), bias);
-      if (task.residual != nullptr) {
-        v = _mm512_add_ps(v, task.residual_bf16
-                                 ? LoadBf16(static_cast<const uint16_t*>(task.residual) + at, mask)
-                                 : _mm512_maskz_loadu_ps(mask, static_cast<const float*>(task.residual) + at));
+      if (residual != nullptr) {
+        v = _mm512_add_ps(v, residual_bf16 ? LoadBf16(static_cast<const uint16_t*>(residual) + at, mask)
+                                           : _mm512_maskz_loadu_ps(mask, static_cast<const float*>(residual) + at));
       }
-      v = Activate<kActivation>(v, *task.epilogue, table);
-      if (task.y_bf16) {
-        StoreBf16<kNativeBf16>(static_cast<uint16_t*>(task.y) + at, mask, v);
+      v = Activate<kActivation>(v, epilogue, gelu);
+      if (y_bf16) {
+        StoreBf16<kNativeBf16>(static_cast<uint16_t*>(y) + at, mask, v);
       } else {
-        _mm512_mask_storeu_ps(static_cast<float*>(task.y) + at, mask, v);
+        _mm512_mask_storeu_ps(static_cast<float*>(y) + at, mask, v);
       }
     }
   }
@@ -134,6 +161,17 @@ inline void Finish(const PanelTask& task, int64_t first_row, int rows, const flo
       return FinishRows<Activation::kSigmoid, kNativeBf16>(task, first_row, rows, sums);
     case Activation::kTanh:
       return FinishRows<Activation::kTanh, kNativeBf16>(task, first_row, rows, sums);
+  }
+}
+
+// Asks for the rows of the next tile, of `bytes` each, while the present one is computed: eight short streams are more
+// than a hardware prefetcher follows.
+inline void PrefetchRows(const PanelTask& task, int64_t first_row, int64_t rows, int64_t element, int64_t bytes) {
+  constexpr int64_t kLargestTile = 16 << 10;
+  if (rows * bytes > kLargestTile) return;
+  const char* x = static_cast<const char*>(task.x) + first_row * task.x_pitch * element;
+  for (int64_t r = 0; r < std::min(rows, task.rows - first_row); ++r, x += task.x_pitch * element) {
+    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(x + i, _MM_HINT_T0);
   }
 }
 

@@ -87,6 +87,7 @@ void Panel24Bf16Avx512(const PanelTask& task) {
                        task.scratch,
                        sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
+    PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
     operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
     (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
     Finish<true>(task, row, rows, sums);

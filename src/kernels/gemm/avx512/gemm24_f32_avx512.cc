@@ -99,6 +99,7 @@ void Panel24F32Avx512(const PanelTask& task) {
                        task.scratch,
                        sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
+    PrefetchRows(task, row + rows, kTallest, sizeof(float), task.groups * 16);
     operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
     (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
     Finish<false>(task, row, rows, sums);
