@@ -31,7 +31,9 @@ Status CheckOutputs(const Problem& problem, size_t count) {
   return {};
 }
 
-int64_t Elements(const Operand& operand) { return NumElements(operand.dims); }
+int64_t Elements(const Operand& operand) {
+  return NumElements(operand.dims);
+}
 
 size_t Bytes(const Operand& operand) {
   return operand.Present() ? ByteSize(operand.dtype, static_cast<size_t>(Elements(operand))) : 0;

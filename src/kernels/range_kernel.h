@@ -52,7 +52,7 @@ class RangeKernel : public PreparedKernel {
   size_t scratch_;
 };
 
-// Items of `cost` elementary operations each that are worth a thread of their own: about 10 us.
+// How many items of so many vector operations each are worth waking a thread for: about 10 us of work.
 inline int64_t GrainFor(int64_t operations_per_item, int64_t operations = 65536) {
   return std::max<int64_t>(1, operations / std::max<int64_t>(operations_per_item, 1));
 }

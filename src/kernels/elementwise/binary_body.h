@@ -50,7 +50,7 @@ TAMIS_INLINE const float* ReadPiece(const void* operand, bool bf16, int64_t offs
 }
 
 inline void Binary(const BinaryArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-            std::byte* /*scratch*/) {
+                   std::byte* /*scratch*/) {
   alignas(64) float a_piece[kPiece], b_piece[kPiece], y_piece[kPiece];
   const BroadcastLoops& loops = args.loops;
   const int64_t inner = loops.dims[loops.rank - 1];

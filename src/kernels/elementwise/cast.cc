@@ -86,7 +86,7 @@ Status SupportsCast(const Problem& problem) {
 Result<std::unique_ptr<PreparedKernel>> PrepareCast(const Problem& problem, CastBody body) {
   const CastArgs args{problem.input(0).dtype, problem.outputs[0].dtype};
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<CastArgs>>(args, body, Elements(problem.input(0)), 32768, problem.threads));
+      std::make_unique<RangeKernel<CastArgs>>(args, body, Elements(problem.input(0)), 131072, problem.threads));
 }
 
 void CastElements(const CastArgs& args, const void* from, void* to, int64_t begin, int64_t end) {

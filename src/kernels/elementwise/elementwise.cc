@@ -8,7 +8,7 @@
 namespace tamis {
 namespace {
 
-constexpr int64_t kGrain = 32768;  // elements that are worth a thread
+constexpr int64_t kGrain = 131072;  // elements that are worth a thread
 
 std::optional<BinaryKind> BinaryKindOf(std::string_view op) {
   constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div", "Min", "Max"};

@@ -58,7 +58,7 @@ void AddBinaryCases(std::vector<KernelCase>& cases) {
   };
   for (const Shapes& s : std::vector<Shapes>{{{}, {}, {}},
                                              {{3, 1000}, {3, 1000}, {3, 1000}},
-                                             {{2, 70000}, {2, 70000}, {2, 70000}},
+                                             {{2, 140000}, {2, 140000}, {2, 140000}},
                                              {{5, 7}, {}, {5, 7}},
                                              {{1}, {4, 33}, {4, 33}},
                                              {{2, 3, 19}, {19}, {2, 3, 19}},
@@ -119,7 +119,7 @@ void AddUnaryCases(std::vector<KernelCase>& cases) {
       {{"LeakyRelu", "", {{"alpha", 0.25f}}}, [](double x) { return x < 0 ? 0.25 * x : x; }}};
   for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
     for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
-      for (const Dims& dims : {Dims{}, Dims{13}, Dims{2, 515}, Dims{40000}}) {
+      for (const Dims& dims : {Dims{}, Dims{13}, Dims{2, 515}, Dims{70000}}) {
         for (const auto& [node, f] : operators) {
           cases.push_back(UnaryCase(node, f, RandomTensor(in, dims, 11, -9, 9), out));
         }

@@ -45,7 +45,7 @@ TAMIS_INLINE float ReadBound(const void* bound, bool bf16, float fallback) {
 }
 
 inline void Unary(const UnaryArgs& given, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-           std::byte* /*scratch*/) {
+                  std::byte* /*scratch*/) {
   constexpr int64_t kPiece = 512;  // elements widened at a time
   alignas(64) float x_piece[kPiece], y_piece[kPiece];
   UnaryArgs args = given;
@@ -71,7 +71,7 @@ inline void Unary(const UnaryArgs& given, const void* const* inputs, void* const
 }
 
 inline void Cast(const CastArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-          std::byte* /*scratch*/) {
+                 std::byte* /*scratch*/) {
   const auto copy = [](Vec v) { return v; };
   if (args.from == DType::kFloat32 && args.to == DType::kBFloat16) {
     Map(static_cast<const float*>(inputs[0]) + begin, static_cast<Bf16*>(outputs[0]) + begin, end - begin, copy);

@@ -43,8 +43,8 @@ TEST(GatherKernels, MatchTheReference) {
     cases.push_back(GatherCase(RandomTensor(dtype, {3, 5, 2, 4}, 6), Int64Tensor({}, {-2}), -3));
     cases.push_back(GatherCase(table, Int64Tensor({0}, {}), 0));
     std::vector<int64_t> many;
-    for (int64_t i = 0; i < 500; ++i) many.push_back(i * 13 % 100);
-    cases.push_back(GatherCase(RandomTensor(dtype, {100, 384}, 6), Int64Tensor({2, 250}, many), 0));
+    for (int64_t i = 0; i < 1500; ++i) many.push_back(i * 13 % 100);
+    cases.push_back(GatherCase(RandomTensor(dtype, {100, 384}, 6), Int64Tensor({2, 750}, many), 0));
   }
   cases.push_back(GatherCase(Int64Tensor({3}, {5, 6, 7}), Int64Tensor({2}, {2, 0}), 0));
   CheckFamily("gather", cases);

@@ -33,8 +33,8 @@ void MeanOfRows(const MaskedMeanArgs& args, const void* const* inputs, void* con
   }
 }
 
-inline void MaskedMean(const MaskedMeanArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-                std::byte* scratch) {
+inline void MaskedMean(const MaskedMeanArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
+                       int64_t end, std::byte* scratch) {
   auto* weights = reinterpret_cast<float*>(scratch);
   if (args.bf16_input) {
     const auto body = args.bf16_output ? MeanOfRows<Bf16, Bf16> : MeanOfRows<Bf16, float>;

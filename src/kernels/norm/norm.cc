@@ -61,7 +61,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareNorm(const Problem& problem, Norm
   args.bf16_output = IsBf16(problem.outputs[0]);
   const int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, axis);
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<NormArgs>>(args, body, rows, GrainFor(args.columns, 16384), problem.threads));
+      std::make_unique<RangeKernel<NormArgs>>(args, body, rows, GrainFor(args.columns), problem.threads));
 }
 
 double NormFlops(const Problem& problem) {
@@ -101,7 +101,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareMaskedMean(const Problem& problem
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.mask = problem.input(1).dtype;
   return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<MaskedMeanArgs>>(
-      args, body, dims[0], GrainFor(dims[1] * dims[2], 16384), problem.threads,
+      args, body, dims[0], GrainFor(dims[1] * dims[2]), problem.threads,
       static_cast<size_t>(std::max<int64_t>(args.rows, 1)) * sizeof(float)));
 }
 

@@ -80,7 +80,7 @@ void NormRows(const NormArgs& args, const void* const* inputs, void* const* outp
 }
 
 inline void Norm(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-          std::byte* /*scratch*/) {
+                 std::byte* /*scratch*/) {
   if (args.bf16_input) {
     const auto rows = args.bf16_output ? NormRows<Bf16, Bf16> : NormRows<Bf16, float>;
     rows(args, inputs, outputs, begin, end);

@@ -63,9 +63,8 @@ Result<std::unique_ptr<PreparedKernel>> PrepareReduce(const Problem& problem, Re
   args.factor = problem.node->op == "ReduceSum" ? 1.0f : 1.0f / static_cast<float>(args.rows);
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<ReduceArgs>>(args, body, Product(dims, 0, axes.first) * args.chunks,
-                                                GrainFor(args.rows * args.chunk, 32768), problem.threads));
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<ReduceArgs>>(
+      args, body, Product(dims, 0, axes.first) * args.chunks, GrainFor(args.rows * args.chunk), problem.threads));
 }
 
 double ReduceFlops(const Problem& problem) {

@@ -125,7 +125,7 @@ class StridedCopy : public PreparedKernel {
       void* out = outputs[plan.part.output];
       const int64_t item_elements = std::min(kTile, plan.row.dim) * plan.run.dim;
       const auto parts =
-          static_cast<int>(std::clamp<int64_t>(plan.items / GrainFor(item_elements, 32768), 1, threads_));
+          static_cast<int>(std::clamp<int64_t>(plan.items / GrainFor(item_elements, 131072), 1, threads_));
       const auto part_work = [&](int part) {
         const int64_t begin = plan.items * part / parts, end = plan.items * (part + 1) / parts;
         switch (bytes_) {

@@ -71,7 +71,7 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
   args.bytes = BitSize(problem.outputs[0].dtype) / 8;
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<WhereArgs>>(args, Body, args.loops.count, 32768, problem.threads));
+      std::make_unique<RangeKernel<WhereArgs>>(args, Body, args.loops.count, 131072, problem.threads));
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   args.outer = Product(dims, 0, axis);
   args.run = ByteSize(problem.input(0).dtype, static_cast<size_t>(Product(dims, axis + 1, dims.size())));
   return std::unique_ptr<PreparedKernel>(std::make_unique<Gather>(
-      args, Body, args.outer * args.indices, GrainFor(static_cast<int64_t>(args.run), 131072), problem.threads));
+      args, Body, args.outer * args.indices, GrainFor(static_cast<int64_t>(args.run), 524288), problem.threads));
 }
 
 // The table itself is read only where indices point.
