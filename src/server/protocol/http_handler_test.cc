@@ -23,14 +23,8 @@ using testing::FakeSession;
 class HandlerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    root_ = ::testing::TempDir() + "repository_    const bool good = path.find(" good ") != std::string::npos;
-            return std::shared_ptr<Session>(good ? testing::MakeFakeSession() : std::make_shared<FakeSession>(specs));
-    const bool good = path.find("good") != std::string::npos;
-    return std::shared_ptr<Session>(good ? testing::MakeFakeSession() : std::make_shared<FakeSession>(specs));
-    const bool good = path.find("good") != std::string::npos;
-    return std::shared_ptr<Session>(good ? testing::MakeFakeSession() : std::make_shared<FakeSession>(specs));
-    ";
-        ASSERT_NE(mkdtemp(root_.data()), nullptr);
+    root_ = ::testing::TempDir() + "repository_XXXXXX";
+    ASSERT_NE(mkdtemp(root_.data()), nullptr);
     for (const char* version : {"good/1", "good/2", "good/10", "good/latest", "broken/1", "half/1", "typed/1"}) {
       fs::create_directories(root_ + "/" + version);
       std::ofstream(root_ + "/" + version + "/model.tamis") << version;
