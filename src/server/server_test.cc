@@ -173,10 +173,16 @@ TEST_F(ServerTest, RefusesWhatIsNotHttp) {
     EXPECT_EQ(response.rfind(std::string("HTTP/1.1 ") + code, 0), 0u) << bytes.substr(0, 80) << "\n" << response;
     EXPECT_NE(response.find("\"error\""), std::string::npos);
   }
+}
+
+TEST_F(ServerTest, AnswersHeadWithoutABody) {
+  Start();
   Client client(server_->port());
-  client.Send("HEAD /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n");
-  client.Send(kLive);
-  ASSERT_TRUE(client.connected());
+  client.Send("HEAD /v2/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string response = client.Receive();
+  EXPECT_EQ(response.rfind("HTTP/1.1 200", 0), 0u) << response;
+  EXPECT_NE(response.find("Content-Length: 13"), std::string::npos) << response;
+  EXPECT_EQ(response.substr(response.size() - 4), "\r\n\r\n") << response;
 }
 
 TEST_F(ServerTest, CutsSlowClients) {
