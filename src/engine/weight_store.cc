@@ -69,14 +69,16 @@ Result<Tensor> WeightStore::Flat(StoredWeight& weight) {
   if (!weight.two_four) {
     return Tensor::View(DType::kUInt8, {static_cast<int64_t>(weight.bytes)}, weight.data, owner_);
   }
-  if (!weight.decoded.Defined()) {
-    auto memory = ZeroedPages(weight.DecodedBytes());
-    if (memory == nullptr)
+  auto memory = weight.decoded.lock();
+  if (memory == nullptr) {
+    memory = ZeroedPages(weight.DecodedBytes());
+    if (memory == nullptr) {
       return RuntimeError("no memory for weight '{}' ({} bytes)", weight.name, weight.DecodedBytes());
-    weight.decoded = Tensor::View(DType::kUInt8, {static_cast<int64_t>(weight.DecodedBytes())}, memory.get(), memory);
-    pending_.push_back(&weight);
+    }
+    weight.decoded = memory;
+    pending_.push_back({&weight, memory});
   }
-  return weight.decoded;
+  return Tensor::View(DType::kUInt8, {static_cast<int64_t>(weight.DecodedBytes())}, memory.get(), memory);
 }
 
 Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::string& name, uint64_t* hash) {
@@ -149,31 +151,35 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
 
 void WeightStore::DecodePending() {
   struct Part {
-    StoredWeight* weight;
+    const Pending* pending;
     uint64_t row_begin, row_end;
   };
   std::vector<Part> parts;
   uint64_t total = 0;
-  for (StoredWeight* weight : pending_) {
-    const uint64_t rows = std::max<uint64_t>(1, (uint64_t{1} << 18) / weight->sparse.row_elements);
-    for (uint64_t row = 0; row < weight->sparse.rows; row += rows) {
-      parts.push_back({weight, row, std::min(row + rows, weight->sparse.rows)});
+  for (const Pending& pending : pending_) {
+    const SparseShape& shape = pending.weight->sparse;
+    const uint64_t rows = std::max<uint64_t>(1, (uint64_t{1} << 18) / shape.row_elements);
+    for (uint64_t row = 0; row < shape.rows; row += rows) {
+      parts.push_back({&pending, row, std::min(row + rows, shape.rows)});
     }
-    total += weight->DecodedBytes();
+    total += shape.DecodedBytes();
   }
-  pending_.clear();
   std::atomic<size_t> next{0};
   const auto work = [&] {
     for (size_t i = next.fetch_add(1); i < parts.size(); i = next.fetch_add(1)) {
-      StoredWeight& weight = *parts[i].weight;
-      DecodeTwoFour(weight.data, weight.sparse, parts[i].row_begin, parts[i].row_end, weight.decoded.raw());
+      const Pending& pending = *parts[i].pending;
+      DecodeTwoFour(pending.weight->data, pending.weight->sparse, parts[i].row_begin, parts[i].row_end,
+                    pending.memory.get());
     }
   };
   // A thread costs about as much as decoding 100 KB.
   const size_t useful = std::min<size_t>({std::thread::hardware_concurrency(), 8, 1 + total / (size_t{1} << 20)});
-  std::vector<std::jthread> helpers;
-  for (size_t i = 1; i < useful; ++i) helpers.emplace_back(work);
-  work();
+  {
+    std::vector<std::jthread> helpers;
+    for (size_t i = 1; i < useful; ++i) helpers.emplace_back(work);
+    work();
+  }
+  pending_.clear();
 }
 
 }  // namespace tamis

@@ -22,7 +22,7 @@ struct StoredWeight {
   uint64_t checksum = 0;
   bool two_four = false;
   SparseShape sparse;
-  Tensor decoded;  // 2:4 only: flat bytes, set at first use
+  std::weak_ptr<std::byte> decoded;  // 2:4 only: the elements, while a tensor uses them
 
   uint64_t DecodedBytes() const { return two_four ? sparse.DecodedBytes() : bytes; }
 };
@@ -44,7 +44,11 @@ class WeightStore {
   Result<Tensor> Flat(StoredWeight& weight);
 
   std::vector<StoredWeight> weights_;
-  std::vector<StoredWeight*> pending_;
+  struct Pending {
+    const StoredWeight* weight;
+    std::shared_ptr<std::byte> memory;
+  };
+  std::vector<Pending> pending_;
   std::shared_ptr<const void> owner_;
   uint64_t restorable_ = 0;  // bytes that constants stored in another form may still take
 };

@@ -1,0 +1,46 @@
+// The server: a model repository behind the KServe v2 protocol over HTTP/1.1.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/server/protocol/http_handler.h"
+#include "src/server/repository.h"
+#include "src/server/transport/http_server.h"
+
+namespace tamis {
+
+struct ServerOptions {
+  std::string path;  // an engine file, or a repository <model>/<version>/model.tamis
+  HttpServerOptions http;
+  HandlerOptions handler;  // max_body_bytes follows http.max_body_bytes
+  SessionOptions session = {.threads = 0, .map_file = false};
+  SessionLoader load;  // empty: Session::Load with `session`
+};
+
+// Thread-safe.
+class Server {
+ public:
+  // Loads every model, then listens. Fails if there is no model at all or the port is taken.
+  static Result<std::unique_ptr<Server>> Start(const ServerOptions& options);
+  ~Server();
+
+  // Not ready from now on; requests at work are finished within http.drain_timeout. Not for signal handlers: those set
+  // a flag, or signals are waited for on a thread.
+  void Stop();
+  // Returns when a stop is complete.
+  void Wait();
+  int port() const;
+  // What is offered, broken models with their reason.
+  std::vector<const ModelVersion*> models() const { return repository_->All(); }
+
+ private:
+  Server() = default;
+  std::unique_ptr<Repository> repository_;
+  Metrics metrics_;
+  std::unique_ptr<HttpHandler> handler_;
+  std::unique_ptr<HttpServer> http_;  // last: stops before the rest goes
+};
+
+}  // namespace tamis
