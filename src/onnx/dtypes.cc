@@ -38,7 +38,10 @@ Status CheckDims(std::span<const int64_t> dims) {
     return UserError("shape {} has the negative dimension {}; a dynamic dimension is written as a name (dim_param)",
                      ToString(dims), *negative);
   }
-  const int64_t count = NumElements(dims);
+  // A dimension of 0 empties the tensor, but offsets and strides are still made of the others.
+  Dims counted(dims.begin(), dims.end());
+  for (int64_t& dim : counted) dim = std::max<int64_t>(dim, 1);
+  const int64_t count = NumElements(counted);
   if (count < 0 || count > kMaxElements) {
     return UserError("shape {} has more elements than 2^46, the most that one tensor may have", ToString(dims));
   }

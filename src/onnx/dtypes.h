@@ -17,7 +17,8 @@ inline constexpr size_t kMaxRank = 64;
 // An error names the type ("FLOAT8E4M3FNUZ") and lists what is supported. kString is a DType like the others.
 Result<DType> ReadDType(int32_t onnx_number);
 
-// Non-negative, at most kMaxRank of them, a product of at most kMaxElements. The message holds the dimensions.
+// Non-negative, at most kMaxRank of them, a product of at most kMaxElements (0 counts as 1). The message holds the
+// dimensions.
 Status CheckDims(std::span<const int64_t> dims);
 
 }  // namespace tamis

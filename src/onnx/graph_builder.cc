@@ -16,6 +16,11 @@ std::string Describe(const onnx::NodeProto& node) {
   return node.op_type() + " " + Quote(name);
 }
 
+bool HasElementType(const onnx::TypeProto& type) {
+  if (type.has_tensor_type()) return type.tensor_type().elem_type() != onnx::TensorProto::UNDEFINED;
+  return type.value_case() != onnx::TypeProto::VALUE_NOT_SET;
+}
+
 class GraphBuilder {
  public:
   // `where` is put in front of problems: empty for the main graph, "If 'n', then_branch: " for a body.
@@ -110,7 +115,7 @@ class GraphBuilder {
       Define(input.name(), {id, "graph input", ""});
       graph_.inputs.push_back(id);
       graph_.input_docs.push_back(input.doc_string());
-      if (parent_ == nullptr && input.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) {
+      if (parent_ == nullptr && !HasElementType(input.type())) {
         AddProblem("graph input " + Quote(input.name()) + " has no type");
       }
       Declare(input);

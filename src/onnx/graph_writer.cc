@@ -13,14 +13,18 @@
 namespace tamis {
 namespace {
 
+// The elements' place in memory, and how they are read.
+using ConstantKey = std::tuple<const std::byte*, DType, Dims>;
+
 // What the graphs of one model share.
 struct WriteContext {
   NameSet value_names;
   NameSet node_names;
   Problems problems;
   std::vector<PendingWeight>* weights;
-  // Elements that were written already -> name. A body that shares a constant with an outer graph refers to it.
-  std::map<std::tuple<const std::byte*, DType, Dims>, std::string> written;
+  // Initializers of the graphs around the one being written. A body that shares a constant with one of them refers to
+  // it, as the file did from which it came.
+  std::map<ConstantKey, std::string> written;
 };
 
 class GraphWriter {
@@ -47,6 +51,7 @@ class GraphWriter {
     for (NodeId id : graph_.NodeIds()) WriteNode(graph_.node(id), proto->add_node());
     WriteOutputs(proto);
     WriteValueInfo(proto);
+    for (const ConstantKey& key : own_constants_) context_->written.erase(key);
   }
 
  private:
@@ -94,7 +99,7 @@ class GraphWriter {
       const Value& value = graph_.value(id);
       // A folded result keeps its node; the node's output is no initializer.
       if (!value.constant || value.producer != kNoNode) continue;
-      const std::tuple key{value.constant->raw(), value.constant->dtype(), value.constant->dims()};
+      ConstantKey key{value.constant->raw(), value.constant->dtype(), value.constant->dims()};
       const auto written = context_->written.find(key);
       if (!main_ && written != context_->written.end()) {
         names_[static_cast<size_t>(id)] = written->second;
@@ -103,8 +108,7 @@ class GraphWriter {
       auto* tensor = proto->add_initializer();
       WriteTensorHeader(NameOf(id), *value.constant, tensor);
       context_->weights->push_back({tensor, *value.constant});
-      defined_[static_cast<size_t>(id)] = false;
-      if (main_) context_->written.emplace(key, NameOf(id));
+      if (context_->written.emplace(key, NameOf(id)).second) own_constants_.push_back(std::move(key));
     }
   }
 
@@ -171,7 +175,8 @@ class GraphWriter {
   const bool main_;
   WriteContext* context_;
   std::vector<std::string> names_;  // by ValueId; empty: not chosen yet
-  std::vector<bool> defined_;       // by ValueId: written by a node of this graph and not yet an output
+  std::vector<ConstantKey> own_constants_;
+  std::vector<bool> defined_;  // by ValueId: written by a node of this graph and not yet an output
 };
 
 }  // namespace

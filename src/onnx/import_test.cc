@@ -117,11 +117,13 @@ TEST(OnnxImport, RefusesDimensionsThatNoTensorHas) {
   auto* graph = model.mutable_graph();
   SetType(graph->add_input(), "negative", {-3});
   SetType(graph->add_input(), "overflow", {int64_t{1} << 40, int64_t{1} << 40});
+  SetType(graph->add_input(), "empty", {int64_t{0}, int64_t{1} << 60});
   SetType(graph->add_input(), "large", {"n", (int64_t{1} << 46) + 1});
   graph->mutable_initializer(0)->set_dims(0, int64_t{1} << 40);
   const std::string error = ImportError(model);
   EXPECT_THAT(error, HasSubstr("value 'negative': shape [-3] has the negative dimension -3"));
   EXPECT_THAT(error, HasSubstr("value 'overflow': shape [1099511627776, 1099511627776] has more elements"));
+  EXPECT_THAT(error, HasSubstr("value 'empty'"));
   EXPECT_THAT(error, HasSubstr("value 'large'"));
   EXPECT_THAT(error, HasSubstr("initializer 'w': float32[1099511627776, 3] needs"));
 }
