@@ -1,0 +1,5 @@
+add_executable(tamis ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
+target_link_libraries(tamis PRIVATE tamis_cli)
+add_dependencies(tamis tamis-tune-worker)
+include(GNUInstallDirs)
+install(TARGETS tamis tamis-tune-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -1,0 +1,299 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "src/base/json_writer.h"
+#include "src/cli/model_file.h"
+#include "src/cli/verb.h"
+#include "src/compiler/predict.h"
+#include "src/compiler/prune_layers.h"
+#include "src/passes/detect_patterns.h"
+#include "src/tuner/timing_cache.h"
+
+namespace tamis {
+namespace {
+
+struct Flags {
+  std::string file;
+  std::vector<std::string> profiles;
+  int threads = 0;
+  bool no_timing = false;
+};
+
+// One weight layer of an ONNX file, as far as pruning is concerned.
+struct LayerRow {
+  WeightLayer layer;
+  int64_t outputs = 0, inputs = 0;
+  bool sparse = false;
+  LayerTime time;
+};
+
+int64_t ParameterCount(const Graph& graph) {
+  int64_t count = 0;
+  for (size_t i = 0; i < graph.NumValues(); ++i) {
+    const Value& value = graph.value(static_cast<ValueId>(i));
+    if (value.constant && IsFloat(value.type.dtype)) count += value.constant->NumElements();
+  }
+  return count;
+}
+
+std::map<std::string, int64_t> OperatorCounts(const Graph& graph) {
+  std::map<std::string, int64_t> counts;
+  for (const NodeId id : graph.NodeIds()) {
+    const Node& node = graph.node(id);
+    ++counts[(node.domain.empty() ? "" : node.domain + ".") + node.op];
+  }
+  return counts;
+}
+
+std::string Join(const std::map<std::string, int64_t>& counts) {
+  std::string text;
+  for (const auto& [name, count] : counts) text += (text.empty() ? "" : ", ") + fmt::format("{} {}", name, count);
+  return text;
+}
+
+void WriteSpecs(const Graph& graph, const std::vector<ValueId>& ids, JsonWriter* json) {
+  json->BeginArray();
+  for (const ValueId id : ids) {
+    const Value& value = graph.value(id);
+    json->BeginObject().Field("name", value.name).Field("type", value.type.ToString()).EndObject();
+  }
+  json->EndArray();
+}
+
+std::vector<LayerRow> Layers(const Network& network, const Graph& fused, const GainPrediction& prediction) {
+  std::vector<LayerRow> rows;
+  for (WeightLayer& layer : FindWeightLayers(network.graph, fused, {})) {
+    LayerRow row;
+    const Tensor& weight = *fused.value(layer.weight).constant;
+    row.outputs = weight.dim(0);
+    row.inputs = weight.NumElements() / std::max<int64_t>(weight.dim(0), 1);
+    row.sparse = CheckTwoFour(weight).holds;
+    for (const LayerTime& time : prediction.layers) {
+      if (time.weight == layer.initializer) row.time = time;
+    }
+    row.layer = std::move(layer);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
+  TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(flags.file));
+  std::vector<PassRecord> passes = network.passes;
+  TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(network.graph, {}, &passes));
+  InputRanges ranges;
+  for (const std::string& profile : flags.profiles) TAMIS_RETURN_IF_ERROR(ParseProfile(profile, &ranges));
+  TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused, ranges));
+  const auto binding = TuningPoints(profile).front();
+  GainPrediction prediction;
+  if (!flags.no_timing) {
+    Progress progress("timing layers");
+    TunerOptions options;
+    options.threads = flags.threads > 0 ? flags.threads : Cpu().usable_cores;
+    options.cache_path = TimingCache::DefaultPath();
+    Tuner tuner(options);
+    TAMIS_ASSIGN_OR_RETURN(prediction, PredictGain(fused, binding, tuner, options.threads));
+    for (const std::string& notice : tuner.notices()) PrintNotice(notice);
+  }
+  const std::vector<LayerRow> layers = Layers(network, fused, prediction);
+  std::set<std::string> eligible;
+  for (const LayerRow& row : layers) {
+    if (row.layer.reason.empty()) eligible.insert(row.layer.initializer);
+  }
+  const double dense_ms = prediction.DenseSeconds() * 1e3;
+  const double pruned_ms =
+      prediction.SecondsWith([&](const LayerTime& layer) { return eligible.count(layer.weight) != 0; }) * 1e3;
+  const std::vector<std::string> notes = PatternNotes(fused);
+
+  if (common.json) {
+    JsonWriter json;
+    json.BeginObject().Field("file", flags.file).Field("producer", network.producer);
+    json.Field("parameters", ParameterCount(network.graph));
+    json.Field("nodes_before", network.nodes_in_file).Field("nodes_after", static_cast<int64_t>(fused.NumNodes()));
+    json.Key("inputs");
+    WriteSpecs(network.graph, network.graph.inputs, &json);
+    json.Key("outputs");
+    WriteSpecs(network.graph, network.graph.outputs, &json);
+    json.Key("operators").BeginObject();
+    for (const auto& [name, count] : OperatorCounts(fused)) json.Field(name, count);
+    json.EndObject().Key("layers").BeginArray();
+    for (const LayerRow& row : layers) {
+      json.BeginObject().Field("weight", row.layer.initializer).Field("node", row.layer.node);
+      json.Field("operator", row.layer.op).Field("outputs", row.outputs).Field("inputs", row.inputs);
+      json.Field("pattern", row.sparse ? "2:4" : "dense").Field("eligible", row.layer.reason.empty());
+      json.Field("reason", row.layer.reason).Field("dense_ms", row.time.dense_seconds * 1e3);
+      json.Field("sparse_ms", row.time.sparse_seconds * 1e3).Field("dense_kernel", row.time.dense_kernel);
+      json.Field("sparse_kernel", row.time.sparse_kernel).EndObject();
+    }
+    json.EndArray().Key("notes").BeginArray();
+    for (const std::string& note : notes) json.Value(note);
+    json.EndArray().Key("predicted").BeginObject().Key("shape").BeginObject();
+    for (const auto& [symbol, size] : binding) json.Field(symbol, size);
+    json.EndObject().Field("dense_ms", dense_ms).Field("pruned_ms", pruned_ms).EndObject().EndObject();
+    fmt::print("{}\n", json.text());
+    return {};
+  }
+
+  fmt::print("{}: {} nodes ({} after fusion), {:.2f} M parameters, made by {}\n", flags.file, network.nodes_in_file,
+             fused.NumNodes(), static_cast<double>(ParameterCount(network.graph)) / 1e6,
+             network.producer.empty() ? "an unnamed tool" : network.producer);
+  for (const ValueId id : network.graph.inputs) {
+    fmt::print("  input  {}: {}\n", network.graph.value(id).name, network.graph.value(id).type.ToString());
+  }
+  for (const ValueId id : network.graph.outputs) {
+    fmt::print("  output {}: {}\n", network.graph.value(id).name, network.graph.value(id).type.ToString());
+  }
+  fmt::print("  operators after fusion: {}\n\n", Join(OperatorCounts(fused)));
+  fmt::print("{:<7} {:>12} {:>9} {:>9} {:>6}  {}\n", "now", "weight", "dense ms", "2:4 ms", "gain", "layer");
+  for (const LayerRow& row : layers) {
+    const bool can = row.layer.reason.empty();
+    std::string gain = "-";
+    if (can && row.time.sparse_seconds > 0) gain = fmt::format("{:.2f}x", row.time.dense_seconds / row.time.sparse_seconds);
+    std::string why = can ? "" : ": " + row.layer.reason;
+    if (can && !flags.no_timing && row.time.sparse_seconds <= 0) why = ": " + row.time.sparse_reason;
+    fmt::print("{:<7} {:>12} {:>9.4f} {:>9.4f} {:>6}  {}{}\n", row.sparse ? "2:4" : "dense",
+               fmt::format("{}x{}", row.outputs, row.inputs), row.time.dense_seconds * 1e3, row.time.sparse_seconds * 1e3,
+               gain, row.layer.initializer, why);
+  }
+  for (const std::string& note : notes) fmt::print("note: {}\n", note);
+  if (!flags.no_timing) {
+    std::string shape;
+    for (const auto& [symbol, size] : binding) shape += fmt::format(" {}={}", symbol, size);
+    fmt::print("\n{} of {} layers can be 2:4. Predicted on this machine in f32{}{}: {:.3f} ms dense, {:.3f} ms with all of "
+               "them pruned where that is faster ({:.2f}x)\n",
+               eligible.size(), layers.size(), shape.empty() ? "" : " at", shape, dense_ms, pruned_ms, dense_ms / pruned_ms);
+  }
+  if (common.verbose) {
+    for (const PassRecord& pass : passes) {
+      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before, pass.nodes_after,
+                 pass.seconds * 1e3);
+    }
+  }
+  return {};
+}
+
+// The layers of an engine: its pruning record, or what its weights show.
+std::vector<LayerRecord> EngineLayers(const Engine& engine) {
+  std::vector<LayerRecord> layers = engine.provenance.layers;
+  if (!layers.empty()) return layers;
+  std::set<std::string> seen;
+  for (const NodeId id : engine.fused.NodeIds()) {
+    const ValueId weight = LayerWeight(engine.fused, engine.fused.node(id));
+    if (weight == kNoValue) continue;
+    LayerRecord record;
+    record.name = WeightName(engine.fused, weight);
+    record.pattern = Name(engine.fused.value(weight).pattern);
+    if (seen.insert(record.name).second) layers.push_back(std::move(record));
+  }
+  return layers;
+}
+
+void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts& facts) {
+  const Provenance& p = engine.provenance;
+  JsonWriter json;
+  json.BeginObject().Field("file", flags.file).Field("bytes", static_cast<int64_t>(facts.file_bytes));
+  json.Field("format_version", static_cast<int64_t>(facts.format_version));
+  json.Field("weights", facts.weights).Field("sparse_weights", facts.sparse_weights);
+  json.Field("nodes_before", p.nodes_before).Field("nodes_after", p.nodes_after).Key("provenance").BeginObject();
+  json.Field("tamis_version", p.tamis_version).Field("source_file", p.source_file).Field("source_hash", p.source_hash);
+  json.Field("data_hash", p.data_hash).Field("precision", p.precision).Field("host", p.host).Field("created", p.created);
+  json.Key("accuracy").BeginObject();
+  for (const auto& [name, value] : p.accuracy) json.Field(name, value);
+  json.EndObject().EndObject().Key("layers").BeginArray();
+  for (const LayerRecord& layer : EngineLayers(engine)) {
+    json.BeginObject().Field("weight", layer.name).Field("pattern", layer.pattern).Field("reason", layer.reason);
+    json.Field("saliency_kept", layer.saliency_kept).Field("output_error", layer.output_error);
+    json.Field("dense_ms", layer.dense_seconds * 1e3).Field("sparse_ms", layer.sparse_seconds * 1e3).EndObject();
+  }
+  json.EndArray().Key("plans").BeginArray();
+  for (const Plan& plan : engine.plans) {
+    json.BeginObject().Field("device", plan.device).Field("threads", plan.threads).Field("measured", plan.measured);
+    json.Key("points").BeginArray();
+    for (const PlanPoint& point : plan.points) {
+      json.BeginObject().Key("shape").BeginObject();
+      for (const auto& [symbol, size] : point.binding) json.Field(symbol, size);
+      json.EndObject().Key("nodes").BeginArray();
+      for (const NodePlan& node : point.nodes) {
+        json.BeginObject().Field("node", node.node).Field("tactic", node.kernel).Field("ms", node.seconds * 1e3);
+        json.Key("candidates").BeginArray();
+        for (const Candidate& candidate : node.candidates) {
+          json.BeginObject().Field("tactic", candidate.kernel).Field("ms", candidate.seconds * 1e3);
+          json.Field("reason", candidate.reason).EndObject();
+        }
+        json.EndArray().EndObject();
+      }
+      json.EndArray().EndObject();
+    }
+    json.EndArray().EndObject();
+  }
+  fmt::print("{}\n", json.EndArray().EndObject().text());
+}
+
+Status InspectEngine(const Flags& flags, const CommonFlags& common) {
+  TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(flags.file, ReadMode::kMap));
+  TAMIS_RETURN_IF_ERROR(file.weights->Verify());
+  const Engine& engine = *file.engine;
+  const Provenance& p = engine.provenance;
+  if (common.json) {
+    WriteEngineJson(flags, engine, file.facts);
+    return {};
+  }
+  fmt::print("{}: {:.1f} MB, format {}, {} weights ({} of them 2:4), checksums hold\n", flags.file,
+             static_cast<double>(file.facts.file_bytes) / 1e6, file.facts.format_version, file.facts.weights,
+             file.facts.sparse_weights);
+  fmt::print("  made by tamis {} on {} at {}\n  from {} ({}), {}, {} nodes became {}\n", p.tamis_version, p.host, p.created,
+             p.source_file, p.source_hash, p.precision, p.nodes_before, p.nodes_after);
+  if (!p.data_hash.empty()) fmt::print("  calibration data {}\n", p.data_hash);
+  for (const auto& [name, value] : p.accuracy) fmt::print("  {} {:.5f}\n", name, value);
+  for (const LayerRecord& layer : EngineLayers(engine)) {
+    fmt::print("  {:<6} {}{}\n", layer.pattern, layer.name, layer.reason.empty() ? "" : ": " + layer.reason);
+  }
+  for (const Plan& plan : engine.plans) {
+    if (!plan.measured) {
+      fmt::print("\nsafe plan: kernels by the cost model of whatever machine runs it\n");
+      continue;
+    }
+    fmt::print("\nplan for {}, {} threads\n", plan.device, plan.threads);
+    for (const PlanPoint& point : plan.points) {
+      double total = 0;
+      std::string shape;
+      for (const auto& [symbol, size] : point.binding) shape += fmt::format(" {}={}", symbol, size);
+      for (const NodePlan& node : point.nodes) total += node.seconds;
+      fmt::print("  at{}: {:.3f} ms in all\n", shape.empty() ? " the fixed shape" : shape, total * 1e3);
+      for (const NodePlan& node : point.nodes) {
+        fmt::print("    {:>9.4f} ms  {:<28} {}\n", node.seconds * 1e3, node.kernel.empty() ? "reference" : node.kernel,
+                   node.node);
+        if (!common.verbose) continue;
+        for (const Candidate& candidate : node.candidates) {
+          if (candidate.kernel != node.kernel) fmt::print("                    not {}: {}\n", candidate.kernel, candidate.reason);
+        }
+      }
+    }
+  }
+  return {};
+}
+
+Status Run(const Flags& flags, const CommonFlags& common) {
+  return LooksLikeEngine(flags.file) ? InspectEngine(flags, common) : InspectOnnx(flags, common);
+}
+
+std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> common) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("FILE", flags->file, "ONNX file or engine")->required();
+  app.add_option("--profile", flags->profiles, "input=SHAPE or MIN:OPT:MAX: the prediction is made at OPT");
+  app.add_option("--threads", flags->threads, "Threads of the prediction; 0: one for every core");
+  app.add_flag("--no-timing", flags->no_timing, "Do not time anything: no prediction");
+  return [flags, common] { return Run(*flags, *common); };
+}
+
+}  // namespace
+
+extern const Verb verb_inspect = {
+    "inspect", "Show what is in a network or an engine, and what pruning would gain before anything is pruned",
+    "tamis inspect model.onnx --profile ids=1x128", Declare};
+
+}  // namespace tamis

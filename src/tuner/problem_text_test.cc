@@ -1,0 +1,56 @@
+#include "src/tuner/problem_text.h"
+
+#include <gtest/gtest.h>
+
+namespace tamis {
+namespace {
+
+TEST(RandomTensor, FollowsThePattern) {
+  for (const int64_t k : {4, 8, 13, 64}) {
+    const Tensor tensor = RandomTensor(DType::kFloat32, {5, k}, Pattern::kTwoFour, 3);
+    for (int64_t row = 0; row < 5; ++row) {
+      for (int64_t group = 0; group < (k + 3) / 4; ++group) {
+        int kept = 0;
+        for (int64_t i = group * 4; i < std::min(k, group * 4 + 4); ++i) kept += tensor.Data<float>()[row * k + i] != 0;
+        EXPECT_LE(kept, 2) << "k " << k << " row " << row << " group " << group;
+      }
+    }
+  }
+}
+
+TEST(ProblemText, RoundTrip) {
+  Node node;
+  node.op = "ChannelsLastConv";
+  node.domain = kTamisDomain;
+  node.attributes = {{"strides", std::vector<int64_t>{2, 1}},
+                     {"activation", std::string("Clip\"x")},
+                     {"clip_max", 6.0f},
+                     {"group", int64_t{1}}};
+  const Tensor weight = RandomTensor(DType::kBFloat16, {8, 3, 3, 12}, Pattern::kTwoFour, 1);
+  const std::vector<int64_t> elements = {-1, 7};
+  const Tensor axes = Tensor::Int64s(elements);
+  Problem problem;
+  problem.node = &node;
+  problem.threads = 3;
+  problem.inputs = {{DType::kBFloat16, {1, 9, 9, 12}, nullptr, 0, Pattern::kDense},
+                    {DType::kBFloat16, weight.dims(), &weight, 5, Pattern::kTwoFour},
+                    {},
+                    {DType::kInt64, {2}, &axes, 6, Pattern::kDense}};
+  problem.outputs = {{DType::kFloat32, {1, 5, 9, 8}, nullptr, 0, Pattern::kDense}};
+  const std::string text = ProblemToText(problem);
+  const auto owned = ProblemFromText(text, 7);
+  ASSERT_TRUE(owned.ok()) << owned.status().message();
+  EXPECT_EQ(ProblemToText((*owned)->problem), text);
+  EXPECT_EQ((*owned)->constants[3].ToInt64s(), elements);
+  EXPECT_FALSE((*owned)->problem.input(2).Present());
+}
+
+TEST(ProblemText, GarbageIsRefused) {
+  for (const char* text : {"", "{}", "{\"op\":1}", "nonsense",
+                           R"({"op":"A","domain":"","attributes":{},"inputs":[{"dtype":1}],"outputs":[],"threads":1})"}) {
+    EXPECT_FALSE(ProblemFromText(text, 1).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace tamis
