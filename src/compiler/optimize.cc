@@ -6,6 +6,7 @@
 
 #include "src/base/hash.h"
 #include "src/compiler/compare.h"
+#include "src/compiler/prune_layers.h"
 #include "src/compiler/sensitivity.h"
 
 namespace tamis {

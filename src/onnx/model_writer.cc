@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <climits>
 #include <filesystem>
 #include <set>
@@ -107,17 +108,18 @@ void WriteInline(const std::vector<PendingWeight>& weights) {
   }
 }
 
-Status Serialize(const onnx::ModelProto& model, const std::string& path, AtomicFile* file) {
+Result<AtomicFile> Serialize(const onnx::ModelProto& model, const std::string& path) {
   const size_t bytes = model.ByteSizeLong();
   if (bytes > INT_MAX) {
     return UserError("'{}' would have {} bytes without its weights; protobuf holds at most 2 GiB", path, bytes);
   }
-  TAMIS_RETURN_IF_ERROR(file->Open(path));
-  FileOutput output(file);
+  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  FileOutput output(&file);
   google::protobuf::io::CopyingOutputStreamAdaptor stream(&output, 1 << 20);
   const bool written = model.SerializeToZeroCopyStream(&stream) && stream.Flush();
   TAMIS_RETURN_IF_ERROR(output.status());
-  return written ? Status() : InternalError("the model could not be serialised");
+  if (!written) return InternalError("the model could not be serialised");
+  return file;
 }
 
 }  // namespace
@@ -152,16 +154,16 @@ Status WriteModel(const Graph& graph, const std::string& path, const std::map<st
   for (const PendingWeight& weight : weights) weight_bytes += weight.tensor.NumBytes();
   const bool external = weight_bytes > max_inline_bytes;
   const std::string data_path = path + ".data";
-  AtomicFile data_file, model_file;
+  std::optional<AtomicFile> data_file;
   if (external) {
-    TAMIS_RETURN_IF_ERROR(data_file.Open(data_path));
+    TAMIS_ASSIGN_OR_RETURN(data_file, AtomicFile::Create(data_path));
     const std::string location = std::filesystem::path(data_path).filename().string();
-    TAMIS_RETURN_IF_ERROR(WriteExternal(weights, location, &data_file));
+    TAMIS_RETURN_IF_ERROR(WriteExternal(weights, location, &*data_file));
   }
   WriteInline(weights);
-  TAMIS_RETURN_IF_ERROR(Serialize(model, path, &model_file));
+  TAMIS_ASSIGN_OR_RETURN(AtomicFile model_file, Serialize(model, path));
   // The model's name appears last: who sees it finds its weights.
-  if (external) TAMIS_RETURN_IF_ERROR(data_file.Commit());
+  if (external) TAMIS_RETURN_IF_ERROR(data_file->Commit());
   const Status status = model_file.Commit();
   if (!status.ok() && external) ::unlink(data_path.c_str());
   return status;

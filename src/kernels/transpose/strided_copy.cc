@@ -157,7 +157,7 @@ Status CheckMovable(DType dtype) {
   return UserError("elements of {} bits are not supported", bits);
 }
 
-std::vector<int64_t> StridesOf(const Dims& dims) {
+std::vector<int64_t> ElementStrides(const Dims& dims) {
   std::vector<int64_t> strides(dims.size(), 1);
   for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
   return strides;

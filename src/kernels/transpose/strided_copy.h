@@ -27,7 +27,7 @@ struct CopyPart {
 // OK if an element has 1, 2, 4 or 8 bytes.
 Status CheckMovable(DType dtype);
 // Row-major strides.
-std::vector<int64_t> StridesOf(const Dims& dims);
+std::vector<int64_t> ElementStrides(const Dims& dims);
 // Runs the parts one after another, each on several threads when it is large.
 std::unique_ptr<PreparedKernel> MakeStridedCopy(DType dtype, std::vector<CopyPart> parts, int threads);
 double PredictCopySeconds(const Problem& problem);

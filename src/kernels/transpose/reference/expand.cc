@@ -19,7 +19,7 @@ Status Supports(const Problem& problem) {
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   const Dims &dims = problem.input(0).dims, &out = problem.outputs[0].dims;
-  const auto strides = StridesOf(dims), out_strides = StridesOf(out);
+  const auto strides = ElementStrides(dims), out_strides = ElementStrides(out);
   const size_t added = out.size() - dims.size();
   CopyPart part;
   for (size_t i = 0; i < out.size(); ++i) {

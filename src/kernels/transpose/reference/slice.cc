@@ -65,9 +65,9 @@ Status Supports(const Problem& problem) {
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   TAMIS_ASSIGN_OR_RETURN(const auto ranges, Ranges(problem));
-  const auto strides = StridesOf(problem.input(0).dims);
+  const auto strides = ElementStrides(problem.input(0).dims);
   const Dims& out = problem.outputs[0].dims;
-  const auto out_strides = StridesOf(out);
+  const auto out_strides = ElementStrides(out);
   CopyPart part;
   for (size_t i = 0; i < out.size(); ++i) {
     part.in_offset += ranges[i].start * strides[i];

@@ -31,8 +31,8 @@ Status Supports(const Problem& problem) {
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   const Dims& dims = problem.input(0).dims;
-  const auto strides = StridesOf(dims);
-  const auto out_strides = StridesOf(problem.outputs[0].dims);
+  const auto strides = ElementStrides(dims);
+  const auto out_strides = ElementStrides(problem.outputs[0].dims);
   CopyPart part;
   size_t out_axis = 0;
   for (const int64_t axis : Permutation(problem)) {
