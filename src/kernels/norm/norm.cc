@@ -37,8 +37,10 @@ Status SupportsNorm(const Problem& problem) {
   for (size_t i = 1; i <= 2; ++i) {
     const Operand& operand = problem.input(i);
     if (i == 1 && !operand.Present()) return UserError("input 1 (scale) is missing");
-    TAMIS_RETURN_IF_ERROR(CheckF32IfPresent(operand, i == 1 ? "input 1 (scale)" : "input 2 (bias)"));
-    if (operand.Present() && Elements(operand) != columns) {
+    if (!operand.Present()) continue;
+    TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(operand, i == 1 ? "input 1 (scale)" : "input 2 (bias)"));
+    if (operand.dtype != problem.input(1).dtype) return UserError("scale and bias differ in element type");
+    if (Elements(operand) != columns) {
       return UserError("input {} is {}; one element for each of {} columns is supported", i, ToString(operand.dims),
                        columns);
     }
@@ -59,6 +61,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareNorm(const Problem& problem, Norm
   args.bias = !IsL2(problem) && problem.input(2).Present();
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
+  args.bf16_affine = !IsL2(problem) && IsBf16(problem.input(1));
   const int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, axis);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<RangeKernel<NormArgs>>(args, body, rows, GrainFor(args.columns), problem.threads));

@@ -1,6 +1,7 @@
 // Normalisations of rows, and MaskedMean: the arguments of their bodies and the part that does not depend on the ISA.
 //
-//   LayerNormalization (ONNX)   over the trailing axes from `axis`; scale and bias f32 with one element a column
+//   LayerNormalization (ONNX)   over the trailing axes from `axis`; scale and bias with one element a column,
+//                               both f32 or both bf16
 //   RMSNormalization (ONNX)     the same without mean and bias
 //   L2Normalize, MaskedMean     of domain "tamis", see op_tamis.h
 // x and y are f32 or bf16, the arithmetic is f32. Mean and variance are computed in two passes.
@@ -18,7 +19,7 @@ struct NormArgs {
   int64_t columns = 0;
   float epsilon = 0;
   bool bias = false;
-  bool bf16_input = false, bf16_output = false;
+  bool bf16_input = false, bf16_output = false, bf16_affine = false;
 };
 
 // Items are batch entries.

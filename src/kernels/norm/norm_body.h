@@ -42,12 +42,12 @@ TAMIS_INLINE float SquareRoot(float x) {
   return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 }
 
-template <class In, class Out>
+template <class In, class Out, class Affine>
 void NormRows(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
   const int64_t n = args.columns;
   const bool affine = args.kind != NormKind::kL2;
-  const float* scale = affine ? static_cast<const float*>(inputs[1]) : nullptr;
-  const float* bias = args.kind == NormKind::kLayer && args.bias ? static_cast<const float*>(inputs[2]) : nullptr;
+  const Affine* scale = affine ? static_cast<const Affine*>(inputs[1]) : nullptr;
+  const Affine* bias = args.kind == NormKind::kLayer && args.bias ? static_cast<const Affine*>(inputs[2]) : nullptr;
   const auto count = static_cast<float>(n);
   for (int64_t row = begin; row < end; ++row) {
     const In* x = static_cast<const In*>(inputs[0]) + row * n;
@@ -79,15 +79,20 @@ void NormRows(const NormArgs& args, const void* const* inputs, void* const* outp
   }
 }
 
-inline void Norm(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-                 std::byte* /*scratch*/) {
+template <class Affine>
+void NormAs(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
   if (args.bf16_input) {
-    const auto rows = args.bf16_output ? NormRows<Bf16, Bf16> : NormRows<Bf16, float>;
+    const auto rows = args.bf16_output ? NormRows<Bf16, Bf16, Affine> : NormRows<Bf16, float, Affine>;
     rows(args, inputs, outputs, begin, end);
   } else {
-    const auto rows = args.bf16_output ? NormRows<float, Bf16> : NormRows<float, float>;
+    const auto rows = args.bf16_output ? NormRows<float, Bf16, Affine> : NormRows<float, float, Affine>;
     rows(args, inputs, outputs, begin, end);
   }
+}
+
+inline void Norm(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+                 std::byte* /*scratch*/) {
+  (args.bf16_affine ? NormAs<Bf16> : NormAs<float>)(args, inputs, outputs, begin, end);
 }
 
 }  // namespace
