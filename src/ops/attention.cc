@@ -13,7 +13,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(3, 4, &problems);
   for (size_t i = 0; i < 4; ++i) CheckTamisFloat(operands, i, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckRank(i, 3, &problems);

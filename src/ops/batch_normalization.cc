@@ -9,7 +9,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(5, 5, &problems);
   for (size_t i = 0; i < 5; ++i) operands.CheckFloat(i, &problems);
   operands.CheckRankAtLeast(0, 1, &problems);

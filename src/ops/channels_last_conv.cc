@@ -8,7 +8,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 4, &problems);
   for (size_t i = 0; i < 2; ++i) CheckTamisFloat(operands, i, &problems);
   operands.CheckRankAtLeast(0, 3, &problems);
@@ -28,7 +28,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   const auto kernel = KernelOfWeight(operands.node(), *weight, 1, x->size() - 2, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   if (!kernel) return std::vector<Type>{Unranked(dtype)};
-  const Window window = ReadWindow(operands.node(), *kernel, WindowAttributes::kExplicit, &problems);
+  const SlidingWindow window = ReadWindow(operands.node(), *kernel, WindowAttributes::kExplicit, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   Shape y = *x;
   for (size_t i = 0; i < window.rank(); ++i) y[i + 1] = WindowOutput(window, i, (*x)[i + 1], &problems);
@@ -80,8 +80,8 @@ Status Eval(EvalContext& context) {
   const std::span<const int64_t> y = context.outputs[0].dims();
   const size_t rank = x.size() - 2;
   const auto kernel = weight.subspan(1, rank);
-  Problems problems;
-  const Window window =
+  NodeProblems problems;
+  const SlidingWindow window =
       ReadWindow(context.node, {kernel.begin(), kernel.end()}, WindowAttributes::kExplicit, &problems);
   Compute(context, GeometryOf(window, x.subspan(1, rank), y.subspan(1, rank)));
   return {};

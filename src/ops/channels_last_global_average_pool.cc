@@ -7,7 +7,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   CheckTamisFloat(operands, 0, &problems);
   const DType y = TamisOutputDType(operands, &problems);
   return GlobalPoolType(operands, Layout::kChannelsLast, y, std::move(problems));

@@ -7,7 +7,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 3, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckFloat(i, &problems);
   operands.CheckSameDType({0, 1, 2}, &problems);
@@ -34,7 +34,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   const auto kernel = KernelOfWeight(operands.node(), *weight, 2, x->size() - 2, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   if (!kernel) return std::vector<Type>{Unranked(operands.dtype(0))};
-  const Window window = ReadWindow(operands.node(), *kernel, WindowAttributes::kOnnx, &problems);
+  const SlidingWindow window = ReadWindow(operands.node(), *kernel, WindowAttributes::kOnnx, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   Shape y = {(*x)[0], (*weight)[0]};
   for (size_t i = 0; i < window.rank(); ++i) y.push_back(WindowOutput(window, i, (*x)[i + 2], &problems));
@@ -85,9 +85,10 @@ Status Eval(EvalContext& context) {
   const std::span<const int64_t> x = context.input(0)->dims();
   const std::span<const int64_t> weight = context.input(1)->dims();
   const std::span<const int64_t> y = context.outputs[0].dims();
-  Problems problems;
+  NodeProblems problems;
   const auto kernel = weight.subspan(2);
-  const Window window = ReadWindow(context.node, {kernel.begin(), kernel.end()}, WindowAttributes::kOnnx, &problems);
+  const SlidingWindow window =
+      ReadWindow(context.node, {kernel.begin(), kernel.end()}, WindowAttributes::kOnnx, &problems);
   const WindowGeometry geometry = GeometryOf(window, x.subspan(2), y.subspan(2));
   DispatchFloat(context.input(0)->dtype(), [&](auto zero) { Compute<decltype(zero)>(context, geometry); });
   return {};

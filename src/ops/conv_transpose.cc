@@ -8,13 +8,13 @@ namespace tamis {
 namespace {
 
 struct Transposed {
-  Window window;
+  SlidingWindow window;
   std::vector<int64_t> output_padding;
   std::vector<int64_t> output_shape;  // empty unless the attribute is given
 };
 
 std::vector<int64_t> ReadSpatial(const Node& node, const std::string& key, size_t rank, int64_t least,
-                                 Problems* problems) {
+                                 NodeProblems* problems) {
   std::vector<int64_t> values = node.Ints(key);
   if (values.size() == rank + 2) values.erase(values.begin(), values.begin() + 2);  // some exporters add N and C
   constexpr int64_t kMost = int64_t{1} << 40;
@@ -26,7 +26,7 @@ std::vector<int64_t> ReadSpatial(const Node& node, const std::string& key, size_
   return values;
 }
 
-Transposed ReadTransposed(const Node& node, const std::vector<int64_t>& kernel, Problems* problems) {
+Transposed ReadTransposed(const Node& node, const std::vector<int64_t>& kernel, NodeProblems* problems) {
   Transposed result;
   result.window = ReadWindow(node, kernel, WindowAttributes::kOnnx, problems);
   result.output_padding = ReadSpatial(node, "output_padding", kernel.size(), 0, problems);
@@ -40,7 +40,7 @@ Dim FullOutput(const Transposed& t, size_t axis, const Dim& in) {
   return Dim(t.window.strides[axis]) * (in - Dim(1)) + Dim(t.output_padding[axis] + t.window.Extent(axis));
 }
 
-Dim OutputDim(const Transposed& t, size_t axis, const Dim& in, Problems* problems) {
+Dim OutputDim(const Transposed& t, size_t axis, const Dim& in, NodeProblems* problems) {
   if (!t.output_shape.empty()) return Dim(t.output_shape[axis]);
   if (t.window.auto_pad == AutoPad::kSameUpper || t.window.auto_pad == AutoPad::kSameLower) {
     return in * Dim(t.window.strides[axis]);
@@ -54,7 +54,7 @@ Dim OutputDim(const Transposed& t, size_t axis, const Dim& in, Problems* problem
 }
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 3, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckFloat(i, &problems);
   operands.CheckSameDType({0, 1, 2}, &problems);
@@ -89,7 +89,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
 
 // The geometry of the convolution whose input is our output.
 WindowGeometry BackwardGeometry(const Transposed& t, std::span<const int64_t> x, std::span<const int64_t> y) {
-  Window window = t.window;
+  SlidingWindow window = t.window;
   const size_t rank = window.rank();
   const bool same = window.auto_pad == AutoPad::kSameUpper || window.auto_pad == AutoPad::kSameLower;
   for (size_t i = 0; i < rank && (same || !t.output_shape.empty()); ++i) {
@@ -140,7 +140,7 @@ Status Eval(EvalContext& context) {
   const std::span<const int64_t> x = context.input(0)->dims();
   const std::span<const int64_t> weight = context.input(1)->dims();
   const std::span<const int64_t> y = context.outputs[0].dims();
-  Problems problems;
+  NodeProblems problems;
   const auto kernel = weight.subspan(2);
   const Transposed transposed = ReadTransposed(context.node, {kernel.begin(), kernel.end()}, &problems);
   const WindowGeometry geometry = BackwardGeometry(transposed, x.subspan(2), y.subspan(2));

@@ -11,7 +11,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   const size_t count = operands.node().inputs.size();
   if (count == 0) problems.Add("has no input");
   if (!operands.node().Has("equation")) problems.Add("attribute 'equation' is missing");
@@ -129,7 +129,7 @@ Status Eval(EvalContext& context) {
     if (input->NumElements() == 0) return {};  // every sum is empty, and the result is zeroed
     ranks.push_back(input->dims().size());
   }
-  Problems problems;
+  NodeProblems problems;
   const EinsumEquation equation = ParseEinsum(context.node.String("equation", ""), ranks, &problems);
   DispatchFloat(context.input(0)->dtype(), [&](auto zero) { Compute<decltype(zero)>(context, equation); });
   return {};

@@ -7,7 +7,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   const size_t required = operands.opset() >= 11 ? 2 : 3;
   operands.CheckCount(required, 3, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckFloat(i, &problems);

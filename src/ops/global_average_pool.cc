@@ -6,7 +6,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckFloat(0, &problems);
   return GlobalPoolType(operands, Layout::kChannelsFirst, operands.dtype(0), std::move(problems));
 }

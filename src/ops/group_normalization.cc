@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kPerChannelOpset = 21;
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(3, 3, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckFloat(i, &problems);
   operands.CheckSameDType({0, 1, 2}, &problems);
@@ -42,8 +42,8 @@ void Compute(EvalContext& context) {
   const int64_t size = channels / groups * plane;
   const int64_t channels_per_parameter = context.opset >= kPerChannelOpset ? 1 : channels / groups;
   for (int64_t group = 0; group < x.dim(0) * groups; ++group) {
-    const Moments moments =
-        MomentsOf(x.Span<T>().subspan(static_cast<size_t>(group * size), static_cast<size_t>(size)));
+    const SampleMoments moments =
+        SampleMomentsOf(x.Span<T>().subspan(static_cast<size_t>(group * size), static_cast<size_t>(size)));
     const double factor = 1 / std::sqrt(moments.variance + epsilon);
     for (int64_t i = group * size; i < (group + 1) * size; ++i) {
       const int64_t p = i / plane % channels / channels_per_parameter;

@@ -12,7 +12,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(3, 3, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckFloat(i, &problems);
   operands.CheckSameDType({0, 1, 2}, &problems);
@@ -33,7 +33,7 @@ void Compute(EvalContext& context) {
   const int64_t size = x.NumElements() / (x.dim(0) * channels);
   for (int64_t plane = 0; plane < x.dim(0) * channels; ++plane) {
     const std::span<const T> source = x.Span<T>().subspan(static_cast<size_t>(plane * size), static_cast<size_t>(size));
-    const Moments moments = MomentsOf(source);
+    const SampleMoments moments = SampleMomentsOf(source);
     const auto scale = static_cast<double>(context.input(1)->Data<T>()[plane % channels]);
     const auto bias = static_cast<double>(context.input(2)->Data<T>()[plane % channels]);
     const double factor = scale / std::sqrt(moments.variance + epsilon);

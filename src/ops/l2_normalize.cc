@@ -10,7 +10,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(1, 1, &problems);
   CheckTamisFloat(operands, 0, &problems);
   operands.CheckRankAtLeast(0, 1, &problems);

@@ -13,7 +13,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 3, &problems);
   for (size_t i = 0; i < 3; ++i) operands.CheckFloat(i, &problems);
   operands.CheckSameDType({0, 1, 2}, &problems);
@@ -61,7 +61,8 @@ void Compute(EvalContext& context) {
   const BroadcastIndex scale_index(scale.dims(), x.dims());
   const BroadcastIndex bias_index(bias != nullptr ? bias->dims() : Dims{}, x.dims());
   for (int64_t row = 0; row < x.NumElements() / size; ++row) {
-    const Moments moments = MomentsOf(x.Span<T>().subspan(static_cast<size_t>(row * size), static_cast<size_t>(size)));
+    const SampleMoments moments =
+        SampleMomentsOf(x.Span<T>().subspan(static_cast<size_t>(row * size), static_cast<size_t>(size)));
     const double inverse = 1 / std::sqrt(moments.variance + epsilon);
     Store(context, 1, row, moments.mean);
     Store(context, 2, row, inverse);

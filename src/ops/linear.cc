@@ -7,7 +7,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 4, &problems);
   for (size_t i = 0; i < 2; ++i) CheckTamisFloat(operands, i, &problems);
   operands.CheckRankAtLeast(0, 1, &problems);

@@ -10,7 +10,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(1, 1, &problems);
   operands.CheckFloat(0, &problems);
   const int64_t p = operands.node().Int("p", 2);

@@ -8,7 +8,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 2, &problems);
   CheckTamisFloat(operands, 0, &problems);
   const DType mask = operands.dtype(1);

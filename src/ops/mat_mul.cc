@@ -28,7 +28,7 @@ Shape BatchOf(const Shape& stack) {
 }
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 2, &problems);
   for (size_t i = 0; i < 2; ++i) {
     operands.CheckDType(i,

@@ -14,7 +14,7 @@ bool IsLetter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-std::vector<int> ParseTerm(const std::string& term, Problems* problems) {
+std::vector<int> ParseTerm(const std::string& term, NodeProblems* problems) {
   std::vector<int> labels;
   for (size_t i = 0; i < term.size(); ++i) {
     if (IsLetter(term[i])) {
@@ -66,7 +66,7 @@ std::vector<int> ImplicitOutput(const std::vector<std::vector<int>>& inputs) {
 
 }  // namespace
 
-EinsumEquation ParseEinsum(const std::string& equation, const std::vector<size_t>& ranks, Problems* problems) {
+EinsumEquation ParseEinsum(const std::string& equation, const std::vector<size_t>& ranks, NodeProblems* problems) {
   EinsumEquation parsed;
   std::string text = equation;
   std::erase(text, ' ');

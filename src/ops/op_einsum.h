@@ -15,6 +15,6 @@ struct EinsumEquation {
 };
 
 // `ranks`: of the operands. A problem names the part of the equation that is wrong.
-EinsumEquation ParseEinsum(const std::string& equation, const std::vector<size_t>& ranks, Problems* problems);
+EinsumEquation ParseEinsum(const std::string& equation, const std::vector<size_t>& ranks, NodeProblems* problems);
 
 }  // namespace tamis

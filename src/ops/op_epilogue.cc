@@ -2,11 +2,11 @@
 
 namespace tamis {
 
-void CheckTamisFloat(const Operands& operands, size_t i, Problems* problems) {
+void CheckTamisFloat(const Operands& operands, size_t i, NodeProblems* problems) {
   operands.CheckDType(i, {DType::kFloat32, DType::kBFloat16}, problems);
 }
 
-DType TamisOutputDType(const Operands& operands, Problems* problems) {
+DType TamisOutputDType(const Operands& operands, NodeProblems* problems) {
   const DType x = operands.dtype(0);
   if (!operands.node().Has("output_dtype")) return x;
   const int64_t number = operands.node().Int("output_dtype", -1);
@@ -18,7 +18,7 @@ DType TamisOutputDType(const Operands& operands, Problems* problems) {
   return x;
 }
 
-void CheckEpilogue(const Operands& operands, const Shape& y, Problems* problems) {
+void CheckEpilogue(const Operands& operands, const Shape& y, NodeProblems* problems) {
   operands.CheckDType(2, {DType::kFloat32}, problems);
   operands.CheckShape(2, {y.back()}, problems);
   CheckTamisFloat(operands, 3, problems);

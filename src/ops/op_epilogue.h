@@ -7,11 +7,11 @@
 namespace tamis {
 
 // f32 or bf16, the operand types of the domain; f64 never occurs there.
-void CheckTamisFloat(const Operands& operands, size_t i, Problems* problems);
+void CheckTamisFloat(const Operands& operands, size_t i, NodeProblems* problems);
 // Attribute output_dtype, or the dtype of input 0.
-DType TamisOutputDType(const Operands& operands, Problems* problems);
+DType TamisOutputDType(const Operands& operands, NodeProblems* problems);
 // Checks bias (input 2), residual (input 3, shaped like `y`), the activation and its limits.
-void CheckEpilogue(const Operands& operands, const Shape& y, Problems* problems);
+void CheckEpilogue(const Operands& operands, const Shape& y, NodeProblems* problems);
 
 // Adds bias and residual to a sum and applies the activation. Reads operands by element index; nothing is copied.
 class EpilogueReference {

@@ -5,15 +5,15 @@
 
 namespace tamis {
 
-struct Moments {
+struct SampleMoments {
   double mean = 0;
   double variance = 0;
 };
 
 // `values` must not be empty.
 template <class T>
-Moments MomentsOf(std::span<const T> values) {
-  Moments moments;
+SampleMoments SampleMomentsOf(std::span<const T> values) {
+  SampleMoments moments;
   const auto count = static_cast<double>(values.size());
   for (T value : values) moments.mean += static_cast<double>(value);
   moments.mean /= count;

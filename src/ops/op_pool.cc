@@ -101,7 +101,7 @@ void Dispatch(EvalContext& context, Layout layout, PoolKind kind, const WindowGe
 
 }  // namespace
 
-Result<std::vector<Type>> PoolType(const Operands& operands, Layout layout, DType y, Problems problems) {
+Result<std::vector<Type>> PoolType(const Operands& operands, Layout layout, DType y, NodeProblems problems) {
   operands.CheckCount(1, 1, &problems);
   operands.CheckRankAtLeast(0, 3, &problems);
   const std::vector<int64_t> kernel = operands.node().Ints("kernel_shape");
@@ -113,7 +113,7 @@ Result<std::vector<Type>> PoolType(const Operands& operands, Layout layout, DTyp
   }
   TAMIS_RETURN_IF_ERROR(problems.status());
   const auto attributes = layout == Layout::kChannelsLast ? WindowAttributes::kExplicitPads : WindowAttributes::kOnnx;
-  const Window window = ReadWindow(operands.node(), kernel, attributes, &problems);
+  const SlidingWindow window = ReadWindow(operands.node(), kernel, attributes, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   if (x == nullptr) return std::vector<Type>{Unranked(y)};
   Shape shape = *x;
@@ -125,7 +125,7 @@ Result<std::vector<Type>> PoolType(const Operands& operands, Layout layout, DTyp
   return std::vector<Type>{Type::Tensor(y, std::move(shape))};
 }
 
-Result<std::vector<Type>> GlobalPoolType(const Operands& operands, Layout layout, DType y, Problems problems) {
+Result<std::vector<Type>> GlobalPoolType(const Operands& operands, Layout layout, DType y, NodeProblems problems) {
   operands.CheckCount(1, 1, &problems);
   operands.CheckRankAtLeast(0, 3, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
@@ -137,8 +137,9 @@ Result<std::vector<Type>> GlobalPoolType(const Operands& operands, Layout layout
 
 void ComputePool(EvalContext& context, Layout layout, PoolKind kind) {
   if (context.outputs[0].NumElements() == 0) return;
-  Problems problems;
-  const Window window = ReadWindow(context.node, context.node.Ints("kernel_shape"), WindowAttributes::kOnnx, &problems);
+  NodeProblems problems;
+  const SlidingWindow window =
+      ReadWindow(context.node, context.node.Ints("kernel_shape"), WindowAttributes::kOnnx, &problems);
   const WindowGeometry geometry =
       GeometryOf(window, SpatialDims(context.input(0)->dims(), layout), SpatialDims(context.outputs[0].dims(), layout));
   Dispatch(context, layout, kind, geometry, context.node.Int("count_include_pad", 0) != 0);

@@ -52,7 +52,7 @@ Operands::Operands(const EvalContext& context) : node_(context.node), opset_(con
   }
 }
 
-void Operands::CheckCount(size_t required, size_t allowed, Problems* problems) const {
+void Operands::CheckCount(size_t required, size_t allowed, NodeProblems* problems) const {
   if (inputs_.size() > allowed) problems->Add("has {} inputs but takes at most {}", inputs_.size(), allowed);
   for (size_t i = 0; i < required; ++i) {
     if (!Has(i)) {
@@ -63,7 +63,7 @@ void Operands::CheckCount(size_t required, size_t allowed, Problems* problems) c
   }
 }
 
-void Operands::CheckDType(size_t i, std::initializer_list<DType> allowed, Problems* problems) const {
+void Operands::CheckDType(size_t i, std::initializer_list<DType> allowed, NodeProblems* problems) const {
   const DType actual = dtype(i);
   if (actual == DType::kUndefined || std::find(allowed.begin(), allowed.end(), actual) != allowed.end()) return;
   std::string names;
@@ -71,11 +71,11 @@ void Operands::CheckDType(size_t i, std::initializer_list<DType> allowed, Proble
   problems->Add("input {} has type {} but must be one of {}", i, Name(actual), names);
 }
 
-void Operands::CheckFloat(size_t i, Problems* problems) const {
+void Operands::CheckFloat(size_t i, NodeProblems* problems) const {
   CheckDType(i, {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16}, problems);
 }
 
-void Operands::CheckSameDType(std::initializer_list<size_t> indices, Problems* problems) const {
+void Operands::CheckSameDType(std::initializer_list<size_t> indices, NodeProblems* problems) const {
   std::optional<size_t> first;
   for (size_t i : indices) {
     if (dtype(i) == DType::kUndefined) continue;
@@ -88,21 +88,21 @@ void Operands::CheckSameDType(std::initializer_list<size_t> indices, Problems* p
   }
 }
 
-void Operands::CheckRank(size_t i, size_t rank, Problems* problems) const {
+void Operands::CheckRank(size_t i, size_t rank, NodeProblems* problems) const {
   const Shape* actual = shape(i);
   if (actual != nullptr && actual->size() != rank) {
     problems->Add("input {} has shape {} but must have {} dimensions", i, ToString(*actual), rank);
   }
 }
 
-void Operands::CheckRankAtLeast(size_t i, size_t rank, Problems* problems) const {
+void Operands::CheckRankAtLeast(size_t i, size_t rank, NodeProblems* problems) const {
   const Shape* actual = shape(i);
   if (actual != nullptr && actual->size() < rank) {
     problems->Add("input {} has shape {} but must have at least {} dimensions", i, ToString(*actual), rank);
   }
 }
 
-void Operands::CheckShape(size_t i, const Shape& wanted, Problems* problems) const {
+void Operands::CheckShape(size_t i, const Shape& wanted, NodeProblems* problems) const {
   const Shape* actual = shape(i);
   if (actual == nullptr) return;
   if (actual->size() != wanted.size() || !std::equal(actual->begin(), actual->end(), wanted.begin(), MayEqual)) {

@@ -13,7 +13,7 @@
 namespace tamis {
 
 // Collects everything that is wrong with a node, so that one run shows all of it.
-class Problems {
+class NodeProblems {
  public:
   template <class... A>
   void Add(fmt::format_string<A...> format, A&&... args) {
@@ -43,16 +43,16 @@ class Operands {
   const Shape* shape(size_t i) const { return Has(i) && inputs_[i].type.has_rank ? &inputs_[i].type.shape : nullptr; }
 
   // At least the first `required` inputs, at most `allowed` in all.
-  void CheckCount(size_t required, size_t allowed, Problems* problems) const;
+  void CheckCount(size_t required, size_t allowed, NodeProblems* problems) const;
   // The dtype, where known, is one of `allowed`.
-  void CheckDType(size_t i, std::initializer_list<DType> allowed, Problems* problems) const;
-  void CheckFloat(size_t i, Problems* problems) const;  // f16, bf16, f32 or f64
+  void CheckDType(size_t i, std::initializer_list<DType> allowed, NodeProblems* problems) const;
+  void CheckFloat(size_t i, NodeProblems* problems) const;  // f16, bf16, f32 or f64
   // Those of `indices` that are present agree in dtype.
-  void CheckSameDType(std::initializer_list<size_t> indices, Problems* problems) const;
-  void CheckRank(size_t i, size_t rank, Problems* problems) const;
-  void CheckRankAtLeast(size_t i, size_t rank, Problems* problems) const;
+  void CheckSameDType(std::initializer_list<size_t> indices, NodeProblems* problems) const;
+  void CheckRank(size_t i, size_t rank, NodeProblems* problems) const;
+  void CheckRankAtLeast(size_t i, size_t rank, NodeProblems* problems) const;
   // The shape of input i, where known, may be `wanted`: constants agree, symbols are taken on trust.
-  void CheckShape(size_t i, const Shape& wanted, Problems* problems) const;
+  void CheckShape(size_t i, const Shape& wanted, NodeProblems* problems) const;
 
  private:
   struct Input {

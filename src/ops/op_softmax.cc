@@ -41,7 +41,7 @@ void Compute(const Tensor& x, int64_t size, int64_t step, SoftmaxKind kind, T* y
 }  // namespace
 
 Result<std::vector<Type>> SoftmaxType(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(1, 1, &problems);
   operands.CheckFloat(0, &problems);
   const Shape* x = operands.shape(0);

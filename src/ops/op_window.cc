@@ -6,7 +6,7 @@ namespace {
 constexpr int64_t kMaxWindowValue = int64_t{1} << 20;
 
 std::vector<int64_t> ReadInts(const Node& node, const std::string& key, size_t count, int64_t fallback, int64_t least,
-                              bool required, Problems* problems) {
+                              bool required, NodeProblems* problems) {
   if (!node.Has(key)) {
     if (required) problems->Add("attribute '{}' is missing", key);
     return std::vector<int64_t>(count, fallback);
@@ -21,7 +21,7 @@ std::vector<int64_t> ReadInts(const Node& node, const std::string& key, size_t c
   return values;
 }
 
-AutoPad ReadAutoPad(const Node& node, WindowAttributes attributes, Problems* problems) {
+AutoPad ReadAutoPad(const Node& node, WindowAttributes attributes, NodeProblems* problems) {
   const std::string name = node.String("auto_pad", "NOTSET");
   if (name == "NOTSET") return AutoPad::kNotSet;
   if (attributes != WindowAttributes::kOnnx) {
@@ -41,8 +41,9 @@ bool IsSame(AutoPad auto_pad) {
 
 }  // namespace
 
-Window ReadWindow(const Node& node, std::vector<int64_t> kernel, WindowAttributes attributes, Problems* problems) {
-  Window window;
+SlidingWindow ReadWindow(const Node& node, std::vector<int64_t> kernel, WindowAttributes attributes,
+                         NodeProblems* problems) {
+  SlidingWindow window;
   const size_t rank = kernel.size();
   if (rank < 1 || rank > 3) problems->Add("has {} spatial axes but only 1 to 3 are supported", rank);
   for (int64_t& size : kernel) {
@@ -62,7 +63,7 @@ Window ReadWindow(const Node& node, std::vector<int64_t> kernel, WindowAttribute
 }
 
 std::optional<std::vector<int64_t>> KernelOfWeight(const Node& node, const Shape& weight, size_t first_axis,
-                                                   size_t spatial_rank, Problems* problems) {
+                                                   size_t spatial_rank, NodeProblems* problems) {
   const std::vector<int64_t> declared = node.Ints("kernel_shape");
   if (!declared.empty() && declared.size() != spatial_rank) {
     problems->Add("attribute 'kernel_shape' is {} but must hold {} integers", ToString(declared), spatial_rank);
@@ -81,7 +82,7 @@ std::optional<std::vector<int64_t>> KernelOfWeight(const Node& node, const Shape
   return kernel;
 }
 
-Dim WindowOutput(const Window& window, size_t axis, const Dim& in, Problems* problems) {
+Dim WindowOutput(const SlidingWindow& window, size_t axis, const Dim& in, NodeProblems* problems) {
   const Dim stride(window.strides[axis]);
   if (IsSame(window.auto_pad)) return Dim::CeilDiv(in, stride);
   const Dim padded = in + Dim(window.pads[axis]) + Dim(window.pads[axis + window.rank()]);
@@ -98,12 +99,12 @@ Dim WindowOutput(const Window& window, size_t axis, const Dim& in, Problems* pro
   return last + Dim(1);
 }
 
-WindowGeometry GeometryOf(const Window& window, std::span<const int64_t> spatial_in,
+WindowGeometry GeometryOf(const SlidingWindow& window, std::span<const int64_t> spatial_in,
                           std::span<const int64_t> spatial_out) {
   WindowGeometry geometry;
   const size_t rank = window.rank();
   for (size_t i = 0; i < rank; ++i) {
-    WindowAxis& axis = geometry.axes[3 - rank + i];
+    SlidingAxis& axis = geometry.axes[3 - rank + i];
     axis = {spatial_in[i],       spatial_out[i], window.kernel[i],     window.strides[i],
             window.dilations[i], window.pads[i], window.pads[i + rank]};
     if (!IsSame(window.auto_pad)) continue;
@@ -118,7 +119,7 @@ WindowGeometry GeometryOf(const Window& window, std::span<const int64_t> spatial
 std::vector<int64_t> PaddedTapCounts(const WindowGeometry& geometry) {
   std::array<std::vector<int64_t>, 3> counts;
   for (size_t i = 0; i < 3; ++i) {
-    const WindowAxis& axis = geometry.axes[i];
+    const SlidingAxis& axis = geometry.axes[i];
     for (int64_t out = 0; out < axis.out; ++out) {
       const int64_t start = out * axis.stride - axis.pad_begin;
       const int64_t limit = axis.in + axis.pad_end;

@@ -12,8 +12,8 @@ namespace tamis {
 
 enum class AutoPad : uint8_t { kNotSet, kValid, kSameUpper, kSameLower };
 
-// Window attributes with ONNX's defaults filled in; one entry a spatial axis.
-struct Window {
+// The attributes of a sliding window with ONNX's defaults filled in; one entry a spatial axis.
+struct SlidingWindow {
   std::vector<int64_t> kernel;
   std::vector<int64_t> strides;
   std::vector<int64_t> dilations;
@@ -36,18 +36,19 @@ enum class WindowAttributes : uint8_t {
 // Reads strides, pads, dilations, auto_pad and ceil_mode of a node whose kernel is `kernel` (1 to 3 axes). On any
 // problem, adds it; the window is usable only if nothing was added. Values are bounded by 2^20, so that no product
 // of three overflows.
-Window ReadWindow(const Node& node, std::vector<int64_t> kernel, WindowAttributes attributes, Problems* problems);
+SlidingWindow ReadWindow(const Node& node, std::vector<int64_t> kernel, WindowAttributes attributes,
+                         NodeProblems* problems);
 // The kernel from the spatial axes of a weight's shape, which start at `first_axis` and are `spatial_rank` many. Adds a
 // problem if attribute kernel_shape contradicts. nullopt if the kernel is not known (or wrong).
 std::optional<std::vector<int64_t>> KernelOfWeight(const Node& node, const Shape& weight, size_t first_axis,
-                                                   size_t spatial_rank, Problems* problems);
+                                                   size_t spatial_rank, NodeProblems* problems);
 
 // The number of window positions along an axis. The ceiling form drops a last window that would start in the padding
 // after the input. Adds a problem if a constant size has no position.
-Dim WindowOutput(const Window& window, size_t axis, const Dim& in, Problems* problems);
+Dim WindowOutput(const SlidingWindow& window, size_t axis, const Dim& in, NodeProblems* problems);
 
 // One axis at real sizes.
-struct WindowAxis {
+struct SlidingAxis {
   int64_t in = 1;
   int64_t out = 1;
   int64_t kernel = 1;
@@ -59,7 +60,7 @@ struct WindowAxis {
 
 // Always three axes, leading ones trivial, so that one loop serves 1-D to 3-D.
 struct WindowGeometry {
-  std::array<WindowAxis, 3> axes;
+  std::array<SlidingAxis, 3> axes;
 
   int64_t InputSize() const { return axes[0].in * axes[1].in * axes[2].in; }
   int64_t OutputSize() const { return axes[0].out * axes[1].out * axes[2].out; }
@@ -67,7 +68,7 @@ struct WindowGeometry {
 };
 
 // `spatial_in` and `spatial_out` are the dimensions of a tensor before and after; they must follow from the window.
-WindowGeometry GeometryOf(const Window& window, std::span<const int64_t> spatial_in,
+WindowGeometry GeometryOf(const SlidingWindow& window, std::span<const int64_t> spatial_in,
                           std::span<const int64_t> spatial_out);
 
 // One tap of a window that lies inside the input: row-major positions over the spatial axes.
@@ -80,12 +81,12 @@ struct Tap {
 template <class F>
 void ForEachWindow(const WindowGeometry& geometry, F&& f) {
   const auto& [d, h, w] = geometry.axes;
-  const auto first = [](const WindowAxis& axis, int64_t out) { return out * axis.stride - axis.pad_begin; };
+  const auto first = [](const SlidingAxis& axis, int64_t out) { return out * axis.stride - axis.pad_begin; };
   // Taps k with 0 <= start + k * dilation < in.
-  const auto begin = [](const WindowAxis& axis, int64_t start) {
+  const auto begin = [](const SlidingAxis& axis, int64_t start) {
     return start >= 0 ? 0 : std::min(axis.kernel, (-start + axis.dilation - 1) / axis.dilation);
   };
-  const auto end = [](const WindowAxis& axis, int64_t start) {
+  const auto end = [](const SlidingAxis& axis, int64_t start) {
     return start >= axis.in ? 0 : std::min(axis.kernel, (axis.in - 1 - start) / axis.dilation + 1);
   };
   std::vector<Tap> taps;

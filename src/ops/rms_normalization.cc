@@ -10,7 +10,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  Problems problems;
+  NodeProblems problems;
   operands.CheckCount(2, 2, &problems);
   for (size_t i = 0; i < 2; ++i) operands.CheckFloat(i, &problems);
   const Shape* x = operands.shape(0);
