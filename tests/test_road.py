@@ -71,7 +71,7 @@ def test_inspect_tells_nodes_layers_and_gain(tamis, case):
     weights = {node.input[1] for node in case.model.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")}
     layers = {layer["weight"]: layer for layer in report["layers"]}
     constants = {i.name for i in case.model.graph.initializer}
-    assert set(layers) == weights & constants
+    assert weights & constants <= set(layers)  # embedding tables are listed too, with the reason why not
     assert all(layer["eligible"] or layer["reason"] for layer in layers.values())
     assert report["predicted"]["dense_ms"] > 0 and report["predicted"]["pruned_ms"] > 0
 
@@ -103,7 +103,7 @@ def test_keep_leaves_a_layer_alone(tamis, case, tmp_path):
     kept = next(layer["weight"] for layer in layers if layer["eligible"])
     report = tamis.json("prune", case.onnx, "-o", tmp_path / "p.onnx", "--data", case.data, "--keep", kept)
     (entry,) = [layer for layer in report["layers"] if layer["weight"] == kept]
-    assert entry["pattern"] == "dense" and "keep" in entry["reason"]
+    assert entry["pattern"] == "dense" and entry["reason"] == "kept dense as asked"
     before = {i.name: numpy_helper.to_array(i) for i in onnx.load(case.onnx).graph.initializer}
     after = {i.name: numpy_helper.to_array(i) for i in onnx.load(tmp_path / "p.onnx").graph.initializer}
     if case.name == "transformer":  # in the CNN a batch norm is folded into the weight

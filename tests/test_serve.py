@@ -1,0 +1,86 @@
+"""`tamis serve` with the real tritonclient."""
+
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+
+import networks
+
+
+@pytest.fixture(scope="module")
+def repository(tamis, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("repository")
+    networks.transformer(str(folder / "net.onnx"))
+    (folder / "models" / "encoder" / "1").mkdir(parents=True)
+    tamis("build", folder / "net.onnx", "-o", folder / "models" / "encoder" / "1" / "model.tamis")
+    return folder / "models"
+
+
+@pytest.fixture(scope="module")
+def server(tamis, repository):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([tamis.program, "serve", str(repository), "--http-port", str(port)],
+                               stdout=subprocess.PIPE, text=True)
+    assert "listening" in process.stdout.readline()
+    yield process, port
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 0
+    assert "stopped" in process.stdout.read()
+
+
+def request(client, binary, batch=3):
+    random = np.random.default_rng(1)
+    arrays = {"tokens": random.integers(0, 97, (batch, 9)), "open": np.ones((batch, 9), np.int64)}
+    inputs = []
+    for name, array in arrays.items():
+        inputs.append(triton.InferInput(name, array.shape, "INT64"))
+        inputs[-1].set_data_from_numpy(array.astype(np.int64), binary_data=binary)
+    output = triton.InferRequestedOutput("pooled", binary_data=binary)
+    return arrays, client.infer("encoder", inputs, outputs=[output])
+
+
+def test_health_and_metadata(server):
+    client = triton.InferenceServerClient(f"127.0.0.1:{server[1]}")
+    assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("encoder")
+    metadata = client.get_model_metadata("encoder")
+    assert metadata["inputs"][0]["datatype"] == "INT64" and metadata["inputs"][0]["shape"] == [-1, -1]
+    assert not client.is_model_ready("nobody")
+
+
+def test_binary_and_json_agree_with_run(server, tamis, repository, tmp_path):
+    client = triton.InferenceServerClient(f"127.0.0.1:{server[1]}")
+    arrays, binary = request(client, True)
+    _, text = request(client, False)
+    np.testing.assert_array_equal(binary.as_numpy("pooled"), text.as_numpy("pooled"))
+    arguments = []
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array.astype(np.int64))
+        arguments += ["--input", f"{name}={tmp_path}/{name}.npy"]
+    tamis("run", repository / "encoder" / "1" / "model.tamis", *arguments, "--output-dir", tmp_path / "out")
+    np.testing.assert_allclose(binary.as_numpy("pooled"), np.load(tmp_path / "out" / "pooled.npy"), rtol=1e-5, atol=1e-6)
+
+
+def test_errors_are_said_in_json(server):
+    client = triton.InferenceServerClient(f"127.0.0.1:{server[1]}")
+    wrong = triton.InferInput("tokens", [1, 3], "FP32")
+    wrong.set_data_from_numpy(np.zeros((1, 3), np.float32))
+    with pytest.raises(triton.InferenceServerException) as caught:
+        client.infer("encoder", [wrong])
+    assert "tokens" in str(caught.value) and "open" in str(caught.value)
+    with pytest.raises(triton.InferenceServerException):
+        client.infer("nobody", [wrong])
+
+
+def test_metrics_count_requests(server):
+    client = triton.InferenceServerClient(f"127.0.0.1:{server[1]}")
+    request(client, True)
+    text = urllib.request.urlopen(f"http://127.0.0.1:{server[1]}/metrics").read().decode()
+    assert "tamis_" in text and 'model="encoder"' in text
