@@ -2,13 +2,14 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build demo test lint bench sanitize fuzz clean
+.PHONY: help setup build demo test lint tidy bench sanitize fuzz clean
 
 help:
 	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
 	@echo "make test      build and run every test"
 	@echo "make build     the programs only, in $(BUILD)/"
-	@echo "make lint      formatting, static checks, file sizes, documented paths"
+	@echo "make lint      formatting, file sizes, documented paths"
+	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     kernel benchmarks of this machine"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
 	@echo "make fuzz      every fuzz target for a minute"
@@ -30,7 +31,11 @@ test: build
 lint: setup
 	@scripts/lint.sh $(BUILD)
 
+tidy: build
+	@scripts/tidy.sh $(BUILD)
+
 bench: build
+	@ninja -C $(BUILD) tamis_kernels_bench
 	@$(BUILD)/tamis_kernels_bench
 
 sanitize: setup

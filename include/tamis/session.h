@@ -22,8 +22,8 @@ struct TensorSpec {
 };
 
 struct SessionOptions {
-  int threads = 0;        // 0: one for every usable core
-  bool map_file = true;   // false: read into memory, safe against a file that is overwritten while served
+  int threads = 0;       // 0: one for every usable core
+  bool map_file = true;  // false: read into memory, safe against a file that is overwritten while served
 };
 
 using NamedTensors = std::map<std::string, Tensor>;

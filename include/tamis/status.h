@@ -67,7 +67,7 @@ Status InternalError(fmt::format_string<A...> format, A&&... args) {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}                                         // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}                                        // NOLINT: implicit by design
   Result(Status status) : status_(std::move(status)) { TAMIS_ASSERT(!status_.ok()); }  // NOLINT: implicit by design
 
   bool ok() const { return value_.has_value(); }
@@ -97,10 +97,10 @@ class [[nodiscard]] Result {
 #define TAMIS_CONCAT_INNER(a, b) a##b
 #define TAMIS_CONCAT(a, b) TAMIS_CONCAT_INNER(a, b)
 
-#define TAMIS_RETURN_IF_ERROR(expr)                   \
-  do {                                                \
-    ::tamis::Status tamis_status = (expr);            \
-    if (!tamis_status.ok()) return tamis_status;      \
+#define TAMIS_RETURN_IF_ERROR(expr)              \
+  do {                                           \
+    ::tamis::Status tamis_status = (expr);       \
+    if (!tamis_status.ok()) return tamis_status; \
   } while (false)
 
 #define TAMIS_ASSIGN_OR_RETURN(lhs, expr) TAMIS_ASSIGN_OR_RETURN_IMPL(TAMIS_CONCAT(tamis_result_, __LINE__), lhs, expr)

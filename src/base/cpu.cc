@@ -82,9 +82,12 @@ CpuInfo Detect() {
 
 std::string_view Name(Isa isa) {
   switch (isa) {
-    case Isa::kAvx512: return "avx512";
-    case Isa::kAvx2: return "avx2";
-    case Isa::kX86_64: break;
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kX86_64:
+      break;
   }
   return "x86-64";
 }

@@ -17,14 +17,14 @@ enum class Isa : uint8_t {
 std::string_view Name(Isa isa);
 
 struct CpuInfo {
-  std::string model;           // as /proc/cpuinfo says it
-  Isa isa = Isa::kX86_64;      // highest usable here, after the cap
+  std::string model;       // as /proc/cpuinfo says it
+  Isa isa = Isa::kX86_64;  // highest usable here, after the cap
   bool avx512_vnni = false;
-  bool avx512_bf16 = false;    // multiplies bf16 pairs; also needs kAvx512 after the cap
+  bool avx512_bf16 = false;  // multiplies bf16 pairs; also needs kAvx512 after the cap
   bool amx_bf16 = false;
-  int64_t l2_bytes = 0;        // of one core
-  int64_t l3_bytes = 0;        // shared
-  int usable_cores = 1;        // affinity mask and cgroup quota counted
+  int64_t l2_bytes = 0;             // of one core
+  int64_t l3_bytes = 0;             // shared
+  int usable_cores = 1;             // affinity mask and cgroup quota counted
   std::string Fingerprint() const;  // stable text that plans are keyed by: model, ISA, features
 };
 

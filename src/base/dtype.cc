@@ -13,15 +13,24 @@ struct Row {
 };
 
 constexpr std::array<Row, 20> kRows = {{
-    {DType::kFloat32, 32, "float32", "FP32"},      {DType::kUInt8, 8, "uint8", "UINT8"},
-    {DType::kInt8, 8, "int8", "INT8"},             {DType::kUInt16, 16, "uint16", "UINT16"},
-    {DType::kInt16, 16, "int16", "INT16"},         {DType::kInt32, 32, "int32", "INT32"},
-    {DType::kInt64, 64, "int64", "INT64"},         {DType::kString, 0, "string", "BYTES"},
-    {DType::kBool, 8, "bool", "BOOL"},             {DType::kFloat16, 16, "float16", "FP16"},
-    {DType::kFloat64, 64, "float64", "FP64"},      {DType::kUInt32, 32, "uint32", "UINT32"},
-    {DType::kUInt64, 64, "uint64", "UINT64"},      {DType::kBFloat16, 16, "bfloat16", "BF16"},
-    {DType::kFloat8E4M3, 8, "float8_e4m3fn", ""},  {DType::kFloat8E5M2, 8, "float8_e5m2", ""},
-    {DType::kUInt4, 4, "uint4", ""},               {DType::kInt4, 4, "int4", ""},
+    {DType::kFloat32, 32, "float32", "FP32"},
+    {DType::kUInt8, 8, "uint8", "UINT8"},
+    {DType::kInt8, 8, "int8", "INT8"},
+    {DType::kUInt16, 16, "uint16", "UINT16"},
+    {DType::kInt16, 16, "int16", "INT16"},
+    {DType::kInt32, 32, "int32", "INT32"},
+    {DType::kInt64, 64, "int64", "INT64"},
+    {DType::kString, 0, "string", "BYTES"},
+    {DType::kBool, 8, "bool", "BOOL"},
+    {DType::kFloat16, 16, "float16", "FP16"},
+    {DType::kFloat64, 64, "float64", "FP64"},
+    {DType::kUInt32, 32, "uint32", "UINT32"},
+    {DType::kUInt64, 64, "uint64", "UINT64"},
+    {DType::kBFloat16, 16, "bfloat16", "BF16"},
+    {DType::kFloat8E4M3, 8, "float8_e4m3fn", ""},
+    {DType::kFloat8E5M2, 8, "float8_e5m2", ""},
+    {DType::kUInt4, 4, "uint4", ""},
+    {DType::kInt4, 4, "int4", ""},
     {DType::kUndefined, 0, "undefined", ""},
 }};
 
@@ -34,10 +43,18 @@ const Row& Find(DType dtype) {
 
 }  // namespace
 
-int BitSize(DType dtype) { return Find(dtype).bits; }
-size_t ByteSize(DType dtype, size_t count) { return (count * static_cast<size_t>(BitSize(dtype)) + 7) / 8; }
-std::string_view Name(DType dtype) { return Find(dtype).name; }
-std::string_view KserveName(DType dtype) { return Find(dtype).kserve; }
+int BitSize(DType dtype) {
+  return Find(dtype).bits;
+}
+size_t ByteSize(DType dtype, size_t count) {
+  return (count * static_cast<size_t>(BitSize(dtype)) + 7) / 8;
+}
+std::string_view Name(DType dtype) {
+  return Find(dtype).name;
+}
+std::string_view KserveName(DType dtype) {
+  return Find(dtype).kserve;
+}
 
 DType FromKserveName(std::string_view name) {
   for (const Row& row : kRows) {

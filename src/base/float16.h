@@ -6,7 +6,9 @@
 
 namespace tamis {
 
-inline float Bf16ToFloat(uint16_t h) { return std::bit_cast<float>(static_cast<uint32_t>(h) << 16); }
+inline float Bf16ToFloat(uint16_t h) {
+  return std::bit_cast<float>(static_cast<uint32_t>(h) << 16);
+}
 
 inline uint16_t FloatToBf16(float f) {
   const uint32_t u = std::bit_cast<uint32_t>(f);

@@ -5,7 +5,9 @@
 
 namespace tamis {
 
-uint64_t Hash64(const void* data, size_t bytes, uint64_t seed) { return XXH3_64bits_withSeed(data, bytes, seed); }
+uint64_t Hash64(const void* data, size_t bytes, uint64_t seed) {
+  return XXH3_64bits_withSeed(data, bytes, seed);
+}
 
 uint64_t HashTensor(const Tensor& tensor) {
   const Dims& dims = tensor.dims();
@@ -13,6 +15,8 @@ uint64_t HashTensor(const Tensor& tensor) {
   return Hash64(tensor.raw(), tensor.NumBytes(), head);
 }
 
-std::string HexString(uint64_t value) { return fmt::format("{:016x}", value); }
+std::string HexString(uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
 
 }  // namespace tamis

@@ -11,7 +11,9 @@
 namespace tamis {
 
 uint64_t Hash64(const void* data, size_t bytes, uint64_t seed = 0);
-inline uint64_t Hash64(std::string_view text, uint64_t seed = 0) { return Hash64(text.data(), text.size(), seed); }
+inline uint64_t Hash64(std::string_view text, uint64_t seed = 0) {
+  return Hash64(text.data(), text.size(), seed);
+}
 // Dtype, dimensions and elements.
 uint64_t HashTensor(const Tensor& tensor);
 std::string HexString(uint64_t value);

@@ -25,7 +25,7 @@ uint16_t FloatToHalf(float f) {
   const uint32_t magnitude = u & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00);
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00);  // rounds to infinity
-  if (magnitude < 0x38800000u) {                                             // subnormal half: units of 2^-24
+  if (magnitude < 0x38800000u) {                                              // subnormal half: units of 2^-24
     const float units = std::bit_cast<float>(magnitude) * 0x1p24f;
     const float biased = units + 0x1p23f;  // rounds to an integer, ties to even
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(biased) & 0x7fff));
@@ -80,9 +80,13 @@ Tensor Tensor::Int64s(std::span<const int64_t> values) {
   return Of<int64_t>(DType::kInt64, {static_cast<int64_t>(values.size())}, values);
 }
 
-Tensor Tensor::Float(float value) { return Of<float>(DType::kFloat32, {}, std::span<const float>(&value, 1)); }
+Tensor Tensor::Float(float value) {
+  return Of<float>(DType::kFloat32, {}, std::span<const float>(&value, 1));
+}
 
-int64_t Tensor::NumElements() const { return tamis::NumElements(dims_); }
+int64_t Tensor::NumElements() const {
+  return tamis::NumElements(dims_);
+}
 
 Tensor Tensor::Clone() const {
   Tensor copy(dtype_, dims_);
@@ -109,15 +113,32 @@ template <class To>
 bool ConvertIntegers(DType dtype, const std::byte* from, To* to, size_t count) {
   switch (dtype) {
     case DType::kBool:
-    case DType::kUInt8: Convert<To, uint8_t>(from, to, count); return true;
-    case DType::kInt8: Convert<To, int8_t>(from, to, count); return true;
-    case DType::kUInt16: Convert<To, uint16_t>(from, to, count); return true;
-    case DType::kInt16: Convert<To, int16_t>(from, to, count); return true;
-    case DType::kInt32: Convert<To, int32_t>(from, to, count); return true;
-    case DType::kUInt32: Convert<To, uint32_t>(from, to, count); return true;
-    case DType::kInt64: Convert<To, int64_t>(from, to, count); return true;
-    case DType::kUInt64: Convert<To, uint64_t>(from, to, count); return true;
-    default: return false;
+    case DType::kUInt8:
+      Convert<To, uint8_t>(from, to, count);
+      return true;
+    case DType::kInt8:
+      Convert<To, int8_t>(from, to, count);
+      return true;
+    case DType::kUInt16:
+      Convert<To, uint16_t>(from, to, count);
+      return true;
+    case DType::kInt16:
+      Convert<To, int16_t>(from, to, count);
+      return true;
+    case DType::kInt32:
+      Convert<To, int32_t>(from, to, count);
+      return true;
+    case DType::kUInt32:
+      Convert<To, uint32_t>(from, to, count);
+      return true;
+    case DType::kInt64:
+      Convert<To, int64_t>(from, to, count);
+      return true;
+    case DType::kUInt64:
+      Convert<To, uint64_t>(from, to, count);
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -40,7 +40,8 @@ struct ThreadPool::State {
   void Loop() {
     uint64_t seen = 0;
     while (true) {
-      for (int i = 0; i < kSpins && generation.load(std::memory_order_acquire) == seen && !stop.load(); ++i) _mm_pause();
+      for (int i = 0; i < kSpins && generation.load(std::memory_order_acquire) == seen && !stop.load(); ++i)
+        _mm_pause();
       if (generation.load(std::memory_order_acquire) == seen) {
         std::unique_lock lock(mutex);
         wake.wait(lock, [&] { return stop.load() || generation.load() != seen; });

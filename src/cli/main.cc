@@ -24,9 +24,12 @@ const std::array<const Verb*, 8> kVerbs = {&verb_inspect, &verb_prune,   &verb_b
 // 1: the user's to mend, 2: the machine's, 3: ours.
 int ExitCode(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::kUser: return 1;
-    case ErrorKind::kRuntime: return 2;
-    case ErrorKind::kInternal: break;
+    case ErrorKind::kUser:
+      return 1;
+    case ErrorKind::kRuntime:
+      return 2;
+    case ErrorKind::kInternal:
+      break;
   }
   return 3;
 }
@@ -90,4 +93,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace tamis
 
-int main(int argc, char** argv) { return tamis::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return tamis::Main(argc, argv);
+}

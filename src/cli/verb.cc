@@ -8,7 +8,9 @@
 
 namespace tamis {
 namespace {
-double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 }  // namespace
 
 Progress::Progress(std::string title)
@@ -23,13 +25,16 @@ void Progress::Update(int64_t done, int64_t total, const std::string& what) {
   const double elapsed = Now() - start_;
   std::string left;
   if (done > 0 && done < total && elapsed > 1) {
-    left = fmt::format(", about {:.0f} s left", elapsed / static_cast<double>(done) * static_cast<double>(total - done));
+    left =
+        fmt::format(", about {:.0f} s left", elapsed / static_cast<double>(done) * static_cast<double>(total - done));
   }
   fmt::print(stderr, "\r\033[K{} {}/{}{}  {}", title_, done, total, left, what.substr(0, 60));
   std::fflush(stderr);
   shown_ = true;
 }
 
-void PrintNotice(const std::string& text) { fmt::print(stderr, "tamis: note: {}\n", text); }
+void PrintNotice(const std::string& text) {
+  fmt::print(stderr, "tamis: note: {}\n", text);
+}
 
 }  // namespace tamis

@@ -31,7 +31,8 @@ struct Row {
 void PrintLayers(const Row& row) {
   double total = 0;
   for (const auto& layer : row.layers) total += layer.seconds;
-  fmt::print("\n{}: time per node\n{:>9} {:>6}  {:<26} {:<28} {}\n", row.file, "ms", "share", "operator", "tactic", "node");
+  fmt::print("\n{}: time per node\n{:>9} {:>6}  {:<26} {:<28} {}\n", row.file, "ms", "share", "operator", "tactic",
+             "node");
   for (const auto& layer : row.layers) {
     fmt::print("{:>9.4f} {:>5.1f}%  {:<26} {:<28} {} {}\n", layer.seconds * 1e3, 100 * layer.seconds / total, layer.op,
                layer.tactic, layer.name, ToString(layer.output_dims));

@@ -19,7 +19,8 @@ struct Flags {
 
 Status CheckDevice(const std::string& device) {
   if (device == "cpu") return {};
-  if (device == "cuda" || device.rfind("cuda:", 0) == 0) return UserError("--device {} is not supported yet; cpu is", device);
+  if (device == "cuda" || device.rfind("cuda:", 0) == 0)
+    return UserError("--device {} is not supported yet; cpu is", device);
   return UserError("--device '{}' is unknown; it takes cpu (cuda is not supported yet)", device);
 }
 
@@ -70,8 +71,8 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   }
   if (common.verbose) {
     for (const PassRecord& pass : built.passes) {
-      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before, pass.nodes_after,
-                 pass.seconds * 1e3);
+      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before,
+                 pass.nodes_after, pass.seconds * 1e3);
     }
   }
   for (const std::string& notice : built.notices) PrintNotice(notice);
@@ -103,8 +104,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
 
 }  // namespace
 
-extern const Verb verb_build = {"build", "Compile an ONNX network into one engine file, tuned for this machine",
-                                "tamis build model.onnx -o model.tamis --precision bf16 --profile ids=1x16:1x128:32x128",
-                                Declare};
+extern const Verb verb_build = {
+    "build", "Compile an ONNX network into one engine file, tuned for this machine",
+    "tamis build model.onnx -o model.tamis --precision bf16 --profile ids=1x16:1x128:32x128", Declare};
 
 }  // namespace tamis

@@ -174,6 +174,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
 }  // namespace
 
 extern const Verb verb_compare = {"compare", "Compare the outputs of two models on the same samples",
-                                  "tamis compare pruned.tamis model.onnx --data test_images.zip --image-size 32", Declare};
+                                  "tamis compare pruned.tamis model.onnx --data test_images.zip --image-size 32",
+                                  Declare};
 
 }  // namespace tamis

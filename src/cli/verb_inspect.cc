@@ -152,25 +152,27 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   for (const LayerRow& row : layers) {
     const bool can = row.layer.reason.empty();
     std::string gain = "-";
-    if (can && row.time.sparse_seconds > 0) gain = fmt::format("{:.2f}x", row.time.dense_seconds / row.time.sparse_seconds);
+    if (can && row.time.sparse_seconds > 0)
+      gain = fmt::format("{:.2f}x", row.time.dense_seconds / row.time.sparse_seconds);
     std::string why = can ? "" : ": " + row.layer.reason;
     if (can && !flags.no_timing && row.time.sparse_seconds <= 0) why = ": " + row.time.sparse_reason;
     fmt::print("{:<7} {:>12} {:>9.4f} {:>9.4f} {:>6}  {}{}\n", row.sparse ? "2:4" : "dense",
-               fmt::format("{}x{}", row.outputs, row.inputs), row.time.dense_seconds * 1e3, row.time.sparse_seconds * 1e3,
-               gain, row.layer.initializer, why);
+               fmt::format("{}x{}", row.outputs, row.inputs), row.time.dense_seconds * 1e3,
+               row.time.sparse_seconds * 1e3, gain, row.layer.initializer, why);
   }
   for (const std::string& note : notes) fmt::print("note: {}\n", note);
   if (!flags.no_timing) {
     std::string shape;
     for (const auto& [symbol, size] : binding) shape += fmt::format(" {}={}", symbol, size);
-    fmt::print("\n{} of {} layers can be 2:4. Predicted on this machine in f32{}{}: {:.3f} ms dense, {:.3f} ms with all of "
-               "them pruned where that is faster ({:.2f}x)\n",
-               eligible.size(), layers.size(), shape.empty() ? "" : " at", shape, dense_ms, pruned_ms, dense_ms / pruned_ms);
+    fmt::print(
+        "\n{} of {} layers can be 2:4. Predicted on this machine in f32{}{}: {:.3f} ms dense, {:.3f} ms with all of "
+        "them pruned where that is faster ({:.2f}x)\n",
+        eligible.size(), layers.size(), shape.empty() ? "" : " at", shape, dense_ms, pruned_ms, dense_ms / pruned_ms);
   }
   if (common.verbose) {
     for (const PassRecord& pass : passes) {
-      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before, pass.nodes_after,
-                 pass.seconds * 1e3);
+      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before,
+                 pass.nodes_after, pass.seconds * 1e3);
     }
   }
   return {};
@@ -200,7 +202,10 @@ void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts
   json.Field("weights", facts.weights).Field("sparse_weights", facts.sparse_weights);
   json.Field("nodes_before", p.nodes_before).Field("nodes_after", p.nodes_after).Key("provenance").BeginObject();
   json.Field("tamis_version", p.tamis_version).Field("source_file", p.source_file).Field("source_hash", p.source_hash);
-  json.Field("data_hash", p.data_hash).Field("precision", p.precision).Field("host", p.host).Field("created", p.created);
+  json.Field("data_hash", p.data_hash)
+      .Field("precision", p.precision)
+      .Field("host", p.host)
+      .Field("created", p.created);
   json.Key("accuracy").BeginObject();
   for (const auto& [name, value] : p.accuracy) json.Field(name, value);
   json.EndObject().EndObject().Key("layers").BeginArray();
@@ -245,8 +250,8 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
   fmt::print("{}: {:.1f} MB, format {}, {} weights ({} of them 2:4), checksums hold\n", flags.file,
              static_cast<double>(file.facts.file_bytes) / 1e6, file.facts.format_version, file.facts.weights,
              file.facts.sparse_weights);
-  fmt::print("  made by tamis {} on {} at {}\n  from {} ({}), {}, {} nodes became {}\n", p.tamis_version, p.host, p.created,
-             p.source_file, p.source_hash, p.precision, p.nodes_before, p.nodes_after);
+  fmt::print("  made by tamis {} on {} at {}\n  from {} ({}), {}, {} nodes became {}\n", p.tamis_version, p.host,
+             p.created, p.source_file, p.source_hash, p.precision, p.nodes_before, p.nodes_after);
   if (!p.data_hash.empty()) fmt::print("  calibration data {}\n", p.data_hash);
   for (const auto& [name, value] : p.accuracy) fmt::print("  {} {:.5f}\n", name, value);
   for (const LayerRecord& layer : EngineLayers(engine)) {
@@ -269,7 +274,8 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
                    node.node);
         if (!common.verbose) continue;
         for (const Candidate& candidate : node.candidates) {
-          if (candidate.kernel != node.kernel) fmt::print("                    not {}: {}\n", candidate.kernel, candidate.reason);
+          if (candidate.kernel != node.kernel)
+            fmt::print("                    not {}: {}\n", candidate.kernel, candidate.reason);
         }
       }
     }

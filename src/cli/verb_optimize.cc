@@ -52,10 +52,11 @@ void Print(const Flags& flags, const OptimizeResult& result) {
                layer.time.dense_seconds * 1e3, layer.time.sparse_seconds * 1e3, layer.sensitivity,
                100 * layer.report.output_error, layer.time.weight, pruned ? "" : ": " + layer.report.reason);
   }
-  fmt::print("\n{}: {} of {} layers 2:4 in {}; agreement {:.4f}, drop {:.2f} points on {} held-out samples; predicted "
-             "{:.3f} ms, dense {:.3f} ms\n",
-             flags.output, sparse, result.layers.size(), result.precision, result.confirm.agreement,
-             result.confirm.drop, result.confirm_samples, result.predicted_ms, result.dense_ms);
+  fmt::print(
+      "\n{}: {} of {} layers 2:4 in {}; agreement {:.4f}, drop {:.2f} points on {} held-out samples; predicted "
+      "{:.3f} ms, dense {:.3f} ms\n",
+      flags.output, sparse, result.layers.size(), result.precision, result.confirm.agreement, result.confirm.drop,
+      result.confirm_samples, result.predicted_ms, result.dense_ms);
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {

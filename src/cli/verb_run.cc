@@ -113,6 +113,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
 }  // namespace
 
 extern const Verb verb_run = {"run", "Run an engine or ONNX file once",
-                              "tamis run model.tamis --input ids=ids.npy --input mask=mask.npy --output-dir out", Declare};
+                              "tamis run model.tamis --input ids=ids.npy --input mask=mask.npy --output-dir out",
+                              Declare};
 
 }  // namespace tamis

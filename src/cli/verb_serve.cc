@@ -54,7 +54,8 @@ Status Run(const Flags& flags, const CommonFlags& common) {
 
 std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> common) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("REPOSITORY", flags->target, "Folder of <model>/<version>/model.tamis, or one engine file")->required();
+  app.add_option("REPOSITORY", flags->target, "Folder of <model>/<version>/model.tamis, or one engine file")
+      ->required();
   app.add_option("--host", flags->host, "Address to listen on");
   app.add_option("--http-port", flags->http_port, "Port of the KServe v2 HTTP endpoint; 0: any free one");
   app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");

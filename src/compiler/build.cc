@@ -44,14 +44,18 @@ Result<Precision> ParsePrecision(const std::string& text) {
   if (text == "f16" || text == "int8") {
     return UserError("--precision {} is not supported yet; f32, bf16 and auto are", text);
   }
-  return UserError("--precision '{}' is unknown; it takes f32, bf16 or auto (f16 and int8 are not supported yet)", text);
+  return UserError("--precision '{}' is unknown; it takes f32, bf16 or auto (f16 and int8 are not supported yet)",
+                   text);
 }
 
 std::string_view Name(Precision precision) {
   switch (precision) {
-    case Precision::kFloat32: return "f32";
-    case Precision::kBFloat16: return "bf16";
-    case Precision::kAuto: break;
+    case Precision::kFloat32:
+      return "f32";
+    case Precision::kBFloat16:
+      return "bf16";
+    case Precision::kAuto:
+      break;
   }
   return "auto";
 }
@@ -109,8 +113,8 @@ Result<Plan> TunePlan(const Graph& fused, const Profile& profile, const BuildOpt
 Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
-  const bool bf16 = options.precision == Precision::kBFloat16 ||
-                    (options.precision == Precision::kAuto && Cpu().avx512_bf16);
+  const bool bf16 =
+      options.precision == Precision::kBFloat16 || (options.precision == Precision::kAuto && Cpu().avx512_bf16);
   PassOptions pass_options;
   pass_options.precision = bf16 ? DType::kBFloat16 : DType::kFloat32;
   auto engine = std::make_shared<Engine>();

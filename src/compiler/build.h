@@ -15,9 +15,9 @@ namespace tamis {
 
 // A network as every verb starts from it: imported, simplified, not yet fused.
 struct Network {
-  Graph graph;             // ONNX operators only
-  std::string file;        // base name
-  std::string hash;        // of the file's bytes
+  Graph graph;       // ONNX operators only
+  std::string file;  // base name
+  std::string hash;  // of the file's bytes
   std::string producer;
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
@@ -35,8 +35,8 @@ struct BuildOptions {
   Precision precision = Precision::kFloat32;  // kAuto: bf16 where the machine computes in it, else f32
   int threads = 0;                            // 0: one for every usable core
   InputRanges ranges;
-  bool tune = true;                           // false: the safe plan only, nothing is timed
-  std::string cache_path;                     // of the timing cache; empty: none
+  bool tune = true;        // false: the safe plan only, nothing is timed
+  std::string cache_path;  // of the timing cache; empty: none
   std::function<void(int done, int total, const std::string& what)> progress;
 };
 

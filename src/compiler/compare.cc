@@ -50,7 +50,9 @@ double OutputComparison::RelativeRootError() const {
   return square_reference_ > 0 ? std::sqrt(square_difference_ / square_reference_) : std::sqrt(square_difference_);
 }
 
-double OutputComparison::MeanCosine() const { return rows_ > 0 ? cosine_sum_ / static_cast<double>(rows_) : 1; }
+double OutputComparison::MeanCosine() const {
+  return rows_ > 0 ? cosine_sum_ / static_cast<double>(rows_) : 1;
+}
 
 double OutputComparison::TopOneAgreement() const {
   return classified_ > 0 ? static_cast<double>(agreeing_) / static_cast<double>(classified_) : -1;

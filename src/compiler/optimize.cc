@@ -45,7 +45,8 @@ struct Judge {
       const double same = comparison.TopOneAgreement();
       if (same >= 0 && classified == 0) quality.drop = std::max(quality.drop, 100 * (1 - same));
     }
-    if (classified > 0) quality.drop = 100.0 * static_cast<double>(right_dense - right) / static_cast<double>(classified);
+    if (classified > 0)
+      quality.drop = 100.0 * static_cast<double>(right_dense - right) / static_cast<double>(classified);
     return quality;
   }
 };
@@ -195,8 +196,9 @@ class Optimizer {
     }
     all_layers_ = all;
     const size_t few = std::min<size_t>(choose_.batches.size(), 2);
-    TAMIS_ASSIGN_OR_RETURN(const auto measured,
-                           MeasureSensitivity(network_.graph, fit_, std::span(choose_.batches).first(few), prune, pool_));
+    TAMIS_ASSIGN_OR_RETURN(
+        const auto measured,
+        MeasureSensitivity(network_.graph, fit_, std::span(choose_.batches).first(few), prune, pool_));
     std::vector<std::pair<double, std::string>> harm;
     for (const LayerSensitivity& layer : measured) {
       sensitivity_[layer.name] = layer.cosine_loss;
@@ -361,7 +363,8 @@ Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, 
   if ((options.min_agreement > 0) == (options.max_drop >= 0)) {
     return UserError("give one budget: --min-agreement COSINE or --max-drop POINTS");
   }
-  if (options.min_agreement > 1) return UserError("--min-agreement is {}; a cosine is at most 1", options.min_agreement);
+  if (options.min_agreement > 1)
+    return UserError("--min-agreement is {}; a cosine is at most 1", options.min_agreement);
   return Optimizer(network, data, options).Run();
 }
 

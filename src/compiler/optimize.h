@@ -40,19 +40,19 @@ struct OptimizeTrial {
 
 struct OptimizedLayer {
   LayerReport report;
-  LayerTime time;           // at the profile's opt
-  double sensitivity = 0;   // 1 - cosine with this layer alone pruned; 0 if not measured
+  LayerTime time;          // at the profile's opt
+  double sensitivity = 0;  // 1 - cosine with this layer alone pruned; 0 if not measured
 };
 
 struct OptimizeResult {
   std::shared_ptr<Engine> engine;
   std::vector<OptimizedLayer> layers;
   std::vector<OptimizeTrial> trials;
-  Quality choose, confirm;        // of the engine itself, precision included
-  bool holds = false;             // on the confirm split
+  Quality choose, confirm;  // of the engine itself, precision included
+  bool holds = false;       // on the confirm split
   std::string precision;
-  double dense_ms = 0;            // predicted for the dense network in the same precision, at opt
-  double predicted_ms = 0;        // of the result
+  double dense_ms = 0;      // predicted for the dense network in the same precision, at opt
+  double predicted_ms = 0;  // of the result
   int64_t fit_samples = 0, choose_samples = 0, confirm_samples = 0;
   std::vector<std::string> notices;
 };

@@ -20,11 +20,20 @@ std::string Escape(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      case '"': escaped += "&quot;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
     }
   }
   return escaped;
@@ -35,8 +44,8 @@ std::string LayerChart(const std::vector<OptimizedLayer>& layers) {
   double longest = 1e-9;
   for (const OptimizedLayer& layer : layers) longest = std::max(longest, layer.time.dense_seconds);
   const double left = 330, width = 540;
-  std::string svg = fmt::format("<svg viewBox=\"0 0 980 {}\" role=\"img\" aria-label=\"time per layer\">",
-                                18 * layers.size() + 10);
+  std::string svg =
+      fmt::format("<svg viewBox=\"0 0 980 {}\" role=\"img\" aria-label=\"time per layer\">", 18 * layers.size() + 10);
   for (size_t i = 0; i < layers.size(); ++i) {
     const OptimizedLayer& layer = layers[i];
     const bool sparse = layer.report.pattern == "2:4";
@@ -65,20 +74,23 @@ std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& op
                                                        : fmt::format("drop of at most {} points", options.max_drop);
   std::string html = fmt::format(
       "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>tamis optimize: {0}</title><style>{1}</style>"
-      "<h1>{0}</h1><p>{2} of {3} layers are 2:4, computed in {4}. Budget: {5}. On {6} samples that nothing was fitted or "
+      "<h1>{0}</h1><p>{2} of {3} layers are 2:4, computed in {4}. Budget: {5}. On {6} samples that nothing was fitted "
+      "or "
       "chosen on: agreement {7:.4f}, drop {8:.2f} points; the budget {9}.</p>"
       "<p>Predicted time at the profile's opt: {10:.3f} ms, dense {11:.3f} ms in the same precision.</p>",
       Escape(network.file), kStyle, sparse, result.layers.size(), result.precision, budget, result.confirm_samples,
       result.confirm.agreement, result.confirm.drop, result.holds ? "holds" : "does not hold", result.predicted_ms,
       result.dense_ms);
   html += "<h2>Time per layer</h2><p>Grey: dense. Green: as 2:4, where it was pruned.</p>" + LayerChart(result.layers);
-  html += "<h2>Layers</h2><table><tr><th>layer</th><th>pattern</th><th>dense ms</th><th>2:4 ms</th><th>sensitivity</th>"
-          "<th>output error</th><th>why dense</th></tr>";
+  html +=
+      "<h2>Layers</h2><table><tr><th>layer</th><th>pattern</th><th>dense ms</th><th>2:4 ms</th><th>sensitivity</th>"
+      "<th>output error</th><th>why dense</th></tr>";
   for (const OptimizedLayer& layer : result.layers) {
     html += fmt::format(
         "<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.5f}</td><td>{:.2f} %</td><td>{}</td></tr>",
-        Escape(layer.time.weight), layer.report.pattern, layer.time.dense_seconds * 1e3, layer.time.sparse_seconds * 1e3,
-        layer.sensitivity, 100 * layer.report.output_error, Escape(layer.report.reason));
+        Escape(layer.time.weight), layer.report.pattern, layer.time.dense_seconds * 1e3,
+        layer.time.sparse_seconds * 1e3, layer.sensitivity, 100 * layer.report.output_error,
+        Escape(layer.report.reason));
   }
   html += "</table><h2>Trials</h2><table><tr><th>layers 2:4</th><th>agreement</th><th>drop</th><th>holds</th></tr>";
   for (const OptimizeTrial& trial : result.trials) {

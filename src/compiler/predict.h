@@ -13,8 +13,8 @@ namespace tamis {
 
 // One weight layer of a fused graph at one shape.
 struct LayerTime {
-  std::string node;    // name of the layer's output
-  std::string weight;  // initializer of the unfused graph
+  std::string node;                              // name of the layer's output
+  std::string weight;                            // initializer of the unfused graph
   double dense_seconds = 0, sparse_seconds = 0;  // best tactic each; 0: there is none
   std::string dense_kernel, sparse_kernel;
   std::string sparse_reason;  // why there is no 2:4 tactic, where there is none

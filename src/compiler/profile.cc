@@ -74,8 +74,8 @@ Status ParseProfile(const std::string& text, InputRanges* ranges) {
     TAMIS_ASSIGN_OR_RETURN(Dims dims, ParseDims(part));
     shapes.push_back(std::move(dims));
   }
-  (*ranges)[name] = shapes.size() == 1 ? InputRange{shapes[0], shapes[0], shapes[0]}
-                                       : InputRange{shapes[0], shapes[1], shapes[2]};
+  (*ranges)[name] =
+      shapes.size() == 1 ? InputRange{shapes[0], shapes[0], shapes[0]} : InputRange{shapes[0], shapes[1], shapes[2]};
   return {};
 }
 
@@ -108,7 +108,8 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
     }
     const Shape& shape = graph.value(*found).type.shape;
     if (range.min.size() != shape.size() || range.opt.size() != shape.size() || range.max.size() != shape.size()) {
-      problems.push_back(fmt::format("the profile of '{}' needs {} dimensions: {}", name, shape.size(), ToString(shape)));
+      problems.push_back(
+          fmt::format("the profile of '{}' needs {} dimensions: {}", name, shape.size(), ToString(shape)));
       continue;
     }
     for (size_t axis = 0; axis < shape.size(); ++axis) {

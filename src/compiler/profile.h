@@ -21,12 +21,13 @@ using InputRanges = std::map<std::string, InputRange>;
 
 // One --profile value "input=MIN:OPT:MAX" or "input=OPT" (all three equal), added to `ranges`.
 Status ParseProfile(const std::string& text, InputRanges* ranges);
-// trtexec's --minShapes / --optShapes / --maxShapes: "a:1x16,b:1x16" (or '=' for ':'). Missing ones are filled from opt.
+// trtexec's --minShapes / --optShapes / --maxShapes: "a:1x16,b:1x16" (or '=' for ':'). Missing ones are filled from
+// opt.
 Status ParseShapes(const std::string& min, const std::string& opt, const std::string& max, InputRanges* ranges);
 
-// Ranges of every symbol of the graph's inputs. Symbols that `ranges` leaves open get defaults by their place: the first
-// dimension of an input is a batch (1 : 1 : 32), any other one of a rank-2 or rank-3 input a sequence (16 : 128 : 128),
-// of a higher rank an image side (224). All contradictions in one error.
+// Ranges of every symbol of the graph's inputs. Symbols that `ranges` leaves open get defaults by their place: the
+// first dimension of an input is a batch (1 : 1 : 32), any other one of a rank-2 or rank-3 input a sequence (16 : 128 :
+// 128), of a higher rank an image side (224). All contradictions in one error.
 Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges);
 
 // The bindings a profile is tuned at: opt first, then min and max where they differ.

@@ -48,9 +48,9 @@ Result<FileHeader> CheckHeader(const FileBytes& file) {
     return UserError("the engine is truncated: {} of {} bytes", file.size, header.file_bytes);
   }
   const bool fits = header.file_bytes == file.size && header.header_bytes >= sizeof(FileHeader) &&
-                    header.metadata_offset >= header.header_bytes && header.metadata_bytes >= 8 && header.metadata_bytes <= kMaxMetadataBytes &&
-                    header.weights_offset % kWeightAlignment == 0 && header.weights_offset <= file.size &&
-                    header.weights_bytes == file.size - header.weights_offset &&
+                    header.metadata_offset >= header.header_bytes && header.metadata_bytes >= 8 &&
+                    header.metadata_bytes <= kMaxMetadataBytes && header.weights_offset % kWeightAlignment == 0 &&
+                    header.weights_offset <= file.size && header.weights_bytes == file.size - header.weights_offset &&
                     header.metadata_offset <= header.weights_offset &&
                     header.metadata_bytes <= header.weights_offset - header.metadata_offset;
   if (!fits) return UserError("the engine is damaged: the sizes in its header contradict each other or the file");

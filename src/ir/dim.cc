@@ -6,17 +6,23 @@ namespace tamis {
 namespace {
 enum AtomOp { kSymbol, kFloorDiv, kMod, kMin, kMax };
 
-int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0); }
+int64_t FloorDivide(int64_t a, int64_t b) {
+  return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0);
+}
 
 int64_t Apply(int op, int64_t a, int64_t b) {
   // The lowest number by -1 traps on x86; it wraps here as every other overflow does.
   if (b == -1 && op == kFloorDiv) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));
   if (b == -1 && op == kMod) return 0;
   switch (op) {
-    case kFloorDiv: return FloorDivide(a, b);
-    case kMod: return a - b * FloorDivide(a, b);
-    case kMin: return std::min(a, b);
-    default: return std::max(a, b);
+    case kFloorDiv:
+      return FloorDivide(a, b);
+    case kMod:
+      return a - b * FloorDivide(a, b);
+    case kMin:
+      return std::min(a, b);
+    default:
+      return std::max(a, b);
   }
 }
 }  // namespace
@@ -28,11 +34,16 @@ struct DimAtom {
 
   std::string Key() const {
     switch (op) {
-      case kSymbol: return name;
-      case kFloorDiv: return "floor(" + a.ToString() + " / (" + b.ToString() + "))";
-      case kMod: return "mod(" + a.ToString() + ", " + b.ToString() + ")";
-      case kMin: return "min(" + a.ToString() + ", " + b.ToString() + ")";
-      default: return "max(" + a.ToString() + ", " + b.ToString() + ")";
+      case kSymbol:
+        return name;
+      case kFloorDiv:
+        return "floor(" + a.ToString() + " / (" + b.ToString() + "))";
+      case kMod:
+        return "mod(" + a.ToString() + ", " + b.ToString() + ")";
+      case kMin:
+        return "min(" + a.ToString() + ", " + b.ToString() + ")";
+      default:
+        return "max(" + a.ToString() + ", " + b.ToString() + ")";
     }
   }
 };
@@ -56,7 +67,9 @@ const DimAtom* Dim::OnlyAtom() const {
   return found == atoms_.end() ? nullptr : found->second.get();
 }
 
-Dim Dim::Symbol(std::string name) { return FromAtom({kSymbol, std::move(name), {}, {}}); }
+Dim Dim::Symbol(std::string name) {
+  return FromAtom({kSymbol, std::move(name), {}, {}});
+}
 
 Dim operator+(const Dim& a, const Dim& b) {
   Dim sum = a;
@@ -69,7 +82,9 @@ Dim operator+(const Dim& a, const Dim& b) {
   return sum;
 }
 
-Dim operator-(const Dim& a, const Dim& b) { return a + Dim(-1) * b; }
+Dim operator-(const Dim& a, const Dim& b) {
+  return a + Dim(-1) * b;
+}
 
 Dim operator*(const Dim& a, const Dim& b) {
   Dim product;
@@ -79,8 +94,8 @@ Dim operator*(const Dim& a, const Dim& b) {
       monomial.insert(monomial.end(), mb.begin(), mb.end());
       std::sort(monomial.begin(), monomial.end());
       int64_t& value = product.terms_[monomial];
-      value = static_cast<int64_t>(static_cast<uint64_t>(value) +
-                                   static_cast<uint64_t>(ca) * static_cast<uint64_t>(cb));
+      value =
+          static_cast<int64_t>(static_cast<uint64_t>(value) + static_cast<uint64_t>(ca) * static_cast<uint64_t>(cb));
       if (value == 0) product.terms_.erase(monomial);
     }
   }
@@ -142,14 +157,26 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
   return FromAtom({op, "", a, b});
 }
 
-Dim Dim::FloorDiv(const Dim& a, const Dim& b) { return Binary(kFloorDiv, a, b); }
-Dim Dim::Mod(const Dim& a, const Dim& b) { return Binary(kMod, a, b); }
-Dim Dim::Min(const Dim& a, const Dim& b) { return Binary(kMin, a, b); }
-Dim Dim::Max(const Dim& a, const Dim& b) { return Binary(kMax, a, b); }
+Dim Dim::FloorDiv(const Dim& a, const Dim& b) {
+  return Binary(kFloorDiv, a, b);
+}
+Dim Dim::Mod(const Dim& a, const Dim& b) {
+  return Binary(kMod, a, b);
+}
+Dim Dim::Min(const Dim& a, const Dim& b) {
+  return Binary(kMin, a, b);
+}
+Dim Dim::Max(const Dim& a, const Dim& b) {
+  return Binary(kMax, a, b);
+}
 
-bool operator==(const Dim& a, const Dim& b) { return a.terms_ == b.terms_; }
+bool operator==(const Dim& a, const Dim& b) {
+  return a.terms_ == b.terms_;
+}
 
-bool Dim::IsConstant() const { return terms_.empty() || (terms_.size() == 1 && terms_.begin()->first.empty()); }
+bool Dim::IsConstant() const {
+  return terms_.empty() || (terms_.size() == 1 && terms_.begin()->first.empty());
+}
 
 std::optional<int64_t> Dim::Constant() const {
   if (!IsConstant()) return std::nullopt;
@@ -249,7 +276,9 @@ std::vector<DimTerm> Dim::Terms() const {
   return terms;
 }
 
-Shape ToShape(const std::vector<int64_t>& dims) { return {dims.begin(), dims.end()}; }
+Shape ToShape(const std::vector<int64_t>& dims) {
+  return {dims.begin(), dims.end()};
+}
 
 std::optional<std::vector<int64_t>> ConstantDims(const Shape& shape) {
   std::vector<int64_t> dims;

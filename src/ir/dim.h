@@ -1,9 +1,9 @@
 // Dim: a dimension as a canonical integer expression.
 //
-// A Dim is a polynomial with integer coefficients over atoms. An atom is a named symbol ("batch") or an operation that a
-// polynomial can't hold: floor division, modulo, minimum, maximum. Two Dims that are equal as polynomials compare
-// equal, so shape rules may add and multiply freely. All values are non-negative dimensions or shape contents (which may
-// be negative, as the -1 of a Reshape). Immutable; copying is cheap.
+// A Dim is a polynomial with integer coefficients over atoms. An atom is a named symbol ("batch") or an operation that
+// a polynomial can't hold: floor division, modulo, minimum, maximum. Two Dims that are equal as polynomials compare
+// equal, so shape rules may add and multiply freely. All values are non-negative dimensions or shape contents (which
+// may be negative, as the -1 of a Reshape). Immutable; copying is cheap.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ enum class DimOp : uint8_t { kSymbol, kFloorDiv, kMod, kMin, kMax };
 
 class Dim {
  public:
-  Dim() = default;                // 0
-  Dim(int64_t value);             // NOLINT: implicit by design, shapes are written as {1, 3, n}
+  Dim() = default;     // 0
+  Dim(int64_t value);  // NOLINT: implicit by design, shapes are written as {1, 3, n}
   static Dim Symbol(std::string name);
 
   friend Dim operator+(const Dim& a, const Dim& b);

@@ -14,8 +14,8 @@
 #include <variant>
 #include <vector>
 
-#include "tamis/status.h"
 #include "src/ir/type.h"
+#include "tamis/status.h"
 #include "tamis/tensor.h"
 
 namespace tamis {
@@ -56,12 +56,12 @@ std::string_view Name(Pattern pattern);  // "dense", "2:4"
 struct Value {
   std::string name;
   Type type;
-  std::optional<Tensor> constant;                 // an initializer or a folded result
-  std::optional<std::vector<Dim>> contents;       // small integer tensors: the elements, symbolically
-  std::optional<WeightOrigin> origin;             // constants only
-  Pattern pattern = Pattern::kDense;              // constants only; set by the detect_patterns pass
-  uint64_t constant_hash = 0;                     // HashTensor(*constant) if known, 0 if not
-  NodeId producer = kNoNode;                      // kNoNode: graph input or constant
+  std::optional<Tensor> constant;            // an initializer or a folded result
+  std::optional<std::vector<Dim>> contents;  // small integer tensors: the elements, symbolically
+  std::optional<WeightOrigin> origin;        // constants only
+  Pattern pattern = Pattern::kDense;         // constants only; set by the detect_patterns pass
+  uint64_t constant_hash = 0;                // HashTensor(*constant) if known, 0 if not
+  NodeId producer = kNoNode;                 // kNoNode: graph input or constant
   bool IsConstant() const { return constant.has_value(); }
 };
 

@@ -25,11 +25,11 @@ namespace tamis {
 
 // One operand of a node with concrete dimensions.
 struct Operand {
-  DType dtype = DType::kUndefined;       // kUndefined: omitted
-  Dims dims;                             // row-major, contiguous
-  const Tensor* constant = nullptr;      // the elements, if known when the kernel is prepared
-  uint64_t constant_hash = 0;            // HashTensor(*constant), 0 if not constant: the key of packed copies
-  Pattern pattern = Pattern::kDense;     // of a constant
+  DType dtype = DType::kUndefined;    // kUndefined: omitted
+  Dims dims;                          // row-major, contiguous
+  const Tensor* constant = nullptr;   // the elements, if known when the kernel is prepared
+  uint64_t constant_hash = 0;         // HashTensor(*constant), 0 if not constant: the key of packed copies
+  Pattern pattern = Pattern::kDense;  // of a constant
 
   bool Present() const { return dtype != DType::kUndefined; }
 };
@@ -65,8 +65,8 @@ class PreparedKernel {
 enum class CpuFeature : uint8_t { kNone, kAvx512Vnni, kAvx512Bf16 };
 
 struct KernelDef {
-  std::string_view name;    // == file name; plans refer to it
-  std::string_view family;  // == folder
+  std::string_view name;                // == file name; plans refer to it
+  std::string_view family;              // == folder
   std::array<std::string_view, 6> ops;  // operators of domain "tamis" or "" that it computes; unused entries empty
   Isa isa = Isa::kX86_64;
   CpuFeature feature = CpuFeature::kNone;

@@ -10,7 +10,9 @@ PackedBytes::PackedBytes(size_t bytes)
   if (data_ == nullptr) throw std::bad_alloc();
 }
 
-PackedBytes::~PackedBytes() { std::free(data_); }
+PackedBytes::~PackedBytes() {
+  std::free(data_);
+}
 
 std::shared_ptr<const PackedWeight> PackCache::Get(uint64_t hash, const std::string& packing, const Make& make) {
   if (hash == 0) return make();

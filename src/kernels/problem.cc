@@ -19,7 +19,8 @@ Result<Operand> MakeOperand(const Graph& graph, const Node& node, ValueId id) {
         "the data are not supported yet",
         node.op, node.name, value.name, value.type.ToString());
   }
-  if (NumElements(*dims) < 0) return UserError("{} '{}': '{}' is too large: {}", node.op, node.name, value.name, ToString(*dims));
+  if (NumElements(*dims) < 0)
+    return UserError("{} '{}': '{}' is too large: {}", node.op, node.name, value.name, ToString(*dims));
   operand.dtype = value.type.dtype;
   operand.dims = *dims;
   if (value.constant) {

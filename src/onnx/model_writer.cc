@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 #include <climits>
 #include <filesystem>
+#include <optional>
 #include <set>
 #include <utility>
 

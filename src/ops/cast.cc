@@ -4,11 +4,14 @@
 namespace tamis {
 namespace {
 
-DType Target(const Node& node) { return static_cast<DType>(node.Int("to", 0)); }
+DType Target(const Node& node) {
+  return static_cast<DType>(node.Int("to", 0));
+}
 
 Status Infer(InferContext& context) {
   const DType to = Target(context.node());
-  if (BitSize(to) < 8) return context.Error(fmt::format("casting to element type {} is not supported", context.node().Int("to", 0)));
+  if (BitSize(to) < 8)
+    return context.Error(fmt::format("casting to element type {} is not supported", context.node().Int("to", 0)));
   TAMIS_RETURN_IF_ERROR(InferSame(context));
   if (IsInteger(to) && IsInteger(context.InputDType(0))) {
     if (auto contents = context.InputContents(0)) context.SetOutputContents(0, std::move(*contents));

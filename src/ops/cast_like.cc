@@ -25,6 +25,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_cast_like = {.name = "CastLike", .since_opset = 15, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_cast_like = {
+    .name = "CastLike", .since_opset = 15, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

@@ -22,7 +22,8 @@ Status Infer(InferContext& context) {
       if (d == *axis) {
         joined[d] = joined[d] + (*shape)[d];
       } else if (!MayEqual(joined[d], (*shape)[d])) {
-        return context.Error(fmt::format("shapes {} and {} differ beside the axis", ToString(joined), ToString(*shape)));
+        return context.Error(
+            fmt::format("shapes {} and {} differ beside the axis", ToString(joined), ToString(*shape)));
       } else if ((*shape)[d].IsConstant()) {
         joined[d] = (*shape)[d];
       }

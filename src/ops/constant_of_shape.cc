@@ -38,6 +38,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_constant_of_shape = {.name = "ConstantOfShape", .since_opset = 9, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_constant_of_shape = {
+    .name = "ConstantOfShape", .since_opset = 9, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

@@ -27,9 +27,11 @@ struct DivOp : Plain {
 
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(InferBroadcast(context));
-  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> { const auto divisor = b.Constant();
+  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> {
+    const auto divisor = b.Constant();
     if (divisor && *divisor == 0) return std::nullopt;
-    return Dim::FloorDiv(a, b); });
+    return Dim::FloorDiv(a, b);
+  });
   return {};
 }
 

@@ -23,6 +23,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_dropout = {.name = "Dropout", .since_opset = 7, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_dropout = {
+    .name = "Dropout", .since_opset = 7, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

@@ -16,7 +16,8 @@ Status Infer(InferContext& context) {
   const auto contents = context.InputContents(0);
   if (contents && contents->size() == 1 && target->size() == 1 && (*target)[0].IsConstant()) {
     const int64_t count = *(*target)[0].Constant();
-    if (count >= 1 && count <= 64) context.SetOutputContents(0, std::vector<Dim>(static_cast<size_t>(count), (*contents)[0]));
+    if (count >= 1 && count <= 64)
+      context.SetOutputContents(0, std::vector<Dim>(static_cast<size_t>(count), (*contents)[0]));
   } else if (contents && contents->size() > 1) {
     context.SetOutputContents(0, *contents);
   }

@@ -26,7 +26,8 @@ Status Infer(InferContext& context) {
   for (const Dim& pick : *picks) {
     if (!pick.IsConstant()) return {};
     const auto index = ResolveAxis(*pick.Constant(), contents->size());
-    if (!index) return context.Error(fmt::format("index {} is out of range for {}", *pick.Constant(), contents->size()));
+    if (!index)
+      return context.Error(fmt::format("index {} is out of range for {}", *pick.Constant(), contents->size()));
     picked.push_back((*contents)[*index]);
   }
   context.SetOutputContents(0, std::move(picked));

@@ -41,6 +41,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_gather_elements = {.name = "GatherElements", .since_opset = 11, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_gather_elements = {
+    .name = "GatherElements", .since_opset = 11, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

@@ -18,10 +18,12 @@ struct GreaterOp : Plain {
 
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(InferBroadcastBool(context));
-  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> { const auto x = a.Constant();
+  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> {
+    const auto x = a.Constant();
     const auto y = b.Constant();
     if (x && y) return Dim(*x > *y ? 1 : 0);
-    return std::nullopt; });
+    return std::nullopt;
+  });
   return {};
 }
 

@@ -18,6 +18,7 @@ struct GreaterOrEqualOp : Plain {
 
 }  // namespace
 
-extern const OpDef op_greater_or_equal = {"GreaterOrEqual", "", 12, InferBroadcastBool, EvalBroadcast<GreaterOrEqualOp, bool>};
+extern const OpDef op_greater_or_equal = {"GreaterOrEqual", "", 12, InferBroadcastBool,
+                                          EvalBroadcast<GreaterOrEqualOp, bool>};
 
 }  // namespace tamis

@@ -32,22 +32,47 @@ void ConvertAll(const Tensor& x, Tensor* y) {
 template <class From>
 bool ConvertFrom(const Tensor& x, Tensor* y) {
   switch (y->dtype()) {
-    case DType::kFloat32: ConvertAll<float, From>(x, y); return true;
-    case DType::kFloat64: ConvertAll<double, From>(x, y); return true;
-    case DType::kBool: ConvertAll<bool, From>(x, y); return true;
-    case DType::kInt8: ConvertAll<int8_t, From>(x, y); return true;
-    case DType::kInt16: ConvertAll<int16_t, From>(x, y); return true;
-    case DType::kInt32: ConvertAll<int32_t, From>(x, y); return true;
-    case DType::kInt64: ConvertAll<int64_t, From>(x, y); return true;
-    case DType::kUInt8: ConvertAll<uint8_t, From>(x, y); return true;
-    case DType::kUInt16: ConvertAll<uint16_t, From>(x, y); return true;
-    case DType::kUInt32: ConvertAll<uint32_t, From>(x, y); return true;
-    case DType::kUInt64: ConvertAll<uint64_t, From>(x, y); return true;
-    default: return false;
+    case DType::kFloat32:
+      ConvertAll<float, From>(x, y);
+      return true;
+    case DType::kFloat64:
+      ConvertAll<double, From>(x, y);
+      return true;
+    case DType::kBool:
+      ConvertAll<bool, From>(x, y);
+      return true;
+    case DType::kInt8:
+      ConvertAll<int8_t, From>(x, y);
+      return true;
+    case DType::kInt16:
+      ConvertAll<int16_t, From>(x, y);
+      return true;
+    case DType::kInt32:
+      ConvertAll<int32_t, From>(x, y);
+      return true;
+    case DType::kInt64:
+      ConvertAll<int64_t, From>(x, y);
+      return true;
+    case DType::kUInt8:
+      ConvertAll<uint8_t, From>(x, y);
+      return true;
+    case DType::kUInt16:
+      ConvertAll<uint16_t, From>(x, y);
+      return true;
+    case DType::kUInt32:
+      ConvertAll<uint32_t, From>(x, y);
+      return true;
+    case DType::kUInt64:
+      ConvertAll<uint64_t, From>(x, y);
+      return true;
+    default:
+      return false;
   }
 }
 
-bool IsHalf(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+bool IsHalf(DType dtype) {
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
 
 }  // namespace
 
@@ -67,18 +92,41 @@ Result<Tensor> CastTensor(const Tensor& x, DType to) {
   if (BitSize(to) >= 8) {
     Tensor y(to, x.dims());
     switch (x.dtype()) {
-      case DType::kFloat32: done = ConvertFrom<float>(x, &y); break;
-      case DType::kFloat64: done = ConvertFrom<double>(x, &y); break;
-      case DType::kBool: done = ConvertFrom<bool>(x, &y); break;
-      case DType::kInt8: done = ConvertFrom<int8_t>(x, &y); break;
-      case DType::kInt16: done = ConvertFrom<int16_t>(x, &y); break;
-      case DType::kInt32: done = ConvertFrom<int32_t>(x, &y); break;
-      case DType::kInt64: done = ConvertFrom<int64_t>(x, &y); break;
-      case DType::kUInt8: done = ConvertFrom<uint8_t>(x, &y); break;
-      case DType::kUInt16: done = ConvertFrom<uint16_t>(x, &y); break;
-      case DType::kUInt32: done = ConvertFrom<uint32_t>(x, &y); break;
-      case DType::kUInt64: done = ConvertFrom<uint64_t>(x, &y); break;
-      default: break;
+      case DType::kFloat32:
+        done = ConvertFrom<float>(x, &y);
+        break;
+      case DType::kFloat64:
+        done = ConvertFrom<double>(x, &y);
+        break;
+      case DType::kBool:
+        done = ConvertFrom<bool>(x, &y);
+        break;
+      case DType::kInt8:
+        done = ConvertFrom<int8_t>(x, &y);
+        break;
+      case DType::kInt16:
+        done = ConvertFrom<int16_t>(x, &y);
+        break;
+      case DType::kInt32:
+        done = ConvertFrom<int32_t>(x, &y);
+        break;
+      case DType::kInt64:
+        done = ConvertFrom<int64_t>(x, &y);
+        break;
+      case DType::kUInt8:
+        done = ConvertFrom<uint8_t>(x, &y);
+        break;
+      case DType::kUInt16:
+        done = ConvertFrom<uint16_t>(x, &y);
+        break;
+      case DType::kUInt32:
+        done = ConvertFrom<uint32_t>(x, &y);
+        break;
+      case DType::kUInt64:
+        done = ConvertFrom<uint64_t>(x, &y);
+        break;
+      default:
+        break;
     }
     if (done) return y;
   }

@@ -41,7 +41,8 @@ Result<std::vector<size_t>> ResolveAxes(const std::vector<int64_t>& axes, size_t
     resolved.push_back(*index);
   }
   std::sort(resolved.begin(), resolved.end());
-  if (std::adjacent_find(resolved.begin(), resolved.end()) != resolved.end()) return UserError("an axis is named twice");
+  if (std::adjacent_find(resolved.begin(), resolved.end()) != resolved.end())
+    return UserError("an axis is named twice");
   return resolved;
 }
 

@@ -21,7 +21,9 @@ std::string Describe(const Node& node, const Graph* graph) {
   return node.op + " '" + name + "'";
 }
 
-bool IsHalf(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+bool IsHalf(DType dtype) {
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
 
 Tensor ConvertFloat(const Tensor& tensor, DType dtype) {
   if (tensor.dtype() == dtype) return tensor;
@@ -47,7 +49,8 @@ Status MergeShape(const Shape& declared, Shape* inferred) {
     const auto a = declared[i].Constant();
     const auto b = (*inferred)[i].Constant();
     if (a && b && *a != *b) {
-      return UserError("shape {} is declared but {} follows from the operator", ToString(declared), ToString(*inferred));
+      return UserError("shape {} is declared but {} follows from the operator", ToString(declared),
+                       ToString(*inferred));
     }
     if (a && !b) (*inferred)[i] = declared[i];
   }
@@ -95,7 +98,9 @@ const Shape* InferContext::InputShape(size_t i) const {
   return type != nullptr && type->IsTensor() && type->has_rank ? &type->shape : nullptr;
 }
 
-const Tensor* InferContext::InputConstant(size_t i) const { return graph_.ConstantInput(node_, i); }
+const Tensor* InferContext::InputConstant(size_t i) const {
+  return graph_.ConstantInput(node_, i);
+}
 
 std::optional<std::vector<Dim>> InferContext::InputContents(size_t i) const {
   constexpr int64_t kMaxTracked = 64;  // shapes are short; longer integer tensors are data
@@ -129,7 +134,9 @@ Status InferContext::Error(const std::string& what) const {
   return UserError("{}: {}", Describe(node_, &graph_), what);
 }
 
-Status EvalContext::Error(const std::string& what) const { return UserError("{}: {}", Describe(node, nullptr), what); }
+Status EvalContext::Error(const std::string& what) const {
+  return UserError("{}: {}", Describe(node, nullptr), what);
+}
 
 std::span<const OpDef* const> AllOps() {
   static const std::vector<const OpDef*> kOps = {

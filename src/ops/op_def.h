@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "tamis/status.h"
 #include "src/ir/graph.h"
+#include "tamis/status.h"
 
 namespace tamis {
 
@@ -75,8 +75,8 @@ struct OpTestCase {
 
 struct OpDef {
   std::string_view name = {};
-  std::string_view domain = {};      // "" or kTamisDomain
-  int64_t since_opset = 1;           // the oldest opset whose meaning the definition covers, until superseded
+  std::string_view domain = {};  // "" or kTamisDomain
+  int64_t since_opset = 1;       // the oldest opset whose meaning the definition covers, until superseded
   Status (*infer)(InferContext&) = nullptr;
   Status (*eval)(EvalContext&) = nullptr;
   SparseOperand sparse = {};
@@ -84,7 +84,7 @@ struct OpDef {
   // How EvaluateNode feeds f16 and bf16 operands: widened to f32 (results narrowed again) or, for operators that only
   // move or compare elements, as they are.
   bool widen_half = true;
-  void* gradient = nullptr;                           // the place of the gradient rule; none yet
+  void* gradient = nullptr;  // the place of the gradient rule; none yet
 };
 
 // nullptr if unknown.

@@ -49,7 +49,8 @@ Status InferBroadcastAs(InferContext& context, bool as_bool) {
     if (!context.HasInput(i)) return context.Error("an input is missing");
     const DType other = context.InputDType(i);
     if (dtype != DType::kUndefined && other != DType::kUndefined && other != dtype) {
-      return context.Error(fmt::format("the operands are {} and {}; they must have one element type", Name(dtype), Name(other)));
+      return context.Error(
+          fmt::format("the operands are {} and {}; they must have one element type", Name(dtype), Name(other)));
     }
     if (dtype == DType::kUndefined) dtype = other;
     const Shape* shape = context.InputShape(i);
@@ -74,10 +75,18 @@ Status InferBroadcastAs(InferContext& context, bool as_bool) {
 
 }  // namespace
 
-Status InferUnary(InferContext& context) { return InferUnaryAs(context, context.InputDType(0)); }
-Status InferUnaryBool(InferContext& context) { return InferUnaryAs(context, DType::kBool); }
-Status InferBroadcast(InferContext& context) { return InferBroadcastAs(context, false); }
-Status InferBroadcastBool(InferContext& context) { return InferBroadcastAs(context, true); }
+Status InferUnary(InferContext& context) {
+  return InferUnaryAs(context, context.InputDType(0));
+}
+Status InferUnaryBool(InferContext& context) {
+  return InferUnaryAs(context, DType::kBool);
+}
+Status InferBroadcast(InferContext& context) {
+  return InferBroadcastAs(context, false);
+}
+Status InferBroadcastBool(InferContext& context) {
+  return InferBroadcastAs(context, true);
+}
 
 Result<Dims> BroadcastDims(const EvalContext& context) {
   Dims dims;

@@ -114,15 +114,24 @@ Status DispatchElements(EvalContext& context, DType dtype, Elements allowed, F&&
   if (dtype == DType::kBool && bools) return f(bool{});
   if (integers) {
     switch (dtype) {
-      case DType::kInt8: return f(int8_t{});
-      case DType::kInt16: return f(int16_t{});
-      case DType::kInt32: return f(int32_t{});
-      case DType::kInt64: return f(int64_t{});
-      case DType::kUInt8: return f(uint8_t{});
-      case DType::kUInt16: return f(uint16_t{});
-      case DType::kUInt32: return f(uint32_t{});
-      case DType::kUInt64: return f(uint64_t{});
-      default: break;
+      case DType::kInt8:
+        return f(int8_t{});
+      case DType::kInt16:
+        return f(int16_t{});
+      case DType::kInt32:
+        return f(int32_t{});
+      case DType::kInt64:
+        return f(int64_t{});
+      case DType::kUInt8:
+        return f(uint8_t{});
+      case DType::kUInt16:
+        return f(uint16_t{});
+      case DType::kUInt32:
+        return f(uint32_t{});
+      case DType::kUInt64:
+        return f(uint64_t{});
+      default:
+        break;
     }
   }
   return context.Error(fmt::format("element type {} is not supported", Name(dtype)));

@@ -6,7 +6,8 @@ namespace tamis {
 namespace {
 
 // The axes to reduce, sorted; all of them where none are given.
-Result<std::vector<size_t>> ReducedAxes(const Node& node, const std::optional<std::vector<int64_t>>& axes, size_t rank) {
+Result<std::vector<size_t>> ReducedAxes(const Node& node, const std::optional<std::vector<int64_t>>& axes,
+                                        size_t rank) {
   if (axes && !axes->empty()) return ResolveAxes(*axes, rank);
   std::vector<size_t> all;
   if (node.Int("noop_with_empty_axes", 0) != 0) return all;

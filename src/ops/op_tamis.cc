@@ -11,7 +11,9 @@ constexpr std::array<std::string_view, 9> kNames = {"",     "Relu",      "Clip",
                                                     "Silu", "HardSwish", "Sigmoid", "Tanh"};
 }
 
-std::string_view Name(Activation activation) { return kNames[static_cast<size_t>(activation)]; }
+std::string_view Name(Activation activation) {
+  return kNames[static_cast<size_t>(activation)];
+}
 
 std::optional<Activation> ActivationFromName(std::string_view name) {
   const auto* found = std::find(kNames.begin(), kNames.end(), name);
@@ -33,19 +35,26 @@ Epilogue EpilogueOf(const Node& node) {
 
 double Apply(const Epilogue& epilogue, double x) {
   switch (epilogue.activation) {
-    case Activation::kNone: return x;
-    case Activation::kRelu: return std::max(x, 0.0);
+    case Activation::kNone:
+      return x;
+    case Activation::kRelu:
+      return std::max(x, 0.0);
     case Activation::kClip:
       return std::min(std::max(x, static_cast<double>(epilogue.clip_min)), static_cast<double>(epilogue.clip_max));
-    case Activation::kGelu: return 0.5 * x * (1 + std::erf(x * std::numbers::sqrt2 / 2));
+    case Activation::kGelu:
+      return 0.5 * x * (1 + std::erf(x * std::numbers::sqrt2 / 2));
     case Activation::kGeluTanh: {
       const double inner = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
       return 0.5 * x * (1 + std::tanh(inner));
     }
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-    case Activation::kHardSwish: return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
-    case Activation::kSigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::kTanh: return std::tanh(x);
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kHardSwish:
+      return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
+    case Activation::kSigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::kTanh:
+      return std::tanh(x);
   }
   return x;
 }

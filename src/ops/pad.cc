@@ -70,12 +70,13 @@ Status Eval(EvalContext& context) {
     return context.Error("mode '" + mode + "' is not supported; constant, edge, reflect and wrap are");
   }
   const size_t rank = x.dims().size();
-  const auto pads = PadsOf(context.input(1) ? context.input(1)->ToInt64s() : context.node.Ints("pads"),
-                           AxesOf(context, 3), rank);
+  const auto pads =
+      PadsOf(context.input(1) ? context.input(1)->ToInt64s() : context.node.Ints("pads"), AxesOf(context, 3), rank);
   if (!pads.ok()) return context.Error(pads.status().message());
   Tensor value(x.dtype(), {1});
   if (const Tensor* given = context.input(2)) {
-    if (given->dtype() != x.dtype() || given->NumElements() != 1) return context.Error("the pad value must be one element");
+    if (given->dtype() != x.dtype() || given->NumElements() != 1)
+      return context.Error("the pad value must be one element");
     value = *given;
   } else if (context.node.Has("value") && x.dtype() == DType::kFloat32) {
     value.Data<float>()[0] = context.node.Float("value", 0);

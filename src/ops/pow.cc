@@ -26,8 +26,8 @@ Status Eval(EvalContext& context) {
     Tensor y(base.dtype(), dims);
     BroadcastWalk walk(dims, {base.dims(), exponent.dims()});
     for (int64_t i = 0, n = y.NumElements(); i < n; ++i, walk.Next()) {
-      const double value = std::pow(static_cast<double>(base.Data<T>()[walk.offsets()[0]]),
-                                    exponent.Data<double>()[walk.offsets()[1]]);
+      const double value =
+          std::pow(static_cast<double>(base.Data<T>()[walk.offsets()[0]]), exponent.Data<double>()[walk.offsets()[1]]);
       y.Data<T>()[i] = static_cast<T>(value);
     }
     context.outputs[0] = std::move(y);

@@ -17,6 +17,7 @@ struct ReduceLogSumOp {
 
 }  // namespace
 
-extern const OpDef op_reduce_log_sum = {"ReduceLogSum", "", 1, InferReduce, EvalReduce<ReduceLogSumOp, Elements::kNumbers>};
+extern const OpDef op_reduce_log_sum = {"ReduceLogSum", "", 1, InferReduce,
+                                        EvalReduce<ReduceLogSumOp, Elements::kNumbers>};
 
 }  // namespace tamis

@@ -17,6 +17,7 @@ struct ReduceSumSquareOp {
 
 }  // namespace
 
-extern const OpDef op_reduce_sum_square = {"ReduceSumSquare", "", 1, InferReduce, EvalReduce<ReduceSumSquareOp, Elements::kNumbers>};
+extern const OpDef op_reduce_sum_square = {"ReduceSumSquare", "", 1, InferReduce,
+                                           EvalReduce<ReduceSumSquareOp, Elements::kNumbers>};
 
 }  // namespace tamis

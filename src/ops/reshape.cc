@@ -62,7 +62,8 @@ Status Infer(InferContext& context) {
     const auto a = Product(*x, 0, x->size()).Constant();
     const auto b = Product(shape, 0, shape.size()).Constant();
     if (a && b && *a != *b) {
-      return context.Error(fmt::format("{} can't become {}: {} and {} elements", ToString(*x), ToString(shape), *a, *b));
+      return context.Error(
+          fmt::format("{} can't become {}: {} and {} elements", ToString(*x), ToString(shape), *a, *b));
     }
   }
   context.SetOutput(0, dtype, std::move(shape));
@@ -104,6 +105,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_reshape = {.name = "Reshape", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_reshape = {
+    .name = "Reshape", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

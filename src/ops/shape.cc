@@ -27,8 +27,8 @@ Status Infer(InferContext& context) {
   const Range range = RangeOf(context.node(), shape->size());
   context.SetOutput(0, DType::kInt64, {Dim(static_cast<int64_t>(range.end - range.begin))});
   const auto begin = shape->begin();
-  context.SetOutputContents(0, Shape(begin + static_cast<std::ptrdiff_t>(range.begin),
-                                     begin + static_cast<std::ptrdiff_t>(range.end)));
+  context.SetOutputContents(
+      0, Shape(begin + static_cast<std::ptrdiff_t>(range.begin), begin + static_cast<std::ptrdiff_t>(range.end)));
   return {};
 }
 

@@ -1,6 +1,6 @@
 // Softplus.
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {

@@ -34,7 +34,8 @@ Status Infer(InferContext& context) {
   Dim total(0);
   for (const Dim& size : sizes) total = total + size;
   if (!MayEqual(total, (*x)[*axis])) {
-    return context.Error(fmt::format("the parts add up to {}, the dimension is {}", total.ToString(), (*x)[*axis].ToString()));
+    return context.Error(
+        fmt::format("the parts add up to {}, the dimension is {}", total.ToString(), (*x)[*axis].ToString()));
   }
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i].Constant().value_or(0) < 0) return context.Error("a part has a negative size");
@@ -58,7 +59,8 @@ Status Eval(EvalContext& context) {
     if (size < 0 || size > x.dims()[*axis]) return context.Error("a part has an impossible size");
     total += size;
   }
-  if (sizes.size() != context.outputs.size() || total != x.dims()[*axis]) return context.Error("the sizes do not add up");
+  if (sizes.size() != context.outputs.size() || total != x.dims()[*axis])
+    return context.Error("the sizes do not add up");
   const Dims strides = StridesOf(x.dims());
   const auto row = static_cast<size_t>(strides[*axis]) * ByteSize(x.dtype(), 1);
   int64_t outer = 1;

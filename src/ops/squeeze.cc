@@ -45,7 +45,8 @@ Status Eval(EvalContext& context) {
   }
   for (size_t i = 0; i < x.dims().size(); ++i) {
     const bool named = std::binary_search(resolved.begin(), resolved.end(), i);
-    if (named && x.dims()[i] != 1) return context.Error(fmt::format("dimension {} of {} is not 1", i, ToString(x.dims())));
+    if (named && x.dims()[i] != 1)
+      return context.Error(fmt::format("dimension {} of {} is not 1", i, ToString(x.dims())));
     if (!named && (axes || x.dims()[i] != 1)) dims.push_back(x.dims()[i]);
   }
   context.outputs[0] = x.Reshaped(std::move(dims));
@@ -54,6 +55,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_squeeze = {.name = "Squeeze", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_squeeze = {
+    .name = "Squeeze", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

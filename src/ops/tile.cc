@@ -9,7 +9,8 @@ Status Infer(InferContext& context) {
   const auto repeats = context.InputContents(1);
   context.SetOutputDType(0, context.InputDType(0));
   if (x == nullptr || !repeats) return {};
-  if (repeats->size() != x->size()) return context.Error(fmt::format("{} repeats for rank {}", repeats->size(), x->size()));
+  if (repeats->size() != x->size())
+    return context.Error(fmt::format("{} repeats for rank {}", repeats->size(), x->size()));
   Shape shape;
   for (size_t i = 0; i < x->size(); ++i) shape.push_back((*x)[i] * (*repeats)[i]);
   context.SetOutput(0, context.InputDType(0), std::move(shape));

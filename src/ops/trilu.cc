@@ -25,6 +25,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_trilu = {.name = "Trilu", .since_opset = 14, .infer = InferSame, .eval = Eval, .widen_half = false};
+extern const OpDef op_trilu = {
+    .name = "Trilu", .since_opset = 14, .infer = InferSame, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

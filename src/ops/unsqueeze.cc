@@ -33,6 +33,7 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_unsqueeze = {.name = "Unsqueeze", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_unsqueeze = {
+    .name = "Unsqueeze", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
 
 }  // namespace tamis

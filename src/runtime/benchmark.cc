@@ -15,7 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double Since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double Since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 // Requests of one case for `seconds`, at least one a stream; latencies are appended.
 Status RunFor(const BenchmarkCase& one, int streams, double seconds, std::vector<double>* latencies) {
@@ -108,10 +110,18 @@ Result<NamedTensors> RandomInputs(const std::vector<TensorSpec>& specs, const st
     Tensor tensor(spec.dtype, dims);
     for (int64_t i = 0; i < tensor.NumElements(); ++i) {
       switch (spec.dtype) {
-        case DType::kFloat32: tensor.Data<float>()[i] = normal(random); break;
-        case DType::kFloat64: tensor.Data<double>()[i] = normal(random); break;
-        case DType::kFloat16: tensor.Data<uint16_t>()[i] = FloatToHalf(normal(random)); break;
-        case DType::kBFloat16: tensor.Data<uint16_t>()[i] = FloatToBf16(normal(random)); break;
+        case DType::kFloat32:
+          tensor.Data<float>()[i] = normal(random);
+          break;
+        case DType::kFloat64:
+          tensor.Data<double>()[i] = normal(random);
+          break;
+        case DType::kFloat16:
+          tensor.Data<uint16_t>()[i] = FloatToHalf(normal(random));
+          break;
+        case DType::kBFloat16:
+          tensor.Data<uint16_t>()[i] = FloatToBf16(normal(random));
+          break;
         default: {
           const size_t size = ByteSize(spec.dtype, 1);
           tensor.raw()[static_cast<size_t>(i) * size] = std::byte{1};

@@ -10,18 +10,18 @@
 namespace tamis {
 
 struct BenchmarkOptions {
-  int streams = 1;            // requests in flight at once
+  int streams = 1;  // requests in flight at once
   double warmup_seconds = 0.5;
-  double seconds = 3;         // a session
+  double seconds = 3;  // a session
   std::vector<double> percentiles = {50, 90, 99};
 };
 
 struct BenchmarkResult {
-  std::vector<double> percentiles;  // seconds, in the order asked for
+  std::vector<double> percentiles;                // seconds, in the order asked for
   double mean = 0, min = 0, max = 0, median = 0;  // seconds
   double requests_per_second = 0;
   int64_t requests = 0;
-  std::vector<double> latencies;    // seconds, ascending
+  std::vector<double> latencies;  // seconds, ascending
 };
 
 struct BenchmarkCase {
@@ -31,7 +31,8 @@ struct BenchmarkCase {
 
 // Runs the cases in turns of about a tenth of their time each, so that a slow phase of the machine meets all of them.
 // The first error of any request ends the run.
-Result<std::vector<BenchmarkResult>> Benchmark(const std::vector<BenchmarkCase>& cases, const BenchmarkOptions& options);
+Result<std::vector<BenchmarkResult>> Benchmark(const std::vector<BenchmarkCase>& cases,
+                                               const BenchmarkOptions& options);
 
 // Seeded inputs for specs whose dynamic dimensions are bound by symbol: floats of a standard normal, integers and
 // booleans 1 (a valid index and an open mask in every network we know). Error if a symbol has no value.

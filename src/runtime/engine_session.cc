@@ -43,8 +43,7 @@ PackCache& ProcessPackCache() {
 }
 
 Result<std::shared_ptr<Session>> Session::Load(const std::string& engine_path, const SessionOptions& options) {
-  TAMIS_ASSIGN_OR_RETURN(EngineFile file,
-                         ReadEngine(engine_path, options.map_file ? ReadMode::kMap : ReadMode::kRead));
+  TAMIS_ASSIGN_OR_RETURN(EngineFile file, ReadEngine(engine_path, options.map_file ? ReadMode::kMap : ReadMode::kRead));
   return EngineSession::Make(file.engine, file.weights, std::filesystem::path(engine_path).stem().string(), options);
 }
 
@@ -122,7 +121,8 @@ Result<std::vector<Tensor>> EngineSession::Arrange(const NamedTensors& inputs) c
   std::vector<std::string> problems;
   for (const auto& [input_name, tensor] : inputs) {
     const bool known = std::any_of(inputs_.begin(), inputs_.end(), [&](const auto& s) { return s.name == input_name; });
-    if (!known) problems.push_back(fmt::format("unknown input '{}'; the network has {}", input_name, JoinNames(inputs_)));
+    if (!known)
+      problems.push_back(fmt::format("unknown input '{}'; the network has {}", input_name, JoinNames(inputs_)));
   }
   std::vector<Tensor> arranged;
   std::vector<Dims> dims;
@@ -133,8 +133,8 @@ Result<std::vector<Tensor>> EngineSession::Arrange(const NamedTensors& inputs) c
       continue;
     }
     if (found->second.dtype() != spec.dtype) {
-      problems.push_back(
-          fmt::format("input '{}' is {}, the network wants {}", spec.name, Name(found->second.dtype()), Name(spec.dtype)));
+      problems.push_back(fmt::format("input '{}' is {}, the network wants {}", spec.name, Name(found->second.dtype()),
+                                     Name(spec.dtype)));
     }
     arranged.push_back(found->second);
     dims.push_back(found->second.dims());

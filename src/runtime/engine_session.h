@@ -40,9 +40,9 @@ class EngineSession : public Session {
   std::string name_;
   std::shared_ptr<const Engine> engine_;
   std::shared_ptr<WeightCheck> weights_;
-  Graph widened_;                  // used in place of engine_->fused where bf16 is computed in f32
+  Graph widened_;  // used in place of engine_->fused where bf16 is computed in f32
   const Graph* graph_ = nullptr;
-  const Plan* plan_ = nullptr;     // may be null
+  const Plan* plan_ = nullptr;  // may be null
   std::vector<TensorSpec> inputs_, outputs_;
   std::vector<std::string> notices_;
   std::unique_ptr<ThreadPool> pool_;

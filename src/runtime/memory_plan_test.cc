@@ -27,8 +27,8 @@ TEST(PlanMemory, NoTwoLiveBuffersOverlap) {
     sum += uses[i].bytes;
     for (size_t j = 0; j < i; ++j) {
       if (uses[i].first > uses[j].last || uses[j].first > uses[i].last) continue;
-      const bool apart = plan.offsets[i] + uses[i].bytes <= plan.offsets[j] ||
-                         plan.offsets[j] + uses[j].bytes <= plan.offsets[i];
+      const bool apart =
+          plan.offsets[i] + uses[i].bytes <= plan.offsets[j] || plan.offsets[j] + uses[j].bytes <= plan.offsets[i];
       EXPECT_TRUE(apart) << i << " and " << j;
     }
   }

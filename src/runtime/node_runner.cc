@@ -25,7 +25,9 @@ void NodeRunner::Forget(NodeId id) {
 namespace {
 
 // Operands whose elements decide the output's shape; they are part of the problem, not of its data.
-bool DecidesShape(const Tensor& tensor) { return IsInteger(tensor.dtype()) && tensor.NumElements() <= 16; }
+bool DecidesShape(const Tensor& tensor) {
+  return IsInteger(tensor.dtype()) && tensor.NumElements() <= 16;
+}
 
 Node CopyForScratch(const Node& node) {
   Node copy;

@@ -1,5 +1,5 @@
-// Runs single nodes of a graph on tensors of any shape: what layer-by-layer work (pruning, constant checks) uses instead
-// of the planned executor. Kernels are the cost model's first choice, the reference where there is none.
+// Runs single nodes of a graph on tensors of any shape: what layer-by-layer work (pruning, constant checks) uses
+// instead of the planned executor. Kernels are the cost model's first choice, the reference where there is none.
 #pragma once
 
 #include <memory>

@@ -131,11 +131,16 @@ Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, Th
   std::byte* base = arena->block.data();
   const auto address = [&](const Place& place) -> const void* {
     switch (place.kind) {
-      case Place::Kind::kNone: return nullptr;
-      case Place::Kind::kConstant: return place.constant;
-      case Place::Kind::kInput: return inputs[place.index].raw();
-      case Place::Kind::kOutput: return outputs[place.index].raw();
-      case Place::Kind::kArena: return base + place.offset;
+      case Place::Kind::kNone:
+        return nullptr;
+      case Place::Kind::kConstant:
+        return place.constant;
+      case Place::Kind::kInput:
+        return inputs[place.index].raw();
+      case Place::Kind::kOutput:
+        return outputs[place.index].raw();
+      case Place::Kind::kArena:
+        return base + place.offset;
     }
     return nullptr;
   };

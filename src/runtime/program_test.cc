@@ -143,8 +143,8 @@ TEST(WidenBf16, LeavesNoBf16Inside) {
   constexpr auto kBf16 = static_cast<int64_t>(DType::kBFloat16);
   const ValueId narrow = Add(graph, "Cast", "", {x}, "narrow", {{"to", kBf16}});
   const ValueId weight = graph.AddConstant("w", Tensor(DType::kBFloat16, {6, 8}));
-  const ValueId y =
-      Add(graph, "Linear", kTamisDomain, {narrow, weight}, "y", {{"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
+  const ValueId y = Add(graph, "Linear", kTamisDomain, {narrow, weight}, "y",
+                        {{"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
   graph.outputs = {y};
   EXPECT_TRUE(WidenBf16(graph));
   EXPECT_EQ(graph.NumNodes(), 1u) << graph.ToString();

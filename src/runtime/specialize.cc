@@ -79,8 +79,12 @@ void FoldContents(Value& value) {
 
 }  // namespace
 
-std::vector<TensorSpec> InputSpecs(const Graph& graph) { return MakeSpecs(graph, graph.inputs); }
-std::vector<TensorSpec> OutputSpecs(const Graph& graph) { return MakeSpecs(graph, graph.outputs); }
+std::vector<TensorSpec> InputSpecs(const Graph& graph) {
+  return MakeSpecs(graph, graph.inputs);
+}
+std::vector<TensorSpec> OutputSpecs(const Graph& graph) {
+  return MakeSpecs(graph, graph.outputs);
+}
 
 Result<std::map<std::string, int64_t>> BindSymbols(const Graph& graph, const std::vector<Dims>& input_dims) {
   std::map<std::string, int64_t> binding;

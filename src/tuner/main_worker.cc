@@ -1,3 +1,5 @@
 #include "src/tuner/worker.h"
 
-int main() { return tamis::TuneWorkerMain(); }
+int main() {
+  return tamis::TuneWorkerMain();
+}

@@ -33,8 +33,8 @@ std::string AttributeText(const Attribute& attribute) {
 }
 
 std::string OperandText(const Operand& operand) {
-  std::string text = fmt::format("{{\"dtype\":{},\"dims\":[{}]", static_cast<int>(operand.dtype),
-                                 fmt::join(operand.dims, ","));
+  std::string text =
+      fmt::format("{{\"dtype\":{},\"dims\":[{}]", static_cast<int>(operand.dtype), fmt::join(operand.dims, ","));
   if (operand.constant != nullptr) text += fmt::format(",\"pattern\":{}", static_cast<int>(operand.pattern));
   if (TravelsWithElements(operand)) text += fmt::format(",\"data\":[{}]", fmt::join(operand.constant->ToInt64s(), ","));
   return text + "}";
@@ -122,8 +122,8 @@ std::string ProblemToText(const Problem& problem) {
     if (!value.empty()) attributes += (attributes.empty() ? "" : ",") + JsonQuote(key) + ":" + value;
   }
   return fmt::format(R"({{"op":{},"domain":{},"attributes":{{{}}},"inputs":{},"outputs":{},"threads":{}}})",
-                     JsonQuote(problem.node->op), JsonQuote(problem.node->domain), attributes,
-                     ListText(problem.inputs), ListText(problem.outputs), problem.threads);
+                     JsonQuote(problem.node->op), JsonQuote(problem.node->domain), attributes, ListText(problem.inputs),
+                     ListText(problem.outputs), problem.threads);
 }
 
 Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, uint64_t seed) {
@@ -171,14 +171,16 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
   const int64_t count = tensor.NumElements();
   if (!IsFloat(dtype)) {
     const size_t size = ByteSize(dtype, 1);
-    for (int64_t i = 0; size > 0 && i < count; ++i) tensor.raw()[static_cast<size_t>(i) * size] = std::byte(random() & 1);
+    for (int64_t i = 0; size > 0 && i < count; ++i)
+      tensor.raw()[static_cast<size_t>(i) * size] = std::byte(random() & 1);
     return tensor;
   }
   std::vector<float> values(static_cast<size_t>(count));
   // A sum of uniforms is normal enough here and ten times as fast as std::normal_distribution.
   for (float& value : values) {
     const uint64_t bits = random();
-    const auto sum = static_cast<int64_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
+    const auto sum =
+        static_cast<int64_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
     value = static_cast<float>(sum - 2 * 0xffff) / 75000.0f;
   }
   if (pattern == Pattern::kTwoFour && !dims.empty()) {

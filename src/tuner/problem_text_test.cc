@@ -46,8 +46,9 @@ TEST(ProblemText, RoundTrip) {
 }
 
 TEST(ProblemText, GarbageIsRefused) {
-  for (const char* text : {"", "{}", "{\"op\":1}", "nonsense",
-                           R"({"op":"A","domain":"","attributes":{},"inputs":[{"dtype":1}],"outputs":[],"threads":1})"}) {
+  for (const char* text :
+       {"", "{}", "{\"op\":1}", "nonsense",
+        R"({"op":"A","domain":"","attributes":{},"inputs":[{"dtype":1}],"outputs":[],"threads":1})"}) {
     EXPECT_FALSE(ProblemFromText(text, 1).ok()) << text;
   }
 }

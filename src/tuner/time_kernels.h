@@ -26,6 +26,7 @@ struct TimingOptions {
 // weights are rotated over several copies so that they come from beyond the L2 cache, as they do inside a network.
 // `begin` is called with a kernel's name before its code runs for the first time.
 std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<std::string>& kernels, ThreadPool& pool,
-                                     const TimingOptions& options, const std::function<void(const std::string&)>& begin);
+                                     const TimingOptions& options,
+                                     const std::function<void(const std::string&)>& begin);
 
 }  // namespace tamis

@@ -15,7 +15,9 @@
 
 namespace tamis {
 
-TimingCache::TimingCache(std::string path) : path_(std::move(path)) { ReadFile(); }
+TimingCache::TimingCache(std::string path) : path_(std::move(path)) {
+  ReadFile();
+}
 
 std::string TimingCache::DefaultPath() {
   std::string base;

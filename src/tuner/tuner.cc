@@ -35,7 +35,8 @@ Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
   if (auto known = cache_.Find(key, names)) {
     timed = std::move(*known);
   } else {
-    auto answer = own_pool_ ? Result<std::vector<TimedKernel>>(std::vector<TimedKernel>()) : worker_.Time(problem, names);
+    auto answer =
+        own_pool_ ? Result<std::vector<TimedKernel>>(std::vector<TimedKernel>()) : worker_.Time(problem, names);
     if (!answer.ok()) {
       notices_.push_back(answer.status().message() + "; kernels are timed inside this process");
       own_pool_ = std::make_unique<ThreadPool>(options_.threads);
@@ -77,7 +78,8 @@ Result<std::vector<TunedNode>> Tuner::Tune(const Graph& concrete) {
     const Node& node = concrete.node(ids[i]);
     TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete, node, options_.threads));
     TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeProblem(problem));
-    result.node = node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : concrete.value(node.outputs[0]).name;
+    result.node =
+        node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : concrete.value(node.outputs[0]).name;
     if (options_.progress) options_.progress(static_cast<int>(i) + 1, static_cast<int>(ids.size()), result.node);
     tuned.push_back(std::move(result));
   }

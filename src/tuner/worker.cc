@@ -52,7 +52,9 @@ TuneWorker::TuneWorker(std::string program) : program_(program.empty() ? Default
   signal(SIGPIPE, SIG_IGN);  // a dead worker is an error code of write, not our end
 }
 
-TuneWorker::~TuneWorker() { Stop(); }
+TuneWorker::~TuneWorker() {
+  Stop();
+}
 
 Status TuneWorker::Start() {
   int in[2], out[2];
