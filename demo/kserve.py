@@ -16,9 +16,19 @@ class Client:
     def __init__(self, port, host="127.0.0.1"):
         self.connection = http.client.HTTPConnection(host, port, timeout=60)
 
+    def _send(self, method, path, body=None, headers=None):
+        """A response; an idle connection that the server has closed meanwhile is opened again once."""
+        for attempt in range(2):
+            try:
+                self.connection.request(method, path, body, headers or {})
+                return self.connection.getresponse()
+            except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+                self.connection.close()
+                if attempt == 1:
+                    raise
+
     def get(self, path):
-        self.connection.request("GET", path)
-        response = self.connection.getresponse()
+        response = self._send("GET", path)
         return response.status, response.read()
 
     def infer(self, model, inputs):
@@ -31,10 +41,9 @@ class Client:
             header["inputs"].append({"name": name, "shape": list(array.shape), "datatype": names[array.dtype],
                                      "parameters": {"binary_data_size": len(blobs[-1])}})
         text = json.dumps(header).encode()
-        self.connection.request("POST", f"/v2/models/{model}/infer", text + b"".join(blobs),
-                                {"Inference-Header-Content-Length": str(len(text)),
-                                 "Content-Type": "application/octet-stream"})
-        response = self.connection.getresponse()
+        response = self._send("POST", f"/v2/models/{model}/infer", text + b"".join(blobs),
+                              {"Inference-Header-Content-Length": str(len(text)),
+                               "Content-Type": "application/octet-stream"})
         body = response.read()
         if response.status != 200:
             raise RuntimeError(f"{response.status}: {body[:500].decode('utf-8', 'replace')}")
