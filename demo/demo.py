@@ -168,15 +168,19 @@ def main():
             runtimes.Peer("ONNX Runtime int8 dynamic", "onnxruntime", OUT / "minilm_int8.onnx"),
             runtimes.Peer("OpenVINO bf16", "openvino-bf16", model)]
     rows += [runtimes.Engine(label, tamis, path, OUT / f"{path.stem}.serve.log") for label, path in engines.items()]
-    results = measure(rows, tokenizer, texts, queries, split, tamis)
-    print()
-    print(report.table(results))
-    answers = ask(rows, tokenizer, split)
-    print(report.answers(answers))
-    for row in rows:
-        row.close()
+    try:
+        results = measure(rows, tokenizer, texts, queries, split, tamis)
+        print()
+        print(report.table(results))
+        answers = ask(rows, tokenizer, split)
+        print(report.answers(answers))
+    finally:
+        for row in rows:
+            row.close()
     say("servers stopped cleanly")
     verdict = report.verdict(results, optimized)
+    (OUT / "results.json").write_text(json.dumps(results, indent=1, default=float))
+    (OUT / "picture.svg").write_text(report.picture(results))
     (OUT / "report.html").write_text(report.html(results, answers, verdict, optimized))
     print(f"   report: {OUT.relative_to(ROOT)}/report.html, layer by layer: {OUT.relative_to(ROOT)}/optimize.html")
     print(f"make demo: done in {(time.monotonic() - start) / 60:.1f} minutes. {verdict}")

@@ -68,6 +68,21 @@ def bars(results, key, title, unit, lower_is_better):
     return "".join(parts) + "</svg>"
 
 
+def picture(results):
+    """Latency and quality as one stand-alone SVG file."""
+    style = ("<style>text{font:13px system-ui,sans-serif;fill:#1d2530}.t{font-weight:600;font-size:15px}.ours{fill:#2f7d6b}"
+             ".peer{fill:#9fb0c0}.best{font-weight:700}rect.page{fill:#fff}</style>")
+    charts = [bars(results, "s128_p50", "MiniLM, one text of 128 tokens, 2 threads: milliseconds (median)", "ms", True),
+              bars(results, "mrr", "Search quality: MRR@10 on 500 held-out packages", "", False)]
+    height = 26 * len(results) + 44
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 740 {height * 2 + 10}">{style}'
+             f'<rect class="page" width="740" height="{height * 2 + 10}"/>']
+    for i, chart in enumerate(charts):
+        inner = chart[chart.index(">") + 1 : chart.rindex("</svg>")]
+        parts.append(f'<g transform="translate(10,{10 + i * height})">{inner}</g>')
+    return "".join(parts) + "</svg>\n"
+
+
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:980px;margin:2rem auto;padding:0 1rem;color:#1d2530}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px}

@@ -164,6 +164,7 @@ Result<std::shared_ptr<const Program>> EngineSession::ProgramFor(const std::vect
   ProgramOptions options;
   options.threads = pool_->threads();
   options.wish = WishFor(binding);
+  options.arenas = arenas_;
   TAMIS_ASSIGN_OR_RETURN(auto program, Program::Make(std::move(concrete), options, ProcessPackCache()));
   programs_.push_front({std::move(dims), std::shared_ptr<const Program>(std::move(program))});
   if (programs_.size() > kProgramLimit) programs_.pop_back();

@@ -46,6 +46,7 @@ class EngineSession : public Session {
   std::vector<TensorSpec> inputs_, outputs_;
   std::vector<std::string> notices_;
   std::unique_ptr<ThreadPool> pool_;
+  std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();
 
   std::mutex mutex_;  // guards what follows
   struct Entry {

@@ -6,18 +6,10 @@
 #include "src/runtime/memory_plan.h"
 
 namespace tamis {
-struct Program::Arena {
-  explicit Arena(size_t bytes) : block(bytes) {}
-  PackedBytes block;
-  std::vector<const void*> inputs;  // operand lists of one step, kept so that Run does not allocate them
-  std::vector<void*> outputs;
-};
-
-Program::~Program() = default;
-
 Result<std::unique_ptr<Program>> Program::Make(Graph graph, const ProgramOptions& options, PackCache& cache) {
   auto program = std::unique_ptr<Program>(new Program());
   program->graph_ = std::move(graph);
+  program->arenas_ = options.arenas ? options.arenas : std::make_shared<ArenaPool>();
   const Graph& g = program->graph_;
   for (NodeId id : g.NodeIds()) {
     const Node& node = g.node(id);
@@ -99,23 +91,6 @@ Status Program::PlaceValues() {
   return {};
 }
 
-std::unique_ptr<Program::Arena> Program::TakeArena() const {
-  {
-    std::lock_guard lock(mutex_);
-    if (!free_arenas_.empty()) {
-      auto arena = std::move(free_arenas_.back());
-      free_arenas_.pop_back();
-      return arena;
-    }
-  }
-  return std::make_unique<Arena>(arena_bytes_);
-}
-
-void Program::ReturnArena(std::unique_ptr<Arena> arena) const {
-  std::lock_guard lock(mutex_);
-  free_arenas_.push_back(std::move(arena));
-}
-
 Result<std::vector<Tensor>> Program::Run(std::span<const Tensor> inputs, ThreadPool& pool) const {
   return RunTimed(inputs, pool, nullptr);
 }
@@ -127,8 +102,10 @@ Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, Th
     const Type& type = graph_.value(id).type;
     outputs.emplace_back(type.dtype, *ConstantDims(type.shape));
   }
-  auto arena = TakeArena();
-  std::byte* base = arena->block.data();
+  auto arena = arenas_->Take(arena_bytes_);
+  std::byte* base = arena->data();
+  std::vector<const void*> in;
+  std::vector<void*> out;
   const auto address = [&](const Place& place) -> const void* {
     switch (place.kind) {
       case Place::Kind::kNone:
@@ -147,12 +124,12 @@ Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, Th
   Status status;
   for (size_t s = 0; s < steps_.size() && status.ok(); ++s) {
     const Step& step = steps_[s];
-    arena->inputs.clear();
-    arena->outputs.clear();
-    for (const Place& place : step.inputs) arena->inputs.push_back(address(place));
-    for (const Place& place : step.outputs) arena->outputs.push_back(const_cast<void*>(address(place)));
+    in.clear();
+    out.clear();
+    for (const Place& place : step.inputs) in.push_back(address(place));
+    for (const Place& place : step.outputs) out.push_back(const_cast<void*>(address(place)));
     const auto start = seconds ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
-    status = step.prepared->Run(arena->inputs, arena->outputs, base + step.workspace_offset, pool);
+    status = step.prepared->Run(in, out, base + step.workspace_offset, pool);
     if (seconds) (*seconds)[s] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   if (status.ok()) {
@@ -162,7 +139,7 @@ Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, Th
       if (!in_place && outputs[i].NumBytes() > 0) std::memcpy(outputs[i].raw(), address(place), outputs[i].NumBytes());
     }
   }
-  ReturnArena(std::move(arena));
+  arenas_->Return(std::move(arena));
   if (!status.ok()) return status;
   return outputs;
 }

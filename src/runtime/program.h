@@ -2,11 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/runtime/arena_pool.h"
 #include "src/runtime/prepared_node.h"
 #include "tamis/session.h"
 
@@ -14,13 +14,13 @@ namespace tamis {
 
 struct ProgramOptions {
   int threads = 1;
-  KernelWish wish;  // may be empty
+  KernelWish wish;                              // may be empty
+  std::shared_ptr<ArenaPool> arenas = nullptr;  // shared between programs; null: one of its own
 };
 
-// Thread-safe: each Run takes an arena of its own from a free list.
+// Thread-safe: each Run takes an arena of its own from the pool.
 class Program {
  public:
-  ~Program();
   // `graph` as Specialize makes it; taken over.
   static Result<std::unique_ptr<Program>> Make(Graph graph, const ProgramOptions& options, PackCache& cache);
 
@@ -47,21 +47,16 @@ class Program {
     std::vector<Place> inputs, outputs;
     size_t workspace_offset = 0;
   };
-  struct Arena;
-
   Program() = default;
   Status PlaceValues();
   Result<std::vector<Tensor>> RunTimed(std::span<const Tensor> inputs, ThreadPool& pool,
                                        std::vector<double>* seconds) const;
-  std::unique_ptr<Arena> TakeArena() const;
-  void ReturnArena(std::unique_ptr<Arena> arena) const;
 
   Graph graph_;
   std::vector<Step> steps_;
   std::vector<Place> output_places_;  // of the graph's outputs; kOutput: written in place
   size_t arena_bytes_ = 0;
-  mutable std::mutex mutex_;
-  mutable std::vector<std::unique_ptr<Arena>> free_arenas_;
+  std::shared_ptr<ArenaPool> arenas_;
 };
 
 }  // namespace tamis

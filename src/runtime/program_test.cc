@@ -76,7 +76,7 @@ TEST(Program, ComputesWhatTheReferenceComputes) {
     ASSERT_TRUE(concrete.ok());
     PackCache cache;
     ThreadPool pool(2);
-    const auto program = Program::Make(std::move(*concrete), {.threads = 2, .wish = {}}, cache);
+    const auto program = Program::Make(std::move(*concrete), {.threads = 2, .wish = {}, .arenas = nullptr}, cache);
     ASSERT_TRUE(program.ok()) << program.status().message();
     const std::vector<Tensor> inputs = {Filled({n, 8}, 0.5f)};
     const auto outputs = (*program)->Run(inputs, pool);
