@@ -1,19 +1,26 @@
 #include "src/ir/dim.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace tamis {
 namespace {
 enum AtomOp { kSymbol, kFloorDiv, kMod, kMin, kMax };
 
-int64_t FloorDivide(int64_t a, int64_t b) { return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0); }
+int64_t FloorDivide(int64_t a, int64_t b) {
+  return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0);
+}
 
 int64_t Apply(int op, int64_t a, int64_t b) {
   switch (op) {
-    case kFloorDiv: return FloorDivide(a, b);
-    case kMod: return a - b * FloorDivide(a, b);
-    case kMin: return std::min(a, b);
-    default: return std::max(a, b);
+    case kFloorDiv:
+      return FloorDivide(a, b);
+    case kMod:
+      return a - b * FloorDivide(a, b);
+    case kMin:
+      return std::min(a, b);
+    default:
+      return std::max(a, b);
   }
 }
 }  // namespace
@@ -25,11 +32,16 @@ struct DimAtom {
 
   std::string Key() const {
     switch (op) {
-      case kSymbol: return name;
-      case kFloorDiv: return "floor(" + a.ToString() + " / (" + b.ToString() + "))";
-      case kMod: return "mod(" + a.ToString() + ", " + b.ToString() + ")";
-      case kMin: return "min(" + a.ToString() + ", " + b.ToString() + ")";
-      default: return "max(" + a.ToString() + ", " + b.ToString() + ")";
+      case kSymbol:
+        return name;
+      case kFloorDiv:
+        return "floor(" + a.ToString() + " / (" + b.ToString() + "))";
+      case kMod:
+        return "mod(" + a.ToString() + ", " + b.ToString() + ")";
+      case kMin:
+        return "min(" + a.ToString() + ", " + b.ToString() + ")";
+      default:
+        return "max(" + a.ToString() + ", " + b.ToString() + ")";
     }
   }
 };
@@ -47,7 +59,9 @@ Dim Dim::FromAtom(DimAtom atom) {
   return dim;
 }
 
-Dim Dim::Symbol(std::string name) { return FromAtom({kSymbol, std::move(name), {}, {}}); }
+Dim Dim::Symbol(std::string name) {
+  return FromAtom({kSymbol, std::move(name), {}, {}});
+}
 
 Dim operator+(const Dim& a, const Dim& b) {
   Dim sum = a;
@@ -60,7 +74,9 @@ Dim operator+(const Dim& a, const Dim& b) {
   return sum;
 }
 
-Dim operator-(const Dim& a, const Dim& b) { return a + Dim(-1) * b; }
+Dim operator-(const Dim& a, const Dim& b) {
+  return a + Dim(-1) * b;
+}
 
 Dim operator*(const Dim& a, const Dim& b) {
   Dim product;
@@ -70,8 +86,8 @@ Dim operator*(const Dim& a, const Dim& b) {
       monomial.insert(monomial.end(), mb.begin(), mb.end());
       std::sort(monomial.begin(), monomial.end());
       int64_t& value = product.terms_[monomial];
-      value = static_cast<int64_t>(static_cast<uint64_t>(value) +
-                                   static_cast<uint64_t>(ca) * static_cast<uint64_t>(cb));
+      value =
+          static_cast<int64_t>(static_cast<uint64_t>(value) + static_cast<uint64_t>(ca) * static_cast<uint64_t>(cb));
       if (value == 0) product.terms_.erase(monomial);
     }
   }
@@ -84,7 +100,10 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
   const auto ca = a.Constant();
   const auto cb = b.Constant();
   if (ca && cb && !((op == kFloorDiv || op == kMod) && *cb == 0)) return Dim(Apply(op, *ca, *cb));
-  if ((op == kMin || op == kMax) && a == b) return a;
+  if (op == kMin || op == kMax) {
+    if (a == b || (op == kMin ? b - a : a - b).NonNegative()) return a;
+    if ((op == kMin ? a - b : b - a).NonNegative()) return b;
+  }
   if (op == kFloorDiv && cb == 1) return a;
   if (op == kMod && cb == 1) return Dim(0);
   if ((op == kFloorDiv || op == kMod) && a == b) return Dim(op == kFloorDiv ? 1 : 0);
@@ -125,14 +144,26 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
   return FromAtom({op, "", a, b});
 }
 
-Dim Dim::FloorDiv(const Dim& a, const Dim& b) { return Binary(kFloorDiv, a, b); }
-Dim Dim::Mod(const Dim& a, const Dim& b) { return Binary(kMod, a, b); }
-Dim Dim::Min(const Dim& a, const Dim& b) { return Binary(kMin, a, b); }
-Dim Dim::Max(const Dim& a, const Dim& b) { return Binary(kMax, a, b); }
+Dim Dim::FloorDiv(const Dim& a, const Dim& b) {
+  return Binary(kFloorDiv, a, b);
+}
+Dim Dim::Mod(const Dim& a, const Dim& b) {
+  return Binary(kMod, a, b);
+}
+Dim Dim::Min(const Dim& a, const Dim& b) {
+  return Binary(kMin, a, b);
+}
+Dim Dim::Max(const Dim& a, const Dim& b) {
+  return Binary(kMax, a, b);
+}
 
-bool operator==(const Dim& a, const Dim& b) { return a.terms_ == b.terms_; }
+bool operator==(const Dim& a, const Dim& b) {
+  return a.terms_ == b.terms_;
+}
 
-bool Dim::IsConstant() const { return terms_.empty() || (terms_.size() == 1 && terms_.begin()->first.empty()); }
+bool Dim::IsConstant() const {
+  return terms_.empty() || (terms_.size() == 1 && terms_.begin()->first.empty());
+}
 
 std::optional<int64_t> Dim::Constant() const {
   if (!IsConstant()) return std::nullopt;
@@ -218,7 +249,83 @@ void Dim::CollectSymbols(std::vector<std::string>* symbols) const {
   }
 }
 
-Shape ToShape(const std::vector<int64_t>& dims) { return {dims.begin(), dims.end()}; }
+bool Dim::NonNegative() const {
+  return NonNegative(4);
+}
+
+bool Dim::NonNegative(int depth) const {
+  if (const auto constant = Constant()) return *constant >= 0;
+  // Small enough for the sums below neither to grow nor to wrap around.
+  constexpr int64_t kLargest = int64_t{1} << 40;
+  if (Size() > 32 || std::any_of(terms_.begin(), terms_.end(),
+                                 [](const auto& term) { return term.second > kLargest || term.second < -kLargest; })) {
+    return false;
+  }
+  // An operation that stands alone in its term is replaced by a bound on it; floor(a / k) by multiplying all with k.
+  for (const auto& [monomial, coefficient] : terms_) {
+    if (monomial.size() != 1) continue;
+    const DimAtom& atom = *atoms_.at(monomial[0]);
+    if (atom.op == kSymbol) continue;
+    if (depth == 0) return false;
+    Dim rest = *this;
+    rest.terms_.erase(monomial);
+    const Dim factor(coefficient);
+    const auto shown = [&](const Dim& bound) { return (rest + factor * bound).NonNegative(depth - 1); };
+    if (atom.op == kMin || atom.op == kMax) {
+      const bool either = (atom.op == kMax) == (coefficient > 0);
+      return either ? shown(atom.a) || shown(atom.b) : shown(atom.a) && shown(atom.b);
+    }
+    const auto divisor = atom.b.Constant();
+    if (!divisor || *divisor <= 0 || *divisor > (int64_t{1} << 16)) return false;
+    if (atom.op == kMod) return shown(coefficient > 0 ? Dim(0) : Dim(*divisor - 1));
+    const Dim numerator = coefficient > 0 ? atom.a - Dim(*divisor - 1) : atom.a;
+    if (coefficient > 0 && rest.NonNegative(depth - 1) && atom.a.NonNegative(depth - 1)) return true;
+    return (rest * Dim(*divisor) + factor * numerator).NonNegative(depth - 1);
+  }
+  // With each symbol written as 1 + x, x >= 0, coefficients that are all non-negative prove it.
+  std::map<std::string, Dim> shifted;
+  for (const auto& [key, atom] : atoms_) {
+    if (atom->op != kSymbol) {
+      const bool used = std::any_of(terms_.begin(), terms_.end(), [&, k = key](const auto& term) {
+        return std::find(term.first.begin(), term.first.end(), k) != term.first.end();
+      });
+      Dim alone;
+      alone.terms_[{key}] = 1;
+      alone.atoms_[key] = atom;
+      if (used && (depth == 0 || !alone.NonNegative(depth - 1))) return false;
+      continue;
+    }
+    shifted[key] = Symbol(key) + Dim(1);
+  }
+  Dim sum;
+  for (const auto& [monomial, coefficient] : terms_) {
+    Dim product(coefficient);
+    for (const auto& key : monomial) {
+      Dim atom;
+      atom.terms_[{key}] = 1;
+      const auto found = shifted.find(key);
+      product = product * (found == shifted.end() ? atom : found->second);
+    }
+    sum = sum + product;
+  }
+  return std::all_of(sum.terms_.begin(), sum.terms_.end(), [](const auto& term) { return term.second >= 0; });
+}
+
+size_t Dim::Size() const {
+  size_t size = 0;
+  for (const auto& [monomial, coefficient] : terms_) {
+    ++size;
+    for (const auto& key : monomial) {
+      const DimAtom& atom = *atoms_.at(key);
+      size += atom.op == kSymbol ? 1 : 1 + atom.a.Size() + atom.b.Size();
+    }
+  }
+  return size;
+}
+
+Shape ToShape(const std::vector<int64_t>& dims) {
+  return {dims.begin(), dims.end()};
+}
 
 std::optional<std::vector<int64_t>> ConstantDims(const Shape& shape) {
   std::vector<int64_t> dims;

@@ -42,8 +42,14 @@ class Dim {
   // Replaces symbols by expressions.
   Dim Substitute(const std::map<std::string, Dim>& binding) const;
   void CollectSymbols(std::vector<std::string>* symbols) const;
+  // True if it can be shown that the value is never negative while every symbol is at least 1 (an empty dynamic
+  // dimension is not provided for). False means "not shown".
+  bool NonNegative() const;
+  // Number of factors over all terms, operations included: shape rules stop tracking what grows without bound.
+  size_t Size() const;
 
  private:
+  bool NonNegative(int depth) const;
   using Monomial = std::vector<std::string>;  // sorted keys of atoms_; empty = the constant term
   static Dim FromAtom(DimAtom atom);
   static Dim Binary(int op, const Dim& a, const Dim& b);

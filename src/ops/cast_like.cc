@@ -1,0 +1,34 @@
+#include "src/ops/op_cast.h"
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+// Inputs: data, and a tensor whose element type alone matters.
+Status Infer(InferContext& context) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
+  return InferCast(context, context.InputDType(1));
+}
+
+Status Eval(EvalContext& context) {
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  CastElements(context);
+  return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}), SampleInts(2, {1}, 0, 1)}, {}}};
+}
+
+}  // namespace
+
+extern const OpDef op_cast_like = {.name = "CastLike",
+                                   .domain = "",
+                                   .since_opset = 15,
+                                   .infer = Infer,
+                                   .eval = Eval,
+                                   .test_cases = Cases,
+                                   .widen_half = false};
+
+}  // namespace tamis

@@ -1,0 +1,27 @@
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+Status Infer(InferContext& context) {
+  const auto less = [](const InferContext&, const Dim& a, const Dim& b) {
+    return Decided((b - a - Dim(1)).NonNegative(), (a - b).NonNegative());
+  };
+  return InferBroadcast(context, {.allowed = kNumbers, .result = DType::kBool, .contents = less});
+}
+
+Status Eval(EvalContext& context) {
+  return EvalComparison(context, [](auto a, auto b) { return a < b; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 1, 5}), SampleFloats(2, {3, 1})}, {}},
+          {{SampleInts(3, {4}, -9, 9), SampleInts(4, {}, 1, 9)}, {}}};
+}
+
+}  // namespace
+
+extern const OpDef op_less = {
+    .name = "Less", .domain = "", .since_opset = 7, .infer = Infer, .eval = Eval, .test_cases = Cases};
+
+}  // namespace tamis

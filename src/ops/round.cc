@@ -1,0 +1,25 @@
+#include <cmath>
+
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+Status Infer(InferContext& context) {
+  if (auto contents = Contents(context, 0)) SetTracked(context, 0, std::move(*contents));  // integers stay
+  return InferUnary(context, kFloats);
+}
+
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::nearbyint(x); });  // ties to even
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
+
+}  // namespace
+
+extern const OpDef op_round = {.name = "Round", .domain = "", .infer = Infer, .eval = Eval, .test_cases = Cases};
+
+}  // namespace tamis
