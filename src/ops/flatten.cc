@@ -13,7 +13,9 @@ Status Infer(InferContext& context) {
   }
   const auto rank = static_cast<int64_t>(shape->size());
   int64_t axis = context.node().Int("axis", 1);
-  if (axis != rank) TAMIS_ASSIGN_OR_RETURN(axis, ResolvedAxis(context, axis, rank));
+  if (axis != rank) {
+    TAMIS_ASSIGN_OR_RETURN(axis, ResolvedAxis(context, axis, rank));
+  }
   const auto outer = TrackedProduct({shape->begin(), shape->begin() + axis});
   const auto inner = TrackedProduct({shape->begin() + axis, shape->end()});
   if (!outer || !inner) return context.Error(fmt::format("the dimensions {} are too complex", ToString(*shape)));
