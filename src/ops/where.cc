@@ -26,7 +26,10 @@ Status Infer(InferContext& context) {
   const auto yes = Contents(context, 1);
   const auto no = Contents(context, 2);
   const auto size = shape->empty() ? 1 : shape->size() == 1 ? (*shape)[0].Constant().value_or(-1) : -1;
-  if (yes && no && size >= 0 && size <= 64) {
+  const auto fits = [&](const auto& list) {
+    return list && (list->size() == 1 || static_cast<int64_t>(list->size()) == size);
+  };
+  if (fits(yes) && fits(no) && size >= 0 && size <= 64) {
     const auto at = [](const std::vector<Dim>& list, int64_t i) {
       return list[list.size() == 1 ? 0 : static_cast<size_t>(i)];
     };
@@ -34,7 +37,7 @@ Status Infer(InferContext& context) {
     for (int64_t i = 0; i < size; ++i) {
       if (at(*yes, i) == at(*no, i)) {
         picked.push_back(at(*yes, i));
-      } else if (condition && at(*condition, i).IsConstant()) {
+      } else if (fits(condition) && at(*condition, i).IsConstant()) {
         picked.push_back(at(*condition, i) == Dim(0) ? at(*no, i) : at(*yes, i));
       }
     }
