@@ -60,7 +60,7 @@ Result<std::vector<std::optional<Cut>>> ReadCuts(const InferContext& context, co
     auto& cut = cuts[static_cast<size_t>(at[i])];
     cut.reset();
     if (!starts.known || !ends.known || (steps.given && !steps.constant)) continue;
-    const int64_t step = steps.given ? std::max<int64_t>(steps.constants[i], -INT64_MAX) : 1;
+    const int64_t step = steps.given ? std::clamp(steps.constants[i], -kMaxElements, kMaxElements) : 1;
     if (step == 0) return context.Error("a step is 0");
     cut = CutAxis(shape[static_cast<size_t>(at[i])], starts.values[i], ends.values[i], step);
   }
@@ -80,13 +80,13 @@ Status Infer(InferContext& context) {
     result.push_back(cut->length);
   }
   const auto contents = Contents(context, 0);
-  if (contents && shape->size() == 1) {
+  if (contents && shape->size() == 1 && (*shape)[0] == Dim(static_cast<int64_t>(contents->size()))) {
     const auto start = cuts[0]->start.Constant();
     const auto length = cuts[0]->length.Constant();
     if (start && length) {
       std::vector<Dim> picked;
       for (int64_t i = 0; i < *length; ++i)
-        picked.push_back(contents->at(static_cast<size_t>(*start + i * cuts[0]->step)));
+        picked.push_back((*contents)[static_cast<size_t>(*start + i * cuts[0]->step)]);
       SetTracked(context, 0, std::move(picked));
     }
   }
