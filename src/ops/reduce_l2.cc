@@ -1,0 +1,20 @@
+#include <cmath>
+
+#include "src/ops/op_reduce.h"
+
+namespace tamis {
+namespace {
+
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) {
+    return static_cast<W>(
+        std::sqrt(static_cast<double>(SumOf(terms, [](W x) { return Wrapping(x, x, std::multiplies<>()); }))));
+  });
+}
+
+}  // namespace
+
+extern const OpDef op_reduce_l2 = {
+    .name = "ReduceL2", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
+
+}  // namespace tamis
