@@ -59,6 +59,7 @@ Status Eval(EvalContext& context) {
   const auto bound = Bind(context);
   if (!bound.ok()) return bound.status();
   Tensor& output = context.outputs[0];
+  if (output.NumElements() == 0) return {};
   const int64_t axis = context.node.Int("axis", 0);
   const auto at = static_cast<size_t>(axis < 0 ? axis + output.rank() : axis);
   const auto outer = CountOf(output.dims(), 0, at);

@@ -106,16 +106,15 @@ Status CheckSameDType(const InferContext& context, size_t i, size_t j) {
 
 Status SetShape(InferContext& context, size_t i, DType dtype, Shape shape) {
   std::vector<int64_t> constants;
-  bool empty = false;
   for (const Dim& dim : shape) {
     const auto value = dim.Constant();
     if (!value) continue;
     if (*value < 0) return context.Error(fmt::format("output {} would have dimensions {}", i, ToString(shape)));
-    empty = empty || *value == 0;
     constants.push_back(*value);
   }
-  const int64_t count = empty ? 0 : NumElements(constants);
-  if (count < 0 || count > kMaxElements) {
+  const int64_t count = NumElements(constants);
+  const bool long_axis = std::any_of(constants.begin(), constants.end(), [](int64_t d) { return d > kMaxElements; });
+  if (count < 0 || count > kMaxElements || long_axis) {
     return context.Error(fmt::format("output {} of dimensions {} has more than 2^33 elements", i, ToString(shape)));
   }
   context.SetOutput(i, dtype, std::move(shape));

@@ -39,6 +39,7 @@ struct ReduceWalk {
 // f(std::span<const W> terms) -> W for each result.
 template <class W, class F>
 void ReduceRows(const Tensor& data, const ReduceWalk& walk, Tensor& output, F&& f) {
+  if (walk.results == 0) return;
   const WideReader reader(data, data.dims());
   std::vector<W> terms(static_cast<size_t>(walk.terms));
   const bool contiguous = walk.reduced_strides.size() == 1 && walk.reduced_strides[0] == 1;

@@ -88,6 +88,7 @@ Status Eval(EvalContext& context) {
     const double value = context.node.Float("value", 0);
     WriteWide<double>(filler, 0, std::span<const double>(&value, 1));
   }
+  if (output.NumElements() == 0) return {};
   const std::string mode = context.node.String("mode", "constant");
   const auto strides = RowMajorStrides(data.dims());
   std::vector<std::vector<int64_t>> sources(strides.size());

@@ -7,8 +7,9 @@ namespace {
 
 Status Eval(EvalContext& context) {
   return EvalReduce(context, []<class W>(std::span<const W> terms) {
-    return static_cast<W>(
-        std::sqrt(static_cast<double>(SumOf(terms, [](W x) { return Wrapping(x, x, std::multiplies<>()); }))));
+    double sum = 0;
+    for (W x : terms) sum += static_cast<double>(x) * static_cast<double>(x);
+    return static_cast<W>(std::sqrt(sum));
   });
 }
 

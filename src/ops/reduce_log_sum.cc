@@ -14,6 +14,6 @@ Status Eval(EvalContext& context) {
 }  // namespace
 
 extern const OpDef op_reduce_log_sum = {
-    .name = "ReduceLogSum", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
+    .name = "ReduceLogSum", .domain = "", .infer = InferReduceOf<kFloats>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

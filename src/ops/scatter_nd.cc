@@ -41,6 +41,8 @@ Status Eval(EvalContext& context) {
   const auto bound = Bind(context);
   if (!bound.ok()) return bound.status();
   const Tensor& data = *context.input(0);
+  if (data.NumBytes() > 0) std::memcpy(context.outputs[0].raw(), data.raw(), data.NumBytes());
+  if (context.input(2)->NumElements() == 0) return {};
   const Dims& dims = context.input(1)->dims();
   const auto depth = static_cast<size_t>(dims.back());
   const auto strides = RowMajorStrides(data.dims());
@@ -55,7 +57,6 @@ Status Eval(EvalContext& context) {
       targets[i] += (index < 0 ? index + size : index) * strides[d];
     }
   }
-  if (data.NumBytes() > 0) std::memcpy(context.outputs[0].raw(), data.raw(), data.NumBytes());
   Scatter(context, *context.input(2), targets, CountOf(data.dims(), depth, data.dims().size()));
   return {};
 }
