@@ -7,14 +7,19 @@ namespace tamis {
 
 std::string Type::ToString() const {
   switch (kind) {
-    case Kind::kSequence: return "sequence(" + (element ? element->ToString() : std::string("?")) + ")";
-    case Kind::kOptional: return "optional(" + (element ? element->ToString() : std::string("?")) + ")";
-    case Kind::kTensor: break;
+    case Kind::kSequence:
+      return "sequence(" + (element ? element->ToString() : std::string("?")) + ")";
+    case Kind::kOptional:
+      return "optional(" + (element ? element->ToString() : std::string("?")) + ")";
+    case Kind::kTensor:
+      break;
   }
   return std::string(Name(dtype)) + (has_rank ? tamis::ToString(shape) : std::string("[...]"));
 }
 
-std::string_view Name(Pattern pattern) { return pattern == Pattern::kTwoFour ? "2:4" : "dense"; }
+std::string_view Name(Pattern pattern) {
+  return pattern == Pattern::kTwoFour ? "2:4" : "dense";
+}
 
 namespace {
 template <class T>
@@ -44,7 +49,9 @@ std::vector<float> Node::Floats(const std::string& key) const {
   const auto* value = Find<std::vector<float>>(*this, key);
   return value ? *value : std::vector<float>{};
 }
-const Tensor* Node::TensorAttribute(const std::string& key) const { return Find<Tensor>(*this, key); }
+const Tensor* Node::TensorAttribute(const std::string& key) const {
+  return Find<Tensor>(*this, key);
+}
 
 Graph Graph::Clone() const {
   Graph copy;
@@ -143,7 +150,9 @@ std::vector<std::vector<NodeId>> Graph::Users() const {
   return users;
 }
 
-bool Graph::IsOutput(ValueId id) const { return std::find(outputs.begin(), outputs.end(), id) != outputs.end(); }
+bool Graph::IsOutput(ValueId id) const {
+  return std::find(outputs.begin(), outputs.end(), id) != outputs.end();
+}
 
 const Tensor* Graph::ConstantInput(const Node& n, size_t i) const {
   const ValueId id = n.input(i);
@@ -152,12 +161,13 @@ const Tensor* Graph::ConstantInput(const Node& n, size_t i) const {
 }
 
 std::string Graph::FreshName(const std::string& base) {
-  std::set<std::string> taken;
-  for (const Value& v : values_) taken.insert(v.name);
+  const auto taken = [&](const std::string& wanted) {
+    return std::any_of(values_.begin(), values_.end(), [&](const Value& v) { return v.name == wanted; });
+  };
   std::string candidate;
   do {
     candidate = base + "_" + std::to_string(fresh_counter_++);
-  } while (taken.count(candidate) != 0);
+  } while (taken(candidate));
   return candidate;
 }
 
@@ -172,7 +182,8 @@ Status Graph::Sort() {
       if (v != kNoValue && value(v).producer != kNoNode) ++count;
     };
     for (ValueId v : node(id).inputs) depends(v);
-    for (const Region& region : node(id).regions) std::for_each(region.captures.begin(), region.captures.end(), depends);
+    for (const Region& region : node(id).regions)
+      std::for_each(region.captures.begin(), region.captures.end(), depends);
     missing[static_cast<size_t>(id)] = count;
     if (count == 0) ready.insert(id);
   }
@@ -195,7 +206,8 @@ Status Graph::Sort() {
       if (missing[static_cast<size_t>(id)] == 0 || listed == 8) continue;
       const Node& n = node(id);
       names += (listed++ ? ", " : "") + n.op + " '" +
-               (n.name.empty() && !n.outputs.empty() && n.outputs[0] != kNoValue ? value(n.outputs[0]).name : n.name) + "'";
+               (n.name.empty() && !n.outputs.empty() && n.outputs[0] != kNoValue ? value(n.outputs[0]).name : n.name) +
+               "'";
     }
     return UserError("the graph has a cycle through or before these nodes: {}", names);
   }

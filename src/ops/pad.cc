@@ -40,8 +40,8 @@ Result<std::optional<std::vector<Amount>>> ReadPads(const InferContext& context,
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 4));
   const std::string mode = context.node().String("mode", "constant");
-  if (mode != "constant" && mode != "reflect" && mode != "edge") {
-    return context.Error(fmt::format("mode '{}' is not supported; constant, reflect and edge are", mode));
+  if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap") {
+    return context.Error(fmt::format("mode '{}' is not known; constant, reflect, edge and wrap are", mode));
   }
   if (context.HasInput(2)) TAMIS_RETURN_IF_ERROR(CheckSameDType(context, 0, 2));
   if (!context.HasInput(1) && context.node().Has("value")) TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kNumbers));
@@ -71,6 +71,7 @@ int64_t SourceOf(int64_t i, int64_t size, const std::string& mode) {
   if (i >= 0 && i < size) return i;
   if (mode == "constant") return -1;
   if (mode == "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
+  if (mode == "wrap") return (i % size + size) % size;
   return std::clamp<int64_t>(i, 0, size - 1);
 }
 

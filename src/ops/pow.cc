@@ -37,7 +37,12 @@ void Evaluate(EvalContext& context) {
     exponents.Read<E>(begin, std::span<E>(exponent).first(size));
     for (size_t i = 0; i < size; ++i) {
       if constexpr (std::is_same_v<E, double>) {
-        out[i] = static_cast<W>(std::pow(static_cast<double>(base[i]), exponent[i]));
+        const double power = std::pow(static_cast<double>(base[i]), exponent[i]);
+        if constexpr (std::is_same_v<W, double>) {
+          out[i] = power;
+        } else {
+          out[i] = std::isnan(power) ? 0 : static_cast<W>(std::clamp(power, -0x1p62, 0x1p62));
+        }
       } else {
         out[i] = IntegerPower(base[i], exponent[i]);
       }
@@ -53,7 +58,7 @@ Status Eval(EvalContext& context) {
   if (base == Wide::kDouble) {
     Evaluate<double, double>(context);
   } else if (WideOf(context.input(1)->dtype()) == Wide::kDouble) {
-    return context.Error("an integer base needs an integer exponent");
+    Evaluate<int64_t, double>(context);
   } else if (base == Wide::kInt64) {
     Evaluate<int64_t, int64_t>(context);
   } else {

@@ -134,6 +134,8 @@ Status Infer(InferContext& context) {
 double Coordinate(int64_t i, int64_t in, int64_t out, double scale, const std::string& mode) {
   const auto x = static_cast<double>(i);
   if (mode == "asymmetric") return x / scale;
+  // The corners of the output that is written: with a fractional scale ONNX's own reference takes scale * in for its
+  // length, which puts the last element short of the corner; PyTorch and ONNX Runtime do as here.
   if (mode == "align_corners") return out == 1 ? 0 : x * static_cast<double>(in - 1) / static_cast<double>(out - 1);
   if (mode == "pytorch_half_pixel" && out == 1) return 0;
   const double centre = (x + 0.5) / scale - 0.5;

@@ -1,3 +1,5 @@
+#include <string>
+
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
 
@@ -9,6 +11,8 @@ Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
   const int64_t block = context.node().Int("blocksize", 0);
   if (block <= 0 || block > (1 << 15)) return context.Error(fmt::format("a blocksize of {} is not possible", block));
+  const std::string mode = context.node().String("mode", "DCR");
+  if (mode != "DCR") return context.Error(fmt::format("mode '{}' is not supported; DCR is", mode));
   context.SetOutputDType(0, context.InputDType(0));
   const Shape* shape = context.InputShape(0);
   if (shape == nullptr) return {};
