@@ -1,6 +1,7 @@
 #include "src/ir/dim.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace tamis {
 namespace {
@@ -61,12 +62,6 @@ Dim Dim::FromAtom(DimAtom atom) {
   return dim;
 }
 
-const DimAtom* Dim::OnlyAtom() const {
-  if (terms_.size() != 1 || terms_.begin()->second != 1 || terms_.begin()->first.size() != 1) return nullptr;
-  const auto found = atoms_.find(terms_.begin()->first[0]);
-  return found == atoms_.end() ? nullptr : found->second.get();
-}
-
 Dim Dim::Symbol(std::string name) {
   return FromAtom({kSymbol, std::move(name), {}, {}});
 }
@@ -108,14 +103,9 @@ Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
   const auto ca = a.Constant();
   const auto cb = b.Constant();
   if (ca && cb && !((op == kFloorDiv || op == kMod) && *cb == 0)) return Dim(Apply(op, *ca, *cb));
-  if ((op == kMin || op == kMax) && a == b) return a;
   if (op == kMin || op == kMax) {
-    // Lattice laws: max(a, min(a, c)) = a and max(a, max(a, c)) = max(a, c), and the same with the roles exchanged.
-    for (const auto& [plain, nested] : {std::pair(&a, &b), std::pair(&b, &a)}) {
-      const DimAtom* atom = nested->OnlyAtom();
-      if (atom == nullptr || (atom->op != kMin && atom->op != kMax)) continue;
-      if (atom->a == *plain || atom->b == *plain) return atom->op == op ? *nested : *plain;
-    }
+    if (a == b || (op == kMin ? b - a : a - b).NonNegative()) return a;
+    if ((op == kMin ? a - b : b - a).NonNegative()) return b;
   }
   if (op == kFloorDiv && cb == 1) return a;
   if (op == kMod && cb == 1) return Dim(0);
@@ -274,6 +264,80 @@ std::vector<DimTerm> Dim::Terms() const {
     }
   }
   return terms;
+}
+
+bool Dim::NonNegative() const {
+  return NonNegative(4);
+}
+
+bool Dim::NonNegative(int depth) const {
+  if (const auto constant = Constant()) return *constant >= 0;
+  // Small enough for the sums below neither to grow nor to wrap around.
+  constexpr int64_t kLargest = int64_t{1} << 40;
+  if (Size() > 32 || std::any_of(terms_.begin(), terms_.end(),
+                                 [](const auto& term) { return term.second > kLargest || term.second < -kLargest; })) {
+    return false;
+  }
+  // An operation that stands alone in its term is replaced by a bound on it; floor(a / k) by multiplying all with k.
+  for (const auto& [monomial, coefficient] : terms_) {
+    if (monomial.size() != 1) continue;
+    const DimAtom& atom = *atoms_.at(monomial[0]);
+    if (atom.op == kSymbol) continue;
+    if (depth == 0) return false;
+    Dim rest = *this;
+    rest.terms_.erase(monomial);
+    const Dim factor(coefficient);
+    const auto shown = [&](const Dim& bound) { return (rest + factor * bound).NonNegative(depth - 1); };
+    if (atom.op == kMin || atom.op == kMax) {
+      const bool either = (atom.op == kMax) == (coefficient > 0);
+      return either ? shown(atom.a) || shown(atom.b) : shown(atom.a) && shown(atom.b);
+    }
+    const auto divisor = atom.b.Constant();
+    if (!divisor || *divisor <= 0 || *divisor > (int64_t{1} << 16)) return false;
+    if (atom.op == kMod) return shown(coefficient > 0 ? Dim(0) : Dim(*divisor - 1));
+    const Dim numerator = coefficient > 0 ? atom.a - Dim(*divisor - 1) : atom.a;
+    if (coefficient > 0 && rest.NonNegative(depth - 1) && atom.a.NonNegative(depth - 1)) return true;
+    return (rest * Dim(*divisor) + factor * numerator).NonNegative(depth - 1);
+  }
+  // With each symbol written as 1 + x, x >= 0, coefficients that are all non-negative prove it.
+  std::map<std::string, Dim> shifted;
+  for (const auto& [key, atom] : atoms_) {
+    if (atom->op != kSymbol) {
+      const bool used = std::any_of(terms_.begin(), terms_.end(), [&, k = key](const auto& term) {
+        return std::find(term.first.begin(), term.first.end(), k) != term.first.end();
+      });
+      Dim alone;
+      alone.terms_[{key}] = 1;
+      alone.atoms_[key] = atom;
+      if (used && (depth == 0 || !alone.NonNegative(depth - 1))) return false;
+      continue;
+    }
+    shifted[key] = Symbol(key) + Dim(1);
+  }
+  Dim sum;
+  for (const auto& [monomial, coefficient] : terms_) {
+    Dim product(coefficient);
+    for (const auto& key : monomial) {
+      Dim atom;
+      atom.terms_[{key}] = 1;
+      const auto found = shifted.find(key);
+      product = product * (found == shifted.end() ? atom : found->second);
+    }
+    sum = sum + product;
+  }
+  return std::all_of(sum.terms_.begin(), sum.terms_.end(), [](const auto& term) { return term.second >= 0; });
+}
+
+size_t Dim::Size() const {
+  size_t size = 0;
+  for (const auto& [monomial, coefficient] : terms_) {
+    ++size;
+    for (const auto& key : monomial) {
+      const DimAtom& atom = *atoms_.at(key);
+      size += atom.op == kSymbol ? 1 : 1 + atom.a.Size() + atom.b.Size();
+    }
+  }
+  return size;
 }
 
 Shape ToShape(const std::vector<int64_t>& dims) {

@@ -47,11 +47,15 @@ class Dim {
   void CollectSymbols(std::vector<std::string>* symbols) const;
   // The expression taken apart, the constant term (no factors) included; for what stores dimensions.
   std::vector<DimTerm> Terms() const;
+  // True if it can be shown that the value is never negative while every symbol is at least 1 (an empty dynamic
+  // dimension is not provided for). False means "not shown".
+  bool NonNegative() const;
+  // Number of factors over all terms, operations included: shape rules stop tracking what grows without bound.
+  size_t Size() const;
 
  private:
+  bool NonNegative(int depth) const;
   using Monomial = std::vector<std::string>;  // sorted keys of atoms_; empty = the constant term
-  // The atom that this Dim is, with coefficient 1 and nothing else; nullptr if it is more.
-  const DimAtom* OnlyAtom() const;
   static Dim FromAtom(DimAtom atom);
   static Dim Binary(int op, const Dim& a, const Dim& b);
   std::map<Monomial, int64_t> terms_;

@@ -161,12 +161,13 @@ const Tensor* Graph::ConstantInput(const Node& n, size_t i) const {
 }
 
 std::string Graph::FreshName(const std::string& base) {
-  std::set<std::string> taken;
-  for (const Value& v : values_) taken.insert(v.name);
+  const auto taken = [&](const std::string& wanted) {
+    return std::any_of(values_.begin(), values_.end(), [&](const Value& v) { return v.name == wanted; });
+  };
   std::string candidate;
   do {
     candidate = base + "_" + std::to_string(fresh_counter_++);
-  } while (taken.count(candidate) != 0);
+  } while (taken(candidate));
   return candidate;
 }
 

@@ -1,39 +1,32 @@
-// Cast. Floats to integers truncate; out-of-range values saturate, NaN becomes 0.
 #include "src/ops/op_cast.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-DType Target(const Node& node) {
-  return static_cast<DType>(node.Int("to", 0));
-}
-
 Status Infer(InferContext& context) {
-  const DType to = Target(context.node());
-  if (BitSize(to) < 8)
-    return context.Error(fmt::format("casting to element type {} is not supported", context.node().Int("to", 0)));
-  TAMIS_RETURN_IF_ERROR(InferSame(context));
-  if (IsInteger(to) && IsInteger(context.InputDType(0))) {
-    if (auto contents = context.InputContents(0)) context.SetOutputContents(0, std::move(*contents));
-  }
-  const Shape* shape = context.InputShape(0);
-  if (shape != nullptr) {
-    context.SetOutput(0, to, *shape);
-  } else {
-    context.SetOutputDType(0, to);
-  }
-  return {};
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  const int64_t to = context.node().Int("to", 0);
+  if (to <= 0 || to > 255) return context.Error(fmt::format("attribute 'to' is {}, not an element type", to));
+  return InferCast(context, static_cast<DType>(to));
 }
 
 Status Eval(EvalContext& context) {
-  auto result = CastTensor(*context.input(0), Target(context.node));
-  if (!result.ok()) return context.Error(result.status().message());
-  context.outputs[0] = std::move(*result);
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  CastElements(context);
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}, -100, 100)}, {{"to", int64_t{3}}}},
+          {{SampleFloats(2, {3, 5})}, {{"to", int64_t{16}}}},
+          {{SampleInts(3, {4}, -1, 1)}, {{"to", int64_t{9}}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_cast = {.name = "Cast", .since_opset = 6, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_cast = {
+    .name = "Cast", .domain = "", .infer = Infer, .eval = Eval, .test_cases = Cases, .widen_half = false};
 
 }  // namespace tamis

@@ -1,31 +1,34 @@
-// CastLike: to the element type of the second input.
 #include "src/ops/op_cast.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
+// Inputs: data, and a tensor whose element type alone matters.
 Status Infer(InferContext& context) {
-  const DType to = context.InputDType(1);
-  const Shape* shape = context.InputShape(0);
-  if (shape != nullptr) {
-    context.SetOutput(0, to, *shape);
-  } else {
-    context.SetOutputDType(0, to);
-  }
-  return {};
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
+  return InferCast(context, context.InputDType(1));
 }
 
 Status Eval(EvalContext& context) {
-  if (context.input(1) == nullptr) return context.Error("the second input is missing");
-  auto result = CastTensor(*context.input(0), context.input(1)->dtype());
-  if (!result.ok()) return context.Error(result.status().message());
-  context.outputs[0] = std::move(*result);
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  CastElements(context);
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}), SampleInts(2, {1}, 0, 1)}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_cast_like = {
-    .name = "CastLike", .since_opset = 15, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_cast_like = {.name = "CastLike",
+                                   .domain = "",
+                                   .since_opset = 15,
+                                   .infer = Infer,
+                                   .eval = Eval,
+                                   .test_cases = Cases,
+                                   .widen_half = false};
 
 }  // namespace tamis

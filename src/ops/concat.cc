@@ -1,74 +1,92 @@
-// Concat along one axis.
+#include <algorithm>
+#include <cstring>
+
 #include "src/ops/op_data.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
 Status Infer(InferContext& context) {
-  context.SetOutputDType(0, context.InputDType(0));
-  Shape joined;
-  bool contents_known = true;
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, std::max<size_t>(context.NumInputs(), 1)));
+  if (!context.node().Has("axis")) return context.Error("the attribute axis is missing");
+  std::optional<Shape> result;
   std::vector<Dim> contents;
+  bool ranked = true;
+  bool tracked = true;
   for (size_t i = 0; i < context.NumInputs(); ++i) {
+    TAMIS_RETURN_IF_ERROR(CheckSameDType(context, 0, i));
     const Shape* shape = context.InputShape(i);
-    if (shape == nullptr) return {};
-    if (i == 0) {
-      joined = *shape;
+    const auto elements = Contents(context, i);
+    tracked = tracked && elements;
+    if (tracked) contents.insert(contents.end(), elements->begin(), elements->end());
+    if (shape == nullptr) {
+      ranked = false;
+      continue;
     }
-    const auto axis = ResolveAxis(context.node().Int("axis", 0), shape->size());
-    if (!axis || shape->size() != joined.size()) return context.Error("ranks differ, or the axis is out of range");
-    if (context.InputDType(i) != context.InputDType(0)) return context.Error("the inputs have different element types");
-    for (size_t d = 0; d < shape->size() && i > 0; ++d) {
-      if (d == *axis) {
-        joined[d] = joined[d] + (*shape)[d];
-      } else if (!MayEqual(joined[d], (*shape)[d])) {
-        return context.Error(
-            fmt::format("shapes {} and {} differ beside the axis", ToString(joined), ToString(*shape)));
-      } else if ((*shape)[d].IsConstant()) {
-        joined[d] = (*shape)[d];
+    TAMIS_ASSIGN_OR_RETURN(const int64_t axis,
+                           ResolvedAxis(context, context.node().Int("axis", 0), static_cast<int64_t>(shape->size())));
+    if (!result) {
+      result = *shape;
+      continue;
+    }
+    const auto mismatch = [&] {
+      return context.Error(
+          fmt::format("{} and {} do not fit together along axis {}", ToString(*result), ToString(*shape), axis));
+    };
+    if (shape->size() != result->size()) return mismatch();
+    for (size_t d = 0; d < shape->size(); ++d) {
+      Dim& dim = (*result)[d];
+      const Dim& other = (*shape)[d];
+      if (static_cast<int64_t>(d) == axis) {
+        dim = dim + other;
+      } else if (dim.IsConstant() && other.IsConstant() && !(dim == other)) {
+        return mismatch();
+      } else if (other.IsConstant()) {
+        dim = other;
       }
     }
-    const auto part = context.InputContents(i);
-    contents_known = contents_known && part && shape->size() == 1;
-    if (contents_known) contents.insert(contents.end(), part->begin(), part->end());
   }
-  context.SetOutput(0, context.InputDType(0), std::move(joined));
-  if (contents_known) context.SetOutputContents(0, std::move(contents));
-  return {};
+  if (!ranked || !result) {
+    context.SetOutputDType(0, context.InputDType(0));
+    return {};
+  }
+  if (tracked) SetTracked(context, 0, std::move(contents));
+  return SetShape(context, 0, context.InputDType(0), std::move(*result));
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& first = *context.input(0);
-  const auto axis = ResolveAxis(context.node.Int("axis", 0), first.dims().size());
-  if (!axis) return context.Error("the axis is out of range");
-  Dims dims = first.dims();
-  dims[*axis] = 0;
-  for (const Tensor* input : context.inputs) {
-    Dims other = input->dims();
-    if (other.size() != dims.size() || input->dtype() != first.dtype()) return context.Error("the inputs do not match");
-    const int64_t along = other[*axis];
-    other[*axis] = dims[*axis];
-    if (other != dims) return context.Error("the shapes differ beside the axis");
-    dims[*axis] += along;
-  }
-  TAMIS_RETURN_IF_ERROR(CheckSize(context, dims));
-  Tensor y(first.dtype(), dims);
-  int64_t outer = 1;
-  for (size_t d = 0; d < *axis; ++d) outer *= dims[d];
-  std::byte* out = y.raw();
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  Tensor& output = context.outputs[0];
+  if (output.NumElements() == 0) return {};
+  const int64_t axis = context.node.Int("axis", 0);
+  const auto at = static_cast<size_t>(axis < 0 ? axis + output.rank() : axis);
+  const auto outer = CountOf(output.dims(), 0, at);
+  std::byte* to = output.raw();
   for (int64_t o = 0; o < outer; ++o) {
     for (const Tensor* input : context.inputs) {
-      const size_t run = input->NumBytes() / static_cast<size_t>(std::max<int64_t>(outer, 1));
-      if (run > 0) std::memcpy(out, input->raw() + static_cast<size_t>(o) * run, run);
-      out += run;
+      const auto bytes = static_cast<size_t>(CountOf(input->dims(), at, input->dims().size())) * ElementBytes(*input);
+      if (bytes == 0) continue;
+      std::memcpy(to, input->raw() + static_cast<size_t>(o) * bytes, bytes);
+      to += bytes;
     }
   }
-  context.outputs[0] = std::move(y);
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 3}), SampleFloats(2, {2, 1}), SampleFloats(3, {2, 0})}, {{"axis", int64_t{-1}}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_concat = {.name = "Concat", .since_opset = 4, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_concat = {.name = "Concat",
+                                .domain = "",
+                                .since_opset = 4,
+                                .infer = Infer,
+                                .eval = Eval,
+                                .test_cases = Cases,
+                                .widen_half = false};
 
 }  // namespace tamis

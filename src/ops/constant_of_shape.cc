@@ -1,44 +1,52 @@
-// ConstantOfShape: one value (f32 zero by default) in a shape that the network computes.
 #include "src/ops/op_data.h"
 
 namespace tamis {
 namespace {
 
-Tensor ValueOf(const Node& node) {
-  const Tensor* value = node.TensorAttribute("value");
-  return value != nullptr && value->NumElements() == 1 ? *value : Tensor(DType::kFloat32, {1});
-}
-
+// Input: a shape; attribute value: one element, f32 zero without it.
 Status Infer(InferContext& context) {
-  const Tensor value = ValueOf(context.node());
-  context.SetOutputDType(0, value.dtype());
-  const auto target = context.InputContents(0);
-  if (!target) return {};
-  for (const Dim& dim : *target) {
-    if (dim.Constant().value_or(0) < 0) return context.Error("the shape holds a negative dimension");
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  const Tensor* value = context.node().TensorAttribute("value");
+  if (value != nullptr && value->NumElements() != 1) return context.Error("the attribute value must hold one element");
+  const DType dtype = value != nullptr ? value->dtype() : DType::kFloat32;
+  TAMIS_ASSIGN_OR_RETURN(const IntList shape, ReadInts(context, 0, ""));
+  if (!shape.known) {
+    context.SetOutputDType(0, dtype);
+    return {};
   }
-  context.SetOutput(0, value.dtype(), *target);
-  if (!IsInteger(value.dtype()) || target->size() > 1) return {};
-  const int64_t count = target->empty() ? 1 : (*target)[0].Constant().value_or(-1);
-  if (count >= 0 && count <= 64) {
-    context.SetOutputContents(0, std::vector<Dim>(static_cast<size_t>(count), Dim(value.ToInt64s()[0])));
+  if (value != nullptr && IsInteger(dtype) && BitSize(dtype) >= 8 && shape.values.size() <= 1) {
+    const auto count = shape.values.empty() ? 1 : shape.values[0].Constant().value_or(-1);
+    if (count >= 0 && count <= 64)
+      SetTracked(context, 0, std::vector<Dim>(static_cast<size_t>(count), Dim(value->ToInt64s()[0])));
   }
-  return {};
+  return SetShape(context, 0, dtype, shape.values);
 }
 
 Status Eval(EvalContext& context) {
-  const Dims dims = context.input(0)->ToInt64s();
-  TAMIS_RETURN_IF_ERROR(CheckSize(context, dims));
-  const Tensor value = ValueOf(context.node);
-  Tensor y(value.dtype(), dims);
-  CopyElements(value, &y, [](int64_t) { return 0; });
-  context.outputs[0] = std::move(y);
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  const Tensor* value = context.node.TensorAttribute("value");
+  Tensor& output = context.outputs[0];
+  if (value != nullptr) {
+    CopyStrided(value->raw(), 0, output.dims(), std::vector<int64_t>(output.dims().size(), 0), ElementBytes(output),
+                output.raw());
+  }
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  const Tensor shape = Tensor::Int64s(std::vector<int64_t>{2, 3});
+  return {{{shape}, {}}, {{shape}, {{"value", Tensor::Int64s(std::vector<int64_t>{7})}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_constant_of_shape = {
-    .name = "ConstantOfShape", .since_opset = 9, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_constant_of_shape = {.name = "ConstantOfShape",
+                                           .domain = "",
+                                           .since_opset = 9,
+                                           .infer = Infer,
+                                           .eval = Eval,
+                                           .test_cases = Cases,
+                                           .widen_half = false};
 
 }  // namespace tamis

@@ -1,5 +1,3 @@
-// Elu: alpha * (exp(x) - 1) where negative.
-#include <algorithm>
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -7,19 +5,18 @@
 namespace tamis {
 namespace {
 
-struct Elu {
-  static constexpr Elements kElements = Elements::kFloats;
-  double alpha;
-  explicit Elu(const Node& node) : alpha(node.Float("alpha", 1.0f)) {}
-  template <class T>
-  auto operator()(T value) const {
-    const double x = value;
-    return x < 0 ? alpha * std::expm1(x) : x;
-  }
-};
+Status Eval(EvalContext& context) {
+  const double alpha = context.node.Float("alpha", 1);
+  return EvalFloat(context, [=](double x) { return x < 0 ? alpha * std::expm1(x) : x; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_elu = {"Elu", "", 6, InferUnary, EvalUnary<Elu>};
+extern const OpDef op_elu = {
+    .name = "Elu", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,34 +1,27 @@
-// Equal, with broadcasting.
-#include <algorithm>
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct EqualOp : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kAll;
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a == b;
-  }
-};
-
 Status Infer(InferContext& context) {
-  TAMIS_RETURN_IF_ERROR(InferBroadcastBool(context));
-  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> {
-    const auto x = a.Constant();
-    const auto y = b.Constant();
-    if (x && y) return Dim(*x == *y ? 1 : 0);
-    return std::nullopt;
-  });
-  return {};
+  const auto equal = [](const InferContext&, const Dim& a, const Dim& b) {
+    return Decided(a == b, (a - b - Dim(1)).NonNegative() || (b - a - Dim(1)).NonNegative());
+  };
+  return InferBroadcast(context, {.allowed = kNumbers | kBools, .result = DType::kBool, .contents = equal});
+}
+
+Status Eval(EvalContext& context) {
+  return EvalComparison(context, [](auto a, auto b) { return a == b; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 1, 5}), SampleFloats(2, {3, 1})}, {}},
+          {{SampleInts(3, {4}, -9, 9), SampleInts(4, {}, 1, 9)}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_equal = {"Equal", "", 7, Infer, EvalBroadcast<EqualOp, bool>};
+extern const OpDef op_equal = {
+    .name = "Equal", .domain = "", .since_opset = 7, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

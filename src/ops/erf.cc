@@ -1,4 +1,3 @@
-// Erf.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct Erf : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kNumbers;
-  template <class T>
-  auto operator()(T x) const {
-    return std::erf(static_cast<double>(x));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::erf(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_erf = {"Erf", "", 9, InferUnary, EvalUnary<Erf>};
+extern const OpDef op_erf = {
+    .name = "Erf", .domain = "", .since_opset = 9, .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Exp.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct Exp : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return std::exp(static_cast<double>(x));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::exp(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_exp = {"Exp", "", 6, InferUnary, EvalUnary<Exp>};
+extern const OpDef op_exp = {
+    .name = "Exp", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,34 +1,45 @@
-// Flatten to two dimensions.
 #include "src/ops/op_data.h"
 
 namespace tamis {
 namespace {
 
+// To two dimensions: those before `axis` and the rest. The axis may equal the rank.
 Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
-  context.SetOutputDType(0, context.InputDType(0));
-  if (x == nullptr) return {};
-  const int64_t axis = context.node().Int("axis", 1);
-  const auto rank = static_cast<int64_t>(x->size());
-  if (axis < -rank || axis > rank) return context.Error(fmt::format("axis {} is out of range for rank {}", axis, rank));
-  const auto split = static_cast<size_t>(axis < 0 ? axis + rank : axis);
-  context.SetOutput(0, context.InputDType(0), {Product(*x, 0, split), Product(*x, split, x->size())});
-  return {};
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  const Shape* shape = context.InputShape(0);
+  if (shape == nullptr) {
+    context.SetOutputDType(0, context.InputDType(0));
+    return {};
+  }
+  const auto rank = static_cast<int64_t>(shape->size());
+  int64_t axis = context.node().Int("axis", 1);
+  if (axis != rank) {
+    TAMIS_ASSIGN_OR_RETURN(axis, ResolvedAxis(context, axis, rank));
+  }
+  const auto outer = TrackedProduct({shape->begin(), shape->begin() + axis});
+  const auto inner = TrackedProduct({shape->begin() + axis, shape->end()});
+  if (!outer || !inner) return context.Error(fmt::format("the dimensions {} are too complex", ToString(*shape)));
+  return SetShape(context, 0, context.InputDType(0), {*outer, *inner});
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  const int64_t axis = context.node.Int("axis", 1);
-  if (axis < -x.rank() || axis > x.rank()) return context.Error("the axis is out of range");
-  const auto split = static_cast<size_t>(axis < 0 ? axis + x.rank() : axis);
-  const std::span<const int64_t> dims(x.dims());
-  context.outputs[0] = x.Reshaped({NumElements(dims.first(split)), NumElements(dims.subspan(split))});
+  TAMIS_ASSIGN_OR_RETURN(const auto bound, BindInputs(context));
+  context.outputs[0] = context.input(0)->Reshaped(*ConstantDims(bound->infer->output_types[0]->shape));
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{Tensor(DType::kFloat32, {2, 3, 4})}, {}}, {{Tensor(DType::kFloat32, {2, 3, 4})}, {{"axis", int64_t{3}}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_flatten = {
-    .name = "Flatten", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_flatten = {.name = "Flatten",
+                                 .domain = "",
+                                 .since_opset = 1,
+                                 .infer = Infer,
+                                 .eval = Eval,
+                                 .test_cases = Cases,
+                                 .widen_half = false};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Floor.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,21 @@
 namespace tamis {
 namespace {
 
-struct Floor : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return std::floor(x);
-  }
-};
+Status Infer(InferContext& context) {
+  if (auto contents = Contents(context, 0)) SetTracked(context, 0, std::move(*contents));  // integers stay
+  return InferUnary(context, kFloats);
+}
+
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::floor(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_floor = {"Floor", "", 6, InferUnary, EvalUnary<Floor>};
+extern const OpDef op_floor = {.name = "Floor", .domain = "", .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,71 +1,75 @@
-// Gather along one axis; negative indices count from the end.
+#include <cstring>
+
 #include "src/ops/op_data.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
 Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 1, kIntegers));
+  const Shape* data = context.InputShape(0);
   const Shape* indices = context.InputShape(1);
-  context.SetOutputDType(0, context.InputDType(0));
-  const DType index_type = context.InputDType(1);
-  if (index_type != DType::kUndefined && index_type != DType::kInt64 && index_type != DType::kInt32) {
-    return context.Error(fmt::format("the indices are {}; they must be int32 or int64", Name(index_type)));
+  if (data == nullptr || indices == nullptr) {
+    context.SetOutputDType(0, context.InputDType(0));
+    return {};
   }
-  if (x == nullptr || indices == nullptr) return {};
-  const auto axis = ResolveAxis(context.node().Int("axis", 0), x->size());
-  if (!axis) return context.Error(fmt::format("the axis is out of range for rank {}", x->size()));
-  Shape shape(x->begin(), x->begin() + static_cast<std::ptrdiff_t>(*axis));
-  shape.insert(shape.end(), indices->begin(), indices->end());
-  shape.insert(shape.end(), x->begin() + static_cast<std::ptrdiff_t>(*axis) + 1, x->end());
-  context.SetOutput(0, context.InputDType(0), std::move(shape));
-  const auto contents = context.InputContents(0);
-  const auto picks = context.InputContents(1);
-  if (!contents || !picks || x->size() != 1) return {};
-  std::vector<Dim> picked;
-  for (const Dim& pick : *picks) {
-    if (!pick.IsConstant()) return {};
-    const auto index = ResolveAxis(*pick.Constant(), contents->size());
-    if (!index)
-      return context.Error(fmt::format("index {} is out of range for {}", *pick.Constant(), contents->size()));
-    picked.push_back((*contents)[*index]);
+  TAMIS_ASSIGN_OR_RETURN(const int64_t axis,
+                         ResolvedAxis(context, context.node().Int("axis", 0), static_cast<int64_t>(data->size())));
+  Shape result(data->begin(), data->begin() + axis);
+  result.insert(result.end(), indices->begin(), indices->end());
+  result.insert(result.end(), data->begin() + axis + 1, data->end());
+  const auto contents = Contents(context, 0);
+  const auto chosen = Contents(context, 1);
+  if (contents && chosen && data->size() == 1) {
+    const auto size = static_cast<int64_t>(contents->size());
+    std::vector<Dim> picked;
+    for (const Dim& index : *chosen) {
+      const auto i = index.Constant();
+      if (!i) break;
+      if (*i < -size || *i >= size) return context.Error(fmt::format("index {} is outside of {} elements", *i, size));
+      picked.push_back((*contents)[static_cast<size_t>(*i < 0 ? *i + size : *i)]);
+    }
+    if (picked.size() == chosen->size()) SetTracked(context, 0, std::move(picked));
   }
-  context.SetOutputContents(0, std::move(picked));
-  return {};
+  return SetShape(context, 0, context.InputDType(0), std::move(result));
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  const Tensor& indices = *context.input(1);
-  const auto axis = ResolveAxis(context.node.Int("axis", 0), x.dims().size());
-  if (!axis) return context.Error("the axis is out of range");
-  const int64_t size = x.dims()[*axis];
-  std::vector<int64_t> picks = indices.ToInt64s();
-  for (int64_t& pick : picks) {
-    if (pick < -size || pick >= size) return context.Error(fmt::format("index {} is out of range for {}", pick, size));
-    if (pick < 0) pick += size;
-  }
-  Dims dims(x.dims().begin(), x.dims().begin() + static_cast<std::ptrdiff_t>(*axis));
-  dims.insert(dims.end(), indices.dims().begin(), indices.dims().end());
-  dims.insert(dims.end(), x.dims().begin() + static_cast<std::ptrdiff_t>(*axis) + 1, x.dims().end());
-  TAMIS_RETURN_IF_ERROR(CheckSize(context, dims));
-  Tensor y(x.dtype(), dims);
-  int64_t outer = 1;
-  for (size_t d = 0; d < *axis; ++d) outer *= x.dims()[d];
-  const size_t row = static_cast<size_t>(StridesOf(x.dims())[*axis]) * ByteSize(x.dtype(), 1);
-  std::byte* out = y.raw();
-  for (int64_t o = 0; o < outer && row > 0; ++o) {
-    for (const int64_t pick : picks) {
-      std::memcpy(out, x.raw() + static_cast<size_t>(o * size + pick) * row, row);
-      out += row;
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  const Tensor& data = *context.input(0);
+  const int64_t axis = context.node.Int("axis", 0);
+  const auto at = static_cast<size_t>(axis < 0 ? axis + data.rank() : axis);
+  const int64_t size = data.dims()[at];
+  TAMIS_ASSIGN_OR_RETURN(const auto indices, ReadIndices(context, *context.input(1), size));
+  const int64_t outer = CountOf(data.dims(), 0, at);
+  const auto bytes = static_cast<size_t>(CountOf(data.dims(), at + 1, data.dims().size())) * ElementBytes(data);
+  if (context.outputs[0].NumElements() == 0) return {};
+  std::byte* to = context.outputs[0].raw();
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int64_t index : indices) {
+      std::memcpy(to, data.raw() + static_cast<size_t>(o * size + index) * bytes, bytes);
+      to += bytes;
     }
   }
-  context.outputs[0] = std::move(y);
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {5, 3}), SampleInts(2, {2, 2}, -5, 4)}, {}},
+          {{SampleFloats(3, {2, 4}), SampleInts(4, {}, 0, 3)}, {{"axis", int64_t{-1}}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_gather = {.name = "Gather", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_gather = {.name = "Gather",
+                                .domain = "",
+                                .since_opset = 1,
+                                .infer = Infer,
+                                .eval = Eval,
+                                .test_cases = Cases,
+                                .widen_half = false};
 
 }  // namespace tamis

@@ -1,24 +1,27 @@
-// GreaterOrEqual, with broadcasting.
-#include <algorithm>
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct GreaterOrEqualOp : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kNumbers;
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a >= b;
-  }
-};
+Status Infer(InferContext& context) {
+  const auto greater_or_equal = [](const InferContext&, const Dim& a, const Dim& b) {
+    return Decided((a - b).NonNegative(), (b - a - Dim(1)).NonNegative());
+  };
+  return InferBroadcast(context, {.allowed = kNumbers, .result = DType::kBool, .contents = greater_or_equal});
+}
+
+Status Eval(EvalContext& context) {
+  return EvalComparison(context, [](auto a, auto b) { return a >= b; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 1, 5}), SampleFloats(2, {3, 1})}, {}},
+          {{SampleInts(3, {4}, -9, 9), SampleInts(4, {}, 1, 9)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_greater_or_equal = {"GreaterOrEqual", "", 12, InferBroadcastBool,
-                                          EvalBroadcast<GreaterOrEqualOp, bool>};
+extern const OpDef op_greater_or_equal = {
+    .name = "GreaterOrEqual", .domain = "", .since_opset = 12, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,5 +1,3 @@
-// HardSigmoid: clamp(alpha * x + beta, 0, 1).
-#include <algorithm>
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -7,19 +5,19 @@
 namespace tamis {
 namespace {
 
-struct HardSigmoid {
-  static constexpr Elements kElements = Elements::kFloats;
-  double alpha, beta;
-  explicit HardSigmoid(const Node& node) : alpha(node.Float("alpha", 0.2f)), beta(node.Float("beta", 0.5f)) {}
-  template <class T>
-  auto operator()(T value) const {
-    const double x = value;
-    return std::clamp(alpha * x + beta, 0.0, 1.0);
-  }
-};
+Status Eval(EvalContext& context) {
+  const double alpha = context.node.Float("alpha", 0.2f);
+  const double beta = context.node.Float("beta", 0.5f);
+  return EvalFloat(context, [=](double x) { return std::fmax(0.0, std::fmin(1.0, alpha * x + beta)); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {4, 6}, -8, 8)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_hard_sigmoid = {"HardSigmoid", "", 6, InferUnary, EvalUnary<HardSigmoid>};
+extern const OpDef op_hard_sigmoid = {
+    .name = "HardSigmoid", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// IsNaN.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,21 @@
 namespace tamis {
 namespace {
 
+Status Infer(InferContext& context) {
+  return InferBroadcast(context, {kFloats, 1, DType::kBool});
+}
+
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  return DispatchElements(context, x.dtype(), Elements::kFloats, [&]<class T>(T) {
-    context.outputs[0] = Tensor(DType::kBool, x.dims());
-    for (int64_t i = 0; i < x.NumElements(); ++i) context.outputs[0].Data<bool>()[i] = std::isnan(x.Data<T>()[i]);
-    return Status();
-  });
+  return EvalFloat(context, [](double x) { return std::isnan(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_is_nan = {"IsNaN", "", 9, InferUnaryBool, Eval};
+extern const OpDef op_is_nan = {
+    .name = "IsNaN", .domain = "", .since_opset = 9, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,25 +1,20 @@
-// LeakyRelu: x, alpha * x where negative.
-#include <algorithm>
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct LeakyRelu {
-  static constexpr Elements kElements = Elements::kFloats;
-  double alpha;
-  explicit LeakyRelu(const Node& node) : alpha(node.Float("alpha", 0.01f)) {}
-  template <class T>
-  auto operator()(T value) const {
-    const double x = value;
-    return x < 0 ? alpha * x : x;
-  }
-};
+Status Eval(EvalContext& context) {
+  const double alpha = context.node.Float("alpha", 0.01f);
+  return EvalFloat(context, [=](double x) { return x < 0 ? alpha * x : x; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_leaky_relu = {"LeakyRelu", "", 6, InferUnary, EvalUnary<LeakyRelu>};
+extern const OpDef op_leaky_relu = {
+    .name = "LeakyRelu", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Log.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct Log : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return std::log(static_cast<double>(x));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::log(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}, 0.1, 4)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_log = {"Log", "", 6, InferUnary, EvalUnary<Log>};
+extern const OpDef op_log = {
+    .name = "Log", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Mod: the sign of the divisor for integers, of the dividend with fmod = 1.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,40 +5,45 @@
 namespace tamis {
 namespace {
 
-struct ModOp {
-  static constexpr Elements kElements = Elements::kNumbers;
-  bool fmod;
-  explicit ModOp(const Node& node) : fmod(node.Int("fmod", 0) != 0) {}
-  template <class T>
-  T operator()(T a, T b) const {
-    if constexpr (std::is_same_v<T, bool>) {
-      return false;
-    } else if constexpr (std::is_floating_point_v<T>) {
-      return static_cast<T>(std::fmod(a, b));
-    } else {
-      if (b == 0) return T{0};
-      if constexpr (std::is_signed_v<T>) {
-        if (b == T{-1}) return T{0};  // the lowest number modulo -1 traps on x86
-      }
-      const T rest = static_cast<T>(a % b);
-      const bool adjust = !fmod && rest != 0 && ((rest < 0) != (b < 0));
-      return adjust ? static_cast<T>(rest + b) : rest;
-    }
-  }
-};
+// fmod=0: the result has the divisor's sign (integers); fmod=1: the dividend's, as in C.
+std::optional<Dim> ModDims(const InferContext& context, const Dim& a, const Dim& b) {
+  if (IsFloat(context.InputDType(0)) || b == Dim(0) || b == Dim(-1)) return std::nullopt;
+  const bool same_either_way = a.NonNegative() && b.NonNegative();
+  if (context.node().Int("fmod", 0) != 0 && !same_either_way) return std::nullopt;
+  return Dim::Mod(a, b);
+}
 
 Status Infer(InferContext& context) {
-  TAMIS_RETURN_IF_ERROR(InferBroadcast(context));
-  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> {
-    const auto divisor = b.Constant();
-    if (divisor && *divisor == 0) return std::nullopt;
-    return Dim::Mod(a, b);
-  });
-  return {};
+  const bool fmod = context.node().Int("fmod", 0) != 0;
+  if (!fmod && IsFloat(context.InputDType(0))) return context.Error("floats need the attribute fmod=1");
+  return InferBroadcast(context, {.contents = ModDims});
+}
+
+Status Eval(EvalContext& context) {
+  const bool fmod = context.node.Int("fmod", 0) != 0;
+  bool by_zero = false;
+  TAMIS_RETURN_IF_ERROR(EvalElements<2>(context, [&](auto a, auto b) {
+    using W = decltype(a);
+    if constexpr (std::is_same_v<W, double>) {
+      return std::fmod(a, b);
+    } else {
+      by_zero = by_zero || b == 0;
+      if (b == 0 || b == static_cast<W>(-1)) return std::is_signed_v<W> || b == 0 ? W{} : a % b;
+      const W rest = a % b;
+      return !fmod && rest != 0 && (rest < W{}) != (b < W{}) ? rest + b : rest;
+    }
+  }));
+  return by_zero ? context.Error("the remainder of a division by zero is not defined") : Status();
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 5}), SampleFloats(2, {5}, 1, 4)}, {{"fmod", int64_t{1}}}},
+          {{SampleInts(3, {4}, -9, 9), SampleInts(4, {}, 1, 9)}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_mod = {"Mod", "", 10, Infer, EvalBroadcast<ModOp>};
+extern const OpDef op_mod = {
+    .name = "Mod", .domain = "", .since_opset = 10, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,22 +1,19 @@
-// Not.
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct Not : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kBools;
-  template <class T>
-  auto operator()(T x) const {
-    return !x;
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalElements<1>(context, [](auto x) { return x == 0; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{Tensor(DType::kBool, {2, 3})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_not = {"Not", "", 1, InferUnary, EvalUnary<Not>};
+extern const OpDef op_not = {
+    .name = "Not", .domain = "", .infer = InferUnaryOf<kBools>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,43 +1,35 @@
-// Pieces that data-movement operators share.
+// Moving elements of any type: copies along strides, and indices read from tensors.
 #pragma once
 
-#include <algorithm>
-#include <cstring>
-#include <optional>
+#include <cstddef>
 #include <vector>
 
-#include "src/ops/op_rule.h"
+#include "src/ops/op_bind.h"
 
 namespace tamis {
 
-// Results above this many elements are refused rather than allocated.
-inline constexpr int64_t kMaxElements = int64_t{1} << 33;
-// Error of the node if the product overflows or passes kMaxElements.
-Status CheckSize(const EvalContext& context, const Dims& dims);
+// Elements from one index to the next, for each axis of a row-major tensor.
+std::vector<int64_t> RowMajorStrides(const Dims& dims);
+// The same for `from` read as if broadcast to `to`: 0 along repeated axes. `from` must broadcast to `to`.
+std::vector<int64_t> BroadcastStrides(const Dims& from, const Dims& to);
 
-// Axes of an operator that took them as an attribute before some opset and takes them as an input since. nullopt: none
-// were given. Error if they are given but not constant.
-Result<std::optional<std::vector<int64_t>>> AxesOf(const InferContext& context, size_t input);
-std::optional<std::vector<int64_t>> AxesOf(const EvalContext& context, size_t input);
-// Resolves negative axes, sorts them; error if one is out of range or double.
-Result<std::vector<size_t>> ResolveAxes(const std::vector<int64_t>& axes, size_t rank);
+// Writes a row-major block of dimensions `dims` to `to`; its element [i, j, ...] is from[first + i * strides[0] + ...].
+// The caller answers for all of these being inside of `from`. `element` is the size in bytes.
+void CopyStrided(const std::byte* from, int64_t first, const Dims& dims, const std::vector<int64_t>& strides,
+                 size_t element, std::byte* to);
+// Bytes of one element of a tensor of whole-byte elements.
+size_t ElementBytes(const Tensor& tensor);
 
-// Row-major strides in elements.
-Dims StridesOf(const Dims& dims);
+// Non-negative indices into `size` elements, negative ones counted from the end; an error names the first outside.
+Result<std::vector<int64_t>> ReadIndices(const EvalContext& context, const Tensor& indices, int64_t size);
+// The product of dims[begin, end).
+int64_t CountOf(const Dims& dims, size_t begin, size_t end);
 
-// Copies elements of `size` bytes: out[i] = in[source(i)] for i in order.
-template <class F>
-void CopyElements(const Tensor& in, Tensor* out, F&& source) {
-  const size_t size = ByteSize(in.dtype(), 1);
-  std::byte* to = out->raw();
-  for (int64_t i = 0, n = out->NumElements(); i < n; ++i, to += size) {
-    std::memcpy(to, in.raw() + static_cast<size_t>(source(i)) * size, size);
-  }
-}
-
-// For operators whose output has the input's dtype and dimensions.
-Status InferSame(InferContext& context);
-// As InferSame, and the contents pass through.
-Status InferSameContents(InferContext& context);
+// The shape of a tensor seen as other dimensions, of which at most one (-1) is solved for. `target` holds symbolic
+// contents; zeros copy the input's dimension unless `allow_zero`.
+Result<Shape> ReshapedShape(const InferContext& context, const Shape& from, const std::vector<Dim>& target,
+                            bool allow_zero);
+// The product, or nullopt once the expression is too large to be worth tracking.
+std::optional<Dim> TrackedProduct(const Shape& dims);
 
 }  // namespace tamis

@@ -108,7 +108,8 @@ std::optional<std::vector<Dim>> InferContext::InputContents(size_t i) const {
   if (id == kNoValue) return std::nullopt;
   const Value& value = graph_.value(id);
   if (value.contents) return value.contents;
-  if (!value.constant || !IsInteger(value.constant->dtype()) || value.constant->NumElements() > kMaxTracked) {
+  if (!value.constant || !IsInteger(value.constant->dtype()) || BitSize(value.constant->dtype()) < 8 ||
+      value.constant->NumElements() > kMaxTracked) {
     return std::nullopt;
   }
   std::vector<Dim> contents;

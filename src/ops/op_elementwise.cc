@@ -1,131 +1,110 @@
 #include "src/ops/op_elementwise.h"
 
-#include <algorithm>
-
 namespace tamis {
 
-BroadcastWalk::BroadcastWalk(const Dims& output, const std::vector<Dims>& inputs)
-    : output_(output), index_(output.size(), 0), offsets_(inputs.size(), 0) {
-  for (const Dims& dims : inputs) {
-    Dims strides(output.size(), 0);
-    int64_t stride = 1;
-    for (size_t back = 0; back < dims.size(); ++back) {
-      const size_t axis = dims.size() - 1 - back;
-      strides[output.size() - 1 - back] = dims[axis] == 1 ? 0 : stride;
-      stride *= dims[axis];
-    }
-    strides_.push_back(std::move(strides));
-  }
+std::optional<Dim> BroadcastDim(const Dim& a, const Dim& b) {
+  if (a == b) return a;
+  const auto ca = a.Constant();
+  const auto cb = b.Constant();
+  if (ca == 1) return b;
+  if (cb == 1) return a;
+  if (ca && cb) return std::nullopt;
+  if (ca) return a;
+  if (cb) return b;
+  return Dim::Max(a, b);
 }
 
-void BroadcastWalk::Next() {
-  for (size_t axis = output_.size(); axis-- > 0;) {
-    ++index_[axis];
-    for (size_t k = 0; k < offsets_.size(); ++k) offsets_[k] += strides_[k][axis];
-    if (index_[axis] < output_[axis]) return;
-    for (size_t k = 0; k < offsets_.size(); ++k) offsets_[k] -= strides_[k][axis] * output_[axis];
-    index_[axis] = 0;
+Result<Shape> BroadcastShapes(const InferContext& context, const Shape& a, const Shape& b) {
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape result = longer;
+  for (size_t i = 0; i < shorter.size(); ++i) {
+    Dim& dim = result[longer.size() - shorter.size() + i];
+    const auto joined = BroadcastDim(dim, shorter[i]);
+    if (!joined) {
+      return context.Error(fmt::format("shapes {} and {} do not broadcast", ToString(a), ToString(b)));
+    }
+    dim = *joined;
   }
+  return result;
+}
+
+Result<std::optional<Shape>> BroadcastInputs(const InferContext& context) {
+  Shape shape;
+  for (size_t i = 0; i < context.NumInputs(); ++i) {
+    const Shape* input = context.InputShape(i);
+    if (input == nullptr) return std::optional<Shape>();
+    TAMIS_ASSIGN_OR_RETURN(shape, BroadcastShapes(context, shape, *input));
+  }
+  return std::optional<Shape>(std::move(shape));
+}
+
+Status InferUnary(InferContext& context, unsigned allowed) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, allowed));
+  if (context.InputShape(0) != nullptr) return SetShape(context, 0, context.InputDType(0), *context.InputShape(0));
+  context.SetOutputDType(0, context.InputDType(0));
+  return {};
 }
 
 namespace {
 
-Status InferUnaryAs(InferContext& context, DType dtype) {
-  const Type* x = context.InputType(0);
-  if (x == nullptr) return context.Error("the input is missing");
-  if (const Shape* shape = context.InputShape(0)) {
-    context.SetOutput(0, dtype, *shape);
-  } else {
-    context.SetOutputDType(0, dtype);
-  }
-  return {};
-}
-
-Status InferBroadcastAs(InferContext& context, bool as_bool) {
-  if (context.NumInputs() == 0 || !context.HasInput(0)) return context.Error("an input is missing");
-  DType dtype = DType::kUndefined;
-  std::optional<Shape> joined = Shape{};
+// The contents of the result, if every input's are known and at most one-dimensional.
+std::optional<std::vector<Dim>> FoldContents(const InferContext& context, DimFunction function) {
+  std::optional<std::vector<Dim>> total;
   for (size_t i = 0; i < context.NumInputs(); ++i) {
-    if (!context.HasInput(i)) return context.Error("an input is missing");
-    const DType other = context.InputDType(i);
-    if (dtype != DType::kUndefined && other != DType::kUndefined && other != dtype) {
-      return context.Error(
-          fmt::format("the operands are {} and {}; they must have one element type", Name(dtype), Name(other)));
-    }
-    if (dtype == DType::kUndefined) dtype = other;
-    const Shape* shape = context.InputShape(i);
-    if (shape == nullptr || !joined) {
-      joined.reset();
+    const auto next = Contents(context, i);
+    if (!next) return std::nullopt;
+    if (!total) {
+      total = next;
       continue;
     }
-    auto wider = JoinShapes(*joined, *shape);
-    if (!wider) {
-      return context.Error(fmt::format("shapes {} and {} do not broadcast", ToString(*joined), ToString(*shape)));
+    const size_t size = total->size() == 1 ? next->size() : total->size();
+    if (next->size() != size && next->size() != 1) return std::nullopt;
+    std::vector<Dim> folded;
+    for (size_t j = 0; j < size; ++j) {
+      const auto dim = function(context, (*total)[total->size() == 1 ? 0 : j], (*next)[next->size() == 1 ? 0 : j]);
+      if (!dim) return std::nullopt;
+      folded.push_back(*dim);
     }
-    joined = std::move(wider);
+    total = std::move(folded);
   }
-  if (as_bool) dtype = DType::kBool;
-  if (joined) {
-    context.SetOutput(0, dtype, std::move(*joined));
-  } else {
-    context.SetOutputDType(0, dtype);
-  }
-  return {};
+  return total;
 }
 
 }  // namespace
 
-Status InferUnary(InferContext& context) {
-  return InferUnaryAs(context, context.InputDType(0));
-}
-Status InferUnaryBool(InferContext& context) {
-  return InferUnaryAs(context, DType::kBool);
-}
-Status InferBroadcast(InferContext& context) {
-  return InferBroadcastAs(context, false);
-}
-Status InferBroadcastBool(InferContext& context) {
-  return InferBroadcastAs(context, true);
+Status InferBroadcast(InferContext& context, const BroadcastRule& rule) {
+  const size_t required = std::max<size_t>({rule.inputs, rule.inputs == 0 ? context.NumInputs() : 0, 1});
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, required, rule.inputs == 0 ? SIZE_MAX : rule.inputs));
+  for (size_t i = 0; i < context.NumInputs(); ++i) {
+    TAMIS_RETURN_IF_ERROR(CheckDType(context, i, rule.allowed));
+    if (rule.same_dtype) TAMIS_RETURN_IF_ERROR(CheckSameDType(context, 0, i));
+  }
+  const DType dtype = rule.result == DType::kUndefined ? context.InputDType(0) : rule.result;
+  TAMIS_ASSIGN_OR_RETURN(auto shape, BroadcastInputs(context));
+  if (!shape) {
+    context.SetOutputDType(0, dtype);
+    return {};
+  }
+  TAMIS_RETURN_IF_ERROR(SetShape(context, 0, dtype, std::move(*shape)));
+  if (rule.contents != nullptr) {
+    if (auto contents = FoldContents(context, rule.contents)) SetTracked(context, 0, std::move(*contents));
+  }
+  return {};
 }
 
-Result<Dims> BroadcastDims(const EvalContext& context) {
-  Dims dims;
-  for (const Tensor* input : context.inputs) {
-    if (input == nullptr) return context.Error("an input is missing");
-    const Dims& other = input->dims();
-    if (other.size() > dims.size()) dims.insert(dims.begin(), other.size() - dims.size(), 1);
-    for (size_t back = 1; back <= other.size(); ++back) {
-      int64_t& have = dims[dims.size() - back];
-      const int64_t size = other[other.size() - back];
-      if (have != size && have != 1 && size != 1) {
-        return context.Error(fmt::format("shapes {} and {} do not broadcast", ToString(dims), ToString(other)));
-      }
-      if (have == 1) have = size;
-    }
+Wide WideOf(DType dtype) {
+  if (IsFloat(dtype)) return Wide::kDouble;
+  switch (dtype) {
+    case DType::kInt8:
+    case DType::kInt16:
+    case DType::kInt32:
+    case DType::kInt64:
+      return Wide::kInt64;
+    default:
+      return Wide::kUint64;
   }
-  if (NumElements(dims) < 0) return context.Error("the result is too large");
-  return dims;
-}
-
-void InferContents(InferContext& context, DimFunction f) {
-  std::optional<std::vector<Dim>> result = context.InputContents(0);
-  for (size_t i = 1; i < context.NumInputs() && result; ++i) {
-    const auto other = context.InputContents(i);
-    const Shape* a = context.InputShape(0);
-    const Shape* b = context.InputShape(i);
-    // Scalars and vectors only: that is what shape computations are made of.
-    if (!other || a == nullptr || b == nullptr || a->size() > 1 || b->size() > 1) return;
-    const size_t n = std::max(result->size(), other->size());
-    if ((result->size() != n && result->size() != 1) || (other->size() != n && other->size() != 1)) return;
-    std::vector<Dim> combined;
-    for (size_t k = 0; k < n; ++k) {
-      auto value = f((*result)[result->size() == 1 ? 0 : k], (*other)[other->size() == 1 ? 0 : k]);
-      if (!value) return;
-      combined.push_back(std::move(*value));
-    }
-    result = std::move(combined);
-  }
-  if (result) context.SetOutputContents(0, std::move(*result));
 }
 
 }  // namespace tamis

@@ -1,140 +1,181 @@
-// Element-by-element operators: type rules, broadcasting, and the contents of small integer tensors.
+// Operators that work element by element, with NumPy's broadcasting.
 //
-// An operator's file gives a functor with a template operator(); the templates below make the evaluation for every
-// element type that the functor's trait allows.
+// References compute floats in double, integers in 64 bits of their own signedness (results wrap to the element type),
+// bool as 0 and 1 in uint64. An operator gives one function of such wide values; reading, broadcasting and writing
+// happen here, a block of elements at a time.
 #pragma once
 
-#include <concepts>
-#include <cstdint>
-#include <optional>
+#include <algorithm>
+#include <array>
+#include <span>
+#include <type_traits>
 #include <vector>
 
-#include "src/ops/op_rule.h"
+#include "src/ops/op_bind.h"
 
 namespace tamis {
 
-// Which element types an operator takes.
-enum class Elements : uint8_t { kFloats, kNumbers, kIntegers, kBools, kAll };
+// The dimension of a result that a and b broadcast to; nullopt if they can't. Two different expressions give their
+// maximum, which is right wherever broadcasting is legal at run time.
+std::optional<Dim> BroadcastDim(const Dim& a, const Dim& b);
+Result<Shape> BroadcastShapes(const InferContext& context, const Shape& a, const Shape& b);
+// Of all inputs; nullopt if the rank of one is unknown.
+Result<std::optional<Shape>> BroadcastInputs(const InferContext& context);
 
-// Calls f(T{}) with the element type; an error naming the operator if it is not allowed. Half-precision operands are
-// widened before an evaluation sees them.
-template <class F>
-Status DispatchElements(EvalContext& context, DType dtype, Elements allowed, F&& f);
+// One input, one output of the same dtype and shape.
+Status InferUnary(InferContext& context, unsigned allowed);
+template <unsigned kAllowed>
+Status InferUnaryOf(InferContext& context) {
+  return InferUnary(context, kAllowed);
+}
 
-Status CheckElements(const Operands& operands, size_t i, Elements allowed);
+// A function of symbolic elements; nullopt where it can't be told.
+using DimFunction = std::optional<Dim> (*)(const InferContext&, const Dim&, const Dim&);
 
-// The index arithmetic of NumPy broadcasting: for every output element in order, the offset into each input.
-class BroadcastWalk {
+// 1 if `yes` is shown, 0 if `no` is.
+inline std::optional<Dim> Decided(bool yes, bool no) {
+  if (yes || no) return Dim(yes ? 1 : 0);
+  return std::nullopt;
+}
+
+struct BroadcastRule {
+  unsigned allowed = kNumbers;
+  size_t inputs = 2;                 // 0: one or more
+  DType result = DType::kUndefined;  // kUndefined: the inputs' own
+  bool same_dtype = true;
+  DimFunction contents = nullptr;  // folded over the inputs from the left
+};
+Status InferBroadcast(InferContext& context, const BroadcastRule& rule);
+
+// The type in which elements of a dtype are computed.
+enum class Wide { kDouble, kInt64, kUint64 };
+Wide WideOf(DType dtype);
+
+// Reads a tensor as if broadcast to `dims`, converted to double, int64_t or uint64_t.
+class WideReader {
  public:
-  BroadcastWalk(const Dims& output, const std::vector<Dims>& inputs);
-  const std::vector<int64_t>& offsets() const { return offsets_; }
-  void Next();
+  // `tensor` must broadcast to `dims` and both must outlive the reader.
+  WideReader(const Tensor& tensor, const Dims& dims);
+  template <class W>
+  void Read(int64_t begin, std::span<W> out) const;
 
  private:
-  Dims output_, index_;
-  std::vector<Dims> strides_;
-  std::vector<int64_t> offsets_;
+  const Tensor& tensor_;
+  const Dims& dims_;
+  std::vector<int64_t> strides_;
+  bool contiguous_ = false;
 };
 
-// Same shape and dtype as the input.
-Status InferUnary(InferContext& context);
-// Same shape, bool.
-Status InferUnaryBool(InferContext& context);
-// Broadcast of all inputs; dtype of input 0, which all must share.
-Status InferBroadcast(InferContext& context);
-// Broadcast of all inputs, bool.
-Status InferBroadcastBool(InferContext& context);
-// Broadcast shape of concrete operands; error if they don't.
-Result<Dims> BroadcastDims(const EvalContext& context);
+// Converts to the tensor's dtype: floats rounded, integers wrapped, bool != 0.
+template <class W>
+void WriteWide(Tensor& tensor, int64_t begin, std::span<const W> values);
 
-// Contents of an element-wise integer operator: applies `f` to the operands' contents, a single element broadcast.
-// Stores nothing if an operand is not known.
-using DimFunction = std::optional<Dim> (*)(const Dim&, const Dim&);
-void InferContents(InferContext& context, DimFunction f);
-
-template <class Op>
-Status EvalUnary(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  return DispatchElements(context, x.dtype(), Op::kElements, [&]<class T>(T) {
-    Tensor y(x.dtype(), x.dims());
-    const T* in = x.Data<T>();
-    T* out = y.Data<T>();
-    const Op op(context.node);
-    for (int64_t i = 0, n = x.NumElements(); i < n; ++i) out[i] = static_cast<T>(op(in[i]));
-    context.outputs[0] = std::move(y);
-    return Status();
-  });
-}
-
-// Folds the inputs from the left with a functor of two elements; Result is void for "the operands' type" or bool.
-template <class Op, class Output = void>
-Status EvalBroadcast(EvalContext& context) {
-  TAMIS_ASSIGN_OR_RETURN(const Dims dims, BroadcastDims(context));
-  const Tensor& first = *context.input(0);
-  return DispatchElements(context, first.dtype(), Op::kElements, [&]<class T>(T) {
-    using Out = std::conditional_t<std::is_void_v<Output>, T, Output>;
-    std::vector<Dims> shapes;
-    for (const Tensor* input : context.inputs) {
-      if (input->dtype() != first.dtype()) return context.Error("the operands have different element types");
-      shapes.push_back(input->dims());
+// outputs[0][i] = f(inputs[0][i], ..., inputs[N - 1][i]), computed in W.
+template <class W, size_t N, class F>
+void MapElements(EvalContext& context, F&& f) {
+  constexpr int64_t kBlock = 512;
+  Tensor& output = context.outputs[0];
+  std::vector<WideReader> readers;
+  for (size_t i = 0; i < N; ++i) readers.emplace_back(*context.input(i), output.dims());
+  std::array<std::array<W, kBlock>, N> in;
+  std::array<W, kBlock> out;
+  const int64_t count = output.NumElements();
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    const auto size = static_cast<size_t>(std::min(kBlock, count - begin));
+    for (size_t i = 0; i < N; ++i) readers[i].Read<W>(begin, std::span<W>(in[i]).first(size));
+    for (size_t i = 0; i < size; ++i) {
+      if constexpr (N == 1) out[i] = static_cast<W>(f(in[0][i]));
+      if constexpr (N == 2) out[i] = static_cast<W>(f(in[0][i], in[1][i]));
     }
-    Tensor y(std::is_same_v<Output, bool> ? DType::kBool : first.dtype(), dims);
-    Out* out = y.Data<Out>();
-    const Op op(context.node);
-    BroadcastWalk walk(dims, shapes);
-    for (int64_t i = 0, n = y.NumElements(); i < n; ++i, walk.Next()) {
-      const auto& at = walk.offsets();
-      T value = first.Data<T>()[at[0]];
-      if (context.inputs.size() == 1) {
-        out[i] = static_cast<Out>(value);
-        continue;
-      }
-      for (size_t k = 1; k + 1 < context.inputs.size(); ++k) {
-        value = static_cast<T>(op(value, context.inputs[k]->Data<T>()[at[k]]));
-      }
-      out[i] = static_cast<Out>(op(value, context.inputs.back()->Data<T>()[at.back()]));
-    }
-    context.outputs[0] = std::move(y);
-    return Status();
-  });
-}
-
-// A functor without attributes.
-struct Plain {
-  explicit Plain(const Node&) {}
-};
-
-template <class F>
-Status DispatchElements(EvalContext& context, DType dtype, Elements allowed, F&& f) {
-  const bool floats = allowed == Elements::kFloats || allowed == Elements::kNumbers || allowed == Elements::kAll;
-  const bool integers = allowed == Elements::kIntegers || allowed == Elements::kNumbers || allowed == Elements::kAll;
-  const bool bools = allowed == Elements::kBools || allowed == Elements::kAll;
-  if (dtype == DType::kFloat32 && floats) return f(float{});
-  if (dtype == DType::kFloat64 && floats) return f(double{});
-  if (dtype == DType::kBool && bools) return f(bool{});
-  if (integers) {
-    switch (dtype) {
-      case DType::kInt8:
-        return f(int8_t{});
-      case DType::kInt16:
-        return f(int16_t{});
-      case DType::kInt32:
-        return f(int32_t{});
-      case DType::kInt64:
-        return f(int64_t{});
-      case DType::kUInt8:
-        return f(uint8_t{});
-      case DType::kUInt16:
-        return f(uint16_t{});
-      case DType::kUInt32:
-        return f(uint32_t{});
-      case DType::kUInt64:
-        return f(uint64_t{});
-      default:
-        break;
-    }
+    WriteWide<W>(output, begin, std::span<const W>(out).first(size));
   }
-  return context.Error(fmt::format("element type {} is not supported", Name(dtype)));
 }
+
+// Evaluates a unary or binary operator in the wide type of its first input.
+template <size_t N, class F>
+Status EvalElements(EvalContext& context, F&& f) {
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  switch (WideOf(context.input(0)->dtype())) {
+    case Wide::kDouble:
+      MapElements<double, N>(context, f);
+      break;
+    case Wide::kInt64:
+      MapElements<int64_t, N>(context, f);
+      break;
+    case Wide::kUint64:
+      MapElements<uint64_t, N>(context, f);
+      break;
+  }
+  return {};
+}
+
+// The same with a bool result.
+template <class F>
+Status EvalComparison(EvalContext& context, F&& f) {
+  return EvalElements<2>(context, [&](auto a, auto b) { return static_cast<decltype(a)>(f(a, b)); });
+}
+
+// The same for operators that floats alone have.
+template <class F>
+Status EvalFloat(EvalContext& context, F&& f) {
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  MapElements<double, 1>(context, f);
+  return {};
+}
+
+// Left fold of a binary function over any number of inputs; float results are multiplied by `scale`.
+template <class F>
+Status EvalVariadic(EvalContext& context, F&& f, double scale = 1) {
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  const auto fold = [&]<class W>(W) {
+    Tensor& output = context.outputs[0];
+    std::vector<WideReader> readers;
+    for (const Tensor* input : context.inputs) readers.emplace_back(*input, output.dims());
+    constexpr int64_t kBlock = 512;
+    std::array<W, kBlock> total, next;
+    const int64_t count = output.NumElements();
+    for (int64_t begin = 0; begin < count; begin += kBlock) {
+      const auto size = static_cast<size_t>(std::min(kBlock, count - begin));
+      readers[0].Read<W>(begin, std::span<W>(total).first(size));
+      for (size_t r = 1; r < readers.size(); ++r) {
+        readers[r].Read<W>(begin, std::span<W>(next).first(size));
+        for (size_t i = 0; i < size; ++i) total[i] = static_cast<W>(f(total[i], next[i]));
+      }
+      if constexpr (std::is_same_v<W, double>) {
+        for (size_t i = 0; i < size; ++i) total[i] *= scale;
+      }
+      WriteWide<W>(output, begin, std::span<const W>(total).first(size));
+    }
+  };
+  switch (WideOf(context.input(0)->dtype())) {
+    case Wide::kDouble:
+      fold(double{});
+      break;
+    case Wide::kInt64:
+      fold(int64_t{});
+      break;
+    case Wide::kUint64:
+      fold(uint64_t{});
+      break;
+  }
+  return {};
+}
+
+// a op b with wrap-around for signed integers, where the language has undefined behaviour.
+template <class W, class F>
+W Wrapping(W a, W b, F f) {
+  if constexpr (std::is_same_v<W, int64_t>) {
+    return static_cast<int64_t>(f(static_cast<uint64_t>(a), static_cast<uint64_t>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+
+// Seeded operands for test cases: f32 in [low, high), int64 in [low, high].
+Tensor SampleFloats(uint64_t seed, Dims dims, double low = -2, double high = 2);
+Tensor SampleInts(uint64_t seed, Dims dims, int64_t low, int64_t high);
 
 }  // namespace tamis

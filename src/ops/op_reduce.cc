@@ -1,58 +1,69 @@
 #include "src/ops/op_reduce.h"
 
-#include <algorithm>
-
 namespace tamis {
-namespace {
 
-// The axes to reduce, sorted; all of them where none are given.
-Result<std::vector<size_t>> ReducedAxes(const Node& node, const std::optional<std::vector<int64_t>>& axes,
-                                        size_t rank) {
-  if (axes && !axes->empty()) return ResolveAxes(*axes, rank);
-  std::vector<size_t> all;
-  if (node.Int("noop_with_empty_axes", 0) != 0) return all;
-  for (size_t i = 0; i < rank; ++i) all.push_back(i);
-  return all;
+Result<std::optional<std::vector<bool>>> ReducedAxes(const InferContext& context, size_t rank) {
+  TAMIS_ASSIGN_OR_RETURN(const IntList axes, ReadInts(context, 1, "axes"));
+  if (axes.given && !axes.constant) return std::optional<std::vector<bool>>();
+  TAMIS_ASSIGN_OR_RETURN(const auto resolved, ResolvedAxes(context, axes.constants, static_cast<int64_t>(rank)));
+  const bool all = resolved.empty() && context.node().Int("noop_with_empty_axes", 0) == 0;
+  std::vector<bool> reduce(rank, all);
+  for (int64_t axis : resolved) reduce[static_cast<size_t>(axis)] = true;
+  return std::optional(std::move(reduce));
 }
 
-}  // namespace
-
-Status InferReduce(InferContext& context) {
-  const Shape* x = context.InputShape(0);
-  context.SetOutputDType(0, context.InputDType(0));
-  if (x == nullptr) return {};
-  TAMIS_ASSIGN_OR_RETURN(const auto given, AxesOf(context, 1));
-  const auto axes = ReducedAxes(context.node(), given, x->size());
-  if (!axes.ok()) return context.Error(axes.status().message());
+Status InferReduce(InferContext& context, unsigned allowed) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 2));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, allowed));
+  const DType dtype = context.InputDType(0);
+  context.SetOutputDType(0, dtype);
+  const Shape* shape = context.InputShape(0);
+  if (shape == nullptr) return {};
+  TAMIS_ASSIGN_OR_RETURN(const auto reduce, ReducedAxes(context, shape->size()));
   const bool keep = context.node().Int("keepdims", 1) != 0;
-  Shape shape;
-  for (size_t i = 0; i < x->size(); ++i) {
-    if (!std::binary_search(axes->begin(), axes->end(), i)) {
-      shape.push_back((*x)[i]);
+  if (!reduce) return {};
+  Shape result;
+  for (size_t axis = 0; axis < shape->size(); ++axis) {
+    if (!(*reduce)[axis]) {
+      result.push_back((*shape)[axis]);
     } else if (keep) {
-      shape.emplace_back(1);
+      result.push_back(Dim(1));
     }
   }
-  context.SetOutput(0, context.InputDType(0), std::move(shape));
-  return {};
+  return SetShape(context, 0, dtype, std::move(result));
 }
 
-Result<ReducePlan> PlanReduce(const EvalContext& context) {
-  const Dims& dims = context.input(0)->dims();
-  const auto axes = ReducedAxes(context.node, AxesOf(context, 1), dims.size());
-  if (!axes.ok()) return context.Error(axes.status().message());
-  const bool keep = context.node.Int("keepdims", 1) != 0;
-  ReducePlan plan;
-  Dims kept;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    const bool reduced = std::binary_search(axes->begin(), axes->end(), i);
-    kept.push_back(reduced ? 1 : dims[i]);
-    if (!reduced || keep) plan.output.push_back(kept[i]);
-    if (reduced) plan.count *= dims[i];
+ReduceWalk::ReduceWalk(const Dims& dims, const std::vector<bool>& reduce) {
+  const auto strides = RowMajorStrides(dims);
+  for (size_t axis = 0; axis < dims.size(); ++axis) {
+    auto& sizes = reduce[axis] ? reduced : kept;
+    auto& steps = reduce[axis] ? reduced_strides : kept_strides;
+    // Neighbouring axes of one kind are walked as one.
+    if (axis > 0 && reduce[axis] == reduce[axis - 1]) {
+      sizes.back() *= dims[axis];
+      steps.back() = strides[axis];
+    } else {
+      sizes.push_back(dims[axis]);
+      steps.push_back(strides[axis]);
+    }
   }
-  plan.strides = StridesOf(kept);
-  for (const size_t axis : *axes) plan.strides[axis] = 0;
-  return plan;
+  results = NumElements(kept);
+  terms = NumElements(reduced);
+}
+
+int64_t ReduceWalk::Offset(int64_t i, const Dims& dims, const std::vector<int64_t>& strides) {
+  int64_t offset = 0;
+  for (size_t axis = dims.size(); axis-- > 0; i /= dims[axis]) offset += i % dims[axis] * strides[axis];
+  return offset;
+}
+
+std::vector<OpTestCase> ReduceCases() {
+  const Tensor data = SampleFloats(1, {2, 3, 4}, 0.5, 2);
+  const Tensor axes = Tensor::Int64s(std::vector<int64_t>{-1, 0});
+  return {{{data}, {}},
+          {{data, axes}, {{"keepdims", int64_t{0}}}},
+          {{data}, {{"axes", std::vector<int64_t>{1}}}},
+          {{data}, {{"noop_with_empty_axes", int64_t{1}}}}};
 }
 
 }  // namespace tamis

@@ -1,23 +1,23 @@
-// Or, with broadcasting.
-#include <algorithm>
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct OrOp : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kBools;
-  template <class T>
-  bool operator()(T a, T b) const {
-    return a || b;
-  }
-};
+Status Infer(InferContext& context) {
+  return InferBroadcast(context, {.allowed = kBools});
+}
+
+Status Eval(EvalContext& context) {
+  return EvalElements<2>(context, [](auto a, auto b) { return a != 0 || b != 0; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{Tensor(DType::kBool, {2, 1}), Tensor(DType::kBool, {3})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_or = {"Or", "", 7, InferBroadcastBool, EvalBroadcast<OrOp, bool>};
+extern const OpDef op_or = {
+    .name = "Or", .domain = "", .since_opset = 7, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

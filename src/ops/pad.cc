@@ -1,111 +1,134 @@
-// Pad: constant, reflect and edge; pads are an attribute before opset 11, an input since.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
 #include "src/ops/op_data.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-// Pads of every axis: begins then ends. `axes` (opset 18) may name only some of them.
-Result<std::vector<int64_t>> PadsOf(const std::vector<int64_t>& given, const std::optional<std::vector<int64_t>>& axes,
-                                    size_t rank) {
-  std::vector<int64_t> pads(2 * rank, 0);
-  if (!axes) {
-    if (given.size() != 2 * rank) return UserError("{} pads for rank {}", given.size(), rank);
-    return given;
+// Elements added before and after each axis; negative numbers cut. nullopt where computed at run time.
+using Amount = std::pair<Dim, Dim>;
+Result<std::optional<std::vector<Amount>>> ReadPads(const InferContext& context, size_t rank) {
+  TAMIS_ASSIGN_OR_RETURN(const IntList pads, ReadInts(context, 1, "pads"));
+  TAMIS_ASSIGN_OR_RETURN(IntList axes, ReadInts(context, 3, "axes"));
+  if (!pads.given) return context.Error("the pads are missing");
+  if (!pads.known || (axes.given && !axes.constant)) return std::optional<std::vector<Amount>>();
+  if (!axes.given) {
+    for (size_t axis = 0; axis < rank; ++axis) axes.constants.push_back(static_cast<int64_t>(axis));
   }
-  if (given.size() != 2 * axes->size()) return UserError("{} pads for {} axes", given.size(), axes->size());
-  for (size_t i = 0; i < axes->size(); ++i) {
-    const auto axis = ResolveAxis((*axes)[i], rank);
-    if (!axis) return UserError("axis {} is out of range for rank {}", (*axes)[i], rank);
-    pads[*axis] = given[i];
-    pads[rank + *axis] = given[axes->size() + i];
+  TAMIS_ASSIGN_OR_RETURN(const auto at, ResolvedAxes(context, axes.constants, static_cast<int64_t>(rank)));
+  if (pads.values.size() != 2 * at.size()) {
+    return context.Error(
+        fmt::format("{} pads are given, {} axes need {}", pads.values.size(), at.size(), 2 * at.size()));
   }
-  return pads;
-}
-
-Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
-  context.SetOutputDType(0, context.InputDType(0));
-  if (x == nullptr) return {};
-  std::vector<int64_t> given = context.node().Ints("pads");
-  if (context.HasInput(1)) {
-    const auto contents = context.InputContents(1);
-    if (!contents) return {};
-    given.clear();
-    for (const Dim& dim : *contents) {
-      if (!dim.IsConstant()) return {};
-      given.push_back(*dim.Constant());
+  std::vector<Amount> amounts(rank);
+  for (size_t i = 0; i < at.size(); ++i) {
+    amounts[static_cast<size_t>(at[i])] = {pads.values[i], pads.values[i + at.size()]};
+    for (const Dim& dim : {pads.values[i], pads.values[i + at.size()]}) {
+      const int64_t amount = dim.Constant().value_or(0);
+      if (amount < -kMaxElements || amount > kMaxElements)
+        return context.Error(fmt::format("a pad of {} is not possible", amount));
     }
   }
-  TAMIS_ASSIGN_OR_RETURN(const auto axes, AxesOf(context, 3));
-  const auto pads = PadsOf(given, axes, x->size());
-  if (!pads.ok()) return context.Error(pads.status().message());
-  Shape shape;
-  for (size_t i = 0; i < x->size(); ++i) {
-    shape.push_back((*x)[i] + Dim((*pads)[i]) + Dim((*pads)[x->size() + i]));
-    if (shape[i].Constant().value_or(0) < 0) return context.Error("the pads take more than there is");
-  }
-  context.SetOutput(0, context.InputDType(0), std::move(shape));
-  return {};
+  return std::optional(std::move(amounts));
 }
 
-// Where element `i` of a padded axis comes from; -1: from the pad value.
-int64_t SourceOf(int64_t i, int64_t begin, int64_t size, const std::string& mode) {
-  const int64_t at = i - begin;
-  if (at >= 0 && at < size) return at;
-  if (mode == "edge") return std::clamp<int64_t>(at, 0, size - 1);
-  if (mode == "wrap") return (at % size + size) % size;
-  if (mode == "reflect") {
-    if (size == 1) return 0;
-    const int64_t period = 2 * (size - 1);
-    const int64_t phase = (at % period + period) % period;
-    return phase < size ? phase : period - phase;
+// Inputs from opset 11 on: data, pads, constant_value?, axes? (18); attributes pads and value before.
+Status Infer(InferContext& context) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 4));
+  const std::string mode = context.node().String("mode", "constant");
+  if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap") {
+    return context.Error(fmt::format("mode '{}' is not known; constant, reflect, edge and wrap are", mode));
   }
-  return -1;
+  if (context.HasInput(2)) TAMIS_RETURN_IF_ERROR(CheckSameDType(context, 0, 2));
+  if (!context.HasInput(1) && context.node().Has("value")) TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kNumbers));
+  context.SetOutputDType(0, context.InputDType(0));
+  const Shape* shape = context.InputShape(0);
+  if (shape == nullptr) return {};
+  TAMIS_ASSIGN_OR_RETURN(const auto amounts, ReadPads(context, shape->size()));
+  if (!amounts) return {};
+  Shape result;
+  for (size_t i = 0; i < shape->size(); ++i) {
+    const auto& [before, after] = (*amounts)[i];
+    const auto size = (*shape)[i].Constant();
+    const int64_t widest = std::max(before.Constant().value_or(0), after.Constant().value_or(0));
+    if (size && mode != "constant" &&
+        widest > (mode == "reflect" ? std::max<int64_t>(*size - 1, 0)
+                  : *size > 0       ? widest
+                                    : 0)) {
+      return context.Error(fmt::format("{} elements can't be padded by {} in mode {}", *size, widest, mode));
+    }
+    result.push_back((*shape)[i] + before + after);
+  }
+  return SetShape(context, 0, context.InputDType(0), std::move(result));
+}
+
+// Where element i of a padded axis comes from; -1 for the constant.
+int64_t SourceOf(int64_t i, int64_t size, const std::string& mode) {
+  if (i >= 0 && i < size) return i;
+  if (mode == "constant") return -1;
+  if (mode == "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
+  if (mode == "wrap") return (i % size + size) % size;
+  return std::clamp<int64_t>(i, 0, size - 1);
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
+  TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
+  const Tensor& data = *context.input(0);
+  Tensor& output = context.outputs[0];
+  const size_t element = ElementBytes(data);
+  TAMIS_ASSIGN_OR_RETURN(const auto amounts, ReadPads(*bound->infer, data.dims().size()));
+  TAMIS_ASSIGN_OR_RETURN(Tensor filler, Allocate(context, data.dtype(), {}));
+  if (context.input(2) != nullptr) {
+    if (context.input(2)->NumElements() != 1) return context.Error("the padding value must be a scalar");
+    filler = *context.input(2);
+  } else if (context.node.Has("value")) {
+    const double value = context.node.Float("value", 0);
+    WriteWide<double>(filler, 0, std::span<const double>(&value, 1));
+  }
+  if (output.NumElements() == 0) return {};
   const std::string mode = context.node.String("mode", "constant");
-  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap") {
-    return context.Error("mode '" + mode + "' is not supported; constant, edge, reflect and wrap are");
-  }
-  const size_t rank = x.dims().size();
-  const auto pads =
-      PadsOf(context.input(1) ? context.input(1)->ToInt64s() : context.node.Ints("pads"), AxesOf(context, 3), rank);
-  if (!pads.ok()) return context.Error(pads.status().message());
-  Tensor value(x.dtype(), {1});
-  if (const Tensor* given = context.input(2)) {
-    if (given->dtype() != x.dtype() || given->NumElements() != 1)
-      return context.Error("the pad value must be one element");
-    value = *given;
-  } else if (context.node.Has("value") && x.dtype() == DType::kFloat32) {
-    value.Data<float>()[0] = context.node.Float("value", 0);
-  }
-  Dims dims;
-  for (size_t d = 0; d < rank; ++d) {
-    dims.push_back(x.dims()[d] + (*pads)[d] + (*pads)[rank + d]);
-    if (mode != "constant" && x.dims()[d] == 0) return context.Error("an empty axis has nothing to pad with");
-  }
-  TAMIS_RETURN_IF_ERROR(CheckSize(context, dims));
-  const Dims strides = StridesOf(x.dims());
-  const Dims out_strides = StridesOf(dims);
-  Tensor y(x.dtype(), dims);
-  const size_t size = ByteSize(x.dtype(), 1);
-  for (int64_t i = 0, n = y.NumElements(); i < n; ++i) {
-    int64_t source = 0;
-    for (size_t d = 0; d < rank && source >= 0; ++d) {
-      const int64_t at = SourceOf(i / out_strides[d] % dims[d], (*pads)[d], x.dims()[d], mode);
-      source = at < 0 ? -1 : source + at * strides[d];
+  const auto strides = RowMajorStrides(data.dims());
+  std::vector<std::vector<int64_t>> sources(strides.size());
+  for (size_t axis = 0; axis < strides.size(); ++axis) {
+    const int64_t before = (*amounts)[axis].first.Constant().value_or(0);
+    for (int64_t i = 0; i < output.dims()[axis]; ++i) {
+      const int64_t source = SourceOf(i - before, data.dims()[axis], mode);
+      if (source >= data.dims()[axis]) return context.Error("the pads cut more than there is");
+      sources[axis].push_back(source < 0 ? -1 : source * strides[axis]);
     }
-    const std::byte* from = source < 0 ? value.raw() : x.raw() + static_cast<size_t>(source) * size;
-    std::memcpy(y.raw() + static_cast<size_t>(i) * size, from, size);
   }
-  context.outputs[0] = std::move(y);
+  for (int64_t i = 0; i < output.NumElements(); ++i) {
+    int64_t rest = i;
+    int64_t from = 0;
+    for (size_t axis = strides.size(); axis-- > 0 && from >= 0; rest /= output.dims()[axis]) {
+      const int64_t offset = sources[axis][static_cast<size_t>(rest % output.dims()[axis])];
+      from = offset < 0 ? -1 : from + offset;
+    }
+    const std::byte* source = from < 0 ? filler.raw() : data.raw() + static_cast<size_t>(from) * element;
+    std::memcpy(output.raw() + static_cast<size_t>(i) * element, source, element);
+  }
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  const Tensor data = SampleFloats(1, {2, 3});
+  const Tensor pads = Tensor::Int64s(std::vector<int64_t>{1, 2, 0, -1});
+  const std::string reflect = "reflect", edge = "edge";
+  return {{{data, pads, Tensor::Float(9)}, {}}, {{data, pads}, {{"mode", reflect}}}, {{data, pads}, {{"mode", edge}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_pad = {.name = "Pad", .since_opset = 2, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_pad = {.name = "Pad",
+                             .domain = "",
+                             .since_opset = 1,
+                             .infer = Infer,
+                             .eval = Eval,
+                             .test_cases = Cases,
+                             .widen_half = false};
 
 }  // namespace tamis

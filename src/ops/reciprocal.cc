@@ -1,22 +1,19 @@
-// Reciprocal.
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct Reciprocal : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return 1 / static_cast<double>(x);
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return 1 / x; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}, 0.1, 4)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_reciprocal = {"Reciprocal", "", 6, InferUnary, EvalUnary<Reciprocal>};
+extern const OpDef op_reciprocal = {
+    .name = "Reciprocal", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,22 +1,17 @@
-// ReduceL1.
-#include <cmath>
-
 #include "src/ops/op_reduce.h"
 
 namespace tamis {
 namespace {
 
-struct ReduceL1Op {
-  double value = 0;
-  void Add(double x) { value += std::abs(x); }
-  double Result(double count) const {
-    static_cast<void>(count);
-    return value;
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) {
+    return SumOf(terms, [](W x) { return x < W{} ? Wrapping(W{}, x, std::minus<>()) : x; });
+  });
+}
 
 }  // namespace
 
-extern const OpDef op_reduce_l1 = {"ReduceL1", "", 1, InferReduce, EvalReduce<ReduceL1Op, Elements::kNumbers>};
+extern const OpDef op_reduce_l1 = {
+    .name = "ReduceL1", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

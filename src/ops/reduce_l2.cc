@@ -1,4 +1,3 @@
-// ReduceL2.
 #include <cmath>
 
 #include "src/ops/op_reduce.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct ReduceL2Op {
-  double value = 0;
-  void Add(double x) { value += x * x; }
-  double Result(double count) const {
-    static_cast<void>(count);
-    return std::sqrt(value);
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) {
+    double sum = 0;
+    for (W x : terms) sum += static_cast<double>(x) * static_cast<double>(x);
+    return static_cast<W>(std::sqrt(sum));
+  });
+}
 
 }  // namespace
 
-extern const OpDef op_reduce_l2 = {"ReduceL2", "", 1, InferReduce, EvalReduce<ReduceL2Op, Elements::kNumbers>};
+extern const OpDef op_reduce_l2 = {
+    .name = "ReduceL2", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// ReduceLogSum.
 #include <cmath>
 
 #include "src/ops/op_reduce.h"
@@ -6,18 +5,15 @@
 namespace tamis {
 namespace {
 
-struct ReduceLogSumOp {
-  double value = 0;
-  void Add(double x) { value += x; }
-  double Result(double count) const {
-    static_cast<void>(count);
-    return std::log(value);
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) {
+    return static_cast<W>(std::log(static_cast<double>(SumOf(terms, [](W x) { return x; }))));
+  });
+}
 
 }  // namespace
 
-extern const OpDef op_reduce_log_sum = {"ReduceLogSum", "", 1, InferReduce,
-                                        EvalReduce<ReduceLogSumOp, Elements::kNumbers>};
+extern const OpDef op_reduce_log_sum = {
+    .name = "ReduceLogSum", .domain = "", .infer = InferReduceOf<kFloats>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

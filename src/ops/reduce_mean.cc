@@ -1,22 +1,18 @@
-// ReduceMean.
-#include <cmath>
-
 #include "src/ops/op_reduce.h"
 
 namespace tamis {
 namespace {
 
-struct ReduceMeanOp {
-  double value = 0;
-  void Add(double x) { value += x; }
-  double Result(double count) const {
-    static_cast<void>(count);
-    return value / count;
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) {
+    if (terms.empty() && !std::is_same_v<W, double>) return W{};
+    return static_cast<W>(SumOf(terms, [](W x) { return x; }) / static_cast<W>(terms.size()));
+  });
+}
 
 }  // namespace
 
-extern const OpDef op_reduce_mean = {"ReduceMean", "", 1, InferReduce, EvalReduce<ReduceMeanOp, Elements::kNumbers>};
+extern const OpDef op_reduce_mean = {
+    .name = "ReduceMean", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

@@ -1,22 +1,15 @@
-// ReduceSum.
-#include <cmath>
-
 #include "src/ops/op_reduce.h"
 
 namespace tamis {
 namespace {
 
-struct ReduceSumOp {
-  double value = 0;
-  void Add(double x) { value += x; }
-  double Result(double count) const {
-    static_cast<void>(count);
-    return value;
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) { return SumOf(terms, [](W x) { return x; }); });
+}
 
 }  // namespace
 
-extern const OpDef op_reduce_sum = {"ReduceSum", "", 1, InferReduce, EvalReduce<ReduceSumOp, Elements::kNumbers>};
+extern const OpDef op_reduce_sum = {
+    .name = "ReduceSum", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

@@ -1,23 +1,17 @@
-// ReduceSumSquare.
-#include <cmath>
-
 #include "src/ops/op_reduce.h"
 
 namespace tamis {
 namespace {
 
-struct ReduceSumSquareOp {
-  double value = 0;
-  void Add(double x) { value += x * x; }
-  double Result(double count) const {
-    static_cast<void>(count);
-    return value;
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalReduce(context, []<class W>(std::span<const W> terms) {
+    return SumOf(terms, [](W x) { return Wrapping(x, x, std::multiplies<>()); });
+  });
+}
 
 }  // namespace
 
-extern const OpDef op_reduce_sum_square = {"ReduceSumSquare", "", 1, InferReduce,
-                                           EvalReduce<ReduceSumSquareOp, Elements::kNumbers>};
+extern const OpDef op_reduce_sum_square = {
+    .name = "ReduceSumSquare", .domain = "", .infer = InferReduceOf<kNumbers>, .eval = Eval, .test_cases = ReduceCases};
 
 }  // namespace tamis

@@ -1,22 +1,19 @@
-// Relu.
-#include <cmath>
-
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct Relu : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kNumbers;
-  template <class T>
-  auto operator()(T x) const {
-    return x < T{0} ? T{0} : x;
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalElements<1>(context, [](auto x) { return x < decltype(x){} ? decltype(x){} : x; });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}, {{SampleInts(2, {7}, -9, 9)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_relu = {"Relu", "", 6, InferUnary, EvalUnary<Relu>};
+extern const OpDef op_relu = {
+    .name = "Relu", .domain = "", .infer = InferUnaryOf<kNumbers>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,111 +1,55 @@
-// Reshape: 0 copies a dimension (unless allowzero), -1 takes what is left.
 #include "src/ops/op_data.h"
 
 namespace tamis {
 namespace {
 
+// Inputs: data, shape. 0 copies a dimension (not with allowzero), one -1 is solved for.
 Status Infer(InferContext& context) {
-  const DType dtype = context.InputDType(0);
-  const Shape* x = context.InputShape(0);
-  std::optional<std::vector<Dim>> target = context.InputContents(1);
-  if (!target && context.node().Has("shape")) target = ToShape(context.node().Ints("shape"));
-  if (!target) {
-    context.SetOutputDType(0, dtype);
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
+  const Shape* from = context.InputShape(0);
+  const bool allow_zero = context.node().Int("allowzero", 0) != 0;
+  TAMIS_ASSIGN_OR_RETURN(const IntList target, ReadInts(context, 1, ""));
+  if (auto contents = context.InputContents(0)) SetTracked(context, 0, std::move(*contents));
+  if (!target.known) {
+    context.SetOutputDType(0, context.InputDType(0));
     return {};
   }
-  const bool allow_zero = context.node().Int("allowzero", 0) != 0;
-  Shape shape;
-  std::optional<size_t> open;
-  for (size_t i = 0; i < target->size(); ++i) {
-    const auto constant = (*target)[i].Constant();
-    if (constant && *constant < -1) return context.Error(fmt::format("the target shape holds {}", *constant));
-    if (constant == -1) {
-      if (open) return context.Error("the target shape holds -1 twice");
-      open = i;
-      shape.emplace_back(1);
-    } else if (constant == 0 && !allow_zero) {
-      if (x == nullptr) {
-        context.SetOutputDType(0, dtype);
-        return {};
-      }
-      if (i >= x->size()) return context.Error("0 in the target shape copies a dimension that the input does not have");
-      shape.push_back((*x)[i]);
-    } else {
-      shape.push_back((*target)[i]);
-    }
+  if (from != nullptr) {
+    TAMIS_ASSIGN_OR_RETURN(Shape shape, ReshapedShape(context, *from, target.values, allow_zero));
+    return SetShape(context, 0, context.InputDType(0), std::move(shape));
   }
-  if (open) {
-    if (x == nullptr) {
-      context.SetOutputDType(0, dtype);
+  for (const Dim& dim : target.values) {
+    if (dim == Dim(-1) || dim == Dim(0)) {
+      context.SetOutputDType(0, context.InputDType(0));
       return {};
     }
-    // Dimensions that stand on both sides cancel first, so that symbols need no division.
-    Shape have = *x;
-    Shape want;
-    for (size_t i = 0; i < shape.size(); ++i) {
-      if (i == *open) continue;
-      const auto same = std::find(have.begin(), have.end(), shape[i]);
-      if (same != have.end() && !(*same == Dim(0))) {
-        have.erase(same);
-      } else {
-        want.push_back(shape[i]);
-      }
-    }
-    const Dim all = Product(have, 0, have.size());
-    const Dim given = Product(want, 0, want.size());
-    if (given == Dim(0)) return context.Error("-1 beside a dimension of 0 has no one answer");
-    if (const auto a = all.Constant(), b = given.Constant(); a && b && *a % *b != 0) {
-      return context.Error(fmt::format("{} elements do not divide by {}", *a, *b));
-    }
-    shape[*open] = Dim::FloorDiv(all, given);
-  } else if (x != nullptr) {
-    const auto a = Product(*x, 0, x->size()).Constant();
-    const auto b = Product(shape, 0, shape.size()).Constant();
-    if (a && b && *a != *b) {
-      return context.Error(
-          fmt::format("{} can't become {}: {} and {} elements", ToString(*x), ToString(shape), *a, *b));
-    }
   }
-  context.SetOutput(0, dtype, std::move(shape));
-  if (auto contents = context.InputContents(0)) context.SetOutputContents(0, std::move(*contents));
-  return {};
+  return SetShape(context, 0, context.InputDType(0), target.values);
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  Dims target = context.input(1) ? context.input(1)->ToInt64s() : context.node.Ints("shape");
-  const bool allow_zero = context.node.Int("allowzero", 0) != 0;
-  int64_t known = 1;
-  std::optional<size_t> open;
-  for (size_t i = 0; i < target.size(); ++i) {
-    if (target[i] == 0 && !allow_zero) {
-      if (i >= x.dims().size()) return context.Error("0 copies a dimension that the input does not have");
-      target[i] = x.dims()[i];
-    }
-    if (target[i] == -1 && !open) {
-      open = i;
-    } else if (target[i] < 0 || NumElements(Dims{known, target[i]}) < 0) {
-      return context.Error(fmt::format("the target shape {} is not valid", ToString(target)));
-    } else {
-      known *= target[i];
-    }
-  }
-  if (open) {
-    if (known == 0 || x.NumElements() % known != 0) {
-      return context.Error(fmt::format("{} can't become {}", ToString(x.dims()), ToString(target)));
-    }
-    target[*open] = x.NumElements() / known;
-  }
-  if (NumElements(target) != x.NumElements()) {
-    return context.Error(fmt::format("{} can't become {}", ToString(x.dims()), ToString(target)));
-  }
-  context.outputs[0] = x.Reshaped(std::move(target));
+  TAMIS_ASSIGN_OR_RETURN(const auto bound, BindInputs(context));
+  const auto& type = *bound->infer->output_types[0];
+  const auto dims = type.has_rank ? ConstantDims(type.shape) : std::nullopt;
+  if (!dims) return context.Error("the shape has too many elements");
+  context.outputs[0] = context.input(0)->Reshaped(*dims);
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  const Tensor data(DType::kFloat32, {2, 3, 4});
+  return {{{data, Tensor::Int64s(std::vector<int64_t>{0, -1})}, {}},
+          {{data, Tensor::Int64s(std::vector<int64_t>{4, 1, 6})}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_reshape = {
-    .name = "Reshape", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_reshape = {.name = "Reshape",
+                                 .domain = "",
+                                 .since_opset = 5,
+                                 .infer = Infer,
+                                 .eval = Eval,
+                                 .test_cases = Cases,
+                                 .widen_half = false};
 
 }  // namespace tamis

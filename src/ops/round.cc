@@ -1,4 +1,3 @@
-// Round: to the nearest integer, ties to even.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,21 @@
 namespace tamis {
 namespace {
 
-struct Round : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return std::nearbyint(x);
-  }
-};
+Status Infer(InferContext& context) {
+  if (auto contents = Contents(context, 0)) SetTracked(context, 0, std::move(*contents));  // integers stay
+  return InferUnary(context, kFloats);
+}
+
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::nearbyint(x); });  // ties to even
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_round = {"Round", "", 11, InferUnary, EvalUnary<Round>};
+extern const OpDef op_round = {.name = "Round", .domain = "", .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Sigmoid.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct Sigmoid : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return 1 / (1 + std::exp(-static_cast<double>(x)));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return 1 / (1 + std::exp(-x)); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {4, 6}, -8, 8)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_sigmoid = {"Sigmoid", "", 6, InferUnary, EvalUnary<Sigmoid>};
+extern const OpDef op_sigmoid = {
+    .name = "Sigmoid", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Sign.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,23 @@
 namespace tamis {
 namespace {
 
-struct Sign : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kNumbers;
-  template <class T>
-  auto operator()(T x) const {
-    return static_cast<T>((T{0} < x) - (x < T{0}));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalElements<1>(context, [](auto x) {
+    using W = decltype(x);
+    if constexpr (std::is_same_v<W, double>) {
+      if (std::isnan(x)) return x;
+    }
+    return static_cast<W>(x > W{}) - static_cast<W>(x < W{});
+  });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}, {{SampleInts(2, {7}, -9, 9)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_sign = {"Sign", "", 9, InferUnary, EvalUnary<Sign>};
+extern const OpDef op_sign = {
+    .name = "Sign", .domain = "", .infer = InferUnaryOf<kNumbers>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

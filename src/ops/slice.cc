@@ -1,190 +1,128 @@
-// Slice: bounds are attributes before opset 10, inputs since.
+#include <algorithm>
+
 #include "src/ops/op_data.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-// starts, ends, axes, steps of one node; axes resolved, steps defaulted to 1.
-template <class Number>
-struct Bounds {
-  std::vector<Number> starts, ends;
-  std::vector<size_t> axes;
-  std::vector<int64_t> steps;
+struct Cut {
+  Dim start;
+  Dim length;
+  int64_t step = 1;
 };
 
-// The number of elements that begin, begin + step, ... before `end` has, all within a dimension of `size`.
-struct Extent {
-  int64_t begin, count;
-};
-
-Extent ExtentOf(int64_t start, int64_t end, int64_t step, int64_t size) {
-  const int64_t low = step > 0 ? 0 : -1;
-  const int64_t high = step > 0 ? size : size - 1;
-  const auto settle = [&](int64_t x) { return std::clamp(x < 0 ? x + size : x, low, high); };
-  const int64_t begin = settle(start);
-  // A negative end below -size means "before the first element" when walking down.
-  const int64_t stop = settle(end);
-  const int64_t distance = step > 0 ? stop - begin : begin - stop;
-  const int64_t pace = step > 0 ? step : -step;
-  return {begin, distance <= 0 ? 0 : (distance - 1) / pace + 1};
-}
-
-template <class Number>
-Status CheckBounds(Bounds<Number>* bounds, const std::vector<int64_t>& axes, size_t rank) {
-  const size_t n = bounds->starts.size();
-  if (bounds->steps.empty()) bounds->steps.assign(n, 1);
-  if (bounds->ends.size() != n || axes.size() != n || bounds->steps.size() != n) {
-    return UserError("starts, ends, axes and steps differ in length");
+// An index that is negative from the end and clamped to [low, high]; nullopt if its sign can't be told.
+std::optional<Dim> ClampedIndex(const Dim& index, const Dim& size, const Dim& low, const Dim& high) {
+  constexpr int64_t kFar = INT32_MAX;  // what exporters write for "to the end"; no dimension is that long
+  if (const auto constant = index.Constant(); constant && !size.IsConstant()) {
+    if (*constant >= kFar) return high;
+    if (*constant <= -kFar) return low;
   }
-  for (size_t i = 0; i < n; ++i) {
-    const auto axis = ResolveAxis(axes[i], rank);
-    if (!axis) return UserError("axis {} is out of range for rank {}", axes[i], rank);
-    if (bounds->steps[i] == 0) return UserError("a step is 0");
-    if (bounds->steps[i] == INT64_MIN) return UserError("a step is too small");
-    bounds->axes.push_back(*axis);
-  }
-  return {};
-}
-
-std::vector<int64_t> DefaultAxes(size_t n) {
-  std::vector<int64_t> axes;
-  for (size_t i = 0; i < n; ++i) axes.push_back(static_cast<int64_t>(i));
-  return axes;
-}
-
-std::optional<std::vector<int64_t>> Constants(const std::optional<std::vector<Dim>>& dims) {
-  if (!dims) return std::nullopt;
-  std::vector<int64_t> values;
-  for (const Dim& dim : *dims) {
-    if (!dim.IsConstant()) return std::nullopt;
-    values.push_back(*dim.Constant());
-  }
-  return values;
-}
-
-// The new size of a dimension where bounds or the size are symbolic; nullopt if it can't be said.
-std::optional<Dim> SymbolicExtent(const Dim& start, const Dim& end, int64_t step, const Dim& size) {
-  const auto s = start.Constant();
-  const auto e = end.Constant();
-  if (step != 1) return std::nullopt;
-  if (e && *e >= (int64_t{1} << 31) - 1) {  // "to the end", as exporters write it
-    if (!s) return Dim::Max(size - start, Dim(0));
-    return *s < 0 ? Dim::Min(Dim(-*s), size) : *s == 0 ? size : Dim::Max(size - start, Dim(0));
-  }
-  if (s && *s >= 0 && e && *e >= 0) return Dim::Max(Dim::Min(end, size) - start, Dim(0));
-  if (s && *s >= 0 && e && *e < 0) return Dim::Max(size + end - start, Dim(0));
-  if (s && *s >= 0 && !e) {
-    // A symbolic end is a length that the network computed; it may pass the dimension only if that is constant.
-    const Dim stop = end == size ? size : Dim::Min(end, size);
-    return *s == 0 ? stop : Dim::Max(stop - start, Dim(0));
-  }
-  if (!s && (!e || *e >= 0)) return Dim::Max(Dim::Min(end, size) - start, Dim(0));
+  if (index.NonNegative()) return Dim::Min(Dim::Max(index, low), high);
+  if ((Dim(-1) - index).NonNegative()) return Dim::Min(Dim::Max(size + index, low), high);
   return std::nullopt;
 }
 
+std::optional<Cut> CutAxis(const Dim& size, const Dim& start, const Dim& end, int64_t step) {
+  if (size == Dim(0)) return Cut{Dim(0), Dim(0), step};
+  const bool forward = step > 0;
+  const Dim high = forward ? size : size - Dim(1);
+  const auto first = ClampedIndex(start, size, Dim(0), high);
+  const auto last = ClampedIndex(end, size, Dim(forward ? 0 : -1), high);
+  if (!first || !last) return std::nullopt;
+  const Dim distance = Dim::Max(forward ? *last - *first : *first - *last, Dim(0));
+  return Cut{*first, Dim::CeilDiv(distance, Dim(forward ? step : -step)), step};
+}
+
+// One cut per axis of the data; nullopt where a bound is computed at run time.
+Result<std::vector<std::optional<Cut>>> ReadCuts(const InferContext& context, const Shape& shape) {
+  TAMIS_ASSIGN_OR_RETURN(const IntList starts, ReadInts(context, 1, "starts"));
+  TAMIS_ASSIGN_OR_RETURN(const IntList ends, ReadInts(context, 2, "ends"));
+  TAMIS_ASSIGN_OR_RETURN(IntList axes, ReadInts(context, 3, "axes"));
+  TAMIS_ASSIGN_OR_RETURN(const IntList steps, ReadInts(context, 4, "steps"));
+  if (!starts.given || !ends.given) return context.Error("starts or ends are missing");
+  std::vector<std::optional<Cut>> cuts;
+  for (const Dim& dim : shape) cuts.push_back(Cut{Dim(0), dim, 1});
+  const std::vector<std::optional<Cut>> nothing_known(shape.size());
+  if (axes.given && !axes.constant) return nothing_known;
+  if (!axes.given) {
+    if (!starts.known) return nothing_known;
+    for (size_t i = 0; i < starts.values.size(); ++i) axes.constants.push_back(static_cast<int64_t>(i));
+  }
+  TAMIS_ASSIGN_OR_RETURN(const auto at, ResolvedAxes(context, axes.constants, static_cast<int64_t>(shape.size())));
+  for (const IntList* list : {&starts, &ends, &steps}) {
+    if (list->known && list->values.size() != at.size()) {
+      return context.Error(fmt::format("starts, ends and steps must be as many as the {} axes", at.size()));
+    }
+  }
+  for (size_t i = 0; i < at.size(); ++i) {
+    auto& cut = cuts[static_cast<size_t>(at[i])];
+    cut.reset();
+    if (!starts.known || !ends.known || (steps.given && !steps.constant)) continue;
+    const int64_t step = steps.given ? std::clamp(steps.constants[i], -kMaxElements, kMaxElements) : 1;
+    if (step == 0) return context.Error("a step is 0");
+    cut = CutAxis(shape[static_cast<size_t>(at[i])], starts.values[i], ends.values[i], step);
+  }
+  return cuts;
+}
+
+// Inputs from opset 10 on: data, starts, ends, axes?, steps?; attributes before.
 Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 5));
+  const Shape* shape = context.InputShape(0);
   context.SetOutputDType(0, context.InputDType(0));
-  if (x == nullptr) return {};
-  Bounds<Dim> bounds;
-  std::vector<int64_t> axes;
-  if (context.NumInputs() > 1) {
-    const auto starts = context.InputContents(1);
-    const auto ends = context.InputContents(2);
-    if (!starts || !ends) return {};
-    bounds.starts = *starts;
-    bounds.ends = *ends;
-    axes = DefaultAxes(starts->size());
-    if (context.HasInput(3)) {
-      const auto given = Constants(context.InputContents(3));
-      if (!given) return {};
-      axes = *given;
-    }
-    if (context.HasInput(4)) {
-      const auto steps = Constants(context.InputContents(4));
-      if (!steps) return {};
-      bounds.steps = *steps;
-    }
-  } else {
-    bounds.starts = ToShape(context.node().Ints("starts"));
-    bounds.ends = ToShape(context.node().Ints("ends"));
-    axes = context.node().Ints("axes", DefaultAxes(bounds.starts.size()));
+  if (shape == nullptr) return {};
+  TAMIS_ASSIGN_OR_RETURN(const auto cuts, ReadCuts(context, *shape));
+  Shape result;
+  for (const auto& cut : cuts) {
+    if (!cut) return {};
+    result.push_back(cut->length);
   }
-  const Status status = CheckBounds(&bounds, axes, x->size());
-  if (!status.ok()) return context.Error(status.message());
-  Shape shape = *x;
-  for (size_t i = 0; i < bounds.axes.size(); ++i) {
-    Dim& size = shape[bounds.axes[i]];
-    const auto start = bounds.starts[i].Constant();
-    const auto end = bounds.ends[i].Constant();
-    if (start && end && size.IsConstant()) {
-      size = Dim(ExtentOf(*start, *end, bounds.steps[i], *size.Constant()).count);
-      continue;
+  const auto contents = Contents(context, 0);
+  if (contents && shape->size() == 1 && (*shape)[0] == Dim(static_cast<int64_t>(contents->size()))) {
+    const auto start = cuts[0]->start.Constant();
+    const auto length = cuts[0]->length.Constant();
+    if (start && length) {
+      std::vector<Dim> picked;
+      for (int64_t i = 0; i < *length; ++i)
+        picked.push_back((*contents)[static_cast<size_t>(*start + i * cuts[0]->step)]);
+      SetTracked(context, 0, std::move(picked));
     }
-    const auto extent = SymbolicExtent(bounds.starts[i], bounds.ends[i], bounds.steps[i], size);
-    if (!extent) return {};
-    size = *extent;
   }
-  context.SetOutput(0, context.InputDType(0), shape);
-  const auto contents = context.InputContents(0);
-  if (!contents || x->size() != 1 || bounds.axes.size() != 1) return {};
-  const auto start = bounds.starts[0].Constant();
-  const auto end = bounds.ends[0].Constant();
-  if (!start || !end) return {};
-  const Extent extent = ExtentOf(*start, *end, bounds.steps[0], static_cast<int64_t>(contents->size()));
-  std::vector<Dim> part;
-  for (int64_t i = 0; i < extent.count; ++i) {
-    part.push_back((*contents)[static_cast<size_t>(extent.begin + i * bounds.steps[0])]);
-  }
-  context.SetOutputContents(0, std::move(part));
-  return {};
+  return SetShape(context, 0, context.InputDType(0), std::move(result));
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  Bounds<int64_t> bounds;
-  std::vector<int64_t> axes;
-  if (context.inputs.size() > 1) {
-    if (context.input(1) == nullptr || context.input(2) == nullptr) return context.Error("starts or ends are missing");
-    bounds.starts = context.input(1)->ToInt64s();
-    bounds.ends = context.input(2)->ToInt64s();
-    axes = context.input(3) ? context.input(3)->ToInt64s() : DefaultAxes(bounds.starts.size());
-    if (context.input(4) != nullptr) bounds.steps = context.input(4)->ToInt64s();
-  } else {
-    bounds.starts = context.node.Ints("starts");
-    bounds.ends = context.node.Ints("ends");
-    axes = context.node.Ints("axes", DefaultAxes(bounds.starts.size()));
+  TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
+  const Tensor& data = *context.input(0);
+  TAMIS_ASSIGN_OR_RETURN(const auto cuts, ReadCuts(*bound->infer, ToShape(data.dims())));
+  if (context.outputs[0].NumElements() == 0) return {};
+  std::vector<int64_t> strides = RowMajorStrides(data.dims());
+  int64_t first = 0;
+  for (size_t axis = 0; axis < strides.size(); ++axis) {
+    first += cuts[axis]->start.Constant().value_or(0) * strides[axis];
+    if (context.outputs[0].dims()[axis] > 1) strides[axis] *= cuts[axis]->step;
   }
-  const Status status = CheckBounds(&bounds, axes, x.dims().size());
-  if (!status.ok()) return context.Error(status.message());
-  Dims dims = x.dims();
-  Dims strides = StridesOf(dims);
-  int64_t offset = 0;
-  for (size_t i = 0; i < bounds.axes.size(); ++i) {
-    const size_t axis = bounds.axes[i];
-    const Extent extent = ExtentOf(bounds.starts[i], bounds.ends[i], bounds.steps[i], dims[axis]);
-    offset += extent.begin * strides[axis];
-    dims[axis] = extent.count;
-    if (extent.count > 1) strides[axis] *= bounds.steps[i];
-  }
-  Tensor y(x.dtype(), dims);
-  Dims index(dims.size(), 0);
-  CopyElements(x, &y, [&](int64_t) {
-    const int64_t source = offset;
-    for (size_t axis = dims.size(); axis-- > 0;) {
-      offset += strides[axis];
-      if (++index[axis] < dims[axis]) break;
-      offset -= strides[axis] * dims[axis];
-      index[axis] = 0;
-    }
-    return source;
-  });
-  context.outputs[0] = std::move(y);
+  CopyStrided(data.raw(), first, context.outputs[0].dims(), strides, ElementBytes(data), context.outputs[0].raw());
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  const Tensor data = SampleFloats(1, {4, 6});
+  const auto ints = [](std::vector<int64_t> values) { return Tensor::Int64s(values); };
+  return {{{data, ints({1, -1}), ints({9, -7}), ints({0, 1}), ints({1, -2})}, {}},
+          {{data, ints({-2}), ints({INT64_MAX}), ints({-1})}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_slice = {.name = "Slice", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_slice = {.name = "Slice",
+                               .domain = "",
+                               .since_opset = 1,
+                               .infer = Infer,
+                               .eval = Eval,
+                               .test_cases = Cases,
+                               .widen_half = false};
 
 }  // namespace tamis

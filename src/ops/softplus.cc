@@ -1,23 +1,21 @@
-// Softplus.
-#include <algorithm>
 #include <cmath>
+
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct Softplus : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    const double wide = x;
-    return std::max(wide, 0.0) + std::log1p(std::exp(-std::abs(wide)));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::fmax(x, 0.0) + std::log1p(std::exp(-std::fabs(x))); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {4, 6}, -8, 8)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_softplus = {"Softplus", "", 1, InferUnary, EvalUnary<Softplus>};
+extern const OpDef op_softplus = {
+    .name = "Softplus", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

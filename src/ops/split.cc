@@ -1,88 +1,100 @@
-// Split: sizes are an attribute before opset 13, an input since; equal parts otherwise.
 #include "src/ops/op_data.h"
 
 namespace tamis {
 namespace {
 
-// Sizes of `parts` parts of a dimension as equal as ONNX makes them: all the same, the last one smaller if need be.
-std::vector<Dim> EqualParts(const Dim& size, size_t parts) {
-  std::vector<Dim> sizes;
-  const auto count = static_cast<int64_t>(parts);
-  const Dim step = Dim::CeilDiv(size, Dim(count));
-  for (size_t i = 0; i + 1 < parts; ++i) sizes.push_back(step);
-  sizes.push_back(size - step * Dim(count - 1));
-  return sizes;
+// The sizes along the axis: given as attribute (before opset 13) or input, or equal parts of which the last may be
+// smaller (num_outputs, opset 18). nullopt if they are computed at run time.
+Result<std::optional<std::vector<Dim>>> PartSizes(const InferContext& context, const Dim& size) {
+  TAMIS_ASSIGN_OR_RETURN(const IntList split, ReadInts(context, 1, "split"));
+  const auto parts = static_cast<int64_t>(context.NumOutputs());
+  if (context.node().Int("num_outputs", parts) != parts) {
+    return context.Error(
+        fmt::format("num_outputs is {}, but the node has {} outputs", context.node().Int("num_outputs", 0), parts));
+  }
+  if (!split.given) {
+    const Dim part = Dim::CeilDiv(size, Dim(parts));
+    std::vector<Dim> sizes(static_cast<size_t>(parts - 1), part);
+    sizes.push_back(Dim::Mod(size, Dim(parts)) == Dim(0) ? part : size - Dim(parts - 1) * part);
+    if (sizes.back().Constant().value_or(0) < 0 ||
+        (context.opset() < 18 && !(sizes.back() == part) && size.IsConstant())) {
+      return context.Error(fmt::format("{} elements do not split into {} parts", size.ToString(), parts));
+    }
+    return std::optional(std::move(sizes));
+  }
+  if (!split.known) return std::optional<std::vector<Dim>>();
+  Dim sum;
+  for (const Dim& part : split.values) {
+    if (part.Constant().value_or(0) < 0)
+      return context.Error(fmt::format("split {} has a negative size", ToString(split.values)));
+    sum = sum + part;
+  }
+  if (static_cast<int64_t>(split.values.size()) != parts || (sum.IsConstant() && size.IsConstant() && !(sum == size))) {
+    return context.Error(fmt::format("split {} does not divide {} elements over {} outputs", ToString(split.values),
+                                     size.ToString(), parts));
+  }
+  return std::optional(split.values);
 }
 
 Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
-  for (size_t i = 0; i < context.NumOutputs(); ++i) context.SetOutputDType(i, context.InputDType(0));
-  if (x == nullptr) return {};
-  const auto axis = ResolveAxis(context.node().Int("axis", 0), x->size());
-  if (!axis) return context.Error("the axis is out of range");
-  std::vector<Dim> sizes = EqualParts((*x)[*axis], context.NumOutputs());
-  if (context.HasInput(1)) {
-    const auto given = context.InputContents(1);
-    if (!given) return {};
-    sizes = *given;
-  } else if (context.node().Has("split")) {
-    sizes = ToShape(context.node().Ints("split"));
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 2));
+  if (context.NumOutputs() == 0) return context.Error("has no outputs");
+  const Shape* shape = context.InputShape(0);
+  if (shape == nullptr) {
+    for (size_t i = 0; i < context.NumOutputs(); ++i) context.SetOutputDType(i, context.InputDType(0));
+    return {};
   }
-  if (sizes.size() != context.NumOutputs()) {
-    return context.Error(fmt::format("{} sizes for {} outputs", sizes.size(), context.NumOutputs()));
-  }
-  Dim total(0);
-  for (const Dim& size : sizes) total = total + size;
-  if (!MayEqual(total, (*x)[*axis])) {
-    return context.Error(
-        fmt::format("the parts add up to {}, the dimension is {}", total.ToString(), (*x)[*axis].ToString()));
-  }
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i].Constant().value_or(0) < 0) return context.Error("a part has a negative size");
-    Shape shape = *x;
-    shape[*axis] = sizes[i];
-    context.SetOutput(i, context.InputDType(0), std::move(shape));
+  TAMIS_ASSIGN_OR_RETURN(const int64_t axis,
+                         ResolvedAxis(context, context.node().Int("axis", 0), static_cast<int64_t>(shape->size())));
+  TAMIS_ASSIGN_OR_RETURN(const auto sizes, PartSizes(context, (*shape)[static_cast<size_t>(axis)]));
+  const auto contents = Contents(context, 0);
+  int64_t first = 0;
+  for (size_t i = 0; i < context.NumOutputs(); ++i) {
+    if (!sizes) {
+      context.SetOutputDType(i, context.InputDType(0));
+      continue;
+    }
+    Shape part = *shape;
+    part[static_cast<size_t>(axis)] = (*sizes)[i];
+    if (contents && ConstantDims(*sizes)) {
+      const int64_t end = first + *(*sizes)[i].Constant();
+      if (end <= static_cast<int64_t>(contents->size()))
+        SetTracked(context, i, {contents->begin() + first, contents->begin() + end});
+      first = end;
+    }
+    TAMIS_RETURN_IF_ERROR(SetShape(context, i, context.InputDType(0), std::move(part)));
   }
   return {};
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  const auto axis = ResolveAxis(context.node.Int("axis", 0), x.dims().size());
-  if (!axis) return context.Error("the axis is out of range");
-  std::vector<int64_t> sizes;
-  for (const Dim& size : EqualParts(Dim(x.dims()[*axis]), context.outputs.size())) sizes.push_back(*size.Constant());
-  if (context.input(1) != nullptr) sizes = context.input(1)->ToInt64s();
-  if (context.input(1) == nullptr && context.node.Has("split")) sizes = context.node.Ints("split");
-  int64_t total = 0;
-  for (const int64_t size : sizes) {
-    if (size < 0 || size > x.dims()[*axis]) return context.Error("a part has an impossible size");
-    total += size;
-  }
-  if (sizes.size() != context.outputs.size() || total != x.dims()[*axis])
-    return context.Error("the sizes do not add up");
-  const Dims strides = StridesOf(x.dims());
-  const auto row = static_cast<size_t>(strides[*axis]) * ByteSize(x.dtype(), 1);
-  int64_t outer = 1;
-  for (size_t d = 0; d < *axis; ++d) outer *= x.dims()[d];
-  int64_t begin = 0;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    Dims dims = x.dims();
-    dims[*axis] = sizes[i];
-    Tensor y(x.dtype(), dims);
-    const size_t run = static_cast<size_t>(sizes[i]) * row;
-    for (int64_t o = 0; o < outer && run > 0; ++o) {
-      std::memcpy(y.raw() + static_cast<size_t>(o) * run,
-                  x.raw() + static_cast<size_t>(o * x.dims()[*axis] + begin) * row, run);
-    }
-    begin += sizes[i];
-    context.outputs[i] = std::move(y);
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  const Tensor& data = *context.input(0);
+  const int64_t axis = context.node.Int("axis", 0);
+  const auto at = static_cast<size_t>(axis < 0 ? axis + data.rank() : axis);
+  const auto strides = RowMajorStrides(data.dims());
+  int64_t first = 0;
+  for (Tensor& output : context.outputs) {
+    CopyStrided(data.raw(), first * strides[at], output.dims(), strides, ElementBytes(data), output.raw());
+    first += output.dims()[at];
   }
   return {};
 }
 
+// A case has one output; the tests of several are written out.
+std::vector<OpTestCase> Cases() {
+  return {{{Tensor(DType::kFloat32, {4, 3})}, {}}};
+}
+
 }  // namespace
 
-extern const OpDef op_split = {.name = "Split", .since_opset = 2, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_split = {.name = "Split",
+                               .domain = "",
+                               .since_opset = 2,
+                               .infer = Infer,
+                               .eval = Eval,
+                               .test_cases = Cases,
+                               .widen_half = false};
 
 }  // namespace tamis

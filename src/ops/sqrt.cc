@@ -1,4 +1,3 @@
-// Sqrt.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct Sqrt : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return std::sqrt(static_cast<double>(x));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::sqrt(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}, 0.1, 4)}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_sqrt = {"Sqrt", "", 6, InferUnary, EvalUnary<Sqrt>};
+extern const OpDef op_sqrt = {
+    .name = "Sqrt", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

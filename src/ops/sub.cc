@@ -1,29 +1,27 @@
-// Sub, with broadcasting.
-#include <algorithm>
-#include <cmath>
+#include <functional>
 
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct SubOp : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kNumbers;
-  template <class T>
-  auto operator()(T a, T b) const {
-    return a - b;
-  }
-};
-
 Status Infer(InferContext& context) {
-  TAMIS_RETURN_IF_ERROR(InferBroadcast(context));
-  InferContents(context, [](const Dim& a, const Dim& b) -> std::optional<Dim> { return a - b; });
-  return {};
+  const auto sub = [](const InferContext&, const Dim& a, const Dim& b) { return std::optional<Dim>(a - b); };
+  return InferBroadcast(context, {.contents = sub});
+}
+
+Status Eval(EvalContext& context) {
+  return EvalElements<2>(context, [](auto a, auto b) { return Wrapping(a, b, std::minus<>()); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 1, 5}), SampleFloats(2, {3, 1})}, {}},
+          {{SampleInts(3, {4}, -9, 9), SampleInts(4, {}, 1, 9)}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_sub = {"Sub", "", 7, Infer, EvalBroadcast<SubOp>};
+extern const OpDef op_sub = {
+    .name = "Sub", .domain = "", .since_opset = 7, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

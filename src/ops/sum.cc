@@ -1,23 +1,25 @@
-// Sum, with broadcasting.
-#include <algorithm>
-#include <cmath>
+#include <functional>
 
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
-struct SumOp : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T a, T b) const {
-    return a + b;
-  }
-};
+Status Infer(InferContext& context) {
+  return InferBroadcast(context, {.allowed = kFloats, .inputs = 0});
+}
+
+Status Eval(EvalContext& context) {
+  return EvalVariadic(context, [](auto a, auto b) { return Wrapping(a, b, std::plus<>()); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(5, {2, 3}), SampleFloats(6, {3}), SampleFloats(7, {2, 1})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_sum = {"Sum", "", 8, InferBroadcast, EvalBroadcast<SumOp>};
+extern const OpDef op_sum = {
+    .name = "Sum", .domain = "", .since_opset = 8, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,4 +1,3 @@
-// Tanh.
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
@@ -6,17 +5,17 @@
 namespace tamis {
 namespace {
 
-struct Tanh : Plain {
-  using Plain::Plain;
-  static constexpr Elements kElements = Elements::kFloats;
-  template <class T>
-  auto operator()(T x) const {
-    return std::tanh(static_cast<double>(x));
-  }
-};
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::tanh(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
 
 }  // namespace
 
-extern const OpDef op_tanh = {"Tanh", "", 6, InferUnary, EvalUnary<Tanh>};
+extern const OpDef op_tanh = {
+    .name = "Tanh", .domain = "", .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -1,47 +1,61 @@
-// Tile: repeats along every axis.
 #include "src/ops/op_data.h"
+#include "src/ops/op_elementwise.h"
 
 namespace tamis {
 namespace {
 
 Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
-  const auto repeats = context.InputContents(1);
-  context.SetOutputDType(0, context.InputDType(0));
-  if (x == nullptr || !repeats) return {};
-  if (repeats->size() != x->size())
-    return context.Error(fmt::format("{} repeats for rank {}", repeats->size(), x->size()));
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
+  const Shape* from = context.InputShape(0);
+  TAMIS_ASSIGN_OR_RETURN(const IntList repeats, ReadInts(context, 1, ""));
+  if (from == nullptr || !repeats.known) {
+    context.SetOutputDType(0, context.InputDType(0));
+    return {};
+  }
+  if (repeats.values.size() != from->size()) {
+    return context.Error(fmt::format("{} repeats are given for {}", repeats.values.size(), ToString(*from)));
+  }
   Shape shape;
-  for (size_t i = 0; i < x->size(); ++i) shape.push_back((*x)[i] * (*repeats)[i]);
-  context.SetOutput(0, context.InputDType(0), std::move(shape));
+  for (size_t i = 0; i < from->size(); ++i) {
+    const auto count = repeats.values[i].Constant();
+    if (count && (*count < 0 || *count > kMaxElements))
+      return context.Error(fmt::format("{} repeats are not possible", *count));
+    const auto dim = TrackedProduct({(*from)[i], repeats.values[i]});
+    if (!dim) return context.Error("the repeats are too complex");
+    shape.push_back(*dim);
+  }
+  return SetShape(context, 0, context.InputDType(0), std::move(shape));
+}
+
+// Each axis as two: the repeats, which do not move in the data, and the data's own.
+Status Eval(EvalContext& context) {
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  const Tensor& data = *context.input(0);
+  const auto own = RowMajorStrides(data.dims());
+  const auto repeats = context.input(1)->ToInt64s();
+  Dims dims;
+  std::vector<int64_t> strides;
+  for (size_t i = 0; i < own.size(); ++i) {
+    dims.insert(dims.end(), {repeats[i], data.dims()[i]});
+    strides.insert(strides.end(), {0, own[i]});
+  }
+  CopyStrided(data.raw(), 0, dims, strides, ElementBytes(data), context.outputs[0].raw());
   return {};
 }
 
-Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  const std::vector<int64_t> repeats = context.input(1)->ToInt64s();
-  if (repeats.size() != x.dims().size()) return context.Error("one repeat count an axis is needed");
-  Dims dims;
-  for (size_t i = 0; i < repeats.size(); ++i) {
-    const int64_t size = NumElements(Dims{x.dims()[i], repeats[i]});
-    if (size < 0) return context.Error("the repeats are not valid");
-    dims.push_back(size);
-  }
-  TAMIS_RETURN_IF_ERROR(CheckSize(context, dims));
-  const Dims strides = StridesOf(x.dims());
-  const Dims out_strides = StridesOf(dims);
-  Tensor y(x.dtype(), dims);
-  CopyElements(x, &y, [&](int64_t i) {
-    int64_t source = 0;
-    for (size_t d = 0; d < dims.size(); ++d) source += i / out_strides[d] % dims[d] % x.dims()[d] * strides[d];
-    return source;
-  });
-  context.outputs[0] = std::move(y);
-  return {};
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {2, 3}), Tensor::Int64s(std::vector<int64_t>{3, 2})}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_tile = {.name = "Tile", .since_opset = 6, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_tile = {.name = "Tile",
+                              .domain = "",
+                              .since_opset = 6,
+                              .infer = Infer,
+                              .eval = Eval,
+                              .test_cases = Cases,
+                              .widen_half = false};
 
 }  // namespace tamis

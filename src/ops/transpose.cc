@@ -1,70 +1,57 @@
-// Transpose; without perm the axes are reversed.
 #include "src/ops/op_data.h"
 
 namespace tamis {
 namespace {
 
-Result<std::vector<size_t>> Permutation(const Node& node, size_t rank) {
-  std::vector<int64_t> perm = node.Ints("perm");
-  if (!node.Has("perm")) {
-    for (size_t i = rank; i-- > 0;) perm.push_back(static_cast<int64_t>(i));
+Result<std::vector<int64_t>> Permutation(const InferContext& context, int64_t rank) {
+  std::vector<int64_t> order = context.node().Ints("perm");
+  if (!context.node().Has("perm")) {
+    for (int64_t axis = rank; axis-- > 0;) order.push_back(axis);
   }
-  std::vector<size_t> order;
-  std::vector<bool> seen(rank, false);
-  for (const int64_t axis : perm) {
-    const auto index = ResolveAxis(axis, rank);
-    if (!index || seen[*index]) break;
-    seen[*index] = true;
-    order.push_back(*index);
+  if (static_cast<int64_t>(order.size()) != rank) {
+    return context.Error(fmt::format("perm {} does not fit a tensor of rank {}", ToString(order), rank));
   }
-  if (perm.size() != rank || order.size() != rank) {
-    return UserError("perm {} is no permutation of {} axes", ToString(perm), rank);
-  }
-  return order;
+  return ResolvedAxes(context, order, rank);
 }
 
 Status Infer(InferContext& context) {
-  const Shape* x = context.InputShape(0);
-  context.SetOutputDType(0, context.InputDType(0));
-  if (x == nullptr) return {};
-  const auto order = Permutation(context.node(), x->size());
-  if (!order.ok()) return context.Error(order.status().message());
-  Shape shape;
-  for (const size_t axis : *order) shape.push_back((*x)[axis]);
-  context.SetOutput(0, context.InputDType(0), std::move(shape));
-  return {};
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  const Shape* shape = context.InputShape(0);
+  if (shape == nullptr) {
+    context.SetOutputDType(0, context.InputDType(0));
+    return {};
+  }
+  TAMIS_ASSIGN_OR_RETURN(const auto order, Permutation(context, static_cast<int64_t>(shape->size())));
+  Shape result;
+  for (int64_t axis : order) result.push_back((*shape)[static_cast<size_t>(axis)]);
+  if (auto contents = Contents(context, 0)) SetTracked(context, 0, std::move(*contents));
+  return SetShape(context, 0, context.InputDType(0), std::move(result));
 }
 
 Status Eval(EvalContext& context) {
-  const Tensor& x = *context.input(0);
-  const auto order = Permutation(context.node, x.dims().size());
-  if (!order.ok()) return context.Error(order.status().message());
-  const Dims in_strides = StridesOf(x.dims());
-  Dims dims, strides;
-  for (const size_t axis : *order) {
-    dims.push_back(x.dims()[axis]);
-    strides.push_back(in_strides[axis]);
-  }
-  Tensor y(x.dtype(), dims);
-  Dims index(dims.size(), 0);
-  int64_t offset = 0;
-  CopyElements(x, &y, [&](int64_t) {
-    const int64_t source = offset;
-    for (size_t axis = dims.size(); axis-- > 0;) {
-      offset += strides[axis];
-      if (++index[axis] < dims[axis]) break;
-      offset -= strides[axis] * dims[axis];
-      index[axis] = 0;
-    }
-    return source;
-  });
-  context.outputs[0] = std::move(y);
+  TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
+  const Tensor& data = *context.input(0);
+  TAMIS_ASSIGN_OR_RETURN(const auto order, Permutation(*bound->infer, data.rank()));
+  const auto own = RowMajorStrides(data.dims());
+  std::vector<int64_t> strides;
+  for (int64_t axis : order) strides.push_back(own[static_cast<size_t>(axis)]);
+  CopyStrided(data.raw(), 0, context.outputs[0].dims(), strides, ElementBytes(data), context.outputs[0].raw());
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  const Tensor data(DType::kInt8, {2, 3, 4});
+  return {{{data}, {}}, {{data}, {{"perm", std::vector<int64_t>{1, 0, 2}}}}};
 }
 
 }  // namespace
 
-extern const OpDef op_transpose = {
-    .name = "Transpose", .since_opset = 1, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_transpose = {.name = "Transpose",
+                                   .domain = "",
+                                   .since_opset = 1,
+                                   .infer = Infer,
+                                   .eval = Eval,
+                                   .test_cases = Cases,
+                                   .widen_half = false};
 
 }  // namespace tamis

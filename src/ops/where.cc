@@ -1,4 +1,3 @@
-// Where: condition ? a : b, all three broadcast.
 #include <cstring>
 
 #include "src/ops/op_data.h"
@@ -7,72 +6,80 @@
 namespace tamis {
 namespace {
 
-// Shape computations pick between two lists of sizes by a condition that is often known.
-void PickContents(InferContext& context) {
-  const auto condition = context.InputContents(0);
-  const Tensor* constant = context.InputConstant(0);
-  const auto a = context.InputContents(1);
-  const auto b = context.InputContents(2);
-  if (!a || !b) return;
-  std::vector<int64_t> flags;
-  if (constant != nullptr && constant->NumElements() <= 64) {
-    flags = constant->ToInt64s();
-  } else if (condition) {
-    for (const Dim& dim : *condition) {
-      if (!dim.IsConstant()) return;
-      flags.push_back(*dim.Constant());
-    }
-  } else {
-    return;
-  }
-  const size_t n = std::max({flags.size(), a->size(), b->size()});
-  for (size_t size : {flags.size(), a->size(), b->size()}) {
-    if (size != n && size != 1) return;
-  }
-  std::vector<Dim> picked;
-  for (size_t i = 0; i < n; ++i) {
-    const auto at = [i](const auto& list) { return list[list.size() == 1 ? 0 : i]; };
-    picked.push_back(at(flags) != 0 ? at(*a) : at(*b));
-  }
-  context.SetOutputContents(0, std::move(picked));
-}
-
+// Inputs: condition, then, else; all three broadcast.
 Status Infer(InferContext& context) {
-  const DType dtype = context.InputDType(1) != DType::kUndefined ? context.InputDType(1) : context.InputDType(2);
-  context.SetOutputDType(0, dtype);
-  std::optional<Shape> joined = Shape{};
-  for (size_t i = 0; i < 3; ++i) {
-    const Shape* shape = context.InputShape(i);
-    if (shape == nullptr) return {};
-    joined = JoinShapes(*joined, *shape);
-    if (!joined) return context.Error("the shapes do not broadcast");
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 3, 3));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kBools));
+  TAMIS_RETURN_IF_ERROR(CheckSameDType(context, 1, 2));
+  TAMIS_ASSIGN_OR_RETURN(auto shape, BroadcastInputs(context));
+  const DType dtype = context.InputDType(1) == DType::kUndefined ? context.InputDType(2) : context.InputDType(1);
+  if (!shape) {
+    context.SetOutputDType(0, dtype);
+    return {};
   }
-  context.SetOutput(0, dtype, std::move(*joined));
-  PickContents(context);
-  return {};
+  auto condition = Contents(context, 0);
+  if (const Tensor* constant = context.InputConstant(0);
+      constant != nullptr && constant->rank() <= 1 && constant->NumElements() <= 64) {
+    const auto values = constant->ToInt64s();
+    condition.emplace(values.begin(), values.end());
+  }
+  const auto yes = Contents(context, 1);
+  const auto no = Contents(context, 2);
+  const auto size = shape->empty() ? 1 : shape->size() == 1 ? (*shape)[0].Constant().value_or(-1) : -1;
+  const auto fits = [&](const auto& list) {
+    return list && (list->size() == 1 || static_cast<int64_t>(list->size()) == size);
+  };
+  if (fits(yes) && fits(no) && size >= 0 && size <= 64) {
+    const auto at = [](const std::vector<Dim>& list, int64_t i) {
+      return list[list.size() == 1 ? 0 : static_cast<size_t>(i)];
+    };
+    std::vector<Dim> picked;
+    for (int64_t i = 0; i < size; ++i) {
+      if (at(*yes, i) == at(*no, i)) {
+        picked.push_back(at(*yes, i));
+      } else if (fits(condition) && at(*condition, i).IsConstant()) {
+        picked.push_back(at(*condition, i) == Dim(0) ? at(*no, i) : at(*yes, i));
+      }
+    }
+    if (static_cast<int64_t>(picked.size()) == size) SetTracked(context, 0, std::move(picked));
+  }
+  return SetShape(context, 0, dtype, std::move(*shape));
 }
 
 Status Eval(EvalContext& context) {
-  TAMIS_ASSIGN_OR_RETURN(const Dims dims, BroadcastDims(context));
-  if (context.inputs.size() != 3 || context.input(0)->dtype() != DType::kBool ||
-      context.input(1)->dtype() != context.input(2)->dtype()) {
-    return context.Error("it takes a bool condition and two operands of one element type");
+  const auto bound = Bind(context);
+  if (!bound.ok()) return bound.status();
+  Tensor& output = context.outputs[0];
+  const Dims& dims = output.dims();
+  const size_t element = ElementBytes(output);
+  const auto spread = [&](size_t i, Tensor& to) {
+    CopyStrided(context.input(i)->raw(), 0, dims, BroadcastStrides(context.input(i)->dims(), dims), ElementBytes(to),
+                to.raw());
+  };
+  TAMIS_ASSIGN_OR_RETURN(Tensor condition, Allocate(context, DType::kBool, dims));
+  TAMIS_ASSIGN_OR_RETURN(Tensor yes, Allocate(context, output.dtype(), dims));
+  spread(0, condition);
+  spread(1, yes);
+  spread(2, output);
+  const auto choose = condition.Span<uint8_t>();
+  for (size_t i = 0; i < choose.size(); ++i) {
+    if (choose[i] != 0) std::memcpy(output.raw() + i * element, yes.raw() + i * element, element);
   }
-  TAMIS_RETURN_IF_ERROR(CheckSize(context, dims));
-  Tensor y(context.input(1)->dtype(), dims);
-  const size_t size = ByteSize(y.dtype(), 1);
-  BroadcastWalk walk(dims, {context.input(0)->dims(), context.input(1)->dims(), context.input(2)->dims()});
-  for (int64_t i = 0, n = y.NumElements(); i < n; ++i, walk.Next()) {
-    const size_t side = context.input(0)->Data<bool>()[walk.offsets()[0]] ? 1 : 2;
-    std::memcpy(y.raw() + static_cast<size_t>(i) * size,
-                context.input(side)->raw() + static_cast<size_t>(walk.offsets()[side]) * size, size);
-  }
-  context.outputs[0] = std::move(y);
   return {};
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{Tensor(DType::kBool, {2, 1}), SampleFloats(1, {3}), SampleFloats(2, {})}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_where = {.name = "Where", .since_opset = 9, .infer = Infer, .eval = Eval, .widen_half = false};
+extern const OpDef op_where = {.name = "Where",
+                               .domain = "",
+                               .since_opset = 9,
+                               .infer = Infer,
+                               .eval = Eval,
+                               .test_cases = Cases,
+                               .widen_half = false};
 
 }  // namespace tamis

@@ -1,0 +1,135 @@
+#include "src/base/float16.h"
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+// Calls f with a zero of the C++ type behind a dtype; half-precision types have none of their own.
+template <class F>
+void VisitStored(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return f(float{});
+    case DType::kFloat64:
+      return f(double{});
+    case DType::kInt8:
+      return f(int8_t{});
+    case DType::kInt16:
+      return f(int16_t{});
+    case DType::kInt32:
+      return f(int32_t{});
+    case DType::kInt64:
+      return f(int64_t{});
+    case DType::kBool:
+    case DType::kUInt8:
+      return f(uint8_t{});
+    case DType::kUInt16:
+      return f(uint16_t{});
+    case DType::kUInt32:
+      return f(uint32_t{});
+    case DType::kUInt64:
+      return f(uint64_t{});
+    default:
+      TAMIS_ASSERT(false);
+  }
+}
+
+bool IsHalf(DType dtype) {
+  return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
+
+// `count` elements from `first` on, `step` (0 or 1) apart.
+template <class W>
+void Load(const Tensor& tensor, int64_t first, int64_t step, int64_t count, W* out) {
+  if (IsHalf(tensor.dtype())) {
+    const auto widen = tensor.dtype() == DType::kFloat16 ? HalfToFloat : Bf16ToFloat;
+    const uint16_t* from = tensor.Data<uint16_t>() + first;
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<W>(widen(from[i * step]));
+    return;
+  }
+  VisitStored(tensor.dtype(), [&]<class T>(T) {
+    const T* from = tensor.Data<T>() + first;
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<W>(from[i * step]);
+  });
+}
+
+}  // namespace
+
+WideReader::WideReader(const Tensor& tensor, const Dims& dims)
+    : tensor_(tensor), dims_(dims), strides_(dims.size(), 0), contiguous_(tensor.NumElements() == NumElements(dims)) {
+  int64_t stride = 1;
+  for (size_t back = 1; back <= tensor.dims().size(); ++back) {
+    const int64_t own = tensor.dims()[tensor.dims().size() - back];
+    if (own != 1) strides_[dims.size() - back] = stride;
+    stride *= own;
+  }
+}
+
+template <class W>
+void WideReader::Read(int64_t begin, std::span<W> out) const {
+  const auto count = static_cast<int64_t>(out.size());
+  if (contiguous_) return Load(tensor_, begin, 1, count, out.data());
+  // Not contiguous means that the rank is at least one; rows along the last axis are read whole.
+  const int64_t row = dims_.back();
+  for (int64_t done = 0; done < count;) {
+    const int64_t column = (begin + done) % row;
+    int64_t rest = (begin + done) / row;
+    int64_t first = column * strides_.back();
+    for (size_t axis = dims_.size() - 1; axis-- > 0; rest /= dims_[axis]) first += rest % dims_[axis] * strides_[axis];
+    const int64_t size = std::min(row - column, count - done);
+    Load(tensor_, first, strides_.back(), size, out.data() + done);
+    done += size;
+  }
+}
+
+template <class W>
+void WriteWide(Tensor& tensor, int64_t begin, std::span<const W> values) {
+  if (IsHalf(tensor.dtype())) {
+    const auto narrow = tensor.dtype() == DType::kFloat16 ? FloatToHalf : FloatToBf16;
+    uint16_t* to = tensor.Data<uint16_t>() + begin;
+    for (size_t i = 0; i < values.size(); ++i) to[i] = narrow(static_cast<float>(values[i]));
+  } else if (tensor.dtype() == DType::kBool) {
+    uint8_t* to = tensor.Data<uint8_t>() + begin;
+    for (size_t i = 0; i < values.size(); ++i) to[i] = values[i] != W{} ? 1 : 0;
+  } else {
+    VisitStored(tensor.dtype(), [&]<class T>(T) {
+      T* to = tensor.Data<T>() + begin;
+      for (size_t i = 0; i < values.size(); ++i) to[i] = static_cast<T>(values[i]);
+    });
+  }
+}
+
+template void WideReader::Read<double>(int64_t, std::span<double>) const;
+template void WideReader::Read<int64_t>(int64_t, std::span<int64_t>) const;
+template void WideReader::Read<uint64_t>(int64_t, std::span<uint64_t>) const;
+template void WriteWide<double>(Tensor&, int64_t, std::span<const double>);
+template void WriteWide<int64_t>(Tensor&, int64_t, std::span<const int64_t>);
+template void WriteWide<uint64_t>(Tensor&, int64_t, std::span<const uint64_t>);
+
+namespace {
+
+// SplitMix64 (Steele, Lea, Flood 2014): the same numbers with every standard library.
+double NextUnit(uint64_t* state) {
+  uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+}  // namespace
+
+Tensor SampleFloats(uint64_t seed, Dims dims, double low, double high) {
+  Tensor tensor(DType::kFloat32, std::move(dims));
+  for (float& value : tensor.Span<float>()) value = static_cast<float>(low + (high - low) * NextUnit(&seed));
+  return tensor;
+}
+
+Tensor SampleInts(uint64_t seed, Dims dims, int64_t low, int64_t high) {
+  Tensor tensor(DType::kInt64, std::move(dims));
+  for (int64_t& value : tensor.Span<int64_t>()) {
+    value = low + static_cast<int64_t>(NextUnit(&seed) * static_cast<double>(high - low + 1));
+  }
+  return tensor;
+}
+
+}  // namespace tamis
