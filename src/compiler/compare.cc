@@ -29,6 +29,7 @@ Status OutputComparison::Add(const Tensor& a, const Tensor& b) {
     square_reference_ += yy;
     const double cosine = xx == 0 && yy == 0 ? 1 : xx == 0 || yy == 0 ? 0 : dot / std::sqrt(xx * yy);
     cosine_sum_ += cosine;
+    cosine_square_sum_ += cosine * cosine;
     min_cosine_ = std::min(min_cosine_, cosine);
     if (b.rank() == 2 && width >= 2) {
       const auto top_x = std::max_element(x, x + width) - x;
@@ -52,6 +53,13 @@ double OutputComparison::RelativeRootError() const {
 
 double OutputComparison::MeanCosine() const {
   return rows_ > 0 ? cosine_sum_ / static_cast<double>(rows_) : 1;
+}
+
+double OutputComparison::MeanCosineError() const {
+  if (rows_ < 2) return 0;
+  const auto n = static_cast<double>(rows_);
+  const double mean = cosine_sum_ / n;
+  return std::sqrt(std::max(0.0, cosine_square_sum_ / n - mean * mean) / (n - 1));
 }
 
 double OutputComparison::TopOneAgreement() const {

@@ -24,6 +24,8 @@ class OutputComparison {
   double RelativeRootError() const;
   // Mean over rows of the cosine of the angle between a's row and b's; a row that is zero on both sides counts 1.
   double MeanCosine() const;
+  // Standard error of that mean: the rows are taken as independent samples.
+  double MeanCosineError() const;
   double MinCosine() const { return rows_ > 0 ? min_cosine_ : 1; }
   // Share of rows with the same largest element; only for rank-2 outputs with at least two columns (else -1).
   double TopOneAgreement() const;
@@ -34,7 +36,7 @@ class OutputComparison {
  private:
   int64_t rows_ = 0, classified_ = 0, agreeing_ = 0, clear_disagreements_ = 0;
   double max_difference_ = 0, max_reference_ = 0, square_difference_ = 0, square_reference_ = 0;
-  double cosine_sum_ = 0, min_cosine_ = 1;
+  double cosine_sum_ = 0, cosine_square_sum_ = 0, min_cosine_ = 1;
 };
 
 // Index of the largest element of each row of a rank-2 float tensor.

@@ -33,6 +33,7 @@ TEST(OutputComparison, CosineOfOrthogonalRowsIsZero) {
   ASSERT_TRUE(comparison.Add(Rows({2, 2}, {1, 0, 3, 3}), Rows({2, 2}, {0, 1, 1, 1})).ok());
   EXPECT_NEAR(comparison.MeanCosine(), 0.5, 1e-12);
   EXPECT_NEAR(comparison.MinCosine(), 0, 1e-12);
+  EXPECT_NEAR(comparison.MeanCosineError(), 0.5, 1e-12);  // of {0, 1}: deviation sqrt(1/2), over sqrt(2)
 }
 
 TEST(OutputComparison, OnlyClearDisagreementsCount) {

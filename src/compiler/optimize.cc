@@ -41,7 +41,10 @@ struct Judge {
     }
     Quality quality;
     for (const auto& [name, comparison] : outputs) {
-      quality.agreement = std::min(quality.agreement, comparison.MeanCosine());
+      if (comparison.MeanCosine() < quality.agreement) {
+        quality.agreement = comparison.MeanCosine();
+        quality.agreement_error = comparison.MeanCosineError();
+      }
       const double same = comparison.TopOneAgreement();
       if (same >= 0 && classified == 0) quality.drop = std::max(quality.drop, 100 * (1 - same));
     }
@@ -96,12 +99,15 @@ class Optimizer {
   }
 
   bool Holds(const Quality& quality) const {
-    return options_.min_agreement > 0 ? quality.agreement >= options_.min_agreement : quality.drop <= options_.max_drop;
+    constexpr double kOneSided95 = 1.645;
+    if (options_.min_agreement <= 0) return quality.drop <= options_.max_drop;
+    return quality.agreement - kOneSided95 * quality.agreement_error >= options_.min_agreement;
   }
 
   std::string Describe(const Quality& quality) const {
-    return options_.min_agreement > 0 ? fmt::format("agreement {:.4f}", quality.agreement)
-                                      : fmt::format("drop {:.2f} points", quality.drop);
+    return options_.min_agreement > 0
+               ? fmt::format("agreement {:.4f} +- {:.4f}", quality.agreement, quality.agreement_error)
+               : fmt::format("drop {:.2f} points", quality.drop);
   }
 
   Status Prepare() {

@@ -28,8 +28,9 @@ struct OptimizeOptions {
 
 // What one trial measured.
 struct Quality {
-  double agreement = 1;  // as min_agreement
-  double drop = 0;       // as max_drop; 0 for networks without class scores
+  double agreement = 1;        // as min_agreement
+  double agreement_error = 0;  // standard error of it
+  double drop = 0;             // as max_drop; 0 for networks without class scores
 };
 
 struct OptimizeTrial {
@@ -57,9 +58,11 @@ struct OptimizeResult {
   std::vector<std::string> notices;
 };
 
-// Splits the data into fit, choose and confirm; times every layer dense and as 2:4; measures each gaining layer's
-// sensitivity; prunes the least sensitive ones, as many as the budget allows (bisection on their number, each trial
-// pruned anew in order), and checks the built engine on the confirm split. Only layers that gain time are pruned.
+// A budget of agreement must hold at the lower end of the 95 % confidence interval (one-sided) of what the samples
+// show, so that it holds on data never seen and not only on these samples. Splits the data into fit, choose and
+// confirm; times every layer dense and as 2:4; measures each gaining layer's sensitivity; prunes the least sensitive
+// ones, as many as the budget allows (bisection on their number, each trial pruned anew in order), and checks the built
+// engine on the confirm split. Only layers that gain time are pruned.
 Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, const OptimizeOptions& options);
 
 // One self-contained HTML page.
