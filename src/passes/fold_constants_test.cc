@@ -38,14 +38,5 @@ TEST(FoldConstants, BoundsGrowth) {
   EXPECT_EQ(CountOps(graph)["Expand"], 1);
 }
 
-TEST(FoldConstants, LeavesRandomOperators) {
-  TestGraph t;
-  const ValueId training = t.graph.AddConstant("training", Tensor(DType::kBool, {}));
-  t.graph.value(training).constant->Data<uint8_t>()[0] = 1;
-  t.Output(t.Op("Dropout", {t.Weight({8}), t.Scalar(0.5f), training}));
-  ASSERT_TRUE(FoldConstants(t.graph, {}).ok());
-  EXPECT_EQ(t.graph.NumNodes(), 1u);
-}
-
 }  // namespace
 }  // namespace tamis
