@@ -2,12 +2,12 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build demo test lint tidy bench sanitize fuzz clean
+.PHONY: help setup build programs demo test lint tidy bench sanitize fuzz clean
 
 help:
 	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
 	@echo "make test      build and run every test"
-	@echo "make build     the programs only, in $(BUILD)/"
+	@echo "make programs  tamis and its worker only, in $(BUILD)/; make build: the tests too"
 	@echo "make lint      formatting, file sizes, documented paths"
 	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     kernel benchmarks of this machine"
@@ -22,7 +22,12 @@ build: setup
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@ninja -C $(BUILD) -j $(JOBS)
 
-demo: build
+programs: setup
+	@echo "== building the programs (ninja, $(JOBS) jobs)"
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@ninja -C $(BUILD) -j $(JOBS) tamis tamis-tune-worker
+
+demo: programs
 	@.venv/bin/python demo/demo.py --tamis $(BUILD)/tamis
 
 test: build
