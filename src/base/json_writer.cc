@@ -1,119 +1,61 @@
 #include "src/base/json_writer.h"
 
-#include <fmt/format.h>
-
-#include <cmath>
-
 namespace tamis {
 namespace {
 
-// Length of the well-formed UTF-8 sequence at text[i], 0 if there is none.
-size_t Utf8Length(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
-  const unsigned lead = byte(i);
+// Length of the UTF-8 sequence at the start of `text`; 0 if there is none (overlong and surrogates included).
+size_t SequenceLength(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
   const size_t length = lead < 0x80                   ? 1
                         : lead >= 0xc2 && lead < 0xe0 ? 2
                         : lead >= 0xe0 && lead < 0xf0 ? 3
                         : lead >= 0xf0 && lead < 0xf5 ? 4
                                                       : 0;
-  for (size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xc0) != 0x80) return 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
   }
-  if (length == 3 && ((lead == 0xe0 && byte(i + 1) < 0xa0) || (lead == 0xed && byte(i + 1) >= 0xa0))) return 0;
-  if (length == 4 && ((lead == 0xf0 && byte(i + 1) < 0x90) || (lead == 0xf4 && byte(i + 1) >= 0x90))) return 0;
-  return length;
+  if (length < 3) return length;
+  const unsigned second = byte(1);
+  const bool bad = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
+                   (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90);
+  return bad ? 0 : length;
 }
 
 }  // namespace
 
-std::string JsonQuote(std::string_view text) {
-  std::string quoted = "\"";
-  for (size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    const size_t length = Utf8Length(text, i);
-    if (length == 0) {
-      quoted += "\\ufffd";
-      ++i;
-    } else if (c == '"' || c == '\\') {
-      quoted += {'\\', c};
-      ++i;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      quoted += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-      ++i;
+JsonWriter& JsonWriter::String(std::string_view value) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  Separate();
+  text_.push_back('"');
+  while (!value.empty()) {
+    const char c = value[0];
+    const auto code = static_cast<unsigned char>(c);
+    size_t used = 1;
+    if (c == '"' || c == '\\') {
+      text_ += {'\\', c};
+    } else if (c == '\n') {
+      text_ += "\\n";
+    } else if (code < 0x20 || code == 0x7f) {
+      text_ += "\\u00";
+      text_ += {kHex[code >> 4], kHex[code & 15]};
+    } else if (const size_t length = SequenceLength(value); length > 0) {
+      text_.append(value.substr(0, length));
+      used = length;
     } else {
-      quoted += text.substr(i, length);
-      i += length;
+      text_ += "\\ufffd";
     }
+    value.remove_prefix(used);
   }
-  return quoted + "\"";
-}
-
-void JsonWriter::Separate() {
-  if (needs_comma_) text_ += ',';
-  needs_comma_ = true;
-}
-
-JsonWriter& JsonWriter::BeginObject() {
-  Separate();
-  text_ += '{';
-  needs_comma_ = false;
+  text_.push_back('"');
   return *this;
 }
 
-JsonWriter& JsonWriter::EndObject() {
-  text_ += '}';
-  needs_comma_ = true;
-  return *this;
-}
-
-JsonWriter& JsonWriter::BeginArray() {
-  Separate();
-  text_ += '[';
-  needs_comma_ = false;
-  return *this;
-}
-
-JsonWriter& JsonWriter::EndArray() {
-  text_ += ']';
-  needs_comma_ = true;
-  return *this;
-}
-
-JsonWriter& JsonWriter::Key(std::string_view key) {
-  Separate();
-  text_ += JsonQuote(key) + ":";
-  needs_comma_ = false;
-  return *this;
-}
-
-JsonWriter& JsonWriter::Value(std::string_view text) {
-  Separate();
-  text_ += JsonQuote(text);
-  return *this;
-}
-
-JsonWriter& JsonWriter::Value(double number) {
-  Separate();
-  text_ += std::isfinite(number) ? fmt::format("{}", number) : "null";
-  return *this;
-}
-
-JsonWriter& JsonWriter::Value(int64_t number) {
-  Separate();
-  text_ += std::to_string(number);
-  return *this;
-}
-
-JsonWriter& JsonWriter::Value(bool truth) {
-  Separate();
-  text_ += truth ? "true" : "false";
-  return *this;
-}
-
-JsonWriter& JsonWriter::Value(const std::vector<int64_t>& numbers) {
-  BeginArray();
-  for (const int64_t number : numbers) Value(number);
-  return EndArray();
+std::string JsonQuote(std::string_view text) {
+  JsonWriter json;
+  json.String(text);
+  return json.Take();
 }
 
 }  // namespace tamis

@@ -7,7 +7,7 @@
 #include <new>
 #include <optional>
 
-#include "src/server/json_writer.h"
+#include "src/base/json_writer.h"
 #include "src/server/protocol/content_encoding.h"
 #include "src/server/protocol/infer_request.h"
 

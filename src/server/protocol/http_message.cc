@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/server/json_writer.h"
+#include "src/base/json_writer.h"
 
 namespace tamis {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "src/server/json_writer.h"
+#include "src/base/json_writer.h"
 #include "tamis/status.h"
 #include "tamis/tensor.h"
 
