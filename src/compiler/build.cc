@@ -121,6 +121,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   engine->source = network.graph.Clone();
   result.passes = network.passes;
   TAMIS_ASSIGN_OR_RETURN(engine->fused, Fuse(network.graph, pass_options, &result.passes));
+  HashConstants(engine->fused);
   TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(engine->fused, options.ranges));
 
   engine->plans.emplace_back();  // the safe plan: every kernel from the cost model of the machine it runs on

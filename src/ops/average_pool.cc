@@ -6,22 +6,6 @@
 namespace tamis {
 namespace {
 
-Result<std::vector<Type>> Rule(const Operands& operands) {
-  NodeProblems problems;
-  operands.CheckFloat(0, &problems);
-  return PoolType(operands, Layout::kChannelsFirst, operands.dtype(0), std::move(problems));
-}
-
-Status Infer(InferContext& context) {
-  return InferBy(context, Rule);
-}
-
-Status Eval(EvalContext& context) {
-  TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
-  ComputePool(context, Layout::kChannelsFirst, PoolKind::kAverage);
-  return {};
-}
-
 std::vector<OpTestCase> TestCases() {
   CaseMaker make(0x3a7002);
   std::vector<OpTestCase> cases;
@@ -44,7 +28,11 @@ std::vector<OpTestCase> TestCases() {
 
 }  // namespace
 
-extern const OpDef op_average_pool = {
-    .name = "AveragePool", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = TestCases};
+extern const OpDef op_average_pool = {.name = "AveragePool",
+                                      .domain = "",
+                                      .since_opset = 1,
+                                      .infer = InferFloatPool<Layout::kChannelsFirst>,
+                                      .eval = EvalFloatPool<Layout::kChannelsFirst, PoolKind::kAverage>,
+                                      .test_cases = TestCases};
 
 }  // namespace tamis

@@ -1,27 +1,9 @@
 // ChannelsLastMaxPool: MaxPool on x[B, spatial..., C].
 #include "src/ops/op_case.h"
-#include "src/ops/op_epilogue.h"
 #include "src/ops/op_pool.h"
 
 namespace tamis {
 namespace {
-
-Result<std::vector<Type>> Rule(const Operands& operands) {
-  NodeProblems problems;
-  CheckTamisFloat(operands, 0, &problems);
-  const DType y = TamisOutputDType(operands, &problems);
-  return PoolType(operands, Layout::kChannelsLast, y, std::move(problems));
-}
-
-Status Infer(InferContext& context) {
-  return InferBy(context, Rule);
-}
-
-Status Eval(EvalContext& context) {
-  TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
-  ComputePool(context, Layout::kChannelsLast, PoolKind::kMax);
-  return {};
-}
 
 std::vector<OpTestCase> TestCases() {
   CaseMaker make(0x3a7003);
@@ -41,8 +23,8 @@ std::vector<OpTestCase> TestCases() {
 extern const OpDef op_channels_last_max_pool = {.name = "ChannelsLastMaxPool",
                                                 .domain = kTamisDomain,
                                                 .since_opset = 1,
-                                                .infer = Infer,
-                                                .eval = Eval,
+                                                .infer = InferFloatPool<Layout::kChannelsLast>,
+                                                .eval = EvalFloatPool<Layout::kChannelsLast, PoolKind::kMax>,
                                                 .test_cases = TestCases};
 
 }  // namespace tamis

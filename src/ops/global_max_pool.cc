@@ -5,22 +5,6 @@
 namespace tamis {
 namespace {
 
-Result<std::vector<Type>> Rule(const Operands& operands) {
-  NodeProblems problems;
-  operands.CheckFloat(0, &problems);
-  return GlobalPoolType(operands, Layout::kChannelsFirst, operands.dtype(0), std::move(problems));
-}
-
-Status Infer(InferContext& context) {
-  return InferBy(context, Rule);
-}
-
-Status Eval(EvalContext& context) {
-  TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
-  ComputeGlobalPool(context, Layout::kChannelsFirst, PoolKind::kMax);
-  return {};
-}
-
 std::vector<OpTestCase> TestCases() {
   CaseMaker make(0x3a7006);
   std::vector<OpTestCase> cases;
@@ -32,7 +16,11 @@ std::vector<OpTestCase> TestCases() {
 
 }  // namespace
 
-extern const OpDef op_global_max_pool = {
-    .name = "GlobalMaxPool", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = TestCases};
+extern const OpDef op_global_max_pool = {.name = "GlobalMaxPool",
+                                         .domain = "",
+                                         .since_opset = 1,
+                                         .infer = InferFloatGlobalPool<Layout::kChannelsFirst>,
+                                         .eval = EvalFloatGlobalPool<Layout::kChannelsFirst, PoolKind::kMax>,
+                                         .test_cases = TestCases};
 
 }  // namespace tamis

@@ -1,32 +1,13 @@
 #include "src/ops/op_elementwise.h"
 
+#include "src/ops/op_rule.h"
+
 namespace tamis {
 
-std::optional<Dim> BroadcastDim(const Dim& a, const Dim& b) {
-  if (a == b) return a;
-  const auto ca = a.Constant();
-  const auto cb = b.Constant();
-  if (ca == 1) return b;
-  if (cb == 1) return a;
-  if (ca && cb) return std::nullopt;
-  if (ca) return a;
-  if (cb) return b;
-  return Dim::Max(a, b);
-}
-
 Result<Shape> BroadcastShapes(const InferContext& context, const Shape& a, const Shape& b) {
-  const Shape& longer = a.size() >= b.size() ? a : b;
-  const Shape& shorter = a.size() >= b.size() ? b : a;
-  Shape result = longer;
-  for (size_t i = 0; i < shorter.size(); ++i) {
-    Dim& dim = result[longer.size() - shorter.size() + i];
-    const auto joined = BroadcastDim(dim, shorter[i]);
-    if (!joined) {
-      return context.Error(fmt::format("shapes {} and {} do not broadcast", ToString(a), ToString(b)));
-    }
-    dim = *joined;
-  }
-  return result;
+  auto joined = JoinShapes(a, b);
+  if (!joined) return context.Error(fmt::format("shapes {} and {} do not broadcast", ToString(a), ToString(b)));
+  return std::move(*joined);
 }
 
 Result<std::optional<Shape>> BroadcastInputs(const InferContext& context) {

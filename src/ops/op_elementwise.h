@@ -15,9 +15,7 @@
 
 namespace tamis {
 
-// The dimension of a result that a and b broadcast to; nullopt if they can't. Two different expressions give their
-// maximum, which is right wherever broadcasting is legal at run time.
-std::optional<Dim> BroadcastDim(const Dim& a, const Dim& b);
+// As JoinShapes; an error of the node where the shapes do not broadcast.
 Result<Shape> BroadcastShapes(const InferContext& context, const Shape& a, const Shape& b);
 // Of all inputs; nullopt if the rank of one is unknown.
 Result<std::optional<Shape>> BroadcastInputs(const InferContext& context);

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "src/ops/op_epilogue.h"
+
 namespace tamis {
 namespace {
 
@@ -152,6 +154,32 @@ void ComputeGlobalPool(EvalContext& context, Layout layout, PoolKind kind) {
   const int64_t size = NumElements(SpatialDims(context.input(0)->dims(), layout));
   geometry.axes[2] = {.in = size, .out = 1, .kernel = size, .stride = 1, .dilation = 1, .pad_begin = 0, .pad_end = 0};
   Dispatch(context, layout, kind, geometry, false);
+}
+
+namespace {
+
+// Checks the input's dtype and gives the output's.
+DType FloatPoolDType(const Operands& operands, Layout layout, NodeProblems* problems) {
+  if (layout == Layout::kChannelsLast) {
+    CheckTamisFloat(operands, 0, problems);
+    return TamisOutputDType(operands, problems);
+  }
+  operands.CheckFloat(0, problems);
+  return operands.dtype(0);
+}
+
+}  // namespace
+
+Result<std::vector<Type>> FloatPoolRule(const Operands& operands, Layout layout) {
+  NodeProblems problems;
+  const DType y = FloatPoolDType(operands, layout, &problems);
+  return PoolType(operands, layout, y, std::move(problems));
+}
+
+Result<std::vector<Type>> FloatGlobalPoolRule(const Operands& operands, Layout layout) {
+  NodeProblems problems;
+  const DType y = FloatPoolDType(operands, layout, &problems);
+  return GlobalPoolType(operands, layout, y, std::move(problems));
 }
 
 }  // namespace tamis

@@ -1,4 +1,5 @@
 #include "src/base/float16.h"
+#include "src/ops/op_case.h"
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
@@ -106,30 +107,12 @@ template void WriteWide<double>(Tensor&, int64_t, std::span<const double>);
 template void WriteWide<int64_t>(Tensor&, int64_t, std::span<const int64_t>);
 template void WriteWide<uint64_t>(Tensor&, int64_t, std::span<const uint64_t>);
 
-namespace {
-
-// SplitMix64 (Steele, Lea, Flood 2014): the same numbers with every standard library.
-double NextUnit(uint64_t* state) {
-  uint64_t z = (*state += 0x9e3779b97f4a7c15u);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-}
-
-}  // namespace
-
 Tensor SampleFloats(uint64_t seed, Dims dims, double low, double high) {
-  Tensor tensor(DType::kFloat32, std::move(dims));
-  for (float& value : tensor.Span<float>()) value = static_cast<float>(low + (high - low) * NextUnit(&seed));
-  return tensor;
+  return CaseMaker(seed).Floats(std::move(dims), static_cast<float>(low), static_cast<float>(high));
 }
 
 Tensor SampleInts(uint64_t seed, Dims dims, int64_t low, int64_t high) {
-  Tensor tensor(DType::kInt64, std::move(dims));
-  for (int64_t& value : tensor.Span<int64_t>()) {
-    value = low + static_cast<int64_t>(NextUnit(&seed) * static_cast<double>(high - low + 1));
-  }
-  return tensor;
+  return CaseMaker(seed).Integers(std::move(dims), low, high);
 }
 
 }  // namespace tamis

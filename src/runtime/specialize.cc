@@ -170,6 +170,13 @@ Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims
   return concrete;
 }
 
+void HashConstants(Graph& graph) {
+  for (size_t i = 0; i < graph.NumValues(); ++i) {
+    Value& value = graph.value(static_cast<ValueId>(i));
+    if (value.constant && value.constant_hash == 0) value.constant_hash = HashTensor(*value.constant);
+  }
+}
+
 bool WidenBf16(Graph& graph) {
   bool changed = false;
   const auto is_boundary = [&](ValueId id) {
@@ -198,7 +205,10 @@ bool WidenBf16(Graph& graph) {
       graph.RemoveNode(id);
     }
   }
-  if (changed) graph.Compact();
+  if (changed) {
+    graph.Compact();
+    HashConstants(graph);
+  }
   return changed;
 }
 
