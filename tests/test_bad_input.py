@@ -1,6 +1,7 @@
 """Files and flags that are wrong: a message that says what, a non-zero exit, and nothing left behind."""
 
 import resource
+import signal
 import subprocess
 
 import numpy as np
@@ -49,6 +50,31 @@ def test_text_file(tamis, tmp_path):
 
 def test_missing_file(tamis, tmp_path):
     assert "nothing.onnx" in tamis("inspect", tmp_path / "nothing.onnx", fails=True)
+
+
+def test_unknown_verb_names_the_verbs(tamis):
+    message = tamis("bild", "x", fails=True)
+    assert "bild" in message and "build" in message and "optimize" in message
+
+
+def test_missing_data_folder(tamis, good, tmp_path):
+    message = tamis("prune", good, "-o", tmp_path / "p.onnx", "--data", tmp_path / "nowhere", fails=True)
+    assert "nowhere" in message and "does not exist" in message
+
+
+def test_interrupt_leaves_no_half_file(tamis, good, tmp_path):
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    out.mkdir()
+    np.save(data / "tokens.npy", np.random.default_rng(2).integers(0, 97, (2000, 64)))
+    np.save(data / "open.npy", np.ones((2000, 64), np.int64))
+    process = subprocess.Popen([tamis.program, "optimize", str(good), "-o", str(out / "x.tamis"), "--data", str(data),
+                                "--min-agreement", "0.9", "--verbose"], stderr=subprocess.PIPE, text=True)
+    assert process.stderr.readline()  # work has begun
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert list(out.iterdir()) == []
 
 
 def test_every_unknown_operator_is_listed(tamis, tmp_path):
@@ -111,7 +137,6 @@ def test_engine_of_another_version(tamis, engine, tmp_path):
 def test_disk_full_leaves_nothing(tamis, good, tmp_path):
     """A file-size limit stands in for a full disk: the write fails in the middle in the same way."""
     def limit():
-        import signal
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 

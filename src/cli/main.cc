@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <new>
@@ -40,6 +41,17 @@ int Fail(std::string_view verb, const Status& status) {
   return ExitCode(status.kind());
 }
 
+// The parser would only say that a subcommand is missing.
+Status CheckVerb(int argc, char** argv) {
+  std::string names;
+  for (const Verb* verb : kVerbs) names += (names.empty() ? "" : ", ") + std::string(verb->name);
+  if (argc < 2) return UserError("a verb is missing: {}. Each explains itself with --help", names);
+  const std::string_view first = argv[1];
+  const bool known = std::any_of(kVerbs.begin(), kVerbs.end(), [&](const Verb* verb) { return verb->name == first; });
+  if (known || first.starts_with('-')) return {};
+  return UserError("'{}' is no verb; there are {}. Each explains itself with --help", first, names);
+}
+
 // Ctrl-C leaves no half file: temporary files are unlinked, then the signal does what it always does.
 void OnInterrupt(int signal_number) {
   RemoveTemporaryFiles();
@@ -65,6 +77,10 @@ int Main(int argc, char** argv) {
     }
     sub->add_flag("-v,--verbose", common->verbose, "Say on standard error what is done and why");
     sub->footer(fmt::format("Example:\n  {}", verb.example));
+  }
+  if (const Status status = CheckVerb(argc, argv); !status.ok()) {
+    fmt::print(stderr, "tamis: error: {}\n", status.message());
+    return ExitCode(status.kind());
   }
   try {
     app.parse(argc, argv);

@@ -47,6 +47,11 @@ Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path
                                                          const DataOptions& options) {
   if (inputs.empty()) return UserError("the network has no inputs that '{}' could be fed to", path);
   std::error_code error;
+  // A path may lead on inside an archive: what must exist is the part up to the archive's name.
+  const size_t archive = path.find(".zip/");
+  if (!std::filesystem::exists(archive == std::string::npos ? path : path.substr(0, archive + 4), error)) {
+    return UserError("'{}' does not exist; give a folder of .npy files, or a folder or .zip of images", path);
+  }
   if (std::filesystem::is_directory(path, error) && HasNpyFiles(path)) return OpenNpyFolder(path, inputs);
   return OpenImages(path, inputs, options);
 }
