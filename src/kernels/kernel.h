@@ -51,7 +51,7 @@ class PreparedKernel {
   virtual ~PreparedKernel() = default;
   // Scratch that Run needs, 64-byte aligned by the caller.
   virtual size_t WorkspaceBytes() const { return 0; }
-  // inputs[i] is null for an omitted operand. Outputs never overlap inputs.
+  // inputs[i] is null for an omitted operand. Outputs never overlap inputs, but for what KernelDef::in_place allows.
   virtual void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
                    ThreadPool& pool) const = 0;
   // Called before Run: refuses element values that Run could not stand (an index out of range). Cheap.
@@ -76,6 +76,9 @@ struct KernelDef {
   // Predicted seconds on the present CPU with problem.threads threads; only the ranking matters.
   double (*cost)(const Problem&) = nullptr;
   Result<std::unique_ptr<PreparedKernel>> (*prepare)(const Problem&, PackCache&) = nullptr;
+  // Bit i: output 0 may lie exactly where input i does, if both have the same dtype and dimensions. For kernels that
+  // read what they overwrite (an element, or a row) before they write it, and never again.
+  uint32_t in_place = 0;
 };
 
 std::span<const KernelDef* const> AllKernels();

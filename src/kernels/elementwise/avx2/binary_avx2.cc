@@ -11,6 +11,7 @@ extern const KernelDef kernel_binary_avx2 = {
     .supports = SupportsBinary,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, 0); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareBinary(problem, Binary); },
+    .in_place = 0b11,
 };
 
 }  // namespace tamis

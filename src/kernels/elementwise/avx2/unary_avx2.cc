@@ -11,6 +11,7 @@ extern const KernelDef kernel_unary_avx2 = {
     .supports = SupportsUnary,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, UnaryFlops(problem)); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+    .in_place = 0b1,
 };
 
 }  // namespace tamis

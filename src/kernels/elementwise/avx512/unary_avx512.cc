@@ -11,6 +11,7 @@ extern const KernelDef kernel_unary_avx512 = {
     .supports = SupportsUnary,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, UnaryFlops(problem)); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+    .in_place = 0b1,
 };
 
 }  // namespace tamis

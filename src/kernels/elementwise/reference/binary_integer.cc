@@ -54,6 +54,7 @@ extern const KernelDef kernel_binary_integer = {
     .supports = SupportsIntegerBinary,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, 0); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareBinary(problem, Body); },
+    .in_place = 0b11,
 };
 
 }  // namespace tamis

@@ -11,6 +11,7 @@ extern const KernelDef kernel_norm_avx512 = {
     .supports = SupportsNorm,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, NormFlops(problem)); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareNorm(problem, Norm); },
+    .in_place = 0b1,
 };
 
 }  // namespace tamis

@@ -11,6 +11,7 @@ extern const KernelDef kernel_softmax_avx2 = {
     .supports = SupportsSoftmax,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, SoftmaxFlops(problem)); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareSoftmax(problem, Softmax); },
+    .in_place = 0b1,
 };
 
 }  // namespace tamis

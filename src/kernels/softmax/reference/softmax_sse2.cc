@@ -11,6 +11,7 @@ extern const KernelDef kernel_softmax_sse2 = {
     .supports = SupportsSoftmax,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, SoftmaxFlops(problem)); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareSoftmax(problem, Softmax); },
+    .in_place = 0b1,
 };
 
 }  // namespace tamis
