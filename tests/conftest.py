@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,11 @@ import networks
 
 def pytest_addoption(parser):
     parser.addoption("--tamis", default="build/tamis", help="the program under test")
+
+
+def pytest_configure(config):
+    # The Python package as the build made it, beside the program.
+    sys.path.insert(0, str(Path(config.getoption("--tamis")).resolve().parent / "python"))
 
 
 class Tamis:

@@ -13,16 +13,31 @@
 
 namespace tamis {
 
-Result<Network> LoadNetwork(const std::string& onnx_path) {
+namespace {
+
+Result<Network> Simplified(Graph graph, const OnnxInfo& info, std::string file) {
   Network network;
-  OnnxInfo info;
-  TAMIS_ASSIGN_OR_RETURN(network.graph, ImportOnnx(onnx_path, &info));
-  network.file = std::filesystem::path(onnx_path).filename().string();
+  network.graph = std::move(graph);
+  network.file = std::move(file);
   network.hash = info.hash;
   network.producer = info.producer;
   network.nodes_in_file = static_cast<int64_t>(network.graph.NumNodes());
   TAMIS_RETURN_IF_ERROR(RunPasses(network.graph, SimplifyPasses(), {}, &network.passes).WithContext(network.file));
   return network;
+}
+
+}  // namespace
+
+Result<Network> LoadNetwork(const std::string& onnx_path) {
+  OnnxInfo info;
+  TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnx(onnx_path, &info));
+  return Simplified(std::move(graph), info, std::filesystem::path(onnx_path).filename().string());
+}
+
+Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder) {
+  OnnxInfo info;
+  TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnxBytes(data, bytes, folder, &info));
+  return Simplified(std::move(graph), info, "model.onnx");
 }
 
 Result<Network> NetworkFromEngine(const std::string& engine_path) {

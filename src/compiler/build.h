@@ -23,6 +23,8 @@ struct Network {
   std::vector<PassRecord> passes;
 };
 Result<Network> LoadNetwork(const std::string& onnx_path);
+// A model in memory; external data are looked for in `folder`.
+Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder);
 // The unfused network that an engine carries, for building it again.
 Result<Network> NetworkFromEngine(const std::string& engine_path);
 

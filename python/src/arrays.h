@@ -1,0 +1,19 @@
+// NumPy arrays <-> tensors. Elements are shared, not copied, wherever their layout allows it.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "tamis/tensor.h"
+
+namespace tamis::python {
+
+// `dtypes` is a dict from ONNX's number of an element type to NumPy's dtype object, as tamis/_dtypes.py makes it.
+void SetDTypes(nanobind::dict dtypes);
+
+// A view of a C-contiguous array, which stays alive for as long as the tensor; other layouts are copied. Four-bit
+// elements, which NumPy stores one a byte, and strings are copied too. Throws ValueError with `name` in its message.
+Tensor TensorFromArray(nanobind::handle array, const std::string& name);
+// An array that owns a handle of the tensor.
+nanobind::object ArrayFromTensor(const Tensor& tensor);
+
+}  // namespace tamis::python

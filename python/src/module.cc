@@ -1,0 +1,18 @@
+// tamis._tamis, what the package's Python files are written over.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include "python/src/arrays.h"
+#include "python/src/errors.h"
+#include "python/src/session.h"
+#include "src/base/cpu.h"
+#include "src/base/version.h"
+#include "src/kernels/kernel.h"
+
+NB_MODULE(_tamis, module) {
+  tamis::python::Check(tamis::CheckIsaVariable());
+  tamis::ConfigureLibraries();
+  module.attr("__version__") = std::string(tamis::kVersion);
+  module.def("set_dtypes", tamis::python::SetDTypes);
+  tamis::python::DefineSession(module);
+}

@@ -1,0 +1,105 @@
+"""ONNX's own backend interface over Tamis: what `onnx.backend.test` and frameworks of its time drive.
+
+    rep = tamis.backend.prepare(onnx.load("model.onnx"))
+    outputs = rep.run([x])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+import onnx.helper
+from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
+
+import tamis
+from tamis import _tamis
+
+
+class TamisBackendRep(BackendRep):
+    """A network that is ready to run."""
+
+    def __init__(self, session: _tamis.Session) -> None:
+        self._session = session
+        self._inputs = [name for name, _, _ in session.inputs]
+        self._outputs = [name for name, _, _ in session.outputs]
+
+    def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Outputs in the network's order for inputs in the network's order, or by name as a dict.
+
+        Raises ValueError if inputs don't fit the network, with all that is wrong with them.
+        """
+        if kwargs:
+            raise ValueError(f"run takes no option {', '.join(kwargs)}")
+        if not isinstance(inputs, dict):
+            if not isinstance(inputs, (list, tuple)):
+                inputs = [inputs]
+            if len(inputs) > len(self._inputs):
+                raise ValueError(f"{len(inputs)} inputs given, the network has {len(self._inputs)}: {self._inputs}")
+            inputs = dict(zip(self._inputs, inputs))
+        outputs = self._session.run(inputs)
+        return namedtupledict("Outputs", self._outputs)(*[outputs[name] for name in self._outputs])
+
+
+class TamisBackend(Backend):
+    """The CPU is the one device."""
+
+    @classmethod
+    def supports_device(cls, device: str) -> bool:
+        """True for "CPU"."""
+        try:
+            return Device(device).type == DeviceType.CPU
+        except (AttributeError, ValueError):
+            return False
+
+    @classmethod
+    def is_compatible(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> bool:
+        """Whether `prepare` takes the model."""
+        try:
+            cls.prepare(model, device, **kwargs)
+        except ValueError:
+            return False
+        return True
+
+    @classmethod
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", *, threads: int = 0, **kwargs: Any) -> TamisBackendRep:
+        """The model, compiled with the safe plan. Raises ValueError with all reasons if Tamis can't take it."""
+        if kwargs:
+            raise ValueError(f"prepare takes no option {', '.join(kwargs)}")
+        if not cls.supports_device(device):
+            raise ValueError(f"device {device!r} is not supported; CPU is")
+        return TamisBackendRep(_tamis.session_from_onnx(model.SerializeToString(), ".", threads))
+
+    @classmethod
+    def run_node(
+        cls,
+        node: onnx.NodeProto,
+        inputs: Any,
+        device: str = "CPU",
+        outputs_info: Sequence[tuple[Any, tuple[int, ...]]] | None = None,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """One node as a network of its own. `opset_version` chooses the opset, the newest by default."""
+        opset = kwargs.pop("opset_version", onnx.defs.onnx_opset_version())
+        names = [name for name in node.input if name]
+        graph = onnx.helper.make_graph(
+            [node],
+            "node",
+            [
+                onnx.helper.make_tensor_value_info(
+                    name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
+                )
+                for name, value in zip(names, inputs)
+            ],
+            [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid(node.domain, opset)])
+        return cls.prepare(model, device, **kwargs).run(inputs)
+
+
+prepare = TamisBackend.prepare
+run_model = TamisBackend.run_model
+run_node = TamisBackend.run_node
+supports_device = TamisBackend.supports_device
+is_compatible = TamisBackend.is_compatible

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Runs ONNX's node tests over tamis.backend and says what passes, operator by operator.
+
+    .venv/bin/python scripts/conformance.py                       # all, as a table
+    .venv/bin/python scripts/conformance.py --filter resize -v    # those whose name matches, one by one
+
+Every case runs in a worker process, so that one that crashes or hangs is counted and ends nothing else. Wants the target
+tamis_python built: `ninja -C build tamis_python`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import multiprocessing
+import re
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import onnx_cases  # noqa: E402
+from onnx_cases import Case, Verdict  # noqa: E402
+
+KINDS = ("passed", "refused", "wrong", "crashed")
+
+
+def _work(cases: list[Case], connection: Connection, build: str) -> None:
+    sys.path.insert(0, str(Path(build, "python").resolve()))
+    while (index := connection.recv()) is not None:
+        connection.send(onnx_cases.run(cases[index]))
+
+
+class Worker:
+    """A process that runs one case at a time."""
+
+    def __init__(self, cases: list[Case], build: str) -> None:
+        self.connection, other = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=_work, args=(cases, other, build), daemon=True)
+        self.process.start()
+        other.close()
+        self.index: int | None = None
+        self.deadline = 0.0
+
+    def start(self, index: int, timeout: float) -> None:
+        self.index, self.deadline = index, time.monotonic() + timeout
+        self.connection.send(index)
+
+    def kill(self) -> str:
+        self.process.kill()
+        self.process.join()
+        return "runs too long"
+
+    def death(self) -> str:
+        self.process.join()
+        code = self.process.exitcode or 0
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+
+
+def run_all(cases: list[Case], build: str, jobs: int, timeout: float) -> list[Verdict]:
+    verdicts: list[Verdict] = [Verdict("crashed", "not run")] * len(cases)
+    todo = collections.deque(range(len(cases)))
+    workers: list[Worker] = []
+    while todo or workers:
+        while todo and len(workers) < jobs:
+            workers.append(Worker(cases, build))
+            workers[-1].start(todo.popleft(), timeout)
+        ready = wait([worker.connection for worker in workers], timeout=1)
+        for worker in list(workers):
+            if worker.connection in ready:
+                try:
+                    verdicts[worker.index] = worker.connection.recv()
+                except EOFError:
+                    verdicts[worker.index] = Verdict("crashed", worker.death())
+                    workers.remove(worker)
+                    continue
+                if todo:
+                    worker.start(todo.popleft(), timeout)
+                else:
+                    worker.connection.send(None)
+                    worker.process.join()
+                    workers.remove(worker)
+            elif time.monotonic() > worker.deadline:
+                verdicts[worker.index] = Verdict("crashed", worker.kill())
+                workers.remove(worker)
+    return verdicts
+
+
+def _short(reason: str, width: int = 150) -> str:
+    line = " ".join(reason.split())
+    return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def report(cases: list[Case], verdicts: list[Verdict], verbose: bool) -> None:
+    table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    reasons: dict[str, dict[str, list[str]]] = collections.defaultdict(lambda: collections.defaultdict(list))
+    for case, verdict in zip(cases, verdicts):
+        table[case.operator][verdict.kind] += 1
+        if verdict.kind != "passed":
+            reasons[case.operator][f"{verdict.kind}: {_short(verdict.reason)}"].append(case.name)
+        if verbose:
+            print(f"{verdict.kind:<8} {case.name}" + (f"\n    {verdict.reason}" if verdict.reason else ""))
+    print(f"{'operator':<28}" + "".join(f"{kind:>9}" for kind in KINDS))
+    for operator in sorted(table):
+        print(f"{operator:<28}" + "".join(f"{table[operator][kind] or '.':>9}" for kind in KINDS))
+        if not verbose:
+            for reason, names in reasons[operator].items():
+                print(f"    {len(names)} {reason}  ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})")
+    total = collections.Counter(verdict.kind for verdict in verdicts)
+    print(f"{'all ' + str(len(cases)):<28}" + "".join(f"{total[kind]:>9}" for kind in KINDS))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--filter", default="", help="regular expression that names of tests or operators must match")
+    parser.add_argument("--build", default=str(ROOT / "build"), help="build folder with python/tamis")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--timeout", type=float, default=120, help="seconds a case may take")
+    parser.add_argument("--json", help="file for the verdicts")
+    parser.add_argument("-v", "--verbose", action="store_true", help="every test with its whole reason")
+    options = parser.parse_args()
+    if not list(Path(options.build, "python", "tamis").glob("_tamis*.so")):
+        parser.error(f"{options.build} has no Python extension; `ninja -C {options.build} tamis_python` builds it")
+    wanted = re.compile(options.filter, re.IGNORECASE)
+    cases = [case for case in onnx_cases.load() if wanted.search(case.name) or wanted.search(case.operator)]
+    if not cases:
+        parser.error(f"no test matches '{options.filter}'")
+    verdicts = run_all(cases, options.build, options.jobs, options.timeout)
+    report(cases, verdicts, options.verbose)
+    if options.json:
+        rows = [
+            {"name": case.name, "operator": case.operator, "opset": case.opset, "kind": verdict.kind,
+             "reason": verdict.reason}
+            for case, verdict in zip(cases, verdicts)
+        ]
+        Path(options.json).write_text(json.dumps(rows, indent=1))
+    return 1 if any(verdict.kind in ("wrong", "crashed") for verdict in verdicts) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
