@@ -17,7 +17,8 @@ namespace {
 struct DTypeTable {
   nb::dict from_numpy;                // dtype object -> number
   std::map<DType, nb::object> numpy;  // number -> dtype object
-  nb::object copy_contiguous;         // numpy.copy
+  nb::object ndarray, generic;        // NumPy's types of arrays and of scalars
+  nb::object copy, asarray;           // NumPy's functions
 };
 DTypeTable& Table() {
   static auto* const kTable = new DTypeTable();
@@ -39,6 +40,95 @@ DType DTypeOf(nb::handle array, const std::string& name) {
   const auto kind = nb::cast<std::string>(dtype.attr("kind"));
   if (kind == "O" || kind == "U" || kind == "S" || kind == "T") return DType::kString;
   Raise(UserError("{} has dtype {}, which no ONNX type stands for", name, nb::cast<std::string>(nb::str(dtype))));
+}
+
+nb::object AsArray(nb::handle value, const std::string& name) {
+  try {
+    return Table().asarray(value);
+  } catch (const nb::python_error& error) {
+    Raise(UserError("{} is no array: {}", name, error.what()));
+  }
+}
+
+using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
+
+DType DTypeOf(const nb::dlpack::dtype& dtype) {
+  using Code = nb::dlpack::dtype_code;
+  struct Row {
+    Code code;
+    uint8_t bits;
+    DType dtype;
+  };
+  static constexpr Row kRows[] = {
+      {Code::Float, 16, DType::kFloat16},
+      {Code::Float, 32, DType::kFloat32},
+      {Code::Float, 64, DType::kFloat64},
+      {Code::Bfloat, 16, DType::kBFloat16},
+      {Code::Int, 8, DType::kInt8},
+      {Code::Int, 16, DType::kInt16},
+      {Code::Int, 32, DType::kInt32},
+      {Code::Int, 64, DType::kInt64},
+      {Code::UInt, 8, DType::kUInt8},
+      {Code::UInt, 16, DType::kUInt16},
+      {Code::UInt, 32, DType::kUInt32},
+      {Code::UInt, 64, DType::kUInt64},
+      {Code::Bool, 8, DType::kBool},
+      {Code::Float8_E4M3FN, 8, DType::kFloat8E4M3},
+      {Code::Float8_E5M2, 8, DType::kFloat8E5M2},
+  };
+  for (const Row& row : kRows) {
+    if (dtype.lanes == 1 && static_cast<uint8_t>(row.code) == dtype.code && row.bits == dtype.bits) return row.dtype;
+  }
+  return DType::kUndefined;
+}
+
+// An array of another framework (torch, jax, ...), whose memory is shared.
+Tensor TensorFromDlpack(nb::handle value, const std::string& name) {
+  std::unique_ptr<AnyArray> array;
+  try {
+    array = std::make_unique<AnyArray>(nb::cast<AnyArray>(value));
+  } catch (const std::exception&) {
+    Raise(UserError("{}: its {} can't be read through DLPack; it must be in CPU memory and, if of torch, detached",
+                    name, nb::cast<std::string>(nb::str(value.type().attr("__name__")))));
+  }
+  const DType dtype = DTypeOf(array->dtype());
+  if (dtype == DType::kUndefined) {
+    Raise(UserError("{} has DLPack element type ({}, {} bits), which no ONNX type stands for", name,
+                    array->dtype().code, array->dtype().bits));
+  }
+  Dims dims;
+  for (size_t axis = 0; axis < array->ndim(); ++axis) dims.push_back(static_cast<int64_t>(array->shape(axis)));
+  const void* data = array->data();
+  return Tensor::View(dtype, std::move(dims), data, std::shared_ptr<const void>(array.release(), [](const void* held) {
+                        if (!nb::is_alive()) return;
+                        const nb::gil_scoped_acquire gil;
+                        delete static_cast<const AnyArray*>(held);
+                      }));
+}
+
+Tensor Packed(DType dtype, Dims dims, const uint8_t* elements) {
+  Tensor packed(dtype, std::move(dims));
+  const int bits = BitSize(dtype);
+  const int per_byte = 8 / bits;
+  const auto mask = static_cast<uint8_t>((1 << bits) - 1);
+  for (int64_t i = 0; i < packed.NumElements(); ++i) {
+    packed.Data<uint8_t>()[i / per_byte] |= static_cast<uint8_t>((elements[i] & mask) << (i % per_byte * bits));
+  }
+  return packed;
+}
+
+// One element a byte, as ml_dtypes has them: the sign of a signed integer repeated through the byte.
+Tensor Unpacked(const Tensor& packed) {
+  Tensor elements(DType::kUInt8, packed.dims());
+  const int bits = BitSize(packed.dtype());
+  const int per_byte = 8 / bits;
+  const bool is_signed = Name(packed.dtype()).starts_with("int");
+  for (int64_t i = 0; i < packed.NumElements(); ++i) {
+    const auto high = static_cast<uint8_t>(packed.Data<uint8_t>()[i / per_byte] << (8 - bits - i % per_byte * bits));
+    elements.Data<uint8_t>()[i] =
+        static_cast<uint8_t>(is_signed ? static_cast<int8_t>(high) >> (8 - bits) : high >> (8 - bits));
+  }
+  return elements;
 }
 
 Dims DimsOf(nb::handle array) {
@@ -71,31 +161,32 @@ void SetDTypes(nb::dict dtypes) {
     table.numpy[static_cast<DType>(nb::cast<int>(number))] = nb::borrow(dtype);
     table.from_numpy[dtype] = number;
   }
-  table.copy_contiguous = nb::module_::import_("numpy").attr("copy");
+  const nb::module_ numpy = nb::module_::import_("numpy");
+  table.ndarray = numpy.attr("ndarray");
+  table.generic = numpy.attr("generic");
+  table.copy = numpy.attr("copy");
+  table.asarray = numpy.attr("asarray");
 }
 
 Tensor TensorFromArray(nb::handle handle, const std::string& name) {
   nb::object array = nb::borrow(handle);
+  if (!nb::isinstance(array, Table().ndarray)) {
+    const bool scalar = nb::isinstance(array, Table().generic);
+    if (!scalar && nb::hasattr(array, "__dlpack__")) return TensorFromDlpack(array, name);
+    array = AsArray(array, name);
+  }
   const DType dtype = DTypeOf(array, name);
   if (dtype == DType::kString) return StringsFromArray(array, name);
   const bool ready = nb::cast<bool>(array.attr("flags").attr("c_contiguous")) &&
                      nb::cast<bool>(array.attr("flags").attr("aligned")) &&
                      nb::cast<bool>(array.attr("dtype").attr("isnative"));
-  if (!ready) array = Table().copy_contiguous(array, nb::arg("order") = "C");
+  if (!ready) array = Table().copy(array, nb::arg("order") = "C");
   Dims dims = DimsOf(array);
   const nb::object interface = array.attr("__array_interface__");
   const auto address = nb::cast<uintptr_t>(nb::cast<nb::tuple>(interface["data"])[0]);
   const void* data = reinterpret_cast<const void*>(address);
-  const int bits = BitSize(dtype);
-  if (bits >= 8) return Tensor::View(dtype, std::move(dims), data, KeepAlive(std::move(array)));
-  Tensor packed(dtype, std::move(dims));
-  const auto* source = static_cast<const uint8_t*>(data);
-  const int per_byte = 8 / bits;
-  const auto mask = static_cast<uint8_t>((1 << bits) - 1);
-  for (int64_t i = 0; i < packed.NumElements(); ++i) {
-    packed.Data<uint8_t>()[i / per_byte] |= static_cast<uint8_t>((source[i] & mask) << (i % per_byte * bits));
-  }
-  return packed;
+  if (BitSize(dtype) < 8) return Packed(dtype, std::move(dims), static_cast<const uint8_t*>(data));
+  return Tensor::View(dtype, std::move(dims), data, KeepAlive(std::move(array)));
 }
 
 nb::object ArrayFromTensor(const Tensor& tensor) {
@@ -104,21 +195,7 @@ nb::object ArrayFromTensor(const Tensor& tensor) {
   if (found == Table().numpy.end()) {
     Raise(UserError("element type {} has no NumPy dtype (is ml_dtypes too old?)", Name(dtype)));
   }
-  Tensor bytes = tensor;
-  const int bits = BitSize(dtype);
-  if (bits < 8) {
-    const int per_byte = 8 / bits;
-    bytes = Tensor(DType::kUInt8, tensor.dims());
-    for (int64_t i = 0; i < tensor.NumElements(); ++i) {
-      // ml_dtypes wants the sign repeated through the unused bits of a signed type.
-      auto element = static_cast<uint8_t>(tensor.Data<uint8_t>()[i / per_byte] << (8 - bits - i % per_byte * bits));
-      const bool is_signed = dtype == DType::kInt4;
-      element = is_signed ? static_cast<uint8_t>(static_cast<int8_t>(element) >> (8 - bits))
-                          : static_cast<uint8_t>(element >> (8 - bits));
-      bytes.Data<uint8_t>()[i] = element;
-    }
-  }
-  auto* handle = new Tensor(bytes);
+  auto* handle = new Tensor(BitSize(dtype) < 8 ? Unpacked(tensor) : tensor);
   nb::capsule owner(handle, [](void* pointer) noexcept { delete static_cast<Tensor*>(pointer); });
   const size_t size = handle->NumBytes();
   nb::object flat = nb::ndarray<nb::numpy, uint8_t>(handle->raw(), {size}, owner).cast();

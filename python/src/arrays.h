@@ -3,6 +3,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string>
+
 #include "tamis/tensor.h"
 
 namespace tamis::python {
@@ -10,8 +12,9 @@ namespace tamis::python {
 // `dtypes` is a dict from ONNX's number of an element type to NumPy's dtype object, as tamis/_dtypes.py makes it.
 void SetDTypes(nanobind::dict dtypes);
 
-// A view of a C-contiguous array, which stays alive for as long as the tensor; other layouts are copied. Four-bit
-// elements, which NumPy stores one a byte, and strings are copied too. Throws ValueError with `name` in its message.
+// A view of a C-contiguous array, which stays alive for as long as the tensor; other layouts are copied. Elements below
+// a byte, which NumPy stores one a byte, and strings are copied too. Anything with __dlpack__ is taken as an array, and
+// numbers and lists of them as NumPy takes them. Throws ValueError with `name` in its message.
 Tensor TensorFromArray(nanobind::handle array, const std::string& name);
 // An array that owns a handle of the tensor.
 nanobind::object ArrayFromTensor(const Tensor& tensor);
