@@ -24,14 +24,20 @@ enum class DType : uint8_t {
   kUInt64 = 13,
   kBFloat16 = 16,
   kFloat8E4M3 = 17,
+  kFloat8E4M3Fnuz = 18,
   kFloat8E5M2 = 19,
+  kFloat8E5M2Fnuz = 20,
   kUInt4 = 21,
   kInt4 = 22,
+  kFloat4E2M1 = 23,
+  kFloat8E8M0 = 24,
+  kUInt2 = 25,
+  kInt2 = 26,
 };
 
-// Bits of one element; 0 for kUndefined and kString.
+// Bits of one element; 0 for kUndefined and kString (whose elements are std::string objects, see tensor.h).
 int BitSize(DType dtype);
-// Bytes that `count` packed elements take.
+// Bytes that `count` packed elements take. Elements of less than a byte lie in the low bits first.
 size_t ByteSize(DType dtype, size_t count);
 // "float32", "int64", ...: NumPy's names, "bfloat16" and "int4" beside them.
 std::string_view Name(DType dtype);

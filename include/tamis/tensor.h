@@ -3,6 +3,9 @@
 // Copying a Tensor copies a handle; the elements are shared. Clone() copies elements. A Tensor may also be a view on
 // memory that somebody else owns (a mapped file, a request's body): Tensor::View keeps `owner` alive for as long as
 // any handle exists. Not synchronised: two threads may read one tensor, and nobody may write while they do.
+//
+// A tensor of DType::kString holds std::string objects: Data<std::string>() and Span<std::string>() read and write
+// them, NumBytes() is 0, and raw bytes must not be copied.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +31,7 @@ class Tensor {
   static Tensor Of(DType dtype, Dims dims, std::span<const T> values);
   static Tensor Int64s(std::span<const int64_t> values);  // shape [n]
   static Tensor Float(float value);                       // scalar
+  static Tensor Strings(Dims dims, std::vector<std::string> values);
 
   bool Defined() const { return dtype_ != DType::kUndefined; }
   DType dtype() const { return dtype_; }

@@ -12,7 +12,7 @@ struct Row {
   std::string_view kserve;
 };
 
-constexpr std::array<Row, 20> kRows = {{
+constexpr std::array<Row, 25> kRows = {{
     {DType::kFloat32, 32, "float32", "FP32"},
     {DType::kUInt8, 8, "uint8", "UINT8"},
     {DType::kInt8, 8, "int8", "INT8"},
@@ -28,9 +28,15 @@ constexpr std::array<Row, 20> kRows = {{
     {DType::kUInt64, 64, "uint64", "UINT64"},
     {DType::kBFloat16, 16, "bfloat16", "BF16"},
     {DType::kFloat8E4M3, 8, "float8_e4m3fn", ""},
+    {DType::kFloat8E4M3Fnuz, 8, "float8_e4m3fnuz", ""},
     {DType::kFloat8E5M2, 8, "float8_e5m2", ""},
+    {DType::kFloat8E5M2Fnuz, 8, "float8_e5m2fnuz", ""},
     {DType::kUInt4, 4, "uint4", ""},
     {DType::kInt4, 4, "int4", ""},
+    {DType::kFloat4E2M1, 4, "float4_e2m1fn", ""},
+    {DType::kFloat8E8M0, 8, "float8_e8m0fnu", ""},
+    {DType::kUInt2, 2, "uint2", ""},
+    {DType::kInt2, 2, "int2", ""},
     {DType::kUndefined, 0, "undefined", ""},
 }};
 
@@ -38,7 +44,7 @@ const Row& Find(DType dtype) {
   for (const Row& row : kRows) {
     if (row.dtype == dtype) return row;
   }
-  return kRows[18];
+  return kRows.back();
 }
 
 }  // namespace
@@ -64,8 +70,21 @@ DType FromKserveName(std::string_view name) {
 }
 
 bool IsFloat(DType dtype) {
-  return dtype == DType::kFloat32 || dtype == DType::kFloat64 || dtype == DType::kFloat16 ||
-         dtype == DType::kBFloat16 || dtype == DType::kFloat8E4M3 || dtype == DType::kFloat8E5M2;
+  switch (dtype) {
+    case DType::kFloat32:
+    case DType::kFloat64:
+    case DType::kFloat16:
+    case DType::kBFloat16:
+    case DType::kFloat8E4M3:
+    case DType::kFloat8E4M3Fnuz:
+    case DType::kFloat8E5M2:
+    case DType::kFloat8E5M2Fnuz:
+    case DType::kFloat4E2M1:
+    case DType::kFloat8E8M0:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool IsInteger(DType dtype) {
@@ -80,6 +99,8 @@ bool IsInteger(DType dtype) {
     case DType::kUInt64:
     case DType::kUInt4:
     case DType::kInt4:
+    case DType::kUInt2:
+    case DType::kInt2:
       return true;
     default:
       return false;

@@ -58,6 +58,12 @@ std::string ToString(std::span<const int64_t> dims) {
 Tensor::Tensor(DType dtype, Dims dims) : dtype_(dtype), dims_(std::move(dims)) {
   const int64_t count = tamis::NumElements(dims_);
   TAMIS_ASSERT(count >= 0);
+  if (dtype == DType::kString) {
+    auto strings = std::make_shared<std::vector<std::string>>(static_cast<size_t>(count));
+    data_ = reinterpret_cast<std::byte*>(strings->data());
+    owner_ = std::move(strings);
+    return;
+  }
   const size_t bytes = ByteSize(dtype, static_cast<size_t>(count));
   const size_t rounded = (bytes + 127) / 64 * 64;  // at least one spare vector: kernels may load, not store, past it
   void* memory = std::aligned_alloc(64, rounded);
@@ -84,11 +90,26 @@ Tensor Tensor::Float(float value) {
   return Of<float>(DType::kFloat32, {}, std::span<const float>(&value, 1));
 }
 
+Tensor Tensor::Strings(Dims dims, std::vector<std::string> values) {
+  TAMIS_ASSERT(tamis::NumElements(dims) == static_cast<int64_t>(values.size()));
+  Tensor tensor;
+  tensor.dtype_ = DType::kString;
+  tensor.dims_ = std::move(dims);
+  auto strings = std::make_shared<std::vector<std::string>>(std::move(values));
+  tensor.data_ = reinterpret_cast<std::byte*>(strings->data());
+  tensor.owner_ = std::move(strings);
+  return tensor;
+}
+
 int64_t Tensor::NumElements() const {
   return tamis::NumElements(dims_);
 }
 
 Tensor Tensor::Clone() const {
+  if (dtype_ == DType::kString) {
+    const auto strings = Span<std::string>();
+    return Strings(dims_, std::vector<std::string>(strings.begin(), strings.end()));
+  }
   Tensor copy(dtype_, dims_);
   if (NumBytes() > 0) std::memcpy(copy.data_, data_, NumBytes());
   return copy;

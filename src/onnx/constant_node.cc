@@ -13,8 +13,7 @@ bool IsConstantNode(const onnx::NodeProto& node) {
 }
 
 bool IsReadable(const onnx::TensorProto& proto) {
-  const Result<DType> dtype = ReadDType(proto.data_type());
-  return dtype.ok() && *dtype != DType::kString;
+  return ReadDType(proto.data_type()).ok();
 }
 
 Result<Tensor> ReadConstantNode(onnx::NodeProto* node, ExternalData* external, bool* file_error, bool* refuse_on_use) {
@@ -45,9 +44,9 @@ Result<Tensor> ReadConstantNode(onnx::NodeProto* node, ExternalData* external, b
   if (name == "value_ints") {
     return Tensor::Int64s({attribute->ints().data(), static_cast<size_t>(attribute->ints_size())});
   }
-  if (name == "value_string" || name == "value_strings") {
-    *refuse_on_use = true;
-    return UserError("tensors of strings are not supported");
+  if (name == "value_string") return Tensor::Strings({}, {attribute->s()});
+  if (name == "value_strings") {
+    return Tensor::Strings({attribute->strings_size()}, {attribute->strings().begin(), attribute->strings().end()});
   }
   return UserError("attribute {} gives no value that the operator set knows", Quote(name));
 }

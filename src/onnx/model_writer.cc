@@ -67,7 +67,7 @@ int64_t IrVersionFor(const Graph& graph, const std::vector<PendingWeight>& weigh
   int64_t version = IrVersion(graph.Opset());
   for (const PendingWeight& weight : weights) {
     const DType dtype = weight.tensor.dtype();
-    if (dtype == DType::kFloat8E4M3 || dtype == DType::kFloat8E5M2) version = std::max<int64_t>(version, 9);
+    if (dtype >= DType::kFloat8E4M3 && dtype <= DType::kFloat8E5M2Fnuz) version = std::max<int64_t>(version, 9);
     if (dtype == DType::kInt4 || dtype == DType::kUInt4) version = std::max<int64_t>(version, 10);
   }
   return version;

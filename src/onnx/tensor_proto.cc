@@ -1,5 +1,6 @@
 #include "src/onnx/tensor_proto.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -32,7 +33,8 @@ Status CopyField(const Field& field, Tensor* tensor) {
 template <class To, class Field>
 Result<Tensor> FromField(const Field& field, DType dtype, const Dims& dims) {
   const int64_t count = NumElements(dims);
-  const int64_t entries = BitSize(dtype) == 4 ? (count + 1) / 2 : count;
+  const int64_t a_byte = std::max(1, 8 / BitSize(dtype));  // elements that share a byte
+  const int64_t entries = (count + a_byte - 1) / a_byte;
   if (field.size() != entries) return WrongCount(dtype, dims, field.size(), entries, "values");
   Tensor tensor(dtype, dims);
   TAMIS_RETURN_IF_ERROR(CopyField<To>(field, &tensor));
@@ -62,16 +64,17 @@ Result<Tensor> FromTypedFields(const onnx::TensorProto& proto, DType dtype, cons
     case DType::kBFloat16:
       return FromField<uint16_t>(proto.int32_data(), dtype, dims);
     default:
-      return FromField<uint8_t>(proto.int32_data(), dtype, dims);  // bool, uint8, float8; pairs of 4-bit numbers
+      return FromField<uint8_t>(proto.int32_data(), dtype, dims);  // bool, uint8, float8; packed 2- and 4-bit numbers
   }
 }
 
-// Kernels may rely on a bool being 0 or 1, and on the unused half of a last 4-bit pair being 0.
+// Kernels may rely on a bool being 0 or 1, and on the unused bits of a last byte being 0.
 void Normalise(Tensor* tensor) {
   if (tensor->dtype() == DType::kBool) {
     for (uint8_t& value : tensor->Span<uint8_t>()) value = value != 0;
-  } else if (BitSize(tensor->dtype()) == 4 && tensor->NumElements() % 2 != 0) {
-    tensor->Data<uint8_t>()[tensor->NumBytes() - 1] &= 0x0f;
+  } else if (BitSize(tensor->dtype()) > 0 && BitSize(tensor->dtype()) < 8) {
+    const int64_t used = tensor->NumElements() * BitSize(tensor->dtype()) % 8;
+    if (used != 0) tensor->Data<uint8_t>()[tensor->NumBytes() - 1] &= static_cast<uint8_t>((1 << used) - 1);
   }
 }
 
@@ -91,10 +94,15 @@ Result<Tensor> FromRawData(onnx::TensorProto* proto, DType dtype, const Dims& di
 Result<Tensor> ReadTensor(onnx::TensorProto* proto, ExternalData* external, bool* file_error) {
   *file_error = false;
   TAMIS_ASSIGN_OR_RETURN(const DType dtype, ReadDType(proto->data_type()));
-  if (dtype == DType::kString) return UserError("tensors of strings are not supported");
   const Dims dims(proto->dims().begin(), proto->dims().end());
   TAMIS_RETURN_IF_ERROR(CheckDims(dims));
   if (proto->has_segment()) return UserError("is stored in segments, which is not supported; save it in one piece");
+  if (dtype == DType::kString) {
+    if (proto->string_data_size() != NumElements(dims)) {
+      return WrongCount(dtype, dims, proto->string_data_size(), NumElements(dims), "values");
+    }
+    return Tensor::Strings(dims, {proto->string_data().begin(), proto->string_data().end()});
+  }
   Result<Tensor> tensor = proto->data_location() == onnx::TensorProto::EXTERNAL
                               ? external->Read(*proto, dtype, dims, file_error)
                           : !proto->raw_data().empty() ? FromRawData(proto, dtype, dims)
@@ -155,6 +163,10 @@ void WriteTensorHeader(const std::string& name, const Tensor& tensor, onnx::Tens
 
 void WriteTensor(const std::string& name, const Tensor& tensor, onnx::TensorProto* proto) {
   WriteTensorHeader(name, tensor, proto);
+  if (tensor.dtype() == DType::kString) {
+    for (const std::string& element : tensor.Span<std::string>()) proto->add_string_data(element);
+    return;
+  }
   proto->set_raw_data(tensor.raw(), tensor.NumBytes());
 }
 

@@ -4,12 +4,16 @@
 namespace tamis {
 namespace {
 
-// How many elements are not zero depends on the values: only the rank is known, and no type can say just that.
+// How many elements are not zero depends on the values.
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
   TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kNumbers | kBools));
-  context.SetOutputDType(0, DType::kInt64);
-  return {};
+  const Shape* shape = context.InputShape(0);
+  if (shape == nullptr) {
+    context.SetOutputDType(0, DType::kInt64);
+    return {};
+  }
+  return SetShape(context, 0, DType::kInt64, {Dim(static_cast<int64_t>(shape->size())), context.DataDim(0, 1)});
 }
 
 Status Eval(EvalContext& context) {

@@ -131,11 +131,52 @@ void InferContext::SetOutputContents(size_t i, std::vector<Dim> contents) {
   if (i < output_contents.size()) output_contents[i] = std::move(contents);
 }
 
+Dim InferContext::DataDim(size_t output, size_t axis) const {
+  const ValueId id = output < node_.outputs.size() ? node_.outputs[output] : kNoValue;
+  const std::string& name = id == kNoValue ? node_.name : graph_.value(id).name;
+  return Dim::Symbol(fmt::format("{}.dim{}", name, axis));
+}
+
+Result<std::vector<Type>> InferContext::InferRegion(size_t i, std::span<const Type> types) {
+  const Region& region = node_.regions[i];
+  Graph& body = *region.body;
+  const size_t captured = region.captures.size();
+  if (body.inputs.size() != types.size() + captured) {
+    return Error(fmt::format("{} has {} inputs, the operator gives it {}", region.name, body.inputs.size() - captured,
+                             types.size()));
+  }
+  for (size_t k = 0; k < types.size(); ++k) {
+    Value& input = body.value(body.inputs[k]);
+    const bool known = !types[k].IsTensor() || types[k].dtype != DType::kUndefined;
+    if (!known) continue;
+    if (input.type.IsTensor() && types[k].IsTensor() && input.type.dtype != DType::kUndefined &&
+        input.type.dtype != types[k].dtype) {
+      return Error(fmt::format("{} declares its input '{}' as {}, but it is given {}", region.name, input.name,
+                               input.type.ToString(), types[k].ToString()));
+    }
+    input.type = types[k];
+  }
+  for (size_t k = 0; k < captured; ++k) {
+    Value& input = body.value(body.inputs[types.size() + k]);
+    const Value& outer = graph_.value(region.captures[k]);
+    input.type = outer.type;
+    input.contents = outer.contents;
+  }
+  TAMIS_RETURN_IF_ERROR(InferShapes(body).WithContext(region.name));
+  std::vector<Type> results;
+  for (ValueId output : body.outputs) results.push_back(body.value(output).type);
+  return results;
+}
+
 Status InferContext::Error(const std::string& what) const {
   return UserError("{}: {}", Describe(node_, &graph_), what);
 }
 
 Status EvalContext::Error(const std::string& what) const {
+  return UserError("{}: {}", Describe(node, nullptr), what);
+}
+
+Status DataContext::Error(const std::string& what) const {
   return UserError("{}: {}", Describe(node, nullptr), what);
 }
 
@@ -196,6 +237,7 @@ Result<std::vector<Tensor>> EvaluateNode(const Node& node, int64_t opset, std::s
       operands[i] = &widened[i];
     }
   }
+  if (op->eval == nullptr) return UserError("{}: does not work on plain tensors alone", Describe(node, nullptr));
   EvalContext context{node, opset, operands, std::vector<Tensor>(node.outputs.size())};
   TAMIS_RETURN_IF_ERROR(op->eval(context));
   for (size_t i = 0; i < context.outputs.size(); ++i) {
@@ -204,6 +246,29 @@ Result<std::vector<Tensor>> EvaluateNode(const Node& node, int64_t opset, std::s
     if (output.Defined() && IsFloat(output.dtype()) && IsFloat(wanted)) output = ConvertFloat(output, wanted);
   }
   return std::move(context.outputs);
+}
+
+Result<std::vector<Datum>> EvaluateData(const Node& node, int64_t opset, std::span<const Datum* const> inputs,
+                                        std::span<const DType> output_dtypes, RegionRunner* regions) {
+  const OpDef* op = FindOp(node.op, node.domain);
+  if (op == nullptr) return UserError("{}: the operator is not known", Describe(node, nullptr));
+  if (op->eval_data != nullptr) {
+    DataContext context{node, opset, inputs, std::vector<Datum>(node.outputs.size()), regions};
+    TAMIS_RETURN_IF_ERROR(op->eval_data(context));
+    return std::move(context.outputs);
+  }
+  std::vector<const Tensor*> tensors;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] != nullptr && !inputs[i]->IsTensor()) {
+      return UserError("{}: input {} is {}, must be a tensor", Describe(node, nullptr), i,
+                       inputs[i]->IsNone() ? "an empty optional" : "a sequence");
+    }
+    tensors.push_back(inputs[i] == nullptr ? nullptr : &inputs[i]->tensor());
+  }
+  TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, opset, tensors, output_dtypes));
+  std::vector<Datum> data;
+  for (Tensor& result : results) data.push_back(result.Defined() ? Datum(std::move(result)) : Datum());
+  return data;
 }
 
 }  // namespace tamis

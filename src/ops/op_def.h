@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "tamis/datum.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -39,6 +40,13 @@ class InferContext {
   // Rank unknown: only the dtype is set.
   void SetOutputDType(size_t i, DType dtype);
   void SetOutputContents(size_t i, std::vector<Dim> contents);
+  // A dimension that depends on the input's elements (how many are not zero, ...): a symbol of its own, named after the
+  // output, that no graph input binds. Graphs with such dimensions run node by node.
+  Dim DataDim(size_t output, size_t axis) const;
+  // For operators with regions: runs shape inference over the body of region `i`, whose inputs are `types` (explicit
+  // inputs first; an undefined tensor type leaves what the body declares) and the captures. Types of the body's
+  // outputs, or all errors of the body.
+  Result<std::vector<Type>> InferRegion(size_t i, std::span<const Type> types);
   // An error that names the node: use for what a user's file got wrong.
   Status Error(const std::string& what) const;
 
@@ -59,6 +67,26 @@ struct EvalContext {
   std::vector<Tensor> outputs;  // sized to node.outputs; the evaluation fills each
 
   const Tensor* input(size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
+  Status Error(const std::string& what) const;
+};
+
+// Runs a region's body for an operator that has it. `inputs` are the body's explicit inputs; captures are added by
+// whoever runs the graph. Bodies may be run any number of times.
+class RegionRunner {
+ public:
+  virtual ~RegionRunner() = default;
+  virtual Result<std::vector<Datum>> Run(size_t region, std::span<const Datum> inputs) = 0;
+};
+
+// What the evaluation of an operator on sequences, optionals or regions sees and sets. An omitted input is nullptr.
+struct DataContext {
+  const Node& node;
+  int64_t opset = 0;
+  std::span<const Datum* const> inputs;
+  std::vector<Datum> outputs;  // sized to node.outputs
+  RegionRunner* regions = nullptr;
+
+  const Datum* input(size_t i) const { return i < inputs.size() ? inputs[i] : nullptr; }
   Status Error(const std::string& what) const;
 };
 
@@ -84,6 +112,9 @@ struct OpDef {
   // How EvaluateNode feeds f16 and bf16 operands: widened to f32 (results narrowed again) or, for operators that only
   // move or compare elements, as they are.
   bool widen_half = true;
+  // Operators on sequences, optionals and regions have this instead of `eval`. They run node by node and are never
+  // folded.
+  Status (*eval_data)(DataContext&) = nullptr;
   void* gradient = nullptr;  // the place of the gradient rule; none yet
 };
 
@@ -100,5 +131,8 @@ Status InferShapes(Graph& graph);
 // without it, results of widened operands take the first half-precision operand's dtype.
 Result<std::vector<Tensor>> EvaluateNode(const Node& node, int64_t opset, std::span<const Tensor* const> inputs,
                                          std::span<const DType> output_dtypes = {});
+// The same for any operator: those with eval_data directly, the others if all their inputs are tensors.
+Result<std::vector<Datum>> EvaluateData(const Node& node, int64_t opset, std::span<const Datum* const> inputs,
+                                        std::span<const DType> output_dtypes, RegionRunner* regions);
 
 }  // namespace tamis

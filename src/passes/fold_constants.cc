@@ -33,9 +33,8 @@ bool ResultIsBounded(const Graph& graph, const Node& node) {
 }
 
 bool IsFoldable(const Graph& graph, const Node& node) {
-  if (!node.domain.empty() || !node.regions.empty() || IsRandom(node) || FindOp(node.op, node.domain) == nullptr) {
-    return false;
-  }
+  if (!node.domain.empty() || !node.regions.empty() || IsRandom(node)) return false;
+  if (const OpDef* op = FindOp(node.op, node.domain); op == nullptr || op->eval == nullptr) return false;
   return std::all_of(node.inputs.begin(), node.inputs.end(),
                      [&](ValueId input) { return input == kNoValue || graph.value(input).IsConstant(); });
 }

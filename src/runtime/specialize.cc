@@ -46,6 +46,7 @@ Status FoldNode(Graph& graph, NodeId id) {
 
 bool CanFold(const Graph& graph, const Node& node) {
   if (!node.regions.empty()) return false;
+  if (const OpDef* op = FindOp(node.op, node.domain); op == nullptr || op->eval == nullptr) return false;
   for (ValueId id : node.inputs) {
     if (id != kNoValue && !graph.value(id).constant) return false;
   }
