@@ -36,6 +36,9 @@ function(tamis_add_library folder)
   set(TAMIS_FOLDERS ${TAMIS_FOLDERS} ${folder} CACHE INTERNAL "")
 
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${folder}/*.cc)
+  if(folder STREQUAL "kernels")
+    list(FILTER all EXCLUDE REGEX "/src/kernels/([a-z0-9_]+/)?cuda/")  # libtamis_cuda.so's, see TamisCuda.cmake
+  endif()
   set(sources ${all})
   list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|/main[a-z_]*)\\.cc$")
   set(tests ${all})

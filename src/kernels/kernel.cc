@@ -21,11 +21,6 @@ Status CheckCpu(const KernelDef& kernel) {
 
 }  // namespace
 
-const Operand& Problem::input(size_t i) const {
-  static const Operand kOmitted;
-  return i < inputs.size() ? inputs[i] : kOmitted;
-}
-
 std::span<const KernelDef* const> AllKernels() {
   static const std::vector<const KernelDef*> kKernels = {
 #define TAMIS_KERNEL(name) &kernel_##name,

@@ -33,6 +33,11 @@ Result<Operand> MakeOperand(const Graph& graph, const Node& node, ValueId id) {
 
 }  // namespace
 
+const Operand& Problem::input(size_t i) const {
+  static const Operand kOmitted;
+  return i < inputs.size() ? inputs[i] : kOmitted;
+}
+
 Result<Problem> MakeProblem(const Graph& graph, const Node& node, int threads) {
   Problem problem;
   problem.node = &node;

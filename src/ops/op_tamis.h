@@ -23,20 +23,9 @@
 #include <string_view>
 
 #include "src/ir/graph.h"
+#include "src/ops/activation.h"
 
 namespace tamis {
-
-enum class Activation : uint8_t {
-  kNone,
-  kRelu,       // "Relu"
-  kClip,       // "Clip": min(max(x, clip_min), clip_max)
-  kGelu,       // "Gelu": erf form
-  kGeluTanh,   // "GeluTanh"
-  kSilu,       // "Silu": x * sigmoid(x)
-  kHardSwish,  // "HardSwish": x * max(0, min(1, x / 6 + 1 / 2))
-  kSigmoid,    // "Sigmoid"
-  kTanh,       // "Tanh"
-};
 
 std::string_view Name(Activation activation);
 // nullopt if the name is unknown.

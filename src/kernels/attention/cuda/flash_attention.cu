@@ -1,0 +1,213 @@
+#include "src/kernels/attention/cuda/flash_attention.h"
+#include "src/kernels/cuda/device.cuh"
+#include "src/kernels/cuda/launch.h"
+#include "src/kernels/cuda/mma.cuh"
+
+namespace tamis::cuda {
+namespace {
+
+constexpr int kKeys = 64;  // of one step
+
+// A row of kDepth f16 elements in shared memory, 16-byte chunks swizzled so that eight rows don't share banks.
+template <int kDepth>
+__device__ __forceinline__ int ChunkAt(int row, int chunk) {
+  constexpr int kChunks = kDepth / 8;
+  const int swizzle = kDepth == 32 ? row / 2 % 4 : row % 8;
+  return row * kChunks + (chunk ^ swizzle);
+}
+
+template <int kDepth>
+__device__ void CopyRows(__half* to, const __half* from, int64_t pitch, int first, int limit, int rows) {
+  constexpr int kChunks = kDepth / 8;
+  for (int i = static_cast<int>(threadIdx.x); i < rows * kChunks; i += static_cast<int>(blockDim.x)) {
+    const int row = i / kChunks;
+    const int chunk = i % kChunks;
+    const bool valid = first + row < limit;
+    const __half* source = from + (valid ? (first + row) * pitch + chunk * 8 : 0);
+    CopyAsync16(SharedAddress(to + ChunkAt<kDepth>(row, chunk) * 8), source, valid);
+  }
+}
+
+__device__ __forceinline__ float MaxOfQuad(float x) {
+  x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
+  return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
+}
+__device__ __forceinline__ float SumOfQuad(float x) {
+  x += __shfl_xor_sync(0xffffffffu, x, 1);
+  return x + __shfl_xor_sync(0xffffffffu, x, 2);
+}
+
+__device__ __forceinline__ uint32_t PackHalves(float a, float b) {
+  const __half2 pair = __floats2half2_rn(a, b);
+  return *reinterpret_cast<const uint32_t*>(&pair);
+}
+
+// Grid: x over blocks of queries, y over heads, z over the batch.
+template <int kDepth>
+__global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constant__ FlashAttentionArgs args) {
+  extern __shared__ __align__(128) unsigned char shared[];
+  const int warps = static_cast<int>(blockDim.x) / 32;
+  auto* q_rows = reinterpret_cast<__half*>(shared);
+  __half* k_rows = q_rows + warps * 16 * kDepth;  // two stages each
+  __half* v_rows = k_rows + 2 * kKeys * kDepth;
+
+  const int head = static_cast<int>(blockIdx.y);
+  const int batch = static_cast<int>(blockIdx.z);
+  const int first_query = static_cast<int>(blockIdx.x) * warps * 16;
+  const __half* q = static_cast<const __half*>(args.q) + batch * args.queries * args.q_pitch + head * kDepth;
+  const __half* k = static_cast<const __half*>(args.k) + batch * args.keys * args.k_pitch + head * kDepth;
+  const __half* v = static_cast<const __half*>(args.v) + batch * args.keys * args.v_pitch + head * kDepth;
+  LetNextStart();
+  WaitForPrevious();
+  CopyRows<kDepth>(q_rows, q, args.q_pitch, first_query, args.queries, warps * 16);
+  const int steps = (args.keys + kKeys - 1) / kKeys;
+  const auto load = [&](int step) {
+    if (step < steps) {
+      CopyRows<kDepth>(k_rows + step % 2 * kKeys * kDepth, k, args.k_pitch, step * kKeys, args.keys, kKeys);
+      CopyRows<kDepth>(v_rows + step % 2 * kKeys * kDepth, v, args.v_pitch, step * kKeys, args.keys, kKeys);
+    }
+    CommitCopies();
+  };
+  load(0);
+
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int row[2] = {first_query + warp * 16 + lane / 4, first_query + warp * 16 + lane / 4 + 8};
+  constexpr float kLog2e = 1.4426950408889634f;
+  const float scale = args.scale * kLog2e;
+  int64_t mask_row[2] = {};
+  if (args.mask != nullptr) {
+    for (int i = 0; i < 2; ++i) {
+      const int query = min(row[i], args.queries - 1);
+      mask_row[i] = batch * args.mask_strides[0] + head * args.mask_strides[1] + query * args.mask_strides[2];
+    }
+  }
+
+  uint32_t query[kDepth / 16][4];
+  float sums[kDepth / 8][4] = {};
+  float most[2] = {-INFINITY, -INFINITY};
+  float total[2] = {0, 0};
+  for (int step = 0; step < steps; ++step) {
+    __syncthreads();  // everyone is done with the stage that is loaded next
+    load(step + 1);
+    WaitForCopies<1>();
+    __syncthreads();
+    if (step == 0) {
+#pragma unroll
+      for (int d = 0; d < kDepth / 16; ++d) {
+        const int r = warp * 16 + lane % 16;
+        LoadMatrices(query[d], SharedAddress(q_rows + ChunkAt<kDepth>(r, d * 2 + lane / 16) * 8));
+      }
+    }
+    const __half* keys = k_rows + step % 2 * kKeys * kDepth;
+    const __half* values = v_rows + step % 2 * kKeys * kDepth;
+
+    float scores[kKeys / 8][4] = {};
+#pragma unroll
+    for (int d = 0; d < kDepth / 16; ++d) {
+#pragma unroll
+      for (int j = 0; j < kKeys / 16; ++j) {
+        uint32_t b[4];
+        const int r = j * 16 + lane / 16 * 8 + lane % 8;
+        LoadMatrices(b, SharedAddress(keys + ChunkAt<kDepth>(r, d * 2 + lane / 8 % 2) * 8));
+        MultiplyAdd(scores[2 * j], query[d], b[0], b[1]);
+        MultiplyAdd(scores[2 * j + 1], query[d], b[2], b[3]);
+      }
+    }
+    // Scaled by log2(e), so that exp2 does.
+    float largest[2] = {-INFINITY, -INFINITY};
+#pragma unroll
+    for (int j = 0; j < kKeys / 8; ++j) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int key = step * kKeys + j * 8 + lane % 4 * 2 + e % 2;
+        float score = scores[j][e] * scale;
+        if (key >= args.keys) {
+          score = -INFINITY;
+        } else if (args.mask != nullptr) {
+          const int64_t at = mask_row[e / 2] + key * args.mask_strides[3];
+          score += kLog2e * LoadFloat(args.mask, args.mask_f16 ? DType::kFloat16 : DType::kFloat32, at);
+        }
+        scores[j][e] = score;
+        largest[e / 2] = fmaxf(largest[e / 2], score);
+      }
+    }
+    float factor[2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const float now = fmaxf(most[i], MaxOfQuad(largest[i]));
+      // Until a finite score turns up the weights are 0, not NaN.
+      const float base = now == -INFINITY ? 0.0f : now;
+      factor[i] = exp2f(most[i] - base);
+      most[i] = now;
+      total[i] *= factor[i];
+#pragma unroll
+      for (int j = 0; j < kKeys / 8; ++j) {
+        scores[j][2 * i] = exp2f(scores[j][2 * i] - base);
+        scores[j][2 * i + 1] = exp2f(scores[j][2 * i + 1] - base);
+        total[i] += scores[j][2 * i] + scores[j][2 * i + 1];
+      }
+    }
+#pragma unroll
+    for (int d = 0; d < kDepth / 8; ++d) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) sums[d][e] *= factor[e / 2];
+    }
+#pragma unroll
+    for (int j = 0; j < kKeys / 16; ++j) {
+      const uint32_t weights[4] = {PackHalves(scores[2 * j][0], scores[2 * j][1]),
+                                   PackHalves(scores[2 * j][2], scores[2 * j][3]),
+                                   PackHalves(scores[2 * j + 1][0], scores[2 * j + 1][1]),
+                                   PackHalves(scores[2 * j + 1][2], scores[2 * j + 1][3])};
+#pragma unroll
+      for (int d = 0; d < kDepth / 16; ++d) {
+        uint32_t b[4];
+        LoadMatricesTransposed(b, SharedAddress(values + ChunkAt<kDepth>(j * 16 + lane % 16, d * 2 + lane / 16) * 8));
+        MultiplyAdd(sums[2 * d], weights, b[0], b[1]);
+        MultiplyAdd(sums[2 * d + 1], weights, b[2], b[3]);
+      }
+    }
+  }
+  WaitForCopies<0>();
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const float inverse = 1.0f / SumOfQuad(total[i]);  // 0 * infinity is NaN where every score was -infinity
+    if (row[i] >= args.queries) continue;
+    __half* y = static_cast<__half*>(args.y) + (static_cast<int64_t>(batch) * args.queries + row[i]) * args.y_pitch +
+                head * kDepth + lane % 4 * 2;
+#pragma unroll
+    for (int d = 0; d < kDepth / 8; ++d) {
+      *reinterpret_cast<__half2*>(y + d * 8) =
+          __floats2half2_rn(sums[d][2 * i] * inverse, sums[d][2 * i + 1] * inverse);
+    }
+  }
+}
+
+template <int kDepth>
+cudaError_t Launch(int warps, const FlashAttentionArgs& args, cudaStream_t stream) {
+  LaunchShape shape;
+  shape.block = dim3(static_cast<unsigned>(warps) * 32);
+  shape.grid = dim3(static_cast<unsigned>((args.queries + warps * 16 - 1) / (warps * 16)),
+                    static_cast<unsigned>(args.heads), static_cast<unsigned>(args.batch));
+  shape.shared_bytes = static_cast<unsigned>((warps * 16 + 4 * kKeys) * kDepth * 2);
+  const cudaError_t error = cudaFuncSetAttribute(
+      FlashAttentionKernel<kDepth>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
+  return error != cudaSuccess ? error : LaunchKernel(FlashAttentionKernel<kDepth>, shape, stream, args);
+}
+
+}  // namespace
+
+cudaError_t LaunchFlashAttention(int depth, int warps, const FlashAttentionArgs& args, cudaStream_t stream) {
+  switch (depth) {
+    case 32:
+      return Launch<32>(warps, args, stream);
+    case 64:
+      return Launch<64>(warps, args, stream);
+    case 128:
+      return Launch<128>(warps, args, stream);
+    default:
+      return cudaErrorInvalidValue;
+  }
+}
+
+}  // namespace tamis::cuda

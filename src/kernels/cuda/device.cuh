@@ -1,0 +1,108 @@
+// What device code shares: half-precision vectors, activations, and the two ends of overlapping launches.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <cstdint>
+
+#include "src/kernels/cuda/epilogue_args.h"
+#include "tamis/dtype.h"
+
+namespace tamis::cuda {
+
+// Lets the next kernel of the stream start its prologue. Early is right: it then waits for this whole grid anyway.
+__device__ __forceinline__ void LetNextStart() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// Until every earlier kernel of the stream has finished and its writes are visible. No-op in an ordinary launch.
+__device__ __forceinline__ void WaitForPrevious() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ float LoadFloat(const void* from, DType dtype, int64_t i) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return __half2float(static_cast<const __half*>(from)[i]);
+    case DType::kBFloat16:
+      return __bfloat162float(static_cast<const __nv_bfloat16*>(from)[i]);
+    default:
+      return static_cast<const float*>(from)[i];
+  }
+}
+
+__device__ __forceinline__ void StoreFloat(void* to, DType dtype, int64_t i, float value) {
+  switch (dtype) {
+    case DType::kFloat16:
+      static_cast<__half*>(to)[i] = __float2half_rn(value);
+      break;
+    case DType::kBFloat16:
+      static_cast<__nv_bfloat16*>(to)[i] = __float2bfloat16_rn(value);
+      break;
+    default:
+      static_cast<float*>(to)[i] = value;
+  }
+}
+
+// Eight consecutive elements, 16-byte aligned.
+__device__ __forceinline__ void Load8(const __half* from, float (&values)[8]) {
+  const uint4 bits = *reinterpret_cast<const uint4*>(from);
+  const auto* pairs = reinterpret_cast<const __half2*>(&bits);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const float2 pair = __half22float2(pairs[i]);
+    values[2 * i] = pair.x;
+    values[2 * i + 1] = pair.y;
+  }
+}
+
+__device__ __forceinline__ void Load8(const float* from, float (&values)[8]) {
+  const float4 a = reinterpret_cast<const float4*>(from)[0];
+  const float4 b = reinterpret_cast<const float4*>(from)[1];
+  values[0] = a.x, values[1] = a.y, values[2] = a.z, values[3] = a.w;
+  values[4] = b.x, values[5] = b.y, values[6] = b.z, values[7] = b.w;
+}
+
+__device__ __forceinline__ void Store8(__half* to, const float (&values)[8]) {
+  uint4 bits;
+  auto* pairs = reinterpret_cast<__half2*>(&bits);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) pairs[i] = __floats2half2_rn(values[2 * i], values[2 * i + 1]);
+  *reinterpret_cast<uint4*>(to) = bits;
+}
+
+__device__ __forceinline__ void Store8(float* to, const float (&values)[8]) {
+  reinterpret_cast<float4*>(to)[0] = make_float4(values[0], values[1], values[2], values[3]);
+  reinterpret_cast<float4*>(to)[1] = make_float4(values[4], values[5], values[6], values[7]);
+}
+
+__device__ __forceinline__ float Activate(float x, ActivationArgs activation) {
+  switch (activation.kind) {
+    case Activation::kNone:
+      return x;
+    case Activation::kRelu:
+      return x < 0 ? 0.0f : x;  // NaN stays NaN
+    case Activation::kClip:
+      return x < activation.low ? activation.low : x > activation.high ? activation.high : x;
+    case Activation::kGelu:
+      return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+    case Activation::kGeluTanh:
+      return 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+    case Activation::kSilu:
+      return x / (1.0f + __expf(-x));
+    case Activation::kHardSwish:
+      return x * fminf(fmaxf(x / 6.0f + 0.5f, 0.0f), 1.0f);
+    case Activation::kSigmoid:
+      return 1.0f / (1.0f + __expf(-x));
+    case Activation::kTanh:
+      return tanhf(x);
+  }
+  return x;
+}
+
+}  // namespace tamis::cuda

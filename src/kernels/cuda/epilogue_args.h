@@ -1,0 +1,13 @@
+// The activation of a product's epilogue, as launchers take it.
+#pragma once
+
+#include "src/ops/activation.h"
+
+namespace tamis::cuda {
+
+struct ActivationArgs {
+  Activation kind = Activation::kNone;
+  float low = 0, high = 0;  // of Clip
+};
+
+}  // namespace tamis::cuda

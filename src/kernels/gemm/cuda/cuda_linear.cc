@@ -1,0 +1,59 @@
+#include "src/kernels/gemm/cuda/cuda_linear.h"
+
+#include <cstring>
+#include <limits>
+
+#include "src/kernels/operand_check.h"
+#include "src/ops/op_tamis.h"
+
+namespace tamis::cuda {
+
+ActivationArgs ReadActivation(const Node& node) {
+  const Epilogue epilogue = EpilogueOf(node);
+  return {epilogue.activation, epilogue.clip_min, epilogue.clip_max};
+}
+
+Status CheckProductOperands(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
+  if (problem.input(0).dtype != DType::kFloat16) {
+    return UserError("x is {}, the kernel takes float16", Name(problem.input(0).dtype));
+  }
+  if (problem.input(1).dtype != DType::kFloat16 || problem.input(1).constant == nullptr) {
+    return UserError("the weight must be a constant of float16");
+  }
+  TAMIS_RETURN_IF_ERROR(CheckF32IfPresent(problem.input(2), "bias"));
+  for (const auto& [operand, what] : {std::pair(problem.input(3), "residual"), std::pair(problem.outputs[0], "y")}) {
+    if (operand.Present() && operand.dtype != DType::kFloat16 && operand.dtype != DType::kFloat32) {
+      return UserError("{} is {}, the kernel takes float16 or float32", what, Name(operand.dtype));
+    }
+  }
+  if (Elements(problem.outputs[0]) == 0) return UserError("the result is empty");
+  if (Elements(problem.outputs[0]) > std::numeric_limits<int32_t>::max() ||
+      Elements(problem.input(0)) > std::numeric_limits<int32_t>::max()) {
+    return UserError("an operand has 2^31 elements or more");
+  }
+  return {};
+}
+
+Result<CudaLinear> ReadCudaLinear(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem));
+  CudaLinear linear;
+  const Dims& weight = problem.input(1).dims;
+  linear.outputs = static_cast<int>(weight[0]);
+  linear.depth = static_cast<int>(weight[1]);
+  linear.rows = static_cast<int>(Elements(problem.outputs[0]) / weight[0]);
+  linear.bias = problem.input(2).Present();
+  linear.residual = problem.input(3).Present();
+  linear.residual_f32 = problem.input(3).dtype == DType::kFloat32;
+  linear.output_f32 = problem.outputs[0].dtype == DType::kFloat32;
+  linear.activation = ReadActivation(*problem.node);
+  return linear;
+}
+
+Result<std::shared_ptr<const DeviceBytes>> HoldConstant(const Problem& problem, size_t index, PrepareContext& context) {
+  const Operand& operand = problem.input(index);
+  return context.Packed(operand.constant_hash, "as it is", operand.constant->NumBytes(),
+                        [&](std::byte* to) { std::memcpy(to, operand.constant->raw(), operand.constant->NumBytes()); });
+}
+
+}  // namespace tamis::cuda

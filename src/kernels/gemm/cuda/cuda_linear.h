@@ -1,0 +1,26 @@
+// What the CUDA kernels of products read from a Problem.
+#pragma once
+
+#include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/epilogue_args.h"
+
+namespace tamis::cuda {
+
+// y[rows, outputs] = act(x[rows, depth] . w[outputs, depth]^T + bias + residual)
+struct CudaLinear {
+  int rows = 0, outputs = 0, depth = 0;
+  bool bias = false, residual = false;
+  bool residual_f32 = false, output_f32 = false;  // else f16
+  ActivationArgs activation;
+};
+
+// Every Linear with f16 x, a constant f16 w, and f16 or f32 residual and result; otherwise the reason.
+Result<CudaLinear> ReadCudaLinear(const Problem& problem);
+// The dtype conditions that Linear and ChannelsLastConv share: inputs are x, weight, bias, residual.
+Status CheckProductOperands(const Problem& problem);
+ActivationArgs ReadActivation(const Node& node);
+
+// Input `index`, a constant, as it is on the device.
+Result<std::shared_ptr<const DeviceBytes>> HoldConstant(const Problem& problem, size_t index, PrepareContext& context);
+
+}  // namespace tamis::cuda

@@ -1,0 +1,57 @@
+// Matrix products on tensor cores by mma.sync, and convolutions as products whose left operand is gathered.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "src/kernels/cuda/epilogue_args.h"
+
+namespace tamis::cuda {
+
+// Where the rows of the left operand come from.
+enum class MmaSource : int {
+  kRows,    // x[rows, depth]
+  kPixels,  // a convolution; channels a multiple of 8: depth runs over (r, s, channel)
+  kRuns,    // a convolution of few channels, no dilation along a row: depth runs over (r, run), where the run of
+            // kernel_w * channels consecutive elements of an image row is padded to a multiple of 8
+};
+
+// y[rows, outputs] = act(x . w^T + bias + residual), f16 operands, f32 accumulation. x and w 16-byte aligned, depth a
+// multiple of 8; for kRuns depth counts the padding, which is zero in w.
+struct MmaArgs {
+  const void* x = nullptr;         // f16
+  const void* w = nullptr;         // f16 [outputs, depth]
+  const float* bias = nullptr;     // may be null
+  const void* residual = nullptr;  // may be null; f16, or f32 with residual_f32
+  void* y = nullptr;               // f16, or f32 with output_f32
+  int rows = 0, outputs = 0, depth = 0;
+  bool residual_f32 = false, output_f32 = false;
+  ActivationArgs activation;
+  // Of a convolution.
+  int channels = 0;
+  int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
+  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+};
+
+// How the work is cut: tiles of the result, and parts of the depth that a cluster of blocks shares.
+struct MmaTile {
+  int rows = 0, outputs = 0;
+};
+inline constexpr MmaTile kMmaTiles[] = {{64, 64}, {128, 64}, {64, 128}, {128, 128}};
+inline constexpr int kMmaTileCount = 4;
+inline constexpr int kMmaDepthStep = 64;
+
+struct MmaChoice {
+  int tile = 0;   // index into kMmaTiles
+  int split = 1;  // 1, 2, 4 or 8; above 1 on compute capability 9.0 only
+};
+
+// Bytes of shared memory that a tile's kernel takes.
+inline constexpr int kMmaSharedBytes[] = {65536, 98304, 98304, 98304};
+
+// Once before launches of this choice: raises the kernel's limit of shared memory. One .cu file for each source.
+template <MmaSource kSource>
+cudaError_t PrepareMma(MmaChoice choice);
+template <MmaSource kSource>
+cudaError_t LaunchMma(MmaChoice choice, const MmaArgs& args, cudaStream_t stream);
+
+}  // namespace tamis::cuda

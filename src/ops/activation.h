@@ -1,0 +1,20 @@
+// The activations of the products' epilogue (op_tamis.h). Free of other headers: device code reads it too.
+#pragma once
+
+#include <cstdint>
+
+namespace tamis {
+
+enum class Activation : uint8_t {
+  kNone,
+  kRelu,       // "Relu"
+  kClip,       // "Clip": min(max(x, clip_min), clip_max)
+  kGelu,       // "Gelu": erf form
+  kGeluTanh,   // "GeluTanh"
+  kSilu,       // "Silu": x * sigmoid(x)
+  kHardSwish,  // "HardSwish": x * max(0, min(1, x / 6 + 1 / 2))
+  kSigmoid,    // "Sigmoid"
+  kTanh,       // "Tanh"
+};
+
+}  // namespace tamis
