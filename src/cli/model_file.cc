@@ -27,7 +27,7 @@ Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& optio
     TAMIS_RETURN_IF_ERROR(file.weights->Verify());
     model.engine = file.engine;
   } else {
-    TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(path));
+    TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(path, {.skip = options.without}));
     BuildOptions build = options;
     build.cache_path = TimingCache::DefaultPath();
     TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));

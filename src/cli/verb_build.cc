@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "src/base/json_writer.h"
+#include "src/cli/explain.h"
 #include "src/cli/model_file.h"
 #include "src/cli/verb.h"
 #include "src/tuner/timing_cache.h"
@@ -13,7 +14,8 @@ namespace {
 struct Flags {
   std::string input, output, precision = "f32", device = "cpu", workspace;
   int threads = 0;
-  std::vector<std::string> profiles;
+  std::vector<std::string> profiles, without;
+  bool explain = false;
   std::string min_shapes, opt_shapes, max_shapes;
 };
 
@@ -24,7 +26,7 @@ Status CheckDevice(const std::string& device) {
   return UserError("--device '{}' is unknown; it takes cpu (cuda is not supported yet)", device);
 }
 
-std::string Summary(const Engine& engine, const std::string& output) {
+std::string Summary(const Engine& engine, const std::string& output, const std::vector<PassRecord>* passes) {
   JsonWriter json;
   json.BeginObject().Field("output", output).Field("precision", engine.provenance.precision);
   json.Field("nodes_before", engine.provenance.nodes_before).Field("nodes_after", engine.provenance.nodes_after);
@@ -41,7 +43,12 @@ std::string Summary(const Engine& engine, const std::string& output) {
     }
     json.EndArray().EndObject();
   }
-  return json.EndArray().EndObject().text();
+  json.EndArray();
+  if (passes != nullptr) {
+    json.Key("passes");
+    WritePasses(*passes, &json);
+  }
+  return json.EndObject().text();
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {
@@ -53,6 +60,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   BuildOptions options;
   TAMIS_ASSIGN_OR_RETURN(options.precision, ParsePrecision(flags.precision));
   options.threads = flags.threads;
+  options.without = flags.without;
   options.cache_path = TimingCache::DefaultPath();
   for (const std::string& profile : flags.profiles) TAMIS_RETURN_IF_ERROR(ParseProfile(profile, &options.ranges));
   TAMIS_RETURN_IF_ERROR(ParseShapes(flags.min_shapes, flags.opt_shapes, flags.max_shapes, &options.ranges));
@@ -61,7 +69,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   if (LooksLikeEngine(flags.input)) {
     TAMIS_ASSIGN_OR_RETURN(network, NetworkFromEngine(flags.input));
   } else {
-    TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input));
+    TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input, {.skip = flags.without}));
   }
   BuildResult built;
   {
@@ -78,9 +86,10 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   for (const std::string& notice : built.notices) PrintNotice(notice);
   TAMIS_RETURN_IF_ERROR(WriteEngine(*built.engine, flags.output));
   if (common.json) {
-    fmt::print("{}\n", Summary(*built.engine, flags.output));
+    fmt::print("{}\n", Summary(*built.engine, flags.output, flags.explain ? &built.passes : nullptr));
     return {};
   }
+  if (flags.explain) PrintPasses(built.passes);
   fmt::print("{}: {} nodes became {}, {}, {:.1f} MB\n", flags.output, built.engine->provenance.nodes_before,
              built.engine->provenance.nodes_after, built.engine->provenance.precision,
              static_cast<double>(std::filesystem::file_size(flags.output)) / 1e6);
@@ -99,6 +108,10 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--minShapes", flags->min_shapes, "As trtexec: input:1x16,other:1x16");
   app.add_option("--optShapes", flags->opt_shapes, "As trtexec");
   app.add_option("--maxShapes", flags->max_shapes, "As trtexec");
+  app.add_flag("--explain", flags->explain, "Print what each pass did, what it nearly matched, and why not");
+  app.add_option("--without", flags->without, "Switch a pass off, by name; may be given several times")
+      ->take_all()
+      ->allow_extra_args(false);
   return [flags, common] { return Run(*flags, *common); };
 }
 

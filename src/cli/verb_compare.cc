@@ -5,6 +5,8 @@
 #include <filesystem>
 
 #include "src/base/json_writer.h"
+#include "src/cli/bisect_models.h"
+#include "src/cli/bisect_report.h"
 #include "src/cli/data_flags.h"
 #include "src/cli/model_file.h"
 #include "src/cli/verb.h"
@@ -15,9 +17,12 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string a, b;
+  std::string a, b, precision = "f32";
   DataFlags data;
   int threads = 0;
+  bool bisect = false;
+  double tolerance = 0;
+  std::vector<std::string> without;
 };
 
 // One side: a model that is run, or outputs that were recorded.
@@ -133,7 +138,24 @@ void Print(const Flags& flags, const std::map<std::string, Row>& rows, bool as_j
   if (as_json) fmt::print("{}\n", json.EndArray().EndObject().text());
 }
 
+Status Bisect(const Flags& flags, const CommonFlags& common) {
+  double tolerance = 0;
+  const BisectFlags bisect{flags.a,       flags.b,         flags.data,   flags.precision,
+                           flags.without, flags.tolerance, flags.threads};
+  TAMIS_ASSIGN_OR_RETURN(const auto reports, BisectModels(bisect, &tolerance));
+  if (!common.json) {
+    PrintBisection(reports, tolerance);
+    return {};
+  }
+  JsonWriter json;
+  WriteBisection(reports, tolerance, &json);
+  fmt::print("{}\n", json.text());
+  return {};
+}
+
 Status Run(const Flags& flags, const CommonFlags& common) {
+  if (flags.bisect) return Bisect(flags, common);
+  if (flags.b.empty()) return UserError("compare needs two models, or --bisect for one against its unfused self");
   TAMIS_ASSIGN_OR_RETURN(const Side a, OpenSide(flags.a, flags.threads));
   TAMIS_ASSIGN_OR_RETURN(const Side b, OpenSide(flags.b, flags.threads));
   if (!a.session && !b.session) return UserError("both sides are recorded outputs; at least one must be a model");
@@ -165,7 +187,16 @@ Status Run(const Flags& flags, const CommonFlags& common) {
 std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> common) {
   auto flags = std::make_shared<Flags>();
   app.add_option("A", flags->a, "Engine, ONNX file or folder of recorded outputs (.npy)")->required();
-  app.add_option("B", flags->b, "What A is judged against, likewise")->required();
+  app.add_option("B", flags->b, "What A is judged against, likewise; with --bisect it may be left out");
+  app.add_flag("--bisect", flags->bisect,
+               "Find the pass, kernel or node where the runs part: of one network against its unfused self, or of two "
+               "networks whose values have the same names. On the first sample (or fixed batch)");
+  app.add_option("--tolerance", flags->tolerance,
+                 "With --bisect: relative error that counts as parting; 1e-3 if not given, 2e-2 in bf16");
+  app.add_option("--precision", flags->precision, "With --bisect, of an ONNX file: f32, bf16 or auto");
+  app.add_option("--without", flags->without, "With --bisect: switch a pass off; may be given several times")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);
   return [flags, common] { return Run(*flags, *common); };

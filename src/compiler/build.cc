@@ -15,29 +15,38 @@ namespace tamis {
 
 namespace {
 
-Result<Network> Simplified(Graph graph, const OnnxInfo& info, std::string file) {
+Network Imported(Graph graph, const OnnxInfo& info, std::string file) {
   Network network;
   network.graph = std::move(graph);
   network.file = std::move(file);
   network.hash = info.hash;
   network.producer = info.producer;
   network.nodes_in_file = static_cast<int64_t>(network.graph.NumNodes());
-  TAMIS_RETURN_IF_ERROR(RunPasses(network.graph, SimplifyPasses(), {}, &network.passes).WithContext(network.file));
+  return network;
+}
+
+Result<Network> Simplified(Network network, const PassOptions& options) {
+  TAMIS_RETURN_IF_ERROR(RunPasses(network.graph, SimplifyPasses(), options, &network.passes).WithContext(network.file));
   return network;
 }
 
 }  // namespace
 
-Result<Network> LoadNetwork(const std::string& onnx_path) {
+Result<Network> ImportNetwork(const std::string& onnx_path) {
   OnnxInfo info;
   TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnx(onnx_path, &info));
-  return Simplified(std::move(graph), info, std::filesystem::path(onnx_path).filename().string());
+  return Imported(std::move(graph), info, std::filesystem::path(onnx_path).filename().string());
+}
+
+Result<Network> LoadNetwork(const std::string& onnx_path, const PassOptions& options) {
+  TAMIS_ASSIGN_OR_RETURN(Network network, ImportNetwork(onnx_path));
+  return Simplified(std::move(network), options);
 }
 
 Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder) {
   OnnxInfo info;
   TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnxBytes(data, bytes, folder, &info));
-  return Simplified(std::move(graph), info, "model.onnx");
+  return Simplified(Imported(std::move(graph), info, "model.onnx"), {});
 }
 
 Result<Network> NetworkFromEngine(const std::string& engine_path) {
@@ -132,6 +141,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
       options.precision == Precision::kBFloat16 || (options.precision == Precision::kAuto && Cpu().avx512_bf16);
   PassOptions pass_options;
   pass_options.precision = bf16 ? DType::kBFloat16 : DType::kFloat32;
+  pass_options.skip = options.without;
   auto engine = std::make_shared<Engine>();
   engine->source = network.graph.Clone();
   result.passes = network.passes;

@@ -22,7 +22,10 @@ struct Network {
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
 };
-Result<Network> LoadNetwork(const std::string& onnx_path);
+// Imported only: nothing is simplified yet, and the values have the file's names.
+Result<Network> ImportNetwork(const std::string& onnx_path);
+// `options` are for the simplifying passes.
+Result<Network> LoadNetwork(const std::string& onnx_path, const PassOptions& options = {});
 // A model in memory; external data are looked for in `folder`.
 Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder);
 // The unfused network that an engine carries, for building it again.
@@ -37,8 +40,9 @@ struct BuildOptions {
   Precision precision = Precision::kFloat32;  // kAuto: bf16 where the machine computes in it, else f32
   int threads = 0;                            // 0: one for every usable core
   InputRanges ranges;
-  bool tune = true;        // false: the safe plan only, nothing is timed
-  std::string cache_path;  // of the timing cache; empty: none
+  std::vector<std::string> without;  // passes switched off, by name
+  bool tune = true;                  // false: the safe plan only, nothing is timed
+  std::string cache_path;            // of the timing cache; empty: none
   std::function<void(int done, int total, const std::string& what)> progress;
 };
 

@@ -76,7 +76,8 @@ ValueId ChannelsLastTwins::Constant(ValueId value, int64_t rank) {
   Dims dims = tensor.dims();
   dims.insert(dims.begin(), static_cast<size_t>(rank) - dims.size(), 1);
   Tensor turned = Transposed(tensor.Reshaped(dims), ToChannelsLast(rank));
-  return rewriter_.AddConstant(rewriter_.graph().value(value).name + "_channels_last", std::move(turned));
+  return rewriter_.AddConstant(rewriter_.graph().value(value).name + std::string(kChannelsLastSuffix),
+                               std::move(turned));
 }
 
 Node ChannelsLastTwins::OrderChange(ValueId from, const Shape& shape, const std::vector<int64_t>& perm,
@@ -95,7 +96,7 @@ ValueId ChannelsLastTwins::Get(ValueId value) {
   if (graph.value(value).IsConstant()) return twins_[value] = Constant(value, rank);
   const Shape shape = *ShapeOf(graph, value);
   const std::vector<int64_t> perm = ToChannelsLast(rank);
-  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(value).name + "_channels_last"),
+  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(value).name + std::string(kChannelsLastSuffix)),
                                       Type::Tensor(DTypeOf(graph, value), Permuted(shape, perm)));
   rewriter_.Append(OrderChange(value, shape, perm, twin));
   return twins_[value] = twin;
@@ -119,7 +120,7 @@ void ChannelsLastTwins::Convert(NodeId id, std::string op, std::string_view doma
   const Shape shape = *ShapeOf(graph, output);
   const auto rank = static_cast<int64_t>(shape.size());
   const Shape turned = Permuted(shape, ToChannelsLast(rank));
-  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(output).name + "_channels_last"),
+  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(output).name + std::string(kChannelsLastSuffix)),
                                       Type::Tensor(DTypeOf(graph, output), turned));
   rewriter_.Append(
       MakeNode(std::move(op), domain, std::move(inputs), {twin}, std::move(attributes), graph.node(id).name));

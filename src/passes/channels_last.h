@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "src/passes/rewriter.h"
@@ -16,6 +17,9 @@ int64_t ChannelsLastAxis(int64_t axis, int64_t rank);
 Shape Permuted(const Shape& shape, const std::vector<int64_t>& perm);
 // The elements in permuted order; any dtype of whole bytes.
 Tensor Transposed(const Tensor& tensor, const std::vector<int64_t>& perm);
+
+// Ends the name of a value that is the channels-last twin of the value without it; for tools, no pass looks at it.
+inline constexpr std::string_view kChannelsLastSuffix = "_channels_last";
 
 // Keeps for values of the graph their channels-last twin and makes it where it is missing.
 class ChannelsLastTwins {

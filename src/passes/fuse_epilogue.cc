@@ -17,25 +17,40 @@ bool IsFusable(const Node& node) {
   return node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv");
 }
 
+// An activation, or the addition of a bias or residual. For near misses only; what really fits is decided one by one.
+bool IsEpilogue(const Node& node) {
+  constexpr std::array<std::string_view, 8> kNames = {"Add",     "Relu", "Clip",      "Gelu",
+                                                      "Sigmoid", "Tanh", "HardSwish", "Swish"};
+  return node.domain.empty() && std::find(kNames.begin(), kNames.end(), node.op) != kNames.end();
+}
+
 class EpilogueFuser {
  public:
-  explicit EpilogueFuser(Graph& graph) : graph_(graph), rewriter_(graph) {}
+  EpilogueFuser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
 
   // Takes in one reader of the producer; returns where the producer stands then, kNoNode if nothing was taken in.
   NodeId Extend(NodeId id) {
     const Node& producer = graph_.node(id);
     const ValueId output = producer.outputs[0];
-    if (!producer.String("activation", "").empty() || graph_.IsOutput(output)) return kNoNode;
+    if (!producer.String("activation", "").empty() || rewriter_.IsOutput(output)) return kNoNode;
     if (const NodeId silu = FuseSilu(id); silu != kNoNode) return silu;
-    if (!rewriter_.SingleUse(output)) return kNoNode;
-    const NodeId reader = rewriter_.Users(output)[0];
+    const std::vector<NodeId> readers = rewriter_.Users(output);
+    if (readers.size() != 1) {
+      const auto fits = [&](NodeId reader) { return IsEpilogue(graph_.node(reader)); };
+      if (std::any_of(readers.begin(), readers.end(), fits)) {
+        options_.Missed(graph_, output, "epilogue", "the product has several readers");
+      }
+      return kNoNode;
+    }
+    const NodeId reader = readers[0];
     if (graph_.node(reader).outputs.size() != 1) return kNoNode;
     if (graph_.node(reader).Is("Add")) return FuseAdd(id, reader);
     return FuseActivation(id, reader);
   }
 
  private:
-  NodeId Move(Node node, NodeId slot) {
+  NodeId Move(Node node, NodeId slot, std::string_view what) {
+    options_.Matched(graph_, graph_.node(slot).outputs[0], what);
     node.outputs = graph_.node(slot).outputs;
     rewriter_.Replace(slot, std::move(node));
     return slot;
@@ -53,11 +68,16 @@ class EpilogueFuser {
     if (const NodeId fused = FuseBias(id, add, *other); fused != kNoNode) return fused;
     const bool same = SameShape(graph_, *other, producer.outputs[0]) &&
                       DTypeOf(graph_, *other) == DTypeOf(graph_, producer.outputs[0]);
-    if (!same || graph_.value(*other).IsConstant() || TakesResidualLater(id, *other)) return kNoNode;
+    if (TakesResidualLater(id, *other)) return kNoNode;
+    if (!same || graph_.value(*other).IsConstant()) {
+      options_.Missed(graph_, graph_.node(add).outputs[0], "residual",
+                      !same ? "the addend has another shape or dtype than the product" : "the addend is a constant");
+      return kNoNode;
+    }
     Node fused = Copy(id);
     fused.inputs.resize(4, kNoValue);
     fused.inputs[3] = *other;
-    return Move(std::move(fused), add);
+    return Move(std::move(fused), add, "residual");
   }
 
   // Whether the other operand's producer is the better place for this Add: it comes later and can take a residual.
@@ -87,7 +107,7 @@ class EpilogueFuser {
     Node fused = Copy(id);
     fused.inputs.resize(std::max<size_t>(fused.inputs.size(), 3), kNoValue);
     fused.inputs[2] = reuse ? other : rewriter_.AddConstant(name + "_bias", bias);
-    return Move(std::move(fused), add);
+    return Move(std::move(fused), add, "bias");
   }
 
   // x * sigmoid(x), the two readers of the producer.
@@ -133,17 +153,18 @@ class EpilogueFuser {
       fused.attributes["clip_min"] = clip.first;
       fused.attributes["clip_max"] = clip.second;
     }
-    return Move(std::move(fused), reader);
+    return Move(std::move(fused), reader, Name(activation));
   }
 
   Graph& graph_;
   Rewriter rewriter_;
+  const PassOptions& options_;
 };
 
 }  // namespace
 
-Status FuseEpilogue(Graph& graph, const PassOptions&) {
-  EpilogueFuser fuser(graph);
+Status FuseEpilogue(Graph& graph, const PassOptions& options) {
+  EpilogueFuser fuser(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !IsFusable(graph.node(id))) continue;
     for (NodeId at = id; at != kNoNode;) at = fuser.Extend(at);

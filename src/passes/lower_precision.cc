@@ -166,7 +166,7 @@ class PrecisionLowering {
     for (size_t i = 0; i < graph_.node(id).outputs.size(); ++i) {
       const ValueId output = graph_.node(id).outputs[i];
       if (!Low(output)) continue;
-      if (!graph_.IsOutput(output)) {
+      if (!rewriter_.IsOutput(output)) {
         graph_.value(output).type.dtype = DType::kBFloat16;
         continue;
       }
@@ -205,7 +205,7 @@ class PrecisionLowering {
   }
 
   ValueId FullTwin(ValueId value) {
-    if (graph_.IsOutput(value)) return value;
+    if (rewriter_.IsOutput(value)) return value;
     const auto [found, inserted] = full_twins_.emplace(value, kNoValue);
     if (inserted) {
       found->second = rewriter_.Append("Cast", "", {value}, {{"to", kFull}}, graph_.value(value).name + "_f32",

@@ -1,11 +1,13 @@
 // A pass: one rewrite of the graph. One file per pass; pipeline.cc holds the ordered lists and reads as one.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/passes/pass_log.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -13,6 +15,18 @@ namespace tamis {
 struct PassOptions {
   DType precision = DType::kFloat32;  // kFloat32 or kBFloat16: what fused compute nodes run in
   std::vector<std::string> skip;      // passes switched off, by name
+  PassLog* log = nullptr;             // RunPasses sets it; null: nobody wants to know
+
+  // For passes; `at` is the value that the pattern makes.
+  void Matched(const Graph& graph, ValueId at, std::string_view what) const {
+    if (log != nullptr) log->Add(FindingKind::kMatched, what, "", graph, at);
+  }
+  void Missed(const Graph& graph, ValueId at, std::string_view what, std::string_view reason) const {
+    if (log != nullptr) log->Add(FindingKind::kMissed, what, reason, graph, at);
+  }
+  void Decided(const Graph& graph, ValueId at, std::string_view what, std::string_view reason) const {
+    if (log != nullptr) log->Add(FindingKind::kDecided, what, reason, graph, at);
+  }
 };
 
 struct Pass {
@@ -22,8 +36,11 @@ struct Pass {
 
 struct PassRecord {
   std::string name;
-  int64_t nodes_before = 0, nodes_after = 0;
+  bool skipped = false;                       // switched off by PassOptions::skip
+  int64_t nodes_before = 0, nodes_after = 0;  // regions' bodies included
   double seconds = 0;
+  std::map<std::string, int64_t> operators;  // how many more (fewer: negative) nodes of each operator than before
+  std::vector<Finding> findings;
 };
 
 // Graph-to-graph clean-up that keeps ONNX operators only (the result can be exported): constants folded, dropout and
@@ -32,11 +49,16 @@ std::vector<Pass> SimplifyPasses();
 // From a simplified graph to the one that runs: fusion, channels-last layout, precision, pattern detection.
 std::vector<Pass> FusePasses();
 
-// Runs the passes in order, infers shapes and verifies the graph after each one; appends to `records` if not null.
+// Runs the passes in order on the graph and on the bodies of its regions, infers shapes and verifies the graph after
+// each one; appends to `records` if not null. Names in `options.skip` that are no pass are an error that lists them and
+// the passes there are.
 Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOptions& options,
                  std::vector<PassRecord>* records = nullptr);
 
 // `graph` after SimplifyPasses and FusePasses, `graph` itself unchanged.
 Result<Graph> Fuse(const Graph& simplified, const PassOptions& options, std::vector<PassRecord>* records = nullptr);
+
+// The names of all passes of both lists, sorted.
+std::vector<std::string> PassNames();
 
 }  // namespace tamis

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include "src/ops/op_def.h"
@@ -34,14 +35,21 @@ std::vector<Pass> FusePasses() {
   };
 }
 
+std::vector<std::string> PassNames() {
+  std::set<std::string> names;
+  for (const auto& list : {SimplifyPasses(), FusePasses()}) {
+    for (const Pass& pass : list) names.emplace(pass.name);
+  }
+  return {names.begin(), names.end()};
+}
+
 namespace {
 
-// Every name that a pass list may hold: a name is skippable whichever of the lists runs.
+// A name is skippable whichever of the lists runs.
 Status CheckSkippable(const std::vector<Pass>& passes, const std::vector<std::string>& skip) {
-  std::set<std::string> known;
-  for (const auto& list : {passes, SimplifyPasses(), FusePasses()}) {
-    for (const Pass& pass : list) known.emplace(pass.name);
-  }
+  const std::vector<std::string> all = PassNames();
+  std::set<std::string> known(all.begin(), all.end());
+  for (const Pass& pass : passes) known.emplace(pass.name);
   std::string unknown;
   for (const std::string& name : skip) {
     if (known.count(name) == 0) unknown += (unknown.empty() ? "'" : ", '") + name + "'";
@@ -50,6 +58,32 @@ Status CheckSkippable(const std::vector<Pass>& passes, const std::vector<std::st
   std::string names;
   for (const std::string& name : known) names += (names.empty() ? "" : ", ") + name;
   return UserError("there is no pass {} to skip; the passes are {}", unknown, names);
+}
+
+// Adds `by` for each node of the graph and its regions' bodies; returns how many nodes there are.
+int64_t CountOperators(const Graph& graph, int64_t by, std::map<std::string, int64_t>* counts) {
+  int64_t nodes = 0;
+  for (NodeId id : graph.NodeIds()) {
+    const Node& node = graph.node(id);
+    ++nodes;
+    (*counts)[node.domain.empty() ? node.op : node.domain + "." + node.op] += by;
+    for (const Region& region : node.regions) nodes += CountOperators(*region.body, by, counts);
+  }
+  return nodes;
+}
+
+// Bodies first: their results' types are what the node's shape rule reads.
+Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options) {
+  for (NodeId id : graph.NodeIds()) {
+    for (Region& region : graph.node(id).regions) {
+      TAMIS_RETURN_IF_ERROR(RunPass(*region.body, pass, options).WithContext(graph.node(id).op + "." + region.name));
+    }
+  }
+  const std::string context = "pass " + std::string(pass.name);
+  TAMIS_RETURN_IF_ERROR(pass.run(graph, options).WithContext(context));
+  TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
+  TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
+  return graph.Verify().WithContext("after " + context);
 }
 
 }  // namespace
@@ -61,17 +95,24 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
   }
   TAMIS_RETURN_IF_ERROR(CheckSkippable(passes, options.skip));
   for (const Pass& pass : passes) {
-    if (std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end()) continue;
-    PassRecord record{std::string(pass.name), static_cast<int64_t>(graph.NumNodes()), 0, 0};
-    const auto start = std::chrono::steady_clock::now();
-    const std::string context = "pass " + record.name;
-    TAMIS_RETURN_IF_ERROR(pass.run(graph, options).WithContext(context));
-    TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
-    TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
-    TAMIS_RETURN_IF_ERROR(graph.Verify().WithContext("after " + context));
-    record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    record.nodes_after = static_cast<int64_t>(graph.NumNodes());
-    if (records != nullptr) records->push_back(std::move(record));
+    PassRecord record;
+    record.name = std::string(pass.name);
+    record.nodes_before = record.nodes_after = CountOperators(graph, -1, &record.operators);
+    record.skipped = std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end();
+    if (!record.skipped) {
+      PassLog log;
+      PassOptions logged = options;
+      if (records != nullptr) logged.log = &log;
+      const auto start = std::chrono::steady_clock::now();
+      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged));
+      record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      record.findings = log.Take();
+    }
+    if (records == nullptr) continue;
+    record.nodes_after = CountOperators(graph, 1, &record.operators);
+    std::erase_if(record.operators, [](const auto& entry) { return entry.second == 0; });
+    if (record.skipped) record.operators.clear();
+    records->push_back(std::move(record));
   }
   return {};
 }

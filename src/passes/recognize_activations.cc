@@ -106,14 +106,19 @@ std::optional<Recognised> Recognise(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-Status RecognizeActivations(Graph& graph, const PassOptions&) {
+Status RecognizeActivations(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (node.removed || (!IsArithmetic(node) && !node.Is("Clip"))) continue;
     auto found = Recognise(graph, node);
-    if (!found || !rewriter.ConeIsPrivate(id, {found->x})) continue;
+    if (!found) continue;
     const std::vector<ValueId> outputs = node.outputs;
+    if (!rewriter.ConeIsPrivate(id, {found->x})) {
+      options.Missed(graph, outputs[0], found->op, "another node reads a part of it");
+      continue;
+    }
+    options.Matched(graph, outputs[0], found->op);
     rewriter.Replace(id, MakeNode(found->op, "", {found->x}, outputs, std::move(found->attributes)));
   }
   graph.Compact();

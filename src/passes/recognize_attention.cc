@@ -130,7 +130,7 @@ void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int6
   rewriter.Replace(id, MakeNode("Transpose", "", {joined}, {output}, {{"perm", std::vector<int64_t>{1, 0, 2}}}));
 }
 
-void Recognise(Rewriter& rewriter, NodeId id) {
+void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   Graph& graph = rewriter.graph();
   const Node& product = graph.node(id);
   const ValueId output = product.outputs[0];
@@ -138,24 +138,35 @@ void Recognise(Rewriter& rewriter, NodeId id) {
   const int64_t rank = RankOf(graph, output);
   if (softmax == nullptr || (rank != 3 && rank != 4) || DTypeOf(graph, output) != DType::kFloat32) return;
   const int64_t axis = softmax->Int("axis", graph.Opset() < 13 ? 1 : -1);
-  if (axis != -1 && axis != rank - 1) return;
+  const auto missed = [&](std::string_view reason) { options.Missed(graph, output, "Attention", reason); };
+  if (axis != -1 && axis != rank - 1) return missed("the softmax isn't along the last axis");
   Scores scores;
-  if (!WalkScores(graph, softmax->input(0), 1, 6, &scores) || RankOf(graph, scores.product->outputs[0]) != rank) return;
+  if (!WalkScores(graph, softmax->input(0), 1, 6, &scores) || RankOf(graph, scores.product->outputs[0]) != rank) {
+    return missed("what the softmax reads isn't a scaled and masked product");
+  }
   const auto q = MatchAttentionRows(graph, scores.product->input(0), false);
   const auto k = MatchAttentionRows(graph, scores.product->input(1), true);
   const auto v = MatchAttentionRows(graph, product.input(1), false);
-  if (!q || !k || !v || !SameRows(*q, *k) || !SameRows(*q, *v) || !(q->head_size == k->head_size) ||
-      !(k->token_count == v->token_count) || v->view.scale != 1) {
-    return;
+  if (!q || !k || !v) {
+    return missed(!q   ? "q isn't a head split of rows"
+                  : !k ? "k isn't a head split of rows"
+                       : "v isn't a head split of rows");
   }
-  if (!CanMakeRows(graph, *q) || !CanMakeRows(graph, *k) || !CanMakeRows(graph, *v)) return;
+  if (!SameRows(*q, *k) || !SameRows(*q, *v) || !(q->head_size == k->head_size) ||
+      !(k->token_count == v->token_count) || v->view.scale != 1) {
+    return missed("batch, heads, head size or tokens of q, k and v don't agree");
+  }
+  if (!CanMakeRows(graph, *q) || !CanMakeRows(graph, *k) || !CanMakeRows(graph, *v)) {
+    return missed("the rows can't be made from their source by one Reshape or Transpose");
+  }
   const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
   const bool heads_apart = rank == 4 && score_shape[0] == q->batch_size && score_shape[1] == q->head_count;
   const std::vector<ValueId> parts = scores.Leaves();
-  if (!heads_apart && (rank == 4 || !parts.empty())) return;
+  if (!heads_apart && (rank == 4 || !parts.empty())) return missed("batch and heads are one axis and there is a mask");
   std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
   leaves.insert(leaves.end(), parts.begin(), parts.end());
-  if (!rewriter.ConeIsPrivate(id, leaves)) return;
+  if (!rewriter.ConeIsPrivate(id, leaves)) return missed("another node reads a part of it");
+  options.Matched(graph, output, "Attention");
 
   const int64_t heads = *q->head_count.Constant(), head_size = *v->head_size.Constant();
   const double scale = scores.scale * q->view.scale * k->view.scale;
@@ -171,10 +182,10 @@ void Recognise(Rewriter& rewriter, NodeId id) {
 
 }  // namespace
 
-Status RecognizeAttention(Graph& graph, const PassOptions&) {
+Status RecognizeAttention(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph);
   for (NodeId id : graph.NodeIds()) {
-    if (!graph.node(id).removed && graph.node(id).Is("MatMul")) Recognise(rewriter, id);
+    if (!graph.node(id).removed && graph.node(id).Is("MatMul")) Recognise(rewriter, id, options);
   }
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();

@@ -132,17 +132,24 @@ void JoinAffine(Rewriter& rewriter, NodeId id) {
 
 }  // namespace
 
-Status RecognizeLayerNorm(Graph& graph, const PassOptions&) {
+Status RecognizeLayerNorm(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed) continue;
     if (graph.node(id).Is("Div") || graph.node(id).Is("Mul")) {
       const Node& node = graph.node(id);
       const auto variance = Normalised(graph, node);
-      if (!variance || DTypeOf(graph, variance->x) != DType::kFloat32 || !rewriter.ConeIsPrivate(id, {variance->x}))
-        continue;
+      if (!variance) continue;
       const auto channels = ShapeOf(graph, variance->x)->back().Constant();
-      if (!channels || *channels < 1) continue;
+      const bool f32 = DTypeOf(graph, variance->x) == DType::kFloat32;
+      if (!f32 || !channels || *channels < 1 || !rewriter.ConeIsPrivate(id, {variance->x})) {
+        options.Missed(graph, node.outputs[0], "LayerNormalization",
+                       !f32                         ? "it isn't float32"
+                       : !channels || *channels < 1 ? "the length of the last axis isn't fixed"
+                                                    : "another node reads a part of it");
+        continue;
+      }
+      options.Matched(graph, node.outputs[0], "LayerNormalization");
       Tensor ones(DType::kFloat32, {*channels});
       std::fill_n(ones.Data<float>(), *channels, 1.0f);
       const ValueId output = node.outputs[0];

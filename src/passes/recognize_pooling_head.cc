@@ -124,13 +124,19 @@ std::optional<Node> MatchL2Normalize(const Graph& graph, const Node& div) {
 
 }  // namespace
 
-Status RecognizePoolingHead(Graph& graph, const PassOptions&) {
+Status RecognizePoolingHead(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !graph.node(id).Is("Div")) continue;
     auto node = MatchMaskedMean(graph, graph.node(id));
     if (!node) node = MatchL2Normalize(graph, graph.node(id));
-    if (node && rewriter.ConeIsPrivate(id, node->inputs)) rewriter.Replace(id, std::move(*node));
+    if (!node) continue;
+    if (!rewriter.ConeIsPrivate(id, node->inputs)) {
+      options.Missed(graph, node->outputs[0], node->op, "another node reads a part of it");
+      continue;
+    }
+    options.Matched(graph, node->outputs[0], node->op);
+    rewriter.Replace(id, std::move(*node));
   }
   graph.Compact();
   return {};

@@ -5,15 +5,34 @@
 
 namespace tamis {
 
+namespace {
+
+template <class Visit>
+void VisitReads(const Node& node, Visit visit) {
+  for (ValueId input : node.inputs) {
+    if (input != kNoValue) visit(input);
+  }
+  for (const Region& region : node.regions) {
+    for (ValueId capture : region.captures) visit(capture);
+  }
+}
+
+}  // namespace
+
 Rewriter::Rewriter(Graph& graph) : graph_(graph) {
   Grow();
-  for (NodeId id : graph_.NodeIds()) Count(graph_.node(id), 1);
-  for (ValueId value : graph_.outputs) ++uses_[static_cast<size_t>(value)];
+  for (NodeId id : graph_.NodeIds()) Add(id, graph_.node(id));
+  is_output_.resize(graph_.NumValues(), false);
+  for (ValueId value : graph_.outputs) {
+    ++uses_[static_cast<size_t>(value)];
+    is_output_[static_cast<size_t>(value)] = true;
+  }
 }
 
 void Rewriter::Grow() {
   for (size_t i = uses_.size(); i < graph_.NumValues(); ++i) ++names_[graph_.value(static_cast<ValueId>(i)).name];
   uses_.resize(graph_.NumValues(), 0);
+  readers_.resize(graph_.NumValues());
 }
 
 int Rewriter::Uses(ValueId value) const {
@@ -21,18 +40,20 @@ int Rewriter::Uses(ValueId value) const {
 }
 
 std::vector<NodeId> Rewriter::Users(ValueId value) const {
+  if (static_cast<size_t>(value) >= readers_.size()) return {};
+  std::vector<NodeId>& readers = readers_[static_cast<size_t>(value)];
+  std::sort(readers.begin(), readers.end());
+  readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
   std::vector<NodeId> users;
-  for (NodeId id : graph_.NodeIds()) {
-    const Node& node = graph_.node(id);
-    for (ValueId input : node.inputs) {
-      if (input == value) users.push_back(id);
+  std::erase_if(readers, [&](NodeId id) {
+    const size_t before = users.size();
+    if (!graph_.node(id).removed) {
+      VisitReads(graph_.node(id), [&](ValueId read) {
+        if (read == value) users.push_back(id);
+      });
     }
-    for (const Region& region : node.regions) {
-      for (ValueId capture : region.captures) {
-        if (capture == value) users.push_back(id);
-      }
-    }
-  }
+    return users.size() == before;
+  });
   return users;
 }
 
@@ -57,13 +78,29 @@ bool Rewriter::ConeIsPrivate(NodeId root, const std::vector<ValueId>& leaves) co
   return std::all_of(reads.begin(), reads.end(), [&](const auto& read) { return Uses(read.first) == read.second; });
 }
 
-void Rewriter::Count(const Node& node, int by) {
-  for (ValueId input : node.inputs) {
-    if (input != kNoValue) uses_[static_cast<size_t>(input)] += by;
+void Rewriter::Add(NodeId id, const Node& node) {
+  VisitReads(node, [&](ValueId read) {
+    ++uses_[static_cast<size_t>(read)];
+    readers_[static_cast<size_t>(read)].push_back(id);
+  });
+}
+
+void Rewriter::Subtract(const Node& node) {
+  VisitReads(node, [&](ValueId read) { --uses_[static_cast<size_t>(read)]; });
+}
+
+void Rewriter::MoveReads(ValueId from, ValueId to) {
+  int moved = 0;
+  for (NodeId id : Users(from)) {
+    Node& node = graph_.node(id);
+    std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+    for (Region& region : node.regions) std::replace(region.captures.begin(), region.captures.end(), from, to);
+    readers_[static_cast<size_t>(to)].push_back(id);
+    ++moved;
   }
-  for (const Region& region : node.regions) {
-    for (ValueId capture : region.captures) uses_[static_cast<size_t>(capture)] += by;
-  }
+  uses_[static_cast<size_t>(to)] += moved;
+  uses_[static_cast<size_t>(from)] -= moved;
+  readers_[static_cast<size_t>(from)].clear();
 }
 
 // Removes the producers of `values` that nobody reads any more, and what only they read.
@@ -79,7 +116,7 @@ void Rewriter::Drop(const std::vector<ValueId>& values) {
     const bool read = std::any_of(node.outputs.begin(), node.outputs.end(),
                                   [&](ValueId output) { return output != kNoValue && Uses(output) > 0; });
     if (read) continue;
-    Count(node, -1);
+    Subtract(node);
     pending.insert(pending.end(), node.inputs.begin(), node.inputs.end());
     for (const Region& region : node.regions) {
       pending.insert(pending.end(), region.captures.begin(), region.captures.end());
@@ -91,8 +128,8 @@ void Rewriter::Drop(const std::vector<ValueId>& values) {
 void Rewriter::Replace(NodeId id, Node node) {
   Grow();
   Node old = std::move(graph_.node(id));
-  Count(node, 1);
-  Count(old, -1);
+  Add(id, node);
+  Subtract(old);
   for (ValueId output : old.outputs) {
     if (output != kNoValue) graph_.value(output).producer = kNoNode;
   }
@@ -107,7 +144,8 @@ void Rewriter::Replace(NodeId id, Node node) {
 
 NodeId Rewriter::Append(Node node) {
   Grow();
-  Count(node, 1);
+  const auto id = static_cast<NodeId>(graph_.NumNodeSlots());
+  Add(id, node);
   return graph_.AddNode(std::move(node));
 }
 
@@ -122,20 +160,18 @@ bool Rewriter::ReplaceUses(ValueId from, ValueId to) {
   if (from == to) return true;
   Grow();
   const NodeId old = graph_.value(from).producer;
-  if (!graph_.IsOutput(from)) {
-    graph_.ReplaceAllUses(from, to);
-    uses_[static_cast<size_t>(to)] += uses_[static_cast<size_t>(from)];
-    uses_[static_cast<size_t>(from)] = 0;
+  if (!IsOutput(from)) {
+    MoveReads(from, to);
     Drop({from});
     return true;
   }
   const NodeId producer = graph_.value(to).producer;
-  if (producer == kNoNode || graph_.IsOutput(to)) return false;
+  if (producer == kNoNode || IsOutput(to)) return false;
   if (old != kNoNode) {
     // The old producer may read `to`; it goes first, so that it doesn't end up reading its own output.
     const Node& node = graph_.node(old);
     if (node.outputs.size() != 1 || old == producer) return false;
-    Count(node, -1);
+    Subtract(node);
     std::vector<ValueId> freed = node.inputs;
     graph_.RemoveNode(old);
     freed.erase(std::remove(freed.begin(), freed.end(), to), freed.end());
@@ -143,9 +179,7 @@ bool Rewriter::ReplaceUses(ValueId from, ValueId to) {
     Drop(freed);
     --uses_[static_cast<size_t>(to)];
   }
-  graph_.ReplaceAllUses(to, from);
-  uses_[static_cast<size_t>(from)] += uses_[static_cast<size_t>(to)];
-  uses_[static_cast<size_t>(to)] = 0;
+  MoveReads(to, from);
   auto& outputs = graph_.node(producer).outputs;
   std::replace(outputs.begin(), outputs.end(), to, from);
   graph_.value(to).producer = kNoNode;
@@ -157,8 +191,11 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
   Grow();
   ValueId& input = graph_.node(id).inputs[index];
   const ValueId old = input;
-  if (value != kNoValue) ++uses_[static_cast<size_t>(value)];
   input = value;
+  if (value != kNoValue) {
+    ++uses_[static_cast<size_t>(value)];
+    readers_[static_cast<size_t>(value)].push_back(id);
+  }
   if (old == kNoValue) return;
   --uses_[static_cast<size_t>(old)];
   Drop({old});
@@ -178,7 +215,7 @@ ValueId Rewriter::AddConstant(const std::string& base, Tensor tensor) {
 }
 
 ValueId Rewriter::ChangedConstant(ValueId value, Tensor tensor) {
-  if (Uses(value) > 1 || graph_.IsOutput(value)) return AddConstant(graph_.value(value).name, std::move(tensor));
+  if (Uses(value) > 1 || IsOutput(value)) return AddConstant(graph_.value(value).name, std::move(tensor));
   Value& changed = graph_.value(value);
   changed.type = Type::Tensor(tensor.dtype(), ToShape(tensor.dims()));
   changed.contents.reset();

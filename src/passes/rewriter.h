@@ -8,6 +8,7 @@
 
 #include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "src/ir/graph.h"
@@ -22,7 +23,10 @@ class Rewriter {
   const Graph& graph() const { return graph_; }
   // Reads by nodes, captures and graph outputs.
   int Uses(ValueId value) const;
-  bool SingleUse(ValueId value) const { return Uses(value) == 1 && !graph_.IsOutput(value); }
+  bool SingleUse(ValueId value) const { return Uses(value) == 1 && !IsOutput(value); }
+  bool IsOutput(ValueId value) const {
+    return static_cast<size_t>(value) < is_output_.size() && is_output_[static_cast<size_t>(value)];
+  }
   // Whether every value between `leaves` and the node is read only on the way to the node, so that replacing the node
   // by one that reads the leaves leaves nothing of them behind. Operands that only say a shape or an index don't count.
   bool ConeIsPrivate(NodeId root, const std::vector<ValueId>& leaves) const;
@@ -52,13 +56,19 @@ class Rewriter {
   std::string FreeName(const std::string& base);
 
  private:
-  void Count(const Node& node, int by);
+  void Add(NodeId id, const Node& node);
+  void Subtract(const Node& node);
+  // Every read of `from` by a node becomes one of `to`.
+  void MoveReads(ValueId from, ValueId to);
   void Drop(const std::vector<ValueId>& values);
   void Grow();
 
   Graph& graph_;
   std::vector<int> uses_;
-  std::map<std::string, int> names_;
+  std::vector<bool> is_output_;  // no rewrite changes which values these are
+  // Readers by value, each at least once; those that read it no longer are taken out when somebody asks.
+  mutable std::vector<std::vector<NodeId>> readers_;
+  std::unordered_map<std::string, int> names_;
 };
 
 // A node that is in no graph yet.

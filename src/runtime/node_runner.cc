@@ -40,7 +40,8 @@ Node CopyForScratch(const Node& node) {
 
 }  // namespace
 
-Result<std::vector<Tensor>> NodeRunner::Run(const Graph& graph, NodeId id, std::span<const Tensor* const> inputs) {
+Result<std::vector<Tensor>> NodeRunner::Run(const Graph& graph, NodeId id, std::span<const Tensor* const> inputs,
+                                            Choice* choice) {
   const Node& node = graph.node(id);
   std::vector<const Tensor*> operands(node.inputs.size(), nullptr);
   std::vector<Dims> dims;
@@ -88,14 +89,15 @@ Result<std::vector<Tensor>> NodeRunner::Run(const Graph& graph, NodeId id, std::
     }
     const NodeId scratch_id = fresh->scratch.AddNode(std::move(copy));
     TAMIS_RETURN_IF_ERROR(InferNode(fresh->scratch, scratch_id));
-    auto prepared =
-        PreparedNode::Make(fresh->scratch, fresh->scratch.node(scratch_id), pool_->threads(), std::string(), cache_);
+    auto prepared = PreparedNode::Make(fresh->scratch, fresh->scratch.node(scratch_id), pool_->threads(),
+                                       choice ? choice->wish : std::string(), cache_);
     if (!prepared.ok()) return EvaluateNode(node, graph.Opset(node.domain), operands, dtypes);
     fresh->prepared = std::move(prepared).value();
     fresh->workspace.resize(fresh->prepared->WorkspaceBytes() + 64);
     entries_.push_back(std::move(fresh));
     entry = entries_.back().get();
   }
+  if (choice != nullptr) choice->tactic = entry->prepared->tactic();
   const Problem& problem = entry->prepared->problem();
   std::vector<const void*> in;
   for (const Tensor* operand : operands) in.push_back(operand ? operand->raw() : nullptr);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "src/base/thread_pool.h"
@@ -21,7 +22,13 @@ class NodeRunner {
   ~NodeRunner();
   // `inputs` follow node.inputs; an omitted one is null, constants are taken from the graph when null is passed for
   // them. Prepared kernels are kept per (node, shapes); Forget drops a node's after its weight has changed.
-  Result<std::vector<Tensor>> Run(const Graph& graph, NodeId id, std::span<const Tensor* const> inputs);
+  // `choice`, if given, names the kernel to take where it can, and receives the one that was taken.
+  struct Choice {
+    std::string wish;
+    std::string tactic = "reference";
+  };
+  Result<std::vector<Tensor>> Run(const Graph& graph, NodeId id, std::span<const Tensor* const> inputs,
+                                  Choice* choice = nullptr);
   void Forget(NodeId id);
   ThreadPool& pool() { return *pool_; }
 

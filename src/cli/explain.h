@@ -1,0 +1,16 @@
+// What the passes did, for --explain.
+#pragma once
+
+#include <span>
+
+#include "src/base/json_writer.h"
+#include "src/passes/pass.h"
+
+namespace tamis {
+
+// A line a pass, then what it matched, what it nearly matched and what it decided.
+void PrintPasses(std::span<const PassRecord> passes);
+// The same as an array of objects.
+void WritePasses(std::span<const PassRecord> passes, JsonWriter* json);
+
+}  // namespace tamis
