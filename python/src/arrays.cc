@@ -5,6 +5,8 @@
 
 #include <cstring>
 #include <map>
+#include <memory>
+#include <variant>
 
 #include "python/src/errors.h"
 
@@ -15,10 +17,10 @@ namespace {
 
 // Both directions of the dtype table. Never destroyed: the interpreter may be gone by then.
 struct DTypeTable {
-  nb::dict from_numpy;                // dtype object -> number
-  std::map<DType, nb::object> numpy;  // number -> dtype object
-  nb::object ndarray, generic;        // NumPy's types of arrays and of scalars
-  nb::object copy, asarray;           // NumPy's functions
+  nb::dict from_numpy;                    // dtype object -> number
+  std::map<DType, nb::object> numpy;      // number -> dtype object
+  nb::object ndarray, generic;            // NumPy's types of arrays and of scalars
+  nb::object copy, asarray, from_dlpack;  // NumPy's functions
 };
 DTypeTable& Table() {
   static auto* const kTable = new DTypeTable();
@@ -36,10 +38,13 @@ std::shared_ptr<const void> KeepAlive(nb::object object) {
 DType DTypeOf(nb::handle array, const std::string& name) {
   const nb::object dtype = array.attr("dtype");
   const nb::object number = Table().from_numpy.attr("get")(dtype);
-  if (!number.is_none()) return static_cast<DType>(nb::cast<int>(number));
+  if (!number.is_none()) {
+    const auto known = static_cast<DType>(nb::cast<int>(number));
+    if (BitSize(known) > 0) return known;
+  }
   const auto kind = nb::cast<std::string>(dtype.attr("kind"));
   if (kind == "O" || kind == "U" || kind == "S" || kind == "T") return DType::kString;
-  Raise(UserError("{} has dtype {}, which no ONNX type stands for", name, nb::cast<std::string>(nb::str(dtype))));
+  Raise(UserError("{} has dtype {}, which is not supported", name, nb::cast<std::string>(nb::str(dtype))));
 }
 
 nb::object AsArray(nb::handle value, const std::string& name) {
@@ -82,14 +87,22 @@ DType DTypeOf(const nb::dlpack::dtype& dtype) {
   return DType::kUndefined;
 }
 
-// An array of another framework (torch, jax, ...), whose memory is shared.
-Tensor TensorFromDlpack(nb::handle value, const std::string& name) {
+// An array of another framework (torch, jax, ...), whose memory is shared; what NumPy can read of other layouts becomes
+// an array of NumPy's instead.
+std::variant<Tensor, nb::object> FromDlpack(nb::handle value, const std::string& name) {
   std::unique_ptr<AnyArray> array;
-  try {
-    array = std::make_unique<AnyArray>(nb::cast<AnyArray>(value));
-  } catch (const std::exception&) {
-    Raise(UserError("{}: its {} can't be read through DLPack; it must be in CPU memory and, if of torch, detached",
-                    name, nb::cast<std::string>(nb::str(value.type().attr("__name__")))));
+  if (AnyArray shared; nb::try_cast(value, shared)) {
+    array = std::make_unique<AnyArray>(std::move(shared));
+  } else {
+    try {
+      return Table().from_dlpack(value);
+    } catch (const nb::python_error& error) {
+      Raise(
+          UserError("{}: its {} can't be read through DLPack ({}); it must be in CPU memory, contiguous and, if of "
+                    "torch, detached",
+                    name, nb::cast<std::string>(nb::str(value.type().attr("__name__"))),
+                    nb::cast<std::string>(nb::str(error.value()))));
+    }
   }
   const DType dtype = DTypeOf(array->dtype());
   if (dtype == DType::kUndefined) {
@@ -166,20 +179,28 @@ void SetDTypes(nb::dict dtypes) {
   table.generic = numpy.attr("generic");
   table.copy = numpy.attr("copy");
   table.asarray = numpy.attr("asarray");
+  table.from_dlpack = numpy.attr("from_dlpack");
 }
 
 Tensor TensorFromArray(nb::handle handle, const std::string& name) {
   nb::object array = nb::borrow(handle);
   if (!nb::isinstance(array, Table().ndarray)) {
     const bool scalar = nb::isinstance(array, Table().generic);
-    if (!scalar && nb::hasattr(array, "__dlpack__")) return TensorFromDlpack(array, name);
-    array = AsArray(array, name);
+    if (!scalar && nb::hasattr(array, "__dlpack__")) {
+      auto taken = FromDlpack(array, name);
+      if (auto* tensor = std::get_if<Tensor>(&taken)) return std::move(*tensor);
+      array = std::get<nb::object>(std::move(taken));
+    } else {
+      array = AsArray(array, name);
+    }
+  }
+  if (!nb::cast<bool>(array.attr("dtype").attr("isnative"))) {
+    array = array.attr("astype")(array.attr("dtype").attr("newbyteorder")("="));
   }
   const DType dtype = DTypeOf(array, name);
   if (dtype == DType::kString) return StringsFromArray(array, name);
-  const bool ready = nb::cast<bool>(array.attr("flags").attr("c_contiguous")) &&
-                     nb::cast<bool>(array.attr("flags").attr("aligned")) &&
-                     nb::cast<bool>(array.attr("dtype").attr("isnative"));
+  const bool ready =
+      nb::cast<bool>(array.attr("flags").attr("c_contiguous")) && nb::cast<bool>(array.attr("flags").attr("aligned"));
   if (!ready) array = Table().copy(array, nb::arg("order") = "C");
   Dims dims = DimsOf(array);
   const nb::object interface = array.attr("__array_interface__");

@@ -3,8 +3,8 @@
 #include <nanobind/stl/string.h>
 
 #include "python/src/arrays.h"
+#include "python/src/bindings.h"
 #include "python/src/errors.h"
-#include "python/src/session.h"
 #include "src/base/cpu.h"
 #include "src/base/version.h"
 #include "src/kernels/kernel.h"
@@ -14,5 +14,6 @@ NB_MODULE(_tamis, module) {
   tamis::ConfigureLibraries();
   module.attr("__version__") = std::string(tamis::kVersion);
   module.def("set_dtypes", tamis::python::SetDTypes);
+  tamis::python::DefineEngine(module);
   tamis::python::DefineSession(module);
 }

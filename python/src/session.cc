@@ -1,13 +1,11 @@
-#include "python/src/session.h"
-
+// tamis._tamis.Session.
 #include <nanobind/stl/optional.h>
-#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "python/src/arrays.h"
+#include "python/src/bindings.h"
 #include "python/src/errors.h"
-#include "src/compiler/build.h"
 #include "tamis/session.h"
 
 namespace nb = nanobind;
@@ -17,25 +15,16 @@ namespace {
 
 struct PySession {
   std::shared_ptr<Session> session;
-  std::vector<std::string> notices;
 };
 
-// An ONNX model in memory becomes a session with the safe plan.
-PySession FromOnnxBytes(nb::bytes model, const std::string& folder, int threads) {
-  PySession result;
+PySession Create(const PyEngine& engine, int threads) {
   const nb::gil_scoped_release release;
-  const Network network = Unwrap(LoadNetworkBytes(model.data(), model.size(), folder));
-  BuildOptions options;
+  SessionOptions options;
   options.threads = threads;
-  options.tune = false;
-  BuildResult built = Unwrap(BuildEngine(network, options));
-  result.notices = std::move(built.notices);
-  SessionOptions session_options;
-  session_options.threads = threads;
-  result.session = Unwrap(Session::Create(std::move(built.engine), session_options));
-  return result;
+  return {Unwrap(Session::Create(engine.engine, options))};
 }
 
+// [(name, number of the element type, dimensions as int or symbol), ...]
 nb::list Specs(const std::vector<TensorSpec>& specs) {
   nb::list list;
   for (const TensorSpec& spec : specs) {
@@ -52,22 +41,62 @@ nb::list Specs(const std::vector<TensorSpec>& specs) {
   return list;
 }
 
-nb::dict Run(PySession& self, const nb::dict& feeds) {
+NamedTensors Feeds(const nb::dict& feeds) {
   NamedTensors inputs;
   for (const auto& [key, value] : feeds) {
+    if (!nb::isinstance<nb::str>(key)) {
+      Raise(UserError("an input is named by a str, not by {}", nb::cast<std::string>(nb::repr(key))));
+    }
     const auto name = nb::cast<std::string>(key);
     inputs[name] = TensorFromArray(value, "input '" + name + "'");
   }
+  return inputs;
+}
+
+std::vector<std::string> OutputNames(const PySession& self) {
+  std::vector<std::string> names;
+  for (const TensorSpec& spec : self.session->outputs()) names.push_back(spec.name);
+  return names;
+}
+
+nb::list Run(PySession& self, const nb::dict& feeds, const std::optional<std::vector<std::string>>& wanted) {
+  const std::vector<std::string> all = OutputNames(self);
+  std::string unknown;
+  for (const std::string& name : wanted.value_or(all)) {
+    if (std::find(all.begin(), all.end(), name) == all.end()) unknown += (unknown.empty() ? "'" : ", '") + name + "'";
+  }
+  if (!unknown.empty()) {
+    std::string names;
+    for (const std::string& name : all) names += (names.empty() ? "'" : ", '") + name + "'";
+    Raise(UserError("unknown output {}; the network has {}", unknown, names));
+  }
+  const NamedTensors inputs = Feeds(feeds);
   NamedTensors outputs;
   {
     const nb::gil_scoped_release release;
     outputs = Unwrap(self.session->Run(inputs));
   }
-  nb::dict results;
-  for (const TensorSpec& spec : self.session->outputs()) {
-    results[spec.name.c_str()] = ArrayFromTensor(outputs.at(spec.name));
-  }
+  nb::list results;
+  for (const std::string& name : wanted.value_or(all)) results.append(ArrayFromTensor(outputs.at(name)));
   return results;
+}
+
+// [(node, operator, kernel, mean seconds, dimensions of the output), ...] in the order of execution.
+nb::list Profile(PySession& self, const nb::dict& feeds, int repeats) {
+  if (repeats < 1) Raise(UserError("repeats is {}; it takes 1 or more", repeats));
+  const NamedTensors inputs = Feeds(feeds);
+  std::vector<Session::NodeTime> times;
+  {
+    const nb::gil_scoped_release release;
+    times = Unwrap(self.session->Profile(inputs, repeats));
+  }
+  nb::list rows;
+  for (const Session::NodeTime& time : times) {
+    nb::list dims;
+    for (const int64_t dim : time.output_dims) dims.append(dim);
+    rows.append(nb::make_tuple(time.name, time.op, time.tactic, time.seconds, dims));
+  }
+  return rows;
 }
 
 }  // namespace
@@ -77,15 +106,10 @@ void DefineSession(nb::module_& module) {
       .def_prop_ro("name", [](const PySession& self) { return self.session->name(); })
       .def_prop_ro("inputs", [](const PySession& self) { return Specs(self.session->inputs()); })
       .def_prop_ro("outputs", [](const PySession& self) { return Specs(self.session->outputs()); })
-      .def_prop_ro("notices",
-                   [](const PySession& self) {
-                     std::vector<std::string> notices = self.notices;
-                     const auto& more = self.session->notices();
-                     notices.insert(notices.end(), more.begin(), more.end());
-                     return notices;
-                   })
-      .def("run", Run, nb::arg("feeds"));
-  module.def("session_from_onnx", FromOnnxBytes, nb::arg("model"), nb::arg("folder"), nb::arg("threads"));
+      .def_prop_ro("notices", [](const PySession& self) { return self.session->notices(); })
+      .def("run", Run, nb::arg("feeds"), nb::arg("outputs").none())
+      .def("profile", Profile, nb::arg("feeds"), nb::arg("repeats"));
+  module.def("create_session", Create, nb::arg("engine"), nb::arg("threads"));
 }
 
 }  // namespace tamis::python

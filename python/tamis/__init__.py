@@ -1,7 +1,20 @@
-"""Tamis compiles trained ONNX networks for this machine and runs them."""
+"""Tamis compiles trained ONNX networks for this machine and runs them.
+
+    import tamis
+
+    session = tamis.Session("model.onnx")
+    outputs = session.run({"x": x})           # NumPy in, NumPy out
+    tamis.build("model.onnx", "model.tamis")  # tuned for this machine, starts at once afterwards
+"""
 
 from tamis import _dtypes, _tamis
 
-_tamis.set_dtypes(_dtypes.NUMPY)
+_tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
-__version__ = _tamis.__version__
+from tamis._engine import Engine, PassRecord, build  # noqa: E402
+from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
+
+InferenceSession = Session  # onnxruntime's name
+
+__version__: str = _tamis.__version__
+__all__ = ["Engine", "InferenceSession", "NodeTime", "PassRecord", "Session", "TensorInfo", "build"]

@@ -35,6 +35,9 @@ NUMPY = {
 STRING = 8
 
 
-def name(number: int) -> str:
-    """`"float32"`, `"int4"`, `"string"`, ...: how an element type is called in messages."""
-    return "string" if number == STRING else str(NUMPY[number])
+_ONNX = {1: "float", 8: "string", 10: "float16", 11: "double"}
+
+
+def onnx_name(number: int) -> str:
+    """`"float"`, `"double"`, `"int64"`, ...: as ONNX writes an element type."""
+    return _ONNX.get(number) or str(NUMPY[number])

@@ -14,16 +14,15 @@ import onnx.helper
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
 
 import tamis
-from tamis import _tamis
 
 
 class TamisBackendRep(BackendRep):
     """A network that is ready to run."""
 
-    def __init__(self, session: _tamis.Session) -> None:
+    def __init__(self, session: tamis.Session) -> None:
         self._session = session
-        self._inputs = [name for name, _, _ in session.inputs]
-        self._outputs = [name for name, _, _ in session.outputs]
+        self._inputs = [info.name for info in session.get_inputs()]
+        self._outputs = [info.name for info in session.get_outputs()]
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Outputs in the network's order for inputs in the network's order, or by name as a dict.
@@ -38,8 +37,7 @@ class TamisBackendRep(BackendRep):
             if len(inputs) > len(self._inputs):
                 raise ValueError(f"{len(inputs)} inputs given, the network has {len(self._inputs)}: {self._inputs}")
             inputs = dict(zip(self._inputs, inputs))
-        outputs = self._session.run(inputs)
-        return namedtupledict("Outputs", self._outputs)(*[outputs[name] for name in self._outputs])
+        return namedtupledict("Outputs", self._outputs)(*self._session.run(None, inputs))
 
 
 class TamisBackend(Backend):
@@ -69,7 +67,7 @@ class TamisBackend(Backend):
             raise ValueError(f"prepare takes no option {', '.join(kwargs)}")
         if not cls.supports_device(device):
             raise ValueError(f"device {device!r} is not supported; CPU is")
-        return TamisBackendRep(_tamis.session_from_onnx(model.SerializeToString(), ".", threads))
+        return TamisBackendRep(tamis.Session(model, threads=threads))
 
     @classmethod
     def run_node(

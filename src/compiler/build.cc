@@ -105,6 +105,7 @@ Result<Plan> TunePlan(const Graph& fused, const Profile& profile, const BuildOpt
   TunerOptions tuner_options;
   tuner_options.threads = plan.threads;
   tuner_options.cache_path = options.cache_path;
+  tuner_options.cancelled = options.cancelled;
   if (options.progress) {
     tuner_options.progress = [&](int done, int total, const std::string& node) {
       options.progress(point_index * total + done, static_cast<int>(points.size()) * total, "timing " + node);

@@ -44,6 +44,7 @@ struct BuildOptions {
   bool tune = true;                  // false: the safe plan only, nothing is timed
   std::string cache_path;            // of the timing cache; empty: none
   std::function<void(int done, int total, const std::string& what)> progress;
+  std::function<bool()> cancelled;  // asked before each node is timed; true ends the build with an error
 };
 
 struct BuildResult {

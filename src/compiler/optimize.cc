@@ -163,6 +163,7 @@ class Optimizer {
     TunerOptions tuner_options;
     tuner_options.threads = threads;
     tuner_options.cache_path = options_.build.cache_path;
+    tuner_options.cancelled = options_.build.cancelled;
     Tuner tuner(tuner_options);
     TAMIS_ASSIGN_OR_RETURN(prediction_, PredictGain(fused_, TuningPoints(profile).front(), tuner, threads));
     const auto gains = std::count_if(prediction_.layers.begin(), prediction_.layers.end(),

@@ -26,6 +26,7 @@ struct PruneOptions {
   size_t memory_bytes = size_t{6} << 30;  // of live values; with more, fewer samples are used
   uint64_t seed = 1;                      // of the choice of rows in layers with very many
   std::function<void(int done, int total, const std::string& layer)> progress;
+  std::function<bool()> cancelled;  // asked before each layer; true ends the pruning with an error
 };
 // "magnitude" or "reconstruct"; anything else is an error naming these.
 Result<PruneOptions::Method> ParsePruneMethod(const std::string& text);

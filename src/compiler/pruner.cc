@@ -190,6 +190,7 @@ void Pruner::Release(const std::vector<NodeId>& last, NodeId id, PairedRun* run)
 Status Pruner::Fit(const WeightLayer& layer, std::span<const Moments> moments) {
   if (!layer.reason.empty()) return {};
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
+  if (options_.cancelled && options_.cancelled()) return RuntimeError("pruning was interrupted");
   auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, options_, *pool_);
   if (!fit.ok()) return fit.status().WithContext("layer '" + layer.initializer + "'");
   if (mode_ == Mode::kInOrder) {

@@ -12,6 +12,7 @@ Tuner::Tuner(TunerOptions options) : options_(std::move(options)), cache_(option
 Tuner::~Tuner() = default;
 
 Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
+  if (options_.cancelled && options_.cancelled()) return RuntimeError("tuning was interrupted");
   TunedNode tuned;
   tuned.op = problem.node->op;
   std::vector<Refusal> refused;

@@ -18,6 +18,7 @@ struct TunerOptions {
   // Candidates whose predicted cost is above this multiple of the best prediction are not timed.
   double cost_cutoff = 6;
   std::function<void(int done, int total, const std::string& node)> progress;  // may be empty
+  std::function<bool()> cancelled;                                             // may be empty; asked before each node
 };
 
 struct TunedNode {

@@ -11,10 +11,10 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <sstream>
 
 #include "src/base/json_writer.h"
+#include "src/base/program_path.h"
 #include "src/tuner/problem_text.h"
 
 extern char** environ;
@@ -24,9 +24,7 @@ namespace {
 
 std::string DefaultProgram() {
   if (const char* set = std::getenv("TAMIS_TUNE_WORKER")) return set;
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return (self.parent_path() / "tamis-tune-worker").string();
+  return ProgramPath("tamis-tune-worker");
 }
 
 std::string RequestText(const Problem& problem, const std::vector<std::string>& kernels) {

@@ -16,7 +16,7 @@ namespace tamis {
 // Answers: "begin NAME" before a kernel runs first, then one "result NAME SECONDS REASON" a kernel, then "done".
 class TuneWorker {
  public:
-  // `program`: path of tamis-tune-worker; empty: beside this executable, or $TAMIS_TUNE_WORKER.
+  // `program`: path of tamis-tune-worker; empty: $TAMIS_TUNE_WORKER, or where ProgramPath finds it.
   explicit TuneWorker(std::string program = {});
   ~TuneWorker();
 

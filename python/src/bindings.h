@@ -1,0 +1,24 @@
+// What module.cc puts together; one function a file.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/compiler/build.h"
+
+namespace tamis::python {
+
+// A compiled network in memory.
+struct PyEngine {
+  std::shared_ptr<const Engine> engine;
+  std::vector<PassRecord> passes;    // empty if it was read from a file
+  std::vector<std::string> notices;  // one sentence each
+};
+
+void DefineEngine(nanobind::module_& module);
+void DefineSession(nanobind::module_& module);
+
+}  // namespace tamis::python

@@ -1,0 +1,137 @@
+// tamis._tamis.Engine: networks compiled, read and written.
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "python/src/bindings.h"
+#include "python/src/errors.h"
+#include "python/src/interruptible.h"
+#include "src/tuner/timing_cache.h"
+
+namespace nb = nanobind;
+
+namespace tamis::python {
+namespace {
+
+// By input: dimensions at min, opt and max.
+using Profiles = std::map<std::string, std::vector<Dims>>;
+
+InputRanges Ranges(const Profiles& profiles) {
+  InputRanges ranges;
+  for (const auto& [input, bounds] : profiles) {
+    if (bounds.size() != 3) Raise(UserError("the profile of '{}' needs the dimensions at min, opt and max", input));
+    ranges[input] = {bounds[0], bounds[1], bounds[2]};
+  }
+  return ranges;
+}
+
+// An ONNX model in memory (`data`), or the path of one or of an engine.
+struct Source {
+  const char* data = nullptr;
+  size_t size = 0;
+  std::string path, folder;
+  bool is_engine = false;
+
+  Network Load() const {
+    if (data != nullptr) return Unwrap(LoadNetworkBytes(data, size, folder));
+    return Unwrap(is_engine ? NetworkFromEngine(path) : LoadNetwork(path));
+  }
+};
+
+Source SourceOf(const nb::object& model, const std::string& folder, bool is_engine) {
+  if (!nb::isinstance<nb::bytes>(model)) return {nullptr, 0, nb::cast<std::string>(model), folder, is_engine};
+  const auto bytes = nb::borrow<nb::bytes>(model);
+  return {bytes.c_str(), bytes.size(), "", folder, false};
+}
+
+PyEngine Build(const nb::object& model, const std::string& folder, bool is_engine, const std::string& precision,
+               const Profiles& profiles, int threads, bool tune, const std::string& cache, nb::object progress) {
+  if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
+  BuildOptions options;
+  options.precision = Unwrap(ParsePrecision(precision));
+  options.ranges = Ranges(profiles);
+  options.threads = threads;
+  options.tune = tune;
+  options.cache_path = cache;
+  Work work(std::move(progress));
+  options.cancelled = [&work] { return work.Cancelled(); };
+  options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
+  const Source source = SourceOf(model, folder, is_engine);
+  BuildResult built;
+  work.Run([&] { built = Unwrap(BuildEngine(source.Load(), options)); });
+  return {std::move(built.engine), std::move(built.passes), std::move(built.notices)};
+}
+
+PyEngine Read(const std::string& path, bool map_file) {
+  const nb::gil_scoped_release release;
+  const EngineFile file = Unwrap(ReadEngine(path, map_file ? ReadMode::kMap : ReadMode::kRead));
+  Check(file.weights->Verify());
+  return {file.engine, {}, {}};
+}
+
+void Save(const PyEngine& self, const std::string& path) {
+  const nb::gil_scoped_release release;
+  Check(WriteEngine(*self.engine, path));
+}
+
+nb::dict Profile(const Plan& plan) {
+  nb::dict profile;
+  for (const auto& [symbol, range] : plan.profile) {
+    profile[symbol.c_str()] = nb::make_tuple(range.min, range.opt, range.max);
+  }
+  return profile;
+}
+
+nb::list Plans(const PyEngine& self) {
+  nb::list plans;
+  for (const Plan& plan : self.engine->plans) {
+    nb::dict entry;
+    entry["device"] = plan.device;
+    entry["threads"] = plan.threads;
+    entry["measured"] = plan.measured;
+    entry["profile"] = Profile(plan);
+    plans.append(entry);
+  }
+  return plans;
+}
+
+nb::list Passes(const PyEngine& self) {
+  nb::list passes;
+  for (const PassRecord& pass : self.passes) {
+    passes.append(nb::make_tuple(pass.name, pass.nodes_before, pass.nodes_after, pass.seconds));
+  }
+  return passes;
+}
+
+nb::dict ProvenanceOf(const PyEngine& self) {
+  const Provenance& from = self.engine->provenance;
+  nb::dict to;
+  to["tamis_version"] = from.tamis_version;
+  to["source_file"] = from.source_file;
+  to["source_hash"] = from.source_hash;
+  to["data_hash"] = from.data_hash;
+  to["precision"] = from.precision;
+  to["host"] = from.host;
+  to["created"] = from.created;
+  to["nodes_before"] = from.nodes_before;
+  to["nodes_after"] = from.nodes_after;
+  to["accuracy"] = from.accuracy;
+  return to;
+}
+
+}  // namespace
+
+void DefineEngine(nb::module_& module) {
+  nb::class_<PyEngine>(module, "Engine")
+      .def_prop_ro("provenance", ProvenanceOf)
+      .def_prop_ro("plans", Plans)
+      .def_prop_ro("passes", Passes)
+      .def_ro("notices", &PyEngine::notices)
+      .def("save", Save, nb::arg("path"));
+  module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("is_engine"), nb::arg("precision"),
+             nb::arg("profiles"), nb::arg("threads"), nb::arg("tune"), nb::arg("cache"), nb::arg("progress").none());
+  module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
+  module.def("default_cache", [] { return TimingCache::DefaultPath(); });
+}
+
+}  // namespace tamis::python

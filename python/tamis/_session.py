@@ -1,0 +1,168 @@
+"""Networks that run on NumPy arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+
+from tamis import _dtypes, _models, _tamis
+from tamis._engine import Engine, build
+
+Array = Any  # a NumPy array, anything with __dlpack__, or what numpy.asarray takes
+
+
+class TensorInfo(NamedTuple):
+    """An input or output as the network declares it."""
+
+    name: str
+    shape: list[int | str]
+    """A fixed dimension is an int, a dynamic one the str that names it; equal names stand for equal sizes."""
+    type: str
+    """As onnxruntime writes it: `"tensor(float)"`, `"tensor(int64)"`, ..."""
+    dtype: np.dtype[Any]
+    """NumPy's dtype; bfloat16, float8 and what is below a byte come from ml_dtypes, strings are objects."""
+
+
+class NodeTime(NamedTuple):
+    """The time that one node of the compiled network takes."""
+
+    name: str
+    operator: str
+    kernel: str
+    """Empty: the reference evaluation."""
+    seconds: float
+    shape: list[int]
+    """Of its first output."""
+
+
+class Session:
+    """A network that is ready to run. Several threads may run one session at once.
+
+    Args:
+        model: Path of an engine (`tamis.build` writes it) or of an ONNX file; the bytes of an ONNX model; an
+            `onnx.ModelProto`; or a `tamis.Engine`. An ONNX model is compiled first, which takes seconds at most unless
+            `tune` is set.
+        threads: Threads of a run; 0 is one for every core that the process may use.
+        tune: Time the kernels of an ONNX model on this machine, as `tamis.build` does, instead of choosing them by the
+            cost model.
+        precision: Of an ONNX model: "f32", "bf16" or "auto".
+        profiles: Shapes of an ONNX model's inputs with dynamic dimensions, as for `tamis.build`.
+        folder: Where external data of a model in memory are.
+        map_file: Map an engine file instead of reading it. A mapped file must not be overwritten while it is used.
+        progress: Called with (done, total, what) while an ONNX model is compiled.
+
+    Raises:
+        ValueError: The model or an argument is wrong; the message lists all that is.
+        OSError: The file can't be opened.
+        RuntimeError: The machine's fault (no memory), or a bug of Tamis, which the message then says.
+    """
+
+    def __init__(
+        self,
+        model: _models.ModelLike | Engine,
+        *,
+        threads: int = 0,
+        tune: bool = False,
+        precision: str = "f32",
+        profiles: _models.Profiles | None = None,
+        folder: str | os.PathLike[str] = ".",
+        map_file: bool = True,
+        progress: Callable[[int, int, str], object] | None = None,
+    ) -> None:
+        if threads < 0:
+            raise ValueError(f"threads is {threads}; it takes 1 or more, or 0 for every usable core")
+        if not isinstance(model, Engine):
+            source = _models.source(model, folder)
+            if source.is_engine:
+                model = Engine.load(source.model, map_file=map_file)
+            else:
+                model = build(
+                    source.model, precision=precision, profiles=profiles, threads=threads, tune=tune, folder=folder,
+                    progress=progress,
+                )  # fmt: skip
+        self._engine = model
+        self._session = _tamis.create_session(model._engine, threads)
+        self._inputs = [_info(spec) for spec in self._session.inputs]
+        self._outputs = [_info(spec) for spec in self._session.outputs]
+
+    @overload
+    def run(self, feeds: Mapping[str, Array], /) -> dict[str, np.ndarray]: ...
+    @overload
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Array], /) -> list[np.ndarray]: ...
+    def run(self, *arguments: Any) -> dict[str, np.ndarray] | list[np.ndarray]:
+        """Runs the network.
+
+            outputs = session.run({"x": x})["y"]
+            y, z = session.run(None, {"x": x})      # all outputs in the network's order, as onnxruntime
+            [y] = session.run(["y"], {"x": x})
+
+        Inputs are NumPy arrays, or anything with `__dlpack__` (torch and jax tensors). A C-contiguous array is read where
+        it lies; other layouts are copied first. The dtype must be the network's. Sequences are lists, an optional that
+        holds nothing is None, strings are arrays of objects. The lock of the interpreter is released meanwhile; nobody
+        may write the inputs until the call returns.
+
+        Returns:
+            Arrays that own their memory. They offer `__dlpack__`: `torch.from_dlpack(y)` shares it.
+
+        Raises:
+            ValueError: Inputs don't fit the network: a name, a dtype or a shape, or a data-dependent condition of an
+                operator. The message lists all that is wrong.
+            RuntimeError: Not enough memory, or a bug of Tamis.
+        """
+        if len(arguments) == 1 and isinstance(arguments[0], Mapping):
+            names, feeds = None, arguments[0]
+        elif len(arguments) == 2 and isinstance(arguments[1], Mapping):
+            names, feeds = arguments
+        else:
+            raise TypeError('run takes a dict of inputs, or names of outputs and a dict: run(None, {"x": x})')
+        if isinstance(names, str):
+            raise TypeError(f"names of outputs come as a list: [{names!r}]")
+        results = self._session.run(dict(feeds), None if names is None else list(names))
+        if len(arguments) == 2:
+            return results
+        return dict(zip([output.name for output in self._outputs], results))
+
+    __call__ = run
+
+    def get_inputs(self) -> list[TensorInfo]:
+        """The inputs in the network's order. Those with a default (initializers) are not among them."""
+        return list(self._inputs)
+
+    def get_outputs(self) -> list[TensorInfo]:
+        """The outputs in the network's order."""
+        return list(self._outputs)
+
+    def get_providers(self) -> list[str]:
+        """Where the network runs: `["CPU"]`."""
+        return ["CPU"]
+
+    @property
+    def engine(self) -> Engine:
+        """What the session runs."""
+        return self._engine
+
+    @property
+    def notices(self) -> list[str]:
+        """What there is to know: a plan of another machine, bf16 computed in f32, ... One sentence each."""
+        return self._engine.notices + self._session.notices
+
+    def profile(self, feeds: Mapping[str, Array], *, repeats: int = 10) -> list[NodeTime]:
+        """Mean time of every node over `repeats` runs, in the order of execution."""
+        return [NodeTime(*row) for row in self._session.profile(dict(feeds), repeats)]
+
+    def __repr__(self) -> str:
+        def join(infos: list[TensorInfo]) -> str:
+            return ", ".join(f"{info.name}: {info.dtype}{info.shape}" for info in infos)
+
+        return f"<tamis.Session {self._session.name!r}: {join(self._inputs)} -> {join(self._outputs)}>"
+
+
+def _info(spec: tuple[str, int, list[int | str]]) -> TensorInfo:
+    name, number, shape = spec
+    if number == 0:
+        raise ValueError(f"'{name}' is a sequence or an optional; only tensors are supported yet")
+    dtype = np.dtype(object) if number == _dtypes.STRING else _dtypes.NUMPY[number]
+    return TensorInfo(name, shape, f"tensor({_dtypes.onnx_name(number)})", dtype)
