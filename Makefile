@@ -2,12 +2,13 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build programs demo test lint tidy bench sanitize fuzz clean
+.PHONY: help setup build programs wheel demo test lint tidy bench sanitize fuzz clean
 
 help:
 	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
 	@echo "make test      build and run every test"
 	@echo "make programs  tamis and its worker only, in $(BUILD)/; make build: the tests too"
+	@echo "make wheel     a self-contained Python wheel in dist/, tried in a clean environment"
 	@echo "make lint      formatting, file sizes, documented paths"
 	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     kernel benchmarks of this machine"
@@ -26,6 +27,9 @@ programs: setup
 	@echo "== building the programs (ninja, $(JOBS) jobs)"
 	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@ninja -C $(BUILD) -j $(JOBS) tamis tamis-tune-worker
+
+wheel: setup
+	@scripts/wheel.sh
 
 demo: programs
 	@.venv/bin/python demo/demo.py --tamis $(BUILD)/tamis
@@ -50,4 +54,4 @@ fuzz: setup
 	@scripts/fuzz.sh
 
 clean:
-	rm -rf build build-* build.log
+	rm -rf build build-* build.log dist

@@ -3,6 +3,7 @@
 
     .venv/bin/python scripts/conformance.py                       # all, as a table
     .venv/bin/python scripts/conformance.py --filter resize -v    # those whose name matches, one by one
+    .venv/bin/python scripts/conformance.py --document docs/operators.md
 
 Every case runs in a worker process, so that one that crashes or hangs is counted and ends nothing else. Wants the target
 tamis_python built: `ninja -C build tamis_python`.
@@ -23,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+import onnx_backend_excludes  # noqa: E402
 import onnx_cases  # noqa: E402
 from onnx_cases import Case, Verdict  # noqa: E402
 
@@ -114,6 +116,82 @@ def report(cases: list[Case], verdicts: list[Verdict], verbose: bool) -> None:
     print(f"{'all ' + str(len(cases)):<28}" + "".join(f"{total[kind]:>9}" for kind in KINDS))
 
 
+def _dtypes(case: Case) -> set[str]:
+    """Element types of a case's inputs and outputs."""
+    found: set[str] = set()
+
+    def add(item: object) -> None:
+        if isinstance(item, (list, tuple)):
+            for element in item:
+                add(element)
+        elif hasattr(item, "dtype"):
+            found.add("string" if item.dtype.kind in "OUST" else str(item.dtype))
+
+    for data_set in case.data_sets:
+        for side in data_set:
+            add(side)
+    return found
+
+
+def _ranges(numbers: set[int]) -> str:
+    """`{7, 8, 9, 13}` as "7-9, 13"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def document(cases: list[Case], verdicts: list[Verdict], build: str) -> str:
+    """docs/operators.md."""
+    sys.path.insert(0, str(Path(build, "python").resolve()))
+    from tamis import _tamis
+
+    since = {name: opset for domain, name, opset in _tamis.operators() if domain == ""}
+    total = collections.Counter(verdict.kind for verdict in verdicts)
+    rows: dict[str, list[tuple[Case, Verdict]]] = collections.defaultdict(list)
+    for case, verdict in zip(cases, verdicts):
+        rows[case.operator].append((case, verdict))
+    lines = [
+        "# Operators",
+        "",
+        f"Made by `scripts/conformance.py` from a run of the node tests of onnx {onnx_cases.onnx.__version__} over "
+        f"`tamis.backend`, without those of training and of `ai.onnx.ml`: of {len(cases)} tests {total['passed']} pass and "
+        f"{total['refused']} are refused with a reason; {total['wrong']} are wrong, {total['crashed']} crash. Do not edit.",
+        "",
+        "*From* is the oldest opset whose meaning of the operator is known, up to the newest of all; an operator without one "
+        "is a function that is expanded. *Tested* are the opsets, and *element types* those, of the tests that pass. Tests of "
+        "`..._expanded` functions count with the function.",
+        "",
+        "| operator | from | tested | element types | passed | refused |",
+        "|---|---|---|---|---|---|",
+    ]
+    for operator in sorted(rows):
+        passed = [case for case, verdict in rows[operator] if verdict.kind == "passed"]
+        dtypes = sorted(set().union(*[_dtypes(case) for case in passed]))
+        opsets = _ranges({case.opset for case in passed})
+        refused = sum(verdict.kind != "passed" for _, verdict in rows[operator])
+        lines.append(f"| {operator} | {since.get(operator, '')} | {opsets} | {', '.join(dtypes)} | {len(passed)} | {refused or ''} |")
+    lines += ["", "## What is refused, and why", ""]
+    for operator in sorted(rows):
+        reasons: dict[str, list[str]] = collections.defaultdict(list)
+        for case, verdict in rows[operator]:
+            if verdict.kind != "passed":
+                reasons[why(case, verdict)].append(f"`{case.name}`")
+        for reason, names in reasons.items():
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            lines.append(f"- **{operator}**: {reason} ({', '.join(names[:3])}{more})")
+    return "\n".join(lines) + "\n"
+
+
+def why(case: Case, verdict: Verdict) -> str:
+    """The reason on the list of what is deliberately out, or what the refusal says."""
+    entry = onnx_backend_excludes.find(case.name)
+    return entry.reason if entry else _short(verdict.reason.partition("What may help")[0])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--filter", default="", help="regular expression that names of tests or operators must match")
@@ -121,6 +199,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=120, help="seconds a case may take")
     parser.add_argument("--json", help="file for the verdicts")
+    parser.add_argument("--document", help="file for the table of operators (of a run without --filter)")
     parser.add_argument("-v", "--verbose", action="store_true", help="every test with its whole reason")
     options = parser.parse_args()
     if not list(Path(options.build, "python", "tamis").glob("_tamis*.so")):
@@ -138,6 +217,8 @@ def main() -> int:
             for case, verdict in zip(cases, verdicts)
         ]
         Path(options.json).write_text(json.dumps(rows, indent=1))
+    if options.document:
+        Path(options.document).write_text(document(cases, verdicts, options.build))
     return 1 if any(verdict.kind in ("wrong", "crashed") for verdict in verdicts) else 0
 
 

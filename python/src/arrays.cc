@@ -17,10 +17,10 @@ namespace {
 
 // Both directions of the dtype table. Never destroyed: the interpreter may be gone by then.
 struct DTypeTable {
-  nb::dict from_numpy;                    // dtype object -> number
-  std::map<DType, nb::object> numpy;      // number -> dtype object
-  nb::object ndarray, generic;            // NumPy's types of arrays and of scalars
-  nb::object copy, asarray, from_dlpack;  // NumPy's functions
+  nb::dict from_numpy;                           // dtype object -> number
+  std::map<DType, nb::object> numpy;             // number -> dtype object
+  nb::object ndarray, generic;                   // NumPy's types of arrays and of scalars
+  nb::object copy, empty, asarray, from_dlpack;  // NumPy's functions
 };
 DTypeTable& Table() {
   static auto* const kTable = new DTypeTable();
@@ -150,20 +150,39 @@ Dims DimsOf(nb::handle array) {
   return dims;
 }
 
+// Strings are UTF-8; bytes that are none survive the round trip as Python's "surrogateescape" has them.
 std::string TextOf(nb::handle item, const std::string& name) {
-  if (nb::isinstance<nb::str>(item)) return nb::cast<std::string>(item);
   if (nb::isinstance<nb::bytes>(item)) {
     const auto bytes = nb::borrow<nb::bytes>(item);
     return {bytes.c_str(), bytes.size()};
   }
-  Raise(UserError("{} has an element of type {}; an array of objects holds str or bytes, as a tensor of strings does",
-                  name, nb::cast<std::string>(nb::str(item.type().attr("__name__")))));
+  if (nb::isinstance<nb::str>(item)) {
+    const auto bytes = nb::steal<nb::bytes>(PyUnicode_AsEncodedString(item.ptr(), "utf-8", "surrogateescape"));
+    if (bytes.is_valid()) return {bytes.c_str(), bytes.size()};
+    PyErr_Clear();
+  }
+  Raise(UserError("{} has the element {}; an array of objects holds str or bytes, as a tensor of strings does", name,
+                  nb::cast<std::string>(nb::repr(item))));
 }
 
 Tensor StringsFromArray(nb::handle array, const std::string& name) {
-  (void)TextOf;
-  (void)array;
-  Raise(UserError("{}: tensors of strings are not supported yet", name));
+  std::vector<std::string> values;
+  for (const nb::handle item : nb::cast<nb::list>(array.attr("ravel")().attr("tolist")())) {
+    values.push_back(TextOf(item, name));
+  }
+  return Tensor::Strings(DimsOf(array), std::move(values));
+}
+
+nb::object ArrayFromStrings(const Tensor& tensor) {
+  nb::list items;
+  for (const std::string& text : tensor.Span<std::string>()) {
+    items.append(nb::steal(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "surrogateescape")));
+  }
+  nb::list shape;
+  for (const int64_t dim : tensor.dims()) shape.append(dim);
+  nb::object array = Table().empty(tensor.NumElements(), nb::arg("dtype") = "O");
+  array[nb::slice(nb::none(), nb::none(), nb::none())] = items;
+  return array.attr("reshape")(nb::tuple(shape));
 }
 
 }  // namespace
@@ -178,6 +197,7 @@ void SetDTypes(nb::dict dtypes) {
   table.ndarray = numpy.attr("ndarray");
   table.generic = numpy.attr("generic");
   table.copy = numpy.attr("copy");
+  table.empty = numpy.attr("empty");
   table.asarray = numpy.attr("asarray");
   table.from_dlpack = numpy.attr("from_dlpack");
 }
@@ -212,6 +232,7 @@ Tensor TensorFromArray(nb::handle handle, const std::string& name) {
 
 nb::object ArrayFromTensor(const Tensor& tensor) {
   const DType dtype = tensor.dtype();
+  if (dtype == DType::kString) return ArrayFromStrings(tensor);
   const auto found = Table().numpy.find(dtype);
   if (found == Table().numpy.end()) {
     Raise(UserError("element type {} has no NumPy dtype (is ml_dtypes too old?)", Name(dtype)));

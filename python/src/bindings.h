@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/compiler/build.h"
+#include "tamis/session.h"
 
 namespace tamis::python {
 
@@ -18,7 +19,12 @@ struct PyEngine {
   std::vector<std::string> notices;  // one sentence each
 };
 
+struct PySession {
+  std::shared_ptr<Session> session;
+};
+
 void DefineEngine(nanobind::module_& module);
 void DefineSession(nanobind::module_& module);
+void DefineVerbs(nanobind::module_& module);
 
 }  // namespace tamis::python

@@ -6,6 +6,7 @@
 #include "python/src/bindings.h"
 #include "python/src/errors.h"
 #include "python/src/interruptible.h"
+#include "python/src/source.h"
 #include "src/tuner/timing_cache.h"
 
 namespace nb = nanobind;
@@ -13,50 +14,21 @@ namespace nb = nanobind;
 namespace tamis::python {
 namespace {
 
-// By input: dimensions at min, opt and max.
-using Profiles = std::map<std::string, std::vector<Dims>>;
-
-InputRanges Ranges(const Profiles& profiles) {
-  InputRanges ranges;
-  for (const auto& [input, bounds] : profiles) {
-    if (bounds.size() != 3) Raise(UserError("the profile of '{}' needs the dimensions at min, opt and max", input));
-    ranges[input] = {bounds[0], bounds[1], bounds[2]};
-  }
-  return ranges;
-}
-
-// An ONNX model in memory (`data`), or the path of one or of an engine.
-struct Source {
-  const char* data = nullptr;
-  size_t size = 0;
-  std::string path, folder;
-  bool is_engine = false;
-
-  Network Load() const {
-    if (data != nullptr) return Unwrap(LoadNetworkBytes(data, size, folder));
-    return Unwrap(is_engine ? NetworkFromEngine(path) : LoadNetwork(path));
-  }
-};
-
-Source SourceOf(const nb::object& model, const std::string& folder, bool is_engine) {
-  if (!nb::isinstance<nb::bytes>(model)) return {nullptr, 0, nb::cast<std::string>(model), folder, is_engine};
-  const auto bytes = nb::borrow<nb::bytes>(model);
-  return {bytes.c_str(), bytes.size(), "", folder, false};
-}
-
 PyEngine Build(const nb::object& model, const std::string& folder, bool is_engine, const std::string& precision,
-               const Profiles& profiles, int threads, bool tune, const std::string& cache, nb::object progress) {
+               const Profiles& profiles, const std::vector<std::string>& without, int threads, bool tune,
+               const std::string& cache, nb::object progress) {
   if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
   BuildOptions options;
   options.precision = Unwrap(ParsePrecision(precision));
   options.ranges = Ranges(profiles);
+  options.without = without;
   options.threads = threads;
   options.tune = tune;
   options.cache_path = cache;
   Work work(std::move(progress));
   options.cancelled = [&work] { return work.Cancelled(); };
   options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
-  const Source source = SourceOf(model, folder, is_engine);
+  const Source source = Source::Of(model, folder, is_engine);
   BuildResult built;
   work.Run([&] { built = Unwrap(BuildEngine(source.Load(), options)); });
   return {std::move(built.engine), std::move(built.passes), std::move(built.notices)};
@@ -129,7 +101,8 @@ void DefineEngine(nb::module_& module) {
       .def_ro("notices", &PyEngine::notices)
       .def("save", Save, nb::arg("path"));
   module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("is_engine"), nb::arg("precision"),
-             nb::arg("profiles"), nb::arg("threads"), nb::arg("tune"), nb::arg("cache"), nb::arg("progress").none());
+             nb::arg("profiles"), nb::arg("without"), nb::arg("threads"), nb::arg("tune"), nb::arg("cache"),
+             nb::arg("progress").none());
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });
 }

@@ -1,6 +1,8 @@
 // tamis._tamis, what the package's Python files are written over.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
@@ -8,12 +10,26 @@
 #include "src/base/cpu.h"
 #include "src/base/version.h"
 #include "src/kernels/kernel.h"
+#include "src/ops/op_def.h"
+
+namespace {
+
+// [(domain, name, the oldest opset whose meaning is known), ...]
+std::vector<std::tuple<std::string, std::string, int64_t>> Operators() {
+  std::vector<std::tuple<std::string, std::string, int64_t>> operators;
+  for (const tamis::OpDef* op : tamis::AllOps()) operators.emplace_back(op->domain, op->name, op->since_opset);
+  return operators;
+}
+
+}  // namespace
 
 NB_MODULE(_tamis, module) {
   tamis::python::Check(tamis::CheckIsaVariable());
   tamis::ConfigureLibraries();
   module.attr("__version__") = std::string(tamis::kVersion);
   module.def("set_dtypes", tamis::python::SetDTypes);
+  module.def("operators", Operators);
   tamis::python::DefineEngine(module);
   tamis::python::DefineSession(module);
+  tamis::python::DefineVerbs(module);
 }

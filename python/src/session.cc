@@ -6,16 +6,11 @@
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
 #include "python/src/errors.h"
-#include "tamis/session.h"
 
 namespace nb = nanobind;
 
 namespace tamis::python {
 namespace {
-
-struct PySession {
-  std::shared_ptr<Session> session;
-};
 
 PySession Create(const PyEngine& engine, int threads) {
   const nb::gil_scoped_release release;

@@ -13,8 +13,24 @@ _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
 from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
+from tamis._verbs import Difference, OptimizeReport, PruneReport, compare, inspect, optimize, prune  # noqa: E402
 
 InferenceSession = Session  # onnxruntime's name
 
 __version__: str = _tamis.__version__
-__all__ = ["Engine", "InferenceSession", "NodeTime", "PassRecord", "Session", "TensorInfo", "build"]
+__all__ = [
+    "Difference",
+    "Engine",
+    "InferenceSession",
+    "NodeTime",
+    "OptimizeReport",
+    "PassRecord",
+    "PruneReport",
+    "Session",
+    "TensorInfo",
+    "build",
+    "compare",
+    "inspect",
+    "optimize",
+    "prune",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tamis import _models, _tamis
@@ -66,6 +66,7 @@ def build(
     *,
     precision: str = "f32",
     profiles: _models.Profiles | None = None,
+    without: Sequence[str] = (),
     threads: int = 0,
     tune: bool = True,
     cache: str | os.PathLike[str] | None = None,
@@ -80,6 +81,7 @@ def build(
         precision: "f32"; "bf16"; or "auto", which is bf16 where the machine computes in it.
         profiles: For inputs with dynamic dimensions: one shape, or the shapes at min, opt and max. What is left open gets
             a default by its place (`tamis build --help`). `{"ids": [(1, 16), (1, 128), (32, 128)]}`
+        without: Passes that are switched off, by name; `Engine.passes` lists them.
         threads: That the plan is tuned for; 0 is one for every core that the process may use.
         tune: Time the kernels. Without it the cost model chooses, and the engine runs alike on every machine.
         cache: File that keeps times between builds; by default the one of the command line.
@@ -95,9 +97,17 @@ def build(
     source = _models.source(model, folder)
     built = Engine(
         _tamis.build(
-            source.model, source.folder, source.is_engine, precision, _models.profiles(profiles), threads, tune,
-            _tamis.default_cache() if cache is None else os.fspath(cache), progress,
-        )  # fmt: skip
+            model=source.model,
+            folder=source.folder,
+            is_engine=source.is_engine,
+            precision=precision,
+            profiles=_models.profiles(profiles),
+            without=list(without),
+            threads=threads,
+            tune=tune,
+            cache=_tamis.default_cache() if cache is None else os.fspath(cache),
+            progress=progress,
+        )
     )
     if output is not None:
         built.save(output)

@@ -60,6 +60,10 @@ Result<std::shared_ptr<const DataSource>> OpenNpyFolder(const std::string& path,
 Result<std::shared_ptr<const DataSource>> OpenImages(const std::string& path, std::span<const TensorSpec> inputs,
                                                      const DataOptions& options);
 
+// The same from memory, with the same rules: a tensor for each input, and "labels" where a class is known. Elements are
+// shared, not copied.
+Result<std::shared_ptr<const DataSource>> OpenTensors(const NamedTensors& tensors, std::span<const TensorSpec> inputs);
+
 // Samples for fitting weights, for choosing between candidates, and for the last check, disjoint.
 struct SampleSplit {
   std::vector<int64_t> fit, choose, confirm;

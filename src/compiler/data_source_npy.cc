@@ -1,4 +1,4 @@
-// A folder with one .npy file for each input, and perhaps labels.npy.
+// One tensor for each input, and perhaps labels: from a folder of .npy files, or from memory.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -13,17 +13,40 @@
 namespace tamis {
 namespace {
 
-class NpyFolder final : public DataSource {
+class TensorData final : public DataSource {
  public:
   static Result<std::shared_ptr<const DataSource>> Open(const std::string& path, std::span<const TensorSpec> inputs) {
-    auto source = std::make_shared<NpyFolder>();
-    std::string problems;
-    const auto report = [&](const std::string& problem) { problems += "\n  " + problem; };
-    for (const TensorSpec& spec : inputs) source->Read(path, spec, report);
-    source->CheckSizes(inputs, report);
-    source->ReadLabels(path, report);
-    if (!problems.empty()) return UserError("'{}' can't be used:{}", path, problems);
-    return std::shared_ptr<const DataSource>(std::move(source));
+    const auto source = std::make_shared<TensorData>();
+    source->suffix_ = ".npy";
+    return Finish(source, "'" + path + "'", [&](const Report& report) {
+      for (const TensorSpec& spec : inputs) source->Read(path, spec, report);
+      source->CheckSizes(inputs, report);
+      source->ReadLabels(path, report);
+    });
+  }
+
+  static Result<std::shared_ptr<const DataSource>> Open(const NamedTensors& tensors,
+                                                        std::span<const TensorSpec> inputs) {
+    const auto source = std::make_shared<TensorData>();
+    return Finish(source, "the data", [&](const Report& report) {
+      for (const TensorSpec& spec : inputs) {
+        const auto found = tensors.find(spec.name);
+        if (found == tensors.end()) {
+          report(fmt::format("input '{}' ({}) has no array", spec.name, Name(spec.dtype)));
+        } else {
+          source->Take(found->second, spec, spec.name, report);
+        }
+      }
+      source->CheckSizes(inputs, report);
+      for (const auto& [name, tensor] : tensors) {
+        if (source->tensors_.count(name) != 0) continue;
+        if (name == "labels") {
+          source->TakeLabels(tensor, report);
+        } else if (std::none_of(inputs.begin(), inputs.end(), [&](const TensorSpec& s) { return s.name == name; })) {
+          report(fmt::format("'{}' is no input of the network", name));
+        }
+      }
+    });
   }
 
   Result<NamedTensors> Batch(std::span<const int64_t> samples) const override {
@@ -44,6 +67,14 @@ class NpyFolder final : public DataSource {
  private:
   using Report = std::function<void(const std::string&)>;
 
+  static Result<std::shared_ptr<const DataSource>> Finish(std::shared_ptr<TensorData> source, const std::string& what,
+                                                          const std::function<void(const Report&)>& fill) {
+    std::string problems;
+    fill([&](const std::string& problem) { problems += "\n  " + problem; });
+    if (!problems.empty()) return UserError("{} can't be used:{}", what, problems);
+    return std::shared_ptr<const DataSource>(std::move(source));
+  }
+
   static std::string FileFor(const std::string& folder, const std::string& input) {
     std::string plain = input;
     std::replace_if(
@@ -61,8 +92,11 @@ class NpyFolder final : public DataSource {
     }
     auto read = ReadNpy(file);
     if (!read.ok()) return report(read.status().message());
-    const std::string name = std::filesystem::path(file).filename().string();
-    auto tensor = Converted(*read, spec.dtype);
+    Take(*read, spec, std::filesystem::path(file).filename().string(), report);
+  }
+
+  void Take(const Tensor& given, const TensorSpec& spec, const std::string& name, const Report& report) {
+    auto tensor = Converted(given, spec.dtype);
     if (!tensor.ok()) return report(name + ": " + tensor.status().message());
     if (const std::string wrong = WrongShape(tensor->dims(), spec); !wrong.empty()) return report(name + ": " + wrong);
     if (tensor->dim(0) == 0) return report(name + ": no samples");
@@ -122,7 +156,8 @@ class NpyFolder final : public DataSource {
     const auto agree = [&](const std::string& what, int64_t size, const std::string& name) {
       const auto [at, fresh] = seen.emplace(what, std::make_pair(size, name));
       if (fresh || at->second.first == size) return;
-      report(fmt::format("{}.npy: {} is {}, but {} in {}.npy", name, what, size, at->second.first, at->second.second));
+      report(fmt::format("{}{}: {} is {}, but {} in {}{}", name, suffix_, what, size, at->second.first,
+                         at->second.second, suffix_));
     };
     for (const TensorSpec& spec : inputs) {
       const auto found = tensors_.find(spec.name);
@@ -141,20 +176,29 @@ class NpyFolder final : public DataSource {
     if (tensors_.count("labels") != 0 || !std::filesystem::exists(file)) return;
     const auto read = ReadNpy(file);
     if (!read.ok()) return report(read.status().message());
-    if (!IsInteger(read->dtype()) || read->rank() != 1 || (!tensors_.empty() && read->dim(0) != size_)) {
-      return report(fmt::format("labels.npy: {} {}, expected integers of shape [{}]", Name(read->dtype()),
-                                ToString(read->dims()), size_));
+    TakeLabels(*read, report);
+  }
+
+  void TakeLabels(const Tensor& labels, const Report& report) {
+    if (!IsInteger(labels.dtype()) || labels.rank() != 1 || (!tensors_.empty() && labels.dim(0) != size_)) {
+      return report(fmt::format("labels{}: {} {}, expected integers of shape [{}]", suffix_, Name(labels.dtype()),
+                                ToString(labels.dims()), size_));
     }
-    labels_ = read->ToInt64s();
+    labels_ = labels.ToInt64s();
   }
 
   NamedTensors tensors_;
+  std::string suffix_;  // of names in messages
 };
 
 }  // namespace
 
 Result<std::shared_ptr<const DataSource>> OpenNpyFolder(const std::string& path, std::span<const TensorSpec> inputs) {
-  return NpyFolder::Open(path, inputs);
+  return TensorData::Open(path, inputs);
+}
+
+Result<std::shared_ptr<const DataSource>> OpenTensors(const NamedTensors& tensors, std::span<const TensorSpec> inputs) {
+  return TensorData::Open(tensors, inputs);
 }
 
 }  // namespace tamis

@@ -63,4 +63,8 @@ Result<PruneReport> Prune(Graph& simplified, std::span<const NamedTensors> batch
 Result<PruneReport> PruneFused(Graph& simplified, Graph& fused, std::span<const NamedTensors> batches,
                                const PruneOptions& options, std::shared_ptr<ThreadPool> pool);
 
+// Reads a file that ExportOnnx wrote of the pruned network and checks every layer that the report calls 2:4; a layer
+// that is not is an internal error.
+Status VerifyPruned(const std::string& onnx_path, const PruneReport& report);
+
 }  // namespace tamis

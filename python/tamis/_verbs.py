@@ -1,0 +1,256 @@
+"""Pruning, optimizing, comparing and inspecting: the verbs of the command line on paths and arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Union
+
+from tamis import _models, _tamis
+from tamis._engine import Engine, Progress
+from tamis._session import Array, Session
+
+Data = Union[str, "os.PathLike[str]", Mapping[str, Array]]
+
+
+def _data(
+    source: Data,
+    samples: int = 0,
+    image_size: int = 0,
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+) -> _tamis.Data:
+    if isinstance(source, (str, os.PathLike)):
+        return _tamis.make_data(os.fspath(source), samples, image_size, list(mean), list(std))
+    if isinstance(source, Mapping):
+        return _tamis.make_data(dict(source), samples, image_size, list(mean), list(std))
+    raise ValueError(f"data are a path or a dict of arrays by input, not {type(source).__name__}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneReport:
+    """What `prune` did."""
+
+    layers: list[dict[str, Any]]
+    """One a weight: weight, node, operator, outputs, inputs, pattern ("2:4" or "dense"), reason (why it stayed dense),
+    saliency_kept, output_error, bias_moved."""
+    samples: int
+    notes: list[str]
+
+
+def prune(
+    model: _models.ModelLike,
+    output: str | os.PathLike[str],
+    *,
+    data: Data,
+    method: str = "reconstruct",
+    keep: Sequence[str] = (),
+    samples: int = 0,
+    image_size: int = 0,
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+    threads: int = 0,
+    folder: str | os.PathLike[str] = ".",
+    progress: Progress | None = None,
+) -> PruneReport:
+    """Prunes a network to the 2:4 pattern from unlabelled samples and writes it as ONNX.
+
+    Args:
+        model: Path of an ONNX file, its bytes, or an `onnx.ModelProto`; weights in f32.
+        output: ONNX file to write.
+        data: Arrays by input, `{"ids": ids, "mask": mask}`, whose first dimension are the samples; or a folder of .npy
+            files named so; or a folder or .zip of images.
+        method: "reconstruct", second order, the better one; or "magnitude".
+        keep: Layers that stay dense, by the name of the weight or of the node.
+        samples: At most so many, evenly spaced; 0 is all.
+        image_size, mean, std: How images are prepared: height and width; per channel, for values in [0, 1].
+        threads: 0 is one for every core that the process may use.
+        progress: Called with (done, total, layer).
+
+    Raises:
+        ValueError: The model, the data or an argument is wrong; the message lists all that is.
+        OSError: The model can't be opened.
+        RuntimeError: The machine's fault (disk full, no memory), or a bug of Tamis, which the message then says.
+    """
+    source = _models.source(model, folder)
+    if source.is_engine:
+        raise ValueError("prune takes an ONNX model, not an engine")
+    report = _tamis.prune(
+        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), method, list(keep),
+        threads, progress,
+    )  # fmt: skip
+    return PruneReport(**report)
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizeReport:
+    """What `optimize` found."""
+
+    engine: Engine
+    holds: bool
+    """Whether the budget holds on the samples kept for confirmation."""
+    layers: list[dict[str, Any]]
+    """As of `prune`, with dense_ms, sparse_ms (measured) and sensitivity."""
+    trials: list[dict[str, Any]]
+    """layers (how many were pruned), agreement, agreement_error, drop, holds."""
+    choose: dict[str, float]
+    confirm: dict[str, float]
+    """Quality of the engine on the samples that chose, and on those that confirm: agreement, agreement_error, drop."""
+    precision: str
+    dense_ms: float
+    predicted_ms: float
+    fit_samples: int
+    choose_samples: int
+    confirm_samples: int
+
+
+def optimize(
+    model: _models.ModelLike,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    data: Data,
+    min_agreement: float | None = None,
+    max_drop: float | None = None,
+    precision: str = "auto",
+    method: str = "reconstruct",
+    keep: Sequence[str] = (),
+    profiles: _models.Profiles | None = None,
+    samples: int = 0,
+    image_size: int = 0,
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+    threads: int = 0,
+    report: str | os.PathLike[str] | None = None,
+    folder: str | os.PathLike[str] = ".",
+    progress: Progress | None = None,
+) -> OptimizeReport:
+    """Prunes, chooses a precision and compiles, as far as an accuracy budget allows.
+
+    Args:
+        model, data, method, keep, samples, image_size, mean, std, threads, folder, progress: As of `prune`. Labels, if
+            there are any, come as `data["labels"]`.
+        output: Engine file to write.
+        min_agreement: The budget: mean cosine between the dense network's outputs and the engine's; or
+        max_drop: the budget: points of top-1, against the labels or the dense network's own answers.
+        precision: "auto", "f32" or "bf16".
+        profiles: As of `build`.
+        report: HTML page to write.
+
+    Raises:
+        ValueError: As `prune`; and if the budget can't be held, and then nothing is written.
+        RuntimeError: As `prune`.
+    """
+    source = _models.source(model, folder)
+    if source.is_engine:
+        raise ValueError("optimize takes an ONNX model, not an engine")
+    engine, found = _tamis.optimize(
+        source.model, source.folder, _data(data, samples, image_size, mean, std), min_agreement, max_drop, precision,
+        method, list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), progress,
+    )  # fmt: skip
+    result = OptimizeReport(engine=Engine(engine), **found)
+    if not result.holds:
+        raise ValueError(
+            "the budget can't be held on the samples kept for confirmation; nothing was written: "
+            + "; ".join(result.engine.notices)
+        )
+    if output is not None:
+        result.engine.save(output)
+    return result
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How far one output of two models is apart, over all samples."""
+
+    samples: int
+    max_relative_error: float
+    """max |a - b| over max |b|."""
+    max_absolute_error: float
+    relative_root_error: float
+    """Root of sum (a - b)^2 over sum b^2."""
+    mean_cosine: float
+    min_cosine: float
+    """Of the angles between the rows of a and those of b."""
+    top1_agreement: float | None
+    """Share of rows with the same largest element; None if the output has no rows of scores."""
+    clear_top1_disagreements: int | None
+    """Rows whose largest element differs although b's leads clearly."""
+
+
+def compare(
+    a: _models.ModelLike | Engine | Session,
+    b: _models.ModelLike | Engine | Session,
+    *,
+    data: Data,
+    samples: int = 0,
+    image_size: int = 0,
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+    threads: int = 0,
+) -> dict[str, Difference]:
+    """Runs two models on the same samples and says how far their outputs are apart; `b` is what `a` is judged against.
+
+    Raises:
+        ValueError: The models have other inputs or outputs, or the data don't fit them.
+    """
+    left, right = (side if isinstance(side, Session) else Session(side, threads=threads) for side in (a, b))
+    names = [info.name for info in right.get_outputs()]
+    missing = sorted(set(names) - {info.name for info in left.get_outputs()})
+    if missing:
+        raise ValueError(f"the first model lacks outputs of the second: {', '.join(missing)}")
+    batches = _tamis.open_batches(right._session, _data(data, samples, image_size, mean, std))
+    if len(batches) == 0:
+        raise ValueError("the data hold no full batch")
+    sums = {name: _tamis.OutputComparison() for name in names}
+    for batch in batches:
+        for name, ours, reference in zip(names, left.run(names, batch), right.run(names, batch)):
+            sums[name].add(ours, reference)
+    return {name: _difference(total) for name, total in sums.items()}
+
+
+def _difference(total: _tamis.OutputComparison) -> Difference:
+    scores = total.top1_agreement >= 0
+    return Difference(
+        samples=total.rows,
+        max_relative_error=total.max_relative_error,
+        max_absolute_error=total.max_absolute_error,
+        relative_root_error=total.relative_root_error,
+        mean_cosine=total.mean_cosine,
+        min_cosine=total.min_cosine,
+        top1_agreement=total.top1_agreement if scores else None,
+        clear_top1_disagreements=total.clear_top1_disagreements if scores else None,
+    )
+
+
+def inspect(
+    model: str | os.PathLike[str],
+    *,
+    profiles: _models.Profiles | None = None,
+    timing: bool = False,
+    threads: int = 0,
+) -> dict[str, Any]:
+    """What is in an ONNX file or an engine: what `tamis inspect --json` prints.
+
+    Of an ONNX file: producer, parameters, nodes_before, nodes_after, inputs, outputs, operators, layers (each with the
+    reason why it could not be pruned, and with `timing` its time dense and as 2:4), predicted. Of an engine: provenance,
+    layers, plans with the kernel of every node.
+
+    Raises:
+        ValueError: The file is no model, or an argument is wrong.
+        RuntimeError: The file can't be read.
+    """
+    program = Path(__file__).parent / "bin" / "tamis"
+    command = [str(program), "inspect", os.fspath(model), "--json", "--threads", str(threads)]
+    if not timing and not _models.source(model).is_engine:
+        command.append("--no-timing")
+    for name, shapes in _models.profiles(profiles).items():
+        command += ["--profile", f"{name}=" + ":".join("x".join(map(str, shape)) for shape in shapes)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode != 0:
+        kind = ValueError if answer.returncode == 1 else RuntimeError
+        raise kind(answer.stderr.strip().removeprefix("tamis inspect: error: "))
+    return json.loads(answer.stdout)

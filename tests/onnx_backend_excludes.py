@@ -1,0 +1,26 @@
+"""ONNX's node tests that are deliberately out. Each must be refused, and for the reason that the list gives."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Exclude(NamedTuple):
+    tests: str  # regular expression for the whole name, without "_cpu"
+    message: str  # what the refusal must say
+    reason: str  # why it is out
+
+
+EXCLUDES = [
+    Exclude(
+        r"test_image_decoder_.*",
+        "ImageDecoder",
+        "pictures are decoded before the network, by the caller: a decoder of foreign files has no place in a kernel",
+    ),
+]
+
+
+def find(name: str) -> Exclude | None:
+    """The entry of a test, if it is out."""
+    return next((entry for entry in EXCLUDES if re.fullmatch(entry.tests, name)), None)

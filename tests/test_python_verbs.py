@@ -1,0 +1,139 @@
+"""The Python package: pruning, optimizing, comparing, inspecting."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import tamis
+
+RANDOM = np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Two layers of 64, the second one after a Relu."""
+    weights = {name: RANDOM.normal(size=(64, 64)).astype(np.float32) / 8 for name in ("w1", "w2")}
+    nodes = [
+        helper.make_node("MatMul", ["x", "w1"], ["a"], name="first"),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("MatMul", ["b", "w2"], ["y"], name="second"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 64])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 64])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.fixture(scope="module")
+def data():
+    # Correlated, as what a layer sees is.
+    return {"x": (RANDOM.normal(size=(192, 12)) @ RANDOM.normal(size=(12, 64))).astype(np.float32)}
+
+
+def is_two_of_four(weight):
+    """At most two of every four consecutive inputs of an output are not zero; inputs are the first axis."""
+    groups = (weight.T != 0).reshape(weight.shape[1], -1, 4)
+    return (groups.sum(axis=2) <= 2).all()
+
+
+@pytest.mark.parametrize("method", ["reconstruct", "magnitude"])
+def test_prune(model, data, tmp_path, method):
+    steps = []
+    report = tamis.prune(model, tmp_path / "pruned.onnx", data=data, method=method, keep=["second"],
+                         progress=lambda *step: steps.append(step))  # fmt: skip
+    assert report.samples == 192 and steps
+    layers = {layer["weight"]: layer for layer in report.layers}
+    assert layers["w1"]["pattern"] == "2:4" and layers["w2"]["pattern"] == "dense"
+    assert layers["w2"]["reason"]
+    written = {w.name: numpy_helper.to_array(w) for w in onnx.load(tmp_path / "pruned.onnx").graph.initializer}
+    assert is_two_of_four(written["w1"]) and not is_two_of_four(written["w2"])
+    difference = tamis.compare(tmp_path / "pruned.onnx", model, data=data)["y"]
+    assert difference.samples == 192
+    assert 0.8 < difference.mean_cosine < 1
+
+
+def test_data_of_a_folder_are_the_same_as_arrays(model, data, tmp_path):
+    (tmp_path / "data").mkdir()
+    np.save(tmp_path / "data" / "x.npy", data["x"])
+    reports = [tamis.prune(model, tmp_path / "pruned.onnx", data=source) for source in (data, tmp_path / "data")]
+    assert reports[0] == reports[1]
+
+
+def test_data_that_do_not_fit(model, data, tmp_path):
+    output = tmp_path / "pruned.onnx"
+    with pytest.raises(ValueError, match="(?s)input 'x' .* has no array.*'z' is no input"):
+        tamis.prune(model, output, data={"z": data["x"]})
+    with pytest.raises(ValueError, match="nowhere"):
+        tamis.prune(model, output, data=tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="dict of arrays by input, not int"):
+        tamis.prune(model, output, data=3)
+    with pytest.raises(ValueError, match=r"shape \[192, 60\].*\[samples, 64\]"):
+        tamis.prune(model, output, data={"x": data["x"][:, :60]})
+    with pytest.raises(ValueError, match="64 values are not finite"):
+        tamis.prune(model, output, data={"x": np.where(np.arange(192)[:, None] == 5, np.nan, data["x"])
+                                         .astype(np.float32)})  # fmt: skip
+    with pytest.raises(ValueError, match="'keep_me'|keep_me"):
+        tamis.prune(model, output, data=data, keep=["keep_me"])
+    with pytest.raises(ValueError, match="magnitude"):
+        tamis.prune(model, output, data=data, method="dice")
+    with pytest.raises(ValueError, match="samples is -1"):
+        tamis.prune(model, output, data=data, samples=-1)
+    assert not output.exists()
+
+
+def test_ctrl_c_ends_pruning(model, data, tmp_path):
+    seen = threading.Event()
+
+    def interrupt(done, total, layer):
+        if not seen.is_set():
+            seen.set()
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.sigtimedwait([], 0.2)  # longer than the wait between two looks for signals
+
+    with pytest.raises(KeyboardInterrupt):
+        tamis.prune(model, tmp_path / "pruned.onnx", data=data, progress=interrupt)
+    assert not (tmp_path / "pruned.onnx").exists()
+
+
+def test_compare(model, data, tmp_path):
+    engine = tamis.build(model, tune=False)
+    same = tamis.compare(engine, tamis.Session(model), data=data, samples=40)["y"]
+    assert same.samples == 40 and same.max_relative_error == 0 and same.min_cosine == pytest.approx(1, abs=1e-12)
+    assert same.top1_agreement == 1 and same.clear_top1_disagreements == 0
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    other.graph.node[2].output[0] = other.graph.output[0].name = "z"
+    with pytest.raises(ValueError, match="lacks outputs of the second: y"):
+        tamis.compare(other, model, data=data)
+
+
+def test_inspect(model, tmp_path):
+    onnx.save(model, tmp_path / "m.onnx")
+    facts = tamis.inspect(tmp_path / "m.onnx", profiles={"x": (4, 64)})
+    assert facts["parameters"] == 2 * 64 * 64 and facts["nodes_before"] == 3
+    assert {layer["weight"] for layer in facts["layers"]} == {"w1", "w2"}
+    tamis.build(model, tmp_path / "m.tamis", tune=False)
+    facts = tamis.inspect(tmp_path / "m.tamis")
+    assert facts["provenance"]["precision"] == "f32"
+    with pytest.raises(ValueError, match="not an ONNX model"):
+        tamis.inspect(__file__)
+
+
+def test_optimize(model, data, tmp_path):
+    report = tmp_path / "report.html"
+    found = tamis.optimize(model, tmp_path / "m.tamis", data=data, min_agreement=0.5, precision="f32", report=report)
+    assert found.holds and found.confirm["agreement"] >= 0.5 and found.precision == "f32"
+    assert {layer["weight"] for layer in found.layers} == {"w1", "w2"}
+    assert report.read_text().startswith("<!")
+    assert tamis.compare(tmp_path / "m.tamis", model, data=data)["y"].mean_cosine > 0.5
+    with pytest.raises(ValueError, match="budget"):
+        tamis.optimize(model, data=data)
