@@ -8,6 +8,7 @@ work=$root/build-wheel
 
 echo "== building the wheel (in build-wheel/)"
 rm -rf "$work/raw" "$work/clean" dist
+export CC="${CC:-cc}" CXX="${CXX:-c++}"  # those of `make build`, so that ccache knows the objects
 .venv/bin/python -m pip wheel . --quiet --disable-pip-version-check --no-build-isolation --no-deps \
   --wheel-dir "$work/raw" --config-settings "build-dir=$work" --config-settings "cmake.define.TAMIS_WERROR=ON"
 
