@@ -18,6 +18,11 @@ EXCLUDES = [
         "ImageDecoder",
         "pictures are decoded before the network, by the caller: a decoder of foreign files has no place in a kernel",
     ),
+    Exclude(
+        r"test_gradient_of_.*",
+        "Gradient",
+        "training: gradients of a graph are not computed",
+    ),
 ]
 
 

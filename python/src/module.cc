@@ -26,7 +26,7 @@ std::vector<std::tuple<std::string, std::string, int64_t>> Operators() {
 NB_MODULE(_tamis, module) {
   tamis::python::Check(tamis::CheckIsaVariable());
   tamis::ConfigureLibraries();
-  module.attr("__version__") = std::string(tamis::kVersion);
+  module.attr("VERSION") = std::string(tamis::kVersion);
   module.def("set_dtypes", tamis::python::SetDTypes);
   module.def("operators", Operators);
   tamis::python::DefineEngine(module);

@@ -17,7 +17,7 @@ from tamis._verbs import Difference, OptimizeReport, PruneReport, compare, inspe
 
 InferenceSession = Session  # onnxruntime's name
 
-__version__: str = _tamis.__version__
+__version__: str = _tamis.VERSION
 __all__ = [
     "Difference",
     "Engine",

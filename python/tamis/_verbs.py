@@ -206,7 +206,7 @@ def compare(
     if len(batches) == 0:
         raise ValueError("the data hold no full batch")
     sums = {name: _tamis.OutputComparison() for name in names}
-    for batch in batches:
+    for batch in (batches[index] for index in range(len(batches))):
         for name, ours, reference in zip(names, left.run(names, batch), right.run(names, batch)):
             sums[name].add(ours, reference)
     return {name: _difference(total) for name, total in sums.items()}
