@@ -71,6 +71,7 @@ def main() -> None:
     mapped = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
     foreign = [name for name in mapped if any(part in name for part in ("dnnl", "protobuf", "libfmt", "simdjson", "xxhash"))]
     assert foreign and all(os.path.commonpath([name, str(package.parent)]) == str(package.parent) for name in foreign), foreign
+    assert len(list((package / "licenses").glob("*.txt"))) >= len(foreign)
     print("wheel: runs, builds with its worker, answers on the command line; libraries are its own")
 
 
