@@ -1,11 +1,13 @@
 // A loaded engine that answers requests.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "tamis/datum.h"
 #include "tamis/status.h"
 #include "tamis/tensor.h"
 
@@ -13,12 +15,19 @@ namespace tamis {
 
 struct Engine;  // src/engine/engine.h
 
-// One input or output as the network declares it. A dimension of -1 is dynamic; `dim_names` then holds its symbol.
+// One input or output as the network declares it. A dimension of -1 is dynamic; `dim_names` then holds its symbol. Of a
+// sequence or an optional, dtype and dimensions are an element's.
 struct TensorSpec {
   std::string name;
   DType dtype = DType::kUndefined;
   Dims dims;
   std::vector<std::string> dim_names;
+  bool has_rank = true;  // false: any number of dimensions
+  bool sequence = false;
+  bool optional = false;  // may be nothing
+  std::string type;       // as ONNX writes it: "tensor(float)", "seq(tensor(int64))", "optional(tensor(string))"
+
+  bool IsTensor() const { return !sequence && !optional; }
 };
 
 struct SessionOptions {
@@ -41,7 +50,23 @@ class Session {
   virtual const std::vector<TensorSpec>& outputs() const = 0;
   // Checks every input's name, dtype and shape and reports all problems at once (kUser). Outputs are owned by the
   // caller. Dimensions that share a symbol must agree.
+  // An output that is no tensor is an error; RunData gives those.
   virtual Result<NamedTensors> Run(const NamedTensors& inputs) = 0;
+  // The same for networks with sequences and optionals among their inputs and outputs: an empty optional input is
+  // Datum() or left out. A run looks at `cancelled`, if given, before each node where the network has loops or shapes
+  // that depend on data, and ends with an error (kRuntime) once it is true.
+  virtual Result<NamedData> RunData(const NamedData& inputs, const std::atomic<bool>* cancelled = nullptr) {
+    static_cast<void>(cancelled);
+    NamedTensors tensors;
+    for (const auto& [input, datum] : inputs) {
+      if (!datum.IsTensor()) return UserError("input '{}' is no tensor, and this session takes nothing else", input);
+      tensors[input] = datum.tensor();
+    }
+    TAMIS_ASSIGN_OR_RETURN(NamedTensors results, Run(tensors));
+    NamedData outputs;
+    for (auto& [output, tensor] : results) outputs.emplace(output, std::move(tensor));
+    return outputs;
+  }
   // Time per node of the last shape-equal runs, in execution order; for `bench --layers` and `inspect`.
   struct NodeTime {
     std::string name, op, tactic;

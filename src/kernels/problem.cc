@@ -14,10 +14,8 @@ Result<Operand> MakeOperand(const Graph& graph, const Node& node, ValueId id) {
   const Value& value = graph.value(id);
   const auto dims = value.type.has_rank ? ConstantDims(value.type.shape) : std::nullopt;
   if (!value.type.IsTensor() || !dims) {
-    return UserError(
-        "{} '{}': the shape of '{}' is {}, which is not known before the node runs. Networks whose shapes depend on "
-        "the data are not supported yet",
-        node.op, node.name, value.name, value.type.ToString());
+    return UserError("{} '{}': the shape of '{}' is {}, which is not known before the node runs", node.op, node.name,
+                     value.name, value.type.ToString());
   }
   if (NumElements(*dims) < 0)
     return UserError("{} '{}': '{}' is too large: {}", node.op, node.name, value.name, ToString(*dims));
@@ -51,6 +49,16 @@ Result<Problem> MakeProblem(const Graph& graph, const Node& node, int threads) {
     problem.outputs.push_back(std::move(operand));
   }
   return problem;
+}
+
+bool IsConcrete(const Graph& graph, const Node& node) {
+  const auto is_concrete = [&](ValueId id) {
+    if (id == kNoValue) return true;
+    const Type& type = graph.value(id).type;
+    return type.IsTensor() && type.has_rank && ConstantDims(type.shape) && BitSize(type.dtype) > 0;
+  };
+  return node.regions.empty() && std::all_of(node.inputs.begin(), node.inputs.end(), is_concrete) &&
+         std::all_of(node.outputs.begin(), node.outputs.end(), is_concrete);
 }
 
 bool IsView(const Node& node) {

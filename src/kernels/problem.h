@@ -9,6 +9,10 @@ namespace tamis {
 // the graph must outlive the problem. Error (kUser) if a dimension is still symbolic: its size depends on data.
 Result<Problem> MakeProblem(const Graph& graph, const Node& node, int threads);
 
+// Whether all types of the node are known before it runs: tensors of fixed dimensions and fixed-size elements, and no
+// regions.
+bool IsConcrete(const Graph& graph, const Node& node);
+
 // Nodes that only give their first input's bytes another shape. They run as no step at all.
 bool IsView(const Node& node);
 

@@ -16,6 +16,7 @@ AttributeProto::AttributeType TypeOf(const AttributeProto& proto) {
   if (proto.floats_size() > 0) return AttributeProto::FLOATS;
   if (proto.ints_size() > 0) return AttributeProto::INTS;
   if (proto.strings_size() > 0) return AttributeProto::STRINGS;
+  if (proto.has_tp()) return AttributeProto::TYPE_PROTO;
   return AttributeProto::UNDEFINED;
 }
 

@@ -220,6 +220,8 @@ class GraphBuilder {
       node->regions.push_back(std::move(region));
       return;
     }
+    if (TypeOf(*proto) == onnx::AttributeProto::TYPE_PROTO && node->Is("Optional"))
+      return DeclareOptional(*proto, node);
     bool file_error = false;
     Result<Attribute> attribute = ReadAttribute(proto, &context_->external, &file_error);
     if (!attribute.ok()) {
@@ -229,6 +231,18 @@ class GraphBuilder {
     if (!node->attributes.emplace(proto->name(), std::move(attribute).value()).second) {
       AddProblem(what + " is there twice");
     }
+  }
+
+  // The type that an Optional of no input holds is the output's declared type.
+  void DeclareOptional(const onnx::AttributeProto& proto, Node* node) {
+    const ValueId output = node->outputs.empty() ? kNoValue : node->outputs[0];
+    if (output == kNoValue) return;
+    Value& value = graph_.value(output);
+    Result<Type> type = ReadType(proto.tp(), value.name, &context_->symbols);
+    if (!type.ok()) return Add("value " + Quote(value.name), type.status());
+    value.type = Type{};
+    value.type.kind = Type::Kind::kOptional;
+    value.type.element = std::make_shared<const Type>(std::move(type).value());
   }
 
   void AddOutputs(const onnx::GraphProto& proto) {

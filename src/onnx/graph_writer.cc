@@ -128,6 +128,7 @@ class GraphWriter {
       if (id != kNoValue) defined_[static_cast<size_t>(id)] = true;
     }
     for (const auto& [name, attribute] : node.attributes) WriteAttribute(name, attribute, proto->add_attribute());
+    if (node.Is("Optional") && node.inputs.empty()) WriteOptionalType(node, proto);
     for (const Region& region : node.regions) {
       auto* attribute = proto->add_attribute();
       attribute->set_name(region.name);
@@ -141,6 +142,16 @@ class GraphWriter {
       }
       GraphWriter(*region.body, false, context_).Write(captured, attribute->mutable_g());
     }
+  }
+
+  // The builder turned the attribute into the output's type.
+  void WriteOptionalType(const Node& node, onnx::NodeProto* proto) {
+    const ValueId output = node.outputs.empty() ? kNoValue : node.outputs[0];
+    if (output == kNoValue || !graph_.value(output).type.element) return;
+    auto* attribute = proto->add_attribute();
+    attribute->set_name("type");
+    attribute->set_type(onnx::AttributeProto::TYPE_PROTO);
+    WriteType(*graph_.value(output).type.element, attribute->mutable_tp());
   }
 
   void WriteOutputs(onnx::GraphProto* proto) {

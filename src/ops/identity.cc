@@ -16,13 +16,24 @@ Status Eval(EvalContext& context) {
   return {};
 }
 
+Status EvalData(DataContext& context) {
+  if (context.input(0) == nullptr) return context.Error("needs exactly one input");
+  context.outputs[0] = *context.input(0);
+  return {};
+}
+
 std::vector<OpTestCase> Cases() {
   return {{{Tensor::Float(3)}, {}}};
 }
 
 }  // namespace
 
-extern const OpDef op_identity = {
-    .name = "Identity", .domain = "", .infer = Infer, .eval = Eval, .test_cases = Cases, .widen_half = false};
+extern const OpDef op_identity = {.name = "Identity",
+                                  .domain = "",
+                                  .infer = Infer,
+                                  .eval = Eval,
+                                  .test_cases = Cases,
+                                  .widen_half = false,
+                                  .eval_data = EvalData};
 
 }  // namespace tamis

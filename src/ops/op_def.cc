@@ -162,6 +162,17 @@ Result<std::vector<Type>> InferContext::InferRegion(size_t i, std::span<const Ty
     input.type = outer.type;
     input.contents = outer.contents;
   }
+  // What an inference for other types found, or the file declares for one iteration, need not hold for these.
+  for (NodeId id : body.NodeIds()) {
+    for (ValueId output : body.node(id).outputs) {
+      if (output == kNoValue) continue;
+      Value& value = body.value(output);
+      value.contents.reset();
+      if (!value.type.IsTensor()) continue;
+      value.type.has_rank = false;
+      value.type.shape.clear();
+    }
+  }
   TAMIS_RETURN_IF_ERROR(InferShapes(body).WithContext(region.name));
   std::vector<Type> results;
   for (ValueId output : body.outputs) results.push_back(body.value(output).type);
@@ -252,7 +263,9 @@ Result<std::vector<Datum>> EvaluateData(const Node& node, int64_t opset, std::sp
                                         std::span<const DType> output_dtypes, RegionRunner* regions) {
   const OpDef* op = FindOp(node.op, node.domain);
   if (op == nullptr) return UserError("{}: the operator is not known", Describe(node, nullptr));
-  if (op->eval_data != nullptr) {
+  const bool tensors_alone = std::all_of(inputs.begin(), inputs.end(),
+                                         [](const Datum* datum) { return datum == nullptr || datum->IsTensor(); });
+  if (op->eval_data != nullptr && (op->eval == nullptr || !tensors_alone)) {
     DataContext context{node, opset, inputs, std::vector<Datum>(node.outputs.size()), regions};
     TAMIS_RETURN_IF_ERROR(op->eval_data(context));
     return std::move(context.outputs);

@@ -8,6 +8,7 @@ namespace tamis {
 // ONNX operators to ONNX operators.
 Status DropIdentity(Graph& graph, const PassOptions& options);
 Status FoldConstants(Graph& graph, const PassOptions& options);
+Status InlineBranches(Graph& graph, const PassOptions& options);
 Status SimplifyShapes(Graph& graph, const PassOptions& options);
 Status FoldBatchNorm(Graph& graph, const PassOptions& options);
 Status FoldGemmScale(Graph& graph, const PassOptions& options);

@@ -1,7 +1,6 @@
 #include "src/passes/match.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -138,12 +137,6 @@ bool IsPerChannel(const Graph& graph, ValueId id, int64_t rank, int64_t axis, in
     if (dims[i] != (static_cast<int64_t>(i) + missing == axis ? channels : 1)) return false;
   }
   return true;
-}
-
-bool IsRandom(const Node& node) {
-  constexpr std::array<std::string_view, 7> kRandom = {
-      "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"};
-  return node.domain.empty() && std::find(kRandom.begin(), kRandom.end(), node.op) != kRandom.end();
 }
 
 std::optional<std::vector<int64_t>> ReshapeTarget(const Shape& from, const Shape& to) {

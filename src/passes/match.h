@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/ops/op_random.h"
 
 namespace tamis {
 
@@ -48,9 +49,6 @@ std::optional<std::pair<double, double>> ClipBounds(const Graph& graph, const No
 // A constant of one number a channel along `axis` of an operand of rank `rank`: [C] aligned by broadcasting, all other
 // dimensions 1. The channels must be `channels`; a constant of one number in all is not accepted.
 bool IsPerChannel(const Graph& graph, ValueId value, int64_t rank, int64_t axis, int64_t channels);
-
-// Random operators, and Dropout: two evaluations may differ.
-bool IsRandom(const Node& node);
 
 // A constant that a Reshape from `from` to `to` may read: constants as they are, 0 where a dimension stays, -1 at most
 // once. nullopt if the symbols don't allow it.

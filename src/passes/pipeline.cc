@@ -11,10 +11,10 @@ namespace tamis {
 
 std::vector<Pass> SimplifyPasses() {
   return {
-      {"remove_dead", RemoveDead},         {"drop_identity", DropIdentity},      {"fold_constants", FoldConstants},
-      {"simplify_shapes", SimplifyShapes}, {"drop_identity", DropIdentity},      {"fold_batch_norm", FoldBatchNorm},
-      {"fold_gemm_scale", FoldGemmScale},  {"fold_scale_shift", FoldScaleShift}, {"eliminate_common", EliminateCommon},
-      {"remove_dead", RemoveDead},
+      {"remove_dead", RemoveDead},          {"drop_identity", DropIdentity},       {"fold_constants", FoldConstants},
+      {"inline_branches", InlineBranches},  {"fold_constants", FoldConstants},     {"simplify_shapes", SimplifyShapes},
+      {"drop_identity", DropIdentity},      {"fold_batch_norm", FoldBatchNorm},    {"fold_gemm_scale", FoldGemmScale},
+      {"fold_scale_shift", FoldScaleShift}, {"eliminate_common", EliminateCommon}, {"remove_dead", RemoveDead},
   };
 }
 

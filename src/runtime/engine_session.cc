@@ -35,6 +35,31 @@ std::string JoinNames(const std::vector<TensorSpec>& specs) {
   return text;
 }
 
+std::string Describe(const Datum& datum) {
+  if (datum.IsNone()) return "nothing";
+  if (datum.IsTensor()) return fmt::format("a tensor of {}", Name(datum.tensor().dtype()));
+  return "a sequence";
+}
+
+// What is wrong with a value for an input; empty if nothing.
+std::string Mismatch(const TensorSpec& spec, const Datum& datum) {
+  bool fits = datum.IsNone() ? spec.optional : datum.IsSequence() == spec.sequence;
+  std::string what = Describe(datum);
+  if (fits && datum.IsTensor()) fits = datum.tensor().dtype() == spec.dtype;
+  for (const Datum& element : datum.elements()) {
+    if (!fits) break;
+    fits = element.IsTensor() && element.tensor().dtype() == spec.dtype;
+    if (!fits) what = "a sequence with " + Describe(element);
+  }
+  return fits ? std::string() : fmt::format("input '{}' is {}, the network wants {}", spec.name, what, spec.type);
+}
+
+NamedData AsData(const NamedTensors& tensors) {
+  NamedData data;
+  for (const auto& [name, tensor] : tensors) data.emplace(name, tensor);
+  return data;
+}
+
 }  // namespace
 
 PackCache& ProcessPackCache() {
@@ -117,29 +142,29 @@ KernelWish EngineSession::WishFor(const std::map<std::string, int64_t>& binding)
   };
 }
 
-Result<std::vector<Tensor>> EngineSession::Arrange(const NamedTensors& inputs) const {
+Result<std::vector<Datum>> EngineSession::Arrange(const NamedData& inputs) const {
   std::vector<std::string> problems;
-  for (const auto& [input_name, tensor] : inputs) {
+  for (const auto& [input_name, datum] : inputs) {
     const bool known = std::any_of(inputs_.begin(), inputs_.end(), [&](const auto& s) { return s.name == input_name; });
     if (!known)
       problems.push_back(fmt::format("unknown input '{}'; the network has {}", input_name, JoinNames(inputs_)));
   }
-  std::vector<Tensor> arranged;
+  std::vector<Datum> arranged;
   std::vector<Dims> dims;
+  bool all_of_kind = true;
   for (const TensorSpec& spec : inputs_) {
     const auto found = inputs.find(spec.name);
-    if (found == inputs.end()) {
+    if (found == inputs.end() && !spec.optional) {
       problems.push_back(fmt::format("input '{}' is missing", spec.name));
       continue;
     }
-    if (found->second.dtype() != spec.dtype) {
-      problems.push_back(fmt::format("input '{}' is {}, the network wants {}", spec.name, Name(found->second.dtype()),
-                                     Name(spec.dtype)));
-    }
-    arranged.push_back(found->second);
-    dims.push_back(found->second.dims());
+    const Datum datum = found == inputs.end() ? Datum() : found->second;
+    if (std::string problem = Mismatch(spec, datum); !problem.empty()) problems.push_back(std::move(problem));
+    all_of_kind = all_of_kind && (datum.IsTensor() || !spec.IsTensor());
+    arranged.push_back(datum);
+    dims.push_back(datum.tensor().dims());
   }
-  if (arranged.size() == inputs_.size()) {
+  if (all_of_kind && arranged.size() == inputs_.size()) {
     const auto binding = BindSymbols(*graph_, dims);
     if (!binding.ok()) problems.push_back(binding.status().message());
   }
@@ -149,9 +174,9 @@ Result<std::vector<Tensor>> EngineSession::Arrange(const NamedTensors& inputs) c
   return UserError("{}", text);
 }
 
-Result<std::shared_ptr<const Program>> EngineSession::ProgramFor(const std::vector<Tensor>& inputs) {
+Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datum>& inputs) {
   std::vector<Dims> dims;
-  for (const Tensor& tensor : inputs) dims.push_back(tensor.dims());
+  for (const Datum& datum : inputs) dims.push_back(datum.tensor().dims());
   std::lock_guard lock(mutex_);
   const auto found = std::find_if(programs_.begin(), programs_.end(), [&](const Entry& e) { return e.dims == dims; });
   if (found != programs_.end()) {
@@ -165,18 +190,30 @@ Result<std::shared_ptr<const Program>> EngineSession::ProgramFor(const std::vect
   options.threads = pool_->threads();
   options.wish = WishFor(binding);
   options.arenas = arenas_;
-  TAMIS_ASSIGN_OR_RETURN(auto program, Program::Make(std::move(concrete), options, ProcessPackCache()));
-  programs_.push_front({std::move(dims), std::shared_ptr<const Program>(std::move(program))});
+  Runnable program;
+  if (RunsNodeByNode(concrete)) {
+    TAMIS_ASSIGN_OR_RETURN(program.dynamic, DynamicProgram::Make(std::move(concrete), options, ProcessPackCache()));
+  } else {
+    TAMIS_ASSIGN_OR_RETURN(program.planned, Program::Make(std::move(concrete), options, ProcessPackCache()));
+  }
+  programs_.push_front({std::move(dims), std::move(program)});
   if (programs_.size() > kProgramLimit) programs_.pop_back();
   return programs_.front().program;
 }
 
-Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
+Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::atomic<bool>* cancelled) {
   try {
-    TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> arranged, Arrange(inputs));
-    TAMIS_ASSIGN_OR_RETURN(const auto program, ProgramFor(arranged));
-    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, program->Run(arranged, *pool_));
-    NamedTensors outputs;
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(inputs));
+    TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(arranged));
+    NamedData outputs;
+    if (program.dynamic != nullptr) {
+      TAMIS_ASSIGN_OR_RETURN(std::vector<Datum> results, program.dynamic->Run(arranged, *pool_, cancelled));
+      for (size_t i = 0; i < results.size(); ++i) outputs[outputs_[i].name] = std::move(results[i]);
+      return outputs;
+    }
+    std::vector<Tensor> tensors;
+    for (const Datum& datum : arranged) tensors.push_back(datum.tensor());
+    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, program.planned->Run(tensors, *pool_));
     for (size_t i = 0; i < results.size(); ++i) outputs[outputs_[i].name] = std::move(results[i]);
     return outputs;
   } catch (const std::bad_alloc&) {
@@ -184,10 +221,26 @@ Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
   }
 }
 
+Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
+  TAMIS_ASSIGN_OR_RETURN(NamedData results, RunData(AsData(inputs), nullptr));
+  NamedTensors outputs;
+  for (auto& [output, datum] : results) {
+    if (!datum.IsTensor()) {
+      return UserError("output '{}' is {}, which this way of running can't give; RunData does", output,
+                       Describe(datum));
+    }
+    outputs[output] = std::move(datum.tensor());
+  }
+  return outputs;
+}
+
 Result<std::vector<Session::NodeTime>> EngineSession::Profile(const NamedTensors& inputs, int repeats) {
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> arranged, Arrange(inputs));
-  TAMIS_ASSIGN_OR_RETURN(const auto program, ProgramFor(arranged));
-  return program->Profile(arranged, repeats, *pool_);
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
+  TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(arranged));
+  if (program.dynamic != nullptr) return program.dynamic->Profile(arranged, repeats, *pool_);
+  std::vector<Tensor> tensors;
+  for (const Datum& datum : arranged) tensors.push_back(datum.tensor());
+  return program.planned->Profile(tensors, repeats, *pool_);
 }
 
 }  // namespace tamis

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/engine/engine.h"
+#include "src/runtime/dynamic_program.h"
 #include "src/runtime/program.h"
 #include "tamis/session.h"
 
@@ -27,14 +28,20 @@ class EngineSession : public Session {
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   const std::vector<std::string>& notices() const override { return notices_; }
   Result<NamedTensors> Run(const NamedTensors& inputs) override;
+  Result<NamedData> RunData(const NamedData& inputs, const std::atomic<bool>* cancelled) override;
   Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
 
  private:
   EngineSession() = default;
   void ChoosePlan(int threads);
-  // Checks names, dtypes and shapes; the tensors in the graph's order.
-  Result<std::vector<Tensor>> Arrange(const NamedTensors& inputs) const;
-  Result<std::shared_ptr<const Program>> ProgramFor(const std::vector<Tensor>& inputs);
+  // What runs a set of shapes: one of the two.
+  struct Runnable {
+    std::shared_ptr<const Program> planned;
+    std::shared_ptr<const DynamicProgram> dynamic;
+  };
+  // Checks names, types and shapes; the values in the graph's order.
+  Result<std::vector<Datum>> Arrange(const NamedData& inputs) const;
+  Result<Runnable> ProgramFor(const std::vector<Datum>& inputs);
   KernelWish WishFor(const std::map<std::string, int64_t>& binding) const;
 
   std::string name_;
@@ -51,7 +58,7 @@ class EngineSession : public Session {
   std::mutex mutex_;  // guards what follows
   struct Entry {
     std::vector<Dims> dims;
-    std::shared_ptr<const Program> program;
+    Runnable program;
   };
   std::list<Entry> programs_;  // most recent first
 };

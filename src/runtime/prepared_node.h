@@ -29,6 +29,7 @@ class PreparedNode {
   size_t WorkspaceBytes() const { return kernel_ ? kernel_->WorkspaceBytes() : 0; }
   Status Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
              ThreadPool& pool) const;
+  bool HasKernel() const { return kernel_ != nullptr; }
   const std::string& tactic() const { return tactic_; }  // kernel name or "reference"
   const Problem& problem() const { return problem_; }
 

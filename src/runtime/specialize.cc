@@ -3,16 +3,41 @@
 #include <algorithm>
 
 #include "src/base/hash.h"
+#include "src/ir/region.h"
 #include "src/ops/op_def.h"
+#include "src/ops/op_random.h"
 
 namespace tamis {
 namespace {
 
+// ONNX's own spelling, which onnxruntime's users know.
+std::string TypeText(const Type& type) {
+  if (!type.IsTensor()) {
+    const char* kind = type.kind == Type::Kind::kSequence ? "seq" : "optional";
+    return fmt::format("{}({})", kind, type.element ? TypeText(*type.element) : "?");
+  }
+  std::string_view name = Name(type.dtype);
+  if (type.dtype == DType::kFloat32) name = "float";
+  if (type.dtype == DType::kFloat64) name = "double";
+  return fmt::format("tensor({})", name);
+}
+
 TensorSpec MakeSpec(const Value& value) {
   TensorSpec spec;
   spec.name = value.name;
-  spec.dtype = value.type.dtype;
-  for (const Dim& dim : value.type.shape) {
+  spec.type = TypeText(value.type);
+  const Type* type = &value.type;
+  if (type->kind == Type::Kind::kOptional) {
+    spec.optional = true;
+    if (type->element) type = type->element.get();
+  }
+  if (type->kind == Type::Kind::kSequence) {
+    spec.sequence = true;
+    if (type->element) type = type->element.get();
+  }
+  spec.dtype = type->dtype;
+  spec.has_rank = type->has_rank;
+  for (const Dim& dim : type->shape) {
     const auto constant = dim.Constant();
     spec.dims.push_back(constant.value_or(-1));
     spec.dim_names.push_back(constant ? std::string() : dim.ToString());
@@ -28,24 +53,8 @@ std::vector<TensorSpec> MakeSpecs(const Graph& graph, const std::vector<ValueId>
 
 constexpr int64_t kMaxFoldedElements = int64_t{1} << 24;
 
-// Evaluates a node all of whose inputs are constants.
-Status FoldNode(Graph& graph, NodeId id) {
-  const Node& node = graph.node(id);
-  std::vector<const Tensor*> inputs;
-  for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(graph.ConstantInput(node, i));
-  TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, graph.Opset(node.domain), inputs));
-  for (size_t i = 0; i < node.outputs.size(); ++i) {
-    if (node.outputs[i] == kNoValue) continue;
-    Value& value = graph.value(node.outputs[i]);
-    value.type = Type::Tensor(results[i].dtype(), ToShape(results[i].dims()));
-    value.constant = std::move(results[i]);
-  }
-  graph.RemoveNode(id);
-  return {};
-}
-
 bool CanFold(const Graph& graph, const Node& node) {
-  if (!node.regions.empty()) return false;
+  if (!node.regions.empty() || IsRandom(node)) return false;
   if (const OpDef* op = FindOp(node.op, node.domain); op == nullptr || op->eval == nullptr) return false;
   for (ValueId id : node.inputs) {
     if (id != kNoValue && !graph.value(id).constant) return false;
@@ -59,24 +68,84 @@ bool CanFold(const Graph& graph, const Node& node) {
   return true;
 }
 
+template <class T>
+Tensor Integers(DType dtype, const Dims& dims, const std::vector<int64_t>& elements) {
+  Tensor tensor(dtype, dims);
+  std::transform(elements.begin(), elements.end(), tensor.Data<T>(), [](int64_t v) { return static_cast<T>(v); });
+  return tensor;
+}
+
 // A value whose elements shape inference found becomes a constant of its dtype.
 void FoldContents(Value& value) {
-  if (!value.contents || value.constant || !value.type.has_rank) return;
+  if (!value.contents || value.constant || !value.type.IsTensor() || !value.type.has_rank) return;
   const auto dims = ConstantDims(value.type.shape);
   if (!dims || NumElements(*dims) != static_cast<int64_t>(value.contents->size())) return;
-  std::vector<int64_t> elements;
-  for (const Dim& dim : *value.contents) {
-    const auto constant = dim.Constant();
-    if (!constant) return;
-    elements.push_back(*constant);
-  }
-  if (value.type.dtype == DType::kInt64) {
-    value.constant = Tensor::Of<int64_t>(DType::kInt64, *dims, std::span<const int64_t>(elements));
-  } else if (value.type.dtype == DType::kInt32) {
-    const std::vector<int32_t> narrow(elements.begin(), elements.end());
-    value.constant = Tensor::Of<int32_t>(DType::kInt32, *dims, std::span<const int32_t>(narrow));
-  }
+  const auto elements = ConstantDims(*value.contents);
+  if (!elements) return;
+  if (value.type.dtype == DType::kInt64) value.constant = Integers<int64_t>(DType::kInt64, *dims, *elements);
+  if (value.type.dtype == DType::kInt32) value.constant = Integers<int32_t>(DType::kInt32, *dims, *elements);
+  if (value.type.dtype == DType::kBool) value.constant = Integers<bool>(DType::kBool, *dims, *elements);
 }
+
+class Specializer {
+ public:
+  // In the main graph a fold that fails is an error; in a body, which may never run, the node stays.
+  Specializer(Graph& graph, bool body) : graph_(graph), body_(body) {}
+
+  Status Run(const std::vector<NodeId>& ids) {
+    for (NodeId id : ids) {
+      if (const auto branch = KnownBranch(graph_, graph_.node(id))) {
+        TAMIS_RETURN_IF_ERROR(Run(InlineRegion(graph_, id, *branch, {})));
+        continue;
+      }
+      TAMIS_RETURN_IF_ERROR(RunNode(id));
+    }
+    return {};
+  }
+
+ private:
+  Status RunNode(NodeId id) {
+    if (CanFold(graph_, graph_.node(id))) {
+      const Status status = Fold(id);
+      if (status.ok()) return {};
+      if (!body_) return status;
+    }
+    for (Region& region : graph_.node(id).regions) ShareConstants(graph_, region);
+    TAMIS_RETURN_IF_ERROR(InferNode(graph_, id));
+    for (Region& region : graph_.node(id).regions) {
+      Graph& inner = *region.body;
+      TAMIS_RETURN_IF_ERROR(Specializer(inner, true).Run(inner.NodeIds()).WithContext(region.name));
+      TAMIS_RETURN_IF_ERROR(inner.Sort());
+    }
+    bool all_known = true;
+    for (ValueId output : graph_.node(id).outputs) {
+      if (output == kNoValue) continue;
+      FoldContents(graph_.value(output));
+      all_known = all_known && graph_.value(output).constant.has_value();
+    }
+    if (all_known) graph_.RemoveNode(id);
+    return {};
+  }
+
+  // Evaluates a node all of whose inputs are constants.
+  Status Fold(NodeId id) {
+    const Node& node = graph_.node(id);
+    std::vector<const Tensor*> inputs;
+    for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(graph_.ConstantInput(node, i));
+    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, EvaluateNode(node, graph_.Opset(node.domain), inputs));
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] == kNoValue) continue;
+      Value& value = graph_.value(node.outputs[i]);
+      value.type = Type::Tensor(results[i].dtype(), ToShape(results[i].dims()));
+      value.constant = std::move(results[i]);
+    }
+    graph_.RemoveNode(id);
+    return {};
+  }
+
+  Graph& graph_;
+  const bool body_;
+};
 
 }  // namespace
 
@@ -95,6 +164,8 @@ Result<std::map<std::string, int64_t>> BindSymbols(const Graph& graph, const std
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const Value& value = graph.value(graph.inputs[i]);
     const Shape& shape = value.type.shape;
+    // Elements of a sequence have shapes of their own; an input of unknown rank takes any.
+    if (!value.type.IsTensor() || !value.type.has_rank) continue;
     if (shape.size() != input_dims[i].size()) {
       complain(fmt::format("input '{}' has shape {}, the network wants {}", value.name, ToString(input_dims[i]),
                            ToString(shape)));
@@ -153,20 +224,12 @@ Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims
       if (!ConstantDims(value.type.shape)) value.type.has_rank = false;
     }
   }
-  for (NodeId id : concrete.NodeIds()) {
-    if (CanFold(concrete, concrete.node(id))) {
-      TAMIS_RETURN_IF_ERROR(FoldNode(concrete, id));
-      continue;
-    }
-    TAMIS_RETURN_IF_ERROR(InferNode(concrete, id));
-    bool all_known = true;
-    for (ValueId output : concrete.node(id).outputs) {
-      if (output == kNoValue) continue;
-      FoldContents(concrete.value(output));
-      all_known = all_known && concrete.value(output).constant.has_value();
-    }
-    if (all_known) concrete.RemoveNode(id);
+  for (size_t i = 0; i < concrete.inputs.size(); ++i) {
+    Type& type = concrete.value(concrete.inputs[i]).type;
+    if (type.IsTensor()) type = Type::Tensor(type.dtype, ToShape(input_dims[i]));
   }
+  TAMIS_RETURN_IF_ERROR(Specializer(concrete, false).Run(concrete.NodeIds()));
+  TAMIS_RETURN_IF_ERROR(concrete.Sort());
   concrete.Compact();
   return concrete;
 }

@@ -72,7 +72,8 @@ Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern) {
 Result<std::vector<TunedNode>> Tuner::Tune(const Graph& concrete) {
   std::vector<NodeId> ids;
   for (NodeId id : concrete.NodeIds()) {
-    if (!IsView(concrete.node(id))) ids.push_back(id);
+    // What depends on data is left to the cost model, which chooses as shapes come.
+    if (!IsView(concrete.node(id)) && IsConcrete(concrete, concrete.node(id))) ids.push_back(id);
   }
   std::vector<TunedNode> tuned;
   for (size_t i = 0; i < ids.size(); ++i) {

@@ -1,0 +1,68 @@
+#include <algorithm>
+
+#include "src/ops/op_bind.h"
+#include "src/ops/op_iterate.h"
+
+namespace tamis {
+namespace {
+
+// The place of a region among the node's; exporters write the branches in either order.
+std::optional<size_t> FindRegion(const Node& node, std::string_view name) {
+  for (size_t i = 0; i < node.regions.size(); ++i) {
+    if (node.regions[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+// Input: the condition. What the branches read they capture. Outputs are what either branch gives; where the condition
+// is known it is that branch alone.
+Status Infer(InferContext& context) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kBools));
+  const Node& node = context.node();
+  const auto then_branch = FindRegion(node, "then_branch");
+  const auto else_branch = FindRegion(node, "else_branch");
+  if (!then_branch || !else_branch) return context.Error("needs the graphs then_branch and else_branch");
+  TAMIS_ASSIGN_OR_RETURN(const auto if_true, context.InferRegion(*then_branch, {}));
+  TAMIS_ASSIGN_OR_RETURN(const auto if_false, context.InferRegion(*else_branch, {}));
+  if (if_true.size() != if_false.size() || if_true.size() < node.outputs.size()) {
+    return context.Error(fmt::format("has {} outputs, then_branch gives {} and else_branch {}", node.outputs.size(),
+                                     if_true.size(), if_false.size()));
+  }
+  const auto contents = context.InputContents(0);
+  const Tensor* constant = context.InputConstant(0);
+  std::optional<int64_t> condition;
+  if (constant != nullptr && constant->dtype() == DType::kBool && constant->NumElements() == 1) {
+    condition = constant->ToInt64s()[0];
+  } else if (contents && contents->size() == 1) {
+    condition = (*contents)[0].Constant();
+  }
+  const std::vector<std::string> outside = OutsideSymbols(context);
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    auto joined = condition ? std::optional<Type>(*condition != 0 ? if_true[i] : if_false[i])
+                            : JoinTypes(context, i, if_true[i], if_false[i]);
+    if (!joined) {
+      return context.Error(fmt::format("output {} is {} from then_branch and {} from else_branch", i,
+                                       if_true[i].ToString(), if_false[i].ToString()));
+    }
+    context.SetOutput(i, OutsideType(context, i, *joined, outside));
+  }
+  return {};
+}
+
+Status Eval(DataContext& context) {
+  TAMIS_ASSIGN_OR_RETURN(const int64_t condition, ScalarOperand(context, 0));
+  const auto region = FindRegion(context.node, condition != 0 ? "then_branch" : "else_branch");
+  if (!region) return context.Error("needs the graphs then_branch and else_branch");
+  TAMIS_ASSIGN_OR_RETURN(auto results, context.regions->Run(*region, {}));
+  if (results.size() < context.outputs.size()) return context.Error("a branch gives too few outputs");
+  std::move(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(context.outputs.size()),
+            context.outputs.begin());
+  return {};
+}
+
+}  // namespace
+
+extern const OpDef op_if = {.name = "If", .domain = "", .since_opset = 1, .infer = Infer, .eval_data = Eval};
+
+}  // namespace tamis
