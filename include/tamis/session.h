@@ -1,7 +1,7 @@
 // A loaded engine that answers requests.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,7 +25,7 @@ struct TensorSpec {
   bool has_rank = true;  // false: any number of dimensions
   bool sequence = false;
   bool optional = false;  // may be nothing
-  std::string type;       // as ONNX writes it: "tensor(float)", "seq(tensor(int64))", "optional(tensor(string))"
+  std::string type = {};  // as ONNX writes it: "tensor(float)", "seq(tensor(int64))", "optional(tensor(string))"
 
   bool IsTensor() const { return !sequence && !optional; }
 };
@@ -52,10 +52,10 @@ class Session {
   // caller. Dimensions that share a symbol must agree.
   // An output that is no tensor is an error; RunData gives those.
   virtual Result<NamedTensors> Run(const NamedTensors& inputs) = 0;
-  // The same for networks with sequences and optionals among their inputs and outputs: an empty optional input is
-  // Datum() or left out. A run looks at `cancelled`, if given, before each node where the network has loops or shapes
-  // that depend on data, and ends with an error (kRuntime) once it is true.
-  virtual Result<NamedData> RunData(const NamedData& inputs, const std::atomic<bool>* cancelled = nullptr) {
+  // The same for networks with sequences and optionals among their inputs and outputs; an optional input that holds
+  // nothing is Datum() or left out. Where the network has loops, or shapes that depend on data, `cancelled` is asked
+  // before each node, in the calling thread; once it says true the run ends with an error (kRuntime).
+  virtual Result<NamedData> RunData(const NamedData& inputs, const std::function<bool()>& cancelled = {}) {
     static_cast<void>(cancelled);
     NamedTensors tensors;
     for (const auto& [input, datum] : inputs) {

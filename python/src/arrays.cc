@@ -246,4 +246,25 @@ nb::object ArrayFromTensor(const Tensor& tensor) {
   return flat.attr("view")(found->second).attr("reshape")(nb::tuple(shape));
 }
 
+Datum DatumFromObject(nb::handle value, const TensorSpec& spec) {
+  const std::string name = "input '" + spec.name + "'";
+  if (value.is_none()) return {};
+  if (!spec.sequence || !(nb::isinstance<nb::list>(value) || nb::isinstance<nb::tuple>(value))) {
+    return TensorFromArray(value, name);
+  }
+  std::vector<Datum> elements;
+  for (const nb::handle item : value) {
+    elements.emplace_back(TensorFromArray(item, fmt::format("element {} of {}", elements.size(), name)));
+  }
+  return Datum::Sequence(std::move(elements));
+}
+
+nb::object ObjectFromDatum(const Datum& datum) {
+  if (datum.IsTensor()) return ArrayFromTensor(datum.tensor());
+  if (datum.IsNone()) return nb::none();
+  nb::list list;
+  for (const Datum& element : datum.elements()) list.append(ObjectFromDatum(element));
+  return list;
+}
+
 }  // namespace tamis::python

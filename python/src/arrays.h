@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "tamis/tensor.h"
+#include "tamis/session.h"
 
 namespace tamis::python {
 
@@ -18,5 +18,10 @@ void SetDTypes(nanobind::dict dtypes);
 Tensor TensorFromArray(nanobind::handle array, const std::string& name);
 // An array that owns a handle of the tensor.
 nanobind::object ArrayFromTensor(const Tensor& tensor);
+
+// None is an empty optional, a list or tuple for what `spec` says to be a sequence is one, anything else an array.
+Datum DatumFromObject(nanobind::handle value, const TensorSpec& spec);
+// The other way round: None, a list, or an array.
+nanobind::object ObjectFromDatum(const Datum& datum);
 
 }  // namespace tamis::python

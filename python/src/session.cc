@@ -3,6 +3,10 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
 #include "python/src/errors.h"
@@ -19,7 +23,7 @@ PySession Create(const PyEngine& engine, int threads) {
   return {Unwrap(Session::Create(engine.engine, options))};
 }
 
-// [(name, number of the element type, dimensions as int or symbol), ...]
+// [(name, type as ONNX writes it, number of the element type, dimensions as int or symbol), ...]
 nb::list Specs(const std::vector<TensorSpec>& specs) {
   nb::list list;
   for (const TensorSpec& spec : specs) {
@@ -31,22 +35,45 @@ nb::list Specs(const std::vector<TensorSpec>& specs) {
         shape.append(spec.dim_names[axis]);
       }
     }
-    list.append(nb::make_tuple(spec.name, static_cast<int>(spec.dtype), shape));
+    list.append(nb::make_tuple(spec.name, spec.type, static_cast<int>(spec.dtype), shape));
   }
   return list;
 }
 
-NamedTensors Feeds(const nb::dict& feeds) {
-  NamedTensors inputs;
+NamedData Feeds(const PySession& self, const nb::dict& feeds) {
+  NamedData inputs;
+  const auto& specs = self.session->inputs();
   for (const auto& [key, value] : feeds) {
     if (!nb::isinstance<nb::str>(key)) {
       Raise(UserError("an input is named by a str, not by {}", nb::cast<std::string>(nb::repr(key))));
     }
     const auto name = nb::cast<std::string>(key);
-    inputs[name] = TensorFromArray(value, "input '" + name + "'");
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
+    TensorSpec unknown;  // the session says so, with all else that is wrong
+    unknown.name = name;
+    inputs[name] = DatumFromObject(value, spec == specs.end() ? unknown : *spec);
   }
   return inputs;
 }
+
+// Asks Python, a few times a second, whether a signal has raised an exception (Ctrl-C). Called without the lock.
+class SignalCheck {
+ public:
+  bool operator()() {
+    constexpr auto kEvery = std::chrono::milliseconds(50);
+    const auto now = std::chrono::steady_clock::now();
+    if (raised_ || now < next_) return raised_;
+    next_ = now + kEvery;
+    const nb::gil_scoped_acquire gil;
+    raised_ = PyErr_CheckSignals() != 0;
+    return raised_;
+  }
+  bool raised() const { return raised_; }
+
+ private:
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+  bool raised_ = false;
+};
 
 std::vector<std::string> OutputNames(const PySession& self) {
   std::vector<std::string> names;
@@ -65,25 +92,34 @@ nb::list Run(PySession& self, const nb::dict& feeds, const std::optional<std::ve
     for (const std::string& name : all) names += (names.empty() ? "'" : ", '") + name + "'";
     Raise(UserError("unknown output {}; the network has {}", unknown, names));
   }
-  const NamedTensors inputs = Feeds(feeds);
-  NamedTensors outputs;
+  const NamedData inputs = Feeds(self, feeds);
+  SignalCheck signals;
+  std::optional<Result<NamedData>> outputs;
   {
     const nb::gil_scoped_release release;
-    outputs = Unwrap(self.session->Run(inputs));
+    outputs.emplace(self.session->RunData(inputs, std::ref(signals)));
   }
+  if (signals.raised()) throw nb::python_error();
+  const NamedData data = Unwrap(std::move(*outputs));
   nb::list results;
-  for (const std::string& name : wanted.value_or(all)) results.append(ArrayFromTensor(outputs.at(name)));
+  for (const std::string& name : wanted.value_or(all)) results.append(ObjectFromDatum(data.at(name)));
   return results;
 }
 
 // [(node, operator, kernel, mean seconds, dimensions of the output), ...] in the order of execution.
 nb::list Profile(PySession& self, const nb::dict& feeds, int repeats) {
   if (repeats < 1) Raise(UserError("repeats is {}; it takes 1 or more", repeats));
-  const NamedTensors inputs = Feeds(feeds);
+  const NamedData inputs = Feeds(self, feeds);
+  NamedTensors tensors;
+  for (const auto& [name, datum] : inputs) {
+    if (!datum.IsTensor())
+      Raise(UserError("input '{}' is no tensor; networks with such inputs can't be profiled", name));
+    tensors[name] = datum.tensor();
+  }
   std::vector<Session::NodeTime> times;
   {
     const nb::gil_scoped_release release;
-    times = Unwrap(self.session->Profile(inputs, repeats));
+    times = Unwrap(self.session->Profile(tensors, repeats));
   }
   nb::list rows;
   for (const Session::NodeTime& time : times) {

@@ -33,11 +33,3 @@ NUMPY = {
 }
 
 STRING = 8
-
-
-_ONNX = {1: "float", 8: "string", 10: "float16", 11: "double"}
-
-
-def onnx_name(number: int) -> str:
-    """`"float"`, `"double"`, `"int64"`, ...: as ONNX writes an element type."""
-    return _ONNX.get(number) or str(NUMPY[number])

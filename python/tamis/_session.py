@@ -21,7 +21,8 @@ class TensorInfo(NamedTuple):
     shape: list[int | str]
     """A fixed dimension is an int, a dynamic one the str that names it; equal names stand for equal sizes."""
     type: str
-    """As onnxruntime writes it: `"tensor(float)"`, `"tensor(int64)"`, ..."""
+    """As onnxruntime writes it: `"tensor(float)"`, `"seq(tensor(int64))"`, `"optional(tensor(float))"`, ... Dtype and
+    shape are an element's, then."""
     dtype: np.dtype[Any]
     """NumPy's dtype; bfloat16, float8 and what is below a byte come from ml_dtypes, strings are objects."""
 
@@ -160,9 +161,7 @@ class Session:
         return f"<tamis.Session {self._session.name!r}: {join(self._inputs)} -> {join(self._outputs)}>"
 
 
-def _info(spec: tuple[str, int, list[int | str]]) -> TensorInfo:
-    name, number, shape = spec
-    if number == 0:
-        raise ValueError(f"'{name}' is a sequence or an optional; only tensors are supported yet")
-    dtype = np.dtype(object) if number == _dtypes.STRING else _dtypes.NUMPY[number]
-    return TensorInfo(name, shape, f"tensor({_dtypes.onnx_name(number)})", dtype)
+def _info(spec: tuple[str, str, int, list[int | str]]) -> TensorInfo:
+    name, kind, number, shape = spec
+    dtype = _dtypes.NUMPY.get(number, np.dtype(object))
+    return TensorInfo(name, shape, kind, dtype)

@@ -46,7 +46,7 @@ struct DynamicProgram::Record {
 // One run.
 class DynamicProgram::Execution {
  public:
-  Execution(const DynamicProgram& program, ThreadPool& pool, const std::atomic<bool>* cancelled,
+  Execution(const DynamicProgram& program, ThreadPool& pool, const std::function<bool()>& cancelled,
             std::vector<Record>* records)
       : program_(program), pool_(pool), cancelled_(cancelled), records_(records) {}
 
@@ -63,7 +63,7 @@ class DynamicProgram::Execution {
 
   const DynamicProgram& program_;
   ThreadPool& pool_;
-  const std::atomic<bool>* cancelled_;
+  const std::function<bool()>& cancelled_;
   std::vector<Record>* records_;
   double nested_seconds_ = 0;  // of the bodies of the step in progress
   std::unique_ptr<PackedBytes> workspace_;
@@ -107,9 +107,7 @@ Result<std::vector<Datum>> DynamicProgram::Execution::Run(const Block& block, Fr
   }
   for (size_t i = 0; i < inputs.size(); ++i) frame.at[static_cast<size_t>(graph.inputs[i])] = &inputs[i];
   for (const Step& step : block.steps) {
-    if (cancelled_ != nullptr && cancelled_->load(std::memory_order_relaxed)) {
-      return RuntimeError("the run was cancelled");
-    }
+    if (cancelled_ && cancelled_()) return RuntimeError("the run was cancelled");
     if (records_ == nullptr) {
       TAMIS_RETURN_IF_ERROR(RunStep(step, frame));
       continue;
@@ -280,17 +278,18 @@ Result<std::unique_ptr<DynamicProgram>> DynamicProgram::Make(Graph graph, const 
 }
 
 Result<std::vector<Datum>> DynamicProgram::Run(std::span<const Datum> inputs, ThreadPool& pool,
-                                               const std::atomic<bool>* cancelled) const {
+                                               const std::function<bool()>& cancelled) const {
   Frame frame(*main_);
   return Execution(*this, pool, cancelled, nullptr).Run(*main_, frame, inputs);
 }
 
 Result<std::vector<Session::NodeTime>> DynamicProgram::Profile(std::span<const Datum> inputs, int repeats,
                                                                ThreadPool& pool) const {
+  const std::function<bool()> never;
   std::vector<Record> records(names_.size());
   for (int r = 0; r < repeats; ++r) {
     Frame frame(*main_);
-    const auto outputs = Execution(*this, pool, nullptr, &records).Run(*main_, frame, inputs);
+    const auto outputs = Execution(*this, pool, never, &records).Run(*main_, frame, inputs);
     if (!outputs.ok()) return outputs.status();
   }
   std::vector<Session::NodeTime> times;

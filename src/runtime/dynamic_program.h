@@ -3,7 +3,7 @@
 // node first meets its operands' shapes and kept.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,9 +27,9 @@ class DynamicProgram {
   ~DynamicProgram();
 
   // `inputs` in the order of the graph's inputs. A value's memory is free again after its last reader, and a loop takes
-  // what one iteration takes. Looks at `cancelled` (may be null) before every node; a run that it ended is an error.
+  // what one iteration takes. Asks `cancelled`, if given, before every node; a run that it ends is an error.
   Result<std::vector<Datum>> Run(std::span<const Datum> inputs, ThreadPool& pool,
-                                 const std::atomic<bool>* cancelled = nullptr) const;
+                                 const std::function<bool()>& cancelled = {}) const;
   // Mean time of every node over `repeats` runs, a body's nodes summed over its iterations. What nodes with regions
   // take is without their bodies.
   Result<std::vector<Session::NodeTime>> Profile(std::span<const Datum> inputs, int repeats, ThreadPool& pool) const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "src/engine/engine.h"
@@ -293,7 +294,7 @@ TEST_F(DynamicPrograms, RunsCanBeCancelled) {
     cancelled = true;
   });
   const std::vector<Datum> inputs = {Tensor::Float(1)};
-  const auto results = program->Run(inputs, pool_, &cancelled);
+  const auto results = program->Run(inputs, pool_, [&] { return cancelled.load(); });
   canceller.join();
   ASSERT_FALSE(results.ok());
   EXPECT_EQ(results.status().kind(), ErrorKind::kRuntime);

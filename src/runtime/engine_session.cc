@@ -201,7 +201,7 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datu
   return programs_.front().program;
 }
 
-Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::atomic<bool>* cancelled) {
+Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::function<bool()>& cancelled) {
   try {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(inputs));
     TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(arranged));
@@ -222,7 +222,7 @@ Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::ato
 }
 
 Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
-  TAMIS_ASSIGN_OR_RETURN(NamedData results, RunData(AsData(inputs), nullptr));
+  TAMIS_ASSIGN_OR_RETURN(NamedData results, RunData(AsData(inputs), {}));
   NamedTensors outputs;
   for (auto& [output, datum] : results) {
     if (!datum.IsTensor()) {

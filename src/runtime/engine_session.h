@@ -28,7 +28,7 @@ class EngineSession : public Session {
   const std::vector<TensorSpec>& outputs() const override { return outputs_; }
   const std::vector<std::string>& notices() const override { return notices_; }
   Result<NamedTensors> Run(const NamedTensors& inputs) override;
-  Result<NamedData> RunData(const NamedData& inputs, const std::atomic<bool>* cancelled) override;
+  Result<NamedData> RunData(const NamedData& inputs, const std::function<bool()>& cancelled) override;
   Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
 
  private:
