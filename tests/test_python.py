@@ -369,8 +369,18 @@ def test_torch_tensors():
     y = session.run({"x": x})["y"]
     assert_close(y, reference(x.numpy()))
     assert torch.from_dlpack(y).data_ptr() == y.ctypes.data
-    with pytest.raises(ValueError, match="detached"):
-        session.run({"x": x.requires_grad_()})
+    assert_close(session.run({"x": x.t().contiguous().t()})["y"], reference(x.numpy()))
+    np.testing.assert_array_equal(session.run({"x": x.clone().requires_grad_()})["y"], y)
+
+
+def test_torch_bfloat16():
+    torch = pytest.importorskip("torch")
+    model = make([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)],
+                 {"x": (TensorProto.BFLOAT16, ["n", 3])}, {"y": (TensorProto.FLOAT, ["n", 3])})  # fmt: skip
+    session = tamis.Session(model)
+    x = torch.arange(6).reshape(2, 3).to(torch.bfloat16)
+    np.testing.assert_array_equal(session.run({"x": x})["y"], x.float().numpy())
+    np.testing.assert_array_equal(session.run({"x": x.t().contiguous().t()})["y"], x.float().numpy())
 
 
 def test_profile_lists_every_node():
@@ -380,3 +390,22 @@ def test_profile_lists_every_node():
     assert times[-1].shape == [4, 32]
     with pytest.raises(ValueError, match="repeats is 0"):
         session.profile({"x": samples(4)}, repeats=0)
+
+
+def test_onnxruntime_code_runs_with_another_import(tmp_path):
+    ort = tamis
+    model, reference = layer()
+    onnx.save(model, tmp_path / "m.onnx")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = 99  # of no meaning here
+    session = ort.InferenceSession(str(tmp_path / "m.onnx"), options, providers=[("CUDAExecutionProvider", {}),
+                                                                                 "CPUExecutionProvider"])  # fmt: skip
+    x = samples(3)
+    feeds = {session.get_inputs()[0].name: x}
+    [y] = session.run([session.get_outputs()[0].name], feeds)
+    assert_close(y, reference(x))
+    np.testing.assert_array_equal(session.run(None, feeds, None)[0], y)
+    assert session.get_providers() == ort.get_available_providers() == ["CPUExecutionProvider"]
+    with pytest.raises(ValueError, match="CPUExecutionProvider is"):
+        ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CUDAExecutionProvider"])

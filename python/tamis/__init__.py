@@ -12,10 +12,9 @@ from tamis import _dtypes, _tamis
 _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
+from tamis._onnxruntime import InferenceSession, SessionOptions, get_available_providers  # noqa: E402
 from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
 from tamis._verbs import Difference, OptimizeReport, PruneReport, compare, inspect, optimize, prune  # noqa: E402
-
-InferenceSession = Session  # onnxruntime's name
 
 __version__: str = _tamis.VERSION
 __all__ = [
@@ -27,9 +26,11 @@ __all__ = [
     "PassRecord",
     "PruneReport",
     "Session",
+    "SessionOptions",
     "TensorInfo",
     "build",
     "compare",
+    "get_available_providers",
     "inspect",
     "optimize",
     "prune",
