@@ -36,7 +36,8 @@ PatternCheck Check(const Tensor& weight, T magnitude_mask) {
 
 bool IsCheckable(const Tensor* weight) {
   return weight != nullptr && weight->rank() >= 2 && weight->dim(-1) > kKept && weight->NumElements() > 0 &&
-         (weight->dtype() == DType::kFloat32 || weight->dtype() == DType::kBFloat16);
+         (weight->dtype() == DType::kFloat32 || weight->dtype() == DType::kBFloat16 ||
+          weight->dtype() == DType::kFloat16);
 }
 
 template <class F>
