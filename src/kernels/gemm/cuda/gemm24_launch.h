@@ -1,0 +1,70 @@
+// Launchers of the 2:4 product y[rows, outputs] = act(x[rows, depth] . w[outputs, depth]^T + bias + residual) on NVIDIA
+// GPUs. Plain C++: included by what nvcc compiles and by what the host compiler does.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/kernels/cuda/epilogue_args.h"
+
+namespace tamis::cuda {
+
+// A convolution as a product: rows are output pixels, x holds images [batch][in_h][in_w][channels], w is
+// [outputs][kernel_h][kernel_w][channels] packed in runs of `channels`.
+struct ImageSource {
+  int batch = 0, channels = 0;
+  int in_h = 0, in_w = 0, out_h = 0, out_w = 0;
+  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
+  int pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+};
+
+struct Gemm24Problem {
+  int64_t rows = 0;  // tokens or pixels
+  int64_t outputs = 0;
+  int64_t depth = 0;  // of a convolution: channels
+  bool bf16 = false;  // of x, w, residual and y; otherwise f16
+  ActivationArgs activation;
+  ImageSource image;  // of a convolution; batch is 0 otherwise
+
+  bool OfImages() const { return image.batch > 0; }
+  int64_t Runs() const { return int64_t{image.kernel_h} * image.kernel_w; }
+};
+
+// Addresses on the device. x, residual and y are rows without gaps.
+struct Gemm24Operands {
+  const void* x = nullptr;
+  const void* weight = nullptr;    // packed, src/kernels/gemm/sparse_tile_format.h
+  const float* bias = nullptr;     // may be null
+  const void* residual = nullptr;  // may be null
+  void* y = nullptr;
+};
+
+// A way to compute the product: an instance of a kernel, and how many blocks share the depth of a tile.
+struct Gemm24Tactic {
+  int instance = 0;
+  int split = 1;  // blocks of a cluster that add up one tile's sums
+};
+
+// Tactics are ranked by prediction, best first. Allow... is called once on the device before the first launch, which
+// then only enqueues. `overlap`: the launch may begin before the stream's previous kernel has ended; it waits for it
+// before it touches x, residual or y (programmatic dependent launch).
+
+// Hopper (compute capability 9.0), weights in SparseTileOrder::kWarpgroup; depth and outputs are multiples of 8. Also
+// convolutions, whose x the copy engine gathers (im2col mode).
+std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors);
+std::string Gemm24WgmmaName(const Gemm24Tactic& tactic);
+cudaError_t AllowGemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic);
+cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
+                        bool overlap, cudaStream_t stream);
+
+// Compute capability 8.0 and later, weights in SparseTileOrder::kWarp, any depth and outputs; no convolutions.
+std::vector<Gemm24Tactic> Gemm24MmaTactics(const Gemm24Problem& problem, int multiprocessors);
+std::string Gemm24MmaName(const Gemm24Tactic& tactic);
+cudaError_t AllowGemm24Mma(const Gemm24Problem& problem, const Gemm24Tactic& tactic);
+cudaError_t Gemm24Mma(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
+                      bool overlap, cudaStream_t stream);
+
+}  // namespace tamis::cuda

@@ -1,0 +1,155 @@
+// gemm24_wgmma: choice of block shapes, tensor maps, launch.
+#include <algorithm>
+#include <utility>
+
+#include "src/kernels/gemm/cuda/gemm24_wgmma_instances.cuh"
+#include "src/kernels/gemm/cuda/tensor_map.h"
+
+namespace tamis::cuda {
+namespace {
+
+WgmmaInstance Instance(int index, bool bf16) {
+  return bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
+}
+
+int Ceil(int64_t a, int64_t b) {
+  return static_cast<int>((a + b - 1) / b);
+}
+
+// Predicted clock cycles, to rank tactics by; fitted to measurements on an H100. A stage takes the longest of: its
+// products (64 x n x 32 take n / 2 cycles, and 16 for reading their weights), its bytes at what a multiprocessor gets
+// from the level-2 cache, and the cache's latency over the stages under way.
+double PredictedCycles(const Gemm24Problem& problem, const WgmmaInstance& instance, int split, int multiprocessors) {
+  constexpr double kBytesPerCycle = 52, kLatency = 1100, kStart = 2600, kFinish = 700;
+  const int64_t blocks =
+      int64_t{Ceil(problem.outputs, instance.panels * 64)} * Ceil(problem.rows, instance.tokens) * split;
+  const int64_t together = std::min<int64_t>(instance.per_multiprocessor, Ceil(blocks, multiprocessors));
+  const double waves = Ceil(blocks, multiprocessors * together);
+  const double tiles = Ceil(problem.Runs() * Ceil(problem.depth, 64), split);
+  const double products = instance.panels * 2 * (instance.tokens / 2.0 + 16);
+  const double bytes = instance.panels * static_cast<double>(kSparseTileBytes) + instance.tokens * 128.0;
+  const double tile =
+      std::max({static_cast<double>(together) * products, static_cast<double>(together) * bytes / kBytesPerCycle,
+                kLatency / (instance.stages * instance.tiles)});
+  const double finish = kFinish + 1.75 * instance.panels * instance.tokens;
+  const double starts = 1 + (instance.persistent ? 0 : 0.8 * (waves - 1));
+  return kStart * starts + waves * (tiles * tile + finish) + (split > 1 ? 1900 + 300 * split : 0);
+}
+
+}  // namespace
+
+std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors) {
+  if (problem.depth % 8 != 0 || problem.outputs % 8 != 0 || problem.rows < 1) return {};
+  std::vector<std::pair<double, Gemm24Tactic>> ranked;
+  for (int index = 0; index < kWgmmaInstances; ++index) {
+    const WgmmaInstance instance = Instance(index, problem.bf16);
+    // A block shape with more than half its rows empty is beaten by a smaller one.
+    if (instance.tokens > 16 && problem.rows * 2 <= instance.tokens) continue;
+    const int64_t blocks = int64_t{Ceil(problem.outputs, instance.panels * 64)} * Ceil(problem.rows, instance.tokens);
+    if (instance.persistent && blocks * 4 <= int64_t{multiprocessors} * 3) continue;
+    const int stages = Ceil(problem.Runs() * Ceil(problem.depth, 64), instance.tiles);
+    for (int split = 1; split <= 8; split *= 2) {
+      if (split > 1) {
+        const bool idle = blocks * split <= int64_t{multiprocessors} * instance.per_multiprocessor * 3 / 2;
+        if (!instance.can_split || split * 2 > stages || !idle) break;
+      }
+      ranked.push_back({PredictedCycles(problem, instance, split, multiprocessors), {index, split}});
+    }
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Gemm24Tactic> tactics;
+  for (const auto& [cycles, tactic] : ranked) tactics.push_back(tactic);
+  return tactics;
+}
+
+std::string Gemm24WgmmaName(const Gemm24Tactic& tactic) {
+  const WgmmaInstance instance = Instance(tactic.instance, false);
+  std::string name = instance.persistent ? "persistent " : "";
+  name += std::to_string(instance.panels * 64) + "x" + std::to_string(instance.tokens) + "x" +
+          std::to_string(instance.tiles * 64);
+  if (tactic.split > 1) name += " split " + std::to_string(tactic.split);
+  return name;
+}
+
+cudaError_t AllowGemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic) {
+  const WgmmaInstance instance = Instance(tactic.instance, problem.bf16);
+  return cudaFuncSetAttribute(instance.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, instance.shared_bytes);
+}
+
+cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
+                        bool overlap, cudaStream_t stream) {
+  const WgmmaInstance instance = Instance(tactic.instance, problem.bf16);
+  WgmmaParams params = {};
+  params.weight = static_cast<const std::byte*>(operands.weight);
+  params.bias = operands.bias;
+  params.residual_rows = operands.residual;
+  params.y_rows = operands.y;
+  params.rows = static_cast<int>(problem.rows);
+  params.outputs = static_cast<int>(problem.outputs);
+  params.run_tiles = Ceil(problem.depth, 64);
+  params.depth_tiles = static_cast<int>(problem.Runs()) * params.run_tiles;
+  const ImageSource& image = problem.image;
+  params.images = problem.OfImages();
+  params.kernel_h = image.kernel_h, params.kernel_w = image.kernel_w;
+  params.dilation_h = image.dilation_h, params.dilation_w = image.dilation_w;
+  params.out_h = image.out_h, params.out_w = image.out_w;
+  params.stride_h = image.stride_h, params.stride_w = image.stride_w;
+  params.pad_h = image.pad_h, params.pad_w = image.pad_w;
+  params.output_blocks = Ceil(problem.outputs, instance.panels * 64);
+  params.token_blocks = Ceil(problem.rows, instance.tokens);
+  params.group = 16;
+  params.split = tactic.split;
+  params.activation = WithLimits(problem.activation);
+  const bool bf16 = problem.bf16;
+  const cudaError_t made = params.images
+                               ? MakeImageMap(&params.x, operands.x, image, instance.tokens, bf16)
+                               : MakeRowMap(&params.x, operands.x, problem.rows, problem.depth, instance.tokens, bf16);
+  if (made != cudaSuccess) return made;
+  if (tactic.split == 1) {
+    if (cudaError_t error = MakeRowMap(&params.y, operands.y, problem.rows, problem.outputs, instance.tokens, bf16);
+        error != cudaSuccess) {
+      return error;
+    }
+    if (operands.residual != nullptr) {
+      if (cudaError_t error =
+              MakeRowMap(&params.residual, operands.residual, problem.rows, problem.outputs, instance.tokens, bf16);
+          error != cudaSuccess) {
+        return error;
+      }
+    }
+  }
+
+  cudaLaunchConfig_t config = {};
+  int blocks = params.output_blocks * params.token_blocks;
+  if (instance.persistent) {
+    int device = 0, multiprocessors = 0;
+    if (cudaError_t error = cudaGetDevice(&device); error != cudaSuccess) return error;
+    if (cudaError_t error = cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device);
+        error != cudaSuccess) {
+      return error;
+    }
+    blocks = std::min(blocks, multiprocessors);
+  }
+  config.gridDim = dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(tactic.split));
+  config.blockDim = dim3(static_cast<unsigned>(instance.threads));
+  config.dynamicSmemBytes = static_cast<size_t>(instance.shared_bytes);
+  config.stream = stream;
+  cudaLaunchAttribute attributes[2];
+  config.attrs = attributes;
+  if (tactic.split > 1) {
+    cudaLaunchAttribute& cluster = attributes[config.numAttrs++];
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = 1;
+    cluster.val.clusterDim.y = static_cast<unsigned>(tactic.split);
+    cluster.val.clusterDim.z = 1;
+  }
+  if (overlap) {
+    cudaLaunchAttribute& serial = attributes[config.numAttrs++];
+    serial.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    serial.val.programmaticStreamSerializationAllowed = 1;
+  }
+  void* arguments[] = {&params};
+  return cudaLaunchKernelExC(&config, instance.kernel, arguments);
+}
+
+}  // namespace tamis::cuda

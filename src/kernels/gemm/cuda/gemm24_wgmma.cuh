@@ -1,0 +1,164 @@
+// The 2:4 product by sparse warpgroup products of sm_90a, one tile of y a block.
+//
+// A block computes kPanels * 64 outputs of kTokens rows of x. One warp fetches: weights as contiguous packed tiles
+// (bulk copies; they don't depend on the previous kernel and so start before it has ended), x by the tensor copy
+// engine. One warpgroup a panel multiplies.
+//
+// Without a split, the sums are finished in registers (StoreTile). With a split, the blocks of a cluster each hold the
+// sums of a part of the depth in shared memory, and each adds up and finishes some of the outputs, in the order of the
+// parts: the result does not depend on timing.
+#pragma once
+
+#include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
+
+namespace tamis::cuda {
+
+template <int kTokensValue, int kPanelsValue, int kTilesValue, int kStagesValue, int kPerMultiprocessorValue>
+struct WgmmaShape {
+  static constexpr int kTokens = kTokensValue;
+  static constexpr int kPanels = kPanelsValue;
+  static constexpr int kPanelsEach = 1;  // of a warpgroup
+  static constexpr int kTiles = kTilesValue;
+  static constexpr int kStages = kStagesValue;
+  static constexpr int kPerMultiprocessor = kPerMultiprocessorValue;
+
+  static constexpr int kThreads = kPanels * 128 + 32;
+  static constexpr int kXTile = kTokens * 128;  // bytes
+  static constexpr int kXStage = kTiles * kXTile;
+  static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kSparseTileBytes);
+  static constexpr int kStageBytes = kXStage + kWeightStage;
+  static constexpr int kSharedBytes = kStages * kStageBytes + 1024;  // and alignment
+  static constexpr int kPitch = kPanels * 64 + 4;                    // of sums in shared memory: no bank conflicts
+  static constexpr bool kCanSplit = kTokens * kPitch * 4 <= kStages * kStageBytes;
+  static constexpr bool kPersistent = false;
+  static_assert(kPanels * kXTile <= kStages * kXStage, "tiles of y pass through the memory of x");
+};
+
+// Sums of the parts of a split, added up and finished by all threads of the block but the fetching warp.
+template <class Shape, bool kBf16>
+__device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const BlockPosition& block, int part,
+                                               uint32_t sums) {
+  constexpr int kQuads = Shape::kPanels * 16;  // of outputs
+  const int quad_begin = kQuads * part / params.split;
+  const int quads = kQuads * (part + 1) / params.split - quad_begin;
+  const int first_token = block.token_block * Shape::kTokens;
+  const int tokens = min(Shape::kTokens, params.rows - first_token);
+  DispatchActivation(params.activation.kind, [&](auto kind) {
+    constexpr Activation kKind = decltype(kind)::kValue;
+    for (int item = threadIdx.x; item < quads * tokens; item += Shape::kPanels * 128) {
+      const int token = item / quads;
+      const int quad = quad_begin + item % quads;
+      const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
+      if (output >= params.outputs) continue;  // a multiple of 8
+      const uint32_t address = sums + (token * Shape::kPitch + quad * 4) * 4;
+      float4 v = LoadFromRank(address, 0);
+      for (int r = 1; r < params.split; ++r) {
+        const float4 more = LoadFromRank(address, r);
+        v = make_float4(v.x + more.x, v.y + more.y, v.z + more.z, v.w + more.w);
+      }
+      if (params.bias != nullptr) {
+        const float4 bias = *reinterpret_cast<const float4*>(params.bias + output);
+        v = make_float4(v.x + bias.x, v.y + bias.y, v.z + bias.z, v.w + bias.w);
+      }
+      const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
+      if (params.residual_rows != nullptr) {
+        const uint2 bits = *reinterpret_cast<const uint2*>(static_cast<const uint16_t*>(params.residual_rows) + at);
+        const float2 low = UnpackPair<kBf16>(bits.x), high = UnpackPair<kBf16>(bits.y);
+        v = make_float4(v.x + low.x, v.y + low.y, v.z + high.x, v.w + high.y);
+      }
+      const uint2 bits = make_uint2(
+          PackPair<kBf16>(ActivateAs<kKind>(v.x, params.activation), ActivateAs<kKind>(v.y, params.activation)),
+          PackPair<kBf16>(ActivateAs<kKind>(v.z, params.activation), ActivateAs<kKind>(v.w, params.activation)));
+      *reinterpret_cast<uint2*>(static_cast<uint16_t*>(params.y_rows) + at) = bits;
+    }
+  });
+}
+
+template <class Shape, bool kBf16>
+__global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Gemm24WgmmaKernel(
+    const __grid_constant__ WgmmaParams params) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  constexpr int kPanels = Shape::kPanels, kStages = Shape::kStages, kTokens = Shape::kTokens;
+  constexpr int kConsumers = kPanels * 128;
+  extern __shared__ uint8_t shared_bytes[];
+  __shared__ __align__(8) uint64_t barriers[2 * kStages + kPanels];
+  const uint32_t base = (SharedAddress(shared_bytes) + 1023) & ~1023u;
+  const uint32_t full = SharedAddress(barriers), fetched = full + 16 * kStages;
+  const StageRing<Shape> ring{base, base + kStages * Shape::kXStage, full, full + 8 * kStages};
+
+  const int warp = __shfl_sync(0xffffffff, threadIdx.x / 32, 0);
+  const int lane = threadIdx.x % 32;
+  const bool in_cluster = params.split > 1;
+  if (threadIdx.x == kConsumers) {
+    ring.Init(kPanels * 4);
+    for (int p = 0; p < kPanels; ++p) BarrierInit(fetched + 8 * p, 1);
+    BarrierInitFence();
+    PrefetchMap(params.x);
+  }
+  __syncthreads();
+  if (in_cluster) ClusterBarrierRelaxed();
+  LetNextStart();
+
+  const BlockPosition block = PositionOf(blockIdx.x, params.output_blocks, params.token_blocks, params.group);
+  const int part = blockIdx.y;
+  const int all_stages = (params.depth_tiles + Shape::kTiles - 1) / Shape::kTiles;
+  const int stage_begin = all_stages * part / params.split;
+  const int stage_count = all_stages * (part + 1) / params.split - stage_begin;
+
+  if (warp == kConsumers / 32) {
+    if (lane == 0) {
+      const auto tile = [&](int i) { return (stage_begin + i) * Shape::kTiles; };
+      const int ahead = min(kStages, stage_count);
+      for (int i = 0; i < ahead; ++i) ring.FetchWeights(params, i, block.output_block, tile(i));
+      WaitForPrevious();
+      XCursor x(params, block.token_block * kTokens, tile(0));
+      for (int i = 0; i < ahead; ++i) ring.FetchX(params, i, x);
+      for (int i = ahead; i < stage_count; ++i) {
+        ring.WaitEmpty(i);
+        ring.FetchWeights(params, i, block.output_block, tile(i));
+        ring.FetchX(params, i, x);
+      }
+    }
+    __syncwarp();
+    if (params.split > 1) ClusterBarrier();   // the sums of all parts are there
+    if (in_cluster) ClusterBarrierRelaxed();  // no block ends while others reach into it
+    return;
+  }
+
+  const int panel = warp / 4;
+  float sums[1][kTokens / 2];
+  Products<Shape, kBf16> products;
+  products.Run(sums, ring, panel, 0, stage_count);
+  products.Finish(ring, stage_count - 1);
+  NamedBarrier(1, kConsumers);  // all stages have been read: their memory is free
+  WaitForPrevious();
+  if (params.split == 1) {
+    const int first_output = (block.output_block * kPanels + panel) * 64;
+    const int first_token = block.token_block * kTokens;
+    const uint32_t tile = base + panel * Shape::kXTile;
+    if (params.residual_rows != nullptr) {
+      const uint32_t barrier = fetched + 8 * panel;
+      if (threadIdx.x % 128 == 0) {
+        BarrierExpect(barrier, Shape::kXTile);
+        TensorLoad(tile, params.residual, first_output, first_token, barrier);
+      }
+      BarrierWait(barrier, 0);
+    }
+    StoreTile<Shape, kBf16>(sums[0], params, first_output, first_token, tile, 2 + panel);
+    if (threadIdx.x % 128 == 0) TensorStoreDrain();
+  } else {
+    const uint32_t own = base + (lane % 4 * 2 * Shape::kPitch + panel * 64 + warp % 4 * 16 + lane / 4) * 4;
+#pragma unroll
+    for (int i = 0; i < kTokens / 2; ++i) {
+      const int token = i / 4 * 8 + i % 2;
+      asm volatile("st.shared.f32 [%0], %1;\n" ::"r"(own + (token * Shape::kPitch + i / 2 % 2 * 8) * 4), "f"(sums[0][i])
+                   : "memory");
+    }
+    ClusterBarrier();
+    StoreSplitTile<Shape, kBf16>(params, block, part, base);
+  }
+  if (in_cluster) ClusterBarrierRelaxed();
+#endif
+}
+
+}  // namespace tamis::cuda

@@ -1,0 +1,64 @@
+// The fixed set of block shapes of gemm24_wgmma, and what its objects give one another.
+#pragma once
+
+#include "src/kernels/gemm/cuda/gemm24_persistent.cuh"
+#include "src/kernels/gemm/cuda/gemm24_wgmma.cuh"
+
+namespace tamis::cuda {
+
+// X(tokens, panels of 64 outputs, tiles of 64 inputs a stage, stages, blocks a multiprocessor)
+#define TAMIS_WGMMA_SHAPES(X) \
+  X(256, 2, 1, 4, 1)          \
+  X(192, 2, 1, 5, 1)          \
+  X(128, 2, 1, 4, 2)          \
+  X(128, 1, 1, 5, 2)          \
+  X(64, 1, 2, 4, 2)           \
+  X(32, 1, 2, 6, 2)           \
+  X(16, 1, 2, 8, 2)
+
+// X(tokens, warpgroups, panels of a warpgroup, tiles a stage, stages)
+#define TAMIS_PERSISTENT_SHAPES(X) \
+  X(192, 2, 2, 1, 4)               \
+  X(128, 2, 2, 1, 5)               \
+  X(256, 2, 1, 1, 3)
+
+inline constexpr int kWgmmaInstances = 10;
+
+struct WgmmaInstance {
+  const void* kernel;
+  int tokens, panels, tiles, stages, threads, shared_bytes, per_multiprocessor;
+  bool can_split, persistent;
+};
+
+template <class Shape>
+WgmmaInstance DescribeShape(const void* kernel) {
+  return {kernel,           Shape::kTokens,    Shape::kPanels,      Shape::kTiles,
+          Shape::kStages,   Shape::kThreads,   Shape::kSharedBytes, Shape::kPerMultiprocessor,
+          Shape::kCanSplit, Shape::kPersistent};
+}
+
+template <bool kBf16>
+WgmmaInstance MakeWgmmaInstance(int index) {
+  int at = 0;
+#define TAMIS_MAKE_WGMMA(...)                                                                     \
+  if (index == at++) {                                                                            \
+    using Shape = WgmmaShape<__VA_ARGS__>;                                                        \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, kBf16>)); \
+  }
+#define TAMIS_MAKE_PERSISTENT(...)                                                                     \
+  if (index == at++) {                                                                                 \
+    using Shape = PersistentShape<__VA_ARGS__>;                                                        \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, kBf16>)); \
+  }
+  TAMIS_WGMMA_SHAPES(TAMIS_MAKE_WGMMA)
+  TAMIS_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+#undef TAMIS_MAKE_WGMMA
+#undef TAMIS_MAKE_PERSISTENT
+  return {};
+}
+
+// One object for each type.
+WgmmaInstance WgmmaInstanceF16(int index);
+WgmmaInstance WgmmaInstanceBf16(int index);
+
+}  // namespace tamis::cuda

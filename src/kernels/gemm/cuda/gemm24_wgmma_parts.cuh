@@ -1,0 +1,253 @@
+// What the kernels of gemm24_wgmma share: fetching stages, multiplying them, finishing a tile of y.
+//
+// A stage holds kTiles * 64 inputs: of x, kTokens rows for each 64 inputs, in the 128-byte swizzle of the copy engine;
+// of the weight, the packed tiles of kPanels rows of tiles (src/kernels/gemm/sparse_tile_format.h).
+#pragma once
+
+#include "src/kernels/gemm/cuda/gemm24_epilogue.cuh"
+#include "src/kernels/gemm/cuda/hopper.cuh"
+#include "src/kernels/gemm/cuda/wgmma_sp.cuh"
+#include "src/kernels/gemm/sparse_tile_format.h"
+
+namespace tamis::cuda {
+
+struct WgmmaParams {
+  CUtensorMap x, y, residual;  // y and residual are used without a split
+  const std::byte* weight;
+  const float* bias;
+  const void* residual_rows;
+  void* y_rows;
+  int rows, outputs;
+  int depth_tiles;  // of 64 inputs
+  int output_blocks, token_blocks;
+  int group;  // so many blocks along the outputs are computed before the next rows of x
+  int split;
+  ActivationArgs activation;
+  // Rows are pixels of images and x holds the images; otherwise `kernel_w` and `kernel_h` are 1.
+  bool images;
+  int run_tiles;  // of the channels of one kernel position
+  int kernel_h, kernel_w, dilation_h, dilation_w;
+  int out_h, out_w, stride_h, stride_w, pad_h, pad_w;
+};
+
+inline constexpr uint32_t kTileBytes = static_cast<uint32_t>(kSparseTileBytes);
+
+struct BlockPosition {
+  int output_block, token_block;
+};
+// Blocks that run at the same time lie in a rectangle, so that they share what they read in the level-2 cache.
+__device__ __forceinline__ BlockPosition PositionOf(int id, int output_blocks, int token_blocks, int group) {
+  const int whole = group * token_blocks;
+  const int first = id / whole * group;
+  const int width = min(group, output_blocks - first);
+  return {first + id % whole % width, id % whole / width};
+}
+
+// Where the tiles of 64 inputs of a block's rows of x are found, in the order of the packed weights. One thread's.
+class XCursor {
+ public:
+  __device__ __forceinline__ XCursor(const WgmmaParams& params, int first_row, int first_tile)
+      : row_(first_row), run_tile_(first_tile % params.run_tiles) {
+    const int position = first_tile / params.run_tiles;
+    s_ = position % params.kernel_w;
+    r_ = position / params.kernel_w;
+    if (params.images) {
+      w_ = first_row % params.out_w * params.stride_w - params.pad_w;
+      const int line = first_row / params.out_w;
+      h_ = line % params.out_h * params.stride_h - params.pad_h;
+      batch_ = line / params.out_h;
+    }
+  }
+  // Fetches the next tile; zeros once there are no more.
+  __device__ __forceinline__ void Fetch(const WgmmaParams& params, uint32_t to, uint32_t barrier) {
+    const int column = (r_ < params.kernel_h ? run_tile_ : params.run_tiles) * 64;
+    if (params.images) {
+      ImageLoad(to, params.x, column, w_, h_, batch_, static_cast<uint16_t>(s_ * params.dilation_w),
+                static_cast<uint16_t>(r_ < params.kernel_h ? r_ * params.dilation_h : 0), barrier);
+    } else {
+      TensorLoad(to, params.x, column, row_, barrier);
+    }
+    if (++run_tile_ < params.run_tiles) return;
+    run_tile_ = 0;
+    if (++s_ < params.kernel_w) return;
+    s_ = 0;
+    ++r_;
+  }
+
+ private:
+  int row_, run_tile_;
+  int s_, r_;                      // of the kernel
+  int w_ = 0, h_ = 0, batch_ = 0;  // of the first pixel
+};
+
+// The barriers and buffers of a ring of stages in shared memory; `Shape` gives its sizes.
+template <class Shape>
+struct StageRing {
+  uint32_t x, weights;   // of all stages
+  uint32_t full, empty;  // one barrier of 8 bytes a stage
+
+  __device__ __forceinline__ uint32_t XOf(int stage) const { return x + stage * Shape::kXStage; }
+  __device__ __forceinline__ uint32_t WeightsOf(int stage) const { return weights + stage * Shape::kWeightStage; }
+
+  // One thread.
+  __device__ __forceinline__ void Init(int consumer_warps) const {
+    for (int s = 0; s < Shape::kStages; ++s) {
+      BarrierInit(full + 8 * s, 1);
+      BarrierInit(empty + 8 * s, consumer_warps);
+    }
+  }
+  // Fetches of use `n` of the ring, the first kStages of which need not wait. A panel or a tile beyond the last is the
+  // last again: its outputs are not stored, its x is zero.
+  __device__ __forceinline__ void WaitEmpty(int n) const {
+    if (n >= Shape::kStages) BarrierWait(empty + 8 * (n % Shape::kStages), (n / Shape::kStages - 1) & 1);
+  }
+  __device__ __forceinline__ void FetchWeights(const WgmmaParams& params, int n, int output_block,
+                                               int first_tile) const {
+    const int s = n % Shape::kStages;
+    BarrierExpect(full + 8 * s, Shape::kStageBytes);
+    const int panels = (params.outputs + 63) / 64;
+    for (int p = 0; p < Shape::kPanels; ++p) {
+      const int panel = min(output_block * Shape::kPanels + p, panels - 1);
+      const std::byte* row = params.weight + static_cast<int64_t>(panel) * params.depth_tiles * kSparseTileBytes;
+      const uint32_t to = WeightsOf(s) + p * Shape::kTiles * kTileBytes;
+      if (first_tile + Shape::kTiles <= params.depth_tiles) {
+        BulkLoad(to, row + first_tile * kSparseTileBytes, Shape::kTiles * kTileBytes, full + 8 * s);
+      } else {
+        for (int t = 0; t < Shape::kTiles; ++t) {
+          BulkLoad(to + t * kTileBytes, row + min(first_tile + t, params.depth_tiles - 1) * kSparseTileBytes,
+                   kTileBytes, full + 8 * s);
+        }
+      }
+    }
+  }
+  __device__ __forceinline__ void FetchX(const WgmmaParams& params, int n, XCursor& cursor) const {
+    const int s = n % Shape::kStages;
+    for (int t = 0; t < Shape::kTiles; ++t) cursor.Fetch(params, XOf(s) + t * Shape::kXTile, full + 8 * s);
+  }
+  // A whole warp that has finished reading.
+  __device__ __forceinline__ void Release(int n) const {
+    if (threadIdx.x % 32 == 0) BarrierArrive(empty + 8 * (n % Shape::kStages));
+    __syncwarp();
+  }
+};
+
+// One warpgroup: sums = weights of kPanelsEach panels from `panel` on, times x, over uses [first, first + count) of the
+// ring, count > 0. The products of one stage run while the next stage is awaited; they read the codes from registers
+// until they end, so that two sets of registers take turns and are kept alive until then. Run leaves the last products
+// running; Finish awaits them.
+template <class Shape, bool kBf16>
+struct Products {
+  static constexpr int kEach = Shape::kPanelsEach;
+  uint32_t codes[2][kEach][Shape::kTiles] = {};
+
+  __device__ __forceinline__ void Step(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring,
+                                       int panel, int first, int i, uint32_t (&own)[kEach][Shape::kTiles],
+                                       const uint32_t (&previous)[kEach][Shape::kTiles]) {
+    const int n = first + i;
+    const int s = n % Shape::kStages;
+    BarrierWait(ring.full + 8 * s, (n / Shape::kStages) & 1);
+    const uint32_t tiles = ring.WeightsOf(s) + panel * Shape::kTiles * kTileBytes;
+    const uint32_t codes_of_thread = tiles + static_cast<uint32_t>(kSparseTileValues) + threadIdx.x % 128 * 4;
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+#pragma unroll
+      for (int t = 0; t < Shape::kTiles; ++t) {
+        asm volatile("ld.shared.u32 %0, [%1];\n"
+                     : "=r"(own[e][t])
+                     : "r"(codes_of_thread + (e * Shape::kTiles + t) * kTileBytes)
+                     : "memory");
+      }
+    }
+    WgmmaFence();
+#pragma unroll
+    for (int t = 0; t < Shape::kTiles; ++t) {
+      const uint64_t b = WgmmaDescriptor<128>(ring.XOf(s) + t * Shape::kXTile);
+#pragma unroll
+      for (int e = 0; e < kEach; ++e) {
+        const uint64_t a = WgmmaDescriptor<64>(tiles + (e * Shape::kTiles + t) * kTileBytes);
+        WgmmaSp<Shape::kTokens, kBf16>::template Run<0>(sums[e], a, b, own[e][t], i + t);
+        WgmmaSp<Shape::kTokens, kBf16>::template Run<1>(sums[e], a + 2, b + 4, own[e][t], 1);
+      }
+    }
+    WgmmaCommit();
+    WgmmaWait<1>();
+    Keep(previous);
+    if (i > 0) ring.Release(n - 1);
+  }
+  static __device__ __forceinline__ void Keep(const uint32_t (&registers)[kEach][Shape::kTiles]) {
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+#pragma unroll
+      for (int t = 0; t < Shape::kTiles; ++t) asm volatile("" ::"r"(registers[e][t]) : "memory");
+    }
+  }
+  __device__ __forceinline__ void Run(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
+                                      int first, int count) {
+#pragma unroll 1
+    for (int i = 0; i < count; i += 2) {
+      Step(sums, ring, panel, first, i, codes[0], codes[1]);
+      if (i + 1 < count) Step(sums, ring, panel, first, i + 1, codes[1], codes[0]);
+    }
+  }
+  __device__ __forceinline__ void Finish(const StageRing<Shape>& ring, int last) {
+    WgmmaWait<0>();
+    Keep(codes[0]);
+    Keep(codes[1]);
+    ring.Release(last);
+  }
+};
+
+// One warpgroup: bias, residual and activation on the sums, which leave as 64 columns of y by the copy engine through
+// `tile` in shared memory: [token][64 outputs] in the 128-byte swizzle. Returns when the sums are in `tile`; one thread
+// has begun the store and awaits it by TensorStoreDrain() before the tile is written again. `barrier` is the named
+// barrier of this warpgroup. If there is a residual, its part has arrived in `tile`.
+template <class Shape, bool kBf16>
+__device__ __forceinline__ void StoreTile(float (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
+                                          int first_output, int first_token, uint32_t tile, int barrier) {
+  constexpr int kTokens = Shape::kTokens;
+  constexpr int kMatrices = kTokens >= 16 ? 4 : 2;
+  constexpr int kSteps = kTokens / (kMatrices * 4);
+  const int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+  if (params.bias != nullptr) {
+    const int output = first_output + warp * 16 + lane / 4;
+    const float low = output < params.outputs ? params.bias[output] : 0.0f;
+    const float high = output + 8 < params.outputs ? params.bias[output + 8] : 0.0f;
+#pragma unroll
+    for (int i = 0; i < kTokens / 2; ++i) sums[i] += i / 2 % 2 == 0 ? low : high;
+  }
+  // This lane's row of the four (two) matrices of a step.
+  const int token = (kMatrices == 4 ? lane / 16 * 8 : 0) + lane % 8;
+  const int chunk = (warp * 2 + lane / 8 % 2) ^ (lane % 8);
+  const uint32_t address = tile + token * 128 + chunk * 16;
+  if (params.residual_rows != nullptr) {
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      uint32_t m[kMatrices];
+      LoadTransposed(address + step * kMatrices * 4 * 128, m);
+#pragma unroll
+      for (int j = 0; j < kMatrices; ++j) {
+        const float2 pair = UnpackPair<kBf16>(m[j]);
+        sums[(step * kMatrices + j) * 2] += pair.x;
+        sums[(step * kMatrices + j) * 2 + 1] += pair.y;
+      }
+    }
+  }
+  DispatchActivation(params.activation.kind, [&](auto kind) {
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      uint32_t m[kMatrices];
+#pragma unroll
+      for (int j = 0; j < kMatrices; ++j) {
+        const int i = (step * kMatrices + j) * 2;
+        m[j] = PackPair<kBf16>(ActivateAs<decltype(kind)::kValue>(sums[i], params.activation),
+                               ActivateAs<decltype(kind)::kValue>(sums[i + 1], params.activation));
+      }
+      StoreTransposed(address + step * kMatrices * 4 * 128, m);
+    }
+  });
+  FenceForCopyEngine();
+  NamedBarrier(barrier, 128);
+  if (threadIdx.x % 128 == 0) TensorStore(params.y, first_output, first_token, tile);
+}
+
+}  // namespace tamis::cuda
