@@ -1,0 +1,13 @@
+// A ChannelsLastConv with a 2:4 weight as a product of gemm24_launch.h.
+#pragma once
+
+#include "src/kernels/conv/cuda/cuda_conv.h"
+#include "src/kernels/gemm/cuda/cuda_gemm24.h"
+
+namespace tamis::cuda {
+
+// One group, f16, 2:4. A pointwise convolution is a plain product over pixels, any other one of images; otherwise the
+// reason.
+Result<Gemm24Problem> ReadConv24(const Problem& problem);
+
+}  // namespace tamis::cuda
