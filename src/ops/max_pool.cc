@@ -1,4 +1,4 @@
-// MaxPool: the largest element under a sliding window; padding never wins.
+// MaxPool: the largest element under a sliding window; padding never wins. Output 1 says where each comes from.
 #include "src/ops/op_case.h"
 #include "src/ops/op_pool.h"
 
@@ -9,11 +9,11 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
   operands.CheckDType(
       0, {DType::kFloat32, DType::kFloat64, DType::kFloat16, DType::kBFloat16, DType::kInt8, DType::kUInt8}, &problems);
-  const Node& node = operands.node();
-  if (node.outputs.size() > 1 && node.outputs[1] != kNoValue) {
-    problems.Add("the output Indices is not supported; export the network without return_indices");
-  }
-  return PoolType(operands, Layout::kChannelsFirst, operands.dtype(0), std::move(problems));
+  TAMIS_ASSIGN_OR_RETURN(std::vector<Type> types,
+                         PoolType(operands, Layout::kChannelsFirst, operands.dtype(0), std::move(problems)));
+  types.push_back(types[0]);
+  types[1].dtype = DType::kInt64;
+  return types;
 }
 
 Status Infer(InferContext& context) {
@@ -23,6 +23,7 @@ Status Infer(InferContext& context) {
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
   ComputePool(context, Layout::kChannelsFirst, PoolKind::kMax);
+  if (context.outputs.size() > 1) ComputeMaxIndices(context);
   return {};
 }
 

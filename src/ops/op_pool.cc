@@ -1,7 +1,9 @@
 #include "src/ops/op_pool.h"
 
+#include <cmath>
 #include <limits>
 
+#include "src/ops/op_doubles.h"
 #include "src/ops/op_epilogue.h"
 
 namespace tamis {
@@ -180,6 +182,37 @@ Result<std::vector<Type>> FloatGlobalPoolRule(const Operands& operands, Layout l
   NodeProblems problems;
   const DType y = FloatPoolDType(operands, layout, &problems);
   return GlobalPoolType(operands, layout, y, std::move(problems));
+}
+
+void ComputeMaxIndices(EvalContext& context) {
+  const Tensor& x = *context.input(0);
+  const auto values = ReadDoubles(x);
+  NodeProblems problems;
+  const SlidingWindow window =
+      ReadWindow(context.node, context.node.Ints("kernel_shape"), WindowAttributes::kOnnx, &problems);
+  const std::span<const int64_t> in = x.dims(), out = context.outputs[0].dims();
+  const WindowGeometry geometry = GeometryOf(window, in.subspan(2), out.subspan(2));
+  const bool column_major = context.node.Int("storage_order", 0) != 0;
+  const auto& [d, h, w] = geometry.axes;
+  // Column-major positions count the first spatial axis fastest.
+  const auto position_of = [&](int64_t at) {
+    if (!column_major) return at;
+    return at / (h.in * w.in) + (at / w.in % h.in + at % w.in * h.in) * d.in;
+  };
+  int64_t* indices = context.outputs[1].Data<int64_t>();
+  for (int64_t plane = 0; plane < in[0] * in[1]; ++plane) {
+    const double* from = values.data() + plane * geometry.InputSize();
+    ForEachWindow(geometry, [&](int64_t position, std::span<const Tap> taps) {
+      int64_t best = -1;
+      for (const Tap& tap : taps) {
+        if (best < 0 || from[tap.input] > from[best] || (std::isnan(from[tap.input]) && !std::isnan(from[best]))) {
+          best = tap.input;
+        }
+      }
+      indices[plane * geometry.OutputSize() + position] =
+          best < 0 ? -1 : plane * geometry.InputSize() + position_of(best);
+    });
+  }
 }
 
 }  // namespace tamis

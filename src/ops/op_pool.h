@@ -17,6 +17,9 @@ Result<std::vector<Type>> GlobalPoolType(const Operands& operands, Layout layout
 // Fill output 0, allocated by AllocateBy. A window without an element inside the input gives the lowest value (max) or
 // 0 (average). NaNs propagate.
 void ComputePool(EvalContext& context, Layout layout, PoolKind kind);
+// Fills output 1 of a channels-first maximum: where each element of output 0 lies in the flattened input; -1 where a
+// window has no element inside. Of equal elements the first counts.
+void ComputeMaxIndices(EvalContext& context);
 void ComputeGlobalPool(EvalContext& context, Layout layout, PoolKind kind);
 
 // Type rules of the float pools.

@@ -57,16 +57,21 @@ Result<std::vector<Type>> SoftmaxType(const Operands& operands) {
   return std::vector<Type>{x == nullptr ? Unranked(operands.dtype(0)) : Type::Tensor(operands.dtype(0), *x)};
 }
 
+SoftmaxRows SoftmaxRowsOf(const EvalContext& context) {
+  const std::span<const int64_t> dims = context.input(0)->dims();
+  // Only the old form's axis behind the last dimension doesn't resolve.
+  const size_t axis = ResolveAxis(AxisOf(context.node, context.opset), dims.size()).value_or(dims.size());
+  if (context.opset < kOneAxisOpset) return {NumElements(dims.subspan(axis)), 1};
+  return {dims[axis], NumElements(dims.subspan(axis + 1))};
+}
+
 void ComputeSoftmax(EvalContext& context, SoftmaxKind kind) {
   const Tensor& x = *context.input(0);
   if (x.NumElements() == 0) return;
-  const std::span<const int64_t> dims = x.dims();
-  // Only the old form's axis behind the last dimension doesn't resolve.
-  const size_t axis = ResolveAxis(AxisOf(context.node, context.opset), dims.size()).value_or(dims.size());
-  const bool flattened = context.opset < kOneAxisOpset;
-  const int64_t size = flattened ? NumElements(dims.subspan(axis)) : dims[axis];
-  const int64_t step = flattened ? 1 : NumElements(dims.subspan(axis + 1));
-  DispatchFloat(x.dtype(), [&](auto zero) { Compute(x, size, step, kind, context.outputs[0].Data<decltype(zero)>()); });
+  const auto [size, step] = SoftmaxRowsOf(context);
+  DispatchFloat(x.dtype(), [&, size = size, step = step](auto zero) {
+    Compute(x, size, step, kind, context.outputs[0].Data<decltype(zero)>());
+  });
 }
 
 std::vector<OpTestCase> SoftmaxTestCases() {

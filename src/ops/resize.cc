@@ -1,227 +1,139 @@
+// Resize, since opset 10: inputs are data and scales; data, roi, scales and sizes from opset 11 on.
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
-#include <string>
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_resize.h"
 
 namespace tamis {
 namespace {
 
-// How one axis is resized.
-struct AxisPlan {
-  Dim size;
-  double scale = 1;
-};
+bool IsOld(const InferContext& context) {
+  return context.opset() < 11;
+}
 
-struct Options {
-  bool linear = false;
-  std::string coordinates;
-  std::string rounding;
-};
-
-Result<Options> ReadOptions(const InferContext& context) {
-  const Node& node = context.node();
-  const bool old = context.opset() < 11;
-  const auto one_of = [&](const char* key, const std::string& fallback,
-                          std::initializer_list<const char*> known) -> Result<std::string> {
-    const std::string value = node.String(key, fallback);
-    std::string names;
-    for (const char* name : known) {
-      if (value == name) return value;
-      names += (names.empty() ? "" : ", ") + std::string(name);
-    }
-    return context.Error(fmt::format("{} '{}' is not supported; supported: {}", key, value, names));
-  };
-  Options options;
-  TAMIS_ASSIGN_OR_RETURN(const std::string mode, one_of("mode", "nearest", {"nearest", "linear"}));
-  options.linear = mode == "linear";
-  TAMIS_ASSIGN_OR_RETURN(
-      options.coordinates,
-      one_of("coordinate_transformation_mode", old ? "asymmetric" : "half_pixel",
-             {"half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"}));
-  TAMIS_ASSIGN_OR_RETURN(options.rounding, one_of("nearest_mode", old ? "floor" : "round_prefer_floor",
-                                                  {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"}));
-  TAMIS_RETURN_IF_ERROR(one_of("keep_aspect_ratio_policy", "stretch", {"stretch"}).status());
-  if (node.Int("antialias", 0) != 0) return context.Error("antialias is not supported");
+Result<ResizeOptions> ReadOptions(const InferContext& context) {
+  NodeProblems problems;
+  ResizeOptions options = ReadResizeOptions(context.node(), IsOld(context), &problems);
+  if (!problems.empty()) return context.Error(problems.text());
   return options;
 }
 
-// floor(size * scale) where it has a form.
-std::optional<Dim> Scaled(const Dim& size, float scale) {
-  if (const auto constant = size.Constant()) {
-    const float scaled = std::floor(static_cast<float>(*constant) * scale);
-    if (!(scaled <= static_cast<float>(kMaxElements))) return std::nullopt;
-    return Dim(static_cast<int64_t>(scaled));
-  }
-  const float inverse = 1 / scale;
-  if (scale == std::floor(scale) && scale < 1e6f) return size * Dim(static_cast<int64_t>(scale));
-  if (inverse == std::floor(inverse) && inverse < 1e6f) return Dim::FloorDiv(size, Dim(static_cast<int64_t>(inverse)));
-  return std::nullopt;
+// An empty tensor counts as omitted.
+bool Given(const InferContext& context, size_t i) {
+  if (!context.HasInput(i)) return false;
+  const Shape* dims = context.InputShape(i);
+  return dims == nullptr || dims->size() != 1 || !((*dims)[0] == Dim(0));
 }
 
-// Inputs: data, scales (opset 10); data, roi, scales, sizes from 11 on. nullopt where computed at run time.
-Result<std::optional<std::vector<AxisPlan>>> ReadPlan(const InferContext& context, const Shape& shape) {
-  using Plan = std::optional<std::vector<AxisPlan>>;
-  const size_t scales_input = context.opset() < 11 ? 1 : 2;
-  const auto given = [&](size_t i) {
-    if (!context.HasInput(i)) return false;
-    const Shape* dims = context.InputShape(i);
-    return dims == nullptr || dims->size() != 1 || !((*dims)[0] == Dim(0));  // an empty tensor counts as omitted
-  };
+Status ReadRegion(const InferContext& context, const std::vector<int64_t>& at, std::vector<ResizePlan>* plan) {
+  if (!Given(context, 1)) return context.Error("tf_crop_and_resize needs the input roi");
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 1, kFloats));
+  const Tensor* roi = context.InputConstant(1);
+  if (roi == nullptr) return {};
+  if (roi->NumElements() != static_cast<int64_t>(2 * at.size())) {
+    return context.Error(
+        fmt::format("the roi has {} numbers, {} axes need {}", roi->NumElements(), at.size(), 2 * at.size()));
+  }
+  const Tensor values = roi->ToFloat32();
+  for (size_t i = 0; i < at.size(); ++i) {
+    ResizePlan& axis = (*plan)[static_cast<size_t>(at[i])];
+    axis.roi_begin = static_cast<double>(values.Data<float>()[i]);
+    axis.roi_end = static_cast<double>(values.Data<float>()[i + at.size()]);
+  }
+  return {};
+}
+
+// One factor for all axes, the least or the greatest that any of them was given.
+void KeepAspectRatio(ResizePolicy policy, const Shape& shape, const std::vector<int64_t>& at,
+                     std::vector<ResizePlan>* plan) {
+  std::optional<double> chosen;
+  bool known = true;
+  for (int64_t axis : at) {
+    const auto i = static_cast<size_t>(axis);
+    known &= shape[i].IsConstant() && (*plan)[i].size && (*plan)[i].size->IsConstant();
+    const double scale = (*plan)[i].scale;
+    if (!chosen) chosen = scale;
+    chosen = policy == ResizePolicy::kNotLarger ? std::min(*chosen, scale) : std::max(*chosen, scale);
+  }
+  for (int64_t axis : at) {
+    const auto i = static_cast<size_t>(axis);
+    (*plan)[i].size.reset();
+    if (!known) continue;
+    (*plan)[i].scale = *chosen;
+    (*plan)[i].size = Dim(static_cast<int64_t>(*chosen * static_cast<double>(*shape[i].Constant()) + 0.5));
+  }
+}
+
+Status ReadSizes(const InferContext& context, const ResizeOptions& options, const Shape& shape,
+                 const std::vector<int64_t>& at, std::vector<ResizePlan>* plan) {
+  TAMIS_ASSIGN_OR_RETURN(const IntList sizes, ReadInts(context, 3, ""));
+  if (!sizes.known) {
+    for (int64_t axis : at) (*plan)[static_cast<size_t>(axis)].size.reset();
+    return {};
+  }
+  if (sizes.values.size() != at.size()) {
+    return context.Error(fmt::format("{} sizes are given for {} axes", sizes.values.size(), at.size()));
+  }
+  for (size_t i = 0; i < at.size(); ++i) {
+    ResizePlan& axis = (*plan)[static_cast<size_t>(at[i])];
+    axis.size = sizes.values[i];
+    const auto from = shape[static_cast<size_t>(at[i])].Constant();
+    const auto to = sizes.values[i].Constant();
+    if (to && (*to < 0 || *to > kMaxElements)) return context.Error(fmt::format("a size of {} is not possible", *to));
+    if (from && to && *from > 0) axis.scale = static_cast<double>(*to) / static_cast<double>(*from);
+  }
+  if (options.policy != ResizePolicy::kStretch) KeepAspectRatio(options.policy, shape, at, plan);
+  return {};
+}
+
+Result<std::vector<ResizePlan>> ReadPlan(const InferContext& context, const ResizeOptions& options,
+                                         const Shape& shape) {
   std::vector<int64_t> axes = context.node().Ints("axes");
   if (!context.node().Has("axes")) {
     for (size_t axis = 0; axis < shape.size(); ++axis) axes.push_back(static_cast<int64_t>(axis));
   }
   TAMIS_ASSIGN_OR_RETURN(const auto at, ResolvedAxes(context, axes, static_cast<int64_t>(shape.size())));
-  std::vector<AxisPlan> plan;
-  for (const Dim& dim : shape) plan.push_back({dim, 1});
-  const auto check_count = [&](size_t count) {
-    return count == at.size() ? Status()
-                              : context.Error(fmt::format("{} numbers are given for {} axes", count, at.size()));
-  };
-  if (given(scales_input)) {
+  std::vector<ResizePlan> plan;
+  for (const Dim& dim : shape) plan.push_back({dim});
+  if (options.coordinates == ResizeCoordinates::kCropAndResize) {
+    TAMIS_RETURN_IF_ERROR(ReadRegion(context, at, &plan));
+  }
+  const size_t scales_input = IsOld(context) ? 1 : 2;
+  if (Given(context, scales_input)) {
     TAMIS_RETURN_IF_ERROR(CheckDType(context, scales_input, kFloats));
-    const Tensor* scales = context.InputConstant(scales_input);
-    if (scales == nullptr) return Plan();
-    const Tensor values = scales->ToFloat32();
-    TAMIS_RETURN_IF_ERROR(check_count(static_cast<size_t>(values.NumElements())));
-    for (size_t i = 0; i < at.size(); ++i) {
-      const float scale = values.Data<float>()[i];
-      if (!(scale > 0) || !std::isfinite(scale))
-        return context.Error(fmt::format("a scale of {} is not possible", scale));
-      AxisPlan& axis = plan[static_cast<size_t>(at[i])];
-      const auto size = Scaled(axis.size, scale);
-      if (!size && axis.size.IsConstant()) return context.Error(fmt::format("a scale of {} is too large", scale));
-      if (!size) return Plan();
-      axis = {*size, scale};
+    if (const Tensor* scales = context.InputConstant(scales_input)) {
+      TAMIS_RETURN_IF_ERROR(ScaleAxes(context, shape, *scales, at, &plan));
+    } else {
+      for (int64_t axis : at) plan[static_cast<size_t>(axis)].size.reset();
     }
-    return Plan(std::move(plan));
+    return plan;
   }
-  if (context.opset() < 11 || !given(3)) return context.Error("neither scales nor sizes are given");
-  TAMIS_ASSIGN_OR_RETURN(const IntList sizes, ReadInts(context, 3, ""));
-  if (!sizes.known) return Plan();
-  TAMIS_RETURN_IF_ERROR(check_count(sizes.values.size()));
-  for (size_t i = 0; i < at.size(); ++i) {
-    AxisPlan& axis = plan[static_cast<size_t>(at[i])];
-    const auto from = axis.size.Constant();
-    const auto to = sizes.values[i].Constant();
-    axis = {sizes.values[i], from && to && *from > 0 ? static_cast<double>(*to) / static_cast<double>(*from) : 1.0};
-  }
-  return Plan(std::move(plan));
+  if (IsOld(context) || !Given(context, 3)) return context.Error("neither scales nor sizes are given");
+  TAMIS_RETURN_IF_ERROR(ReadSizes(context, options, shape, at, &plan));
+  return plan;
 }
 
 Status Infer(InferContext& context) {
-  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 4));
-  TAMIS_ASSIGN_OR_RETURN(const Options options, ReadOptions(context));
-  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, options.linear ? kNumbers : kNumbers | kBools));
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, IsOld(context) ? 2 : 4));
+  TAMIS_ASSIGN_OR_RETURN(const ResizeOptions options, ReadOptions(context));
+  const bool copies = options.mode == ResizeMode::kNearest && options.coordinates != ResizeCoordinates::kCropAndResize;
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, copies ? kNumbers | kBools : kNumbers));
   context.SetOutputDType(0, context.InputDType(0));
   const Shape* shape = context.InputShape(0);
   if (shape == nullptr) return {};
-  TAMIS_ASSIGN_OR_RETURN(const auto plan, ReadPlan(context, *shape));
-  if (!plan) return {};
-  Shape result;
-  for (size_t i = 0; i < shape->size(); ++i) {
-    result.push_back((*plan)[i].size);
-    if ((*shape)[i] == Dim(0) && !(result[i] == Dim(0))) return context.Error("an empty axis can't be resized");
-  }
-  return SetShape(context, 0, context.InputDType(0), std::move(result));
-}
-
-// The place in the input, in elements, that output element `i` of an axis is taken from.
-double Coordinate(int64_t i, int64_t in, int64_t out, double scale, const std::string& mode) {
-  const auto x = static_cast<double>(i);
-  if (mode == "asymmetric") return x / scale;
-  // The corners of the output that is written: with a fractional scale ONNX's own reference takes scale * in for its
-  // length, which puts the last element short of the corner; PyTorch and ONNX Runtime do as here.
-  if (mode == "align_corners") return out == 1 ? 0 : x * static_cast<double>(in - 1) / static_cast<double>(out - 1);
-  if (mode == "pytorch_half_pixel" && out == 1) return 0;
-  const double centre = (x + 0.5) / scale - 0.5;
-  if (mode != "half_pixel_symmetric") return centre;
-  const double exact = scale * static_cast<double>(in);
-  return static_cast<double>(in) / 2 * (1 - static_cast<double>(out) / exact) + centre;
-}
-
-int64_t Nearest(double x, int64_t in, const std::string& mode) {
-  const double rounded = mode == "floor"               ? std::floor(x)
-                         : mode == "ceil"              ? std::ceil(x)
-                         : mode == "round_prefer_ceil" ? std::floor(x + 0.5)
-                                                       : std::ceil(x - 0.5);
-  return static_cast<int64_t>(std::clamp(rounded, 0.0, static_cast<double>(in - 1)));
-}
-
-// One element of an axis as a mixture of two: (1 - weight) * low + weight * high.
-struct Tap {
-  int64_t low = 0;
-  int64_t high = 0;
-  double weight = 0;
-};
-
-std::vector<Tap> TapsOf(int64_t in, int64_t out, double scale, const Options& options) {
-  std::vector<Tap> taps(static_cast<size_t>(out));
-  for (int64_t i = 0; i < out; ++i) {
-    const double x =
-        in == out && scale == 1 ? static_cast<double>(i) : Coordinate(i, in, out, scale, options.coordinates);
-    Tap& tap = taps[static_cast<size_t>(i)];
-    if (options.linear) {
-      const double inside = std::clamp(x, 0.0, static_cast<double>(in - 1));
-      tap.low = static_cast<int64_t>(inside);
-      tap.high = std::min(tap.low + 1, in - 1);
-      tap.weight = inside - static_cast<double>(tap.low);
-    } else {
-      tap.low = tap.high = Nearest(x, in, options.rounding);
-    }
-  }
-  return taps;
-}
-
-// The mixture over all axes from `axis` on; axes that are taken from one element cost nothing.
-double Mix(const WideReader& data, const std::vector<Tap>& taps, const std::vector<int64_t>& strides, size_t axis,
-           int64_t at) {
-  for (; axis < taps.size() && taps[axis].weight == 0; ++axis) at += taps[axis].low * strides[axis];
-  if (axis == taps.size()) {
-    double value = 0;
-    data.Read<double>(at, std::span(&value, 1));
-    return value;
-  }
-  const Tap& tap = taps[axis];
-  return (1 - tap.weight) * Mix(data, taps, strides, axis + 1, at + tap.low * strides[axis]) +
-         tap.weight * Mix(data, taps, strides, axis + 1, at + tap.high * strides[axis]);
+  TAMIS_ASSIGN_OR_RETURN(const auto plan, ReadPlan(context, options, *shape));
+  return SetResized(context, *shape, plan);
 }
 
 Status Eval(EvalContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
-  const Tensor& data = *context.input(0);
-  Tensor& output = context.outputs[0];
-  if (output.NumElements() == 0) return {};
-  TAMIS_ASSIGN_OR_RETURN(const Options options, ReadOptions(*bound->infer));
-  TAMIS_ASSIGN_OR_RETURN(const auto plan, ReadPlan(*bound->infer, ToShape(data.dims())));
-  const size_t rank = data.dims().size();
-  std::vector<std::vector<Tap>> table;
-  for (size_t axis = 0; axis < rank; ++axis) {
-    table.push_back(TapsOf(data.dims()[axis], output.dims()[axis], (*plan)[axis].scale, options));
-  }
-  const auto strides = RowMajorStrides(data.dims());
-  const size_t element = ElementBytes(data);
-  const WideReader reader(data, data.dims());
-  std::vector<Tap> taps(rank);
-  for (int64_t i = 0; i < output.NumElements(); ++i) {
-    int64_t rest = i;
-    int64_t from = 0;
-    for (size_t axis = rank; axis-- > 0; rest /= output.dims()[axis]) {
-      taps[axis] = table[axis][static_cast<size_t>(rest % output.dims()[axis])];
-      from += taps[axis].low * strides[axis];
-    }
-    if (options.linear) {
-      const double value = Mix(reader, taps, strides, 0, 0);
-      WriteWide<double>(output, i, std::span<const double>(&value, 1));
-    } else {
-      std::memcpy(output.raw() + static_cast<size_t>(i) * element, data.raw() + static_cast<size_t>(from) * element,
-                  element);
-    }
-  }
+  TAMIS_ASSIGN_OR_RETURN(const ResizeOptions options, ReadOptions(*bound->infer));
+  const Dims& dims = context.input(0)->dims();
+  TAMIS_ASSIGN_OR_RETURN(const auto plan, ReadPlan(*bound->infer, options, ToShape(dims)));
+  ComputeResize(context, options, ConcreteAxes(plan, dims, context.outputs[0].dims()));
   return {};
 }
 
@@ -229,8 +141,21 @@ std::vector<OpTestCase> Cases() {
   const Tensor data = SampleFloats(1, {1, 2, 4, 5});
   const Tensor scales = Tensor::Of<float>(DType::kFloat32, {4}, std::array<float, 4>{1, 1, 2, 0.6f});
   const Tensor sizes = Tensor::Int64s(std::array<int64_t, 4>{1, 2, 3, 8});
-  const std::string linear = "linear";
-  return {{{data, Tensor(), scales}, {}}, {{data, Tensor(), Tensor(), sizes}, {{"mode", linear}}}};
+  const Tensor two = Tensor::Int64s(std::array<int64_t, 2>{3, 3});
+  const Tensor roi = Tensor::Of<float>(DType::kFloat32, {4}, std::array<float, 4>{0.25f, 0.1f, 0.75f, 1.5f});
+  const std::string linear = "linear", cubic = "cubic", crop = "tf_crop_and_resize", smaller = "not_larger";
+  return {{{data, Tensor(), scales}, {}},
+          {{data, Tensor(), Tensor(), sizes}, {{"mode", linear}}},
+          {{data, Tensor(), scales}, {{"mode", cubic}, {"exclude_outside", int64_t{1}}}},
+          {{data, Tensor(), Tensor(), two},
+           {{"mode", linear}, {"antialias", int64_t{1}}, {"axes", std::vector<int64_t>{3, 2}}}},
+          {{data, Tensor(), Tensor(), two},
+           {{"mode", cubic}, {"keep_aspect_ratio_policy", smaller}, {"axes", std::vector<int64_t>{2, 3}}}},
+          {{data, roi, Tensor(), two},
+           {{"mode", linear},
+            {"coordinate_transformation_mode", crop},
+            {"extrapolation_value", 9.0f},
+            {"axes", std::vector<int64_t>{2, 3}}}}};
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+// Acosh: in double, rounded once.
+#include <cmath>
+
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::acosh(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}, 1, 9)}, {}}};
+}
+
+}  // namespace
+
+extern const OpDef op_acosh = {
+    .name = "Acosh", .domain = "", .since_opset = 9, .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
+
+}  // namespace tamis

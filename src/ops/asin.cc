@@ -1,0 +1,22 @@
+// Asin: in double, rounded once.
+#include <cmath>
+
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::asin(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5}, -1, 1)}, {}}};
+}
+
+}  // namespace
+
+extern const OpDef op_asin = {
+    .name = "Asin", .domain = "", .since_opset = 7, .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
+
+}  // namespace tamis

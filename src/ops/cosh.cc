@@ -1,0 +1,22 @@
+// Cosh: in double, rounded once.
+#include <cmath>
+
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+Status Eval(EvalContext& context) {
+  return EvalFloat(context, [](double x) { return std::cosh(x); });
+}
+
+std::vector<OpTestCase> Cases() {
+  return {{{SampleFloats(1, {3, 5})}, {}}};
+}
+
+}  // namespace
+
+extern const OpDef op_cosh = {
+    .name = "Cosh", .domain = "", .since_opset = 9, .infer = InferUnaryOf<kFloats>, .eval = Eval, .test_cases = Cases};
+
+}  // namespace tamis

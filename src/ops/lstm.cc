@@ -1,0 +1,31 @@
+// LSTM: input, output, forget and cell gates in this order.
+#include "src/ops/op_case.h"
+#include "src/ops/op_recurrent.h"
+
+namespace tamis {
+namespace {
+
+std::vector<OpTestCase> Cases() {
+  CaseMaker make(0x7e03);
+  const auto floats = [&](Dims dims) { return make.Floats(std::move(dims), -0.5f, 0.5f); };
+  std::vector<OpTestCase> cases;
+  cases.push_back({{floats({4, 2, 3}), floats({1, 20, 3}), floats({1, 20, 5})}, {{"hidden_size", int64_t{5}}}});
+  cases.push_back({{floats({3, 2, 4}), floats({2, 12, 4}), floats({2, 12, 3}), floats({2, 24}), Tensor(),
+                    floats({2, 2, 3}), floats({2, 2, 3}), floats({2, 9})},
+                   {{"direction", std::string("bidirectional")}, {"clip", 0.25f}}});
+  cases.push_back({{floats({2, 3, 4}), floats({1, 12, 4}), floats({1, 12, 3}), floats({1, 24}), Tensor(),
+                    floats({2, 1, 3}), floats({2, 1, 3})},
+                   {{"layout", int64_t{1}}, {"direction", std::string("reverse")}, {"input_forget", int64_t{1}}}});
+  return cases;
+}
+
+}  // namespace
+
+extern const OpDef op_lstm = {.name = "LSTM",
+                              .domain = "",
+                              .since_opset = 7,
+                              .infer = InferRecurrent,
+                              .eval = EvalRecurrent,
+                              .test_cases = Cases};
+
+}  // namespace tamis
