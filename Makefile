@@ -13,7 +13,7 @@ help:
 	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     kernel benchmarks of this machine"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
-	@echo "make fuzz      every fuzz target for a minute"
+	@echo "make fuzz      every fuzz target for a minute (scripts/fuzz.sh SECONDS TARGET...)"
 
 setup:
 	@scripts/setup.sh

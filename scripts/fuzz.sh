@@ -1,14 +1,24 @@
 #!/bin/sh
-# Runs every fuzz target for SECONDS_EACH (60) seconds; corpora are kept in .cache/fuzz.
+# Runs fuzz targets under ASan and UBSan, each for a time; corpora grow in .cache/fuzz.
+#
+#   scripts/fuzz.sh [SECONDS_EACH] [TARGET...]      60 seconds and every target by default
+#
+# The importer and the engine reader start from real files: the models of ONNX's node tests and generated networks, and
+# engines built of them with build/tamis (make programs) if it is there.
 set -eu
 cd "$(dirname "$0")/.."
+seconds=${1:-${SECONDS_EACH:-60}}
+[ $# -eq 0 ] || shift
 build=build-fuzz
 cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++ \
   -DTAMIS_SANITIZE=address,undefined -DTAMIS_BUILD_FUZZERS=ON -DTAMIS_BUILD_TESTS=OFF >/dev/null
-ninja -C "$build"
-for target in "$build"/*_fuzz; do
-  name=$(basename "$target")
-  mkdir -p ".cache/fuzz/$name"
-  echo "== $name"
-  "$target" -max_total_time="${SECONDS_EACH:-60}" -rss_limit_mb=4096 -print_final_stats=1 ".cache/fuzz/$name"
+targets=${*:-$(find src -name '*_fuzz.cc' -exec basename {} .cc \;)}
+# shellcheck disable=SC2086
+ninja -C "$build" -j "${JOBS:-$(nproc)}" $targets
+.venv/bin/python scripts/fuzz_corpus.py .cache/fuzz --tamis build/tamis
+for name in $targets; do
+  mkdir -p ".cache/fuzz/$name" ".cache/fuzz/seeds/$name" ".cache/fuzz/findings/$name"
+  echo "== $name, $seconds seconds"
+  "$build/$name" -max_total_time="$seconds" -rss_limit_mb=4096 -malloc_limit_mb=2048 -timeout=20 -max_len=65536 \
+    -print_final_stats=1 -artifact_prefix=".cache/fuzz/findings/$name/" ".cache/fuzz/$name" ".cache/fuzz/seeds/$name"
 done

@@ -68,6 +68,35 @@ def cnn(path, widths=(24, 40, 72), classes=17, size=20, seed=5):
     return model
 
 
+def bottleneck_cnn(path, width=64, blocks=(3, 4, 6, 3), size=224, classes=1000, seed=7):
+    """CNN of bottleneck blocks with a stem and max pooling, batch norms folded: picture [n, 3, size, size] -> scores."""
+    b = Builder(seed)
+
+    def conv(x, cin, cout, kernel, stride=1):
+        return b.op("Conv", [x, b.normal(cout, cin, kernel, kernel), b.normal(cout, scale=0.1)],
+                    kernel_shape=[kernel, kernel], strides=[stride, stride], pads=[kernel // 2] * 4)
+
+    x = b.op("MaxPool", [b.op("Relu", [conv("picture", 3, width, 7, 2)])], kernel_shape=[3, 3], strides=[2, 2],
+             pads=[1] * 4)
+    channels = width
+    for stage, count in enumerate(blocks):
+        inner = width << stage
+        for block in range(count):
+            stride = 2 if stage > 0 and block == 0 else 1
+            y = b.op("Relu", [conv(x, channels, inner, 1)])
+            y = b.op("Relu", [conv(y, inner, inner, 3, stride)])
+            y = conv(y, inner, 4 * inner, 1)
+            shortcut = conv(x, channels, 4 * inner, 1, stride) if block == 0 else x
+            x = b.op("Relu", [b.op("Add", [y, shortcut])])
+            channels = 4 * inner
+    x = b.op("Flatten", [b.op("GlobalAveragePool", [x])], axis=1)
+    b.op("Gemm", [x, b.normal(classes, channels), b.normal(classes, scale=0.1)], "scores", transB=1)
+    model = b.model([helper.make_tensor_value_info("picture", TensorProto.FLOAT, ["n", 3, size, size])],
+                    [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", classes])])
+    onnx.save(model, path)
+    return model
+
+
 def transformer(path, hidden=80, heads=5, depth=3, inner=208, vocabulary=97, seed=6):
     """Encoder with layer norms and GELU spelled out, a mask, and masked-mean pooling: tokens, open [n, t] -> [n, hidden]."""
     b = Builder(seed)

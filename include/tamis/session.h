@@ -30,9 +30,24 @@ struct TensorSpec {
   bool IsTensor() const { return !sequence && !optional; }
 };
 
+// What to do on a machine that the engine has no measured plan for. Either way the session answers from the start, with
+// kernels that the cost model chooses.
+enum class Retune : uint8_t {
+  kNever,
+  kBackground,  // a process of its own times the kernels; its plan is taken over when it is done
+  kNow,         // the same, and loading waits for it
+};
+// Where the tuner of a session stands.
+enum class RetuneState : uint8_t { kNotNeeded, kRunning, kDone, kFailed };
+
 struct SessionOptions {
   int threads = 0;       // 0: one for every usable core
   bool map_file = true;  // false: read into memory, safe against a file that is overwritten while served
+  // Of the engine's variants; empty: the one built first; "auto": the fastest measured here.
+  std::string precision = {};
+  Retune retune = Retune::kNever;
+  // The tamis program that `retune` starts; empty: $TAMIS_PROGRAM, else the one beside this executable, else on PATH.
+  std::string tamis_program = {};
 };
 
 using NamedTensors = std::map<std::string, Tensor>;
@@ -67,6 +82,14 @@ class Session {
     for (auto& [output, tensor] : results) outputs.emplace(output, std::move(tensor));
     return outputs;
   }
+  // The same into tensors that the caller keeps. One that `outputs` holds under an output's name, with the dtype and
+  // dimensions that this request gives, is overwritten where it is (it may be a Tensor::View on memory of the caller's;
+  // nothing else may use it meanwhile); any other is replaced by a new one. Called again with what it returned for
+  // requests of the same shapes, it allocates nothing.
+  virtual Status RunInto(const NamedTensors& inputs, NamedTensors& outputs) {
+    TAMIS_ASSIGN_OR_RETURN(outputs, Run(inputs));
+    return {};
+  }
   // Time per node of the last shape-equal runs, in execution order; for `bench --layers` and `inspect`.
   struct NodeTime {
     std::string name, op, tactic;
@@ -76,6 +99,11 @@ class Session {
   virtual Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) = 0;
   // What the user should know: a plan of another machine, bf16 computed in f32, ... One sentence each.
   virtual const std::vector<std::string>& notices() const = 0;
+  // Of SessionOptions::retune. `why`, if not null, receives what went wrong (kFailed).
+  virtual RetuneState retune_state(std::string* why = nullptr) const {
+    static_cast<void>(why);
+    return RetuneState::kNotNeeded;
+  }
 };
 
 }  // namespace tamis

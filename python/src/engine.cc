@@ -20,7 +20,7 @@ PyEngine Build(const nb::object& model, const std::string& folder, bool is_engin
   if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
   BuildOptions options;
   options.precision = Unwrap(ParsePrecision(precision));
-  options.ranges = Ranges(profiles);
+  if (!profiles.empty()) options.profiles = {Ranges(profiles)};
   options.without = without;
   options.threads = threads;
   options.tune = tune;

@@ -156,7 +156,7 @@ nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, cons
   options.max_drop = max_drop.value_or(-1);
   options.build.precision = Unwrap(ParsePrecision(precision));
   options.build.threads = threads;
-  options.build.ranges = Ranges(profiles);
+  if (!profiles.empty()) options.build.profiles = {Ranges(profiles)};
   options.build.cache_path = TimingCache::DefaultPath();
   options.prune.method = Unwrap(ParsePruneMethod(method));
   options.prune.keep = keep;

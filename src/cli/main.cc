@@ -15,12 +15,13 @@
 
 namespace tamis {
 
-extern const Verb verb_inspect, verb_prune, verb_build, verb_run, verb_bench, verb_compare, verb_optimize, verb_serve;
+extern const Verb verb_inspect, verb_prune, verb_build, verb_run, verb_bench, verb_compare, verb_optimize, verb_serve,
+    verb_cache;
 
 namespace {
 
-const std::array<const Verb*, 8> kVerbs = {&verb_inspect, &verb_prune,   &verb_build,    &verb_run,
-                                           &verb_bench,   &verb_compare, &verb_optimize, &verb_serve};
+const std::array<const Verb*, 9> kVerbs = {&verb_inspect, &verb_prune,    &verb_build, &verb_run,  &verb_bench,
+                                           &verb_compare, &verb_optimize, &verb_serve, &verb_cache};
 
 // 1: the user's to mend, 2: the machine's, 3: ours.
 int ExitCode(ErrorKind kind) {
@@ -75,6 +76,8 @@ int Main(int argc, char** argv) {
     if (sub->get_option_no_throw("--json") == nullptr) {
       sub->add_flag("--json", common->json, "Print one JSON object instead of text");
     }
+    sub->add_option("--custom-ops", common->custom_ops,
+                    "Folder of shared libraries with operators of your own; also TAMIS_CUSTOM_OPS");
     sub->add_flag("-v,--verbose", common->verbose, "Say on standard error what is done and why");
     sub->footer(fmt::format("Example:\n  {}", verb.example));
   }
@@ -90,6 +93,8 @@ int Main(int argc, char** argv) {
   }
   if (const Status status = CheckIsaVariable(); !status.ok()) return Fail("", status);
   ConfigureLibraries();
+  // By the environment, so that processes started from here know it too.
+  if (!common->custom_ops.empty()) setenv("TAMIS_CUSTOM_OPS", common->custom_ops.c_str(), 1);
   signal(SIGINT, OnInterrupt);
   signal(SIGTERM, OnInterrupt);
   for (size_t i = 0; i < kVerbs.size(); ++i) {

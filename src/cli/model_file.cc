@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "src/cli/verb.h"
+#include "src/runtime/engine_session.h"
 #include "src/tuner/timing_cache.h"
 
 namespace tamis {
@@ -16,25 +17,29 @@ bool LooksLikeEngine(const std::string& path) {
   return file.read(magic, 5) && std::memcmp(magic, "TAMIS", 5) == 0;
 }
 
-Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options) {
+Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options, SessionOptions session_options) {
   OpenedModel model;
   model.path = path;
   if (!std::ifstream(path)) return UserError("can't open '{}': {}", path, std::strerror(errno));
-  SessionOptions session_options;
   session_options.threads = options.threads;
   if (LooksLikeEngine(path)) {
     TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(path, ReadMode::kMap));
     TAMIS_RETURN_IF_ERROR(file.weights->Verify());
     model.engine = file.engine;
+    TAMIS_ASSIGN_OR_RETURN(model.session, OpenSession(file, path, session_options));
   } else {
     TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(path, {.skip = options.without}));
     BuildOptions build = options;
     build.cache_path = TimingCache::DefaultPath();
+    if (!session_options.precision.empty()) {
+      TAMIS_ASSIGN_OR_RETURN(build.precision, ParsePrecision(session_options.precision));
+      session_options.precision.clear();
+    }
     TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));
     for (const std::string& notice : built.notices) PrintNotice(notice);
     model.engine = built.engine;
+    TAMIS_ASSIGN_OR_RETURN(model.session, Session::Create(model.engine, session_options));
   }
-  TAMIS_ASSIGN_OR_RETURN(model.session, Session::Create(model.engine, session_options));
   for (const std::string& notice : model.session->notices()) PrintNotice(path + ": " + notice);
   return model;
 }
@@ -70,7 +75,7 @@ Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, co
     }
   }
   if (!model.engine->plans.empty()) {
-    for (const auto& [symbol, range] : model.engine->plans.back().profile) binding.try_emplace(symbol, range.opt);
+    for (const auto& [symbol, range] : model.engine->plans.front().profile) binding.try_emplace(symbol, range.opt);
   }
   return binding;
 }

@@ -17,8 +17,10 @@ struct OpenedModel {
   std::shared_ptr<Session> session;
 };
 
-// By content, not by name: an engine starts with its magic. `options` are used for ONNX files.
-Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options);
+// By content, not by name: an engine starts with its magic. `options` are used for ONNX files, `session_options` for
+// engines; threads come from `options` for both.
+Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options,
+                              SessionOptions session_options = {});
 bool LooksLikeEngine(const std::string& path);
 
 // --shape values "input=1x3x224x224" as values of the model's symbols; open symbols take the opt of the engine's

@@ -13,8 +13,9 @@ namespace tamis {
 
 // Flags that every verb has.
 struct CommonFlags {
-  bool json = false;     // one JSON object on standard output, nothing else there
-  bool verbose = false;  // what is done, and why, on standard error
+  bool json = false;       // one JSON object on standard output, nothing else there
+  bool verbose = false;    // what is done, and why, on standard error
+  std::string custom_ops;  // folder of shared libraries with operators
 };
 
 struct Verb {

@@ -5,6 +5,7 @@
 
 #include "src/base/json_writer.h"
 #include "src/cli/model_file.h"
+#include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/runtime/benchmark.h"
 
@@ -18,6 +19,7 @@ struct Flags {
   std::vector<double> percentiles = {90, 99};
   bool layers = false, latencies = false;
   std::string json;
+  SessionFlags session;
 };
 
 struct Row {
@@ -101,10 +103,12 @@ Status Run(const Flags& flags) {
   }
   BuildOptions build;
   build.threads = flags.threads;
+  SessionOptions session;
+  TAMIS_RETURN_IF_ERROR(flags.session.Apply(&session));
   std::vector<BenchmarkCase> cases;
   std::vector<Row> rows;
   for (const std::string& file : flags.files) {
-    TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(file, build));
+    TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(file, build, session));
     TAMIS_ASSIGN_OR_RETURN(const auto binding, ShapeBinding(model, flags.shapes));
     TAMIS_ASSIGN_OR_RETURN(NamedTensors inputs, RandomInputs(model.session->inputs(), binding, 1));
     Row row;
@@ -143,6 +147,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags>) {
   app.add_option("FILE", flags->files, "Engines or ONNX files (these are built in memory, f32)")->required();
   app.add_option("--shape", flags->shapes, "input=1x3x224x224, once an input with dynamic dimensions");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
+  DeclareSessionFlags(app, &flags->session);
   app.add_option("--streams", flags->streams, "Requests in flight at once");
   app.add_option("--warmup", flags->warmup, "Seconds before the measurement");
   app.add_option("--seconds", flags->seconds, "Seconds of measurement a file");

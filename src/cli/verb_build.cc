@@ -5,6 +5,8 @@
 #include "src/base/json_writer.h"
 #include "src/cli/explain.h"
 #include "src/cli/model_file.h"
+#include "src/cli/plan_text.h"
+#include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
 #include "src/tuner/timing_cache.h"
 
@@ -12,11 +14,13 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string input, output, precision = "f32", device = "cpu", workspace;
+  std::string input, output, device = "cpu", workspace;
+  std::vector<std::string> precisions;
   int threads = 0;
-  std::vector<std::string> profiles, without;
-  bool explain = false;
-  std::string min_shapes, opt_shapes, max_shapes;
+  double time_budget = 0;
+  bool plan_only = false, explain = false;
+  std::vector<std::string> without;
+  ProfileOptions profiles;
 };
 
 Status CheckDevice(const std::string& device) {
@@ -29,26 +33,55 @@ Status CheckDevice(const std::string& device) {
 std::string Summary(const Engine& engine, const std::string& output, const std::vector<PassRecord>* passes) {
   JsonWriter json;
   json.BeginObject().Field("output", output).Field("precision", engine.provenance.precision);
-  json.Field("nodes_before", engine.provenance.nodes_before).Field("nodes_after", engine.provenance.nodes_after);
-  json.Field("bytes", static_cast<int64_t>(std::filesystem::file_size(output))).Key("plans").BeginArray();
-  for (const Plan& plan : engine.plans) {
-    json.BeginObject().Field("device", plan.device).Field("threads", plan.threads).Field("measured", plan.measured);
-    json.Key("points").BeginArray();
-    for (const PlanPoint& point : plan.points) {
-      double seconds = 0;
-      for (const NodePlan& node : point.nodes) seconds += node.seconds;
-      json.BeginObject().Key("shape").BeginObject();
-      for (const auto& [symbol, size] : point.binding) json.Field(symbol, size);
-      json.EndObject().Field("predicted_ms", seconds * 1e3).EndObject();
-    }
-    json.EndArray().EndObject();
-  }
+  json.Key("precisions").BeginArray();
+  for (int variant = 0; variant < engine.NumVariants(); ++variant) json.Value(engine.Precision(variant));
   json.EndArray();
+  json.Field("nodes_before", engine.provenance.nodes_before).Field("nodes_after", engine.provenance.nodes_after);
+  json.Field("bytes", static_cast<int64_t>(std::filesystem::file_size(output))).Key("profiles");
+  WriteProfiles(engine, &json);
+  json.Key("plans");
+  WritePlans(engine, false, &json);
   if (passes != nullptr) {
     json.Key("passes");
     WritePasses(*passes, &json);
   }
   return json.EndObject().text();
+}
+
+Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::vector<Precision>& precisions) {
+  const bool engine = LooksLikeEngine(flags.input);
+  // Other passes make another fused graph, for which the plans that are there mean nothing.
+  if (engine && flags.without.empty()) return ExtendEngine(flags.input, precisions, options);
+  if (flags.plan_only) return UserError("--plan-only takes an engine, and no --without");
+  Network network;
+  if (engine) {
+    TAMIS_ASSIGN_OR_RETURN(network, NetworkFromEngine(flags.input));
+  } else {
+    TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input, {.skip = flags.without}));
+  }
+  if (!precisions.empty()) {
+    options.precision = precisions[0];
+    options.more_precisions.assign(precisions.begin() + 1, precisions.end());
+  }
+  return BuildEngine(network, options);
+}
+
+void Print(const Flags& flags, const Engine& engine) {
+  std::string precisions;
+  for (int variant = 0; variant < engine.NumVariants(); ++variant) {
+    precisions += (variant == 0 ? "" : " and ") + engine.Precision(variant);
+  }
+  fmt::print("{}: {} nodes became {}, {}, {:.1f} MB\n", flags.output, engine.provenance.nodes_before,
+             engine.provenance.nodes_after, precisions,
+             static_cast<double>(std::filesystem::file_size(flags.output)) / 1e6);
+  const auto profiles = ProfilesOf(engine.plans);
+  for (const Plan& plan : engine.plans) {
+    if (!plan.measured || plan.device != Cpu().Fingerprint()) continue;
+    fmt::print("  {}, {} threads, {}:", engine.Precision(plan.variant), plan.threads, ProfileText(plan.profile));
+    for (const PlanPoint& point : plan.points) fmt::print(" {:.3f} ms", PointMs(point));
+    fmt::print("\n");
+    if (const std::string memory = MemoryText(plan.memory); !memory.empty()) fmt::print("    {}\n", memory);
+  }
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {
@@ -57,25 +90,24 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     return UserError("--workspace is for --device cuda, which is not supported yet; CPU plans need no limit");
   }
   if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
+  if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
+  std::vector<Precision> precisions;
+  for (const std::string& text : flags.precisions) {
+    TAMIS_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(text));
+    precisions.push_back(precision);
+  }
   BuildOptions options;
-  TAMIS_ASSIGN_OR_RETURN(options.precision, ParsePrecision(flags.precision));
   options.threads = flags.threads;
   options.without = flags.without;
   options.cache_path = TimingCache::DefaultPath();
-  for (const std::string& profile : flags.profiles) TAMIS_RETURN_IF_ERROR(ParseProfile(profile, &options.ranges));
-  TAMIS_RETURN_IF_ERROR(ParseShapes(flags.min_shapes, flags.opt_shapes, flags.max_shapes, &options.ranges));
-
-  Network network;
-  if (LooksLikeEngine(flags.input)) {
-    TAMIS_ASSIGN_OR_RETURN(network, NetworkFromEngine(flags.input));
-  } else {
-    TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input, {.skip = flags.without}));
-  }
+  options.time_budget = flags.time_budget;
+  options.memory_figures = !flags.plan_only;
+  TAMIS_ASSIGN_OR_RETURN(options.profiles, flags.profiles.Read());
   BuildResult built;
   {
     Progress progress("building");
     options.progress = [&](int done, int total, const std::string& what) { progress.Update(done, total, what); };
-    TAMIS_ASSIGN_OR_RETURN(built, BuildEngine(network, options));
+    TAMIS_ASSIGN_OR_RETURN(built, Build(flags, options, precisions));
   }
   if (common.verbose) {
     for (const PassRecord& pass : built.passes) {
@@ -84,30 +116,31 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     }
   }
   for (const std::string& notice : built.notices) PrintNotice(notice);
+  if (flags.plan_only) return WritePlanFile(*built.engine, flags.output);
   TAMIS_RETURN_IF_ERROR(WriteEngine(*built.engine, flags.output));
   if (common.json) {
     fmt::print("{}\n", Summary(*built.engine, flags.output, flags.explain ? &built.passes : nullptr));
-    return {};
+  } else {
+    if (flags.explain) PrintPasses(built.passes);
+    Print(flags, *built.engine);
   }
-  if (flags.explain) PrintPasses(built.passes);
-  fmt::print("{}: {} nodes became {}, {}, {:.1f} MB\n", flags.output, built.engine->provenance.nodes_before,
-             built.engine->provenance.nodes_after, built.engine->provenance.precision,
-             static_cast<double>(std::filesystem::file_size(flags.output)) / 1e6);
   return {};
 }
 
 std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> common) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("IN", flags->input, "ONNX file, or an engine to be tuned for this machine")->required();
+  app.add_option("IN", flags->input, "ONNX file, or an engine to which plans for this machine are added")->required();
   app.add_option("-o,--output", flags->output, "Engine file to write")->required();
-  app.add_option("--precision", flags->precision, "f32, bf16 or auto (f16 and int8: not supported yet)");
+  app.add_option("--precision", flags->precisions,
+                 "f32 (the default), bf16 or auto; given again, the engine carries that precision as well.\n"
+                 "(f16 and int8: not supported yet)");
   app.add_option("--device", flags->device, "cpu (cuda[:N]: not supported yet)");
   app.add_option("--workspace", flags->workspace, "GPU scratch limit (with cuda, not supported yet)");
   app.add_option("--threads", flags->threads, "Threads the plan is tuned for; 0: one for every core");
-  app.add_option("--profile", flags->profiles, "input=MIN:OPT:MAX, once an input with dynamic dimensions");
-  app.add_option("--minShapes", flags->min_shapes, "As trtexec: input:1x16,other:1x16");
-  app.add_option("--optShapes", flags->opt_shapes, "As trtexec");
-  app.add_option("--maxShapes", flags->max_shapes, "As trtexec");
+  app.add_option("--time-budget", flags->time_budget,
+                 "Seconds of timing; when they are spent, the cost model chooses the rest");
+  app.add_flag("--plan-only", flags->plan_only, "Write the plans of an engine without its weights (for --retune)");
+  DeclareProfileFlags(app, &flags->profiles);
   app.add_flag("--explain", flags->explain, "Print what each pass did, what it nearly matched, and why not");
   app.add_option("--without", flags->without, "Switch a pass off, by name; may be given several times")
       ->take_all()

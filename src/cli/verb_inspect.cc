@@ -7,6 +7,7 @@
 
 #include "src/base/json_writer.h"
 #include "src/cli/model_file.h"
+#include "src/cli/plan_text.h"
 #include "src/cli/verb.h"
 #include "src/compiler/predict.h"
 #include "src/compiler/prune_layers.h"
@@ -214,28 +215,11 @@ void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts
     json.Field("saliency_kept", layer.saliency_kept).Field("output_error", layer.output_error);
     json.Field("dense_ms", layer.dense_seconds * 1e3).Field("sparse_ms", layer.sparse_seconds * 1e3).EndObject();
   }
-  json.EndArray().Key("plans").BeginArray();
-  for (const Plan& plan : engine.plans) {
-    json.BeginObject().Field("device", plan.device).Field("threads", plan.threads).Field("measured", plan.measured);
-    json.Key("points").BeginArray();
-    for (const PlanPoint& point : plan.points) {
-      json.BeginObject().Key("shape").BeginObject();
-      for (const auto& [symbol, size] : point.binding) json.Field(symbol, size);
-      json.EndObject().Key("nodes").BeginArray();
-      for (const NodePlan& node : point.nodes) {
-        json.BeginObject().Field("node", node.node).Field("tactic", node.kernel).Field("ms", node.seconds * 1e3);
-        json.Key("candidates").BeginArray();
-        for (const Candidate& candidate : node.candidates) {
-          json.BeginObject().Field("tactic", candidate.kernel).Field("ms", candidate.seconds * 1e3);
-          json.Field("reason", candidate.reason).EndObject();
-        }
-        json.EndArray().EndObject();
-      }
-      json.EndArray().EndObject();
-    }
-    json.EndArray().EndObject();
-  }
-  fmt::print("{}\n", json.EndArray().EndObject().text());
+  json.EndArray().Key("profiles");
+  WriteProfiles(engine, &json);
+  json.Key("plans");
+  WritePlans(engine, true, &json);
+  fmt::print("{}\n", json.EndObject().text());
 }
 
 Status InspectEngine(const Flags& flags, const CommonFlags& common) {
@@ -251,18 +235,27 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
              static_cast<double>(file.facts.file_bytes) / 1e6, file.facts.format_version, file.facts.weights,
              file.facts.sparse_weights);
   fmt::print("  made by tamis {} on {} at {}\n  from {} ({}), {}, {} nodes became {}\n", p.tamis_version, p.host,
-             p.created, p.source_file, p.source_hash, p.precision, p.nodes_before, p.nodes_after);
+             p.created.empty() ? "a time it does not say" : p.created, p.source_file, p.source_hash, p.precision,
+             p.nodes_before, p.nodes_after);
   if (!p.data_hash.empty()) fmt::print("  calibration data {}\n", p.data_hash);
   for (const auto& [name, value] : p.accuracy) fmt::print("  {} {:.5f}\n", name, value);
   for (const LayerRecord& layer : EngineLayers(engine)) {
     fmt::print("  {:<6} {}{}\n", layer.pattern, layer.name, layer.reason.empty() ? "" : ": " + layer.reason);
   }
+  const std::vector<Profile> profiles = ProfilesOf(engine.plans);
+  fmt::print("\n");
+  for (size_t i = 0; i < profiles.size(); ++i) fmt::print("profile {}: {}\n", i, ProfileText(profiles[i]));
   for (const Plan& plan : engine.plans) {
-    if (!plan.measured) {
-      fmt::print("\nsafe plan: kernels by the cost model of whatever machine runs it\n");
-      continue;
+    const auto profile = std::find(profiles.begin(), profiles.end(), plan.profile) - profiles.begin();
+    const std::string memory = MemoryText(plan.memory);
+    if (plan.measured) {
+      fmt::print("\nplan for {}, {} threads, profile {}, {}\n", plan.device, plan.threads, profile,
+                 engine.Precision(plan.variant));
+    } else {
+      fmt::print("\nsafe plan, profile {}, {}: kernels by the cost model of whatever machine runs it\n", profile,
+                 engine.Precision(plan.variant));
     }
-    fmt::print("\nplan for {}, {} threads\n", plan.device, plan.threads);
+    if (!memory.empty()) fmt::print("  activations at the profile's max: {}\n", memory);
     for (const PlanPoint& point : plan.points) {
       double total = 0;
       std::string shape;

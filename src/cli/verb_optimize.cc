@@ -4,6 +4,7 @@
 #include "src/base/json_writer.h"
 #include "src/cli/data_flags.h"
 #include "src/cli/layer_table.h"
+#include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
 #include "src/compiler/optimize.h"
 #include "src/tuner/timing_cache.h"
@@ -14,7 +15,8 @@ namespace {
 struct Flags {
   std::string input, output, report, precision = "auto", method = "reconstruct";
   double min_agreement = 0, max_drop = -1;
-  std::vector<std::string> keep, profiles;
+  std::vector<std::string> keep;
+  ProfileOptions profiles;
   DataFlags data;
   int threads = 0;
 };
@@ -66,7 +68,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(options.build.precision, ParsePrecision(flags.precision));
   options.build.threads = flags.threads;
   options.build.cache_path = TimingCache::DefaultPath();
-  for (const std::string& profile : flags.profiles) TAMIS_RETURN_IF_ERROR(ParseProfile(profile, &options.build.ranges));
+  TAMIS_ASSIGN_OR_RETURN(options.build.profiles, flags.profiles.Read());
   TAMIS_ASSIGN_OR_RETURN(options.prune.method, ParsePruneMethod(flags.method));
   options.prune.keep = flags.keep;
   options.split = {512, 128, 128};
@@ -114,7 +116,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--precision", flags->precision, "auto, f32 or bf16");
   app.add_option("--method", flags->method, "reconstruct or magnitude");
   app.add_option("--keep", flags->keep, "Layers that stay dense, by weight or node name");
-  app.add_option("--profile", flags->profiles, "input=MIN:OPT:MAX, once an input with dynamic dimensions");
+  DeclareProfileFlags(app, &flags->profiles);
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);
   return [flags, common] { return Run(*flags, *common); };

@@ -5,6 +5,7 @@
 
 #include "src/base/json_writer.h"
 #include "src/cli/model_file.h"
+#include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/compiler/npy.h"
 #include "src/runtime/benchmark.h"
@@ -17,6 +18,7 @@ struct Flags {
   std::vector<std::string> inputs, shapes;
   int threads = 0;
   uint64_t seed = 1;
+  SessionFlags session;
 };
 
 struct Summary {
@@ -70,7 +72,9 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   BuildOptions build;
   build.threads = flags.threads;
   build.tune = false;  // one run is not worth tuning for
-  TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(flags.file, build));
+  SessionOptions session;
+  TAMIS_RETURN_IF_ERROR(flags.session.Apply(&session));
+  TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(flags.file, build, session));
   TAMIS_ASSIGN_OR_RETURN(const NamedTensors inputs, ReadInputs(flags, model));
   TAMIS_ASSIGN_OR_RETURN(const NamedTensors outputs, model.session->Run(inputs));
   if (!flags.output_dir.empty()) {
@@ -106,6 +110,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--output-dir", flags->output_dir, "Folder for one .npy an output");
   app.add_option("--shape", flags->shapes, "input=1x3x224x224, for random inputs with dynamic dimensions");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
+  DeclareSessionFlags(app, &flags->session);
   app.add_option("--seed", flags->seed, "Seed of random inputs");
   return [flags, common] { return Run(*flags, *common); };
 }

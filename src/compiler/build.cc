@@ -1,6 +1,8 @@
 #include "src/compiler/build.h"
 
-#include <chrono>
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 
@@ -8,6 +10,11 @@
 #include "src/base/version.h"
 #include "src/kernels/kernel.h"
 #include "src/onnx/onnx.h"
+#include "src/ops/op_custom.h"
+#include "src/runtime/dynamic_program.h"
+#include "src/runtime/known_operators.h"
+#include "src/runtime/plan_choice.h"
+#include "src/runtime/program.h"
 #include "src/runtime/specialize.h"
 #include "src/tuner/tuner.h"
 
@@ -52,6 +59,7 @@ Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::stri
 Result<Network> NetworkFromEngine(const std::string& engine_path) {
   TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(engine_path, ReadMode::kRead));
   TAMIS_RETURN_IF_ERROR(file.weights->Verify());
+  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
   Network network;
   TAMIS_ASSIGN_OR_RETURN(network.graph, file.LoadSource());
   const Provenance& provenance = file.engine->provenance;
@@ -84,90 +92,265 @@ std::string_view Name(Precision precision) {
   return "auto";
 }
 
-std::string UtcNow() {
-  const std::time_t now = std::time(nullptr);
+std::string BuildTime() {
+  const char* const epoch = std::getenv("SOURCE_DATE_EPOCH");
+  if (epoch == nullptr) return {};
+  char* end = nullptr;
+  errno = 0;
+  const auto seconds = static_cast<std::time_t>(std::strtoll(epoch, &end, 10));
   std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
+  if (errno != 0 || end == epoch || *end != '\0' || gmtime_r(&seconds, &parts) == nullptr) return {};
+  char text[64];
   std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
 }
 
-Result<Plan> TunePlan(const Graph& fused, const Profile& profile, const BuildOptions& options,
-                      std::vector<std::string>* notices) {
-  Plan plan;
-  plan.device = Cpu().Fingerprint();
-  plan.threads = options.threads > 0 ? options.threads : Cpu().usable_cores;
-  plan.profile = profile;
-  plan.measured = true;
-  const auto points = TuningPoints(profile);
-  int point_index = 0;
-  TunerOptions tuner_options;
-  tuner_options.threads = plan.threads;
-  tuner_options.cache_path = options.cache_path;
-  tuner_options.cancelled = options.cancelled;
-  if (options.progress) {
-    tuner_options.progress = [&](int done, int total, const std::string& node) {
-      options.progress(point_index * total + done, static_cast<int>(points.size()) * total, "timing " + node);
-    };
+namespace {
+
+bool WantsBf16(Precision precision) {
+  return precision == Precision::kBFloat16 || (precision == Precision::kAuto && Cpu().avx512_bf16);
+}
+
+Result<Graph> FuseFor(const Graph& source, bool bf16, const std::vector<std::string>& without,
+                      std::vector<PassRecord>* passes) {
+  PassOptions options;
+  options.skip = without;
+  options.precision = bf16 ? DType::kBFloat16 : DType::kFloat32;
+  TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(source, options, passes));
+  HashConstants(fused);
+  return fused;
+}
+
+void RecordCustomOps(const Graph& graph, std::vector<CustomOpRecord>* records) {
+  for (const NodeId id : graph.NodeIds()) {
+    const Node& node = graph.node(id);
+    for (const Region& region : node.regions) RecordCustomOps(*region.body, records);
+    const CustomOpSource* source = FindCustomOpSource(node.op, node.domain);
+    const auto same = [&](const CustomOpRecord& r) { return r.op == node.op && r.domain == node.domain; };
+    if (source == nullptr || std::any_of(records->begin(), records->end(), same)) continue;
+    records->push_back({node.op, node.domain, source->library, source->version});
   }
-  Tuner tuner(tuner_options);
-  for (const auto& binding : points) {
-    TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, binding));
-    TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+}
+
+// Adds the plans of one variant and one profile to an engine.
+class PlanMaker {
+ public:
+  PlanMaker(Engine* engine, const BuildOptions& options, std::vector<std::string>* notices)
+      : engine_(*engine),
+        options_(options),
+        notices_(*notices),
+        threads_(options.threads > 0 ? options.threads : Cpu().usable_cores) {}
+
+  // Safe plans come first in the list, in the order of their profiles.
+  void AddSafe(int variant, const Profile& profile) {
+    const auto same = [&](const Plan& plan) {
+      return !plan.measured && plan.variant == variant && plan.profile == profile;
+    };
+    if (std::any_of(engine_.plans.begin(), engine_.plans.end(), same)) return;
+    Plan plan;
+    plan.profile = profile;
+    plan.variant = variant;
+    engine_.plans.insert(
+        std::find_if(engine_.plans.begin(), engine_.plans.end(), [](const Plan& other) { return other.measured; }),
+        std::move(plan));
+  }
+
+  Status AddMeasured(const std::vector<int>& variants, const std::vector<Profile>& profiles) {
+    // All at once: equal problems of different profiles are timed once, and the time budget goes where most time is.
+    std::vector<Plan> plans;
+    std::vector<Graph> concrete;
+    for (const int variant : variants) {
+      if (!Cpu().avx512_bf16 && engine_.Precision(variant) == "bf16") {
+        notices_.push_back("this machine has no bf16 arithmetic: the engine carries no measured bf16 plan for it");
+        continue;
+      }
+      for (const Profile& profile : profiles) {
+        Plan& plan = plans.emplace_back();
+        plan.device = Cpu().Fingerprint();
+        plan.threads = threads_;
+        plan.profile = profile;
+        plan.measured = true;
+        plan.variant = variant;
+        for (const auto& binding : TuningPoints(profile)) {
+          TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(variant), binding));
+          TAMIS_ASSIGN_OR_RETURN(Graph graph, Specialize(engine_.Fused(variant), dims));
+          concrete.push_back(std::move(graph));
+          plan.points.emplace_back().binding = binding;
+        }
+      }
+    }
+    TunerOptions options;
+    options.threads = threads_;
+    options.cache_path = options_.cache_path;
+    options.time_budget = options_.time_budget;
+    options.cancelled = options_.cancelled;
+    if (options_.progress) {
+      options.progress = [this](int done, int total, const std::string& node) {
+        options_.progress(done, total, "timing " + node);
+      };
+    }
+    Tuner tuner(options);
     TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner.Tune(concrete));
-    PlanPoint point;
-    point.binding = binding;
+    notices_.insert(notices_.end(), tuner.notices().begin(), tuner.notices().end());
+    size_t at = 0;
+    for (Plan& plan : plans) {
+      for (PlanPoint& point : plan.points) Fill(tuned[at++], &point);
+      Replace(std::move(plan));
+    }
+    return {};
+  }
+
+  Status AddMemoryFigures() {
+    PackCache cache;
+    for (Plan& plan : engine_.plans) {
+      const bool here = !plan.measured || (plan.device == Cpu().Fingerprint() && plan.threads == threads_);
+      if (!here || (!Cpu().avx512_bf16 && engine_.Precision(plan.variant) == "bf16")) continue;
+      std::map<std::string, int64_t> max;
+      for (const auto& [symbol, range] : plan.profile) max[symbol] = range.max;
+      TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(plan.variant), max));
+      TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(engine_.Fused(plan.variant), dims));
+      if (RunsNodeByNode(concrete)) continue;  // such runs take memory as they go
+      ProgramOptions options;
+      options.threads = threads_;
+      if (plan.measured) options.wish = WishOf(plan, max);
+      TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(concrete), options, cache));
+      plan.memory = program->memory();
+    }
+    return {};
+  }
+
+ private:
+  static void Fill(const std::vector<TunedNode>& tuned, PlanPoint* point) {
     for (const TunedNode& node : tuned) {
-      NodePlan node_plan;
+      NodePlan& node_plan = point->nodes.emplace_back();
       node_plan.node = node.node;
       node_plan.kernel = node.kernel;
       node_plan.seconds = node.seconds;
       for (const TimedKernel& candidate : node.candidates) {
         node_plan.candidates.push_back({candidate.kernel, candidate.seconds, candidate.reason});
       }
-      point.nodes.push_back(std::move(node_plan));
     }
-    plan.points.push_back(std::move(point));
-    ++point_index;
   }
-  notices->insert(notices->end(), tuner.notices().begin(), tuner.notices().end());
-  return plan;
+
+  void Replace(Plan plan) {
+    for (Plan& known : engine_.plans) {
+      if (known.measured && known.device == plan.device && known.threads == plan.threads &&
+          known.variant == plan.variant && known.profile == plan.profile) {
+        known = std::move(plan);
+        return;
+      }
+    }
+    engine_.plans.push_back(std::move(plan));
+  }
+
+  Engine& engine_;
+  const BuildOptions& options_;
+  std::vector<std::string>& notices_;
+  int threads_;
+};
+
+Status AddPlans(Engine* engine, const std::vector<int>& variants, const std::vector<Profile>& profiles,
+                const BuildOptions& options, std::vector<std::string>* notices) {
+  PlanMaker maker(engine, options, notices);
+  for (const int variant : variants) {
+    for (const Profile& profile : profiles) maker.AddSafe(variant, profile);
+  }
+  if (options.tune) TAMIS_RETURN_IF_ERROR(maker.AddMeasured(variants, profiles));
+  if (options.memory_figures) TAMIS_RETURN_IF_ERROR(maker.AddMemoryFigures());
+  return {};
 }
+
+Result<std::vector<Profile>> MakeProfiles(const Graph& graph, const std::vector<InputRanges>& ranges) {
+  std::vector<Profile> profiles;
+  for (size_t i = 0; i < std::max<size_t>(ranges.size(), 1); ++i) {
+    auto profile = MakeProfile(graph, i < ranges.size() ? ranges[i] : InputRanges{});
+    if (!profile.ok()) {
+      return ranges.size() < 2 ? profile.status() : profile.status().WithContext(fmt::format("profile {}", i));
+    }
+    if (std::find(profiles.begin(), profiles.end(), *profile) == profiles.end()) profiles.push_back(*profile);
+  }
+  return profiles;
+}
+
+// The variant of a precision, made from the source if the engine has none.
+Result<int> VariantFor(Engine* engine, bool bf16, const std::vector<std::string>& without,
+                       std::vector<PassRecord>* passes) {
+  const std::string precision = bf16 ? "bf16" : "f32";
+  for (int variant = 0; variant < engine->NumVariants(); ++variant) {
+    if (engine->Precision(variant) == precision) return variant;
+  }
+  TAMIS_ASSIGN_OR_RETURN(Graph fused, FuseFor(engine->source, bf16, without, passes));
+  engine->variants.push_back({precision, std::move(fused)});
+  return engine->NumVariants() - 1;
+}
+
+}  // namespace
 
 Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
-  const bool bf16 =
-      options.precision == Precision::kBFloat16 || (options.precision == Precision::kAuto && Cpu().avx512_bf16);
-  PassOptions pass_options;
-  pass_options.precision = bf16 ? DType::kBFloat16 : DType::kFloat32;
-  pass_options.skip = options.without;
+  const bool bf16 = WantsBf16(options.precision);
   auto engine = std::make_shared<Engine>();
   engine->source = network.graph.Clone();
   result.passes = network.passes;
-  TAMIS_ASSIGN_OR_RETURN(engine->fused, Fuse(network.graph, pass_options, &result.passes));
-  HashConstants(engine->fused);
-  TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(engine->fused, options.ranges));
-
-  engine->plans.emplace_back();  // the safe plan: every kernel from the cost model of the machine it runs on
-  engine->plans.back().profile = profile;
-  const bool widened = bf16 && !Cpu().avx512_bf16;
-  if (widened) {
-    result.notices.push_back("this machine has no bf16 arithmetic: the engine carries no measured plan for it");
-  } else if (options.tune) {
-    TAMIS_ASSIGN_OR_RETURN(Plan plan, TunePlan(engine->fused, profile, options, &result.notices));
-    engine->plans.push_back(std::move(plan));
-  }
+  TAMIS_ASSIGN_OR_RETURN(engine->fused, FuseFor(engine->source, bf16, options.without, &result.passes));
   Provenance& provenance = engine->provenance;
   provenance.tamis_version = kVersion;
   provenance.source_file = network.file;
   provenance.source_hash = network.hash;
   provenance.precision = bf16 ? "bf16" : "f32";
   provenance.host = Cpu().Fingerprint();
-  provenance.created = UtcNow();
+  provenance.created = BuildTime();
   provenance.nodes_before = network.nodes_in_file;
   provenance.nodes_after = static_cast<int64_t>(engine->fused.NumNodes());
+  RecordCustomOps(engine->fused, &provenance.custom_ops);
+  std::vector<int> variants = {0};
+  for (const Precision precision : options.more_precisions) {
+    TAMIS_ASSIGN_OR_RETURN(const int variant,
+                           VariantFor(engine.get(), WantsBf16(precision), options.without, &result.passes));
+    if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
+  }
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->fused, options.profiles));
+  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, &result.notices));
+  result.engine = std::move(engine);
+  return result;
+}
+
+Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vector<Precision>& precisions,
+                                 const BuildOptions& options) {
+  ConfigureLibraries();
+  BuildResult result;
+  TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(engine_path, ReadMode::kRead));
+  TAMIS_RETURN_IF_ERROR(file.weights->Verify());
+  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
+  for (int variant = 0; variant < file.engine->NumVariants(); ++variant) {
+    TAMIS_RETURN_IF_ERROR(
+        CheckOperatorsKnown(file.engine->Fused(variant), file.engine->provenance.custom_ops).WithContext(engine_path));
+  }
+  auto engine = std::make_shared<Engine>();
+  engine->fused = file.engine->fused.Clone();
+  for (const Variant& variant : file.engine->variants) {
+    engine->variants.push_back({variant.precision, variant.fused.Clone()});
+  }
+  engine->plans = file.engine->plans;
+  engine->provenance = file.engine->provenance;
+  // An engine without its unfused graph gets plans all the same, but no further precision.
+  auto source = file.LoadSource();
+  if (source.ok()) engine->source = std::move(*source);
+  std::vector<int> variants;
+  for (const Precision precision : precisions) {
+    const int before = engine->NumVariants();
+    TAMIS_ASSIGN_OR_RETURN(const int variant,
+                           VariantFor(engine.get(), WantsBf16(precision), options.without, &result.passes));
+    if (variant >= before && !source.ok()) return source.status();
+    if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
+  }
+  for (int i = 0; precisions.empty() && i < engine->NumVariants(); ++i) variants.push_back(i);
+  std::vector<Profile> profiles = ProfilesOf(engine->plans);
+  if (!options.profiles.empty() || profiles.empty()) {
+    TAMIS_ASSIGN_OR_RETURN(profiles, MakeProfiles(engine->fused, options.profiles));
+  }
+  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, &result.notices));
   result.engine = std::move(engine);
   return result;
 }

@@ -38,11 +38,14 @@ std::string_view Name(Precision precision);
 
 struct BuildOptions {
   Precision precision = Precision::kFloat32;  // kAuto: bf16 where the machine computes in it, else f32
+  std::vector<Precision> more_precisions;     // further variants of the network in the same engine
   int threads = 0;                            // 0: one for every usable core
-  InputRanges ranges;
-  std::vector<std::string> without;  // passes switched off, by name
-  bool tune = true;                  // false: the safe plan only, nothing is timed
-  std::string cache_path;            // of the timing cache; empty: none
+  std::vector<InputRanges> profiles;          // empty: one that bounds nothing
+  std::vector<std::string> without;           // passes switched off, by name
+  bool tune = true;                           // false: the safe plans only, nothing is timed
+  bool memory_figures = false;                // of every plan; packs the weights once more
+  std::string cache_path;                     // of the timing cache; empty: none
+  double time_budget = 0;                     // seconds of timing; 0: no limit
   std::function<void(int done, int total, const std::string& what)> progress;
   std::function<bool()> cancelled;  // asked before each node is timed; true ends the build with an error
 };
@@ -54,11 +57,14 @@ struct BuildResult {
 };
 
 Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& options);
-// Measured plan of `fused` on this machine at the points of `profile`.
-Result<Plan> TunePlan(const Graph& fused, const Profile& profile, const BuildOptions& options,
-                      std::vector<std::string>* notices);
+// An engine as it is, with plans for this machine and `options.threads` added: of its own profiles, or of
+// `options.profiles` (added to the engine's) if there are any; for all its variants, or, if `precisions` is not empty,
+// for these, made from the unfused graph where the engine does not have them. Plans of the same device, threads,
+// variant and profile are replaced, all others kept.
+Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vector<Precision>& precisions,
+                                 const BuildOptions& options);
 
-// "2026-11-24T02:00:00Z"
-std::string UtcNow();
+// The time that SOURCE_DATE_EPOCH says ("2026-11-24T02:00:00Z"); empty without it: equal builds give equal files.
+std::string BuildTime();
 
 }  // namespace tamis

@@ -158,7 +158,8 @@ class Optimizer {
   }
 
   Status TimeLayers() {
-    TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused_, options_.build.ranges));
+    const auto& profiles = options_.build.profiles;
+    TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused_, profiles.empty() ? InputRanges{} : profiles[0]));
     const int threads = pool_->threads();
     TunerOptions tuner_options;
     tuner_options.threads = threads;

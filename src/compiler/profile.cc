@@ -20,9 +20,9 @@ std::vector<std::string> Split(const std::string& text, char separator) {
 }
 
 DimRange DefaultRange(size_t axis, size_t rank) {
-  if (axis == 0) return {1, 1, 32};
-  if (rank <= 3) return {16, 128, 128};
-  return {224, 224, 224};
+  if (axis == 0) return {1, 1, 32, false};
+  if (rank <= 3) return {16, 128, 128, false};
+  return {224, 224, 224, false};
 }
 
 // "a:1x16,b:1x16" as name -> dims.
@@ -59,7 +59,10 @@ Result<Dims> ParseDims(const std::string& text) {
 Status ParseProfile(const std::string& text, InputRanges* ranges) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return UserError("--profile '{}' should read input=MIN:OPT:MAX, for example ids=1x16:1x128:32x128", text);
+    return UserError(
+        "--profile '{}' should read input=MIN:OPT:MAX, for example ids=1x16:1x128:32x128, or be the number of a "
+        "profile",
+        text);
   }
   const std::string name = text.substr(0, equals);
   const auto parts = Split(text.substr(equals + 1), ':');
@@ -67,7 +70,7 @@ Status ParseProfile(const std::string& text, InputRanges* ranges) {
     return UserError("--profile '{}' has {} shapes; it takes one, or MIN:OPT:MAX", text, parts.size());
   }
   if (ranges->count(name) != 0) {
-    return UserError("--profile names input '{}' twice; one profile an engine is supported", name);
+    return UserError("--profile names input '{}' twice; another profile begins with --profile 1", name);
   }
   std::vector<Dims> shapes;
   for (const std::string& part : parts) {
@@ -94,6 +97,43 @@ Status ParseShapes(const std::string& min, const std::string& opt, const std::st
   return {};
 }
 
+Status ProfileFlags::Add(const std::string& flag, const std::string& value) {
+  int64_t number = 0;
+  const char* const last = value.data() + value.size();
+  const auto [end, error] = std::from_chars(value.data(), last, number);
+  if (flag == "--profile" && error == std::errc() && end == last) {
+    if (number < 0) return UserError("--profile {}: profiles are numbered from 0", value);
+    if (groups_.count(number) != 0) return UserError("--profile {} is given twice", number);
+    present_ = number;
+    groups_[present_];
+    return {};
+  }
+  Group& group = groups_[present_];
+  if (flag == "--profile") return ParseProfile(value, &group.ranges);
+  const auto [it, added] = group.shapes.try_emplace(flag, value);
+  if (!added) {
+    return UserError("{} is given twice for profile {}; name all inputs in one, or begin another with --profile {}",
+                     flag, present_, present_ + 1);
+  }
+  return {};
+}
+
+Result<std::vector<InputRanges>> ProfileFlags::Take() const {
+  std::vector<InputRanges> profiles;
+  for (const auto& [number, group] : groups_) {
+    InputRanges ranges = group.ranges;
+    const auto shapes = [&](const char* flag) {
+      const auto found = group.shapes.find(flag);
+      return found == group.shapes.end() ? std::string() : found->second;
+    };
+    const Status parsed = ParseShapes(shapes("--minShapes"), shapes("--optShapes"), shapes("--maxShapes"), &ranges);
+    if (!parsed.ok()) return groups_.size() == 1 ? parsed : parsed.WithContext(fmt::format("profile {}", number));
+    if (ranges.empty()) return UserError("--profile {} says nothing of any input", number);
+    profiles.push_back(std::move(ranges));
+  }
+  return profiles;
+}
+
 Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
   Profile profile;
   std::vector<std::string> problems;
@@ -113,7 +153,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
       continue;
     }
     for (size_t axis = 0; axis < shape.size(); ++axis) {
-      const DimRange said = {range.min[axis], range.opt[axis], range.max[axis]};
+      const DimRange said = {range.min[axis], range.opt[axis], range.max[axis], true};
       if (said.min > said.opt || said.opt > said.max || said.min < 1) {
         problems.push_back(fmt::format("the profile of '{}', dimension {}: {} : {} : {} is not 1 <= min <= opt <= max",
                                        name, axis, said.min, said.opt, said.max));
@@ -126,7 +166,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
         continue;
       }
       const auto [it, inserted] = profile.emplace(shape[axis].ToString(), said);
-      if (!inserted && (it->second.min != said.min || it->second.opt != said.opt || it->second.max != said.max)) {
+      if (!inserted && it->second != said) {
         problems.push_back(fmt::format("'{}' has two different ranges", it->first));
       }
     }

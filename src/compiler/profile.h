@@ -25,9 +25,28 @@ Status ParseProfile(const std::string& text, InputRanges* ranges);
 // opt.
 Status ParseShapes(const std::string& min, const std::string& opt, const std::string& max, InputRanges* ranges);
 
-// Ranges of every symbol of the graph's inputs. Symbols that `ranges` leaves open get defaults by their place: the
-// first dimension of an input is a batch (1 : 1 : 32), any other one of a rank-2 or rank-3 input a sequence (16 : 128 :
-// 128), of a higher rank an image side (224). All contradictions in one error.
+// Several profiles on one command line, as trtexec has them: `--profile N` begins profile number N, and what follows
+// belongs to it. What stands before the first number belongs to profile 0. Feed the flags in their order.
+class ProfileFlags {
+ public:
+  // `flag` is "--profile" or one of "--minShapes", "--optShapes", "--maxShapes".
+  Status Add(const std::string& flag, const std::string& value);
+  // In the order of their numbers. Empty if no flag was given.
+  Result<std::vector<InputRanges>> Take() const;
+
+ private:
+  struct Group {
+    InputRanges ranges;
+    std::map<std::string, std::string> shapes;  // by flag
+  };
+  std::map<int64_t, Group> groups_;
+  int64_t present_ = 0;
+};
+
+// Ranges of every symbol of the graph's inputs. Symbols that `ranges` leaves open get defaults by their place, which
+// say where kernels are timed and bound no request: the first dimension of an input is a batch (1 : 1 : 32), any other
+// one of a rank-2 or rank-3 input a sequence (16 : 128 : 128), of a higher rank an image side (224). All contradictions
+// in one error.
 Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges);
 
 // The bindings a profile is tuned at: opt first, then min and max where they differ.

@@ -56,5 +56,50 @@ TEST(ParseProfile, TwoProfilesOfOneInputAreRefused) {
   EXPECT_FALSE(ParseProfile("ids=1x16:1x32", &ranges).ok());
 }
 
+Result<std::vector<InputRanges>> Read(const std::vector<std::pair<std::string, std::string>>& flags) {
+  ProfileFlags read;
+  for (const auto& [flag, value] : flags) TAMIS_RETURN_IF_ERROR(read.Add(flag, value));
+  return read.Take();
+}
+
+TEST(ProfileFlags, ANumberBeginsAProfile) {
+  const auto profiles = Read({{"--profile", "1"},
+                              {"--optShapes", "ids:4x16"},
+                              {"--profile", "0"},
+                              {"--minShapes", "ids:1x1"},
+                              {"--maxShapes", "ids:1x512"},
+                              {"--optShapes", "ids:1x64"}});
+  ASSERT_TRUE(profiles.ok()) << profiles.status().message();
+  ASSERT_EQ(profiles->size(), 2u);
+  EXPECT_EQ((*profiles)[0].at("ids").max, (Dims{1, 512}));
+  EXPECT_EQ((*profiles)[1].at("ids").opt, (Dims{4, 16}));
+}
+
+TEST(ProfileFlags, TheSyntaxOfOneProfileStays) {
+  const auto profiles = Read({{"--profile", "ids=1x16:1x128:32x128"}, {"--profile", "mask=1x1"}});
+  ASSERT_TRUE(profiles.ok()) << profiles.status().message();
+  ASSERT_EQ(profiles->size(), 1u);
+  EXPECT_EQ((*profiles)[0].size(), 2u);
+  EXPECT_TRUE(Read({})->empty());
+}
+
+TEST(ProfileFlags, SaysWhatIsWrong) {
+  const auto error = [](const auto& flags) { return Read(flags).status().message(); };
+  using Flags = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_NE(error(Flags{{"--profile", "0"}, {"--profile", "0"}}).find("given twice"), std::string::npos);
+  EXPECT_NE(error(Flags{{"--profile", "-1"}}).find("numbered from 0"), std::string::npos);
+  EXPECT_NE(error(Flags{{"--profile", "2"}}).find("says nothing"), std::string::npos);
+  EXPECT_NE(error(Flags{{"--optShapes", "a:1"}, {"--optShapes", "b:1"}}).find("--profile 1"), std::string::npos);
+}
+
+TEST(MakeProfile, OnlyWhatTheUserSaidBindsRequests) {
+  InputRanges ranges;
+  const auto open = MakeProfile(TokenGraph(), ranges);
+  ASSERT_TRUE(open.ok());
+  EXPECT_FALSE(open->at("batch").bounded);
+  ASSERT_TRUE(ParseProfile("ids=1x16:1x128:32x256", &ranges).ok());
+  EXPECT_TRUE(MakeProfile(TokenGraph(), ranges)->at("batch").bounded);
+}
+
 }  // namespace
 }  // namespace tamis

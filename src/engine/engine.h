@@ -1,10 +1,10 @@
 // The engine: what the file holds, in memory.
 //
-// `fused` is the graph that runs. `source` is the unfused graph (ONNX operators only), kept so that an engine can be
-// built again for another device or precision. Both share tensors, and the file stores each weight once, as the fused
-// graph has it: ReadEngine leaves `source` empty, and EngineFile::LoadSource makes it from the same bytes. A plan says
-// which kernel computes each node of `fused` on one device, for one profile and thread count; nodes are named by their
-// first output value's name.
+// `fused` is the graph that runs, `variants` are the same network fused for other precisions. `source` is the unfused
+// graph (ONNX operators only), kept so that an engine can be built again for another device or precision. All share
+// tensors, and the file stores each weight once, as the widest fused graph has it: ReadEngine leaves `source` empty,
+// and EngineFile::LoadSource makes it from the same bytes. A plan says which kernel computes each node of one variant
+// on one device, for one profile and thread count; nodes are named by their first output value's name.
 #pragma once
 
 #include <functional>
@@ -21,8 +21,12 @@ namespace tamis {
 // min / opt / max of each symbolic dimension.
 struct DimRange {
   int64_t min = 1, opt = 1, max = 1;
+  // The user gave the range: requests outside are refused. One that nobody gave only says where kernels are timed.
+  bool bounded = false;
+  bool operator==(const DimRange&) const = default;
+  bool Holds(int64_t size) const { return !bounded || (min <= size && size <= max); }
 };
-using Profile = std::map<std::string, DimRange>;  // by symbol
+using Profile = std::map<std::string, DimRange>;  // by symbol; what it leaves out is not bounded
 
 struct Candidate {
   std::string kernel;
@@ -43,12 +47,27 @@ struct PlanPoint {
   std::vector<NodePlan> nodes;
 };
 
+// Bytes of activations and scratch during one run.
+struct MemoryFigures {
+  uint64_t planned = 0;      // what a run takes
+  uint64_t lower_bound = 0;  // the most that is alive at once: no placement takes less
+  uint64_t naive = 0;        // a buffer of its own for every value
+};
+
 struct Plan {
-  std::string device;  // CpuInfo::Fingerprint(); "" for the safe plan, which fits everywhere
+  std::string device;  // CpuInfo::Fingerprint(); "" for a safe plan, which fits everywhere
   int threads = 0;
   Profile profile;
   bool measured = false;  // false: chosen by the cost model
   std::vector<PlanPoint> points;
+  int variant = 0;       // 0: Engine::fused, n: Engine::variants[n - 1]
+  MemoryFigures memory;  // at the profile's max; all 0 if it was not computed
+};
+
+// The network fused for one more precision.
+struct Variant {
+  std::string precision;
+  Graph fused;
 };
 
 // What was done to one weight layer, for `inspect` and reports.
@@ -62,32 +81,53 @@ struct LayerRecord {
   double sparse_seconds = 0;  // best 2:4 tactic
 };
 
+// An operator that a shared library brought when the engine was built, and must bring again.
+struct CustomOpRecord {
+  std::string op, domain, library, version;
+};
+
 struct Provenance {
   std::string tamis_version;
   std::string source_file;                 // base name of the ONNX file
   std::string source_hash;                 // of its bytes
   std::string data_hash;                   // of the calibration data; empty if none was used
-  std::string precision;                   // "f32", "bf16"
+  std::string precision;                   // of Engine::fused: "f32", "bf16"
   std::string host;                        // fingerprint of the machine that built it
-  std::string created;                     // ISO 8601, UTC
+  std::string created;                     // ISO 8601, UTC; only where SOURCE_DATE_EPOCH says it, so that equal
+                                           // builds give equal files
   std::map<std::string, double> accuracy;  // "cosine.confirm", "top1.drop", ...
   std::vector<LayerRecord> layers;
   int64_t nodes_before = 0, nodes_after = 0;
   // False: the file holds some weights of `source` only in the narrower type that `fused` computes in (bf16), so that
   // LoadSource returns them rounded to it. WriteEngine sets it in the file.
   bool source_exact = true;
+  std::vector<CustomOpRecord> custom_ops;
 };
 
 struct Engine {
   Graph source;
   Graph fused;
-  std::vector<Plan> plans;  // plans[0] is the safe plan
+  std::vector<Plan> plans;  // one safe plan a profile first, then measured ones
   Provenance provenance;
+  std::vector<Variant> variants;
+
+  int NumVariants() const { return 1 + static_cast<int>(variants.size()); }
+  const Graph& Fused(int variant) const {
+    return variant == 0 ? fused : variants[static_cast<size_t>(variant) - 1].fused;
+  }
+  const std::string& Precision(int variant) const {
+    return variant == 0 ? provenance.precision : variants[static_cast<size_t>(variant) - 1].precision;
+  }
 };
+// The distinct profiles of the plans, in their order. Numbers in messages are indices into this list.
+std::vector<Profile> ProfilesOf(const std::vector<Plan>& plans);
 
 // Writes to a temporary name beside `path`, syncs and renames. A full disk leaves no half file. An empty `source` (no
 // nodes) is not stored.
 Status WriteEngine(const Engine& engine, const std::string& path);
+
+// The plans alone, for an engine that is already where they are wanted.
+Status WritePlanFile(const Engine& engine, const std::string& path);
 
 // kMap: weights are read from the file as they are used; a file truncated meanwhile is a SIGBUS. kRead: all read at
 // open; safe whatever happens to the file later.
@@ -104,6 +144,7 @@ class WeightCheck {
 // Sizes in bytes.
 struct EngineFacts {
   uint32_t format_version = 0;
+  uint64_t content = 0;  // hash of all that the file says, its weights' checksums included
   uint64_t file_bytes = 0;
   uint64_t metadata_bytes = 0;
   int64_t weights = 0;          // distinct ones, small constants not counted

@@ -40,6 +40,7 @@ static_assert(sizeof(FileHeader) == 80 && offsetof(FileHeader, header_checksum) 
 constexpr uint64_t kMaxMetadataBytes = (uint64_t{1} << 31) - 1;
 constexpr uint64_t kMaxElements = uint64_t{1} << 48;
 constexpr size_t kMaxRank = 64;
+constexpr size_t kMaxVariants = 64;
 constexpr int kMaxRegionDepth = 16;
 constexpr int kMaxDimDepth = 16;
 constexpr int kMaxDimFactors = 512;  // of one dimension, nested ones counted

@@ -27,6 +27,7 @@ class GraphEncoder {
     int32_t index;
     Tensor tensor;
     WeightTransform transform;
+    Pattern pattern;
   };
   Result<flatbuffers::Offset<fb::Graph>> EncodeCompact(const Graph& graph);
   Result<flatbuffers::Offset<fb::Value>> EncodeValue(const Value& value);
@@ -38,6 +39,9 @@ class GraphEncoder {
   flatbuffers::Offset<fb::Dim> EncodeDim(const Dim& dim);
   // The fused weight that holds `tensor` in another order or a narrower type; nullptr if there is none.
   const FusedWeight* FindFused(const std::string& name, const Tensor& tensor);
+
+  // The weight of a wider variant that rounds to `tensor`; nullptr if there is none.
+  const FusedWeight* FindWide(const WeightOrigin& origin, const Tensor& tensor, Pattern pattern);
 
   flatbuffers::FlatBufferBuilder& fbb_;
   WeightTable& weights_;

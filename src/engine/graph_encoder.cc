@@ -172,9 +172,32 @@ Result<Offset<fb::Constant>> GraphEncoder::EncodeTensor(const std::string& name,
                                 static_cast<uint8_t>(fused->tensor.dtype()));
     }
   }
+  if (origin != nullptr && tensor.dtype() == DType::kBFloat16) {
+    if (const FusedWeight* wide = FindWide(*origin, tensor, pattern)) {
+      return fb::CreateConstant(fbb_, dtype, dims, wide->index, 0, fb::Layout::Same,
+                                static_cast<uint8_t>(wide->tensor.dtype()));
+    }
+  }
   TAMIS_ASSIGN_OR_RETURN(const int32_t index, weights_.Add(name, tensor, pattern));
-  if (origin != nullptr) fused_.emplace(origin->initializer, FusedWeight{index, tensor, origin->transform});
+  if (origin != nullptr) fused_.emplace(origin->initializer, FusedWeight{index, tensor, origin->transform, pattern});
   return fb::CreateConstant(fbb_, dtype, dims, index, 0, fb::Layout::Same, dtype);
+}
+
+const GraphEncoder::FusedWeight* GraphEncoder::FindWide(const WeightOrigin& origin, const Tensor& tensor,
+                                                        Pattern pattern) {
+  for (auto [it, end] = fused_.equal_range(origin.initializer); it != end; ++it) {
+    const FusedWeight& wide = it->second;
+    if (wide.tensor.dtype() != DType::kFloat32 || wide.transform != origin.transform || wide.pattern != pattern ||
+        wide.tensor.dims() != tensor.dims()) {
+      continue;
+    }
+    const auto from = wide.tensor.Span<float>();
+    const auto to = tensor.Span<uint16_t>();
+    bool rounded = true;
+    for (size_t i = 0; i < from.size() && rounded; ++i) rounded = FloatToBf16(from[i]) == to[i];
+    if (rounded) return &wide;
+  }
+  return nullptr;
 }
 
 const GraphEncoder::FusedWeight* GraphEncoder::FindFused(const std::string& name, const Tensor& tensor) {

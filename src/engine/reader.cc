@@ -35,6 +35,10 @@ Result<FileHeader> CheckHeader(const FileBytes& file) {
   }
   if (file.size < sizeof(FileHeader)) return UserError("the engine is truncated: {} bytes of its header", file.size);
   std::memcpy(&header, file.data.get(), sizeof(header));
+  if (header.format_version == __builtin_bswap32(kFormatVersion)) {
+    return UserError(
+        "the engine is in another byte order: its integers are big-endian. Build it on a machine like this");
+  }
   if (header.format_version != kFormatVersion) {
     return UserError(
         "the engine has format version {}, this program reads version {}; {}", header.format_version, kFormatVersion,
@@ -122,6 +126,7 @@ struct OpenEngine {
 EngineFacts FactsOf(const FileHeader& header, const WeightStore& store) {
   EngineFacts facts;
   facts.format_version = header.format_version;
+  facts.content = header.metadata_checksum;
   facts.file_bytes = header.file_bytes;
   facts.metadata_bytes = header.metadata_bytes;
   for (const StoredWeight& weight : store.weights()) {
@@ -160,9 +165,23 @@ Result<EngineFile> Read(const std::string& path, const FileBytes& file) {
   if (!fused.ok()) return fused.status().WithContext("the fused graph");
   engine->fused = std::move(*fused);
   DecodeBudget budget(header.metadata_bytes);
+  if (root.variants() != nullptr) {
+    if (root.variants()->size() > kMaxVariants) {
+      return UserError("the engine has {} variants, more than {}", root.variants()->size(), kMaxVariants);
+    }
+    for (const fb::Variant* stored : *root.variants()) {
+      Variant& variant = engine->variants.emplace_back();
+      TAMIS_RETURN_IF_ERROR(budget.Text(stored->precision(), &variant.precision));
+      if (stored->fused() == nullptr)
+        return UserError("the engine is damaged: variant '{}' has no graph", variant.precision);
+      auto graph = open->Load(*stored->fused());
+      if (!graph.ok()) return graph.status().WithContext("the fused graph for " + variant.precision);
+      variant.fused = std::move(*graph);
+    }
+  }
   if (root.plans() != nullptr) {
     for (const fb::Plan* plan : *root.plans()) {
-      TAMIS_RETURN_IF_ERROR(DecodePlan(*plan, &budget, &engine->plans.emplace_back()));
+      TAMIS_RETURN_IF_ERROR(DecodePlan(*plan, engine->NumVariants(), &budget, &engine->plans.emplace_back()));
     }
   }
   if (root.provenance() != nullptr) {

@@ -35,7 +35,8 @@ Status DecodeNodePlan(const fb::NodePlan& stored, DecodeBudget* budget, NodePlan
 Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
   std::vector<Offset<fb::SymbolRange>> profile;
   for (const auto& [symbol, range] : plan.profile) {
-    profile.push_back(fb::CreateSymbolRange(fbb, fbb.CreateString(symbol), range.min, range.opt, range.max));
+    profile.push_back(
+        fb::CreateSymbolRange(fbb, fbb.CreateString(symbol), range.min, range.opt, range.max, range.bounded));
   }
   std::vector<Offset<fb::PlanPoint>> points;
   for (const PlanPoint& point : plan.points) {
@@ -50,15 +51,24 @@ Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
   }
   const auto device = fbb.CreateString(plan.device);
   const auto stored_profile = fbb.CreateVector(profile);
-  return fb::CreatePlan(fbb, device, plan.threads, stored_profile, plan.measured, fbb.CreateVector(points));
+  const auto stored_points = fbb.CreateVector(points);
+  const auto memory = fb::CreateMemory(fbb, plan.memory.planned, plan.memory.lower_bound, plan.memory.naive);
+  return fb::CreatePlan(fbb, device, plan.threads, stored_profile, plan.measured, stored_points, plan.variant, memory);
 }
 
-Status DecodePlan(const fb::Plan& stored, DecodeBudget* budget, Plan* plan) {
+Status DecodePlan(const fb::Plan& stored, int variants, DecodeBudget* budget, Plan* plan) {
   TAMIS_RETURN_IF_ERROR(budget->Charge(32));
   TAMIS_RETURN_IF_ERROR(budget->Text(stored.device(), &plan->device));
   if (stored.threads() < 0) return UserError("a plan is for {} threads", stored.threads());
   plan->threads = stored.threads();
   plan->measured = stored.measured();
+  if (stored.variant() < 0 || stored.variant() >= variants) {
+    return UserError("a plan is for variant {} of the network, the file has {}", stored.variant(), variants);
+  }
+  plan->variant = stored.variant();
+  if (const fb::Memory* memory = stored.memory()) {
+    plan->memory = {memory->planned(), memory->lower_bound(), memory->naive()};
+  }
   if (stored.profile() != nullptr) {
     for (const fb::SymbolRange* range : *stored.profile()) {
       std::string symbol;
@@ -67,7 +77,7 @@ Status DecodePlan(const fb::Plan& stored, DecodeBudget* budget, Plan* plan) {
         return UserError("a plan's profile of '{}' is not min <= opt <= max: {}, {}, {}", symbol, range->min(),
                          range->opt(), range->max());
       }
-      plan->profile[symbol] = {range->min(), range->opt(), range->max()};
+      plan->profile[symbol] = {range->min(), range->opt(), range->max(), range->bounded()};
     }
   }
   if (stored.points() == nullptr) return {};
@@ -103,6 +113,13 @@ Offset<fb::Provenance> EncodeProvenance(FlatBufferBuilder& fbb, const Provenance
     layers.push_back(fb::CreateLayerRecord(fbb, name, pattern, reason, layer.saliency_kept, layer.output_error,
                                            layer.dense_seconds, layer.sparse_seconds));
   }
+  std::vector<Offset<fb::CustomOp>> custom_ops;
+  for (const CustomOpRecord& record : p.custom_ops) {
+    const auto op = fbb.CreateString(record.op);
+    const auto domain = fbb.CreateString(record.domain);
+    const auto library = fbb.CreateString(record.library);
+    custom_ops.push_back(fb::CreateCustomOp(fbb, op, domain, library, fbb.CreateString(record.version)));
+  }
   const auto version = fbb.CreateString(p.tamis_version);
   const auto source_file = fbb.CreateString(p.source_file);
   const auto source_hash = fbb.CreateString(p.source_hash);
@@ -112,8 +129,10 @@ Offset<fb::Provenance> EncodeProvenance(FlatBufferBuilder& fbb, const Provenance
   const auto created = fbb.CreateString(p.created);
   const auto stored_accuracy = fbb.CreateVector(accuracy);
   const auto stored_layers = fbb.CreateVector(layers);
+  const auto stored_custom_ops = custom_ops.empty() ? 0 : fbb.CreateVector(custom_ops);
   return fb::CreateProvenance(fbb, version, source_file, source_hash, data_hash, precision, host, created,
-                              stored_accuracy, stored_layers, p.nodes_before, p.nodes_after, p.source_exact);
+                              stored_accuracy, stored_layers, p.nodes_before, p.nodes_after, p.source_exact,
+                              stored_custom_ops);
 }
 
 Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Provenance* p) {
@@ -142,6 +161,16 @@ Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Prov
       record.output_error = layer->output_error();
       record.dense_seconds = layer->dense_seconds();
       record.sparse_seconds = layer->sparse_seconds();
+    }
+  }
+  if (stored.custom_ops() != nullptr) {
+    for (const fb::CustomOp* custom : *stored.custom_ops()) {
+      TAMIS_RETURN_IF_ERROR(budget->Charge(32));
+      CustomOpRecord& record = p->custom_ops.emplace_back();
+      TAMIS_RETURN_IF_ERROR(budget->Text(custom->op(), &record.op));
+      TAMIS_RETURN_IF_ERROR(budget->Text(custom->domain(), &record.domain));
+      TAMIS_RETURN_IF_ERROR(budget->Text(custom->library(), &record.library));
+      TAMIS_RETURN_IF_ERROR(budget->Text(custom->version(), &record.version));
     }
   }
   p->nodes_before = stored.nodes_before();

@@ -12,7 +12,8 @@ namespace tamis {
 flatbuffers::Offset<fb::Plan> EncodePlan(flatbuffers::FlatBufferBuilder& fbb, const Plan& plan);
 flatbuffers::Offset<fb::Provenance> EncodeProvenance(flatbuffers::FlatBufferBuilder& fbb, const Provenance& provenance);
 
-Status DecodePlan(const fb::Plan& stored, DecodeBudget* budget, Plan* plan);
+// `variants`: how many the file has.
+Status DecodePlan(const fb::Plan& stored, int variants, DecodeBudget* budget, Plan* plan);
 Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Provenance* provenance);
 
 }  // namespace tamis

@@ -123,7 +123,7 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   Tensor tensor = Tensor::View(stored_dtype, dims, flat.raw(), std::make_shared<Tensor>(flat));
   if (stored.layout() == fb::Layout::Same && stored_dtype == dtype) return tensor;
 
-  // Only constants of the unfused graph are stored in another form, and that graph is read when somebody asks for it.
+  // Constants of the unfused graph, which is read when somebody asks for it, and those of narrower variants.
   const uint64_t copied = ByteSize(stored_dtype, elements) + ByteSize(dtype, elements);
   if (copied > restorable_) return UserError("the weights unfold to more than their size allows");
   restorable_ -= copied;
@@ -142,6 +142,12 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
     tensor = std::move(restored);
   }
   if (stored_dtype == dtype) return tensor;
+  if (dtype == DType::kBFloat16 && stored_dtype == DType::kFloat32) {
+    Tensor rounded(dtype, dims);
+    const auto from = tensor.Span<float>();
+    std::transform(from.begin(), from.end(), rounded.Data<uint16_t>(), FloatToBf16);
+    return rounded;
+  }
   if (dtype != DType::kFloat32 || stored_dtype != DType::kBFloat16) {
     return UserError("constant '{}' is stored as {} for {}, which this program does not know", name, Name(stored_dtype),
                      Name(dtype));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "src/base/atomic_file.h"
 #include "src/base/hash.h"
@@ -21,6 +22,15 @@ std::vector<flatbuffers::Offset<fb::Weight>> EncodeWeights(flatbuffers::FlatBuff
                                        record.sparse.row_elements));
   }
   return weights;
+}
+
+size_t ConstantBytes(const Graph& graph) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < graph.NumValues(); ++i) {
+    const Value& value = graph.value(static_cast<ValueId>(i));
+    if (value.constant) bytes += value.constant->NumBytes();
+  }
+  return bytes;
 }
 
 // Writes and counts, so that padding needs no arithmetic of its own.
@@ -49,8 +59,21 @@ Status WriteEngine(const Engine& engine, const std::string& path) {
   WeightTable table;
   GraphEncoder encoder(&fbb, &table);
   const auto context = [&](const char* which) { return "'" + path + "': the " + which + " graph"; };
-  auto fused = encoder.Encode(engine.fused);
-  if (!fused.ok()) return fused.status().WithContext(context("fused"));
+  // The widest first: narrower variants then refer to its weights.
+  std::vector<int> order(static_cast<size_t>(engine.NumVariants()));
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return ConstantBytes(engine.Fused(a)) > ConstantBytes(engine.Fused(b)); });
+  std::vector<flatbuffers::Offset<fb::Graph>> fused(order.size());
+  for (const int variant : order) {
+    auto encoded = encoder.Encode(engine.Fused(variant));
+    if (!encoded.ok()) return encoded.status().WithContext(context("fused"));
+    fused[static_cast<size_t>(variant)] = *encoded;
+  }
+  std::vector<flatbuffers::Offset<fb::Variant>> variants;
+  for (size_t i = 0; i < engine.variants.size(); ++i) {
+    variants.push_back(fb::CreateVariant(fbb, fbb.CreateString(engine.variants[i].precision), fused[i + 1]));
+  }
   flatbuffers::Offset<fb::Graph> source;
   if (engine.source.NumNodes() > 0) {
     auto encoded = encoder.Encode(engine.source);
@@ -64,7 +87,8 @@ Status WriteEngine(const Engine& engine, const std::string& path) {
   Provenance provenance = engine.provenance;
   provenance.source_exact = provenance.source_exact && encoder.exact();
   const auto stored_provenance = EncodeProvenance(fbb, provenance);
-  fbb.Finish(fb::CreateEngine(fbb, *fused, source, weights, stored_plans, stored_provenance));
+  const auto stored_variants = variants.empty() ? 0 : fbb.CreateVector(variants);
+  fbb.Finish(fb::CreateEngine(fbb, fused[0], source, weights, stored_plans, stored_provenance, stored_variants));
 
   FileHeader header;
   header.header_bytes = sizeof(FileHeader);
@@ -88,6 +112,15 @@ Status WriteEngine(const Engine& engine, const std::string& path) {
   }
   TAMIS_RETURN_IF_ERROR(sink.PadTo(header.file_bytes));
   return file.Commit();
+}
+
+Status WritePlanFile(const Engine& engine, const std::string& path) {
+  Engine plans;
+  plans.plans = engine.plans;
+  plans.provenance = engine.provenance;
+  plans.provenance.layers.clear();
+  for (const Variant& variant : engine.variants) plans.variants.push_back({variant.precision, Graph()});
+  return WriteEngine(plans, path);
 }
 
 }  // namespace tamis

@@ -9,6 +9,7 @@
 #include "src/onnx/onnx.h"
 #include "src/onnx/operators.h"
 #include "src/onnx/type_proto.h"
+#include "src/ops/op_custom.h"
 #include "src/ops/op_def.h"
 
 namespace tamis {
@@ -79,6 +80,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, const std::string& folder) {
 
 // `bytes` are freed once they are parsed, so that a large model is in memory twice, not three times.
 Result<Graph> Import(std::string_view bytes, std::string* owned, const std::string& folder, OnnxInfo* info) try {
+  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
   TAMIS_ASSIGN_OR_RETURN(onnx::ModelProto model, ParseModel(bytes));
   if (info != nullptr) *info = ReadInfo(model, bytes);
   if (owned != nullptr) std::string().swap(*owned);

@@ -90,10 +90,26 @@ TEST(OnnxImport, ListsEveryUnknownOperator) {
   AddNode(graph, "Linear", {"x", "w"}, {"d"})->set_domain("tamis");
   const std::string error = ImportError(model);
   EXPECT_THAT(error, HasSubstr("3 operators are not known"));
-  EXPECT_THAT(error, HasSubstr("'NoSuchOp' of ai.onnx 17: 2 nodes, the first named 'n1'"));
+  EXPECT_THAT(error, HasSubstr("'NoSuchOp' of ai.onnx 17: 2 nodes, named 'n1', 'n2'"));
   EXPECT_THAT(error, HasSubstr("'Fancy' of com.microsoft 1: 1 node, named 'c'"));
   EXPECT_THAT(error, HasSubstr("'Linear' of tamis"));
   EXPECT_THAT(error, HasSubstr("does not import"));  // domain tamis
+}
+
+TEST(OnnxImport, ListsEveryUnknownAttribute) {
+  onnx::ModelProto model = SmallModel();
+  auto* graph = model.mutable_graph();
+  for (const auto& [node, attribute] :
+       {std::pair("n1", "slope"), std::pair("n2", "colour"), std::pair("n3", "slope")}) {
+    auto* proto = AddNode(graph, "LeakyRelu", {"x"}, {std::string("v") + node}, node);
+    auto* added = proto->add_attribute();
+    added->set_name(attribute);
+    added->set_type(onnx::AttributeProto::FLOAT);
+    added->set_f(1);
+  }
+  const std::string error = ImportError(model);
+  EXPECT_THAT(error, HasSubstr("'slope' of operator 'LeakyRelu': 2 nodes, named 'n1', 'n3'"));
+  EXPECT_THAT(error, HasSubstr("'colour' of operator 'LeakyRelu': 1 node, named 'n2'"));
 }
 
 TEST(OnnxImport, ReportsAllUndefinedAndDuplicateNames) {

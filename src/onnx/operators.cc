@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "src/onnx/known_attributes.h"
 #include "src/onnx/names.h"
 #include "src/ops/op_def.h"
 
@@ -10,25 +11,36 @@ namespace {
 
 struct Use {
   size_t count = 0;
-  std::string first;  // a node's name, or its first output's
+  std::vector<std::string> names;  // of the first nodes, or of their first outputs
 };
 using Uses = std::map<std::pair<std::string, std::string>, Use>;  // (domain, operator) -> nodes
 
-void Collect(const Graph& graph, Uses* uses) {
+void Add(const Graph& graph, const Node& node, Use* use) {
+  constexpr size_t kMaxNames = 8;
+  if (use->count++ >= kMaxNames) return;
+  const bool by_output = node.name.empty() && !node.outputs.empty() && node.outputs[0] != kNoValue;
+  use->names.push_back(by_output ? graph.value(node.outputs[0]).name : node.name);
+}
+
+void Collect(const Graph& graph, Uses* uses, Uses* attributes) {
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
-    Use& use = (*uses)[{node.domain, node.op}];
-    if (use.count++ == 0) {
-      const bool by_output = node.name.empty() && !node.outputs.empty() && node.outputs[0] != kNoValue;
-      use.first = by_output ? graph.value(node.outputs[0]).name : node.name;
+    Add(graph, node, &(*uses)[{node.domain, node.op}]);
+    for (const auto& [name, value] : node.attributes) {
+      if (node.domain.empty() && !IsKnownAttribute(node.op, name)) Add(graph, node, &(*attributes)[{node.op, name}]);
     }
-    for (const Region& region : node.regions) Collect(*region.body, uses);
+    for (const Region& region : node.regions) Collect(*region.body, uses, attributes);
   }
 }
 
+// "3 nodes, named 'a', 'b', 'c'"
+std::string Nodes(const Use& use) {
+  return fmt::format("{} node{}, named {}{}", use.count, use.count == 1 ? "" : "s", QuoteList(use.names),
+                     use.count > use.names.size() ? fmt::format(" and {} more", use.count - use.names.size()) : "");
+}
+
 std::string Line(const std::string& domain, const std::string& op, int64_t opset, const Use& use) {
-  return fmt::format("\n  {} of {} {}: {} node{}, {} {}", Quote(op), DisplayDomain(domain), opset, use.count,
-                     use.count == 1 ? "" : "s", use.count == 1 ? "named" : "the first named", Quote(use.first));
+  return fmt::format("\n  {} of {} {}: {}", Quote(op), DisplayDomain(domain), opset, Nodes(use));
 }
 
 }  // namespace
@@ -56,8 +68,8 @@ std::map<std::string, int64_t> ReadOpsets(const onnx::ModelProto& model, Problem
 
 void CheckOperators(const Graph& graph, Problems* problems) {
   constexpr size_t kMaxListed = 500;
-  Uses uses;
-  Collect(graph, &uses);
+  Uses uses, attributes;
+  Collect(graph, &uses, &attributes);
   std::string unknown, newer;
   size_t unknown_count = 0;
   for (const auto& [key, use] : uses) {
@@ -80,12 +92,20 @@ void CheckOperators(const Graph& graph, Problems* problems) {
     problems->Add(
         fmt::format("{} operator{} not known:{}\nWhat may help: fold constants (onnxsim removes operators that "
                     "only compute shapes), export without fused or contributed operators, or define the "
-                    "operator in a file src/ops/NAME.cc",
+                    "operator in a library of your own (--custom-ops) or in a file src/ops/NAME.cc",
                     unknown_count, unknown_count == 1 ? " is" : "s are", unknown));
   }
   if (!newer.empty()) {
     problems->Add("operators with an older meaning than is known:" + newer +
                   "\nConvert the model to a newer operator set with onnx.version_converter");
+  }
+  std::string strange;
+  for (const auto& [key, use] : attributes) {
+    strange += fmt::format("\n  {} of operator {}: {}", Quote(key.second), Quote(key.first), Nodes(use));
+  }
+  if (!strange.empty()) {
+    problems->Add("attributes that no version of their operator has:" + strange +
+                  "\nIf the operator is one of your own, give it a domain of its own");
   }
 }
 

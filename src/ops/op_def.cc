@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/float16.h"
+#include "src/ops/op_custom.h"
 
 namespace tamis {
 
@@ -208,7 +209,7 @@ const OpDef* FindOp(std::string_view name, std::string_view domain) {
   }();
   if (domain == "ai.onnx") domain = "";
   const auto found = kByName->find({name, domain});
-  return found == kByName->end() ? nullptr : found->second;
+  return found == kByName->end() ? FindCustomOp(name, domain) : found->second;
 }
 
 Status InferNode(Graph& graph, NodeId id) {

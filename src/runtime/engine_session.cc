@@ -1,10 +1,12 @@
 #include "src/runtime/engine_session.h"
 
+#include <fmt/format.h>
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
-#include <limits>
 
+#include <filesystem>
+
+#include "src/ops/op_custom.h"
+#include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -15,18 +17,6 @@ bool UsesBf16(const Graph& graph) {
     if (graph.value(static_cast<ValueId>(i)).type.dtype == DType::kBFloat16) return true;
   }
   return false;
-}
-
-// How far two bindings are apart: the sum of the logarithms of the ratios.
-double Distance(const std::map<std::string, int64_t>& a, const std::map<std::string, int64_t>& b) {
-  double distance = 0;
-  for (const auto& [symbol, size] : a) {
-    const auto other = b.find(symbol);
-    if (other == b.end()) continue;
-    distance += std::abs(std::log(static_cast<double>(std::max<int64_t>(size, 1))) -
-                         std::log(static_cast<double>(std::max<int64_t>(other->second, 1))));
-  }
-  return distance;
 }
 
 std::string JoinNames(const std::vector<TensorSpec>& specs) {
@@ -69,7 +59,7 @@ PackCache& ProcessPackCache() {
 
 Result<std::shared_ptr<Session>> Session::Load(const std::string& engine_path, const SessionOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(EngineFile file, ReadEngine(engine_path, options.map_file ? ReadMode::kMap : ReadMode::kRead));
-  return EngineSession::Make(file.engine, file.weights, std::filesystem::path(engine_path).stem().string(), options);
+  return OpenSession(file, engine_path, options);
 }
 
 Result<std::shared_ptr<Session>> Session::Create(std::shared_ptr<const Engine> engine, const SessionOptions& options) {
@@ -81,14 +71,17 @@ Result<std::shared_ptr<Session>> EngineSession::Make(std::shared_ptr<const Engin
                                                      std::shared_ptr<WeightCheck> weights, std::string name,
                                                      const SessionOptions& options) {
   ConfigureLibraries();
+  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
   auto session = std::shared_ptr<EngineSession>(new EngineSession());
   session->name_ = std::move(name);
   session->engine_ = std::move(engine);
   session->weights_ = std::move(weights);
-  session->graph_ = &session->engine_->fused;
-  if (!Cpu().avx512_bf16 && UsesBf16(session->engine_->fused)) {
+  TAMIS_RETURN_IF_ERROR(session->ChooseVariant(options.precision));
+  session->graph_ = &session->engine_->Fused(session->variant_);
+  TAMIS_RETURN_IF_ERROR(CheckOperatorsKnown(*session->graph_, session->engine_->provenance.custom_ops));
+  if (!Cpu().avx512_bf16 && UsesBf16(*session->graph_)) {
     if (session->weights_) TAMIS_RETURN_IF_ERROR(session->weights_->Verify());
-    session->widened_ = session->engine_->fused.Clone();
+    session->widened_ = session->graph_->Clone();
     WidenBf16(session->widened_);
     session->graph_ = &session->widened_;
     session->notices_.push_back(
@@ -96,50 +89,94 @@ Result<std::shared_ptr<Session>> EngineSession::Make(std::shared_ptr<const Engin
   }
   session->inputs_ = InputSpecs(*session->graph_);
   session->outputs_ = OutputSpecs(*session->graph_);
+  session->profiles_ = ProfilesOf(session->engine_->plans);
   session->pool_ = std::make_unique<ThreadPool>(options.threads);
-  session->ChoosePlan(session->pool_->threads());
+  session->SetPlans(session->engine_->plans);
+  session->NoticePlans();
   return std::shared_ptr<Session>(session);
 }
 
-void EngineSession::ChoosePlan(int threads) {
-  const std::string device = Cpu().Fingerprint();
-  const Plan* other_threads = nullptr;
+Status EngineSession::ChooseVariant(const std::string& precision) {
+  if (precision.empty()) return {};
+  std::string known;
+  double fastest = 0;
+  for (int variant = 0; variant < engine_->NumVariants(); ++variant) {
+    if (engine_->Precision(variant) == precision) {
+      variant_ = variant;
+      return {};
+    }
+    known += (known.empty() ? "" : ", ") + engine_->Precision(variant);
+    for (const Plan& plan : engine_->plans) {
+      if (!plan.measured || plan.variant != variant || plan.device != Cpu().Fingerprint() || plan.points.empty())
+        continue;
+      double seconds = 0;
+      for (const NodePlan& node : plan.points[0].nodes) seconds += node.seconds;
+      if (precision == "auto" && (fastest == 0 || seconds < fastest)) {
+        fastest = seconds;
+        variant_ = variant;
+      }
+    }
+  }
+  if (precision == "auto") return {};
+  return UserError("the engine has no precision '{}'; it has {} (and auto)", precision, known);
+}
+
+void EngineSession::SetPlans(std::vector<Plan> plans) {
+  const std::lock_guard lock(mutex_);
+  plans_ = std::move(plans);
+  programs_.clear();
+}
+
+PlanQuery EngineSession::Query() const {
+  return {Cpu().Fingerprint(), pool_->threads(), variant_};
+}
+
+bool EngineSession::HasPlans() const {
+  const std::lock_guard lock(mutex_);
+  const PlanQuery query = Query();
+  return std::all_of(profiles_.begin(), profiles_.end(), [&](const tamis::Profile& profile) {
+    return std::any_of(plans_.begin(), plans_.end(), [&](const Plan& plan) {
+      return plan.measured && plan.variant == query.variant && plan.device == query.device &&
+             plan.threads == query.threads && plan.profile == profile;
+    });
+  });
+}
+
+void EngineSession::NoticePlans() {
+  const PlanQuery query = Query();
+  bool same_threads = false;
+  int other_threads = 0;
   std::string built_for;
   for (const Plan& plan : engine_->plans) {
-    if (!plan.measured) continue;
-    if (plan.device == device && plan.threads == threads) plan_ = &plan;
-    if (plan.device == device) other_threads = &plan;
-    built_for += (built_for.empty() ? "" : "; ") + fmt::format("{}, {} threads", plan.device, plan.threads);
+    if (!plan.measured || plan.variant != query.variant) continue;
+    if (plan.device == query.device) {
+      same_threads = same_threads || plan.threads == query.threads;
+      other_threads = plan.threads;
+    }
+    const std::string text = fmt::format("{}, {} threads", plan.device, plan.threads);
+    if (built_for.find(text) == std::string::npos) built_for += (built_for.empty() ? "" : "; ") + text;
   }
-  if (plan_ == nullptr && other_threads != nullptr) {
-    plan_ = other_threads;
-    notices_.push_back(fmt::format("no plan for {} threads; the one tuned for {} is used", threads, plan_->threads));
-  }
-  if (plan_ == nullptr && !built_for.empty()) {
+  if (same_threads) return;
+  if (other_threads != 0) {
+    notices_.push_back(
+        fmt::format("no plan for {} threads; the one tuned for {} is used", query.threads, other_threads));
+  } else if (!built_for.empty()) {
     notices_.push_back(fmt::format(
         "no plan for this machine ({}, {} threads): kernels come from the cost model. Plans in the file: {}. "
-        "`tamis build ENGINE.tamis -o NEW.tamis` tunes for this machine",
-        device, threads, built_for));
+        "`tamis build ENGINE.tamis -o NEW.tamis` tunes for this machine, --retune does it while the engine runs",
+        query.device, query.threads, built_for));
   }
 }
 
-KernelWish EngineSession::WishFor(const std::map<std::string, int64_t>& binding) const {
-  if (plan_ == nullptr || plan_->points.empty()) return {};
-  const PlanPoint* nearest = nullptr;
-  double best = std::numeric_limits<double>::infinity();
-  for (const PlanPoint& point : plan_->points) {
-    const double distance = Distance(binding, point.binding);
-    if (distance < best) {
-      best = distance;
-      nearest = &point;
-    }
+bool EngineSession::Point(const NamedTensors& inputs, std::vector<const Tensor*>* pointers) const {
+  pointers->clear();
+  if (inputs.size() != inputs_.size()) return false;
+  for (const TensorSpec& spec : inputs_) {
+    const auto found = inputs.find(spec.name);
+    if (found == inputs.end() || !spec.IsTensor() || found->second.dtype() != spec.dtype) return false;
+    pointers->push_back(&found->second);
   }
-  std::map<std::string, std::string> kernels;
-  for (const NodePlan& node : nearest->nodes) kernels[node.node] = node.kernel;
-  return [kernels = std::move(kernels)](const std::string& node) {
-    const auto found = kernels.find(node);
-    return found == kernels.end() ? std::string() : found->second;
-  };
+  return true;
 }
 
 Result<std::vector<Datum>> EngineSession::Arrange(const NamedData& inputs) const {
@@ -166,18 +203,31 @@ Result<std::vector<Datum>> EngineSession::Arrange(const NamedData& inputs) const
   }
   if (all_of_kind && arranged.size() == inputs_.size()) {
     const auto binding = BindSymbols(*graph_, dims);
-    if (!binding.ok()) problems.push_back(binding.status().message());
+    const Status fits = binding.ok() ? CheckProfiles(*graph_, profiles_, dims) : binding.status();
+    if (!fits.ok()) problems.push_back(fits.message());
   }
   if (problems.empty()) return arranged;
-  std::string text = problems[0];
-  for (size_t i = 1; i < problems.size(); ++i) text += "; " + problems[i];
-  return UserError("{}", text);
+  return UserError("{}", fmt::join(problems, "; "));
+}
+
+std::shared_ptr<const Program> EngineSession::KnownProgram(const std::vector<const Tensor*>& inputs) {
+  const std::lock_guard lock(mutex_);
+  const auto fits = [&](const Entry& entry) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (entry.dims[i] != inputs[i]->dims()) return false;
+    }
+    return entry.program.planned != nullptr;
+  };
+  const auto found = std::find_if(programs_.begin(), programs_.end(), fits);
+  if (found == programs_.end()) return nullptr;
+  programs_.splice(programs_.begin(), programs_, found);
+  return programs_.front().program.planned;
 }
 
 Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datum>& inputs) {
   std::vector<Dims> dims;
   for (const Datum& datum : inputs) dims.push_back(datum.tensor().dims());
-  std::lock_guard lock(mutex_);
+  const std::lock_guard lock(mutex_);
   const auto found = std::find_if(programs_.begin(), programs_.end(), [&](const Entry& e) { return e.dims == dims; });
   if (found != programs_.end()) {
     programs_.splice(programs_.begin(), programs_, found);
@@ -188,7 +238,7 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datu
   TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(*graph_, dims));
   ProgramOptions options;
   options.threads = pool_->threads();
-  options.wish = WishFor(binding);
+  if (const Plan* plan = ChoosePlan(plans_, Query(), binding)) options.wish = WishOf(*plan, binding);
   options.arenas = arenas_;
   Runnable program;
   if (RunsNodeByNode(concrete)) {
@@ -199,6 +249,64 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datu
   programs_.push_front({std::move(dims), std::move(program)});
   if (programs_.size() > kProgramLimit) programs_.pop_back();
   return programs_.front().program;
+}
+
+std::unique_ptr<EngineSession::Request> EngineSession::TakeRequest() {
+  const std::lock_guard lock(mutex_);
+  if (idle_.empty()) return std::make_unique<Request>();
+  auto request = std::move(idle_.back());
+  idle_.pop_back();
+  return request;
+}
+
+void EngineSession::ReturnRequest(std::unique_ptr<Request> request) {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(request));
+}
+
+Status EngineSession::RunRequest(const NamedTensors& inputs, NamedTensors& outputs, Request& request) {
+  // Programs are made for checked shapes only, so one that is there already proves that a request of its shapes is
+  // good.
+  std::shared_ptr<const Program> program;
+  if (Point(inputs, &request.inputs)) program = KnownProgram(request.inputs);
+  if (program == nullptr) {
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
+    TAMIS_ASSIGN_OR_RETURN(const Runnable runnable, ProgramFor(arranged));
+    if (runnable.planned == nullptr || !Point(inputs, &request.inputs)) return RunAsData(inputs, outputs);
+    program = runnable.planned;
+  }
+  request.outputs.clear();
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    const Program::OutputType& type = program->OutputTypes()[i];
+    const auto found = outputs.find(outputs_[i].name);
+    Tensor& tensor = found != outputs.end() ? found->second : outputs[outputs_[i].name];
+    if (tensor.dtype() != type.dtype || tensor.dims() != type.dims) tensor = Tensor(type.dtype, type.dims);
+    request.outputs.push_back(&tensor);
+  }
+  return program->RunInto(request.inputs, request.outputs, *pool_);
+}
+
+Status EngineSession::RunAsData(const NamedTensors& inputs, NamedTensors& outputs) {
+  TAMIS_ASSIGN_OR_RETURN(NamedData results, RunData(AsData(inputs), {}));
+  for (auto& [output, datum] : results) {
+    if (!datum.IsTensor()) {
+      return UserError("output '{}' is {}, which this way of running can't give; RunData does", output,
+                       Describe(datum));
+    }
+    outputs[output] = std::move(datum.tensor());
+  }
+  return {};
+}
+
+Status EngineSession::RunInto(const NamedTensors& inputs, NamedTensors& outputs) {
+  try {
+    auto request = TakeRequest();
+    const Status status = RunRequest(inputs, outputs, *request);
+    ReturnRequest(std::move(request));
+    return status;
+  } catch (const std::bad_alloc&) {
+    return RuntimeError("not enough memory to run '{}' on inputs of this size", name_);
+  }
 }
 
 Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::function<bool()>& cancelled) {
@@ -222,15 +330,8 @@ Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::fun
 }
 
 Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
-  TAMIS_ASSIGN_OR_RETURN(NamedData results, RunData(AsData(inputs), {}));
   NamedTensors outputs;
-  for (auto& [output, datum] : results) {
-    if (!datum.IsTensor()) {
-      return UserError("output '{}' is {}, which this way of running can't give; RunData does", output,
-                       Describe(datum));
-    }
-    outputs[output] = std::move(datum.tensor());
-  }
+  TAMIS_RETURN_IF_ERROR(RunInto(inputs, outputs));
   return outputs;
 }
 
@@ -241,6 +342,60 @@ Result<std::vector<Session::NodeTime>> EngineSession::Profile(const NamedTensors
   std::vector<Tensor> tensors;
   for (const Datum& datum : arranged) tensors.push_back(datum.tensor());
   return program.planned->Profile(tensors, repeats, *pool_);
+}
+
+Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::string& engine_path,
+                                             const SessionOptions& options) {
+  const std::string name = std::filesystem::path(engine_path).stem().string();
+  TAMIS_ASSIGN_OR_RETURN(auto session, EngineSession::Make(file.engine, file.weights, name, options));
+  static_cast<EngineSession&>(*session).StartRetune(engine_path, file.facts.content, options);
+  return session;
+}
+
+void EngineSession::StartRetune(const std::string& engine_path, uint64_t engine_content,
+                                const SessionOptions& options) {
+  if (options.retune == Retune::kNever || HasPlans()) return;
+  RetuneRequest request;
+  request.engine_path = engine_path;
+  request.precision = engine_->Precision(variant_);
+  request.threads = pool_->threads();
+  request.program = options.tamis_program;
+  request.background = options.retune == Retune::kBackground;
+  request.plan_path = PlanPath(engine_content, Query().device + request.precision, request.threads);
+  if (request.plan_path.empty()) {
+    notices_.push_back("this machine is not tuned for: neither XDG_CACHE_HOME nor HOME says where plans may be kept");
+    return;
+  }
+  if (std::filesystem::exists(request.plan_path)) {
+    if (const auto file = ReadEngine(request.plan_path, ReadMode::kRead); file.ok()) {
+      SetPlans(file->engine->plans);
+      if (HasPlans()) {
+        const std::lock_guard lock(mutex_);
+        retune_state_ = RetuneState::kDone;
+        notices_ = {"the plan that an earlier run tuned for this machine is used: " + request.plan_path};
+        return;
+      }
+    }
+  }
+  retune_state_ = RetuneState::kRunning;
+  notices_.push_back(request.background ? "kernels are being timed in a process of their own; the plan is taken over "
+                                          "when it is done"
+                                        : "kernels were timed before the first request");
+  retuner_ = std::make_unique<Retuner>(std::move(request), [this](Result<std::vector<Plan>> plans) {
+    if (plans.ok()) SetPlans(std::move(*plans));
+    const std::lock_guard lock(mutex_);
+    retune_state_ = plans.ok() ? RetuneState::kDone : RetuneState::kFailed;
+    if (!plans.ok()) retune_problem_ = plans.status().message();
+  });
+  if (options.retune == Retune::kBackground) return;
+  retuner_->Wait();
+  if (std::string why; retune_state(&why) == RetuneState::kFailed) notices_.back() = "tuning failed: " + why;
+}
+
+RetuneState EngineSession::retune_state(std::string* why) const {
+  const std::lock_guard lock(mutex_);
+  if (why != nullptr) *why = retune_problem_;
+  return retune_state_;
 }
 
 }  // namespace tamis

@@ -9,7 +9,9 @@
 
 #include "src/engine/engine.h"
 #include "src/runtime/dynamic_program.h"
+#include "src/runtime/plan_choice.h"
 #include "src/runtime/program.h"
+#include "src/runtime/retune.h"
 #include "tamis/session.h"
 
 namespace tamis {
@@ -29,39 +31,74 @@ class EngineSession : public Session {
   const std::vector<std::string>& notices() const override { return notices_; }
   Result<NamedTensors> Run(const NamedTensors& inputs) override;
   Result<NamedData> RunData(const NamedData& inputs, const std::function<bool()>& cancelled) override;
+  Status RunInto(const NamedTensors& inputs, NamedTensors& outputs) override;
   Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
 
+  RetuneState retune_state(std::string* why) const override;
+
+  // Looks for plans that an earlier tuning of this engine left, else starts one, as the options say.
+  void StartRetune(const std::string& engine_path, uint64_t engine_content, const SessionOptions& options);
+  // Takes these plans instead of the present ones. Requests in flight finish as they began.
+  void SetPlans(std::vector<Plan> plans);
+  // Whether a measured plan of this device and thread count holds every profile.
+  bool HasPlans() const;
+
  private:
+  // The operands of one request in the graph's order; recycled.
+  struct Request {
+    std::vector<const Tensor*> inputs;
+    std::vector<Tensor*> outputs;
+  };
   EngineSession() = default;
-  void ChoosePlan(int threads);
+  Status ChooseVariant(const std::string& precision);
+  void NoticePlans();
   // What runs a set of shapes: one of the two.
   struct Runnable {
     std::shared_ptr<const Program> planned;
     std::shared_ptr<const DynamicProgram> dynamic;
   };
-  // Checks names, types and shapes; the values in the graph's order.
+  // Points at a request's tensors in the graph's order; false if that is not all that the network wants.
+  bool Point(const NamedTensors& inputs, std::vector<const Tensor*>* pointers) const;
+  // The program that was made for these shapes; null if there is none, or it runs node by node. Allocates nothing.
+  std::shared_ptr<const Program> KnownProgram(const std::vector<const Tensor*>& inputs);
+  // Checks names, types, shapes and profiles; the values in the graph's order.
   Result<std::vector<Datum>> Arrange(const NamedData& inputs) const;
   Result<Runnable> ProgramFor(const std::vector<Datum>& inputs);
-  KernelWish WishFor(const std::map<std::string, int64_t>& binding) const;
+  std::unique_ptr<Request> TakeRequest();
+  void ReturnRequest(std::unique_ptr<Request> request);
+  Status RunRequest(const NamedTensors& inputs, NamedTensors& outputs, Request& request);
+  Status RunAsData(const NamedTensors& inputs, NamedTensors& outputs);
+  PlanQuery Query() const;
 
   std::string name_;
   std::shared_ptr<const Engine> engine_;
   std::shared_ptr<WeightCheck> weights_;
-  Graph widened_;  // used in place of engine_->fused where bf16 is computed in f32
+  int variant_ = 0;
+  Graph widened_;  // used in place of the engine's where bf16 is computed in f32
   const Graph* graph_ = nullptr;
-  const Plan* plan_ = nullptr;  // may be null
+  std::vector<tamis::Profile> profiles_;
   std::vector<TensorSpec> inputs_, outputs_;
   std::vector<std::string> notices_;
   std::unique_ptr<ThreadPool> pool_;
   std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<Plan> plans_;
   struct Entry {
     std::vector<Dims> dims;
     Runnable program;
   };
   std::list<Entry> programs_;  // most recent first
+  std::vector<std::unique_ptr<Request>> idle_;
+  RetuneState retune_state_ = RetuneState::kNotNeeded;
+  std::string retune_problem_;
+
+  std::unique_ptr<Retuner> retuner_;  // last: it ends before what it changes
 };
+
+// A session of a file that is open already.
+Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::string& engine_path,
+                                             const SessionOptions& options);
 
 // Packed weights of the process.
 PackCache& ProcessPackCache();

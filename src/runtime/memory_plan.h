@@ -17,8 +17,13 @@ struct MemoryPlan {
   size_t arena_bytes = 0;
 };
 
-// Greedy by size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020): large buffers
-// first, each at the lowest gap that is free for its whole lifetime. O(n^2).
+// Places buffers one after another, each at the lowest gap that is free for its whole lifetime, in several orders: by
+// size (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020), by size times lifetime,
+// by the moment of most memory; then, while the best is above what is alive at once, by a short local search from the
+// best order. O(n log n + pairs alive together) an order. The result depends on the uses alone.
 MemoryPlan PlanMemory(const std::vector<BufferUse>& uses);
+
+// The most bytes that are alive at one step: no plan takes less.
+size_t MostAlive(const std::vector<BufferUse>& uses);
 
 }  // namespace tamis

@@ -22,6 +22,7 @@ Result<std::unique_ptr<PreparedNode>> PreparedNode::Make(const Graph& graph, con
   if (const KernelDef* kernel = ChooseKernel(prepared->problem_, wish)) {
     TAMIS_ASSIGN_OR_RETURN(prepared->kernel_, kernel->prepare(prepared->problem_, cache));
     prepared->tactic_ = kernel->name;
+    prepared->in_place_ = kernel->in_place;
   }
   return prepared;
 }

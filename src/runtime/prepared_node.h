@@ -30,6 +30,7 @@ class PreparedNode {
   Status Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
              ThreadPool& pool) const;
   bool HasKernel() const { return kernel_ != nullptr; }
+  uint32_t in_place() const { return in_place_; }        // KernelDef::in_place
   const std::string& tactic() const { return tactic_; }  // kernel name or "reference"
   const Problem& problem() const { return problem_; }
 
@@ -40,6 +41,7 @@ class PreparedNode {
   Problem problem_;
   int64_t opset_ = 0;
   std::string tactic_;
+  uint32_t in_place_ = 0;
   std::unique_ptr<PreparedKernel> kernel_;
 };
 

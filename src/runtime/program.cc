@@ -1,9 +1,8 @@
 #include "src/runtime/program.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
-
-#include "src/runtime/memory_plan.h"
 
 namespace tamis {
 Result<std::unique_ptr<Program>> Program::Make(Graph graph, const ProgramOptions& options, PackCache& cache) {
@@ -21,91 +20,55 @@ Result<std::unique_ptr<Program>> Program::Make(Graph graph, const ProgramOptions
                                                              options.wish ? options.wish(name) : std::string(), cache));
     program->steps_.push_back(std::move(step));
   }
-  TAMIS_RETURN_IF_ERROR(program->PlaceValues());
+  program->PlaceValues();
   return program;
 }
 
-Status Program::PlaceValues() {
+void Program::PlaceValues() {
   const Graph& g = graph_;
-  // A view shares the place of the value it looks at.
-  std::vector<ValueId> root(g.NumValues());
-  for (size_t i = 0; i < root.size(); ++i) root[i] = static_cast<ValueId>(i);
-  for (NodeId id : g.NodeIds()) {
-    const Node& node = g.node(id);
-    if (IsView(node)) root[static_cast<size_t>(node.outputs[0])] = root[static_cast<size_t>(node.inputs[0])];
+  std::vector<LayoutStep> layout_steps;
+  for (const Step& step : steps_) {
+    layout_steps.push_back({step.node, step.prepared->WorkspaceBytes(), step.prepared->in_place()});
   }
-  std::vector<Place> places(g.NumValues());
-  for (size_t i = 0; i < places.size(); ++i) {
-    const Value& value = g.value(static_cast<ValueId>(i));
-    if (value.constant) places[i] = {Place::Kind::kConstant, value.constant->raw(), 0, 0};
-  }
-  for (size_t i = 0; i < g.inputs.size(); ++i) {
-    places[static_cast<size_t>(g.inputs[i])] = {Place::Kind::kInput, nullptr, i, 0};
-  }
-  // A graph output that a node computes is written straight into the tensor that the caller gets.
-  for (size_t i = 0; i < g.outputs.size(); ++i) {
-    Place& place = places[static_cast<size_t>(root[static_cast<size_t>(g.outputs[i])])];
-    if (place.kind == Place::Kind::kNone) place = {Place::Kind::kOutput, nullptr, i, 0};
-  }
-  // Everything else lives in the arena from its producer to its last reader.
-  std::vector<int> use_of_value(g.NumValues(), -1);
-  std::vector<BufferUse> uses;
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    const Node& node = g.node(steps_[s].node);
-    const int step = static_cast<int>(s);
-    for (ValueId id : node.inputs) {
-      if (id == kNoValue) continue;
-      const int use = use_of_value[static_cast<size_t>(root[static_cast<size_t>(id)])];
-      if (use >= 0) uses[static_cast<size_t>(use)].last = step;
-    }
-    for (ValueId id : node.outputs) {
-      if (id == kNoValue || places[static_cast<size_t>(id)].kind != Place::Kind::kNone) continue;
-      const auto dims = ConstantDims(g.value(id).type.shape);
-      const size_t bytes = ByteSize(g.value(id).type.dtype, static_cast<size_t>(NumElements(*dims)));
-      use_of_value[static_cast<size_t>(id)] = static_cast<int>(uses.size());
-      uses.push_back({bytes, step, step});
-    }
-  }
-  // A graph output whose bytes another output already holds is copied at the end and must survive until then.
-  const size_t first_workspace = uses.size();
-  for (size_t s = 0; s < steps_.size(); ++s) {
-    uses.push_back({steps_[s].prepared->WorkspaceBytes(), static_cast<int>(s), static_cast<int>(s)});
-  }
-  const MemoryPlan plan = PlanMemory(uses);
-  arena_bytes_ = plan.arena_bytes;
-  for (size_t i = 0; i < places.size(); ++i) {
-    if (use_of_value[i] >= 0) {
-      places[i] = {Place::Kind::kArena, nullptr, 0, plan.offsets[static_cast<size_t>(use_of_value[i])]};
-    }
-  }
-  const auto place_of = [&](ValueId id) {
-    return id == kNoValue ? Place{} : places[static_cast<size_t>(root[static_cast<size_t>(id)])];
-  };
+  const MemoryLayout layout = LayOut(g, layout_steps);
+  memory_ = layout.figures;
+  const auto place_of = [&](ValueId id) { return id == kNoValue ? Place{} : layout.values[static_cast<size_t>(id)]; };
   for (size_t s = 0; s < steps_.size(); ++s) {
     Step& step = steps_[s];
-    step.workspace_offset = plan.offsets[first_workspace + s];
+    step.workspace_offset = layout.workspace_offsets[s];
     for (ValueId id : g.node(step.node).inputs) step.inputs.push_back(place_of(id));
     for (ValueId id : g.node(step.node).outputs) step.outputs.push_back(place_of(id));
+    most_inputs_ = std::max(most_inputs_, step.inputs.size());
+    most_outputs_ = std::max(most_outputs_, step.outputs.size());
   }
-  for (ValueId id : g.outputs) output_places_.push_back(place_of(id));
-  return {};
+  for (ValueId id : g.outputs) {
+    output_places_.push_back(place_of(id));
+    output_types_.push_back({g.value(id).type.dtype, *ConstantDims(g.value(id).type.shape)});
+  }
 }
 
 Result<std::vector<Tensor>> Program::Run(std::span<const Tensor> inputs, ThreadPool& pool) const {
-  return RunTimed(inputs, pool, nullptr);
+  std::vector<const Tensor*> in;
+  for (const Tensor& input : inputs) in.push_back(&input);
+  std::vector<Tensor> outputs;
+  for (const OutputType& type : output_types_) outputs.emplace_back(type.dtype, type.dims);
+  std::vector<Tensor*> out;
+  for (Tensor& output : outputs) out.push_back(&output);
+  TAMIS_RETURN_IF_ERROR(RunInto(in, out, pool));
+  return outputs;
 }
 
-Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, ThreadPool& pool,
-                                              std::vector<double>* seconds) const {
-  std::vector<Tensor> outputs;
-  for (ValueId id : graph_.outputs) {
-    const Type& type = graph_.value(id).type;
-    outputs.emplace_back(type.dtype, *ConstantDims(type.shape));
-  }
-  auto arena = arenas_->Take(arena_bytes_);
-  std::byte* base = arena->data();
-  std::vector<const void*> in;
-  std::vector<void*> out;
+Status Program::RunInto(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs,
+                        ThreadPool& pool) const {
+  return RunTimed(inputs, outputs, pool, nullptr);
+}
+
+Status Program::RunTimed(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, ThreadPool& pool,
+                         std::vector<double>* seconds) const {
+  auto block = arenas_->Take(memory_.planned);
+  std::byte* base = block->memory.data();
+  block->inputs.reserve(most_inputs_);
+  block->outputs.reserve(most_outputs_);
   const auto address = [&](const Place& place) -> const void* {
     switch (place.kind) {
       case Place::Kind::kNone:
@@ -113,9 +76,9 @@ Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, Th
       case Place::Kind::kConstant:
         return place.constant;
       case Place::Kind::kInput:
-        return inputs[place.index].raw();
+        return inputs[place.index]->raw();
       case Place::Kind::kOutput:
-        return outputs[place.index].raw();
+        return outputs[place.index]->raw();
       case Place::Kind::kArena:
         return base + place.offset;
     }
@@ -124,33 +87,36 @@ Result<std::vector<Tensor>> Program::RunTimed(std::span<const Tensor> inputs, Th
   Status status;
   for (size_t s = 0; s < steps_.size() && status.ok(); ++s) {
     const Step& step = steps_[s];
-    in.clear();
-    out.clear();
-    for (const Place& place : step.inputs) in.push_back(address(place));
-    for (const Place& place : step.outputs) out.push_back(const_cast<void*>(address(place)));
+    block->inputs.clear();
+    block->outputs.clear();
+    for (const Place& place : step.inputs) block->inputs.push_back(address(place));
+    for (const Place& place : step.outputs) block->outputs.push_back(const_cast<void*>(address(place)));
     const auto start = seconds ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
-    status = step.prepared->Run(in, out, base + step.workspace_offset, pool);
+    status = step.prepared->Run(block->inputs, block->outputs, base + step.workspace_offset, pool);
     if (seconds) (*seconds)[s] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   if (status.ok()) {
     for (size_t i = 0; i < outputs.size(); ++i) {
       const Place& place = output_places_[i];
       const bool in_place = place.kind == Place::Kind::kOutput && place.index == i;
-      if (!in_place && outputs[i].NumBytes() > 0) std::memcpy(outputs[i].raw(), address(place), outputs[i].NumBytes());
+      const size_t bytes = outputs[i]->NumBytes();
+      if (!in_place && bytes > 0) std::memcpy(outputs[i]->raw(), address(place), bytes);
     }
   }
-  arenas_->Return(std::move(arena));
-  if (!status.ok()) return status;
-  return outputs;
+  arenas_->Return(std::move(block));
+  return status;
 }
 
 Result<std::vector<Session::NodeTime>> Program::Profile(std::span<const Tensor> inputs, int repeats,
                                                         ThreadPool& pool) const {
   std::vector<double> seconds(steps_.size(), 0);
-  for (int r = 0; r < repeats; ++r) {
-    auto outputs = RunTimed(inputs, pool, &seconds);
-    if (!outputs.ok()) return outputs.status();
-  }
+  std::vector<const Tensor*> in;
+  for (const Tensor& input : inputs) in.push_back(&input);
+  std::vector<Tensor> outputs;
+  for (const OutputType& type : output_types_) outputs.emplace_back(type.dtype, type.dims);
+  std::vector<Tensor*> out;
+  for (Tensor& output : outputs) out.push_back(&output);
+  for (int r = 0; r < repeats; ++r) TAMIS_RETURN_IF_ERROR(RunTimed(in, out, pool, &seconds));
   std::vector<Session::NodeTime> times;
   for (size_t s = 0; s < steps_.size(); ++s) {
     const Node& node = graph_.node(steps_[s].node);

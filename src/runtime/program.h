@@ -7,6 +7,7 @@
 
 #include "src/ir/graph.h"
 #include "src/runtime/arena_pool.h"
+#include "src/runtime/memory_layout.h"
 #include "src/runtime/prepared_node.h"
 #include "tamis/session.h"
 
@@ -26,21 +27,22 @@ class Program {
 
   // `inputs` in the order of the graph's inputs, with the dtypes and dimensions it was made for.
   Result<std::vector<Tensor>> Run(std::span<const Tensor> inputs, ThreadPool& pool) const;
+  // The same into `outputs`, which fit OutputTypes(). Allocates nothing once as many runs as go on at once have been
+  // made, but for nodes that run their reference evaluation.
+  Status RunInto(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, ThreadPool& pool) const;
   // Mean time of every node over `repeats` runs.
   Result<std::vector<Session::NodeTime>> Profile(std::span<const Tensor> inputs, int repeats, ThreadPool& pool) const;
 
   const Graph& graph() const { return graph_; }
-  size_t ArenaBytes() const { return arena_bytes_; }
+  size_t ArenaBytes() const { return memory_.planned; }
+  const MemoryFigures& memory() const { return memory_; }
+  struct OutputType {
+    DType dtype;
+    Dims dims;
+  };
+  const std::vector<OutputType>& OutputTypes() const { return output_types_; }
 
  private:
-  // Where a value's bytes are during a run.
-  struct Place {
-    enum class Kind : uint8_t { kNone, kConstant, kInput, kOutput, kArena };
-    Kind kind = Kind::kNone;
-    const void* constant = nullptr;
-    size_t index = 0;  // of the input or output
-    size_t offset = 0;
-  };
   struct Step {
     NodeId node = kNoNode;
     std::unique_ptr<PreparedNode> prepared;
@@ -48,14 +50,16 @@ class Program {
     size_t workspace_offset = 0;
   };
   Program() = default;
-  Status PlaceValues();
-  Result<std::vector<Tensor>> RunTimed(std::span<const Tensor> inputs, ThreadPool& pool,
-                                       std::vector<double>* seconds) const;
+  void PlaceValues();
+  Status RunTimed(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, ThreadPool& pool,
+                  std::vector<double>* seconds) const;
 
   Graph graph_;
   std::vector<Step> steps_;
   std::vector<Place> output_places_;  // of the graph's outputs; kOutput: written in place
-  size_t arena_bytes_ = 0;
+  std::vector<OutputType> output_types_;
+  size_t most_inputs_ = 0, most_outputs_ = 0;  // operands of one step
+  MemoryFigures memory_;
   std::shared_ptr<ArenaPool> arenas_;
 };
 

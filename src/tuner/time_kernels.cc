@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 #include "src/ops/op_def.h"
 #include "src/tuner/problem_text.h"
@@ -165,9 +166,12 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
     }
   }
   for (Running& run : running) {
-    auto middle = run.times.begin() + static_cast<std::ptrdiff_t>(run.times.size() / 2);
-    std::nth_element(run.times.begin(), middle, run.times.end());
-    results[run.index].seconds = *middle;
+    std::sort(run.times.begin(), run.times.end());
+    const size_t count = run.times.size();
+    TimedKernel& result = results[run.index];
+    result.samples = static_cast<int64_t>(count);
+    result.seconds = std::strtod(fmt::format("{:.9g}", run.times[count / 2]).c_str(), nullptr);
+    result.spread = (run.times[count * 3 / 4] - run.times[count / 4]) / run.times[count / 2];
   }
   return results;
 }

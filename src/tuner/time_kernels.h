@@ -12,8 +12,10 @@ namespace tamis {
 
 struct TimedKernel {
   std::string kernel;
-  double seconds = 0;  // median; 0 if struck out
-  std::string reason;  // why it was struck out
+  double seconds = 0;   // median, to nine digits as text holds it; 0 if struck out
+  std::string reason;   // why it was struck out
+  double spread = 0;    // distance of the quartiles over the median: the noise of the measurement
+  int64_t samples = 0;  // runs that were timed
 };
 
 struct TimingOptions {

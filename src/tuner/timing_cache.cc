@@ -1,34 +1,116 @@
 #include "src/tuner/timing_cache.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
+#include "src/base/atomic_file.h"
+#include "src/base/cache_folder.h"
 #include "src/base/hash.h"
 #include "src/base/version.h"
 #include "src/tuner/problem_text.h"
 
 namespace tamis {
+namespace {
+
+constexpr std::string_view kFirstLine = "tamis-timings 2";
+
+std::vector<std::string> Fields(const std::string& line) {
+  std::vector<std::string> fields;
+  size_t begin = 0;
+  while (true) {
+    const size_t end = line.find('\t', begin);
+    fields.push_back(line.substr(begin, end - begin));
+    if (end == std::string::npos) return fields;
+    begin = end + 1;
+  }
+}
+
+template <class T>
+bool ReadNumber(const std::string& text, T* number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
+  return error == std::errc() && end == text.data() + text.size() && *number >= 0;
+}
+
+std::string OneField(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+std::string Describe(const Problem& problem) {
+  std::string text = problem.node->op;
+  for (const Operand& input : problem.inputs) {
+    if (input.Present()) text += fmt::format(" {}{}", Name(input.dtype), ToString(input.dims));
+    if (input.pattern != Pattern::kDense) text += fmt::format(" {}", Name(input.pattern));
+  }
+  return text + fmt::format(", {} threads", problem.threads);
+}
+
+// Whether `a` says more than `b` of the same problem.
+bool Better(const TimingEntry& a, const TimingEntry& b) {
+  if (a.Spread() != b.Spread()) return a.Spread() < b.Spread();
+  return a.Samples() > b.Samples();
+}
+
+// Held while a file is read and written again. Without it two processes that save at once lose one's times, no more.
+class FileLock {
+ public:
+  explicit FileLock(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+    if (fd_ >= 0) (void)flock(fd_, LOCK_EX);
+  }
+  ~FileLock() {
+    if (fd_ >= 0) close(fd_);
+  }
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+double TimingEntry::Spread() const {
+  double spread = 0;
+  for (const auto& [name, timed] : kernels) {
+    if (timed.seconds > 0) spread = std::max(spread, timed.spread);
+  }
+  return spread;
+}
+
+int64_t TimingEntry::Samples() const {
+  int64_t samples = 0;
+  for (const auto& [name, timed] : kernels) {
+    if (timed.seconds > 0) samples = samples == 0 ? timed.samples : std::min(samples, timed.samples);
+  }
+  return samples;
+}
 
 TimingCache::TimingCache(std::string path) : path_(std::move(path)) {
   ReadFile();
 }
 
-std::string TimingCache::DefaultPath() {
-  std::string base;
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
-    base = cache;
-  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
-    base = std::string(home) + "/.cache";
-  } else {
-    return {};
+Result<TimingCache> TimingCache::Open(const std::string& path) {
+  if (!std::ifstream(path)) return UserError("can't open the timing cache '{}': {}", path, std::strerror(errno));
+  TimingCache cache("");
+  cache.path_ = path;
+  if (cache.ReadFile() == 0 && std::filesystem::file_size(path) > kFirstLine.size() + 1) {
+    return UserError("'{}' is not a timing cache", path);
   }
-  return base + "/tamis/timings-" + std::string(kVersion) + ".tsv";
+  return cache;
+}
+
+std::string TimingCache::DefaultPath() {
+  const std::string folder = CacheFolder();
+  return folder.empty() ? folder : folder + "/timings-" + std::string(kVersion) + ".tsv";
 }
 
 std::string TimingCache::Key(const Problem& problem) {
@@ -36,64 +118,144 @@ std::string TimingCache::Key(const Problem& problem) {
   return HexString(Hash64(text)) + HexString(Hash64(text, 1));
 }
 
-void TimingCache::ReadFile() {
-  if (path_.empty()) return;
+size_t TimingCache::ReadFile() {
+  if (path_.empty()) return 0;
   std::ifstream file(path_);
   std::string line;
+  bool second = false;
+  size_t read = 0;
+  std::map<std::string, TimingEntry> entries;
   while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    std::string key, kernel, seconds, reason;
-    if (!std::getline(fields, key, '\t') || !std::getline(fields, kernel, '\t') ||
-        !std::getline(fields, seconds, '\t')) {
+    if (line == kFirstLine) {
+      second = true;
       continue;
     }
-    std::getline(fields, reason);
-    char* end = nullptr;
-    const double value = std::strtod(seconds.c_str(), &end);
-    if (end == seconds.c_str() || !(value >= 0)) continue;
-    entries_[key].try_emplace(kernel, TimedKernel{kernel, value, reason});
+    const std::vector<std::string> fields = Fields(line);
+    if (fields.size() < (second ? 9 : 3)) continue;
+    TimedKernel timed;
+    timed.kernel = fields[1];
+    if (!ReadNumber(fields[2], &timed.seconds)) continue;
+    TimingEntry& entry = entries[fields[0]];
+    if (second) {
+      if (!ReadNumber(fields[3], &timed.spread) || !ReadNumber(fields[4], &timed.samples) ||
+          !ReadNumber(fields[5], &entry.attempts)) {
+        continue;
+      }
+      entry.device = fields[6];
+      entry.problem = fields[7];
+      timed.reason = fields[8];
+    } else if (fields.size() > 3) {
+      timed.reason = fields[3];
+    }
+    entry.kernels.try_emplace(timed.kernel, std::move(timed));
+    ++read;
   }
+  for (auto& [key, entry] : entries) {
+    if (entry.kernels.empty()) continue;
+    const auto [it, added] = entries_.try_emplace(key, entry);
+    if (added) continue;
+    for (auto& [name, timed] : entry.kernels) it->second.kernels.try_emplace(name, timed);
+  }
+  return read;
 }
 
 std::optional<std::vector<TimedKernel>> TimingCache::Find(const std::string& key,
-                                                          const std::vector<std::string>& kernels) const {
+                                                          const std::vector<std::string>& kernels,
+                                                          bool accept_noise) const {
   const auto found = entries_.find(key);
-  if (found == entries_.end()) return std::nullopt;
+  if (found == entries_.end() || (!accept_noise && found->second.Noisy())) return std::nullopt;
   std::vector<TimedKernel> results;
   for (const std::string& kernel : kernels) {
-    const auto timed = found->second.find(kernel);
-    if (timed == found->second.end()) return std::nullopt;
+    const auto timed = found->second.kernels.find(kernel);
+    if (timed == found->second.kernels.end()) return std::nullopt;
     results.push_back(timed->second);
   }
   return results;
 }
 
-void TimingCache::Add(const std::string& key, const std::vector<TimedKernel>& results) {
-  for (const TimedKernel& result : results) entries_[key][result.kernel] = result;
+void TimingCache::Add(const std::string& key, const Problem& problem, const std::vector<TimedKernel>& results) {
   changed_ = true;
+  TimingEntry fresh;
+  fresh.device = Cpu().Fingerprint();
+  fresh.problem = Describe(problem);
+  for (const TimedKernel& result : results) fresh.kernels[result.kernel] = result;
+  TimingEntry& known = entries_[key];
+  const bool same_kernels = known.kernels.size() == fresh.kernels.size() &&
+                            std::equal(known.kernels.begin(), known.kernels.end(), fresh.kernels.begin(),
+                                       [](const auto& a, const auto& b) { return a.first == b.first; });
+  if (same_kernels) {
+    const int attempts = known.attempts + 1;
+    if (Better(fresh, known)) known = std::move(fresh);
+    known.attempts = attempts;
+    return;
+  }
+  for (auto& [name, timed] : known.kernels) fresh.kernels.try_emplace(name, timed);
+  known = std::move(fresh);
+}
+
+size_t TimingCache::Merge(const TimingCache& other) {
+  size_t changed = 0;
+  for (const auto& [key, entry] : other.entries_) {
+    const auto [it, added] = entries_.try_emplace(key, entry);
+    if (added) {
+      ++changed;
+      continue;
+    }
+    TimingEntry& mine = it->second;
+    const size_t before = mine.kernels.size();
+    if (Better(entry, mine)) {
+      auto kernels = std::move(mine.kernels);
+      mine = entry;
+      for (auto& [name, timed] : kernels) mine.kernels.try_emplace(name, std::move(timed));
+      ++changed;
+    } else {
+      for (const auto& [name, timed] : entry.kernels) mine.kernels.try_emplace(name, timed);
+      changed += mine.kernels.size() != before ? 1 : 0;
+    }
+  }
+  changed_ = changed_ || changed > 0;
+  return changed;
+}
+
+size_t TimingCache::Prune(const std::function<bool(const TimingEntry&, const TimedKernel&)>& unwanted) {
+  size_t gone = 0;
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const TimingEntry whole = it->second;
+    gone += std::erase_if(it->second.kernels, [&](const auto& named) { return unwanted(whole, named.second); });
+    it = it->second.kernels.empty() ? entries_.erase(it) : std::next(it);
+  }
+  changed_ = changed_ || gone > 0;
+  return gone;
 }
 
 Status TimingCache::Save() {
   if (path_.empty() || !changed_) return {};
-  ReadFile();
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
-  const std::string temporary = path_ + ".tmp-" + std::to_string(getpid());
-  {
-    std::ofstream file(temporary);
-    for (const auto& [key, kernels] : entries_) {
-      for (const auto& [name, timed] : kernels) {
-        file << fmt::format("{}\t{}\t{:.9g}\t{}\n", key, name, timed.seconds, timed.reason);
-      }
-    }
-    file.flush();
-    if (!file) {
-      std::filesystem::remove(temporary, error);
-      return RuntimeError("can't write the timing cache '{}': {}", path_, std::strerror(errno));
+  const FileLock lock(path_ + ".lock");
+  ReadFile();
+  return Write();
+}
+
+Status TimingCache::Rewrite() {
+  const FileLock lock(path_ + ".lock");
+  return Write();
+}
+
+Status TimingCache::Write() {
+  std::string text = std::string(kFirstLine) + "\n";
+  for (const auto& [key, entry] : entries_) {
+    for (const auto& [name, timed] : entry.kernels) {
+      text += fmt::format("{}\t{}\t{:.9g}\t{:.4g}\t{}\t{}\t{}\t{}\t{}\n", key, name, timed.seconds, timed.spread,
+                          timed.samples, entry.attempts, OneField(entry.device), OneField(entry.problem),
+                          OneField(timed.reason));
     }
   }
-  std::filesystem::rename(temporary, path_, error);
-  if (error) return RuntimeError("can't write the timing cache '{}': {}", path_, error.message());
+  const auto context = [&](const Status& status) { return status.WithContext("the timing cache"); };
+  auto file = AtomicFile::Create(path_);
+  if (!file.ok()) return context(file.status());
+  if (const Status written = file->Write(text.data(), text.size()); !written.ok()) return context(written);
+  if (const Status committed = file->Commit(); !committed.ok()) return context(committed);
   changed_ = false;
   return {};
 }

@@ -1,6 +1,7 @@
-// Measured times, kept from one run of the program to the next.
+// Measured times, kept from one run of the program to the next, and shared between machines that are alike.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -10,27 +11,61 @@
 
 namespace tamis {
 
-// A text file of lines "KEY \t KERNEL \t SECONDS \t REASON"; the key is the device fingerprint, the tamis version and
-// the problem, hashed. A line that can't be read is skipped. Not synchronised.
+// All kernels of one problem on one device, timed interleaved in one go.
+struct TimingEntry {
+  std::string device;   // CpuInfo::Fingerprint(); empty in files of older versions
+  std::string problem;  // for people: "Linear f32[128,768] f32[3072,768], 2 threads"
+  int attempts = 1;     // how often it was timed because it was noisy; the calmest attempt is kept
+  std::map<std::string, TimedKernel> kernels;
+
+  // The largest spread among the kernels that were timed, and the fewest samples.
+  double Spread() const;
+  int64_t Samples() const;
+  // Worth timing again: too noisy, and not yet tried often enough.
+  bool Noisy() const { return Spread() > kNoisySpread && attempts < kMaxAttempts; }
+
+  static constexpr double kNoisySpread = 0.25;
+  static constexpr int kMaxAttempts = 3;
+};
+
+// A text file: a first line "tamis-timings 2", then lines of the tab-separated fields KEY KERNEL SECONDS SPREAD SAMPLES
+// ATTEMPTS DEVICE PROBLEM REASON. The key is device and problem, hashed. Lines that can't be read are skipped, and so
+// are those of older versions but for their first four fields KEY KERNEL SECONDS REASON. Not synchronised; two
+// processes may save to one file, each keeps what the other added.
 class TimingCache {
  public:
   // Empty path: in memory only. A file that does not exist is an empty cache.
   explicit TimingCache(std::string path);
+  // The same for a file that must be there and must be a timing cache (kUser).
+  static Result<TimingCache> Open(const std::string& path);
   // "$XDG_CACHE_HOME/tamis/timings-VERSION.tsv", else under $HOME/.cache; empty if neither is set.
   static std::string DefaultPath();
 
   static std::string Key(const Problem& problem);
-  // Only if every kernel of the list has a line.
-  std::optional<std::vector<TimedKernel>> Find(const std::string& key, const std::vector<std::string>& kernels) const;
-  void Add(const std::string& key, const std::vector<TimedKernel>& results);
-  // Writes to a temporary name and renames; keeps what other processes added since it was read.
+  // Only if every kernel of the list has a line and, unless noise is accepted, the entry is not noisy.
+  std::optional<std::vector<TimedKernel>> Find(const std::string& key, const std::vector<std::string>& kernels,
+                                               bool accept_noise = false) const;
+  // A noisy entry that is timed again keeps the calmer of the two.
+  void Add(const std::string& key, const Problem& problem, const std::vector<TimedKernel>& results);
+  // Takes over another cache's entries; of one that both have, the less noisy, then the one of more samples. Returns
+  // how many entries changed.
+  size_t Merge(const TimingCache& other);
+  // Drops what `unwanted` says; returns how many kernels' times went.
+  size_t Prune(const std::function<bool(const TimingEntry&, const TimedKernel&)>& unwanted);
+  // The file appears whole. Save keeps what other processes added since it was read, Rewrite does not.
   Status Save();
+  Status Rewrite();
+
+  const std::map<std::string, TimingEntry>& entries() const { return entries_; }
+  const std::string& path() const { return path_; }
 
  private:
-  void ReadFile();
+  // Returns how many lines were read.
+  size_t ReadFile();
+  Status Write();
   std::string path_;
   bool changed_ = false;
-  std::map<std::string, std::map<std::string, TimedKernel>> entries_;
+  std::map<std::string, TimingEntry> entries_;
 };
 
 }  // namespace tamis

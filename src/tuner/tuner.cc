@@ -11,56 +11,81 @@ Tuner::Tuner(TunerOptions options) : options_(std::move(options)), cache_(option
 
 Tuner::~Tuner() = default;
 
+// What could compute a problem.
+struct Tuner::Candidates {
+  std::vector<std::string> names;    // to be timed
+  std::vector<TimedKernel> refused;  // with the reason
+  double cost = 0;                   // of the cheapest
+};
+
+Tuner::Candidates Tuner::CandidatesFor(const Problem& problem) const {
+  Candidates candidates;
+  std::vector<Refusal> refused;
+  for (const KernelDef* kernel : CandidateKernels(problem, &refused)) {
+    const double cost = kernel->cost(problem);
+    if (candidates.names.empty()) candidates.cost = cost;
+    if (cost > options_.cost_cutoff * candidates.cost) {
+      candidates.refused.push_back({std::string(kernel->name), 0, "predicted far slower", 0, 0});
+    } else {
+      candidates.names.emplace_back(kernel->name);
+    }
+  }
+  for (const Refusal& refusal : refused) {
+    candidates.refused.push_back({std::string(refusal.kernel->name), 0, refusal.reason, 0, 0});
+  }
+  return candidates;
+}
+
+bool Tuner::TimeIsUp() const {
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
+  return options_.time_budget > 0 && spent.count() >= options_.time_budget;
+}
+
+Result<std::vector<TimedKernel>> Tuner::Measure(const Problem& problem, const std::vector<std::string>& kernels) {
+  if (own_pool_ == nullptr) {
+    auto answer = worker_.Time(problem, kernels);
+    if (answer.ok()) return answer;
+    notices_.push_back(answer.status().message() + "; kernels are timed inside this process");
+    own_pool_ = std::make_unique<ThreadPool>(options_.threads);
+  }
+  TAMIS_ASSIGN_OR_RETURN(const auto owned, ProblemFromText(ProblemToText(problem), 7));
+  return TimeKernels(owned->problem, kernels, *own_pool_, {}, [](const std::string&) {});
+}
+
 Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
   if (options_.cancelled && options_.cancelled()) return RuntimeError("tuning was interrupted");
   TunedNode tuned;
   tuned.op = problem.node->op;
-  std::vector<Refusal> refused;
-  const auto candidates = CandidateKernels(problem, &refused);
-  std::vector<std::string> names;
-  for (const KernelDef* kernel : candidates) {
-    const double cost = kernel->cost(problem);
-    if (cost > options_.cost_cutoff * candidates.front()->cost(problem)) {
-      tuned.candidates.push_back({std::string(kernel->name), 0, "predicted far slower"});
-    } else {
-      names.emplace_back(kernel->name);
-    }
-  }
-  for (const Refusal& refusal : refused) {
-    tuned.candidates.push_back({std::string(refusal.kernel->name), 0, refusal.reason});
-  }
-  if (names.empty()) return tuned;
+  Candidates candidates = CandidatesFor(problem);
+  tuned.candidates = std::move(candidates.refused);
+  if (candidates.names.empty()) return tuned;
 
   const std::string key = TimingCache::Key(problem);
-  std::vector<TimedKernel> timed;
-  if (auto known = cache_.Find(key, names)) {
-    timed = std::move(*known);
-  } else {
-    auto answer =
-        own_pool_ ? Result<std::vector<TimedKernel>>(std::vector<TimedKernel>()) : worker_.Time(problem, names);
-    if (!answer.ok()) {
-      notices_.push_back(answer.status().message() + "; kernels are timed inside this process");
-      own_pool_ = std::make_unique<ThreadPool>(options_.threads);
-    }
-    if (own_pool_) {
-      TAMIS_ASSIGN_OR_RETURN(const auto owned, ProblemFromText(ProblemToText(problem), 7));
-      answer = TimeKernels(owned->problem, names, *own_pool_, {}, [](const std::string&) {});
-    }
-    timed = std::move(answer).value();
-    cache_.Add(key, timed);
+  auto known = cache_.Find(key, candidates.names, TimeIsUp());
+  while (!known && !TimeIsUp()) {
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<TimedKernel> timed, Measure(problem, candidates.names));
+    cache_.Add(key, problem, timed);
+    known = cache_.Find(key, candidates.names);
+    if (!known && TimeIsUp()) known = cache_.Find(key, candidates.names, true);
   }
-  for (const TimedKernel& result : timed) {
+  if (!known) {
+    tuned.predicted = true;
+    tuned.kernel = candidates.names.front();
+    tuned.seconds = candidates.cost;
+    return tuned;
+  }
+  for (const TimedKernel& result : *known) {
     if (result.seconds > 0 && (tuned.kernel.empty() || result.seconds < tuned.seconds)) {
       tuned.kernel = result.kernel;
       tuned.seconds = result.seconds;
     }
   }
-  for (TimedKernel& result : timed) {
+  for (TimedKernel& result : *known) {
     if (result.reason.empty() && result.kernel != tuned.kernel) {
       result.reason = fmt::format("{:.2f} times the winner's time", result.seconds / tuned.seconds);
     }
   }
-  tuned.candidates.insert(tuned.candidates.begin(), timed.begin(), timed.end());
+  tuned.candidates.insert(tuned.candidates.begin(), known->begin(), known->end());
   return tuned;
 }
 
@@ -69,21 +94,58 @@ Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern) {
   return TimeProblem(problem);
 }
 
-Result<std::vector<TunedNode>> Tuner::Tune(const Graph& concrete) {
-  std::vector<NodeId> ids;
-  for (NodeId id : concrete.NodeIds()) {
-    // What depends on data is left to the cost model, which chooses as shapes come.
-    if (!IsView(concrete.node(id)) && IsConcrete(concrete, concrete.node(id))) ids.push_back(id);
+Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> concrete) {
+  struct Item {
+    const Graph* graph;
+    NodeId node;
+    Problem problem;
+  };
+  std::vector<Item> items;
+  struct Work {
+    size_t item;
+    double cost;
+  };
+  std::map<std::string, Work> unknown;  // by key
+  for (const Graph& graph : concrete) {
+    for (NodeId id : graph.NodeIds()) {
+      // What depends on data is left to the cost model, which chooses as shapes come.
+      if (IsView(graph.node(id)) || !IsConcrete(graph, graph.node(id))) continue;
+      TAMIS_ASSIGN_OR_RETURN(Problem problem, MakeProblem(graph, graph.node(id), options_.threads));
+      const Candidates candidates = CandidatesFor(problem);
+      const std::string key = TimingCache::Key(problem);
+      if (!candidates.names.empty() && !cache_.Find(key, candidates.names)) {
+        const auto [it, added] = unknown.try_emplace(key, Work{items.size(), 0.0});
+        it->second.cost += candidates.cost;
+      }
+      items.push_back({&graph, id, std::move(problem)});
+    }
   }
-  std::vector<TunedNode> tuned;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    const Node& node = concrete.node(ids[i]);
-    TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete, node, options_.threads));
-    TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeProblem(problem));
-    result.node =
-        node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : concrete.value(node.outputs[0]).name;
-    if (options_.progress) options_.progress(static_cast<int>(i) + 1, static_cast<int>(ids.size()), result.node);
-    tuned.push_back(std::move(result));
+  std::vector<Work> work;
+  for (const auto& [key, one] : unknown) work.push_back(one);
+  std::stable_sort(work.begin(), work.end(), [](const Work& a, const Work& b) { return a.cost > b.cost; });
+  const auto name_of = [](const Item& item) {
+    const Node& node = item.graph->node(item.node);
+    return node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : item.graph->value(node.outputs[0]).name;
+  };
+  for (size_t i = 0; i < work.size() && !TimeIsUp(); ++i) {
+    const Item& item = items[work[i].item];
+    if (options_.progress) options_.progress(static_cast<int>(i), static_cast<int>(work.size()), name_of(item));
+    const auto timed = TimeProblem(item.problem);
+    if (!timed.ok()) return timed.status();
+  }
+  std::vector<std::vector<TunedNode>> tuned(concrete.size());
+  size_t predicted = 0;
+  for (const Item& item : items) {
+    TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeProblem(item.problem));
+    result.node = name_of(item);
+    predicted += result.predicted ? 1 : 0;
+    tuned[static_cast<size_t>(item.graph - concrete.data())].push_back(std::move(result));
+  }
+  if (predicted > 0) {
+    notices_.push_back(
+        fmt::format("the time budget of {:g} s was spent: the kernels of {} of {} nodes were chosen by "
+                    "the cost model",
+                    options_.time_budget, predicted, items.size()));
   }
   if (const Status saved = cache_.Save(); !saved.ok()) notices_.push_back(saved.message());
   return tuned;

@@ -1,9 +1,11 @@
 // Chooses the kernel of every node by timing the candidates.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +19,12 @@ struct TunerOptions {
   std::string cache_path;  // empty: nothing is kept
   // Candidates whose predicted cost is above this multiple of the best prediction are not timed.
   double cost_cutoff = 6;
-  std::function<void(int done, int total, const std::string& node)> progress;  // may be empty
-  std::function<bool()> cancelled;                                             // may be empty; asked before each node
+  // Seconds from the tuner's making after which nothing more is timed: what the cache does not know is then chosen by
+  // the cost model. 0: no limit.
+  double time_budget = 0;
+  // `total` counts what there is to time: equal problems once, those the cache knows not at all. May be empty.
+  std::function<void(int done, int total, const std::string& node)> progress;
+  std::function<bool()> cancelled;  // may be empty; asked before each node
 };
 
 struct TunedNode {
@@ -27,6 +33,7 @@ struct TunedNode {
   std::string kernel;                   // the winner; empty: no kernel computes it, the reference runs
   double seconds = 0;                   // of the winner
   std::vector<TimedKernel> candidates;  // timed ones, and refused ones with the reason
+  bool predicted = false;               // time was up: the cost model's choice, `seconds` is its prediction
 };
 
 // Not synchronised.
@@ -35,21 +42,28 @@ class Tuner {
   explicit Tuner(TunerOptions options);
   ~Tuner();
 
-  // Times every node of a specialised graph (see Specialize). Equal problems are timed once.
-  Result<std::vector<TunedNode>> Tune(const Graph& concrete);
+  // Times every node of specialised graphs (see Specialize). Equal problems are timed once, those that are predicted to
+  // take longest first.
+  Result<std::vector<std::vector<TunedNode>>> Tune(std::span<const Graph> concrete);
   // Best time of one problem, and the kernel that reached it. `pattern` replaces the pattern of the weight (input 1),
   // so that a dense layer can be asked what it would take as 2:4. seconds 0: no kernel.
   Result<TunedNode> TimeProblem(const Problem& problem);
   Result<TunedNode> TimeAs(Problem problem, Pattern pattern);
-  // Sentences for the user: the worker could not be started, the cache could not be written.
+  // Sentences for the user: the worker could not be started, the cache could not be written, the time was up.
   const std::vector<std::string>& notices() const { return notices_; }
 
  private:
+  struct Candidates;
+  Candidates CandidatesFor(const Problem& problem) const;
+  Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
+  bool TimeIsUp() const;
+
   TunerOptions options_;
   TimingCache cache_;
   TuneWorker worker_;
   std::unique_ptr<ThreadPool> own_pool_;  // where no worker can be started
   std::vector<std::string> notices_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace tamis

@@ -139,7 +139,7 @@ Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::v
           words >> present;
         } else if (word == "result") {
           TimedKernel result;
-          words >> result.kernel >> result.seconds;
+          words >> result.kernel >> result.seconds >> result.spread >> result.samples;
           std::getline(words >> std::ws, result.reason);
           results.push_back(std::move(result));
         } else if (word == "done") {
@@ -149,7 +149,7 @@ Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::v
     }
     if (done) return results;
     Stop();
-    struck_out.push_back({present, 0, timed_out ? "hung while it was timed" : "crashed while it was timed"});
+    struck_out.push_back({present, 0, timed_out ? "hung while it was timed" : "crashed while it was timed", 0, 0});
     std::erase(kernels, present);
   }
   return struck_out;

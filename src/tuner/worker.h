@@ -13,7 +13,8 @@
 namespace tamis {
 
 // Protocol, one line each way over pipes. Request: {"kernels":[...],"problem":{...}}.
-// Answers: "begin NAME" before a kernel runs first, then one "result NAME SECONDS REASON" a kernel, then "done".
+// Answers: "begin NAME" before a kernel runs first, then one "result NAME SECONDS SPREAD SAMPLES REASON" a kernel, then
+// "done".
 class TuneWorker {
  public:
   // `program`: path of tamis-tune-worker; empty: $TAMIS_TUNE_WORKER, or where ProgramPath finds it.

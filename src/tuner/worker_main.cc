@@ -22,7 +22,7 @@ void Answer(const std::string& request, std::unique_ptr<ThreadPool>* pool) {
   for (simdjson::dom::element name : names) kernels.emplace_back(name.get_string().value_unsafe());
   const auto owned = ProblemFromText(simdjson::minify(problem_text), 7);
   if (!owned.ok()) {
-    for (const std::string& kernel : kernels) fmt::print("result {} 0 {}\n", kernel, owned.status().message());
+    for (const std::string& kernel : kernels) fmt::print("result {} 0 0 0 {}\n", kernel, owned.status().message());
     return;
   }
   const Problem& problem = (*owned)->problem;
@@ -32,7 +32,8 @@ void Answer(const std::string& request, std::unique_ptr<ThreadPool>* pool) {
     std::fflush(stdout);
   };
   for (const TimedKernel& result : TimeKernels(problem, kernels, **pool, {}, begin)) {
-    fmt::print("result {} {:.9g} {}\n", result.kernel, result.seconds, result.reason);
+    fmt::print("result {} {:.9g} {:.4g} {} {}\n", result.kernel, result.seconds, result.spread, result.samples,
+               result.reason);
   }
 }
 

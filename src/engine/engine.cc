@@ -1,0 +1,15 @@
+#include "src/engine/engine.h"
+
+#include <algorithm>
+
+namespace tamis {
+
+std::vector<Profile> ProfilesOf(const std::vector<Plan>& plans) {
+  std::vector<Profile> profiles;
+  for (const Plan& plan : plans) {
+    if (std::find(profiles.begin(), profiles.end(), plan.profile) == profiles.end()) profiles.push_back(plan.profile);
+  }
+  return profiles;
+}
+
+}  // namespace tamis
