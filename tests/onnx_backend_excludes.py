@@ -14,9 +14,9 @@ class Exclude(NamedTuple):
 
 EXCLUDES = [
     Exclude(
-        r"test_image_decoder_.*",
-        "ImageDecoder",
-        "pictures are decoded before the network, by the caller: a decoder of foreign files has no place in a kernel",
+        r"test_bernoulli.*",
+        "random numbers",
+        "drawn numbers can't equal those that NumPy drew; tamis.Session runs the operator, and its statistics are tested",
     ),
     Exclude(
         r"test_gradient_of_.*",

@@ -112,7 +112,7 @@ def test_tuned_build_uses_the_worker_and_reports_progress(tmp_path):
 @pytest.mark.parametrize(
     "spoil, message",
     [
-        (lambda x: {"x": x.astype(np.float64)}, "input 'x' is float64, the network wants float32"),
+        (lambda x: {"x": x.astype(np.float64)}, r"input 'x' is a tensor of float64, the network wants tensor\(float\)"),
         (lambda x: {"q": x}, "unknown input 'q'; the network has 'x'; input 'x' is missing"),
         (lambda x: {"x": x[:, :3]}, r"\[3, 3\].*\[n, 64\].*dimension 1 must be 64"),
         (lambda x: {"x": x[0]}, r"\[64\]"),

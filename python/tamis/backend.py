@@ -40,6 +40,19 @@ class TamisBackendRep(BackendRep):
         return namedtupledict("Outputs", self._outputs)(*self._session.run(None, inputs))
 
 
+_RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+
+def _random_operators(graph: onnx.GraphProto | onnx.FunctionProto) -> set[str]:
+    """Operators of a graph and those inside it whose answer is drawn."""
+    found = {node.op_type for node in graph.node if node.domain in ("", "ai.onnx")} & _RANDOM
+    for node in graph.node:
+        for attribute in node.attribute:
+            for body in (attribute.g, *attribute.graphs):
+                found |= _random_operators(body)
+    return found
+
+
 class TamisBackend(Backend):
     """The CPU is the one device."""
 
@@ -61,12 +74,29 @@ class TamisBackend(Backend):
         return True
 
     @classmethod
-    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", *, threads: int = 0, **kwargs: Any) -> TamisBackendRep:
-        """The model, compiled with the safe plan. Raises ValueError with all reasons if Tamis can't take it."""
+    def prepare(
+        cls, model: onnx.ModelProto, device: str = "CPU", *, threads: int = 0, random: bool = False, **kwargs: Any
+    ) -> TamisBackendRep:
+        """The model, compiled with the safe plan.
+
+        Args:
+            threads: As of `tamis.Session`.
+            random: Take models that draw random numbers too. Who drives a backend compares its answers with recorded
+                ones, and of drawn numbers ONNX determines the distribution only; `tamis.Session` takes them as they are.
+
+        Raises:
+            ValueError: Tamis can't take the model; with all reasons.
+        """
         if kwargs:
             raise ValueError(f"prepare takes no option {', '.join(kwargs)}")
         if not cls.supports_device(device):
             raise ValueError(f"device {device!r} is not supported; CPU is")
+        drawn = set().union(*map(_random_operators, (model.graph, *model.functions)))
+        if drawn and not random:
+            raise ValueError(
+                f"{', '.join(sorted(drawn))}: random numbers, whose values ONNX does not determine, can't be compared "
+                "with recorded ones; prepare(..., random=True) and tamis.Session take the model"
+            )
         return TamisBackendRep(tamis.Session(model, threads=threads))
 
     @classmethod

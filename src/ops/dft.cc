@@ -67,11 +67,20 @@ Status Infer(InferContext& context) {
   return SetShape(context, 0, context.InputDType(0), std::move(shape));
 }
 
-Status Eval(EvalContext& context) {
-  TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
+// The halves of a real signal's spectrum are conjugates: exactly, however they were rounded.
+template <class T>
+void MakeSymmetric(std::vector<std::complex<T>>& spectrum) {
+  const size_t n = spectrum.size();
+  for (size_t i = 1; 2 * i < n; ++i) spectrum[n - i] = std::conj(spectrum[i]);
+  spectrum[0] = spectrum[0].real();
+  if (n % 2 == 0) spectrum[n / 2] = spectrum[n / 2].real();
+}
+
+template <class T>
+Status Transform(EvalContext& context, const InferContext& infer) {
   const auto x = ReadDoubles(*context.input(0));
   const Dims& dims = context.input(0)->dims();
-  TAMIS_ASSIGN_OR_RETURN(const auto resolved, AxisOf(*bound->infer, dims.size()));
+  TAMIS_ASSIGN_OR_RETURN(const auto resolved, AxisOf(infer, dims.size()));
   const size_t axis = *resolved;
   const bool inverse = context.node.Int("inverse", 0) != 0, to_real = ToReal(context.node);
   Tensor& output = context.outputs[0];
@@ -80,14 +89,14 @@ Status Eval(EvalContext& context) {
   if (context.input(1) != nullptr && context.input(1)->Defined()) length = context.input(1)->ToInt64s()[0];
   const int64_t outer = CountOf(dims, 0, axis), inner = CountOf(dims, axis + 1, dims.size() - 1);
   std::vector<double> y(static_cast<size_t>(output.NumElements()));
-  std::vector<std::complex<double>> signal;
+  std::vector<std::complex<T>> signal;
   for (int64_t row = 0; row < outer * inner; ++row) {
     const int64_t o = row / inner, r = row % inner;
-    signal.assign(static_cast<size_t>(length), 0.0);
+    signal.assign(static_cast<size_t>(length), T{0});
     const int64_t given = std::min(in, to_real ? length / 2 + 1 : length);
     for (int64_t i = 0; i < given; ++i) {
       const double* at = x.data() + ((o * in + i) * inner + r) * parts;
-      signal[static_cast<size_t>(i)] = {at[0], parts == 2 ? at[1] : 0};
+      signal[static_cast<size_t>(i)] = {static_cast<T>(at[0]), parts == 2 ? static_cast<T>(at[1]) : T{0}};
     }
     if (to_real) {  // the other half mirrors the given one; what has no partner is real
       signal[0] = signal[0].real();
@@ -95,6 +104,7 @@ Status Eval(EvalContext& context) {
       for (size_t i = 1; 2 * i < signal.size(); ++i) signal[signal.size() - i] = std::conj(signal[i]);
     }
     Fourier(signal, inverse);
+    if (parts == 1) MakeSymmetric(signal);
     for (int64_t i = 0; i < out; ++i) {
       double* at = y.data() + ((o * out + i) * inner + r) * out_parts;
       at[0] = signal[static_cast<size_t>(i)].real();
@@ -103,6 +113,12 @@ Status Eval(EvalContext& context) {
   }
   WriteDoubles(output, y);
   return {};
+}
+
+Status Eval(EvalContext& context) {
+  TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
+  const bool is_double = context.input(0)->dtype() == DType::kFloat64;
+  return is_double ? Transform<double>(context, *bound->infer) : Transform<float>(context, *bound->infer);
 }
 
 std::vector<OpTestCase> Cases() {

@@ -10,22 +10,53 @@ namespace {
 
 using namespace op_testing;  // NOLINT: the helpers of this folder's tests
 
-TEST(SignalTest, FourierFollowsTheDefinition) {
-  for (const size_t n : {1u, 2u, 3u, 4u, 6u, 7u, 12u, 35u, 64u}) {
-    std::vector<std::complex<double>> x(n);
-    for (size_t i = 0; i < n; ++i)
-      x[i] = {std::sin(static_cast<double>(3 * i + 1)), std::cos(static_cast<double>(i * i))};
+// Sums of n elements of at most sqrt(2), each rounded a few times.
+template <class T>
+void FourierFollowsTheDefinition() {
+  constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
+  for (const size_t n : {1u, 2u, 3u, 4u, 6u, 7u, 10u, 12u, 35u, 64u, 97u}) {
+    std::vector<std::complex<T>> x(n);
+    for (size_t i = 0; i < n; ++i) {
+      x[i] = {static_cast<T>(std::sin(static_cast<double>(3 * i + 1))),
+              static_cast<T>(std::cos(static_cast<double>(i * i)))};
+    }
     auto y = x;
     Fourier(y, false);
     for (size_t k = 0; k < n; ++k) {
       std::complex<double> sum;
       for (size_t i = 0; i < n; ++i) {
-        sum += x[i] * std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(i * k % n) / static_cast<double>(n));
+        sum += std::complex<double>(x[i]) *
+               std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(i * k % n) / static_cast<double>(n));
       }
-      EXPECT_NEAR(std::abs(y[k] - sum), 0, static_cast<double>(n) * 1e-14) << n << " " << k;
+      EXPECT_NEAR(std::abs(std::complex<double>(y[k]) - sum), 0, 8 * static_cast<double>(n) * kEpsilon)
+          << n << " " << k;
     }
     Fourier(y, true);
-    for (size_t i = 0; i < n; ++i) EXPECT_NEAR(std::abs(y[i] - x[i]), 0, 1e-13);
+    for (size_t i = 0; i < n; ++i) {
+      EXPECT_NEAR(std::abs(std::complex<double>(y[i]) - std::complex<double>(x[i])), 0,
+                  8 * static_cast<double>(n) * kEpsilon);
+    }
+  }
+}
+
+TEST(SignalTest, FourierInSingle) {
+  FourierFollowsTheDefinition<float>();
+}
+TEST(SignalTest, FourierInDouble) {
+  FourierFollowsTheDefinition<double>();
+}
+
+TEST(SignalTest, RealSignalsHaveSymmetricSpectra) {
+  std::vector<float> values(10);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(7 * i + 1));
+  const auto y = Evaluate({"DFT", "", {{"axis", int64_t{0}}}, 17}, {Floats({10, 1}, values)});
+  ASSERT_TRUE(y.ok()) << y.status().message();
+  const auto spectrum = (*y)[0].Span<float>();
+  EXPECT_EQ(spectrum[1], 0);
+  EXPECT_EQ(spectrum[11], 0);
+  for (size_t i = 1; i < 5; ++i) {
+    EXPECT_EQ(spectrum[2 * i], spectrum[2 * (10 - i)]);
+    EXPECT_EQ(spectrum[2 * i + 1], -spectrum[2 * (10 - i) + 1]);
   }
 }
 
