@@ -12,32 +12,53 @@
 namespace tamis {
 namespace {
 
+// Batch, heads, rows and depth of an operand [B, S, H*D] or [B, H, S, D].
+Shape Parts(const Shape& shape, int64_t heads) {
+  if (shape.size() == 4) return shape;
+  return {shape[0], Dim(heads), shape[1], Dim::FloorDiv(shape[2], Dim(heads))};
+}
+
 Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
   operands.CheckCount(3, 4, &problems);
   for (size_t i = 0; i < 4; ++i) CheckTamisFloat(operands, i, &problems);
-  for (size_t i = 0; i < 3; ++i) operands.CheckRank(i, 3, &problems);
   const DType dtype = TamisOutputDType(operands, &problems);
   const int64_t heads = operands.node().Int("num_heads", 0);
+  const int64_t kv_heads = operands.node().Int("kv_heads", heads);
   if (heads < 1) problems.Add("attribute 'num_heads' must be given and at least 1");
-  if (!operands.node().Has("scale")) problems.Add("attribute 'scale' is missing");
-  TAMIS_RETURN_IF_ERROR(problems.status());
-  const Shape* q = operands.shape(0);
-  const Shape* k = operands.shape(1);
-  const Shape* v = operands.shape(2);
-  if (q == nullptr || k == nullptr || v == nullptr) return std::vector<Type>{Unranked(dtype)};
-  operands.CheckShape(1, {(*q)[0], (*k)[1], (*q)[2]}, &problems);
-  operands.CheckShape(2, {(*q)[0], (*k)[1], (*v)[2]}, &problems);
-  for (const Shape* shape : {q, v}) {
-    if (MayEqual(Dim::Mod((*shape)[2], Dim(heads)), Dim(0))) continue;
-    problems.Add("{} heads don't divide the last dimension of {}", heads, ToString(*shape));
+  if (kv_heads < 1 || heads % std::max<int64_t>(kv_heads, 1) != 0) {
+    problems.Add("attribute 'kv_heads' is {}, which doesn't divide the {} heads", kv_heads, heads);
   }
-  const Shape scores = {(*q)[0], Dim(heads), (*q)[1], (*k)[1]};
+  if (!operands.node().Has("scale")) problems.Add("attribute 'scale' is missing");
+  Shape parts[3];
+  bool known = true;
+  for (size_t i = 0; i < 3; ++i) {
+    const Shape* shape = operands.shape(i);
+    known = known && shape != nullptr;
+    if (shape == nullptr || !problems.empty()) continue;
+    const int64_t own = i == 0 ? heads : kv_heads;
+    if (shape->size() != 3 && shape->size() != 4) {
+      problems.Add("input {} {} must have 3 or 4 dimensions", i, ToString(*shape));
+    } else if (shape->size() == 3 && !MayEqual(Dim::Mod((*shape)[2], Dim(own)), Dim(0))) {
+      problems.Add("{} heads don't divide the last dimension of {}", own, ToString(*shape));
+    } else {
+      parts[i] = Parts(*shape, own);
+      if (!MayEqual(parts[i][1], Dim(own))) problems.Add("input {} {} must have {} heads", i, ToString(*shape), own);
+    }
+  }
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  if (!known) return std::vector<Type>{Unranked(dtype)};
+  const auto &q = parts[0], &k = parts[1], &v = parts[2];
+  if (!MayEqual(q[0], k[0]) || !MayEqual(q[0], v[0]) || !MayEqual(k[2], v[2]) || !MayEqual(q[3], k[3])) {
+    problems.Add("q {}, k {} and v {} don't agree", ToString(*operands.shape(0)), ToString(*operands.shape(1)),
+                 ToString(*operands.shape(2)));
+  }
+  const Shape scores = {q[0], Dim(heads), q[2], k[2]};
   if (const Shape* mask = operands.shape(3); mask != nullptr && !BroadcastsTo(*mask, scores)) {
     problems.Add("the mask {} doesn't broadcast to the scores {}", ToString(*mask), ToString(scores));
   }
   TAMIS_RETURN_IF_ERROR(problems.status());
-  return std::vector<Type>{Type::Tensor(dtype, {(*q)[0], (*q)[1], (*v)[2]})};
+  return std::vector<Type>{Type::Tensor(dtype, {q[0], q[2], Dim(heads) * v[3]})};
 }
 
 // In place. All NaN where every score is -infinity, as the composition of ONNX operators does.
@@ -56,43 +77,60 @@ Status Infer(InferContext& context) {
   return InferBy(context, Rule);
 }
 
+// Where the rows of an operand of concrete dimensions lie.
+struct Rows {
+  Rows(const Tensor& tensor, int64_t head_count) : data(tensor.Data<float>()) {
+    const Dims& d = tensor.dims();
+    const bool apart = d.size() == 4;
+    heads = apart ? d[1] : head_count;
+    rows = apart ? d[2] : d[1];
+    depth = apart ? d[3] : d[2] / head_count;
+    head_step = apart ? rows * depth : depth;
+    row_step = apart ? depth : heads * depth;
+  }
+  const float* Row(int64_t b, int64_t h, int64_t s) const {
+    return data + b * heads * rows * depth + h * head_step + s * row_step;
+  }
+  const float* data;
+  int64_t heads, rows, depth, head_step, row_step;
+};
+
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
   if (context.outputs[0].NumElements() == 0) return {};
-  const Tensor& q = *context.input(0);
-  const Tensor& k = *context.input(1);
-  const Tensor& v = *context.input(2);
   const Tensor* mask = context.input(3) != nullptr && context.input(3)->Defined() ? context.input(3) : nullptr;
-  const int64_t heads = context.node.Int("num_heads", 1);
+  const int64_t heads = context.node.Int("num_heads", 1), kv_heads = context.node.Int("kv_heads", heads);
+  const Rows q(*context.input(0), heads), k(*context.input(1), kv_heads), v(*context.input(2), kv_heads);
   const auto scale = static_cast<double>(context.node.Float("scale", 1));
-  const int64_t queries = q.dim(1);
-  const int64_t keys = k.dim(1);
-  const int64_t depth = q.dim(2) / heads;
-  const int64_t width = v.dim(2) / heads;
-  const BroadcastIndex mask_index(mask != nullptr ? mask->dims() : Dims{}, {q.dim(0), heads, queries, keys});
-  std::vector<double> scores(static_cast<size_t>(keys));
-  std::vector<double> sum(static_cast<size_t>(width));
-  for (int64_t row = 0; row < q.dim(0) * heads * queries; ++row) {  // (batch, head, query)
-    const int64_t s = row % queries;
-    const int64_t h = row / queries % heads;
-    const int64_t b = row / queries / heads;
-    const float* query = q.Data<float>() + (b * queries + s) * q.dim(2) + h * depth;
-    for (int64_t t = 0; t < keys; ++t) {
-      const float* key = k.Data<float>() + (b * keys + t) * k.dim(2) + h * depth;
+  const bool causal = context.node.Int("causal", 0) != 0, zero_masked = context.node.Int("zero_masked", 0) != 0;
+  const int64_t offset = context.node.Int("causal_offset", 0), shared = heads / kv_heads;
+  const int64_t batch = context.outputs[0].dim(0);
+  const BroadcastIndex mask_index(mask != nullptr ? mask->dims() : Dims{}, {batch, heads, q.rows, k.rows});
+  std::vector<double> scores(static_cast<size_t>(k.rows));
+  std::vector<double> sum(static_cast<size_t>(v.depth));
+  for (int64_t row = 0; row < batch * heads * q.rows; ++row) {  // (batch, head, query)
+    const int64_t s = row % q.rows;
+    const int64_t h = row / q.rows % heads;
+    const int64_t b = row / q.rows / heads;
+    bool visible = false;
+    for (int64_t t = 0; t < k.rows; ++t) {
       double& score = scores[static_cast<size_t>(t)];
-      score = scale * Dot(query, key, depth);
-      if (mask != nullptr) score += static_cast<double>(mask->Data<float>()[mask_index(row * keys + t)]);
+      score = scale * Dot(q.Row(b, h, s), k.Row(b, h / shared, t), q.depth);
+      if (mask != nullptr) score += static_cast<double>(mask->Data<float>()[mask_index(row * k.rows + t)]);
+      if (causal && t > s + offset) score = -std::numeric_limits<double>::infinity();
+      visible = visible || score != -std::numeric_limits<double>::infinity();
     }
     Softmax(scores);
+    if (zero_masked && !visible) std::fill(scores.begin(), scores.end(), 0.0);
     std::fill(sum.begin(), sum.end(), 0.0);
-    for (int64_t t = 0; t < keys; ++t) {
-      const float* value = v.Data<float>() + (b * keys + t) * v.dim(2) + h * width;
-      for (int64_t e = 0; e < width; ++e) {
+    for (int64_t t = 0; t < k.rows; ++t) {
+      const float* value = v.Row(b, h / shared, t);
+      for (int64_t e = 0; e < v.depth; ++e) {
         sum[static_cast<size_t>(e)] += scores[static_cast<size_t>(t)] * static_cast<double>(value[e]);
       }
     }
-    std::transform(sum.begin(), sum.end(), context.outputs[0].Data<float>() + (b * queries + s) * v.dim(2) + h * width,
-                   [](double value) { return static_cast<float>(value); });
+    float* out = context.outputs[0].Data<float>() + ((b * q.rows + s) * heads + h) * v.depth;
+    std::transform(sum.begin(), sum.end(), out, [](double value) { return static_cast<float>(value); });
   }
   return {};
 }
@@ -110,6 +148,16 @@ std::vector<OpTestCase> TestCases() {
   cases.push_back(
       {{make.Floats({1, 33, 64}), make.Floats({1, 33, 64}), make.Floats({1, 33, 64}), make.Floats({33, 33}, -3, 3)},
        attributes(1, 0.125f)});
+  const auto with = [&](std::map<std::string, Attribute> base, std::map<std::string, Attribute> more) {
+    base.merge(more);
+    return base;
+  };
+  cases.push_back({{make.Floats({2, 5, 24}), make.Floats({2, 7, 12}), make.Floats({2, 7, 6})},
+                   with(attributes(4, 0.3f), {{"kv_heads", int64_t{2}}})});
+  cases.push_back({{make.Floats({1, 6, 9, 8}), make.Floats({1, 2, 9, 8}), make.Floats({1, 9, 10})},
+                   with(attributes(6, 0.3f), {{"kv_heads", int64_t{2}}, {"causal", int64_t{1}}})});
+  cases.push_back({{make.Floats({1, 2, 3, 8}), make.Floats({1, 2, 10, 8}), make.Floats({1, 2, 10, 8})},
+                   with(attributes(2, 0.3f), {{"causal", int64_t{1}}, {"causal_offset", int64_t{7}}})});
   return cases;
 }
 

@@ -7,8 +7,14 @@
 //   ChannelsLastMaxPool, ChannelsLastAveragePool
 //                     x[B, spatial..., C]; attributes as ONNX MaxPool / AveragePool, pads explicit
 //   ChannelsLastGlobalAveragePool   x[B, spatial..., C] -> [B, 1..., C]
+//   ChannelsLastGroupNorm   x[B, spatial..., C], scale[C], bias[C] (f32) -> like x: channels in num_groups groups, each
+//   to
+//                     mean 0 and variance 1; attributes num_groups, epsilon, activation (not "Clip")
 //   Attention         q[B, S, H*D], k[B, T, H*D], v[B, T, H*E], mask? (added to the scores; broadcasts to [B, H, S, T])
 //                     -> [B, S, H*E]; softmax(scale * q . k^T + mask) . v per head; attributes num_heads, scale
+//                     Each of q, k and v may also be [B, H, S, D]. kv_heads (absent: num_heads) heads of k and v serve
+//                     num_heads / kv_heads heads of q each. causal = 1: query s sees the keys up to s + causal_offset.
+//                     zero_masked = 1: a row whose every score is -infinity gives 0, not NaN
 //   MaskedMean        x[B, S, C], mask[B, S] (any number type) -> [B, C]: sum_s(x * mask) / max(sum_s(mask), epsilon);
 //                     attribute epsilon
 //   L2Normalize       x[..., C] -> x / max(|x|_2, epsilon) along the last axis; attribute epsilon

@@ -18,6 +18,8 @@ Status RemoveDead(Graph& graph, const PassOptions& options);
 
 // Towards the graph that runs.
 Status RecognizeLayerNorm(Graph& graph, const PassOptions& options);
+Status RecognizeRmsNorm(Graph& graph, const PassOptions& options);
+Status RecognizeGroupNorm(Graph& graph, const PassOptions& options);
 Status RecognizeActivations(Graph& graph, const PassOptions& options);
 Status RecognizePoolingHead(Graph& graph, const PassOptions& options);
 Status MakeLinear(Graph& graph, const PassOptions& options);

@@ -102,40 +102,94 @@ Shape PartShape(const Graph& graph, const AttentionRows& rows) {
 
 }  // namespace
 
-std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId value, bool tokens_last) {
-  auto view = TraceView(graph, value, {.select = true, .scale = true});
-  if (!view || view->axes.size() < 3 || view->source_axes.empty() || view->selected.size() > 1) return std::nullopt;
+namespace {
+
+// Takes the repeated factors off the end of an axis of heads; false if any other is repeated.
+bool SplitShared(const View& view, Axis* heads, Dim* shared) {
+  while (!heads->empty() && view.IsRepeated(heads->back().id)) {
+    *shared = *shared * heads->back().size;
+    heads->pop_back();
+  }
+  return std::none_of(heads->begin(), heads->end(), [&](const AxisFactor& f) { return view.IsRepeated(f.id); });
+}
+
+bool HasRepeated(const View& view, const Axis& axis) {
+  return std::any_of(axis.begin(), axis.end(), [&](const AxisFactor& f) { return view.IsRepeated(f.id); });
+}
+
+std::optional<AttentionRows> RowsOf(View view, bool tokens_last) {
+  if (view.axes.size() < 3 || view.source_axes.empty() || view.selected.size() > 1) return std::nullopt;
   AttentionRows rows;
-  const size_t rank = view->axes.size();
-  const Axis& element = view->axes[tokens_last ? rank - 2 : rank - 1];
-  const Axis& tokens = view->axes[tokens_last ? rank - 1 : rank - 2];
+  const size_t rank = view.axes.size();
+  const Axis element = view.axes[tokens_last ? rank - 2 : rank - 1];
+  const Axis tokens = view.axes[tokens_last ? rank - 1 : rank - 2];
   Axis leading;
-  for (size_t i = 0; i + 2 < rank; ++i) leading.insert(leading.end(), view->axes[i].begin(), view->axes[i].end());
-  Axis last = view->source_axes.back();
-  if (!view->selected.empty()) {
-    if (last.empty() || last.front().id != view->selected[0].id) return std::nullopt;
+  for (size_t i = 0; i + 2 < rank; ++i) leading.insert(leading.end(), view.axes[i].begin(), view.axes[i].end());
+  if (HasRepeated(view, element) || HasRepeated(view, tokens) || !SplitShared(view, &leading, &rows.shared)) {
+    return std::nullopt;
+  }
+  Axis heads = rank == 4 ? view.axes[1] : Axis{};
+  if (rank == 4) {
+    Dim shared(1);
+    SplitShared(view, &heads, &shared);
+    if (!(shared == rows.shared)) return std::nullopt;
+  } else if (!(rows.shared == Dim(1))) {
+    return std::nullopt;
+  }
+  rows.token_count = SizeOf(tokens);
+  rows.head_size = SizeOf(element);
+  rows.heads_first = rank == 4 && view.selected.empty() && view.source_axes.size() == 4 &&
+                     Ids(view.source_axes[0]) == Ids(view.axes[0]) && Ids(view.source_axes[1]) == Ids(heads) &&
+                     Ids(view.source_axes[2]) == Ids(tokens) && Ids(view.source_axes[3]) == Ids(element);
+  if (rows.heads_first) {
+    rows.batch = Ids(view.axes[0]);
+    rows.tokens = Ids(tokens);
+    rows.batch_size = SizeOf(view.axes[0]);
+    rows.head_count = SizeOf(heads);
+    rows.view = std::move(view);
+    return rows.head_count.IsConstant() && rows.head_size.IsConstant() ? std::optional(rows) : std::nullopt;
+  }
+  Axis last = view.source_axes.back();
+  if (!view.selected.empty()) {
+    if (last.empty() || last.front().id != view.selected[0].id) return std::nullopt;
     const auto parts = last.front().size.Constant();
     if (!parts) return std::nullopt;
     rows.parts = *parts;
-    rows.part = view->selected[0].index;
+    rows.part = view.selected[0].index;
     last.erase(last.begin());
   }
   if (!EndsWith(last, element)) return std::nullopt;
-  const Axis heads = WithoutTail(last, element.size());
-  if (!EndsWith(leading, heads)) return std::nullopt;
-  const Axis batch = WithoutTail(leading, heads.size());
+  const Axis row_heads = WithoutTail(last, element.size());
+  if (rank == 4 ? Ids(row_heads) != Ids(heads) : !EndsWith(leading, row_heads)) return std::nullopt;
+  const Axis batch = WithoutTail(leading, row_heads.size());
   rows.batch = Ids(batch);
   rows.tokens = Ids(tokens);
   rows.batch_size = SizeOf(batch);
-  rows.token_count = SizeOf(tokens);
-  rows.head_count = SizeOf(heads);
-  rows.head_size = SizeOf(element);
+  rows.head_count = SizeOf(row_heads);
   if (!rows.head_count.IsConstant() || !rows.head_size.IsConstant()) return std::nullopt;
-  rows.view = std::move(*view);
+  rows.view = std::move(view);
   return rows;
 }
 
+}  // namespace
+
+std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId value, bool tokens_last) {
+  // A chain longer than any head split ends the search at its far end only.
+  constexpr int kLongestSplit = 12;
+  int depth = 64;
+  while (depth >= 0) {
+    auto view = TraceView(graph, value, {.select = true, .scale = true, .repeat = true, .max_depth = depth});
+    if (!view) return std::nullopt;
+    const int reached = view->depth;
+    auto rows = RowsOf(std::move(*view), tokens_last);
+    if (rows && CanMakeRows(graph, *rows)) return rows;
+    depth = std::min(reached, kLongestSplit) - 1;
+  }
+  return std::nullopt;
+}
+
 bool CanMakeRows(const Graph& graph, const AttentionRows& rows) {
+  if (rows.heads_first) return true;
   if (IsSwapped(rows)) return true;
   if (LeadingIds(rows.view) != Concatenated(rows.batch, rows.tokens)) return false;
   return ReshapeTarget(PartShape(graph, rows), RowShape(rows)).has_value();
@@ -144,6 +198,7 @@ bool CanMakeRows(const Graph& graph, const AttentionRows& rows) {
 ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows) {
   Graph& graph = rewriter.graph();
   ValueId value = rows.view.source;
+  if (rows.heads_first) return value;
   if (rows.part) {
     const ValueId linear = SplitLinear(rewriter, value, *rows.part, rows.parts);
     value = linear != kNoValue ? linear : SliceLastAxis(rewriter, value, *rows.part, rows.parts);

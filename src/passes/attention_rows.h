@@ -11,20 +11,25 @@ namespace tamis {
 // One operand of attention, read back through its head split to the value that holds its rows.
 struct AttentionRows {
   View view;
+  // The source is [batch, heads, tokens, elements] and read as it is; otherwise rows are made of it.
+  bool heads_first = false;
   std::vector<int> batch, tokens;  // factors of the source, in order
   Dim batch_size, token_count, head_count, head_size;
+  Dim shared = Dim(1);          // neighbouring heads of the value that are one head of the source: it repeats them
   std::optional<int64_t> part;  // the rows are this one of `parts` equal parts of the source's last axis
   int64_t parts = 1;
 };
 
-// `value` is [B, H, S, D] (or [B*H, S, D]); with `tokens_last` [B, H, D, S]. nullopt unless head and element lie in the
-// last axis of the source, in this order, and nothing else does but a selection.
+// `value` is [B, H, S, D] (or [B*H, S, D]); with `tokens_last` [B, H, D, S]. The farthest source is taken that has head
+// and element in its last axis, in this order, and nothing else but a selection; or, of four axes, that is [B, H, S,
+// D].
 std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId value, bool tokens_last);
 
 // Whether MakeRows can make the value.
 bool CanMakeRows(const Graph& graph, const AttentionRows& rows);
-// A value [B, S, H*D] with these rows, made by as few nodes as it takes: none if the source is that value already. A
-// part of a Linear's result is a Linear of its own with those rows of the weight. The caller sorts the graph.
+// A value [B, S, H*D] (or [B, H, S, D]) with these rows, made by as few nodes as it takes: none if the source is that
+// value already. A part of a Linear's result is a Linear of its own with those rows of the weight. The caller sorts the
+// graph.
 ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows);
 
 }  // namespace tamis

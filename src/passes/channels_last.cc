@@ -1,7 +1,7 @@
 #include "src/passes/channels_last.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 
 #include "src/passes/match.h"
 
@@ -31,9 +31,30 @@ Shape Permuted(const Shape& shape, const std::vector<int64_t>& perm) {
   return result;
 }
 
+namespace {
+
+// Elements of `to` in order, from where `strides` (in elements, one a dimension of `to`) say.
+template <class T>
+void Gather(const T* from, const Dims& dims, const Dims& strides, T* to) {
+  const size_t rank = dims.size();
+  const int64_t row = rank == 0 ? 1 : dims.back(), step = rank == 0 ? 0 : strides.back();
+  const int64_t rows = row == 0 ? 0 : NumElements(dims) / row;
+  Dims index(rank, 0);
+  for (int64_t r = 0; r < rows; ++r, to += row) {
+    for (int64_t i = 0; i < row; ++i) to[i] = from[i * step];
+    for (size_t i = rank > 0 ? rank - 1 : 0; i-- > 0;) {
+      from += strides[i];
+      if (++index[i] < dims[i]) break;
+      from -= strides[i] * dims[i];
+      index[i] = 0;
+    }
+  }
+}
+
+}  // namespace
+
 Tensor Transposed(const Tensor& tensor, const std::vector<int64_t>& perm) {
   const size_t rank = perm.size();
-  const size_t element = ByteSize(tensor.dtype(), 1);
   Dims dims(rank), strides(rank, 1), moved(rank);
   for (size_t i = rank; i-- > 1;) strides[i - 1] = strides[i] * tensor.dims()[i];
   for (size_t i = 0; i < rank; ++i) {
@@ -41,17 +62,25 @@ Tensor Transposed(const Tensor& tensor, const std::vector<int64_t>& perm) {
     moved[i] = strides[static_cast<size_t>(perm[i])];
   }
   Tensor result(tensor.dtype(), dims);
-  Dims index(rank, 0);
-  int64_t from = 0;
-  for (int64_t to = 0; to < result.NumElements(); ++to) {
-    std::memcpy(result.raw() + static_cast<size_t>(to) * element, tensor.raw() + static_cast<size_t>(from) * element,
-                element);
-    for (size_t i = rank; i-- > 0;) {
-      from += moved[i];
-      if (++index[i] < dims[i]) break;
-      from -= moved[i] * dims[i];
-      index[i] = 0;
-    }
+  const auto gather = [&](auto element) {
+    using T = decltype(element);
+    Gather(reinterpret_cast<const T*>(tensor.raw()), dims, moved, reinterpret_cast<T*>(result.raw()));
+  };
+  switch (ByteSize(tensor.dtype(), 1)) {
+    case 1:
+      gather(uint8_t{});
+      break;
+    case 2:
+      gather(uint16_t{});
+      break;
+    case 4:
+      gather(uint32_t{});
+      break;
+    case 8:
+      gather(uint64_t{});
+      break;
+    default:
+      gather(std::array<uint64_t, 2>{});  // complex of two doubles
   }
   return result;
 }

@@ -13,8 +13,13 @@
 namespace tamis {
 namespace {
 
-bool IsFusable(const Node& node) {
+bool IsProduct(const Node& node) {
   return node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv");
+}
+
+// Group norms take an activation alone: their bias has been joined before.
+bool IsFusable(const Node& node) {
+  return IsProduct(node) || node.IsTamis("ChannelsLastGroupNorm");
 }
 
 // An activation, or the addition of a bias or residual. For near misses only; what really fits is decided one by one.
@@ -44,7 +49,7 @@ class EpilogueFuser {
     }
     const NodeId reader = readers[0];
     if (graph_.node(reader).outputs.size() != 1) return kNoNode;
-    if (graph_.node(reader).Is("Add")) return FuseAdd(id, reader);
+    if (graph_.node(reader).Is("Add")) return IsProduct(producer) ? FuseAdd(id, reader) : kNoNode;
     return FuseActivation(id, reader);
   }
 
@@ -85,7 +90,7 @@ class EpilogueFuser {
     const NodeId producer = graph_.value(other).producer;
     if (producer == kNoNode || producer < id) return false;
     const Node& node = graph_.node(producer);
-    return IsFusable(node) && node.input(3) == kNoValue && node.String("activation", "").empty() &&
+    return IsProduct(node) && node.input(3) == kNoValue && node.String("activation", "").empty() &&
            rewriter_.SingleUse(other);
   }
 
@@ -133,7 +138,7 @@ class EpilogueFuser {
     }
     if (node.Is("Clip")) {
       const auto bounds = ClipBounds(graph_, node);
-      if (!bounds) return kNoNode;
+      if (!bounds || !IsProduct(graph_.node(id))) return kNoNode;
       const std::pair<float, float> clip{static_cast<float>(bounds->first), static_cast<float>(bounds->second)};
       return SetActivation(id, reader, Activation::kClip, clip);
     }

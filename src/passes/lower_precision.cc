@@ -41,6 +41,7 @@ Role RoleOf(const Graph& graph, const Node& node) {
     }
     constexpr std::array<std::string_view, 3> kPools = {"ChannelsLastMaxPool", "ChannelsLastAveragePool",
                                                         "ChannelsLastGlobalAveragePool"};
+    if (node.op == "ChannelsLastGroupNorm") return Role::kFollow;
     return IsOneOf(node, kPools) ? Role::kFollow : Role::kFull;
   }
   constexpr std::array<std::string_view, 27> kFollow = {"LayerNormalization",
@@ -78,6 +79,7 @@ bool IsLowOperand(const Graph& graph, const Node& node, size_t i) {
   if (node.inputs[i] == kNoValue || DTypeOf(graph, node.inputs[i]) != DType::kFloat32) return false;
   if (node.IsTamis("Attention")) return i < 3;
   if (node.IsTamis("MaskedMean")) return i == 0;
+  if (node.IsTamis("ChannelsLastGroupNorm")) return i == 0;
   if (node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv")) return i != 2;
   return true;
 }

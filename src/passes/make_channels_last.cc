@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
@@ -73,6 +74,7 @@ class ChannelsLastMaker {
     const Node& node = graph_.node(id);
     if (!node.domain.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return;
     if (node.Is("Conv")) return ConvertConv(id);
+    if (node.Is("ConvTranspose")) return ConvertConvTranspose(id);
     if (node.Is("MaxPool") || node.Is("AveragePool")) return ConvertPool(id);
     if (node.Is("GlobalAveragePool")) return ConvertGlobalPool(id);
     if (node.Is("BatchNormalization")) return ConvertBatchNorm(id);
@@ -82,6 +84,7 @@ class ChannelsLastMaker {
     if (node.Is("ReduceMean")) return ConvertReduceMean(id);
     if (node.Is("Concat")) return ConvertConcat(id);
     if (node.Is("Pad")) return ConvertPad(id);
+    if (node.Is("Resize")) return ConvertResize(id);
     if (node.Is("Softmax") || node.Is("LogSoftmax")) return ConvertSoftmax(id);
   }
 
@@ -133,6 +136,70 @@ class ChannelsLastMaker {
     inputs[0] = twins_.Get(inputs[0]);
     inputs[1] = WeightOf(inputs[1]);
     twins_.Convert(id, "ChannelsLastConv", kTamisDomain, inputs, *attributes);
+  }
+
+  void ConvertConvTranspose(NodeId id) {
+    const Node& node = graph_.node(id);
+    const Tensor* weight = graph_.ConstantInput(node, 1);
+    const int64_t rank = InputRank(node);
+    if (!IsSpatialFloat(node) || weight == nullptr || weight->dtype() != DType::kFloat32 || weight->rank() != rank) {
+      return;
+    }
+    const auto spatial = static_cast<size_t>(rank - 2);
+    // Pads that follow from a wanted size depend on the input's: those nodes stay.
+    if (node.String("auto_pad", "NOTSET") != "NOTSET" || node.Has("output_shape")) return;
+    const std::vector<int64_t> ones(spatial, 1), zeros(spatial, 0);
+    Attributes attributes = {{"strides", node.Ints("strides", ones)},
+                             {"dilations", node.Ints("dilations", ones)},
+                             {"pads", node.Ints("pads", std::vector<int64_t>(2 * spatial, 0))},
+                             {"output_padding", node.Ints("output_padding", zeros)},
+                             {"group", node.Int("group", 1)}};
+    std::vector<ValueId> inputs = node.inputs;
+    inputs[0] = twins_.Get(inputs[0]);
+    twins_.Convert(id, "ChannelsLastConvTranspose", kTamisDomain, inputs, attributes);
+  }
+
+  // Scales or sizes move with their axes.
+  void ConvertResize(NodeId id) {
+    const Node& node = graph_.node(id);
+    const int64_t rank = InputRank(node);
+    const bool region = node.input(1) != kNoValue && graph_.Opset() >= 11 &&
+                        node.String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize";
+    if (rank < 3 || node.Has("axes") || region || RankOf(graph_, node.outputs[0]) != rank) return;
+    std::vector<ValueId> inputs = {node.input(0)};
+    for (size_t i = 1; i < node.inputs.size(); ++i) {
+      const ValueId operand = node.inputs[i];
+      const Tensor* constant = graph_.ConstantInput(node, i);
+      const bool given = operand != kNoValue && !(constant != nullptr && constant->NumElements() == 0);
+      const bool roi = i == 1 && graph_.Opset() >= 11;
+      if (!given || roi) {
+        inputs.push_back(kNoValue);
+        continue;
+      }
+      const Shape* shape = ShapeOf(graph_, operand);
+      if (shape == nullptr || *shape != Shape{Dim(rank)}) return;
+      inputs.push_back(operand);
+    }
+    const std::vector<int64_t> perm = ToChannelsLast(rank);
+    for (size_t i = 1; i < inputs.size(); ++i) {
+      if (inputs[i] == kNoValue) continue;
+      const std::string name = graph_.value(inputs[i]).name + std::string(kChannelsLastSuffix);
+      if (!graph_.value(inputs[i]).IsConstant()) {
+        const ValueId order = rewriter_.AddConstant(name + "_order", Tensor::Int64s(perm));
+        inputs[i] = rewriter_.Append("Gather", "", {inputs[i], order}, {}, name, graph_.value(inputs[i]).type);
+        continue;
+      }
+      const Tensor& values = *graph_.value(inputs[i]).constant;
+      Tensor moved(values.dtype(), values.dims());
+      const size_t bytes = ByteSize(values.dtype(), 1);
+      for (size_t axis = 0; axis < perm.size(); ++axis) {
+        std::memcpy(moved.raw() + axis * bytes, values.raw() + static_cast<size_t>(perm[axis]) * bytes, bytes);
+      }
+      inputs[i] = rewriter_.AddConstant(name, std::move(moved));
+    }
+    const Attributes attributes = graph_.node(id).attributes;
+    inputs[0] = twins_.Get(inputs[0]);
+    twins_.Convert(id, "Resize", "", inputs, attributes);
   }
 
   // The [O, spatial..., I] form of a weight, made once.

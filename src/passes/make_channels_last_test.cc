@@ -107,5 +107,37 @@ TEST(MakeChannelsLast, LeavesConvolutionsWhosePadsAreNotKnown) {
   EXPECT_EQ(CountOps(RewriteAndCompare(t.graph, kPasses, feeds))["Conv"], 2);
 }
 
+// The decoder of a U-Net: enlarged by a transposed convolution and by Resize, joined with what came before.
+TEST(MakeChannelsLast, TransposedConvolutionsAndResizesStayInside) {
+  for (bool by_sizes : {false, true}) {
+    TestGraph t;
+    const ValueId x = t.Input("x", {Dim::Symbol("n"), 3, 8, 6});
+    const ValueId first = t.Op("Conv", {x, t.Weight({4, 3, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}});
+    const ValueId small = t.Op("MaxPool", {first}, {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}});
+    const ValueId up = t.Op("ConvTranspose", {small, t.Weight({4, 5, 2, 2}), t.Weight({5})}, {{"strides", Ints{2, 2}}});
+    const ValueId none = t.graph.AddConstant("none", Tensor(DType::kFloat32, {0}));
+    ValueId sized = kNoValue;
+    const Attributes linear = {{"mode", std::string("linear")}};
+    if (by_sizes) {
+      const ValueId batch = t.Op("Slice", {t.Op("Shape", {small}), t.Ints({0}), t.Ints({2})});
+      const ValueId sizes = t.Op("Concat", {batch, t.Ints({8, 6})}, {{"axis", int64_t{0}}});
+      sized = t.Op("Resize", {small, kNoValue, kNoValue, sizes}, linear);
+    } else {
+      const ValueId scales = t.graph.AddConstant("scales", Tensor(DType::kFloat32, {4}));
+      const float values[] = {1, 1, 2, 2};
+      std::copy_n(values, 4, t.graph.value(scales).constant->Data<float>());
+      sized = t.Op("Resize", {small, none, scales}, linear);
+    }
+    const ValueId joined = t.Op("Concat", {first, up, sized}, {{"axis", int64_t{1}}});
+    t.Output(t.Op("Conv", {t.Op("Relu", {joined}), t.Weight({2, 13, 1, 1})}));
+    const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({2, 3, 8, 6}, 5)}});
+    auto counts = CountOps(after);
+    EXPECT_EQ(counts["Transpose"], 2) << "by sizes " << by_sizes;
+    EXPECT_EQ(counts["tamis.ChannelsLastConvTranspose"], 1);
+    EXPECT_EQ(counts["Resize"], 1);
+    EXPECT_EQ(counts["tamis.ChannelsLastConv"], 2);
+  }
+}
+
 }  // namespace
 }  // namespace tamis

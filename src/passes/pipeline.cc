@@ -21,6 +21,8 @@ std::vector<Pass> SimplifyPasses() {
 std::vector<Pass> FusePasses() {
   return {
       {"recognize_layer_norm", RecognizeLayerNorm},
+      {"recognize_rms_norm", RecognizeRmsNorm},
+      {"recognize_group_norm", RecognizeGroupNorm},
       {"recognize_activations", RecognizeActivations},
       {"recognize_pooling_head", RecognizePoolingHead},
       {"make_linear", MakeLinear},

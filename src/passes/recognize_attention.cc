@@ -1,6 +1,9 @@
-// recognize_attention: MatMul(softmax(scale * q . k^T + mask), v) with its head splits becomes Attention on rows. The
-// scale may stand on q, on k, on both, or on the scores, as factors or divisors; the mask is added, or chooses between
-// the scores and a constant that is negative beyond all scores. q, k and v may be parts of one projection.
+// recognize_attention: MatMul(softmax(scale * q . k^T + mask), v) with its head splits becomes Attention. The scale may
+// stand on q, on k, on both, or on the scores, as factors or divisors; the mask is added, or chooses between the scores
+// and a constant that is negative beyond all scores. A choice of 0 where the softmax is NaN, because all of a row is
+// masked, is part of it. q, k and v may be parts of one projection; k and v may have fewer heads than q, each repeated
+// by Expand or Tile. An operand that is no head split of rows (rotated, or appended to a cache) is read as
+// [batch, heads, tokens, elements]. A mask that is constant and causal becomes an attribute.
 #include <algorithm>
 #include <cmath>
 
@@ -76,14 +79,59 @@ bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scor
   return WalkScores(graph, rest, after, depth - 1, scores);
 }
 
-bool SameRows(const AttentionRows& a, const AttentionRows& b) {
-  return a.batch_size == b.batch_size && a.head_count == b.head_count;
+// The softmax that `value` is, or that it takes but for NaNs, which become 0.
+const Node* MatchSoftmax(const Graph& graph, ValueId value, bool* zero_masked) {
+  *zero_masked = false;
+  const Node* where = Producer(graph, value, "Where");
+  if (where == nullptr) return Producer(graph, value, "Softmax");
+  const Node* is_nan = Producer(graph, where->input(0), "IsNaN");
+  const Node* softmax = Producer(graph, where->input(2), "Softmax");
+  if (is_nan == nullptr || softmax == nullptr || is_nan->input(0) != where->input(2)) return nullptr;
+  if (ScalarConstant(graph, where->input(1)) != 0.0) return nullptr;
+  *zero_masked = true;
+  return softmax;
+}
+
+// How far a constant mask lets query s see, if it lets it see the keys up to s + offset and no other.
+std::optional<int64_t> CausalOffset(const Graph& graph, ValueId mask) {
+  if (mask == kNoValue || !graph.value(mask).IsConstant()) return std::nullopt;
+  const Tensor& tensor = *graph.value(mask).constant;
+  if (tensor.dtype() != DType::kFloat32 || tensor.rank() < 2 || tensor.NumElements() < 2) return std::nullopt;
+  const int64_t queries = tensor.dim(-2), keys = tensor.dim(-1);
+  if (tensor.NumElements() != queries * keys) return std::nullopt;
+  const auto values = tensor.Span<float>();
+  int64_t offset = -1;
+  while (offset + 1 < keys && values[static_cast<size_t>(offset + 1)] == 0) ++offset;
+  if (offset < 0) return std::nullopt;
+  for (int64_t s = 0; s < queries; ++s) {
+    for (int64_t t = 0; t < keys; ++t) {
+      const float value = values[static_cast<size_t>(s * keys + t)];
+      if (t <= s + offset ? value != 0 : value > kBeyondScores) return std::nullopt;
+    }
+  }
+  return offset;
+}
+
+// Whether two operands have the same batch, and heads that fit q's.
+bool SameHeads(const AttentionRows& q, const AttentionRows& other) {
+  return q.batch_size == other.batch_size && q.head_count == other.head_count * other.shared;
 }
 
 // All masks and fills as one addend; kNoValue if there are none.
 ValueId MakeMask(Rewriter& rewriter, const Scores& scores) {
   std::vector<ValueId> addends = scores.masks;
   for (const Fill& fill : scores.fills) {
+    if (const Tensor* condition = rewriter.graph().value(fill.condition).constant
+                                      ? &*rewriter.graph().value(fill.condition).constant
+                                      : nullptr) {
+      Tensor addend(DType::kFloat32, condition->dims());
+      for (int64_t i = 0; i < addend.NumElements(); ++i) {
+        const bool taken = (condition->Data<uint8_t>()[i] != 0) == fill.when;
+        addend.Data<float>()[i] = taken ? static_cast<float>(fill.constant) : 0;
+      }
+      addends.push_back(rewriter.AddConstant("attention_mask_addend", std::move(addend)));
+      continue;
+    }
     const ValueId constant = rewriter.AddConstant("mask_fill", Tensor::Float(static_cast<float>(fill.constant)));
     const ValueId zero = rewriter.AddConstant("mask_zero", Tensor::Float(0));
     const Type type = Type::Tensor(DType::kFloat32, *ShapeOf(rewriter.graph(), fill.condition));
@@ -134,7 +182,8 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   Graph& graph = rewriter.graph();
   const Node& product = graph.node(id);
   const ValueId output = product.outputs[0];
-  const Node* softmax = Producer(graph, product.input(0), "Softmax");
+  bool zero_masked = false;
+  const Node* softmax = MatchSoftmax(graph, product.input(0), &zero_masked);
   const int64_t rank = RankOf(graph, output);
   if (softmax == nullptr || (rank != 3 && rank != 4) || DTypeOf(graph, output) != DType::kFloat32) return;
   const int64_t axis = softmax->Int("axis", graph.Opset() < 13 ? 1 : -1);
@@ -148,16 +197,12 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   const auto k = MatchAttentionRows(graph, scores.product->input(1), true);
   const auto v = MatchAttentionRows(graph, product.input(1), false);
   if (!q || !k || !v) {
-    return missed(!q   ? "q isn't a head split of rows"
-                  : !k ? "k isn't a head split of rows"
-                       : "v isn't a head split of rows");
+    const char* which = !q ? "q" : !k ? "k" : "v";
+    return missed(std::string(which) + " is neither a head split of rows nor [batch, heads, tokens, elements]");
   }
-  if (!SameRows(*q, *k) || !SameRows(*q, *v) || !(q->head_size == k->head_size) ||
-      !(k->token_count == v->token_count) || v->view.scale != 1) {
+  if (!SameHeads(*q, *k) || !SameHeads(*q, *v) || !(q->shared == Dim(1)) || !(k->shared == v->shared) ||
+      !(q->head_size == k->head_size) || !(k->token_count == v->token_count) || v->view.scale != 1) {
     return missed("batch, heads, head size or tokens of q, k and v don't agree");
-  }
-  if (!CanMakeRows(graph, *q) || !CanMakeRows(graph, *k) || !CanMakeRows(graph, *v)) {
-    return missed("the rows can't be made from their source by one Reshape or Transpose");
   }
   const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
   const bool heads_apart = rank == 4 && score_shape[0] == q->batch_size && score_shape[1] == q->head_count;
@@ -166,17 +211,24 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
   leaves.insert(leaves.end(), parts.begin(), parts.end());
   if (!rewriter.ConeIsPrivate(id, leaves)) return missed("another node reads a part of it");
-  options.Matched(graph, output, "Attention");
+  options.Matched(graph, output, k->shared == Dim(1) ? "Attention" : "Attention with shared heads");
 
   const int64_t heads = *q->head_count.Constant(), head_size = *v->head_size.Constant();
   const double scale = scores.scale * q->view.scale * k->view.scale;
+  std::map<std::string, Attribute> attributes = {{"num_heads", heads}, {"scale", static_cast<float>(scale)}};
+  if (!(k->shared == Dim(1))) attributes["kv_heads"] = *k->head_count.Constant();
+  if (zero_masked) attributes["zero_masked"] = int64_t{1};
   std::vector<ValueId> inputs = {MakeRows(rewriter, *q), MakeRows(rewriter, *k), MakeRows(rewriter, *v)};
   const ValueId mask = MakeMask(rewriter, scores);
-  if (mask != kNoValue) inputs.push_back(mask);
+  if (const auto offset = CausalOffset(graph, mask)) {
+    attributes["causal"] = int64_t{1};
+    attributes["causal_offset"] = *offset;
+  } else if (mask != kNoValue) {
+    inputs.push_back(mask);
+  }
   const Type type = Type::Tensor(DType::kFloat32, {q->batch_size, q->token_count, Dim(heads * head_size)});
-  const ValueId rows =
-      rewriter.Append("Attention", kTamisDomain, inputs, {{"num_heads", heads}, {"scale", static_cast<float>(scale)}},
-                      graph.value(output).name + "_attention", type);
+  const ValueId rows = rewriter.Append("Attention", kTamisDomain, inputs, std::move(attributes),
+                                       graph.value(output).name + "_attention", type);
   SplitHeads(rewriter, id, rows, heads, head_size);
 }
 

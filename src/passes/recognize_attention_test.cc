@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "src/passes/test_graph.h"
 
 namespace tamis {
@@ -152,6 +154,115 @@ TEST(RecognizeAttention, NotOtherwise) {
   EXPECT_EQ(attention(probabilities, true, 3, 1), 0) << "the probabilities are an output";
   EXPECT_EQ(attention(other_axis, false, 2, 1), 0) << "softmax over the queries";
   EXPECT_EQ(attention(scaled_mask, false, 3, 0.5f), 0) << "the mask is scaled too";
+}
+
+// Keys and values of one head, repeated for all three of q: repeat_kv of grouped-query models.
+ValueId Repeated(Block& b, ValueId few, int64_t heads, int64_t times, bool tile) {
+  TestGraph& t = b.t;
+  const ValueId lifted = t.Op("Unsqueeze", {few, t.Ints({2})});
+  if (tile) {
+    const ValueId tiled = t.Op("Tile", {lifted, t.Ints({1, 1, times, 1, 1})});
+    return t.Op("Reshape", {tiled, t.Ints({0, heads * times, -1, kHeadSize})});
+  }
+  const ValueId shape = t.Op(
+      "Concat",
+      {t.Op("Shape", {few}, {{"end", int64_t{2}}}), t.Ints({times}), t.Op("Shape", {few}, {{"start", int64_t{2}}})},
+      {{"axis", int64_t{0}}});
+  const ValueId expanded = t.Op("Expand", {lifted, shape});
+  return t.Op("Reshape", {expanded, t.Ints({0, heads * times, -1, kHeadSize})});
+}
+
+TEST(RecognizeAttention, SharedHeadsOfKeysAndValues) {
+  for (bool tile : {false, true}) {
+    for (int64_t kv_heads : {int64_t{1}, int64_t{2}}) {
+      Block b;
+      TestGraph& t = b.t;
+      const int64_t heads = 2 * kv_heads, width = kv_heads * kHeadSize;
+      const auto split = [&](ValueId rows, int64_t count) {
+        return b.Transpose(t.Op("Reshape", {rows, t.Ints({0, -1, count, kHeadSize})}), kToHeads);
+      };
+      const ValueId q = split(b.Linear(b.x, 2 * width), heads);
+      const ValueId k = Repeated(b, split(b.Linear(b.x, width), kv_heads), kv_heads, 2, tile);
+      const ValueId v = Repeated(b, split(b.Linear(b.x, width), kv_heads), kv_heads, 2, tile);
+      const ValueId scores = t.Op("Mul", {t.Op("MatMul", {q, b.Transpose(k, {0, 1, 3, 2})}), t.Scalar(0.5f)});
+      const ValueId context = b.Transpose(t.Op("MatMul", {b.Softmax(scores), v}), kToHeads);
+      const auto counts = b.Run(t.Op("Reshape", {context, t.Ints({0, -1, 2 * width})}));
+      EXPECT_EQ(counts, (std::map<std::string, int>{{"tamis.Linear", 3}, {"tamis.Attention", 1}}))
+          << "tile " << tile << " heads " << kv_heads;
+      ASSERT_NE(b.Attention(), nullptr);
+      EXPECT_EQ(b.Attention()->Int("num_heads", 0), heads);
+      EXPECT_EQ(b.Attention()->Int("kv_heads", 0), kv_heads);
+    }
+  }
+}
+
+// A decoder's step: keys and values are appended to what is there, q passes through a product that is no head split.
+TEST(RecognizeAttention, OperandsWithHeadsApartAreReadAsTheyAre) {
+  Block b;
+  TestGraph& t = b.t;
+  const Shape past = {Dim::Symbol("b"), kHeads, Dim::Symbol("p"), kHeadSize};
+  const ValueId past_k = t.Input("past_k", past), past_v = t.Input("past_v", past);
+  const auto append = [&](ValueId before, ValueId heads) {
+    return t.Op("Concat", {before, heads}, {{"axis", int64_t{2}}});
+  };
+  const ValueId rotation = t.Weight({kHeadSize, kHeadSize});
+  const ValueId q = t.Op("MatMul", {b.Heads(b.Linear(b.x)), rotation});
+  const ValueId k = append(past_k, b.Heads(b.Linear(b.x))), v = append(past_v, b.Heads(b.Linear(b.x)));
+  t.Output(k);
+  t.Output(v);
+  const ValueId scores = t.Op("Div", {t.Op("MatMul", {q, b.Transpose(k, {0, 1, 3, 2})}), t.Scalar(2)});
+  const auto counts =
+      b.Run(b.Merge(t.Op("MatMul", {b.Softmax(scores), v})), {{"past_k", RandomTensor({2, kHeads, 4, kHeadSize}, 20)},
+                                                              {"past_v", RandomTensor({2, kHeads, 4, kHeadSize}, 21)}});
+  EXPECT_EQ(counts.at("tamis.Attention"), 1);
+  EXPECT_EQ(counts.count("Softmax"), 0u);
+  ASSERT_NE(b.Attention(), nullptr);
+  EXPECT_EQ(b.after.value(b.Attention()->inputs[1]).name, b.t.graph.value(k).name);
+  EXPECT_EQ(b.after.value(b.Attention()->inputs[2]).name, b.t.graph.value(v).name);
+}
+
+// As torch writes a boolean mask: added as 0 or -infinity, and rows without any key give 0.
+TEST(RecognizeAttention, RowsWithoutKeysGiveZero) {
+  Block b;
+  TestGraph& t = b.t;
+  const float infinity = std::numeric_limits<float>::infinity();
+  const ValueId keep = t.Input("keep", {Dim::Symbol("b"), 1, Dim::Symbol("s"), Dim::Symbol("s")}, DType::kBool);
+  const ValueId mask = t.Op("Where", {keep, t.Scalar(0), t.Scalar(-infinity)});
+  const ValueId root = t.Scalar(std::sqrt(0.5f));
+  const ValueId q = t.Op("Mul", {b.Heads(b.Linear(b.x)), root});
+  const ValueId k = t.Op("Mul", {b.Transpose(b.Heads(b.Linear(b.x)), {0, 1, 3, 2}), root});
+  const ValueId p = b.Softmax(t.Op("Add", {t.Op("MatMul", {q, k}), mask}));
+  const ValueId guarded = t.Op("Where", {t.Op("IsNaN", {p}), t.Scalar(0), p});
+  Tensor visible(DType::kBool, {2, 1, 5, 5});
+  for (int i = 0; i < 50; ++i) visible.Data<uint8_t>()[i] = i / 5 % 5 != 2 && i % 3 != 0;
+  const auto counts = b.Run(b.Merge(t.Op("MatMul", {guarded, b.Heads(b.Linear(b.x))})), {{"keep", visible}});
+  EXPECT_EQ(counts, (std::map<std::string, int>{{"tamis.Linear", 3}, {"tamis.Attention", 1}, {"Where", 1}}));
+  EXPECT_EQ(b.Attention()->Int("zero_masked", 0), 1);
+}
+
+TEST(RecognizeAttention, AConstantCausalMaskIsAnAttribute) {
+  for (bool by_where : {false, true}) {
+    Block b;
+    TestGraph& t = b.t;
+    const ValueId x = t.Input("fixed", {2, 6, kWidth});
+    const ValueId q = b.Heads(b.Linear(x)), k = b.Transpose(b.Heads(b.Linear(x)), {0, 1, 3, 2});
+    const ValueId scores = t.Op("MatMul", {q, k});
+    Tensor addend(DType::kFloat32, {1, 1, 6, 6}), keep(DType::kBool, {6, 6});
+    for (int i = 0; i < 36; ++i) {
+      addend.Data<float>()[i] = i % 6 <= i / 6 ? 0 : -3.4028235e38f;
+      keep.Data<uint8_t>()[i] = i % 6 <= i / 6;
+    }
+    const ValueId masked = by_where
+                               ? t.Op("Where", {t.graph.AddConstant("keep", keep), scores, t.Scalar(-3.4028235e38f)})
+                               : t.Op("Add", {scores, t.graph.AddConstant("addend", addend)});
+    const ValueId y = t.Op("MatMul", {b.Softmax(masked), b.Heads(b.Linear(x))});
+    t.Output(b.x);
+    const auto counts = b.Run(b.Merge(y), {{"fixed", RandomTensor({2, 6, kWidth}, 30)}});
+    EXPECT_EQ(counts, (std::map<std::string, int>{{"tamis.Linear", 3}, {"tamis.Attention", 1}}));
+    EXPECT_EQ(b.Attention()->Int("causal", 0), 1);
+    EXPECT_EQ(b.Attention()->Int("causal_offset", -1), 0);
+    EXPECT_EQ(b.Attention()->inputs.size(), 3u);
+  }
 }
 
 }  // namespace

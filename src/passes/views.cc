@@ -48,6 +48,7 @@ bool Regroup(const Shape& shape, View* view) {
       } else if (Divides(missing, factor.size, &quotient)) {
         const AxisFactor outer{view->next_id++, missing}, inner{view->next_id++, quotient};
         SplitFactor(&view->source_axes, factor.id, outer, inner);
+        if (view->IsRepeated(factor.id)) view->repeated.insert(view->repeated.end(), {outer.id, inner.id});
         axis.push_back(outer);
         left.push_front(inner);
         missing = Dim(1);
@@ -165,6 +166,20 @@ bool ApplyScale(const Graph& graph, const Node& node, View* view) {
   return true;
 }
 
+// Expand and Tile whose every axis stays, or is of size one and repeated.
+bool ApplyRepeat(const Graph& graph, ValueId output, View* view) {
+  const Shape* shape = ShapeOf(graph, output);
+  if (shape == nullptr || shape->size() < view->axes.size()) return false;
+  view->axes.insert(view->axes.begin(), shape->size() - view->axes.size(), Axis{});
+  for (size_t i = 0; i < shape->size(); ++i) {
+    if (SizeOf(view->axes[i]) == (*shape)[i]) continue;
+    if (!view->axes[i].empty()) return false;
+    view->repeated.push_back(view->next_id);
+    view->axes[i].push_back({view->next_id++, (*shape)[i]});
+  }
+  return true;
+}
+
 // The input that a node may be a view of; kNoValue if it is no view under these options.
 ValueId ViewedInput(const Graph& graph, const Node& node, const ViewOptions& options) {
   if (!node.domain.empty()) return kNoValue;
@@ -172,6 +187,7 @@ ValueId ViewedInput(const Graph& graph, const Node& node, const ViewOptions& opt
     return node.input(0);
   }
   if (options.select && (node.Is("Gather") || node.Is("Split") || node.Is("Slice"))) return node.input(0);
+  if (options.repeat && (node.Is("Expand") || node.Is("Tile"))) return node.input(0);
   if (!options.scale || (!node.Is("Mul") && !node.Is("Div"))) return kNoValue;
   const auto scaled = MatchScalarOperand(graph, node);
   return scaled ? scaled->value : kNoValue;
@@ -215,6 +231,7 @@ bool ApplyNode(const Graph& graph, const Node& node, ValueId output, const ViewO
   if (node.Is("Split")) return ApplySplit(graph, node, output, view);
   if (node.Is("Slice")) return ApplySlice(graph, node, view);
   if (node.Is("Mul") || node.Is("Div")) return ApplyScale(graph, node, view);
+  if (node.Is("Expand") || node.Is("Tile")) return ApplyRepeat(graph, output, view);
   const Shape* shape = ShapeOf(graph, output);
   return shape != nullptr && Regroup(*shape, view);
 }

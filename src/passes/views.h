@@ -6,6 +6,7 @@
 // are not listed.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -28,15 +29,19 @@ struct View {
   ValueId source = kNoValue;
   std::vector<Axis> source_axes;         // of the source, cut as finely as the view needs
   std::vector<Axis> axes;                // of the viewed value
+  std::vector<int> repeated;             // factors that the source lacks: the view repeats its elements along them
   std::vector<SelectedFactor> selected;  // factors of the source of which the view takes one index
   double scale = 1;                      // the view's elements are the source's times this
   int depth = 0;                         // nodes between source and value
   int next_id = 0;
+
+  bool IsRepeated(int id) const { return std::find(repeated.begin(), repeated.end(), id) != repeated.end(); }
 };
 
 struct ViewOptions {
   bool select = false;  // go through Gather, Split and Slice that take one of equal parts
   bool scale = false;   // go through Mul and Div by a constant number
+  bool repeat = false;  // go through Expand and Tile of axes of size one
   int max_depth = 64;
 };
 

@@ -24,6 +24,45 @@ Status MaskStrides(const Operand& mask, const int64_t (&full)[4], int64_t (&stri
   return {};
 }
 
+struct Read {
+  int64_t batch = 0, heads = 0, rows = 0, depth = 0;
+  AttentionSteps steps;
+};
+
+// An operand [B, S, H * D] of so many heads, or [B, H, S, D].
+Result<Read> ReadOperand(const Operand& operand, int64_t heads, std::string_view what) {
+  const Dims& dims = operand.dims;
+  if (dims.size() == 3) {
+    if (heads < 1 || dims[2] % heads != 0) return UserError("{} heads don't divide {} {}", heads, what, ToString(dims));
+    const int64_t depth = dims[2] / heads;
+    return Read{dims[0], heads, dims[1], depth, {dims[1] * dims[2], depth, dims[2]}};
+  }
+  if (dims.size() != 4) return UserError("{} {} must have rank 3 or 4", what, ToString(dims));
+  return Read{dims[0], dims[1], dims[2], dims[3], {dims[1] * dims[2] * dims[3], dims[2] * dims[3], dims[3]}};
+}
+
+struct Reads {
+  Read q, k, v;
+};
+
+Result<Reads> ReadOperands(const Problem& problem) {
+  const int64_t heads = problem.node->Int("num_heads", 0);
+  if (heads <= 0) return UserError("attribute num_heads is {}; it must be positive", heads);
+  const int64_t kv_heads = problem.node->Int("kv_heads", heads);
+  Reads reads;
+  TAMIS_ASSIGN_OR_RETURN(reads.q, ReadOperand(problem.input(0), heads, "q"));
+  TAMIS_ASSIGN_OR_RETURN(reads.k, ReadOperand(problem.input(1), kv_heads, "k"));
+  TAMIS_ASSIGN_OR_RETURN(reads.v, ReadOperand(problem.input(2), kv_heads, "v"));
+  const Read &q = reads.q, &k = reads.k, &v = reads.v;
+  if (q.heads != heads || k.heads != kv_heads || v.heads != kv_heads || heads % kv_heads != 0 || k.batch != q.batch ||
+      v.batch != q.batch || v.rows != k.rows || k.depth != q.depth) {
+    return UserError("q {}, k {} and v {} don't agree with {} and {} heads", ToString(problem.input(0).dims),
+                     ToString(problem.input(1).dims), ToString(problem.input(2).dims), heads, kv_heads);
+  }
+  if (k.rows == 0 || q.depth == 0 || v.depth == 0) return UserError("no keys or no channels");
+  return reads;
+}
+
 }  // namespace
 
 Status SupportsAttention(const Problem& problem) {
@@ -34,17 +73,8 @@ Status SupportsAttention(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
   if (k.dtype != q.dtype || v.dtype != q.dtype) return UserError("q, k and v differ in dtype");
   if (mask.Present()) TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(mask, "input 3 (mask)"));
-  const int64_t heads = problem.node->Int("num_heads", 0);
-  if (heads <= 0) return UserError("attribute num_heads is {}; it must be positive", heads);
-  if (q.dims.size() != 3 || k.dims.size() != 3 || v.dims.size() != 3) return UserError("q, k and v must have rank 3");
-  const bool agree = k.dims[0] == q.dims[0] && v.dims[0] == q.dims[0] && k.dims[1] == v.dims[1] &&
-                     k.dims[2] == q.dims[2] && q.dims[2] % heads == 0 && v.dims[2] % heads == 0;
-  if (!agree) {
-    return UserError("q {}, k {} and v {} don't agree with {} heads", ToString(q.dims), ToString(k.dims),
-                     ToString(v.dims), heads);
-  }
-  if (k.dims[1] == 0 || q.dims[2] == 0 || v.dims[2] == 0) return UserError("no keys or no channels");
-  const int64_t full[4] = {q.dims[0], heads, q.dims[1], k.dims[1]};
+  TAMIS_ASSIGN_OR_RETURN(const Reads reads, ReadOperands(problem));
+  const int64_t full[4] = {reads.q.batch, reads.q.heads, reads.q.rows, reads.k.rows};
   int64_t strides[4];
   return mask.Present() ? MaskStrides(mask, full, strides) : Status();
 }
@@ -56,19 +86,29 @@ Status SupportsBf16Attention(const Problem& problem) {
 }
 
 double AttentionFlops(const Problem& problem) {
-  const Dims &q = problem.input(0).dims, &k = problem.input(1).dims, &v = problem.input(2).dims;
-  return 2.0 * static_cast<double>(q[0] * q[1] * k[1]) * static_cast<double>(k[2] + v[2]);
+  const auto reads = ReadOperands(problem);
+  if (!reads.ok()) return 0;
+  const double scores =
+      static_cast<double>(reads->q.batch * reads->q.heads) * static_cast<double>(reads->q.rows * reads->k.rows);
+  return 2.0 * scores * static_cast<double>(reads->k.depth + reads->v.depth);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem, AttentionBody body) {
-  const Dims &q = problem.input(0).dims, &k = problem.input(1).dims, &v = problem.input(2).dims;
+  TAMIS_ASSIGN_OR_RETURN(const Reads reads, ReadOperands(problem));
   const Operand& mask = problem.input(3);
   AttentionArgs args;
-  args.heads = problem.node->Int("num_heads", 0);
-  args.queries = q[1];
-  args.keys = k[1];
-  args.depth = q[2] / args.heads;
-  args.value_depth = v[2] / args.heads;
+  args.heads = reads.q.heads;
+  args.shared = reads.q.heads / reads.k.heads;
+  args.queries = reads.q.rows;
+  args.keys = reads.k.rows;
+  args.depth = reads.q.depth;
+  args.value_depth = reads.v.depth;
+  args.q = reads.q.steps;
+  args.k = reads.k.steps;
+  args.v = reads.v.steps;
+  args.zero_masked = problem.node->Int("zero_masked", 0) != 0;
+  args.causal = problem.node->Int("causal", 0) != 0;
+  args.causal_offset = problem.node->Int("causal_offset", 0);
   args.scale = problem.node->Float("scale", 1);
   args.bf16_inputs = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
@@ -76,7 +116,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
   args.blocks = (args.queries + args.block - 1) / args.block;
   if (mask.Present()) {
     args.mask = IsBf16(mask) ? MaskKind::kBf16 : MaskKind::kF32;
-    const int64_t full[4] = {q[0], args.heads, q[1], k[1]};
+    const int64_t full[4] = {reads.q.batch, args.heads, args.queries, args.keys};
     TAMIS_RETURN_IF_ERROR(MaskStrides(mask, full, args.mask_strides));
   }
   const auto pad = [](int64_t n) { return (n + 15) / 16 * 16; };
@@ -95,8 +135,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
   args.weights_at = place(args.block * args.keys_pad);
   args.result_at = place(args.block * args.value_pad);
   const int64_t operations = args.block * args.keys * (args.depth + args.value_depth) / 16;
-  return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<AttentionArgs>>(
-      args, body, q[0] * args.heads * args.blocks, GrainFor(operations), problem.threads, static_cast<size_t>(bytes)));
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<RangeKernel<AttentionArgs>>(args, body, reads.q.batch * args.heads * args.blocks,
+                                                   GrainFor(operations), problem.threads, static_cast<size_t>(bytes)));
 }
 
 }  // namespace tamis

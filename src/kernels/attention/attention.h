@@ -11,8 +11,15 @@ namespace tamis {
 
 enum class MaskKind : uint8_t { kNone, kF32, kBf16 };
 
+// Steps between batch entries, heads and rows of an operand, in elements; the elements of a row are neighbours.
+struct AttentionSteps {
+  int64_t batch = 0, head = 0, row = 0;
+};
+
 struct AttentionArgs {
   int64_t heads = 0, queries = 0, keys = 0;
+  int64_t shared = 1;  // heads of q that read one head of k and v
+  AttentionSteps q, k, v;
   int64_t depth = 0;        // of one head's queries and keys
   int64_t value_depth = 0;  // of one head's values
   int64_t block = 0;        // query rows of an item
@@ -20,6 +27,9 @@ struct AttentionArgs {
   float scale = 1;
   bool bf16_inputs = false;
   bool bf16_output = false;
+  bool zero_masked = false;  // a row without a visible key gives 0, not NaN
+  bool causal = false;       // query s sees the keys up to s + causal_offset
+  int64_t causal_offset = 0;
   MaskKind mask = MaskKind::kNone;
   int64_t mask_strides[4] = {};  // in elements, along batch, head, query and key; 0 where broadcast
   // Row lengths in scratch, multiples of 16 elements, and byte offsets of its parts.

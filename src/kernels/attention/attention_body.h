@@ -22,7 +22,7 @@ struct F32Attention {
 
   static const float* Queries(const AttentionArgs& args, const T* q, int64_t rows, std::byte* scratch,
                               int64_t* stride) {
-    *stride = args.heads * args.depth;
+    *stride = args.q.row;
     if constexpr (sizeof(T) == sizeof(float)) {
       return q;
     } else {
@@ -35,7 +35,7 @@ struct F32Attention {
     }
   }
   static void PackKeys(const AttentionArgs& args, const T* k, float* out) {
-    const int64_t stride = args.heads * args.depth;
+    const int64_t stride = args.k.row;
     for (int64_t t = 0; t < args.keys; ++t) {
       for (int64_t d = 0; d < args.depth; ++d) out[d * args.keys_pad + t] = ToFloat(k[t * stride + d]);
     }
@@ -44,7 +44,7 @@ struct F32Attention {
     }
   }
   static void PackValues(const AttentionArgs& args, const T* v, float* out) {
-    const int64_t stride = args.heads * args.value_depth;
+    const int64_t stride = args.v.row;
     for (int64_t t = 0; t < args.keys; ++t) {
       float* row = out + t * args.value_pad;
       Map(v + t * stride, row, args.value_depth, [](Vec x) { return x; });
@@ -66,8 +66,8 @@ TAMIS_INLINE Vec MaskAt(const M* mask, int64_t stride, int64_t t, int64_t keys) 
   return t + kLanes <= keys ? Load(mask + t) : LoadPart(mask + t, static_cast<int>(keys - t));
 }
 
-// scores = exp(scale * scores + mask - their maximum), the padding 0. Returns the sum.
-inline float SoftmaxRow(const AttentionArgs& args, float* scores, const void* mask) {
+// scores = exp(scale * scores + mask - their maximum), 0 from key `visible` on. Returns the sum.
+inline float SoftmaxRow(const AttentionArgs& args, float* scores, const void* mask, int64_t visible) {
   const float infinity = __builtin_inff();
   const int64_t end = RoundUp(args.keys, kLanes);
   const int64_t stride = args.mask_strides[3];
@@ -76,7 +76,7 @@ inline float SoftmaxRow(const AttentionArgs& args, float* scores, const void* ma
     for (int64_t t = 0; t < end; t += kLanes) {
       const Vec x = Fma(Load(scores + t), Set(args.scale), addend(t));
       Store(scores + t, x);
-      if (t + kLanes <= args.keys) highest = Max(highest, x);
+      if (t + kLanes <= visible) highest = Max(highest, x);
     }
   };
   if (args.mask == MaskKind::kF32) {
@@ -86,9 +86,14 @@ inline float SoftmaxRow(const AttentionArgs& args, float* scores, const void* ma
   } else {
     apply([](int64_t) { return Set(0); });
   }
-  for (int64_t t = args.keys; t < end; ++t) scores[t] = -infinity;
-  if (end > args.keys) highest = Max(highest, Load(scores + end - kLanes));
-  const Vec top = Set(MaxLane(highest));
+  for (int64_t t = visible; t < end; ++t) scores[t] = -infinity;
+  if (visible % kLanes != 0) highest = Max(highest, Load(scores + visible / kLanes * kLanes));
+  const float most = MaxLane(highest);
+  if (args.zero_masked && most == -infinity) {
+    for (int64_t t = 0; t < end; t += kLanes) Store(scores + t, Set(0));
+    return 1;
+  }
+  const Vec top = Set(most);
   Vec sum = Set(0);
   for (int64_t t = 0; t < end; t += kLanes) {
     const Vec e = Exp(Load(scores + t) - top);
@@ -113,22 +118,21 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
   auto* values = reinterpret_cast<B*>(scratch + args.values_at);
   auto* scores = reinterpret_cast<float*>(scratch + args.scores_at);
   auto* result = reinterpret_cast<float*>(scratch + args.result_at);
-  const int64_t q_stride = args.heads * args.depth;
   const int64_t y_stride = args.heads * args.value_depth;
-  int64_t packed_head = -1;
+  int64_t packed_head = -1;  // of k and v, over all batch entries
   for (int64_t item = begin; item < end; ++item) {
     const int64_t head = item / args.blocks;
     const int64_t b = head / args.heads, h = head % args.heads;
     const int64_t first = item % args.blocks * args.block;
     const int64_t rows = MinOf(args.block, args.queries - first);
-    if (head != packed_head) {
-      const auto* k = static_cast<const T*>(inputs[1]) + b * args.keys * q_stride + h * args.depth;
-      const auto* v = static_cast<const T*>(inputs[2]) + b * args.keys * y_stride + h * args.value_depth;
+    if (head / args.shared != packed_head) {
+      const auto* k = static_cast<const T*>(inputs[1]) + b * args.k.batch + h / args.shared * args.k.head;
+      const auto* v = static_cast<const T*>(inputs[2]) + b * args.v.batch + h / args.shared * args.v.head;
       Policy::PackKeys(args, k, keys);
       Policy::PackValues(args, v, values);
-      packed_head = head;
+      packed_head = head / args.shared;
     }
-    const T* q = static_cast<const T*>(inputs[0]) + (b * args.queries + first) * q_stride + h * args.depth;
+    const T* q = static_cast<const T*>(inputs[0]) + b * args.q.batch + h * args.q.head + first * args.q.row;
     int64_t stride = 0;
     const A* queries = Policy::Queries(args, q, rows, scratch, &stride);
     MultiplyTiles<typename Policy::Product>(rows, RoundUp(args.keys, kLanes), Policy::DepthSteps(args), queries, stride,
@@ -138,7 +142,8 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
       const void* mask = nullptr;
       if (args.mask == MaskKind::kF32) mask = MaskRow<float>(args, inputs[3], b, h, first + r);
       if (args.mask == MaskKind::kBf16) mask = MaskRow<Bf16>(args, inputs[3], b, h, first + r);
-      sums[r] = SoftmaxRow(args, scores + r * args.keys_pad, mask);
+      const int64_t visible = args.causal ? MaxOf(MinOf(first + r + args.causal_offset + 1, args.keys), 0) : args.keys;
+      sums[r] = SoftmaxRow(args, scores + r * args.keys_pad, mask, visible);
     }
     const A* weights = Policy::Weights(args, scores, scratch, rows);
     MultiplyTiles<typename Policy::Product>(rows, RoundUp(args.value_depth, kLanes), Policy::KeySteps(args), weights,

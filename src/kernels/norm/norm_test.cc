@@ -71,6 +71,44 @@ KernelCase MaskedMeanCase(DType in, DType out, const Tensor& mask, int64_t colum
   return c;
 }
 
+KernelCase GroupNormCase(DType in, DType out, const Dims& dims, int64_t groups, const std::string& activation) {
+  const float epsilon = 1e-3f;
+  const int64_t channels = dims.back(), width = channels / groups;
+  KernelCase c;
+  c.name = fmt::format("ChannelsLastGroupNorm {} to {} {} groups {} {}", Name(in), Name(out), ToString(dims), groups,
+                       activation);
+  c.node = {"ChannelsLastGroupNorm",
+            std::string(kTamisDomain),
+            {{"num_groups", groups}, {"epsilon", epsilon}, {"activation", activation}}};
+  c.inputs = {RandomTensor(in, dims, 11, -1, 5), RandomTensor(DType::kFloat32, {channels}, 12),
+              RandomTensor(DType::kFloat32, {channels}, 13)};
+  c.outputs = {{out, dims}};
+  const auto x = Doubles(c.inputs[0]), scale = Doubles(c.inputs[1]), shift = Doubles(c.inputs[2]);
+  std::vector<double> y(x.size());
+  const int64_t item = static_cast<int64_t>(x.size()) / dims[0], pixels = item / channels;
+  for (int64_t first = 0; first < static_cast<int64_t>(x.size()); first += item) {
+    for (int64_t g = 0; g < groups; ++g) {
+      const auto each = [&](auto&& visit) {
+        for (int64_t p = 0; p < pixels; ++p) {
+          for (int64_t i = g * width; i < (g + 1) * width; ++i) visit(static_cast<size_t>(first + p * channels + i), i);
+        }
+      };
+      double mean = 0, variance = 0;
+      const auto count = static_cast<double>(pixels * width);
+      each([&](size_t at, int64_t) { mean += x[at] / count; });
+      each([&](size_t at, int64_t) { variance += (x[at] - mean) * (x[at] - mean) / count; });
+      each([&](size_t at, int64_t channel) {
+        const double normal = (x[at] - mean) / std::sqrt(variance + static_cast<double>(epsilon));
+        const double v = normal * scale[static_cast<size_t>(channel)] + shift[static_cast<size_t>(channel)];
+        y[at] = activation == "Silu" ? v / (1 + std::exp(-v)) : v;
+      });
+    }
+  }
+  c.expected = {y};
+  c.absolute = 1e-5 / std::sqrt(static_cast<double>(epsilon));
+  return c;
+}
+
 TEST(NormKernels, MatchTheReference) {
   std::vector<KernelCase> cases;
   for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
@@ -82,6 +120,10 @@ TEST(NormKernels, MatchTheReference) {
         cases.push_back(NormCase("RMSNormalization", in, out, dims, -1, false));
         cases.push_back(NormCase("L2Normalize", in, out, dims, -1, false));
       }
+      cases.push_back(GroupNormCase(in, out, {2, 5, 7, 12}, 3, ""));
+      cases.push_back(GroupNormCase(in, out, {1, 150, 5}, 5, "Silu"));
+      cases.push_back(GroupNormCase(in, out, {3, 4, 4, 160}, 8, "Silu"));
+      cases.push_back(GroupNormCase(in, out, {1, 1, 64}, 1, ""));
       for (const int64_t columns : {1, 19, 384}) {
         Tensor booleans(DType::kBool, {3, 5}), words(DType::kInt32, {3, 5}), bytes(DType::kInt8, {3, 5});
         for (int64_t i = 0; i < 15; ++i) {
@@ -107,6 +149,9 @@ TEST(NormKernels, RefuseWhatTheyCannotCompute) {
   c = NormCase("LayerNormalization", DType::kFloat32, DType::kFloat32, {4, 6}, -1, true);
   c.outputs.push_back({DType::kFloat32, {4, 1}});
   ExpectRefused("norm", c, "output 1 is not supported");
+  c = GroupNormCase(DType::kFloat32, DType::kFloat32, {2, 3, 6}, 3, "");
+  c.node.attributes["num_groups"] = int64_t{4};
+  ExpectRefused("norm", c, "4 groups don't divide 6 channels");
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct PairAttention {
 
   static const Pair* Queries(const AttentionArgs& args, const Bf16* q, int64_t rows, std::byte* scratch,
                              int64_t* stride) {
-    const int64_t q_stride = args.heads * args.depth;
+    const int64_t q_stride = args.q.row;
     if (args.depth % 2 == 0) {
       *stride = q_stride / 2;
       return reinterpret_cast<const Pair*>(q);
@@ -38,7 +38,7 @@ struct PairAttention {
     return reinterpret_cast<const Pair*>(packed);
   }
   static void PackKeys(const AttentionArgs& args, const Bf16* k, uint32_t* out) {
-    const int64_t stride = args.heads * args.depth;
+    const int64_t stride = args.k.row;
     for (int64_t t = 0; t < args.keys; ++t) {
       const Bf16* row = k + t * stride;
       int64_t d = 0;
@@ -52,7 +52,7 @@ struct PairAttention {
     }
   }
   static void PackValues(const AttentionArgs& args, const Bf16* v, uint32_t* out) {
-    const int64_t stride = args.heads * args.value_depth;
+    const int64_t stride = args.v.row;
     for (int64_t t = 0; t < args.keys; t += 2) {
       const bool single = t + 1 == args.keys;
       const Bf16* low = v + t * stride;
