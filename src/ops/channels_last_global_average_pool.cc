@@ -1,4 +1,4 @@
-// ChannelsLastGlobalAveragePool: x[B, spatial..., C] -> [B, 1..., C].
+// ChannelsLastGlobalAveragePool: x[B, spatial..., C] -> [B, 1..., C], or [B, C] with attribute keepdims = 0.
 #include "src/ops/op_case.h"
 #include "src/ops/op_pool.h"
 
@@ -11,6 +11,7 @@ std::vector<OpTestCase> TestCases() {
   cases.push_back({{make.Floats({2, 7, 7, 3})}, {}});
   cases.push_back({{make.Floats({1, 9, 17})}, {}});
   cases.push_back({{make.Floats({1, 3, 4, 5, 2})}, {}});
+  cases.push_back({{make.Floats({3, 4, 2, 5})}, {{"keepdims", int64_t{0}}}});
   return cases;
 }
 

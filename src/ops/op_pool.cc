@@ -135,6 +135,9 @@ Result<std::vector<Type>> GlobalPoolType(const Operands& operands, Layout layout
   TAMIS_RETURN_IF_ERROR(problems.status());
   if (operands.shape(0) == nullptr) return std::vector<Type>{Unranked(y)};
   Shape shape = *operands.shape(0);
+  if (layout == Layout::kChannelsLast && operands.node().Int("keepdims", 1) == 0) {
+    return std::vector<Type>{Type::Tensor(y, {shape.front(), shape.back()})};
+  }
   for (size_t i = 0; i + 2 < shape.size(); ++i) shape[FirstSpatial(layout) + i] = Dim(1);
   return std::vector<Type>{Type::Tensor(y, std::move(shape))};
 }

@@ -1,7 +1,8 @@
 // fold_constants: evaluates nodes whose inputs are all constant by their reference, and turns integer values that the
 // shape rules know element by element (a Shape of fixed dimensions, and what is computed from it) into constants.
 // A result is bounded: above 64 MiB it must not be larger than the constants it replaces, so that a file can't blow up
-// memory by a ConstantOfShape, an Expand or a Tile.
+// memory by a ConstantOfShape, an Expand or a Tile. DequantizeLinear stays: quantised weights are codes until
+// propagate_quantization has looked for int8 products; fold_dequantized then evaluates what is left.
 #include <algorithm>
 
 #include "src/ops/op_def.h"
@@ -32,7 +33,8 @@ bool ResultIsBounded(const Graph& graph, const Node& node) {
   return bytes <= std::max(kMaxGrownBytes, replaced);
 }
 
-bool IsFoldable(const Graph& graph, const Node& node) {
+bool IsFoldable(const Graph& graph, const Node& node, bool dequantize) {
+  if (node.Is("DequantizeLinear") && !dequantize) return false;
   if (!node.domain.empty() || !node.regions.empty() || IsRandom(node)) return false;
   if (const OpDef* op = FindOp(node.op, node.domain); op == nullptr || op->eval == nullptr) return false;
   return std::all_of(node.inputs.begin(), node.inputs.end(),
@@ -55,7 +57,9 @@ std::optional<Tensor> KnownContents(const Graph& graph, ValueId id) {
 
 }  // namespace
 
-Status FoldConstants(Graph& graph, const PassOptions&) {
+namespace {
+
+Status Fold(Graph& graph, bool dequantize) {
   // The result takes the place of the node's output value, so that names stay.
   const auto set_constant = [&](ValueId id, Tensor tensor) {
     Value& value = graph.value(id);
@@ -74,7 +78,7 @@ Status FoldConstants(Graph& graph, const PassOptions&) {
         continue;
       }
     }
-    if (!IsFoldable(graph, node) || !ResultIsBounded(graph, node)) continue;
+    if (!IsFoldable(graph, node, dequantize) || !ResultIsBounded(graph, node)) continue;
     std::vector<const Tensor*> operands;
     for (size_t i = 0; i < node.inputs.size(); ++i) operands.push_back(graph.ConstantInput(node, i));
     std::vector<DType> dtypes;
@@ -90,6 +94,16 @@ Status FoldConstants(Graph& graph, const PassOptions&) {
   }
   graph.Compact();
   return {};
+}
+
+}  // namespace
+
+Status FoldConstants(Graph& graph, const PassOptions&) {
+  return Fold(graph, false);
+}
+
+Status FoldDequantized(Graph& graph, const PassOptions&) {
+  return Fold(graph, true);
 }
 
 }  // namespace tamis

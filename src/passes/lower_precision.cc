@@ -9,6 +9,7 @@
 #include "src/base/float16.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/match.h"
+#include "src/passes/precision_reasons.h"
 #include "src/passes/rewriter.h"
 
 namespace tamis {
@@ -93,7 +94,12 @@ Tensor ToBFloat16(const Tensor& tensor) {
 
 class PrecisionLowering {
  public:
-  explicit PrecisionLowering(Graph& graph) : graph_(graph), rewriter_(graph), low_(graph.NumValues(), false) {}
+  PrecisionLowering(Graph& graph, const PassOptions& options)
+      : graph_(graph),
+        rewriter_(graph),
+        options_(options),
+        low_(graph.NumValues(), false),
+        risky_(graph.NumValues(), false) {}
 
   void Run() {
     const std::vector<NodeId> nodes = graph_.NodeIds();
@@ -114,6 +120,13 @@ class PrecisionLowering {
       bool fed = role == Role::kProduct;
       for (size_t i = 0; i < node.inputs.size(); ++i) fed = fed || Low(node.inputs[i]);
       if (role == Role::kFollow && !fed) role = Role::kFull;
+      if (const std::string_view reason = RiskIn(node); !reason.empty() && role != Role::kProduct) {
+        role = Role::kFull;
+        if (fed) options_.Decided(graph_, node.outputs[0], node.op + " stays float32", reason);
+        for (ValueId output : node.outputs) {
+          if (output != kNoValue) risky_[static_cast<size_t>(output)] = true;
+        }
+      }
       roles_[static_cast<size_t>(id)] = role;
       if (role != Role::kProduct && role != Role::kFollow) continue;
       for (ValueId output : node.outputs) {
@@ -122,8 +135,23 @@ class PrecisionLowering {
     }
   }
 
+  // Why the node has to stay float32: by itself, or because a chain that began before it has not ended.
+  std::string_view RiskIn(const Node& node) const {
+    if (const std::string_view own = RiskOf(graph_, node); !own.empty()) return own;
+    if (!ContinuesRisk(node)) return "";
+    const auto risky = [&](ValueId input) { return input != kNoValue && risky_[static_cast<size_t>(input)]; };
+    if (std::none_of(node.inputs.begin(), node.inputs.end(), risky)) return "";
+    return "it goes on with what has to be float32";
+  }
+
   // Takes back what no reader wants low, last readers first.
   void KeepWanted(const std::vector<NodeId>& nodes) {
+    // Bodies of regions are lowered on their own: what they capture keeps its dtype.
+    for (NodeId id : nodes) {
+      for (const Region& region : graph_.node(id).regions) {
+        for (ValueId capture : region.captures) low_[static_cast<size_t>(capture)] = false;
+      }
+    }
     std::vector<bool> wanted(graph_.NumValues(), false);
     for (auto id = nodes.rbegin(); id != nodes.rend(); ++id) {
       const Node& node = graph_.node(*id);
@@ -218,7 +246,9 @@ class PrecisionLowering {
 
   Graph& graph_;
   Rewriter rewriter_;
-  std::vector<bool> low_;  // by value of the graph as it came
+  const PassOptions& options_;
+  std::vector<bool> low_;    // by value of the graph as it came
+  std::vector<bool> risky_;  // likewise: part of a chain that stays float32
   std::vector<Role> roles_;
   std::map<ValueId, ValueId> low_twins_, full_twins_;
 };
@@ -227,7 +257,7 @@ class PrecisionLowering {
 
 Status LowerPrecision(Graph& graph, const PassOptions& options) {
   if (options.precision != DType::kBFloat16) return {};
-  PrecisionLowering(graph).Run();
+  PrecisionLowering(graph, options).Run();
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();
   return {};

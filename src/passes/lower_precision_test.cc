@@ -70,5 +70,36 @@ TEST(LowerPrecision, NothingWithoutProductsOrInFloat32) {
   EXPECT_EQ(CountOps(RewriteAndCompare(u.graph, kPasses, feeds))["Cast"], 0);
 }
 
+// A softmax and a normalisation in parts between two products: computed in float32 to their ends, each with a reason.
+TEST(LowerPrecision, RangeRiskyChainsStayFloat32) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {4, 32});
+  const ValueId h = t.Op("MatMul", {x, t.Weight({32, 32})});
+  const ValueId e = t.Op("Exp", {t.Op("Sub", {h, t.Op("ReduceMax", {h}, {{"axes", std::vector<int64_t>{1}}})})});
+  const ValueId p = t.Op("Div", {e, t.Op("ReduceSum", {e, t.Ints({1})})});
+  t.Output(t.Op("MatMul", {t.Op("Mul", {p, t.Scalar(8)}), t.Weight({32, 16})}));
+  Graph fused = t.graph.Clone();
+  std::vector<PassRecord> records;
+  const PassOptions options{.precision = DType::kBFloat16};
+  const Status status =
+      RunPasses(fused, {{"make_linear", MakeLinear}, {"lower_precision", LowerPrecision}}, options, &records);
+  ASSERT_TRUE(status.ok()) << status.message();
+  for (NodeId id : fused.NodeIds()) {
+    const Node& node = fused.node(id);
+    const DType dtype = fused.value(node.outputs[0]).type.dtype;
+    if (node.Is("Exp") || node.Is("ReduceSum") || node.Is("Div") || node.Is("Mul")) {
+      EXPECT_EQ(dtype, DType::kFloat32) << node.op;
+    }
+  }
+  std::map<std::string, std::string> reasons;
+  for (const Finding& finding : records.back().findings) {
+    if (finding.kind == FindingKind::kDecided) reasons[finding.what] = finding.reason;
+  }
+  ASSERT_FALSE(reasons.empty());
+  for (const auto& [what, reason] : reasons) EXPECT_FALSE(reason.empty()) << what;
+  ExpectClose(Evaluate(t.graph, {{"x", RandomTensor({4, 32}, 1)}}), Evaluate(fused, {{"x", RandomTensor({4, 32}, 1)}}),
+              0.03);
+}
+
 }  // namespace
 }  // namespace tamis

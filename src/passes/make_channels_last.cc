@@ -63,7 +63,7 @@ constexpr std::array<std::string_view, 43> kElementwise = {"Abs",
 
 bool IsElementwise(const Node& node) {
   return std::find(kElementwise.begin(), kElementwise.end(), node.op) != kElementwise.end() || node.Is("Where") ||
-         node.Is("Swish");
+         node.Is("Swish") || node.Is("QuantizeLinear") || node.Is("DequantizeLinear");
 }
 
 class ChannelsLastMaker {
@@ -296,7 +296,9 @@ class ChannelsLastMaker {
     const Node& node = graph_.node(id);
     const int64_t rank = RankOf(graph_, node.outputs[0]);
     if (rank < 3 || node.outputs.size() != 1) return;
-    for (ValueId input : node.inputs) {  // all or nothing, before anything is appended
+    const bool quantizes = node.Is("QuantizeLinear") || node.Is("DequantizeLinear");
+    if (quantizes && RankOf(graph_, node.input(1)) != 0) return;  // scales along an axis
+    for (ValueId input : node.inputs) {                           // all or nothing, before anything is appended
       const int64_t own = RankOf(graph_, input);
       const bool constant = input != kNoValue && graph_.value(input).IsConstant();
       const bool single = own == 0 || (own == 1 && (*ShapeOf(graph_, input))[0] == Dim(1));

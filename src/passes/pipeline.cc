@@ -20,6 +20,8 @@ std::vector<Pass> SimplifyPasses() {
 
 std::vector<Pass> FusePasses() {
   return {
+      {"propagate_quantization", PropagateQuantization},
+      {"fold_dequantized", FoldDequantized},
       {"recognize_layer_norm", RecognizeLayerNorm},
       {"recognize_rms_norm", RecognizeRmsNorm},
       {"recognize_group_norm", RecognizeGroupNorm},

@@ -1,4 +1,6 @@
 // The pass lists on whole networks written as torch's exporter writes them.
+#include <array>
+
 #include "src/passes/test_graph.h"
 
 namespace tamis {
@@ -192,6 +194,41 @@ TEST(Pipeline, VisionTransformer) {
   EXPECT_EQ(counts["tamis.ChannelsLastConv"], 1);
   EXPECT_EQ(counts["Transpose"], 1);
   EXPECT_EQ(counts["MatMul"] + counts["Softmax"] + counts["Erf"], 0);
+}
+
+// The layers of torchvision's ResNet-50, at a small image and a width that keeps the references fast.
+TEST(Pipeline, ResNet50HasOneNodeALayer) {
+  TestGraph t(17);
+  const int64_t base = 4;
+  const auto conv = [&](ValueId x, int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+    const ValueId y = t.Op(
+        "Conv", {x, t.Weight({out, in, kernel, kernel}, -0.4f, 0.4f)},
+        {{"kernel_shape", Ints{kernel, kernel}}, {"strides", Ints{stride, stride}}, {"pads", Ints(4, kernel / 2)}});
+    return t.Op("BatchNormalization",
+                {y, t.Weight({out}, 0.5f, 1.5f), t.Weight({out}), t.Weight({out}), t.Weight({out}, 0.5f, 1.5f)});
+  };
+  ValueId x = t.Op("Relu", {conv(t.Input("image", {Dim::Symbol("batch"), 3, 32, 32}), 3, base, 7, 2)});
+  x = t.Op("MaxPool", {x}, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints(4, 1)}});
+  int64_t channels = base;
+  for (const auto& [width, blocks, stride] :
+       std::vector<std::array<int64_t, 3>>{{base, 3, 1}, {2 * base, 4, 2}, {4 * base, 6, 2}, {8 * base, 3, 2}}) {
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t step = block == 0 ? stride : 1;
+      ValueId y = t.Op("Relu", {conv(x, channels, width, 1, 1)});
+      y = conv(t.Op("Relu", {conv(y, width, width, 3, step)}), width, 4 * width, 1, 1);
+      if (block == 0) x = conv(x, channels, 4 * width, 1, step);
+      x = t.Op("Relu", {t.Op("Add", {y, x})});
+      channels = 4 * width;
+    }
+  }
+  x = t.Op("Flatten", {t.Op("GlobalAveragePool", {x})});
+  t.Output(t.Op("Gemm", {x, t.Weight({10, channels}), t.Weight({10})}, {{"transB", int64_t{1}}}));
+  const Counts counts = FuseAndCompare(t.graph, {{"image", RandomTensor({1, 3, 32, 32}, 1)}}, {}, 1e-4);
+  EXPECT_EQ(counts, (Counts{{"Transpose", 1},
+                            {"tamis.ChannelsLastConv", 53},
+                            {"tamis.ChannelsLastMaxPool", 1},
+                            {"tamis.ChannelsLastGlobalAveragePool", 1},
+                            {"tamis.Linear", 1}}));
 }
 
 TEST(Pipeline, PassesCanBeSkippedAndAreRecorded) {

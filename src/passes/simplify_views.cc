@@ -110,13 +110,35 @@ bool PassThroughLinear(Rewriter& rewriter, NodeId id) {
   return true;
 }
 
+// A view [B, C] of what a global pool left as [B, 1..., C]: the pool leaves the axes out.
+bool DropPooledAxes(Rewriter& rewriter, NodeId id) {
+  Graph& graph = rewriter.graph();
+  const ValueId output = graph.node(id).outputs[0];
+  const auto view = TraceView(graph, output, {});
+  const Shape* shape = ShapeOf(graph, output);
+  if (!view || view->depth == 0 || shape == nullptr || shape->size() != 2) return false;
+  const Node* pool = Producer(graph, view->source, "ChannelsLastGlobalAveragePool", kTamisDomain);
+  if (pool == nullptr || pool->Int("keepdims", 1) == 0 || FlatIds(view->axes) != FlatIds(view->source_axes))
+    return false;
+  const Shape& pooled = *ShapeOf(graph, view->source);
+  if (!((*shape)[0] == pooled.front()) || !((*shape)[1] == pooled.back())) return false;
+  for (NodeId node : ChainTo(graph, view->source, output)) {
+    if (!rewriter.SingleUse(graph.node(node).input(0))) return false;
+  }
+  Node flat = MakeNode(pool->op, kTamisDomain, pool->inputs, {output}, pool->attributes, pool->name);
+  flat.attributes["keepdims"] = int64_t{0};
+  rewriter.Replace(id, std::move(flat));
+  return true;
+}
+
 }  // namespace
 
 Status SimplifyViews(Graph& graph, const PassOptions&) {
   Rewriter rewriter(graph);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !IsViewNode(graph.node(id))) continue;
-    if (!PassThroughLinear(rewriter, id)) SimplifyChain(rewriter, id);
+    if (DropPooledAxes(rewriter, id) || PassThroughLinear(rewriter, id)) continue;
+    SimplifyChain(rewriter, id);
   }
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();

@@ -1,0 +1,241 @@
+// QuantizedConv through oneDNN: zero points, scales, bias, activation and requantisation in one primitive. Each part
+// computes some images, or some output rows of one image, whose reach beyond the image becomes the part's own padding.
+// Needs VNNI: oneDNN's other 8-bit convolutions saturate at 16 bits.
+#include <algorithm>
+
+#include "src/kernels/onednn.h"
+#include "src/kernels/operand_check.h"
+#include "src/kernels/quantized/quantized.h"
+#include "src/ops/op_window.h"
+
+namespace tamis {
+namespace {
+
+using dnnl::memory;
+using Conv = dnnl::convolution_forward;
+
+struct Read {
+  int64_t batch = 1, channels = 0, outputs = 0, group = 1;
+  std::vector<SlidingAxis> axes;  // outermost first
+};
+
+memory::data_type TypeOf(DType dtype) {
+  switch (dtype) {
+    case DType::kUInt8:
+      return memory::data_type::u8;
+    case DType::kInt8:
+      return memory::data_type::s8;
+    default:
+      return memory::data_type::f32;
+  }
+}
+
+Result<Read> ReadProblem(const Problem& problem) {
+  const Operand &x = problem.input(0), &weight = problem.input(1);
+  if (x.dtype != DType::kUInt8 && x.dtype != DType::kInt8) return UserError("x must be uint8 or int8");
+  const size_t rank = x.dims.size();
+  if (rank < 3 || rank > 5 || weight.dims.size() != rank || problem.outputs[0].dims.size() != rank) {
+    return UserError("needs one to three spatial axes");
+  }
+  Read read;
+  read.group = problem.node->Int("group", 1);
+  read.batch = x.dims[0];
+  read.channels = x.dims.back();
+  read.outputs = weight.dims[0];
+  if (read.group < 1 || read.channels % read.group != 0 || read.outputs % read.group != 0 ||
+      weight.dims.back() != read.channels / read.group) {
+    return UserError("channels {}, outputs {} and group {} do not fit", read.channels, read.outputs, read.group);
+  }
+  TAMIS_RETURN_IF_ERROR(CheckQuantizedOperands(problem, read.outputs, Product(weight.dims, 1, rank)));
+  if (problem.input(2).constant == nullptr) return UserError("the scale must be constant");
+  if (Elements(x) == 0 || Elements(problem.outputs[0]) == 0) return UserError("an empty dimension");
+  NodeProblems problems;
+  const SlidingWindow window = ReadWindow(*problem.node, {weight.dims.begin() + 1, weight.dims.end() - 1},
+                                          WindowAttributes::kExplicit, &problems);
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  const std::span<const int64_t> in(x.dims), out(problem.outputs[0].dims);
+  const WindowGeometry geometry = GeometryOf(window, in.subspan(1, rank - 2), out.subspan(1, rank - 2));
+  read.axes.assign(geometry.axes.end() - static_cast<std::ptrdiff_t>(rank - 2), geometry.axes.end());
+  return read;
+}
+
+// Images [first, first + batch) and output rows [row, row + rows) of the outermost axis.
+struct Cut {
+  int64_t first, batch, row, rows;
+};
+
+std::vector<Cut> CutWork(const Read& read, int threads) {
+  const SlidingAxis& outer = read.axes[0];
+  std::vector<Cut> cuts;
+  bool by_rows = read.batch % threads != 0 && outer.out >= threads;
+  for (int64_t i = 0; by_rows && i < read.batch * threads; ++i) {
+    const int64_t begin = outer.out * (i % threads) / threads, end = outer.out * (i % threads + 1) / threads;
+    cuts.push_back({i / threads, 1, begin, end - begin});
+    const int64_t low = begin * outer.stride - outer.pad_begin;
+    const int64_t high = low + (end - begin - 1) * outer.stride + (outer.kernel - 1) * outer.dilation + 1;
+    by_rows = low < outer.in && high > 0;  // a part of padding alone has no image to start from
+  }
+  if (by_rows) return cuts;
+  cuts.clear();
+  const int64_t parts = std::min<int64_t>(read.batch, threads);
+  for (int64_t i = 0; i < parts; ++i) {
+    const int64_t begin = read.batch * i / parts;
+    cuts.push_back({begin, read.batch * (i + 1) / parts - begin, 0, outer.out});
+  }
+  return cuts;
+}
+
+memory::desc ChannelsLast(int64_t batch, int64_t channels, const memory::dims& spatial, DType dtype) {
+  memory::dims dims = {batch, channels};
+  dims.insert(dims.end(), spatial.begin(), spatial.end());
+  const memory::format_tag tags[] = {memory::format_tag::nwc, memory::format_tag::nhwc, memory::format_tag::ndhwc};
+  return {dims, TypeOf(dtype), tags[spatial.size() - 1]};
+}
+
+// The weight [O, kernel..., C / group] in oneDNN's order of dimensions; `any` leaves the layout open.
+memory::desc WeightDesc(const Read& read, bool any) {
+  int64_t depth = read.channels / read.group;
+  for (const SlidingAxis& axis : read.axes) depth *= axis.kernel;
+  memory::dims dims = {read.outputs / read.group, read.channels / read.group}, strides = {depth, 1};
+  if (read.group > 1) {
+    dims.insert(dims.begin(), read.group);
+    strides.insert(strides.begin(), depth * (read.outputs / read.group));
+  }
+  int64_t step = depth;
+  for (const SlidingAxis& axis : read.axes) {
+    step /= axis.kernel;
+    dims.push_back(axis.kernel);
+    strides.push_back(step);
+  }
+  return any ? memory::desc(dims, memory::data_type::s8, memory::format_tag::any)
+             : memory::desc(dims, memory::data_type::s8, strides);
+}
+
+dnnl::primitive_attr Attributes(const Problem& problem, const Read& read) {
+  const QuantizedResult result = ResultOf(*problem.node);
+  const auto scales = problem.input(2).constant->Span<float>();
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  attributes.set_output_scales(1 << 1, {scales.begin(), scales.end()});
+  const auto zero = static_cast<int32_t>(problem.node->Int("x_zero_point", 0));
+  if (zero != 0) attributes.set_zero_points(DNNL_ARG_SRC, 0, {zero});
+  dnnl::post_ops operations;
+  if (problem.input(3).Present()) {
+    memory::dims dims(read.axes.size() + 2, 1);
+    dims[1] = read.outputs;
+    const memory::format_tag tags[] = {memory::format_tag::abc, memory::format_tag::abcd, memory::format_tag::abcde};
+    operations.append_binary(dnnl::algorithm::binary_add,
+                             memory::desc(dims, memory::data_type::f32, tags[read.axes.size() - 1]));
+  }
+  const Epilogue& activation = result.activation;
+  if (activation.activation == Activation::kRelu) {
+    operations.append_eltwise(1.F, dnnl::algorithm::eltwise_relu, 0, 0);
+  } else if (activation.activation == Activation::kClip) {
+    operations.append_eltwise(1.F, dnnl::algorithm::eltwise_clip, activation.clip_min, activation.clip_max);
+  }
+  if (result.dtype != DType::kFloat32) {
+    operations.append_eltwise(1.F, dnnl::algorithm::eltwise_linear, 1.0F / result.y_scale, result.y_zero);
+  }
+  attributes.set_post_ops(operations);
+  return attributes;
+}
+
+onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, PackCache& cache) {
+  const Operand& weight = problem.input(1);
+  memory::dims in, out, strides, gaps, pad_begin, pad_end;
+  for (const SlidingAxis& axis : read.axes) {
+    in.push_back(axis.in);
+    out.push_back(axis.out);
+    strides.push_back(axis.stride);
+    gaps.push_back(axis.dilation - 1);
+    pad_begin.push_back(axis.pad_begin);
+    pad_end.push_back((axis.out - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1 - axis.in - axis.pad_begin);
+  }
+  int64_t in_row = read.channels, out_row = read.outputs;
+  for (size_t i = 1; i < in.size(); ++i) {
+    in_row *= in[i];
+    out_row *= out[i];
+  }
+  int64_t first = 0;
+  const SlidingAxis& outer = read.axes[0];
+  if (cut.rows != outer.out) {
+    const int64_t low = cut.row * outer.stride - outer.pad_begin;
+    const int64_t high = low + (cut.rows - 1) * outer.stride + (outer.kernel - 1) * outer.dilation + 1;
+    first = std::max<int64_t>(low, 0);
+    const int64_t last = std::min(high, outer.in);
+    in[0] = last - first;
+    out[0] = cut.rows;
+    pad_begin[0] = first - low;
+    pad_end[0] = high - last;
+  }
+  const DType y_dtype = problem.outputs[0].dtype;
+  const memory::desc x = ChannelsLast(cut.batch, read.channels, in, problem.input(0).dtype);
+  const memory::desc y = ChannelsLast(cut.batch, read.outputs, out, y_dtype);
+  const Conv::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x,
+                        WeightDesc(read, true), y, strides, gaps, pad_begin, pad_end);
+  const Conv::primitive_desc pd(desc, Attributes(problem, read), onednn::Engine());
+  const auto x_at = static_cast<size_t>((cut.first * outer.in + first) * in_row);
+  const auto y_at = static_cast<size_t>((cut.first * outer.out + cut.row) * out_row);
+  using onednn::Source;
+  onednn::Part part;
+  part.primitive = Conv(pd);
+  part.weight = onednn::PackWeight(cache, weight.constant_hash,
+                                   fmt::format("int8conv/group{}/rank{}", read.group, read.axes.size()),
+                                   WeightDesc(read, false), weight.constant->raw(), pd.weights_desc());
+  part.arguments = {{DNNL_ARG_SRC, x, Source::kInput, 0, x_at},
+                    {DNNL_ARG_WEIGHTS, pd.weights_desc(), Source::kWeight, 0, 0},
+                    {DNNL_ARG_DST, y, Source::kOutput, 0, ByteSize(y_dtype, y_at)}};
+  if (problem.input(3).Present()) {
+    memory::dims dims(read.axes.size() + 2, 1);
+    dims[1] = read.outputs;
+    const memory::format_tag tags[] = {memory::format_tag::abc, memory::format_tag::abcd, memory::format_tag::abcde};
+    part.arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
+                              memory::desc(dims, memory::data_type::f32, tags[read.axes.size() - 1]), Source::kInput, 3,
+                              0});
+  }
+  if (pd.scratchpad_desc().get_size() > 0) {
+    part.arguments.push_back({DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc(), Source::kScratch, 0, 0});
+  }
+  return part;
+}
+
+Status Supports(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(ReadProblem(problem).status());
+  const Activation activation = QuantizedActivation(*problem.node).activation;
+  if (activation != Activation::kNone && activation != Activation::kRelu && activation != Activation::kClip) {
+    return UserError("its activation is not supported");
+  }
+  return {};
+}
+
+double Cost(const Problem& problem) {
+  const double depth = static_cast<double>(Elements(problem.input(1))) / static_cast<double>(problem.input(1).dims[0]);
+  return PredictSeconds(problem, Isa::kAvx512, static_cast<double>(Elements(problem.outputs[0])) * depth / 2);
+}
+
+Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache& cache) {
+  TAMIS_ASSIGN_OR_RETURN(const Read read, ReadProblem(problem));
+  std::unique_ptr<PreparedKernel> kernel;
+  TAMIS_RETURN_IF_ERROR(onednn::Guard("build a QuantizedConv primitive", [&] {
+    std::vector<onednn::Part> parts;
+    for (const Cut& cut : CutWork(read, problem.threads)) parts.push_back(MakePart(problem, read, cut, cache));
+    kernel = std::make_unique<onednn::PartsKernel>(std::move(parts));
+  }));
+  return kernel;
+}
+
+}  // namespace
+
+extern const KernelDef kernel_quantized_conv_vnni;
+const KernelDef kernel_quantized_conv_vnni = {
+    .name = "quantized_conv_vnni",
+    .family = "quantized",
+    .ops = {"QuantizedConv"},
+    .isa = Isa::kAvx512,
+    .feature = CpuFeature::kAvx512Vnni,
+    .supports = Supports,
+    .cost = Cost,
+    .prepare = Prepare,
+};
+
+}  // namespace tamis

@@ -1,0 +1,121 @@
+#include "src/kernels/quantized/quantized.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+namespace {
+
+float Activated(const Epilogue& epilogue, float x) {
+  switch (epilogue.activation) {
+    case Activation::kNone:
+      return x;
+    case Activation::kRelu:
+      return std::max(x, 0.0f);
+    case Activation::kClip:
+      return std::min(std::max(x, epilogue.clip_min), epilogue.clip_max);
+    default:
+      return static_cast<float>(Apply(epilogue, static_cast<double>(x)));
+  }
+}
+
+// Numbers of this size rounded by the addition of 1.5 * 2^23 come out even, as nearbyint has it, and in vectors.
+float RoundedCode(float x, float zero, float low, float high) {
+  constexpr float kMagic = 12582912.0f;
+  const float bounded = std::min(std::max(x, -65536.0f), 65536.0f);
+  return std::min(std::max(((bounded + kMagic) - kMagic) + zero, low), high);
+}
+
+}  // namespace
+
+void QuantizedResult::Write(const int32_t* sums, const float* scale, const float* bias, float factor, int64_t count,
+                            void* y) const {
+  const auto value = [&](int64_t i) {
+    const float shift = bias != nullptr ? bias[i] : 0.0f;
+    return Activated(activation, factor * scale[i] * static_cast<float>(sums[i]) + shift);
+  };
+  if (dtype == DType::kFloat32) {
+    for (int64_t i = 0; i < count; ++i) static_cast<float*>(y)[i] = value(i);
+    return;
+  }
+  const float inverse = 1.0f / y_scale;
+  if (dtype == DType::kUInt8) {
+    for (int64_t i = 0; i < count; ++i) {
+      static_cast<uint8_t*>(y)[i] = static_cast<uint8_t>(RoundedCode(value(i) * inverse, y_zero, 0, 255));
+    }
+  } else {
+    for (int64_t i = 0; i < count; ++i) {
+      static_cast<int8_t*>(y)[i] = static_cast<int8_t>(RoundedCode(value(i) * inverse, y_zero, -128, 127));
+    }
+  }
+}
+
+QuantizedResult ResultOf(const Node& node) {
+  QuantizedResult result;
+  result.activation = QuantizedActivation(node);
+  result.dtype = QuantizedOutputDType(node);
+  result.y_scale = node.Float("y_scale", 1);
+  result.y_zero = static_cast<float>(node.Int("y_zero_point", 0));
+  return result;
+}
+
+Status CheckQuantizedOperands(const Problem& problem, int64_t outputs, int64_t depth) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  const Operand &weight = problem.input(1), &scale = problem.input(2), &bias = problem.input(3);
+  if (weight.dtype != DType::kInt8 || weight.constant == nullptr) return UserError("the weight must be constant int8");
+  if (scale.dtype != DType::kFloat32 || scale.dims != Dims{outputs}) {
+    return UserError("the scale must be one f32 number for each of {} outputs", outputs);
+  }
+  if (bias.Present() && (bias.dtype != DType::kFloat32 || bias.dims != Dims{outputs})) {
+    return UserError("the bias must be one f32 number for each of {} outputs", outputs);
+  }
+  constexpr int64_t kDeepest = int64_t{1} << 15;
+  if (depth < 1 || depth > kDeepest) return UserError("sums of {} products are not supported", depth);
+  if (problem.outputs[0].dtype != QuantizedOutputDType(*problem.node)) return UserError("y has another dtype");
+  return {};
+}
+
+Result<QuantizedShape> ReadQuantizedLinear(const Problem& problem) {
+  const Operand &x = problem.input(0), &weight = problem.input(1);
+  const bool dynamic = problem.node->op == "DynamicQuantizedLinear";
+  const bool fits = dynamic ? x.dtype == DType::kFloat32 : x.dtype == DType::kUInt8 || x.dtype == DType::kInt8;
+  if (!fits) return UserError("x of {} is not supported", Name(x.dtype));
+  if (x.dims.empty() || weight.dims.size() != 2 || weight.dims[1] != x.dims.back()) {
+    return UserError("x {} and weight {} do not fit", ToString(x.dims), ToString(weight.dims));
+  }
+  TAMIS_RETURN_IF_ERROR(CheckQuantizedOperands(problem, weight.dims[0], weight.dims[1]));
+  return QuantizedShape{Product(x.dims, 0, x.dims.size() - 1), weight.dims[0], weight.dims[1], x.dtype};
+}
+
+DynamicScale QuantizeDynamically(const float* x, int64_t count, uint8_t* codes, ThreadPool& pool) {
+  // Below this many numbers for each thread it isn't worth waking one.
+  constexpr int64_t kGrain = 1 << 14;
+  constexpr int kMostParts = 64;
+  const int parts = static_cast<int>(std::clamp<int64_t>(count / kGrain, 1, std::min(pool.threads(), kMostParts)));
+  std::array<float, kMostParts> lowest, highest;
+  const auto extremes = [&](int part) {
+    float low = 0, high = 0;
+    for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
+      low = x[i] < low ? x[i] : low;
+      high = x[i] > high ? x[i] : high;
+    }
+    lowest[static_cast<size_t>(part)] = low;
+    highest[static_cast<size_t>(part)] = high;
+  };
+  pool.Run(parts, [&extremes](int part) { extremes(part); });
+  const DynamicScale scale = DynamicScaleOf(*std::min_element(lowest.begin(), lowest.begin() + parts),
+                                            *std::max_element(highest.begin(), highest.begin() + parts));
+  const auto quantize = [&](int part) {
+    for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
+      codes[i] = static_cast<uint8_t>(RoundedCode(x[i] / scale.scale, scale.zero, 0, 255));
+    }
+  };
+  pool.Run(parts, [&quantize](int part) { quantize(part); });
+  return scale;
+}
+
+}  // namespace tamis

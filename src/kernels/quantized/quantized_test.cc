@@ -1,0 +1,119 @@
+// int8 products against their operators' references: f32 results to the last bits, quantised ones to one step, because
+// a value on the edge between two codes may fall to either side.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "src/kernels/family_test.h"
+#include "src/ops/op_def.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+Tensor Codes(DType dtype, Dims dims, uint32_t seed) {
+  Tensor tensor(dtype, std::move(dims));
+  std::mt19937 generator(seed);
+  for (size_t i = 0; i < tensor.NumBytes(); ++i) tensor.raw()[i] = static_cast<std::byte>(generator() >> 24);
+  return tensor;
+}
+
+KernelCase MakeCase(const std::string& op, std::vector<Tensor> inputs, std::map<std::string, Attribute> attributes) {
+  Node node;
+  node.op = op;
+  node.domain = std::string(kTamisDomain);
+  node.attributes = attributes;
+  KernelCase c;
+  c.node = {op, node.domain, attributes};
+  c.inputs = std::move(inputs);
+  c.constants = {1, 2};
+  c.name = fmt::format("{} x {}{} weight {} to {}", op, Name(c.inputs[0].dtype()), ToString(c.inputs[0].dims()),
+                       ToString(c.inputs[1].dims()), node.Has("y_dtype") ? "codes" : "float32");
+  std::vector<const Tensor*> operands;
+  for (const Tensor& input : c.inputs) {
+    node.inputs.push_back(static_cast<ValueId>(operands.size()));
+    operands.push_back(&input);
+  }
+  node.outputs = {0};
+  const auto outputs = EvaluateNode(node, 1, operands);
+  EXPECT_TRUE(outputs.ok()) << outputs.status().message();
+  if (!outputs.ok()) return c;
+  c.outputs = {{(*outputs)[0].dtype(), (*outputs)[0].dims()}};
+  c.expected = {Doubles((*outputs)[0])};
+  // The sums are exact; scale and bias are applied in f32, and a dynamic scale may move a code on the edge by one step.
+  c.absolute = node.Has("y_dtype") ? 1 : op == "DynamicQuantizedLinear" ? 0.05 : 1e-4;
+  c.relative = 1e-5;
+  return c;
+}
+
+std::map<std::string, Attribute> Requantised(std::map<std::string, Attribute> attributes, DType dtype) {
+  attributes["y_dtype"] = static_cast<int64_t>(dtype);
+  attributes["y_scale"] = 0.07f;
+  attributes["y_zero_point"] = int64_t{dtype == DType::kUInt8 ? 100 : -5};
+  return attributes;
+}
+
+Tensor Scales(int64_t count, uint64_t seed) {
+  return RandomTensor(DType::kFloat32, {count}, seed, 1e-5, 1e-3);
+}
+
+TEST(QuantizedKernels, MatchTheReference) {
+  std::vector<KernelCase> cases;
+  const std::map<std::string, Attribute> relu = {{"activation", std::string("Relu")}};
+  for (const auto& [rows, n, k] : std::vector<std::array<int64_t, 3>>{
+           {1, 7, 20}, {5, 64, 128}, {70, 33, 65}, {130, 96, 256}, {2, 300, 40}, {1, 1, 1}}) {
+    for (const DType x : {DType::kUInt8, DType::kInt8}) {
+      const int64_t zero = x == DType::kUInt8 ? 117 : -9;
+      const Tensor codes = Codes(x, {rows, k}, 1), weight = Codes(DType::kInt8, {n, k}, 2);
+      const Tensor bias = RandomTensor(DType::kFloat32, {n}, 4);
+      cases.push_back(MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, {{"x_zero_point", zero}}));
+      auto attributes = relu;
+      attributes["x_zero_point"] = zero;
+      cases.push_back(
+          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3)}, Requantised(attributes, DType::kUInt8)));
+      attributes["activation"] = std::string("Gelu");
+      cases.push_back(
+          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, Requantised(attributes, DType::kInt8)));
+    }
+    const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
+    cases.push_back(MakeCase("DynamicQuantizedLinear", {x, Codes(DType::kInt8, {n, k}, 6), Scales(n, 7)}, relu));
+  }
+  const auto window = [](Dims strides, Dims pads, Dims dilations, int64_t group, int64_t zero) {
+    return std::map<std::string, Attribute>{{"strides", std::move(strides)},
+                                            {"pads", std::move(pads)},
+                                            {"dilations", std::move(dilations)},
+                                            {"group", group},
+                                            {"x_zero_point", zero}};
+  };
+  for (const DType x : {DType::kUInt8, DType::kInt8}) {
+    const int64_t zero = x == DType::kUInt8 ? 120 : -7;
+    const auto conv = [&](Dims in, Dims weight, std::map<std::string, Attribute> attributes) {
+      const int64_t n = weight[0];
+      const Tensor codes = Codes(x, std::move(in), 8), w = Codes(DType::kInt8, std::move(weight), 9);
+      const Tensor bias = RandomTensor(DType::kFloat32, {n}, 10);
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, attributes));
+      attributes["activation"] = std::string("Relu");
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11)}, Requantised(attributes, DType::kUInt8)));
+      cases.push_back(
+          MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, Requantised(attributes, DType::kInt8)));
+    };
+    conv({2, 9, 7, 16}, {24, 3, 3, 16}, window({2, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
+    conv({1, 8, 8, 32}, {48, 1, 1, 32}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, zero));
+    conv({1, 10, 11, 16}, {16, 3, 3, 1}, window({1, 1}, {0, 1, 2, 0}, {1, 2}, 16, zero));
+    conv({2, 13, 6}, {4, 4, 3}, window({3}, {2, 1}, {1}, 2, zero));
+    conv({1, 20, 20, 3}, {16, 7, 7, 3}, window({2, 2}, {3, 3, 3, 3}, {1, 1}, 1, zero));
+  }
+  CheckFamily("quantized", cases);
+}
+
+TEST(QuantizedKernels, RefuseWhatTheyCannotCompute) {
+  KernelCase c =
+      MakeCase("QuantizedLinear", {Codes(DType::kUInt8, {3, 8}, 1), Codes(DType::kInt8, {4, 8}, 2), Scales(4, 3)}, {});
+  c.constants = {};
+  ExpectRefused("quantized", c, "must be constant int8");
+  c.constants = {1};
+  c.inputs[2] = Scales(3, 3);
+  ExpectRefused("quantized", c, "each of 4 outputs");
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test

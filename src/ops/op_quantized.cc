@@ -1,0 +1,77 @@
+#include "src/ops/op_quantized.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tamis {
+
+Epilogue QuantizedActivation(const Node& node) {
+  Epilogue epilogue;
+  epilogue.activation = ActivationFromName(node.String("activation", "")).value_or(Activation::kNone);
+  epilogue.clip_min = node.Float("clip_min", 0);
+  epilogue.clip_max = node.Float("clip_max", 0);
+  return epilogue;
+}
+
+DType QuantizedOutputDType(const Node& node) {
+  const int64_t number = node.Int("y_dtype", static_cast<int64_t>(DType::kFloat32));
+  for (DType dtype : {DType::kUInt8, DType::kInt8}) {
+    if (number == static_cast<int64_t>(dtype)) return dtype;
+  }
+  return DType::kFloat32;
+}
+
+void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* problems) {
+  operands.CheckDType(1, {DType::kInt8}, problems);
+  for (size_t i : {size_t{2}, size_t{3}}) {
+    operands.CheckDType(i, {DType::kFloat32}, problems);
+    operands.CheckShape(i, {outputs}, problems);
+  }
+  const Node& node = operands.node();
+  if (!ActivationFromName(node.String("activation", ""))) {
+    problems->Add("attribute 'activation' is '{}', which is not an activation", node.String("activation", ""));
+  }
+  if (node.Has("y_dtype") && QuantizedOutputDType(node) == DType::kFloat32) {
+    problems->Add("attribute 'y_dtype' must name uint8 or int8");
+  }
+  if (node.Has("y_dtype") && !(node.Float("y_scale", 0) > 0)) problems->Add("attribute 'y_scale' must be positive");
+}
+
+QuantizedWriter::QuantizedWriter(const EvalContext& context, Tensor& y)
+    : epilogue_(QuantizedActivation(context.node)),
+      y_(y),
+      scale_(context.input(2)->Data<float>()),
+      bias_(context.input(3) != nullptr && context.input(3)->Defined() ? context.input(3)->Data<float>() : nullptr),
+      y_scale_(static_cast<double>(context.node.Float("y_scale", 1))),
+      y_zero_(static_cast<double>(context.node.Int("y_zero_point", 0))) {}
+
+void QuantizedWriter::Write(int64_t index, int64_t channel, double sum, double factor) const {
+  const double shift = bias_ != nullptr ? static_cast<double>(bias_[channel]) : 0;
+  const double value = Apply(epilogue_, factor * static_cast<double>(scale_[channel]) * sum + shift);
+  if (y_.dtype() == DType::kFloat32) {
+    y_.Data<float>()[index] = static_cast<float>(value);
+    return;
+  }
+  const double code = std::nearbyint(value / y_scale_) + y_zero_;
+  if (y_.dtype() == DType::kUInt8) {
+    y_.Data<uint8_t>()[index] = static_cast<uint8_t>(std::clamp(code, 0.0, 255.0));
+  } else {
+    y_.Data<int8_t>()[index] = static_cast<int8_t>(std::clamp(code, -128.0, 127.0));
+  }
+}
+
+DynamicScale DynamicScaleOf(float lowest, float highest) {
+  lowest = std::min(lowest, 0.0f);
+  highest = std::max(highest, 0.0f);
+  DynamicScale result;
+  if (lowest == highest) return result;
+  result.scale = (highest - lowest) / 255.0f;
+  result.zero = static_cast<uint8_t>(std::clamp(std::nearbyint(0.0f - lowest / result.scale), 0.0f, 255.0f));
+  return result;
+}
+
+uint8_t DynamicScale::Quantized(float x) const {
+  return static_cast<uint8_t>(std::clamp(std::nearbyint(x / scale) + static_cast<float>(zero), 0.0f, 255.0f));
+}
+
+}  // namespace tamis

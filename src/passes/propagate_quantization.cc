@@ -1,0 +1,371 @@
+// propagate_quantization: products between DequantizeLinear and QuantizeLinear become int8 products that read codes,
+// and write codes where their result is quantised again. Taken are
+//
+//   Conv, MatMul, Gemm   of DequantizeLinear(x) and DequantizeLinear(constant weight), a bias that is constant or
+//                        DequantizeLinear of one, a Relu or Clip behind it, and QuantizeLinear behind that
+//   QLinearConv, QLinearMatMul   with constant weights, scales and zero points
+//   MatMulInteger        of DynamicQuantizeLinear(x) and a constant weight, its Cast, the product with the scales, and
+//   a
+//                        bias: DynamicQuantizedLinear, which quantises x itself
+//
+// Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
+// zero point is subtracted once, here. Convolutions stand between two changes of order, which make_channels_last joins
+// with its neighbours'. What isn't taken keeps its DequantizeLinear: fold_constants leaves those of weights alone, so
+// that they can be found here, and fold_dequantized evaluates what is left of them.
+#include <algorithm>
+#include <cmath>
+
+#include "src/passes/all_passes.h"
+#include "src/passes/channels_last.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+using Attributes = std::map<std::string, Attribute>;
+
+// One scale and zero point.
+struct Codes {
+  ValueId value = kNoValue;  // of u8 or s8
+  double scale = 0;
+  int64_t zero = 0;
+  DType dtype = DType::kUndefined;
+};
+
+bool Is8Bit(DType dtype) {
+  return dtype == DType::kUInt8 || dtype == DType::kInt8;
+}
+
+std::optional<Codes> ScalarCodes(const Graph& graph, ValueId value, ValueId scale, ValueId zero, DType dtype) {
+  const auto factor = ScalarConstant(graph, scale);
+  const auto shift = zero == kNoValue ? std::optional(0.0) : ScalarConstant(graph, zero);
+  if (!factor || !shift || !Is8Bit(dtype) || !(*factor > 0)) return std::nullopt;
+  return Codes{value, *factor, static_cast<int64_t>(*shift), dtype};
+}
+
+std::optional<Codes> DequantizedCodes(const Graph& graph, ValueId value) {
+  const Node* node = Producer(graph, value, "DequantizeLinear");
+  if (node == nullptr || node->Int("block_size", 0) != 0) return std::nullopt;
+  return ScalarCodes(graph, node->input(0), node->input(1), node->input(2), DTypeOf(graph, node->input(0)));
+}
+
+// A weight as s8 codes without zero points, with one scale a column.
+struct Weight {
+  Tensor codes;
+  std::vector<float> scales;
+};
+
+// `axis` is where the columns are; per-axis scales must lie along it.
+std::optional<Weight> ReadWeight(const Graph& graph, ValueId value, ValueId scale, ValueId zero, int64_t scale_axis,
+                                 int64_t axis) {
+  const auto constant = [&](ValueId id) -> const Tensor* {
+    return id != kNoValue && graph.value(id).IsConstant() ? &*graph.value(id).constant : nullptr;
+  };
+  const Tensor* codes = constant(value);
+  const Tensor* scales = constant(scale);
+  const Tensor* zeros = constant(zero);
+  if (codes == nullptr || scales == nullptr || (zero != kNoValue && zeros == nullptr)) return std::nullopt;
+  if (!Is8Bit(codes->dtype()) || scales->dtype() != DType::kFloat32 || axis >= codes->rank()) return std::nullopt;
+  const int64_t columns = codes->dim(axis);
+  if (scale_axis < 0) scale_axis += codes->rank();
+  for (const Tensor* tensor : {scales, zeros}) {
+    if (tensor == nullptr || tensor->NumElements() == 1) continue;
+    if (tensor->NumElements() != columns || tensor->rank() != 1 || scale_axis != axis) return std::nullopt;
+  }
+  Weight weight{Tensor(DType::kInt8, codes->dims()), {}};
+  int64_t inner = 1;
+  for (int64_t i = axis + 1; i < codes->rank(); ++i) inner *= codes->dim(i);
+  for (int64_t c = 0; c < columns; ++c) {
+    weight.scales.push_back(scales->Data<float>()[scales->NumElements() == 1 ? 0 : c]);
+  }
+  const auto code_at = [](const Tensor& tensor, int64_t i) {
+    return tensor.dtype() == DType::kUInt8 ? int64_t{reinterpret_cast<const uint8_t*>(tensor.raw())[i]}
+                                           : int64_t{reinterpret_cast<const int8_t*>(tensor.raw())[i]};
+  };
+  for (int64_t i = 0; i < codes->NumElements(); ++i) {
+    const int64_t column = i / inner % columns;
+    const int64_t shift = zeros == nullptr ? 0 : code_at(*zeros, zeros->NumElements() == 1 ? 0 : column);
+    const int64_t code = code_at(*codes, i) - shift;
+    if (code < -128 || code > 127) return std::nullopt;
+    weight.codes.Data<int8_t>()[i] = static_cast<int8_t>(code);
+  }
+  return weight;
+}
+
+// A bias of `columns` numbers in f32: constant, or DequantizeLinear of constants. An empty vector for an omitted one.
+std::optional<std::vector<float>> ReadBias(const Graph& graph, ValueId id, int64_t columns) {
+  std::vector<float> bias;
+  if (id == kNoValue) return bias;
+  if (graph.value(id).IsConstant()) {
+    const Tensor& tensor = *graph.value(id).constant;
+    if (tensor.dtype() != DType::kFloat32 || tensor.NumElements() != columns) return std::nullopt;
+    return std::vector<float>(tensor.Span<float>().begin(), tensor.Span<float>().end());
+  }
+  const Node* node = Producer(graph, id, "DequantizeLinear");
+  const Tensor* codes = node ? graph.ConstantInput(*node, 0) : nullptr;
+  const Tensor* scales = node ? graph.ConstantInput(*node, 1) : nullptr;
+  if (codes == nullptr || scales == nullptr || codes->dtype() != DType::kInt32 || codes->NumElements() != columns ||
+      scales->dtype() != DType::kFloat32) {
+    return std::nullopt;
+  }
+  if (node->input(2) != kNoValue) {
+    const Tensor* zeros = graph.ConstantInput(*node, 2);
+    if (zeros == nullptr) return std::nullopt;
+    const auto values = zeros->ToInt64s();
+    if (std::any_of(values.begin(), values.end(), [](int64_t zero) { return zero != 0; })) return std::nullopt;
+  }
+  const int64_t count = scales->NumElements();
+  if (count != 1 && count != columns) return std::nullopt;
+  for (int64_t c = 0; c < columns; ++c) {
+    const double scale = scales->Data<float>()[count == 1 ? 0 : c];
+    bias.push_back(static_cast<float>(scale * codes->Data<int32_t>()[c]));
+  }
+  return bias;
+}
+
+class Propagation {
+ public:
+  Propagation(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+
+  void Convert(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (!node.domain.empty()) return;
+    if (node.Is("Conv") || node.Is("MatMul") || node.Is("Gemm")) return ConvertFloat(id);
+    if (node.Is("QLinearConv") || node.Is("QLinearMatMul")) return ConvertCodes(id);
+    if (node.Is("MatMulInteger")) return ConvertDynamic(id);
+  }
+
+ private:
+  // What a product reads, and how its result goes on.
+  struct Product {
+    bool conv = false;
+    Codes x;
+    Weight weight;            // as its node has it
+    std::vector<float> bias;  // empty: none
+    Attributes attributes;    // activation and y
+    ValueId output = kNoValue;
+    std::string name;
+  };
+
+  void Missed(NodeId id, std::string_view reason) {
+    options_.Missed(graph_, graph_.node(id).outputs[0], "int8 " + graph_.node(id).op, reason);
+  }
+
+  void ConvertFloat(NodeId id) {
+    const Node& node = graph_.node(id);
+    const auto x = DequantizedCodes(graph_, node.input(0));
+    const Node* dequantized = Producer(graph_, node.input(1), "DequantizeLinear");
+    if (!x || dequantized == nullptr) return;
+    Product product;
+    product.conv = node.Is("Conv");
+    const bool gemm = node.Is("Gemm");
+    const bool transposed = gemm && node.Int("transB", 0) != 0;
+    const int64_t axis = product.conv || transposed ? 0 : 1;
+    if (gemm && (node.Int("transA", 0) != 0 || node.Float("alpha", 1) != 1 || node.Float("beta", 1) != 1)) {
+      return Missed(id, "it scales or transposes its operands");
+    }
+    if (dequantized->Int("block_size", 0) != 0) return Missed(id, "the weight has scales by blocks");
+    auto weight = ReadWeight(graph_, dequantized->input(0), dequantized->input(1), dequantized->input(2),
+                             dequantized->Int("axis", 1), axis);
+    if (!weight) return Missed(id, "the weight isn't constant 8-bit codes with a scale a column");
+    if (!product.conv && weight->codes.rank() != 2) return Missed(id, "the weight isn't a matrix");
+    const auto columns = static_cast<int64_t>(weight->scales.size());
+    const auto bias = ReadBias(graph_, node.Is("MatMul") ? kNoValue : node.input(2), columns);
+    if (!bias) return Missed(id, "the bias isn't one constant number a column");
+    product.x = *x;
+    product.weight = std::move(*weight);
+    product.bias = *bias;
+    product.output = node.outputs[0];
+    product.name = node.name;
+    if (product.conv && !ReadWindow(node, &product)) return Missed(id, "its pads depend on the input's size");
+    if (node.Is("MatMul") || gemm) TakeBias(&product, columns);
+    TakeActivation(&product);
+    TakeQuantization(&product);
+    Make(id, std::move(product), transposed);
+  }
+
+  void ConvertCodes(NodeId id) {
+    const Node& node = graph_.node(id);
+    Product product;
+    product.conv = node.Is("QLinearConv");
+    const auto x = ScalarCodes(graph_, node.input(0), node.input(1), node.input(2), DTypeOf(graph_, node.input(0)));
+    auto weight =
+        ReadWeight(graph_, node.input(3), node.input(4), node.input(5), product.conv ? 0 : 1, product.conv ? 0 : 1);
+    const auto y = ScalarCodes(graph_, kNoValue, node.input(6), node.input(7), DTypeOf(graph_, node.outputs[0]));
+    if (!x || !weight || !y || (!product.conv && weight->codes.rank() != 2)) {
+      return Missed(id, "scales, zero points or weight aren't constant, or have more numbers than columns");
+    }
+    const ValueId bias = product.conv ? node.input(8) : kNoValue;
+    if (bias != kNoValue) {
+      const Tensor* codes = graph_.ConstantInput(node, 8);
+      if (codes == nullptr || codes->dtype() != DType::kInt32) return Missed(id, "the bias isn't constant");
+      for (size_t c = 0; c < weight->scales.size(); ++c) {
+        product.bias.push_back(
+            static_cast<float>(x->scale * static_cast<double>(weight->scales[c]) * codes->Data<int32_t>()[c]));
+      }
+    }
+    product.x = *x;
+    product.weight = std::move(*weight);
+    product.output = node.outputs[0];
+    product.name = node.name;
+    if (product.conv && !ReadWindow(node, &product)) return Missed(id, "its pads depend on the input's size");
+    SetResult(*y, &product);
+    Make(id, std::move(product), false);
+  }
+
+  // Explicit strides, pads and dilations; false where the pads are to be computed.
+  bool ReadWindow(const Node& node, Product* product) {
+    const Shape* shape = ShapeOf(graph_, node.outputs[0]);
+    if (shape == nullptr || shape->size() < 3 || product->weight.codes.rank() != static_cast<int64_t>(shape->size())) {
+      return false;
+    }
+    const size_t spatial = shape->size() - 2;
+    const std::string auto_pad = node.String("auto_pad", "NOTSET");
+    if (auto_pad != "NOTSET" && auto_pad != "VALID") return false;
+    const std::vector<int64_t> ones(spatial, 1), zeros(2 * spatial, 0);
+    product->attributes["strides"] = node.Ints("strides", ones);
+    product->attributes["dilations"] = node.Ints("dilations", ones);
+    product->attributes["pads"] = auto_pad == "VALID" ? zeros : node.Ints("pads", zeros);
+    product->attributes["group"] = node.Int("group", 1);
+    return true;
+  }
+
+  // The only reader of the product's result.
+  const Node* Reader(const Product& product) const {
+    if (!rewriter_.SingleUse(product.output)) return nullptr;
+    const Node& reader = graph_.node(rewriter_.Users(product.output)[0]);
+    return reader.domain.empty() && reader.outputs.size() == 1 ? &reader : nullptr;
+  }
+
+  void TakeBias(Product* product, int64_t columns) {
+    const Node* add = Reader(*product);
+    if (add == nullptr || !add->Is("Add") || !product->bias.empty()) return;
+    const auto other = OtherOperand(*add, product->output);
+    const int64_t rank = RankOf(graph_, product->output);
+    if (!other || rank < 1) return;
+    const bool folded = graph_.value(*other).IsConstant();
+    if (folded && !IsPerChannel(graph_, *other, rank, rank - 1, columns)) return;
+    const auto bias = ReadBias(graph_, *other, columns);
+    if (!bias || bias->empty()) return;
+    product->bias = *bias;
+    product->output = add->outputs[0];
+  }
+
+  void TakeActivation(Product* product) {
+    const Node* reader = Reader(*product);
+    if (reader == nullptr) return;
+    const auto bounds = ClipBounds(graph_, *reader);
+    if (!reader->Is("Relu") && !bounds) return;
+    product->attributes["activation"] = std::string(bounds ? "Clip" : "Relu");
+    if (bounds) {
+      product->attributes["clip_min"] = static_cast<float>(bounds->first);
+      product->attributes["clip_max"] = static_cast<float>(bounds->second);
+    }
+    product->output = reader->outputs[0];
+  }
+
+  void TakeQuantization(Product* product) {
+    const Node* reader = Reader(*product);
+    if (reader == nullptr || !reader->Is("QuantizeLinear") || reader->Int("block_size", 0) != 0) return;
+    const auto y =
+        ScalarCodes(graph_, kNoValue, reader->input(1), reader->input(2), DTypeOf(graph_, reader->outputs[0]));
+    if (!y) return;
+    product->output = reader->outputs[0];
+    SetResult(*y, product);
+  }
+
+  static void SetResult(const Codes& y, Product* product) {
+    product->attributes["y_dtype"] = static_cast<int64_t>(y.dtype);
+    product->attributes["y_scale"] = static_cast<float>(y.scale);
+    product->attributes["y_zero_point"] = y.zero;
+  }
+
+  ValueId Vector(const std::string& name, const std::vector<float>& values) {
+    Tensor tensor(DType::kFloat32, {static_cast<int64_t>(values.size())});
+    std::copy(values.begin(), values.end(), tensor.Data<float>());
+    return rewriter_.AddConstant(name, std::move(tensor));
+  }
+
+  void Make(NodeId id, Product product, bool transposed) {
+    const std::string op = graph_.node(id).op;
+    const std::string weight_name = graph_.value(graph_.node(id).input(op.rfind("QLinear", 0) == 0 ? 3 : 1)).name;
+    for (float& scale : product.weight.scales) scale = static_cast<float>(product.x.scale * static_cast<double>(scale));
+    product.attributes["x_zero_point"] = product.x.zero;
+    const auto rank = product.weight.codes.rank();
+    const Tensor codes = product.conv ? Transposed(product.weight.codes, ToChannelsLast(rank))
+                         : transposed ? product.weight.codes
+                                      : Transposed(product.weight.codes, {1, 0});
+    std::vector<ValueId> inputs = {product.x.value, rewriter_.AddConstant(weight_name + "_codes", codes),
+                                   Vector(weight_name + "_scales", product.weight.scales)};
+    if (!product.bias.empty()) inputs.push_back(Vector(weight_name + "_bias", product.bias));
+    const NodeId slot = graph_.value(product.output).producer;
+    options_.Matched(graph_, product.output,
+                     "int8 " + op + (product.attributes.count("y_dtype") != 0 ? " to codes" : " to f32"));
+    if (!product.conv) {
+      rewriter_.Replace(
+          slot, MakeNode("QuantizedLinear", kTamisDomain, inputs, {product.output}, product.attributes, product.name));
+      return;
+    }
+    const Shape in = *ShapeOf(graph_, product.x.value), out = *ShapeOf(graph_, product.output);
+    const Type in_type = Type::Tensor(product.x.dtype, Permuted(in, ToChannelsLast(rank)));
+    const Type out_type = Type::Tensor(DTypeOf(graph_, product.output), Permuted(out, ToChannelsLast(rank)));
+    const std::string suffix(kChannelsLastSuffix);
+    inputs[0] = rewriter_.Append("Transpose", "", {product.x.value}, {{"perm", ToChannelsLast(rank)}},
+                                 graph_.value(product.x.value).name + suffix, in_type);
+    const ValueId y = rewriter_.Append("QuantizedConv", kTamisDomain, inputs, product.attributes,
+                                       graph_.value(product.output).name + suffix, out_type);
+    rewriter_.Replace(slot, MakeNode("Transpose", "", {y}, {product.output}, {{"perm", FromChannelsLast(rank)}}));
+  }
+
+  void ConvertDynamic(NodeId id) {
+    const Node& node = graph_.node(id);
+    const Node* quantize = Producer(graph_, node.input(0), "DynamicQuantizeLinear");
+    if (quantize == nullptr || node.input(2) != quantize->outputs[2] || RankOf(graph_, node.input(1)) != 2) {
+      return Missed(id, "its left side isn't quantised by DynamicQuantizeLinear, or its right side isn't a matrix");
+    }
+    if (!rewriter_.SingleUse(node.outputs[0])) return Missed(id, "several nodes read the sums");
+    const Node& cast = graph_.node(rewriter_.Users(node.outputs[0])[0]);
+    if (!cast.Is("Cast") || !rewriter_.SingleUse(cast.outputs[0])) return Missed(id, "the sums aren't cast to f32");
+    const Node& scaled = graph_.node(rewriter_.Users(cast.outputs[0])[0]);
+    const auto scales = scaled.Is("Mul") ? OtherOperand(scaled, cast.outputs[0]) : std::nullopt;
+    const Node* product = scales ? Producer(graph_, *scales, "Mul") : nullptr;
+    const auto weight_scale = product ? OtherOperand(*product, quantize->outputs[1]) : std::nullopt;
+    if (!weight_scale) return Missed(id, "the sums aren't multiplied by both scales");
+    auto weight = ReadWeight(graph_, node.input(1), *weight_scale, node.input(3), 1, 1);
+    if (!weight) return Missed(id, "the weight isn't constant 8-bit codes with a scale a column");
+    Product result;
+    result.weight = std::move(*weight);
+    result.output = scaled.outputs[0];
+    result.name = node.name;
+    const ValueId x = quantize->input(0);
+    const std::string weight_name = graph_.value(node.input(1)).name;
+    TakeBias(&result, static_cast<int64_t>(result.weight.scales.size()));
+    TakeActivation(&result);
+    options_.Matched(graph_, result.output, "int8 MatMulInteger with a dynamic scale");
+    std::vector<ValueId> inputs = {
+        x, rewriter_.AddConstant(weight_name + "_codes", Transposed(result.weight.codes, {1, 0})),
+        Vector(weight_name + "_scales", result.weight.scales)};
+    if (!result.bias.empty()) inputs.push_back(Vector(weight_name + "_bias", result.bias));
+    rewriter_.Replace(graph_.value(result.output).producer, MakeNode("DynamicQuantizedLinear", kTamisDomain, inputs,
+                                                                     {result.output}, result.attributes, result.name));
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+  const PassOptions& options_;
+};
+
+}  // namespace
+
+Status PropagateQuantization(Graph& graph, const PassOptions& options) {
+  Propagation propagation(graph, options);
+  for (NodeId id : graph.NodeIds()) {
+    if (!graph.node(id).removed) propagation.Convert(id);
+  }
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis
