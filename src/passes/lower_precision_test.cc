@@ -80,7 +80,8 @@ TEST(LowerPrecision, RangeRiskyChainsStayFloat32) {
   t.Output(t.Op("MatMul", {t.Op("Mul", {p, t.Scalar(8)}), t.Weight({32, 16})}));
   Graph fused = t.graph.Clone();
   std::vector<PassRecord> records;
-  const PassOptions options{.precision = DType::kBFloat16};
+  PassOptions options;
+  options.precision = DType::kBFloat16;
   const Status status =
       RunPasses(fused, {{"make_linear", MakeLinear}, {"lower_precision", LowerPrecision}}, options, &records);
   ASSERT_TRUE(status.ok()) << status.message();
