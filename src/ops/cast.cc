@@ -11,22 +11,18 @@ Status Infer(InferContext& context) {
   return InferCast(context, static_cast<DType>(to));
 }
 
-Status Eval(EvalContext& context) {
-  const auto bound = Bind(context);
-  if (!bound.ok()) return bound.status();
-  CastElements(context);
-  return {};
-}
-
 std::vector<OpTestCase> Cases() {
   return {{{SampleFloats(1, {3, 5}, -100, 100)}, {{"to", int64_t{3}}}},
           {{SampleFloats(2, {3, 5})}, {{"to", int64_t{16}}}},
-          {{SampleInts(3, {4}, -1, 1)}, {{"to", int64_t{9}}}}};
+          {{SampleInts(3, {4}, -1, 1)}, {{"to", int64_t{9}}}},
+          {{SampleFloats(4, {3, 5}, -500, 500)}, {{"to", int64_t{17}}}},
+          {{SampleInts(5, {7}, -9, 9)}, {{"to", int64_t{22}}}},
+          {{Tensor::Strings({2}, {"-1.5e1", "INF"})}, {{"to", int64_t{1}}}}};
 }
 
 }  // namespace
 
 extern const OpDef op_cast = {
-    .name = "Cast", .domain = "", .infer = Infer, .eval = Eval, .test_cases = Cases, .widen_half = false};
+    .name = "Cast", .domain = "", .infer = Infer, .eval = EvalCast, .test_cases = Cases, .widen_half = false};
 
 }  // namespace tamis

@@ -10,13 +10,6 @@ Status Infer(InferContext& context) {
   return InferCast(context, context.InputDType(1));
 }
 
-Status Eval(EvalContext& context) {
-  const auto bound = Bind(context);
-  if (!bound.ok()) return bound.status();
-  CastElements(context);
-  return {};
-}
-
 std::vector<OpTestCase> Cases() {
   return {{{SampleFloats(1, {3, 5}), SampleInts(2, {1}, 0, 1)}, {}}};
 }
@@ -27,7 +20,7 @@ extern const OpDef op_cast_like = {.name = "CastLike",
                                    .domain = "",
                                    .since_opset = 15,
                                    .infer = Infer,
-                                   .eval = Eval,
+                                   .eval = EvalCast,
                                    .test_cases = Cases,
                                    .widen_half = false};
 

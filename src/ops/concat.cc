@@ -3,6 +3,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -85,7 +86,7 @@ extern const OpDef op_concat = {.name = "Concat",
                                 .domain = "",
                                 .since_opset = 4,
                                 .infer = Infer,
-                                .eval = Eval,
+                                .eval = EvalMoved<Eval>,
                                 .test_cases = Cases,
                                 .widen_half = false};
 

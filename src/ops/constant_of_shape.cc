@@ -1,4 +1,5 @@
 #include "src/ops/op_data.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -9,6 +10,7 @@ Status Infer(InferContext& context) {
   const Tensor* value = context.node().TensorAttribute("value");
   if (value != nullptr && value->NumElements() != 1) return context.Error("the attribute value must hold one element");
   const DType dtype = value != nullptr ? value->dtype() : DType::kFloat32;
+  if (dtype == DType::kString) return context.Error("the attribute value must be a number or bool, is a string");
   TAMIS_ASSIGN_OR_RETURN(const IntList shape, ReadInts(context, 0, ""));
   if (!shape.known) {
     context.SetOutputDType(0, dtype);
@@ -23,10 +25,15 @@ Status Infer(InferContext& context) {
 }
 
 Status Eval(EvalContext& context) {
-  const auto bound = Bind(context);
-  if (!bound.ok()) return bound.status();
+  TAMIS_RETURN_IF_ERROR(BindAny(context).status());
   const Tensor* value = context.node.TensorAttribute("value");
   Tensor& output = context.outputs[0];
+  if (value != nullptr && IsPacked(value->dtype())) {
+    const int bits = BitSize(value->dtype());
+    const uint8_t code = GetPacked(value->Data<uint8_t>(), 0, bits);
+    for (int64_t i = 0; i < output.NumElements(); ++i) SetPacked(output.Data<uint8_t>(), i, bits, code);
+    return {};
+  }
   if (value != nullptr) {
     CopyStrided(value->raw(), 0, output.dims(), std::vector<int64_t>(output.dims().size(), 0), ElementBytes(output),
                 output.raw());

@@ -2,6 +2,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -57,7 +58,7 @@ extern const OpDef op_depth_to_space = {.name = "DepthToSpace",
                                         .domain = "",
                                         .since_opset = 1,
                                         .infer = Infer,
-                                        .eval = Eval,
+                                        .eval = EvalMoved<Eval>,
                                         .test_cases = Cases,
                                         .widen_half = false};
 

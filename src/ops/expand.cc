@@ -1,5 +1,6 @@
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -47,7 +48,7 @@ extern const OpDef op_expand = {.name = "Expand",
                                 .domain = "",
                                 .since_opset = 8,
                                 .infer = Infer,
-                                .eval = Eval,
+                                .eval = EvalMoved<Eval>,
                                 .test_cases = Cases,
                                 .widen_half = false};
 

@@ -3,6 +3,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -75,7 +76,7 @@ extern const OpDef op_gather_nd = {.name = "GatherND",
                                    .domain = "",
                                    .since_opset = 11,
                                    .infer = Infer,
-                                   .eval = Eval,
+                                   .eval = EvalMoved<Eval>,
                                    .test_cases = Cases,
                                    .widen_half = false};
 

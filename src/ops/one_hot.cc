@@ -2,6 +2,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -69,7 +70,7 @@ extern const OpDef op_one_hot = {.name = "OneHot",
                                  .domain = "",
                                  .since_opset = 9,
                                  .infer = Infer,
-                                 .eval = Eval,
+                                 .eval = EvalMoved<Eval>,
                                  .test_cases = Cases,
                                  .widen_half = false};
 

@@ -64,6 +64,8 @@ std::string Describe(unsigned allowed) {
   if (allowed & kFloats) add("float");
   if (allowed & kIntegers) add("integer");
   if (allowed & kBools) add("bool");
+  if (allowed & 8) add("a type of less than 16 bits");
+  if (allowed & 16) add("string");
   return text;
 }
 

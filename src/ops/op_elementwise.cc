@@ -82,6 +82,8 @@ Wide WideOf(DType dtype) {
     case DType::kInt16:
     case DType::kInt32:
     case DType::kInt64:
+    case DType::kInt4:
+    case DType::kInt2:
       return Wide::kInt64;
     default:
       return Wide::kUint64;

@@ -1,6 +1,8 @@
 #include "src/base/float16.h"
 #include "src/ops/op_case.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
+#include "src/ops/op_small_float.h"
 
 namespace tamis {
 namespace {
@@ -39,9 +41,58 @@ bool IsHalf(DType dtype) {
   return dtype == DType::kFloat16 || dtype == DType::kBFloat16;
 }
 
+bool IsSmall(DType dtype) {
+  return IsPacked(dtype) || IsSmallFloat(dtype);
+}
+
+// Integers of less than a byte, and floats of at most one.
+double Decode(DType dtype, uint8_t code) {
+  if (IsSmallFloat(dtype)) return DecodeSmallFloat(dtype, code);
+  const int bits = BitSize(dtype);
+  const bool negative = (dtype == DType::kInt4 || dtype == DType::kInt2) && (code >> (bits - 1)) != 0;
+  return code - (negative ? 1 << bits : 0);
+}
+
+template <class W>
+void LoadSmall(const Tensor& tensor, int64_t first, int64_t step, int64_t count, W* out) {
+  const int bits = BitSize(tensor.dtype());
+  std::array<W, 256> values;
+  for (int code = 0; code < 1 << bits; ++code) {
+    const double value = Decode(tensor.dtype(), static_cast<uint8_t>(code));
+    if constexpr (std::is_same_v<W, double>) {
+      values[static_cast<size_t>(code)] = value;
+    } else {
+      values[static_cast<size_t>(code)] = static_cast<W>(static_cast<int64_t>(value));
+    }
+  }
+  const auto* from = tensor.Data<uint8_t>();
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t at = first + i * step;
+    out[i] = values[bits == 8 ? from[at] : GetPacked(from, at, bits)];
+  }
+}
+
+// Integers wrap to the low bits; floats are rounded and saturate.
+template <class W>
+void StoreSmall(Tensor& tensor, int64_t begin, std::span<const W> values) {
+  const DType dtype = tensor.dtype();
+  auto* to = tensor.Data<uint8_t>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto at = begin + static_cast<int64_t>(i);
+    const unsigned code = IsSmallFloat(dtype) ? EncodeSmallFloat(dtype, static_cast<double>(values[i]))
+                                              : static_cast<unsigned>(static_cast<int64_t>(values[i]) & 0xff);
+    if (BitSize(dtype) == 8) {
+      to[at] = static_cast<uint8_t>(code);
+    } else {
+      SetPacked(to, at, BitSize(dtype), code);
+    }
+  }
+}
+
 // `count` elements from `first` on, `step` (0 or 1) apart.
 template <class W>
 void Load(const Tensor& tensor, int64_t first, int64_t step, int64_t count, W* out) {
+  if (IsSmall(tensor.dtype())) return LoadSmall(tensor, first, step, count, out);
   if (IsHalf(tensor.dtype())) {
     const auto widen = tensor.dtype() == DType::kFloat16 ? HalfToFloat : Bf16ToFloat;
     const uint16_t* from = tensor.Data<uint16_t>() + first;
@@ -89,6 +140,8 @@ void WriteWide(Tensor& tensor, int64_t begin, std::span<const W> values) {
     const auto narrow = tensor.dtype() == DType::kFloat16 ? FloatToHalf : FloatToBf16;
     uint16_t* to = tensor.Data<uint16_t>() + begin;
     for (size_t i = 0; i < values.size(); ++i) to[i] = narrow(static_cast<float>(values[i]));
+  } else if (IsSmall(tensor.dtype())) {
+    StoreSmall(tensor, begin, values);
   } else if (tensor.dtype() == DType::kBool) {
     uint8_t* to = tensor.Data<uint8_t>() + begin;
     for (size_t i = 0; i < values.size(); ++i) to[i] = values[i] != W{} ? 1 : 0;

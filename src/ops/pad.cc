@@ -5,6 +5,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -127,7 +128,7 @@ extern const OpDef op_pad = {.name = "Pad",
                              .domain = "",
                              .since_opset = 1,
                              .infer = Infer,
-                             .eval = Eval,
+                             .eval = EvalMoved<Eval>,
                              .test_cases = Cases,
                              .widen_half = false};
 

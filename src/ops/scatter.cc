@@ -1,5 +1,6 @@
 // Scatter, which ScatterElements superseded in opset 11 under another name.
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 #include "src/ops/op_scatter.h"
 
 namespace tamis {
@@ -16,7 +17,7 @@ extern const OpDef op_scatter = {.name = "Scatter",
                                  .domain = "",
                                  .since_opset = 9,
                                  .infer = InferScatterElements,
-                                 .eval = EvalScatterElements,
+                                 .eval = EvalMoved<EvalScatterElements>,
                                  .test_cases = Cases,
                                  .widen_half = false};
 

@@ -1,6 +1,7 @@
 #include <string>
 
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 #include "src/ops/op_scatter.h"
 
 namespace tamis {
@@ -18,7 +19,7 @@ extern const OpDef op_scatter_elements = {.name = "ScatterElements",
                                           .domain = "",
                                           .since_opset = 11,
                                           .infer = InferScatterElements,
-                                          .eval = EvalScatterElements,
+                                          .eval = EvalMoved<EvalScatterElements>,
                                           .test_cases = Cases,
                                           .widen_half = false};
 

@@ -3,6 +3,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 #include "src/ops/op_scatter.h"
 
 namespace tamis {
@@ -72,7 +73,7 @@ extern const OpDef op_scatter_nd = {.name = "ScatterND",
                                     .domain = "",
                                     .since_opset = 11,
                                     .infer = Infer,
-                                    .eval = Eval,
+                                    .eval = EvalMoved<Eval>,
                                     .test_cases = Cases,
                                     .widen_half = false};
 

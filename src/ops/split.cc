@@ -1,4 +1,5 @@
 #include "src/ops/op_data.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -93,7 +94,7 @@ extern const OpDef op_split = {.name = "Split",
                                .domain = "",
                                .since_opset = 2,
                                .infer = Infer,
-                               .eval = Eval,
+                               .eval = EvalMoved<Eval>,
                                .test_cases = Cases,
                                .widen_half = false};
 

@@ -1,5 +1,6 @@
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -54,7 +55,7 @@ extern const OpDef op_tile = {.name = "Tile",
                               .domain = "",
                               .since_opset = 6,
                               .infer = Infer,
-                              .eval = Eval,
+                              .eval = EvalMoved<Eval>,
                               .test_cases = Cases,
                               .widen_half = false};
 

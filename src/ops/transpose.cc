@@ -1,4 +1,5 @@
 #include "src/ops/op_data.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -50,7 +51,7 @@ extern const OpDef op_transpose = {.name = "Transpose",
                                    .domain = "",
                                    .since_opset = 1,
                                    .infer = Infer,
-                                   .eval = Eval,
+                                   .eval = EvalMoved<Eval>,
                                    .test_cases = Cases,
                                    .widen_half = false};
 

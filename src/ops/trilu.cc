@@ -3,6 +3,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -51,7 +52,7 @@ extern const OpDef op_trilu = {.name = "Trilu",
                                .domain = "",
                                .since_opset = 14,
                                .infer = Infer,
-                               .eval = Eval,
+                               .eval = EvalMoved<Eval>,
                                .test_cases = Cases,
                                .widen_half = false};
 
