@@ -16,7 +16,12 @@ Status Eval(EvalContext& context) {
 
 }  // namespace
 
-extern const OpDef op_log_softmax = {
-    .name = "LogSoftmax", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = SoftmaxTestCases};
+extern const OpDef op_log_softmax = {.name = "LogSoftmax",
+                                     .domain = "",
+                                     .since_opset = 1,
+                                     .infer = Infer,
+                                     .eval = Eval,
+                                     .test_cases = SoftmaxTestCases,
+                                     .widen_half = false};
 
 }  // namespace tamis

@@ -6,7 +6,9 @@
 
 #include "src/ops/op_axis_rows.h"
 #include "src/ops/op_case.h"
+#include "src/ops/op_elementwise.h"
 #include "src/ops/op_numeric.h"
+#include "src/ops/op_round.h"
 
 namespace tamis {
 namespace {
@@ -17,8 +19,10 @@ int64_t AxisOf(const Node& node, int64_t opset) {
   return node.Int("axis", opset >= kOneAxisOpset ? -1 : 1);
 }
 
+// ONNX defines both operators as a series of steps whose results have the operand's type, and results in f16 are
+// expected to show it. In bf16 they would be poor, and kernels have f32 in between.
 template <class T>
-void Compute(const Tensor& x, int64_t size, int64_t step, SoftmaxKind kind, T* y) {
+void Compute(const Tensor& x, int64_t size, int64_t step, SoftmaxKind kind, const StepRounding& round, T* y) {
   const T* source = x.Data<T>();
   ForEachRow(x.NumElements(), size, step, [&](const AxisRow& row) {
     double most = -std::numeric_limits<double>::infinity();
@@ -27,13 +31,14 @@ void Compute(const Tensor& x, int64_t size, int64_t step, SoftmaxKind kind, T* y
     }
     double sum = 0;
     for (int64_t i = 0; i < row.size; ++i) {
-      sum += std::exp(static_cast<double>(source[row.first + i * row.step]) - most);
+      sum += round(std::exp(round(static_cast<double>(source[row.first + i * row.step]) - most)));
     }
-    const double log_sum = std::log(sum);
+    sum = round(sum);
+    const double log_sum = round(std::log(sum));
     for (int64_t i = 0; i < row.size; ++i) {
       const int64_t at = row.first + i * row.step;
-      const double shifted = static_cast<double>(source[at]) - most;
-      y[at] = static_cast<T>(kind == SoftmaxKind::kLog ? shifted - log_sum : std::exp(shifted) / sum);
+      const double shifted = round(static_cast<double>(source[at]) - most);
+      y[at] = static_cast<T>(kind == SoftmaxKind::kLog ? shifted - log_sum : round(std::exp(shifted)) / sum);
     }
   });
 }
@@ -66,12 +71,21 @@ SoftmaxRows SoftmaxRowsOf(const EvalContext& context) {
 }
 
 void ComputeSoftmax(EvalContext& context, SoftmaxKind kind) {
-  const Tensor& x = *context.input(0);
-  if (x.NumElements() == 0) return;
-  const auto [size, step] = SoftmaxRowsOf(context);
-  DispatchFloat(x.dtype(), [&, size = size, step = step](auto zero) {
-    Compute(x, size, step, kind, context.outputs[0].Data<decltype(zero)>());
-  });
+  const DType dtype = context.input(0)->dtype();
+  const bool half = dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+  const Tensor x = half ? context.input(0)->ToFloat32() : *context.input(0);
+  Tensor& y = context.outputs[0];  // f32 for half operands
+  const StepRounding round(dtype == DType::kFloat16 ? dtype : DType::kFloat32);
+  if (x.NumElements() > 0) {
+    const auto [size, step] = SoftmaxRowsOf(context);
+    DispatchFloat(x.dtype(), [&, size = size, step = step](auto zero) {
+      Compute(x, size, step, kind, round, y.Data<decltype(zero)>());
+    });
+  }
+  if (!half) return;
+  const std::vector<double> values(y.Data<float>(), y.Data<float>() + y.NumElements());
+  y = Tensor(dtype, y.dims());
+  WriteWide<double>(y, 0, values);
 }
 
 std::vector<OpTestCase> SoftmaxTestCases() {

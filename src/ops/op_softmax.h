@@ -15,7 +15,7 @@ struct SoftmaxRows {
 SoftmaxRows SoftmaxRowsOf(const EvalContext& context);
 
 enum class SoftmaxKind : uint8_t { kPlain, kLog };
-// Fills output 0, allocated by AllocateBy.
+// Fills output 0, allocated by AllocateBy. Half-precision operands are taken as they are.
 void ComputeSoftmax(EvalContext& context, SoftmaxKind kind);
 // The cases of both.
 std::vector<OpTestCase> SoftmaxTestCases();
