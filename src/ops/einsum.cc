@@ -1,9 +1,10 @@
 // Einsum: the sum of products that an equation in Einstein's notation describes, over any number of operands. A label
-// that occurs twice in one operand reads its diagonal; a dimension of 1 broadcasts.
+// that occurs twice in one operand reads its diagonal; a dimension of 1 broadcasts. Sums of integers wrap.
 #include <algorithm>
 #include <map>
 
 #include "src/ops/op_case.h"
+#include "src/ops/op_cast.h"
 #include "src/ops/op_einsum.h"
 #include "src/ops/op_numeric.h"
 
@@ -19,7 +20,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   std::vector<size_t> ranks;
   bool known = true;
   for (size_t i = 0; i < count; ++i) {
-    operands.CheckFloat(i, &problems);
+    if (!IsInteger(operands.dtype(i)) || BitSize(operands.dtype(i)) < 8) operands.CheckFloat(i, &problems);
     if (i > 0) operands.CheckSameDType({0, i}, &problems);
     known = known && operands.shape(i) != nullptr;
     ranks.push_back(operands.shape(i) != nullptr ? operands.shape(i)->size() : 0);
@@ -81,40 +82,38 @@ std::vector<Loop> LoopsOf(const EinsumEquation& equation, std::span<const Tensor
 }
 
 // Adds up the products that the loops run over, from the elements `at` on; leaves `at` as it was.
-template <class T>
-double SumProducts(std::span<const Tensor* const> inputs, std::span<const Loop> loops, std::vector<int64_t>& at) {
+template <class T, class Acc>
+Acc SumProducts(std::span<const Tensor* const> inputs, std::span<const Loop> loops, std::vector<int64_t>& at) {
   if (loops.empty()) {
-    double product = 1;
+    Acc product = 1;
     for (size_t operand = 0; operand < at.size(); ++operand) {
-      product *= static_cast<double>(inputs[operand]->Data<T>()[at[operand]]);
+      product *= static_cast<Acc>(inputs[operand]->Data<T>()[at[operand]]);
     }
     return product;
   }
   const Loop& loop = loops.front();
-  double sum = 0;
+  Acc sum = 0;
   for (int64_t i = 0; i < loop.size; ++i) {
-    sum += SumProducts<T>(inputs, loops.subspan(1), at);
+    sum += SumProducts<T, Acc>(inputs, loops.subspan(1), at);
     for (size_t operand = 0; operand < at.size(); ++operand) at[operand] += loop.steps[operand];
   }
   for (size_t operand = 0; operand < at.size(); ++operand) at[operand] -= loop.steps[operand] * loop.size;
   return sum;
 }
 
-template <class T>
-void Compute(EvalContext& context, const EinsumEquation& equation) {
-  const std::vector<Loop> loops = LoopsOf(equation, context.inputs);
+template <class T, class Acc>
+void Compute(std::span<const Tensor* const> inputs, const EinsumEquation& equation, Tensor& y) {
+  const std::vector<Loop> loops = LoopsOf(equation, inputs);
   const size_t kept = equation.output.size();
-  Tensor& y = context.outputs[0];
   for (int64_t element = 0; element < y.NumElements(); ++element) {
-    std::vector<int64_t> at(context.inputs.size(), 0);
+    std::vector<int64_t> at(inputs.size(), 0);
     int64_t rest = element;
     for (size_t axis = kept; axis-- > 0;) {
       const int64_t position = rest % loops[axis].size;
       rest /= loops[axis].size;
       for (size_t operand = 0; operand < at.size(); ++operand) at[operand] += position * loops[axis].steps[operand];
     }
-    y.Data<T>()[element] =
-        static_cast<T>(SumProducts<T>(context.inputs, std::span<const Loop>(loops).subspan(kept), at));
+    y.Data<T>()[element] = static_cast<T>(SumProducts<T, Acc>(inputs, std::span<const Loop>(loops).subspan(kept), at));
   }
 }
 
@@ -131,7 +130,18 @@ Status Eval(EvalContext& context) {
   }
   NodeProblems problems;
   const EinsumEquation equation = ParseEinsum(context.node.String("equation", ""), ranks, &problems);
-  DispatchFloat(context.input(0)->dtype(), [&](auto zero) { Compute<decltype(zero)>(context, equation); });
+  Tensor& y = context.outputs[0];
+  if (!IsInteger(y.dtype())) {
+    DispatchFloat(y.dtype(), [&](auto zero) { Compute<decltype(zero), double>(context.inputs, equation, y); });
+    return {};
+  }
+  std::vector<Tensor> wide;  // in 64 bits, and the low ones of those
+  std::vector<const Tensor*> operands;
+  for (const Tensor* input : context.inputs) wide.push_back(CastTensor(*input, DType::kInt64));
+  for (const Tensor& tensor : wide) operands.push_back(&tensor);
+  Tensor sums(DType::kInt64, y.dims());
+  Compute<int64_t, uint64_t>(operands, equation, sums);
+  y = CastTensor(sums, y.dtype());
   return {};
 }
 
@@ -149,6 +159,7 @@ std::vector<OpTestCase> TestCases() {
   cases.push_back({{make.Floats({3, 4})}, equation("ij -> ji")});
   cases.push_back({{make.Floats({2, 1, 3, 4}), make.Floats({5, 4, 3})}, equation("...ij,...jk->...ik")});
   cases.push_back({{make.Floats({2, 3}), make.Floats({3, 4}), make.Floats({4, 2})}, equation("ab,bc,ca->")});
+  cases.push_back({{make.Integers({3, 4}, -9, 9), make.Integers({4, 2}, -9, 9)}, equation("ij,jk->ki")});
   return cases;
 }
 

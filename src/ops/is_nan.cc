@@ -1,12 +1,14 @@
 #include <cmath>
 
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_small_float.h"
 
 namespace tamis {
 namespace {
 
 Status Infer(InferContext& context) {
-  return InferBroadcast(context, {kFloats, 1, DType::kBool});
+  const bool small = IsSmallFloat(context.InputDType(0)) && context.opset() >= 20;
+  return InferBroadcast(context, {small ? kFixedSize : kFloats, 1, DType::kBool});
 }
 
 Status Eval(EvalContext& context) {
@@ -19,7 +21,12 @@ std::vector<OpTestCase> Cases() {
 
 }  // namespace
 
-extern const OpDef op_is_nan = {
-    .name = "IsNaN", .domain = "", .since_opset = 9, .infer = Infer, .eval = Eval, .test_cases = Cases};
+extern const OpDef op_is_nan = {.name = "IsNaN",
+                                .domain = "",
+                                .since_opset = 9,
+                                .infer = Infer,
+                                .eval = Eval,
+                                .test_cases = Cases,
+                                .widen_half = false};
 
 }  // namespace tamis

@@ -22,6 +22,6 @@ std::vector<OpTestCase> Cases() {
 }  // namespace
 
 extern const OpDef op_mean = {
-    .name = "Mean", .domain = "", .since_opset = 8, .infer = Infer, .eval = Eval, .test_cases = Cases};
+    .name = "Mean", .domain = "", .since_opset = 6, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis

@@ -5,7 +5,7 @@
 namespace tamis {
 namespace {
 
-// fmod=0: the result has the divisor's sign (integers); fmod=1: the dividend's, as in C.
+// fmod=0: the result has the divisor's sign (floats since opset 28); fmod=1: the dividend's, as in C.
 std::optional<Dim> ModDims(const InferContext& context, const Dim& a, const Dim& b) {
   if (IsFloat(context.InputDType(0)) || b == Dim(0) || b == Dim(-1)) return std::nullopt;
   const bool same_either_way = a.NonNegative() && b.NonNegative();
@@ -15,7 +15,9 @@ std::optional<Dim> ModDims(const InferContext& context, const Dim& a, const Dim&
 
 Status Infer(InferContext& context) {
   const bool fmod = context.node().Int("fmod", 0) != 0;
-  if (!fmod && IsFloat(context.InputDType(0))) return context.Error("floats need the attribute fmod=1");
+  if (!fmod && IsFloat(context.InputDType(0)) && context.opset() < 28) {
+    return context.Error("floats need the attribute fmod=1 before opset 28");
+  }
   return InferBroadcast(context, {.contents = ModDims});
 }
 
@@ -25,7 +27,11 @@ Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(EvalElements<2>(context, [&](auto a, auto b) {
     using W = decltype(a);
     if constexpr (std::is_same_v<W, double>) {
-      return std::fmod(a, b);
+      const double rest = std::fmod(a, b);
+      if (fmod) return rest;
+      if (rest == 0) return std::copysign(rest, b);
+      if (std::signbit(rest) == std::signbit(b)) return rest;
+      return std::isinf(b) ? b : rest + b;
     } else {
       by_zero = by_zero || b == 0;
       if (b == 0 || b == static_cast<W>(-1)) return std::is_signed_v<W> || b == 0 ? W{} : a % b;

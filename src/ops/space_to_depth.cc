@@ -2,6 +2,7 @@
 
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
@@ -12,7 +13,7 @@ Status Infer(InferContext& context) {
   const int64_t block = context.node().Int("blocksize", 0);
   if (block <= 0 || block > (1 << 15)) return context.Error(fmt::format("a blocksize of {} is not possible", block));
   const std::string mode = context.node().String("mode", "DCR");
-  if (mode != "DCR") return context.Error(fmt::format("mode '{}' is not supported; DCR is", mode));
+  if (mode != "DCR" && mode != "CRD") return context.Error(fmt::format("mode is '{}', must be DCR or CRD", mode));
   context.SetOutputDType(0, context.InputDType(0));
   const Shape* shape = context.InputShape(0);
   if (shape == nullptr) return {};
@@ -34,14 +35,21 @@ Status Eval(EvalContext& context) {
   const int64_t b = context.node.Int("blocksize", 0);
   const int64_t h = data.dim(2);
   const int64_t w = data.dim(3);
-  // n, block row, block column, c, h, w
-  CopyStrided(data.raw(), 0, {data.dim(0), b, b, data.dim(1), h / b, w / b},
-              {data.dim(1) * h * w, w, 1, h * w, w * b, b}, ElementBytes(data), context.outputs[0].raw());
+  const int64_t n = data.dim(0);
+  const int64_t c = data.dim(1);
+  if (context.node.String("mode", "DCR") == "CRD") {  // n, c, block row, block column, h, w
+    CopyStrided(data.raw(), 0, {n, c, b, b, h / b, w / b}, {c * h * w, h * w, w, 1, w * b, b}, ElementBytes(data),
+                context.outputs[0].raw());
+  } else {  // n, block row, block column, c, h, w
+    CopyStrided(data.raw(), 0, {n, b, b, c, h / b, w / b}, {c * h * w, w, 1, h * w, w * b, b}, ElementBytes(data),
+                context.outputs[0].raw());
+  }
   return {};
 }
 
 std::vector<OpTestCase> Cases() {
-  return {{{SampleFloats(1, {2, 3, 4, 6})}, {{"blocksize", int64_t{2}}}}};
+  return {{{SampleFloats(1, {2, 3, 4, 6})}, {{"blocksize", int64_t{2}}}},
+          {{SampleFloats(2, {1, 2, 6, 3})}, {{"blocksize", int64_t{3}}, {"mode", std::string("CRD")}}}};
 }
 
 }  // namespace
@@ -50,7 +58,7 @@ extern const OpDef op_space_to_depth = {.name = "SpaceToDepth",
                                         .domain = "",
                                         .since_opset = 1,
                                         .infer = Infer,
-                                        .eval = Eval,
+                                        .eval = EvalMoved<Eval>,
                                         .test_cases = Cases,
                                         .widen_half = false};
 

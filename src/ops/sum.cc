@@ -20,6 +20,6 @@ std::vector<OpTestCase> Cases() {
 }  // namespace
 
 extern const OpDef op_sum = {
-    .name = "Sum", .domain = "", .since_opset = 8, .infer = Infer, .eval = Eval, .test_cases = Cases};
+    .name = "Sum", .domain = "", .since_opset = 6, .infer = Infer, .eval = Eval, .test_cases = Cases};
 
 }  // namespace tamis
