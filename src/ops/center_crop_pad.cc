@@ -3,13 +3,14 @@
 
 #include "src/ops/op_case.h"
 #include "src/ops/op_data.h"
+#include "src/ops/op_packed.h"
 
 namespace tamis {
 namespace {
 
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
-  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kFixedSize));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kAnyDType));
   TAMIS_RETURN_IF_ERROR(CheckDType(context, 1, kIntegers));
   context.SetOutputDType(0, context.InputDType(0));
   const Shape* x = context.InputShape(0);
@@ -72,7 +73,7 @@ extern const OpDef op_center_crop_pad = {.name = "CenterCropPad",
                                          .domain = "",
                                          .since_opset = 18,
                                          .infer = Infer,
-                                         .eval = Eval,
+                                         .eval = EvalMoved<Eval>,
                                          .test_cases = Cases,
                                          .widen_half = false};
 

@@ -3,6 +3,7 @@
 
 #include "src/ops/op_case.h"
 #include "src/ops/op_data.h"
+#include "src/ops/op_packed.h"
 #include "src/ops/op_rule.h"
 
 namespace tamis {
@@ -10,7 +11,7 @@ namespace {
 
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 2, 2));
-  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kFixedSize));
+  TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kAnyDType));
   TAMIS_RETURN_IF_ERROR(CheckDType(context, 1, kIntegers));
   const int64_t batch = context.node().Int("batch_axis", 1), time = context.node().Int("time_axis", 0);
   if (std::min(batch, time) != 0 || std::max(batch, time) != 1) {
@@ -61,7 +62,7 @@ extern const OpDef op_reverse_sequence = {.name = "ReverseSequence",
                                           .domain = "",
                                           .since_opset = 10,
                                           .infer = Infer,
-                                          .eval = Eval,
+                                          .eval = EvalMoved<Eval>,
                                           .test_cases = Cases,
                                           .widen_half = false};
 
