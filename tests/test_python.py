@@ -101,12 +101,67 @@ def test_tuned_build_uses_the_worker_and_reports_progress(tmp_path):
     engine = tamis.build(model, tmp_path / "m.tamis", profiles={"x": [(1, 64), (4, 64), (8, 64)]},
                          cache=tmp_path / "times", progress=lambda *step: steps.append(step))  # fmt: skip
     assert not [notice for notice in engine.notices if "can't start" in notice]
-    assert steps and steps[-1][0] == steps[-1][1]
+    assert steps and all(done <= total for done, total, _ in steps)
+    assert [done for done, _, _ in steps] == sorted(done for done, _, _ in steps)
     assert [plan["measured"] for plan in engine.plans] == [False, True]
     assert engine.plans[1]["profile"] == {"n": (1, 4, 8)}
     assert (tmp_path / "times").exists()
     x = samples(4)
     assert_close(tamis.Session(tmp_path / "m.tamis").run({"x": x})["y"], reference(x))
+
+
+def test_profiles_bound_what_a_session_takes(tmp_path):
+    model, reference = layer()
+    engine = tamis.build(model, tmp_path / "m.tamis", tune=False,
+                         profiles=[{"x": [(1, 64), (2, 64), (4, 64)]}, {"x": (16, 64)}])  # fmt: skip
+    assert [plan["profile"] for plan in engine.plans] == [{"n": (1, 2, 4)}, {"n": (16, 16, 16)}]
+    session = tamis.Session(tmp_path / "m.tamis")
+    for rows in (1, 4, 16):
+        assert_close(session.run({"x": samples(rows)})["y"], reference(samples(rows)))
+    with pytest.raises(ValueError, match="(?s)'x'.*16"):
+        session.run({"x": samples(17)})
+
+
+def test_an_engine_of_two_precisions(tmp_path):
+    model, reference = layer()
+    engine = tamis.build(model, tmp_path / "m.tamis", tune=False, precision=["f32", "bf16"])
+    assert {plan["precision"] for plan in engine.plans} == {"f32", "bf16"}
+    x = samples(3)
+    assert_close(tamis.Session(tmp_path / "m.tamis").run({"x": x})["y"], reference(x))
+    y = tamis.Session(tmp_path / "m.tamis", precision="bf16").run({"x": x})["y"]
+    # Products of bf16 numbers, summed in f32: each factor is off by 2^-9 at most.
+    np.testing.assert_allclose(y, reference(x), rtol=0, atol=64 * 2**-8 * np.abs(x).max())
+    with pytest.raises(ValueError, match="no precision 'f64'"):
+        tamis.Session(tmp_path / "m.tamis", precision="f64")
+
+
+def test_retune_makes_a_plan_where_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    model, reference = layer()
+    tamis.build(model, tmp_path / "m.tamis", tune=False, profiles={"x": (3, 64)})
+    assert tamis.Session(tmp_path / "m.tamis").retune_state == ("not needed", "")
+    session = tamis.Session(tmp_path / "m.tamis", retune="now")
+    assert session.retune_state == ("done", "")
+    assert_close(session.run({"x": samples(3)})["y"], reference(samples(3)))
+
+
+def test_a_branch_that_shapes_rule_out_is_no_obstacle():
+    def branch(name, sizes):
+        nodes = [
+            helper.make_node("Constant", [], [f"{name}_sizes"], value_ints=sizes),
+            helper.make_node("Split", ["x", f"{name}_sizes"], [f"{name}_a", f"{name}_b"], axis=0),
+        ]
+        return helper.make_graph(nodes, name, [], [helper.make_tensor_value_info(f"{name}_b", TensorProto.FLOAT, None)])
+
+    nodes = [
+        helper.make_node("Size", ["x"], ["size"]),
+        helper.make_node("Constant", [], ["four"], value_int=4),
+        helper.make_node("Equal", ["size", "four"], ["is_four"]),
+        helper.make_node("If", ["is_four"], ["y"], then_branch=branch("t", [2, 2]), else_branch=branch("e", [2, 3])),
+    ]
+    model = make(nodes, {"x": (TensorProto.FLOAT, [5])}, {"y": (TensorProto.FLOAT, None)})
+    x = np.arange(5, dtype=np.float32)
+    np.testing.assert_array_equal(tamis.Session(model).run({"x": x})["y"], x[2:])
 
 
 @pytest.mark.parametrize(
@@ -170,7 +225,13 @@ def test_arguments_that_are_wrong(tmp_path):
     data[len(data) // 2] ^= 0xFF
     damaged.write_bytes(data)
     with pytest.raises(ValueError, match="damaged"):
-        tamis.Session(damaged)
+        tamis.Session(damaged).run({"x": samples(1)})
+    with pytest.raises(ValueError, match="damaged"):
+        tamis.Engine.load(damaged)
+    with pytest.raises(ValueError, match="retune 'soon' is unknown"):
+        tamis.Session(model, retune="soon")
+    with pytest.raises(ValueError, match="time_budget is -1"):
+        tamis.build(model, time_budget=-1)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7])

@@ -14,23 +14,34 @@ namespace nb = nanobind;
 namespace tamis::python {
 namespace {
 
-PyEngine Build(const nb::object& model, const std::string& folder, bool is_engine, const std::string& precision,
-               const Profiles& profiles, const std::vector<std::string>& without, int threads, bool tune,
+PyEngine Build(const nb::object& model, const std::string& folder, bool is_engine,
+               const std::vector<std::string>& precisions, const std::vector<Profiles>& profiles,
+               const std::vector<std::string>& without, int threads, bool tune, double time_budget,
                const std::string& cache, nb::object progress) {
   if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
+  if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
+  std::vector<Precision> parsed;
+  for (const std::string& precision : precisions) parsed.push_back(Unwrap(ParsePrecision(precision)));
   BuildOptions options;
-  options.precision = Unwrap(ParsePrecision(precision));
-  if (!profiles.empty()) options.profiles = {Ranges(profiles)};
+  if (!parsed.empty()) {
+    options.precision = parsed[0];
+    options.more_precisions.assign(parsed.begin() + 1, parsed.end());
+  }
+  for (const Profiles& profile : profiles) options.profiles.push_back(Ranges(profile));
   options.without = without;
   options.threads = threads;
   options.tune = tune;
+  options.time_budget = time_budget;
   options.cache_path = cache;
   Work work(std::move(progress));
   options.cancelled = [&work] { return work.Cancelled(); };
   options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
   const Source source = Source::Of(model, folder, is_engine);
+  const bool extend = is_engine && without.empty();  // as the command line
   BuildResult built;
-  work.Run([&] { built = Unwrap(BuildEngine(source.Load(), options)); });
+  work.Run([&] {
+    built = Unwrap(extend ? ExtendEngine(source.path, parsed, options) : BuildEngine(source.Load(), options));
+  });
   return {std::move(built.engine), std::move(built.passes), std::move(built.notices)};
 }
 
@@ -61,6 +72,7 @@ nb::list Plans(const PyEngine& self) {
     entry["device"] = plan.device;
     entry["threads"] = plan.threads;
     entry["measured"] = plan.measured;
+    entry["precision"] = self.engine->Precision(plan.variant);
     entry["profile"] = Profile(plan);
     plans.append(entry);
   }
@@ -100,9 +112,9 @@ void DefineEngine(nb::module_& module) {
       .def_prop_ro("passes", Passes)
       .def_ro("notices", &PyEngine::notices)
       .def("save", Save, nb::arg("path"));
-  module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("is_engine"), nb::arg("precision"),
-             nb::arg("profiles"), nb::arg("without"), nb::arg("threads"), nb::arg("tune"), nb::arg("cache"),
-             nb::arg("progress").none());
+  module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("is_engine"), nb::arg("precisions"),
+             nb::arg("profiles"), nb::arg("without"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
+             nb::arg("cache"), nb::arg("progress").none());
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });
 }

@@ -1,5 +1,6 @@
 // tamis._tamis.Session.
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -21,6 +22,40 @@ PySession Create(const PyEngine& engine, int threads) {
   SessionOptions options;
   options.threads = threads;
   return {Unwrap(Session::Create(engine.engine, options))};
+}
+
+Retune ParseRetune(const std::string& text) {
+  if (text == "never") return Retune::kNever;
+  if (text == "background") return Retune::kBackground;
+  if (text == "now") return Retune::kNow;
+  Raise(UserError("retune '{}' is unknown; it takes never, background or now", text));
+}
+
+PySession Load(const std::string& path, int threads, bool map_file, const std::string& precision,
+               const std::string& retune) {
+  SessionOptions options;
+  options.threads = threads;
+  options.map_file = map_file;
+  options.precision = precision;
+  options.retune = ParseRetune(retune);
+  const nb::gil_scoped_release release;
+  return {Unwrap(Session::Load(path, options))};
+}
+
+// (state, what went wrong)
+std::pair<std::string, std::string> StateOfRetune(const PySession& self) {
+  std::string why;
+  switch (self.session->retune_state(&why)) {
+    case RetuneState::kNotNeeded:
+      return {"not needed", why};
+    case RetuneState::kRunning:
+      return {"running", why};
+    case RetuneState::kDone:
+      return {"done", why};
+    case RetuneState::kFailed:
+      break;
+  }
+  return {"failed", why};
 }
 
 // [(name, type as ONNX writes it, number of the element type, dimensions as int or symbol), ...]
@@ -138,8 +173,11 @@ void DefineSession(nb::module_& module) {
       .def_prop_ro("inputs", [](const PySession& self) { return Specs(self.session->inputs()); })
       .def_prop_ro("outputs", [](const PySession& self) { return Specs(self.session->outputs()); })
       .def_prop_ro("notices", [](const PySession& self) { return self.session->notices(); })
+      .def_prop_ro("retune_state", StateOfRetune)
       .def("run", Run, nb::arg("feeds"), nb::arg("outputs").none())
       .def("profile", Profile, nb::arg("feeds"), nb::arg("repeats"));
+  module.def("load_session", Load, nb::arg("path"), nb::arg("threads"), nb::arg("map_file"), nb::arg("precision"),
+             nb::arg("retune"));
   module.def("create_session", Create, nb::arg("engine"), nb::arg("threads"));
 }
 

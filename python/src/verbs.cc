@@ -150,13 +150,14 @@ Status WriteText(const std::string& path, const std::string& text) {
 nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, const PyData& data,
                         std::optional<double> min_agreement, std::optional<double> max_drop,
                         const std::string& precision, const std::string& method, const std::vector<std::string>& keep,
-                        const Profiles& profiles, int threads, const std::string& report, nb::object progress) {
+                        const std::vector<Profiles>& profiles, int threads, const std::string& report,
+                        nb::object progress) {
   OptimizeOptions options;
   options.min_agreement = min_agreement.value_or(0);
   options.max_drop = max_drop.value_or(-1);
   options.build.precision = Unwrap(ParsePrecision(precision));
   options.build.threads = threads;
-  if (!profiles.empty()) options.build.profiles = {Ranges(profiles)};
+  for (const Profiles& profile : profiles) options.build.profiles.push_back(Ranges(profile));
   options.build.cache_path = TimingCache::DefaultPath();
   options.prune.method = Unwrap(ParsePruneMethod(method));
   options.prune.keep = keep;

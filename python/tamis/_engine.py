@@ -42,7 +42,7 @@ class Engine:
 
     @property
     def plans(self) -> list[dict[str, Any]]:
-        """Its plans: device, threads, measured, and profile by symbol as (min, opt, max). The first fits every machine."""
+        """Its plans: device ("" fits every machine), threads, measured, precision, and profile by symbol as (min, opt, max)."""
         return self._engine.plans
 
     @property
@@ -64,11 +64,12 @@ def build(
     model: _models.ModelLike,
     output: str | os.PathLike[str] | None = None,
     *,
-    precision: str = "f32",
-    profiles: _models.Profiles | None = None,
+    precision: str | Sequence[str] = (),
+    profiles: _models.Profiles | Sequence[_models.Profiles] | None = None,
     without: Sequence[str] = (),
     threads: int = 0,
     tune: bool = True,
+    time_budget: float = 0,
     cache: str | os.PathLike[str] | None = None,
     folder: str | os.PathLike[str] = ".",
     progress: Progress | None = None,
@@ -76,14 +77,18 @@ def build(
     """Compiles a network for this machine, as the command `tamis build` does.
 
     Args:
-        model: Path of an ONNX file, its bytes, an `onnx.ModelProto`, or the path of an engine that is to be tuned anew.
+        model: Path of an ONNX file, its bytes, an `onnx.ModelProto`, or the path of an engine, which gets plans for this
+            machine beside those that it has.
         output: Engine file to write, if any.
-        precision: "f32"; "bf16"; or "auto", which is bf16 where the machine computes in it.
-        profiles: For inputs with dynamic dimensions: one shape, or the shapes at min, opt and max. What is left open gets
-            a default by its place (`tamis build --help`). `{"ids": [(1, 16), (1, 128), (32, 128)]}`
+        precision: "f32" (the default for a network); "bf16"; or "auto", which is bf16 where the machine computes in it.
+            Several as a list: the engine carries them all, and runs the first unless `Session` asks for another.
+        profiles: Of inputs with dynamic dimensions, one shape, or the shapes at min, opt and max:
+            `{"ids": [(1, 16), (1, 128), (32, 128)]}`. Kernels are timed there, and a run outside is refused; dimensions of
+            inputs that are left out are not bounded. A list of such dicts makes several profiles.
         without: Passes that are switched off, by name; `Engine.passes` lists them.
         threads: That the plan is tuned for; 0 is one for every core that the process may use.
         tune: Time the kernels. Without it the cost model chooses, and the engine runs alike on every machine.
+        time_budget: Seconds of timing; when they are up, the cost model chooses the rest. 0: no limit.
         cache: File that keeps times between builds; by default the one of the command line.
         folder: Where external data of a model in memory are.
         progress: Called with (done, total, what). An exception of it ends the build.
@@ -100,11 +105,12 @@ def build(
             model=source.model,
             folder=source.folder,
             is_engine=source.is_engine,
-            precision=precision,
+            precisions=[precision] if isinstance(precision, str) else list(precision),
             profiles=_models.profiles(profiles),
             without=list(without),
             threads=threads,
             tune=tune,
+            time_budget=time_budget,
             cache=_tamis.default_cache() if cache is None else os.fspath(cache),
             progress=progress,
         )

@@ -46,10 +46,16 @@ def source(model: ModelLike, folder: str | os.PathLike[str] = ".") -> Source:
     return Source(data, os.fspath(folder), False)
 
 
-def profiles(given: Profiles | None) -> dict[str, list[list[int]]]:
-    """`{"x": (1, 3, 224, 224)}` or `{"x": (min, opt, max)}` as min, opt and max of every input."""
+def profiles(given: Profiles | Sequence[Profiles] | None) -> list[dict[str, list[list[int]]]]:
+    """Every profile as min, opt and max of every input: `{"x": (1, 3, 224, 224)}`, `{"x": (min, opt, max)}`, or several."""
+    if given is None:
+        return []
+    return [_profile(profile) for profile in ([given] if isinstance(given, Mapping) else given)]
+
+
+def _profile(given: Profiles) -> dict[str, list[list[int]]]:
     result = {}
-    for name, bounds in (given or {}).items():
+    for name, bounds in given.items():
         dims: list[Any] = list(bounds)
         if all(isinstance(dim, int) for dim in dims):
             dims = [dims, dims, dims]

@@ -49,9 +49,13 @@ class Session:
         threads: Threads of a run; 0 is one for every core that the process may use.
         tune: Time the kernels of an ONNX model on this machine, as `tamis.build` does, instead of choosing them by the
             cost model.
-        precision: Of an ONNX model: "f32", "bf16" or "auto".
+        precision: Of an ONNX model: "f32" (the default), "bf16" or "auto". Of an engine with several: which one; "auto" is
+            the one that was measured fastest here. By default the first.
         profiles: Shapes of an ONNX model's inputs with dynamic dimensions, as for `tamis.build`.
         folder: Where external data of a model in memory are.
+        retune: What an engine file does on a machine that it has no plan for. It answers at once, with kernels that the
+            cost model chooses, and "background" times kernels in a process of its own and takes their plan over when it is
+            done (`retune_state`); "now" waits for it; "never" does not.
         map_file: Map an engine file instead of reading it. A mapped file must not be overwritten while it is used.
         progress: Called with (done, total, what) while an ONNX model is compiled.
 
@@ -67,25 +71,32 @@ class Session:
         *,
         threads: int = 0,
         tune: bool = False,
-        precision: str = "f32",
-        profiles: _models.Profiles | None = None,
+        precision: str | None = None,
+        profiles: _models.Profiles | Sequence[_models.Profiles] | None = None,
+        retune: str = "never",
         folder: str | os.PathLike[str] = ".",
         map_file: bool = True,
         progress: Callable[[int, int, str], object] | None = None,
     ) -> None:
         if threads < 0:
             raise ValueError(f"threads is {threads}; it takes 1 or more, or 0 for every usable core")
+        if retune not in ("never", "background", "now"):
+            raise ValueError(f"retune {retune!r} is unknown; it takes never, background or now")
+        self._path: str | None = None
+        self._engine: Engine | None = model if isinstance(model, Engine) else None
         if not isinstance(model, Engine):
             source = _models.source(model, folder)
             if source.is_engine:
-                model = Engine.load(source.model, map_file=map_file)
+                self._path = str(source.model)
             else:
-                model = build(
-                    source.model, precision=precision, profiles=profiles, threads=threads, tune=tune, folder=folder,
-                    progress=progress,
+                self._engine = build(
+                    source.model, precision=precision or (), profiles=profiles, threads=threads, tune=tune,
+                    folder=folder, progress=progress,
                 )  # fmt: skip
-        self._engine = model
-        self._session = _tamis.create_session(model._engine, threads)
+        if self._engine is not None:
+            self._session = _tamis.create_session(self._engine._engine, threads)
+        else:
+            self._session = _tamis.load_session(self._path, threads, map_file, precision or "", retune)
         self._inputs = [_info(spec) for spec in self._session.inputs]
         self._outputs = [_info(spec) for spec in self._session.outputs]
 
@@ -143,12 +154,20 @@ class Session:
     @property
     def engine(self) -> Engine:
         """What the session runs."""
+        if self._engine is None:
+            assert self._path is not None
+            self._engine = Engine.load(self._path)
         return self._engine
+
+    @property
+    def retune_state(self) -> tuple[str, str]:
+        """Of `retune`: "not needed", "running", "done" or "failed", and what went wrong."""
+        return self._session.retune_state
 
     @property
     def notices(self) -> list[str]:
         """What there is to know: a plan of another machine, bf16 computed in f32, ... One sentence each."""
-        return self._engine.notices + self._session.notices
+        return (self._engine.notices if self._engine else []) + self._session.notices
 
     def profile(self, feeds: Mapping[str, Array], *, repeats: int = 10) -> list[NodeTime]:
         """Mean time of every node over `repeats` runs, in the order of execution."""

@@ -247,8 +247,9 @@ def inspect(
     command = [str(program), "inspect", os.fspath(model), "--json", "--threads", str(threads)]
     if not timing and not _models.source(model).is_engine:
         command.append("--no-timing")
-    for name, shapes in _models.profiles(profiles).items():
-        command += ["--profile", f"{name}=" + ":".join("x".join(map(str, shape)) for shape in shapes)]
+    for profile in _models.profiles(profiles):
+        for name, shapes in profile.items():
+            command += ["--profile", f"{name}=" + ":".join("x".join(map(str, shape)) for shape in shapes)]
     answer = subprocess.run(command, capture_output=True, text=True)
     if answer.returncode != 0:
         kind = ValueError if answer.returncode == 1 else RuntimeError

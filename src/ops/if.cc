@@ -14,8 +14,20 @@ std::optional<size_t> FindRegion(const Node& node, std::string_view name) {
   return std::nullopt;
 }
 
+// nullopt where it is computed at run time.
+std::optional<bool> KnownCondition(const InferContext& context) {
+  const Tensor* constant = context.InputConstant(0);
+  if (constant != nullptr && constant->dtype() == DType::kBool && constant->NumElements() == 1) {
+    return constant->ToInt64s()[0] != 0;
+  }
+  const auto contents = context.InputContents(0);
+  if (!contents || contents->size() != 1) return std::nullopt;
+  const auto value = (*contents)[0].Constant();
+  return value ? std::optional<bool>(*value != 0) : std::nullopt;
+}
+
 // Input: the condition. What the branches read they capture. Outputs are what either branch gives; where the condition
-// is known it is that branch alone.
+// is known it is that branch alone, and the other one, which shapes may contradict, need not be possible.
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
   TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kBools));
@@ -23,24 +35,21 @@ Status Infer(InferContext& context) {
   const auto then_branch = FindRegion(node, "then_branch");
   const auto else_branch = FindRegion(node, "else_branch");
   if (!then_branch || !else_branch) return context.Error("needs the graphs then_branch and else_branch");
-  TAMIS_ASSIGN_OR_RETURN(const auto if_true, context.InferRegion(*then_branch, {}));
-  TAMIS_ASSIGN_OR_RETURN(const auto if_false, context.InferRegion(*else_branch, {}));
+  const auto inferred_true = context.InferRegion(*then_branch, {});
+  const auto inferred_false = context.InferRegion(*else_branch, {});
+  const std::optional<bool> taken = KnownCondition(context);
+  if (!inferred_true.ok() && taken.value_or(true)) return inferred_true.status();
+  if (!inferred_false.ok() && !taken.value_or(false)) return inferred_false.status();
+  const std::vector<Type>& if_true = inferred_true.ok() ? *inferred_true : *inferred_false;
+  const std::vector<Type>& if_false = inferred_false.ok() ? *inferred_false : *inferred_true;
   if (if_true.size() != if_false.size() || if_true.size() < node.outputs.size()) {
     return context.Error(fmt::format("has {} outputs, then_branch gives {} and else_branch {}", node.outputs.size(),
                                      if_true.size(), if_false.size()));
   }
-  const auto contents = context.InputContents(0);
-  const Tensor* constant = context.InputConstant(0);
-  std::optional<int64_t> condition;
-  if (constant != nullptr && constant->dtype() == DType::kBool && constant->NumElements() == 1) {
-    condition = constant->ToInt64s()[0];
-  } else if (contents && contents->size() == 1) {
-    condition = (*contents)[0].Constant();
-  }
   const std::vector<std::string> outside = OutsideSymbols(context);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    auto joined = condition ? std::optional<Type>(*condition != 0 ? if_true[i] : if_false[i])
-                            : JoinTypes(context, i, if_true[i], if_false[i]);
+    auto joined =
+        taken ? std::optional<Type>(*taken ? if_true[i] : if_false[i]) : JoinTypes(context, i, if_true[i], if_false[i]);
     if (!joined) {
       return context.Error(fmt::format("output {} is {} from then_branch and {} from else_branch", i,
                                        if_true[i].ToString(), if_false[i].ToString()));

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "src/ir/region.h"
 #include "src/ops/op_def.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/pass.h"
@@ -76,11 +77,16 @@ int64_t CountOperators(const Graph& graph, int64_t by, std::map<std::string, int
   return nodes;
 }
 
-// Bodies first: their results' types are what the node's shape rule reads.
+// Bodies first: their results' types are what the node's shape rule reads. A branch that is known not to be taken is
+// left alone, for shapes may contradict it; inline_branches drops it.
 Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
-    for (Region& region : graph.node(id).regions) {
-      TAMIS_RETURN_IF_ERROR(RunPass(*region.body, pass, options).WithContext(graph.node(id).op + "." + region.name));
+    Node& node = graph.node(id);
+    const auto taken = KnownBranch(graph, node);
+    for (size_t i = 0; i < node.regions.size(); ++i) {
+      if (taken && i != *taken) continue;
+      const Region& region = node.regions[i];
+      TAMIS_RETURN_IF_ERROR(RunPass(*region.body, pass, options).WithContext(node.op + "." + region.name));
     }
   }
   const std::string context = "pass " + std::string(pass.name);
