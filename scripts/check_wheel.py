@@ -1,4 +1,4 @@
-"""Uses an installed package as a newcomer would, with NumPy and nothing else: run, build with the worker, command line."""
+"""Uses an installed package as a newcomer would, with NumPy and nothing else: runs, builds, calls the command line."""
 
 import os
 import subprocess
@@ -64,13 +64,19 @@ def main() -> None:
         assert not [notice for notice in engine.notices if "can't start" in notice], engine.notices
         check(tamis.Session(Path(folder, "m.tamis")).run({"x": x})["y"])
         program = Path(sys.executable).parent / "tamis"
-        answer = subprocess.run([program, "run", "m.tamis", "--shape", "x=2x96"], cwd=folder, capture_output=True, text=True)
+        answer = subprocess.run(
+            [program, "run", "m.tamis", "--shape", "x=2x96"], cwd=folder, capture_output=True, text=True
+        )
         assert answer.returncode == 0, answer.stderr
         assert tamis.inspect(path)["parameters"] == weight.size
     # Nothing of Tamis may come from the system, bar what every Linux has.
     mapped = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
-    foreign = [name for name in mapped if any(part in name for part in ("dnnl", "protobuf", "libfmt", "simdjson", "xxhash"))]
-    assert foreign and all(os.path.commonpath([name, str(package.parent)]) == str(package.parent) for name in foreign), foreign
+    foreign = [
+        name for name in mapped if any(part in name for part in ("dnnl", "protobuf", "libfmt", "simdjson", "xxhash"))
+    ]
+    assert foreign and all(
+        os.path.commonpath([name, str(package.parent)]) == str(package.parent) for name in foreign
+    ), foreign
     assert len(list((package / "licenses").glob("*.txt"))) >= len(foreign)
     print("wheel: runs, builds with its worker, answers on the command line; libraries are its own")
 

@@ -5,8 +5,8 @@
     .venv/bin/python scripts/conformance.py --filter resize -v    # those whose name matches, one by one
     .venv/bin/python scripts/conformance.py --document docs/operators.md
 
-Every case runs in a worker process, so that one that crashes or hangs is counted and ends nothing else. Wants the target
-tamis_python built: `ninja -C build tamis_python`.
+Every case runs in a worker process, so that one that crashes or hangs is counted and ends nothing else. Wants the
+target tamis_python built: `ninja -C build tamis_python`.
 """
 
 from __future__ import annotations
@@ -158,12 +158,12 @@ def document(cases: list[Case], verdicts: list[Verdict], build: str) -> str:
         "# Operators",
         "",
         f"Made by `scripts/conformance.py` from a run of the node tests of onnx {onnx_cases.onnx.__version__} over "
-        f"`tamis.backend`, without those of training and of `ai.onnx.ml`: of {len(cases)} tests {total['passed']} pass and "
-        f"{total['refused']} are refused with a reason; {total['wrong']} are wrong, {total['crashed']} crash. Do not edit.",
+        f"`tamis.backend`, without those of training and of `ai.onnx.ml`: of {len(cases)} tests {total['passed']} "
+        f"pass and {total['refused']} are refused with a reason; {total['wrong']} are wrong, {total['crashed']} crash.",
         "",
-        "*From* is the oldest opset whose meaning of the operator is known, up to the newest of all; an operator without one "
-        "is a function that is expanded. *Tested* are the opsets, and *element types* those, of the tests that pass. Tests of "
-        "`..._expanded` functions count with the function.",
+        "*From* is the oldest opset whose meaning of the operator is known, up to the newest of all; an operator without "
+        "one is a function that is expanded. *Tested* are the opsets, and *element types* those, of the tests that pass. "
+        "Tests of `..._expanded` functions count with the function.",
         "",
         "| operator | from | tested | element types | passed | refused |",
         "|---|---|---|---|---|---|",
@@ -173,7 +173,8 @@ def document(cases: list[Case], verdicts: list[Verdict], build: str) -> str:
         dtypes = sorted(set().union(*[_dtypes(case) for case in passed]))
         opsets = _ranges({case.opset for case in passed})
         refused = sum(verdict.kind != "passed" for _, verdict in rows[operator])
-        lines.append(f"| {operator} | {since.get(operator, '')} | {opsets} | {', '.join(dtypes)} | {len(passed)} | {refused or ''} |")
+        cells = [operator, since.get(operator, ""), opsets, ", ".join(dtypes), len(passed), refused or ""]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += ["", "## What is refused, and why", ""]
     for operator in sorted(rows):
         reasons: dict[str, list[str]] = collections.defaultdict(list)
@@ -212,8 +213,13 @@ def main() -> int:
     report(cases, verdicts, options.verbose)
     if options.json:
         rows = [
-            {"name": case.name, "operator": case.operator, "opset": case.opset, "kind": verdict.kind,
-             "reason": verdict.reason}
+            {
+                "name": case.name,
+                "operator": case.operator,
+                "opset": case.opset,
+                "kind": verdict.kind,
+                "reason": verdict.reason,
+            }
             for case, verdict in zip(cases, verdicts)
         ]
         Path(options.json).write_text(json.dumps(rows, indent=1))

@@ -42,7 +42,7 @@ class Engine:
 
     @property
     def plans(self) -> list[dict[str, Any]]:
-        """Its plans: device ("" fits every machine), threads, measured, precision, and profile by symbol as (min, opt, max)."""
+        """Its plans: device ("" fits every machine), threads, measured, precision, profile by symbol as (min, opt, max)."""
         return self._engine.plans
 
     @property
@@ -77,14 +77,14 @@ def build(
     """Compiles a network for this machine, as the command `tamis build` does.
 
     Args:
-        model: Path of an ONNX file, its bytes, an `onnx.ModelProto`, or the path of an engine, which gets plans for this
-            machine beside those that it has.
+        model: Path of an ONNX file, its bytes, an `onnx.ModelProto`, or the path of an engine, which gets plans for
+            this machine beside those that it has.
         output: Engine file to write, if any.
         precision: "f32" (the default for a network); "bf16"; or "auto", which is bf16 where the machine computes in it.
             Several as a list: the engine carries them all, and runs the first unless `Session` asks for another.
         profiles: Of inputs with dynamic dimensions, one shape, or the shapes at min, opt and max:
-            `{"ids": [(1, 16), (1, 128), (32, 128)]}`. Kernels are timed there, and a run outside is refused; dimensions of
-            inputs that are left out are not bounded. A list of such dicts makes several profiles.
+            `{"ids": [(1, 16), (1, 128), (32, 128)]}`. Kernels are timed there, and a run outside is refused; dimensions
+            of inputs that are left out are not bounded. A list of such dicts makes several profiles.
         without: Passes that are switched off, by name; `Engine.passes` lists them.
         threads: That the plan is tuned for; 0 is one for every core that the process may use.
         tune: Time the kernels. Without it the cost model chooses, and the engine runs alike on every machine.

@@ -40,14 +40,16 @@ def source(model: ModelLike, folder: str | os.PathLike[str] = ".") -> Source:
     elif isinstance(model, Serializable):
         data = model.SerializeToString()
     else:
-        raise ValueError(f"a model is a path, the bytes of an ONNX model or an onnx.ModelProto, not {type(model).__name__}")
+        raise ValueError(
+            f"a model is a path, the bytes of an ONNX model or an onnx.ModelProto, not {type(model).__name__}"
+        )
     if data.startswith(_MAGIC):
         raise ValueError("an engine is loaded from a file, not from memory: write the bytes to one and give its path")
     return Source(data, os.fspath(folder), False)
 
 
 def profiles(given: Profiles | Sequence[Profiles] | None) -> list[dict[str, list[list[int]]]]:
-    """Every profile as min, opt and max of every input: `{"x": (1, 3, 224, 224)}`, `{"x": (min, opt, max)}`, or several."""
+    """Every profile as min, opt and max of every input. Given is `{"x": shape}`, `{"x": (min, opt, max)}`, or several."""
     if given is None:
         return []
     return [_profile(profile) for profile in ([given] if isinstance(given, Mapping) else given)]
@@ -60,6 +62,8 @@ def _profile(given: Profiles) -> dict[str, list[list[int]]]:
         if all(isinstance(dim, int) for dim in dims):
             dims = [dims, dims, dims]
         if len(dims) != 3:
-            raise ValueError(f"profiles[{name!r}] takes one shape, or the shapes at min, opt and max; it has {len(dims)}")
+            raise ValueError(
+                f"profiles[{name!r}] takes one shape, or the shapes at min, opt and max; it has {len(dims)}"
+            )
         result[name] = [[int(dim) for dim in shape] for shape in dims]
     return result

@@ -20,7 +20,9 @@ class SessionOptions:
         self.intra_op_num_threads = 0
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"SessionOptions.{name} was not set; of onnxruntime's options Tamis knows intra_op_num_threads")
+        raise AttributeError(
+            f"SessionOptions.{name} was not set; of onnxruntime's options Tamis knows intra_op_num_threads"
+        )
 
 
 def get_available_providers() -> list[str]:

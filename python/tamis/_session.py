@@ -49,13 +49,13 @@ class Session:
         threads: Threads of a run; 0 is one for every core that the process may use.
         tune: Time the kernels of an ONNX model on this machine, as `tamis.build` does, instead of choosing them by the
             cost model.
-        precision: Of an ONNX model: "f32" (the default), "bf16" or "auto". Of an engine with several: which one; "auto" is
-            the one that was measured fastest here. By default the first.
+        precision: Of an ONNX model: "f32" (the default), "bf16" or "auto". Of an engine with several: which one;
+            "auto" is the one that was measured fastest here. By default the first.
         profiles: Shapes of an ONNX model's inputs with dynamic dimensions, as for `tamis.build`.
         folder: Where external data of a model in memory are.
         retune: What an engine file does on a machine that it has no plan for. It answers at once, with kernels that the
-            cost model chooses, and "background" times kernels in a process of its own and takes their plan over when it is
-            done (`retune_state`); "now" waits for it; "never" does not.
+            cost model chooses, and "background" times kernels in a process of its own and takes their plan over when it
+            is done (`retune_state`); "now" waits for it; "never" does not.
         map_file: Map an engine file instead of reading it. A mapped file must not be overwritten while it is used.
         progress: Called with (done, total, what) while an ONNX model is compiled.
 
@@ -111,8 +111,8 @@ class Session:
             y, z = session.run(None, {"x": x})      # all outputs in the network's order, as onnxruntime
             [y] = session.run(["y"], {"x": x})
 
-        Inputs are NumPy arrays, or anything with `__dlpack__` (torch and jax tensors). A C-contiguous array is read where
-        it lies; other layouts are copied first. The dtype must be the network's. Sequences are lists, an optional that
+        Inputs are NumPy arrays, or anything with `__dlpack__` (torch and jax tensors). A C-contiguous array is read
+        where it lies; other layouts are copied first. The dtype must be the network's. Sequences are lists, an optional that
         holds nothing is None, strings are arrays of objects. The lock of the interpreter is released meanwhile; nobody
         may write the inputs until the call returns.
 

@@ -82,7 +82,7 @@ class TamisBackend(Backend):
         Args:
             threads: As of `tamis.Session`.
             random: Take models that draw random numbers too. Who drives a backend compares its answers with recorded
-                ones, and of drawn numbers ONNX determines the distribution only; `tamis.Session` takes them as they are.
+                ones, and of drawn numbers ONNX determines the distribution only; `tamis.Session` takes such models.
 
         Raises:
             ValueError: Tamis can't take the model; with all reasons.
@@ -115,9 +115,7 @@ class TamisBackend(Backend):
             [node],
             "node",
             [
-                onnx.helper.make_tensor_value_info(
-                    name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
-                )
+                onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
                 for name, value in zip(names, inputs)
             ],
             [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name],
