@@ -1,9 +1,10 @@
 // Times the 2:4 products of NVIDIA GPUs against the best dense product that cuBLASLt finds.
 //
-//   tamis_gemm24_cuda_bench [--json FILE] [--bf16] [--verbose] [SHAPE...]
+//   tamis_gemm24_cuda_bench [--json FILE] [--bf16] [--gelu] [--verbose] [SHAPE...]
 //
 // SHAPE is outputs,rows,depth, or conv:batch,height,width,channels,outputs,kernel,stride,padding. Convolutions have no
-// dense side here: benchmarks/conv_cudnn.py times cuDNN's best in the same way.
+// dense side here: benchmarks/conv_cudnn.py times cuDNN's best in the same way. With --gelu, products of both sides add
+// a bias and apply GELU (tanh form) in their epilogues.
 //
 // Both sides run as CUDA graphs of many products in a row whose weights rotate among copies of more than twice the
 // level-2 cache, so that they come from device memory; activations stay where they are. Every algorithm that cuBLASLt's
@@ -138,7 +139,7 @@ double Median(std::vector<double> values) {
 
 class Bench {
  public:
-  explicit Bench(bool bf16) : bf16_(bf16) {
+  Bench(bool bf16, bool gelu) : bf16_(bf16), gelu_(gelu) {
     CHECK_CUDA(cudaStreamCreate(&stream_));
     CHECK_CUBLAS(cublasLtCreate(&lt_));
     CHECK_CUDA(cudaMalloc(&workspace_, kWorkspace));
@@ -171,8 +172,13 @@ class Bench {
     CHECK_CUDA(cudaMalloc(&y, y_bytes));
     CHECK_CUDA(cudaMalloc(&y_dense, y_bytes));
 
+    std::vector<float> bias_host(static_cast<size_t>(shape.outputs), 0.25f);
+    void* bias = Rotating(bias_host.data(), bias_host.size() * 4, 1);
+    std::vector<uint16_t> short_bias_host(bias_host.size(), bf16_ ? FloatToBf16(0.25f) : FloatToHalf(0.25f));
+    void* short_bias = Rotating(short_bias_host.data(), short_bias_host.size() * 2, 1);
+
     // Dense: all that the heuristic names.
-    Dense product(*this, shape);
+    Dense product(*this, shape, short_bias);
     int best_algorithm = -1;
     double best_dense = 1e30;
     const auto dense_series = [&](int algorithm) {
@@ -188,7 +194,8 @@ class Bench {
       if (time < best_dense) best_dense = time, best_algorithm = a;
     }
     // 2:4: all tactics.
-    Gemm24Problem problem{shape.rows, shape.outputs, shape.depth, bf16_, {}, {}};
+    Gemm24Problem problem{
+        shape.rows, shape.outputs, shape.depth, bf16_, {gelu_ ? Activation::kGeluTanh : Activation::kNone}, {}};
     std::vector<Candidate> candidates;
     for (const bool overlap : {false, true}) {
       if (hopper_) {
@@ -209,7 +216,7 @@ class Bench {
       return std::make_unique<Series>(stream_, Launches(shape, sparse_copies), [&, c](int i) {
         const char* w =
             static_cast<const char*>(tiles[c.wgmma ? 0 : 1]) + static_cast<size_t>(i % sparse_copies) * packed_bytes;
-        const Gemm24Operands operands{x, w, nullptr, nullptr, y};
+        const Gemm24Operands operands{x, w, gelu_ ? static_cast<const float*>(bias) : nullptr, nullptr, y};
         return (c.wgmma ? Gemm24Wgmma : Gemm24Mma)(problem, c.tactic, operands, c.overlap, stream_) == cudaSuccess;
       });
     };
@@ -249,7 +256,7 @@ class Bench {
     entry.difference = Compare(y, y_dense, y_bytes / 2);
     for (auto& run : runs) run.reset();
     CHECK_CUDA(cudaDeviceSynchronize());
-    for (void* pointer : {dense, tiles[0], tiles[1], x, y, y_dense}) CHECK_CUDA(cudaFree(pointer));
+    for (void* pointer : {dense, tiles[0], tiles[1], x, y, y_dense, bias, short_bias}) CHECK_CUDA(cudaFree(pointer));
     return entry;
   }
 
@@ -306,12 +313,19 @@ class Bench {
 
   class Dense {
    public:
-    Dense(Bench& bench, const Shape& shape) : bench_(bench) {
+    Dense(Bench& bench, const Shape& shape, const void* bias) : bench_(bench) {
       const cudaDataType_t type = bench.bf16_ ? CUDA_R_16BF : CUDA_R_16F;
       CHECK_CUBLAS(cublasLtMatmulDescCreate(&operation_, CUBLAS_COMPUTE_32F, CUDA_R_32F));
       const cublasOperation_t transposed = CUBLAS_OP_T;
       CHECK_CUBLAS(
           cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof(transposed)));
+      if (bench.gelu_) {
+        const cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_GELU_BIAS;
+        CHECK_CUBLAS(
+            cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof(epilogue)));
+        CHECK_CUBLAS(
+            cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof(bias)));
+      }
       const auto outputs = static_cast<uint64_t>(shape.outputs), rows = static_cast<uint64_t>(shape.rows),
                  depth = static_cast<uint64_t>(shape.depth);
       CHECK_CUBLAS(cublasLtMatrixLayoutCreate(&a_, type, depth, outputs, shape.depth));
@@ -413,7 +427,7 @@ class Bench {
     return std::sqrt(difference / norm);
   }
 
-  bool bf16_;
+  bool bf16_, gelu_;
   bool hopper_ = false;
   int multiprocessors_ = 0;
   uint64_t state_ = 0x9e3779b97f4a7c15;
@@ -457,7 +471,7 @@ int WriteJson(const std::string& path, const char* type, const std::vector<Entry
 }
 
 int Main(int argc, char** argv) {
-  bool bf16 = false, verbose = false;
+  bool bf16 = false, gelu = false, verbose = false;
   std::string json;
   std::vector<Shape> shapes;
   std::vector<std::pair<ImageSource, int>> convolutions;
@@ -465,6 +479,8 @@ int Main(int argc, char** argv) {
     Shape shape{};
     if (std::strcmp(argv[i], "--bf16") == 0) {
       bf16 = true;
+    } else if (std::strcmp(argv[i], "--gelu") == 0) {
+      gelu = true;
     } else if (std::strcmp(argv[i], "--verbose") == 0) {
       verbose = true;
     } else if (std::strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
@@ -487,7 +503,7 @@ int Main(int argc, char** argv) {
       shapes.push_back(shape);
     } else {
       std::fprintf(stderr,
-                   "usage: %s [--json FILE] [--bf16] [--verbose] [outputs,rows,depth ...]\n"
+                   "usage: %s [--json FILE] [--bf16] [--gelu] [--verbose] [outputs,rows,depth ...]\n"
                    "          [conv:batch,height,width,channels,outputs,kernel,stride,padding ...]\n"
                    "outputs, depth and channels are multiples of 8; '%s' is not understood\n",
                    argv[0], argv[i]);
@@ -495,7 +511,7 @@ int Main(int argc, char** argv) {
     }
   }
   if (shapes.empty() && convolutions.empty()) shapes = kShapes;
-  Bench bench(bf16);
+  Bench bench(bf16, gelu);
   std::vector<Entry> entries;
   std::printf(
       "| outputs, rows, depth | dense us | 2:4 us | ratio | overlap us | ratio | best 2:4 | best with overlap | "

@@ -68,19 +68,19 @@ __global__ __launch_bounds__(Shape::kThreads,
     if (warp == kWarpgroups * 4 && lane == 0) {
       const int ahead = min(kStages, stage_count);
       const BlockPosition first = position(blockIdx.x);
-      for (int i = 0; i < ahead; ++i) ring.FetchWeights(params, i, first.output_block, i * Shape::kTiles);
+      StageFetcher<Shape> fetcher(params, ring, first.output_block, first.token_block, 0);
+      for (int i = 0; i < ahead; ++i) fetcher.FetchWeights();
       WaitForPrevious();
-      XCursor x(params, first.token_block * kTokens, 0);
-      for (int i = 0; i < ahead; ++i) ring.FetchX(params, i, x);
-      int n = ahead;  // uses of the ring
+      for (int i = 0; i < ahead; ++i) fetcher.FetchX();
       int i = ahead;  // stages of the tile
       for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x, i = 0) {
-        const BlockPosition block = position(tile);
-        if (i == 0) x = XCursor(params, block.token_block * kTokens, 0);
-        for (; i < stage_count; ++i, ++n) {
-          ring.WaitEmpty(n);
-          ring.FetchWeights(params, n, block.output_block, i * Shape::kTiles);
-          ring.FetchX(params, n, x);
+        if (i == 0) {
+          const BlockPosition block = position(tile);
+          fetcher.Begin(block.output_block, block.token_block, 0);
+        }
+        for (; i < stage_count; ++i) {
+          fetcher.FetchWeights();
+          fetcher.FetchX();
         }
       }
     }
@@ -102,16 +102,15 @@ __global__ __launch_bounds__(Shape::kThreads,
       __syncwarp();
     };
     WaitForPrevious();
-    int first_use = 0;
-    for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x, first_use += stage_count) {
+    Products<Shape, kBf16> products;
+    for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
       const BlockPosition block = position(tile);
       const int first_output = (block.output_block * Shape::kPanels + first_panel) * 64;
       const int first_token = block.token_block * kTokens;
       prepare_tile(first_output, first_token);
       float sums[Shape::kPanelsEach][kTokens / 2];
-      Products<Shape, kBf16> products;
-      products.Run(sums, ring, first_panel, first_use, stage_count);
-      products.Finish(ring, first_use + stage_count - 1);
+      products.Run(sums, ring, first_panel, stage_count);
+      products.Finish(ring);
 #pragma unroll
       for (int e = 0; e < Shape::kPanelsEach; ++e) {
         if (e > 0) prepare_tile(first_output + e * 64, first_token);

@@ -1,8 +1,8 @@
 // The 2:4 product by sparse warpgroup products of sm_90a, one tile of y a block.
 //
-// A block computes kPanels * 64 outputs of kTokens rows of x. One warp fetches: weights as contiguous packed tiles
-// (bulk copies; they don't depend on the previous kernel and so start before it has ended), x by the tensor copy
-// engine. One warpgroup a panel multiplies.
+// A block computes kPanels * 64 outputs of kTokens rows of x, some panels a warpgroup. One warp fetches: weights as
+// contiguous packed tiles (bulk copies; they don't depend on the previous kernel and so start before it has ended), x
+// by the tensor copy engine. One warpgroup a panel multiplies.
 //
 // Without a split, the sums are finished in registers (StoreTile). With a split, the blocks of a cluster each hold the
 // sums of a part of the depth in shared memory, and each adds up and finishes some of the outputs, in the order of the
@@ -13,16 +13,18 @@
 
 namespace tamis::cuda {
 
-template <int kTokensValue, int kPanelsValue, int kTilesValue, int kStagesValue, int kPerMultiprocessorValue>
+template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
+          int kPerMultiprocessorValue>
 struct WgmmaShape {
   static constexpr int kTokens = kTokensValue;
-  static constexpr int kPanels = kPanelsValue;
-  static constexpr int kPanelsEach = 1;  // of a warpgroup
+  static constexpr int kWarpgroups = kWarpgroupsValue;
+  static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup
+  static constexpr int kPanels = kWarpgroups * kPanelsEach;
   static constexpr int kTiles = kTilesValue;
   static constexpr int kStages = kStagesValue;
   static constexpr int kPerMultiprocessor = kPerMultiprocessorValue;
 
-  static constexpr int kThreads = kPanels * 128 + 32;
+  static constexpr int kThreads = kWarpgroups * 128 + 32;
   static constexpr int kXTile = kTokens * 128;  // bytes
   static constexpr int kXStage = kTiles * kXTile;
   static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kSparseTileBytes);
@@ -45,7 +47,7 @@ __device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const 
   const int tokens = min(Shape::kTokens, params.rows - first_token);
   DispatchActivation(params.activation.kind, [&](auto kind) {
     constexpr Activation kKind = decltype(kind)::kValue;
-    for (int item = threadIdx.x; item < quads * tokens; item += Shape::kPanels * 128) {
+    for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
       const int token = item / quads;
       const int quad = quad_begin + item % quads;
       const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
@@ -79,7 +81,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
     const __grid_constant__ WgmmaParams params) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   constexpr int kPanels = Shape::kPanels, kStages = Shape::kStages, kTokens = Shape::kTokens;
-  constexpr int kConsumers = kPanels * 128;
+  constexpr int kConsumers = Shape::kWarpgroups * 128, kEach = Shape::kPanelsEach;
   extern __shared__ uint8_t shared_bytes[];
   __shared__ __align__(8) uint64_t barriers[2 * kStages + kPanels];
   const uint32_t base = (SharedAddress(shared_bytes) + 1023) & ~1023u;
@@ -90,7 +92,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
   const int lane = threadIdx.x % 32;
   const bool in_cluster = params.split > 1;
   if (threadIdx.x == kConsumers) {
-    ring.Init(kPanels * 4);
+    ring.Init(Shape::kWarpgroups * 4);
     for (int p = 0; p < kPanels; ++p) BarrierInit(fetched + 8 * p, 1);
     BarrierInitFence();
     PrefetchMap(params.x);
@@ -107,51 +109,58 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
 
   if (warp == kConsumers / 32) {
     if (lane == 0) {
-      const auto tile = [&](int i) { return (stage_begin + i) * Shape::kTiles; };
+      StageFetcher<Shape> fetcher(params, ring, block.output_block, block.token_block, stage_begin * Shape::kTiles);
       const int ahead = min(kStages, stage_count);
-      for (int i = 0; i < ahead; ++i) ring.FetchWeights(params, i, block.output_block, tile(i));
+      for (int i = 0; i < ahead; ++i) fetcher.FetchWeights();
       WaitForPrevious();
-      XCursor x(params, block.token_block * kTokens, tile(0));
-      for (int i = 0; i < ahead; ++i) ring.FetchX(params, i, x);
+      for (int i = 0; i < ahead; ++i) fetcher.FetchX();
       for (int i = ahead; i < stage_count; ++i) {
-        ring.WaitEmpty(i);
-        ring.FetchWeights(params, i, block.output_block, tile(i));
-        ring.FetchX(params, i, x);
+        fetcher.FetchWeights();
+        fetcher.FetchX();
       }
     }
     __syncwarp();
-    if (params.split > 1) ClusterBarrier();   // the sums of all parts are there
-    if (in_cluster) ClusterBarrierRelaxed();  // no block ends while others reach into it
+    if (in_cluster) {
+      ClusterBarrier();         // the sums of all parts are there
+      ClusterBarrierRelaxed();  // no block ends while others reach into it
+    }
     return;
   }
 
-  const int panel = warp / 4;
-  float sums[1][kTokens / 2];
+  const int first_panel = warp / 4 * kEach;
+  float sums[kEach][kTokens / 2];
   Products<Shape, kBf16> products;
-  products.Run(sums, ring, panel, 0, stage_count);
-  products.Finish(ring, stage_count - 1);
+  products.Run(sums, ring, first_panel, stage_count);
+  products.Finish(ring);
   NamedBarrier(1, kConsumers);  // all stages have been read: their memory is free
   WaitForPrevious();
   if (params.split == 1) {
-    const int first_output = (block.output_block * kPanels + panel) * 64;
+    const int first_output = (block.output_block * kPanels + first_panel) * 64;
     const int first_token = block.token_block * kTokens;
-    const uint32_t tile = base + panel * Shape::kXTile;
-    if (params.residual_rows != nullptr) {
-      const uint32_t barrier = fetched + 8 * panel;
-      if (threadIdx.x % 128 == 0) {
-        BarrierExpect(barrier, Shape::kXTile);
-        TensorLoad(tile, params.residual, first_output, first_token, barrier);
+    const uint32_t tile = base + first_panel * Shape::kXTile;
+    const uint32_t barrier = fetched + 8 * first_panel;
+    if (params.residual_rows != nullptr && threadIdx.x % 128 == 0) {
+      for (int e = 0; e < kEach; ++e) {
+        BarrierExpect(barrier + 8 * e, Shape::kXTile);
+        TensorLoad(tile + e * Shape::kXTile, params.residual, first_output + e * 64, first_token, barrier + 8 * e);
       }
-      BarrierWait(barrier, 0);
     }
-    StoreTile<Shape, kBf16>(sums[0], params, first_output, first_token, tile, 2 + panel);
+    __syncwarp();
+#pragma unroll
+    for (int e = 0; e < kEach; ++e) {
+      if (params.residual_rows != nullptr) BarrierWait(barrier + 8 * e, 0);
+      StoreTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile + e * Shape::kXTile,
+                              2 + warp / 4);
+    }
     if (threadIdx.x % 128 == 0) TensorStoreDrain();
   } else {
-    const uint32_t own = base + (lane % 4 * 2 * Shape::kPitch + panel * 64 + warp % 4 * 16 + lane / 4) * 4;
+    const uint32_t own = base + (lane % 4 * 2 * Shape::kPitch + first_panel * 64 + warp % 4 * 16 + lane / 4) * 4;
 #pragma unroll
-    for (int i = 0; i < kTokens / 2; ++i) {
-      const int token = i / 4 * 8 + i % 2;
-      asm volatile("st.shared.f32 [%0], %1;\n" ::"r"(own + (token * Shape::kPitch + i / 2 % 2 * 8) * 4), "f"(sums[0][i])
+    for (int i = 0; i < kEach * kTokens / 2; ++i) {
+      const int e = i / (kTokens / 2), j = i % (kTokens / 2);
+      const int token = j / 4 * 8 + j % 2;
+      asm volatile("st.shared.f32 [%0], %1;\n" ::"r"(own + (token * Shape::kPitch + e * 64 + j / 2 % 2 * 8) * 4),
+                   "f"(sums[e][j])
                    : "memory");
     }
     ClusterBarrier();

@@ -6,23 +6,25 @@
 
 namespace tamis::cuda {
 
-// X(tokens, panels of 64 outputs, tiles of 64 inputs a stage, stages, blocks a multiprocessor)
+// X(tokens, warpgroups, panels of 64 outputs a warpgroup, tiles of 64 inputs a stage, stages, blocks a multiprocessor)
 #define TAMIS_WGMMA_SHAPES(X) \
-  X(256, 2, 1, 4, 1)          \
-  X(192, 2, 1, 5, 1)          \
-  X(128, 2, 1, 4, 2)          \
-  X(128, 1, 1, 5, 2)          \
-  X(64, 1, 2, 4, 2)           \
-  X(32, 1, 2, 6, 2)           \
-  X(16, 1, 2, 8, 2)
+  X(256, 2, 1, 1, 4, 1)       \
+  X(192, 2, 1, 1, 5, 1)       \
+  X(128, 2, 2, 1, 6, 1)       \
+  X(128, 3, 1, 1, 6, 1)       \
+  X(128, 2, 1, 1, 4, 2)       \
+  X(128, 1, 1, 1, 5, 2)       \
+  X(64, 1, 1, 2, 4, 2)        \
+  X(32, 1, 1, 2, 6, 2)        \
+  X(16, 1, 1, 2, 8, 2)
 
-// X(tokens, warpgroups, panels of a warpgroup, tiles a stage, stages)
+// X(tokens, warpgroups, panels a warpgroup, tiles a stage, stages)
 #define TAMIS_PERSISTENT_SHAPES(X) \
   X(192, 2, 2, 1, 4)               \
   X(128, 2, 2, 1, 5)               \
   X(256, 2, 1, 1, 3)
 
-inline constexpr int kWgmmaInstances = 10;
+inline constexpr int kWgmmaInstances = 12;
 
 struct WgmmaInstance {
   const void* kernel;

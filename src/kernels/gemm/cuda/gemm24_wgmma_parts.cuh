@@ -96,56 +96,102 @@ struct StageRing {
       BarrierInit(empty + 8 * s, consumer_warps);
     }
   }
-  // Fetches of use `n` of the ring, the first kStages of which need not wait. A panel or a tile beyond the last is the
-  // last again: its outputs are not stored, its x is zero.
-  __device__ __forceinline__ void WaitEmpty(int n) const {
-    if (n >= Shape::kStages) BarrierWait(empty + 8 * (n % Shape::kStages), (n / Shape::kStages - 1) & 1);
-  }
-  __device__ __forceinline__ void FetchWeights(const WgmmaParams& params, int n, int output_block,
-                                               int first_tile) const {
-    const int s = n % Shape::kStages;
-    BarrierExpect(full + 8 * s, Shape::kStageBytes);
-    const int panels = (params.outputs + 63) / 64;
-    for (int p = 0; p < Shape::kPanels; ++p) {
-      const int panel = min(output_block * Shape::kPanels + p, panels - 1);
-      const std::byte* row = params.weight + static_cast<int64_t>(panel) * params.depth_tiles * kSparseTileBytes;
-      const uint32_t to = WeightsOf(s) + p * Shape::kTiles * kTileBytes;
-      if (first_tile + Shape::kTiles <= params.depth_tiles) {
-        BulkLoad(to, row + first_tile * kSparseTileBytes, Shape::kTiles * kTileBytes, full + 8 * s);
-      } else {
-        for (int t = 0; t < Shape::kTiles; ++t) {
-          BulkLoad(to + t * kTileBytes, row + min(first_tile + t, params.depth_tiles - 1) * kSparseTileBytes,
-                   kTileBytes, full + 8 * s);
-        }
-      }
-    }
-  }
-  __device__ __forceinline__ void FetchX(const WgmmaParams& params, int n, XCursor& cursor) const {
-    const int s = n % Shape::kStages;
-    for (int t = 0; t < Shape::kTiles; ++t) cursor.Fetch(params, XOf(s) + t * Shape::kXTile, full + 8 * s);
-  }
   // A whole warp that has finished reading.
-  __device__ __forceinline__ void Release(int n) const {
-    if (threadIdx.x % 32 == 0) BarrierArrive(empty + 8 * (n % Shape::kStages));
+  __device__ __forceinline__ void Release(int stage) const {
+    if (threadIdx.x % 32 == 0) BarrierArrive(empty + 8 * stage);
     __syncwarp();
   }
 };
 
-// One warpgroup: sums = weights of kPanelsEach panels from `panel` on, times x, over uses [first, first + count) of the
-// ring, count > 0. The products of one stage run while the next stage is awaited; they read the codes from registers
+// A place in the ring, and how often it has gone round. Counted and not computed: a division in every stage would take
+// longer than the fetch of a small one.
+template <int kStages>
+struct RingPosition {
+  int stage = 0;
+  uint32_t lap = 0;
+  __device__ __forceinline__ void Advance() {
+    if (++stage == kStages) stage = 0, ++lap;
+  }
+};
+
+// Fills the stages; one thread. Weights and x of a stage are fetched apart, so that weights may go ahead of the wait
+// for the previous kernel: FetchWeights makes the stage its own, FetchX must follow once for each.
+template <class Shape>
+class StageFetcher {
+ public:
+  __device__ __forceinline__ StageFetcher(const WgmmaParams& params, const StageRing<Shape>& ring, int output_block,
+                                          int token_block, int first_tile)
+      : params_(params), ring_(ring), cursor_(params, token_block * Shape::kTokens, first_tile) {
+    BeginWeights(output_block, first_tile);
+  }
+  __device__ __forceinline__ void Begin(int output_block, int token_block, int first_tile) {
+    BeginWeights(output_block, first_tile);
+    cursor_ = XCursor(params_, token_block * Shape::kTokens, first_tile);
+  }
+  __device__ __forceinline__ void FetchWeights() {
+    const int s = weights_.stage;
+    if (weights_.lap > 0) BarrierWait(ring_.empty + 8 * s, (weights_.lap - 1) & 1);
+    const uint32_t full = ring_.full + 8 * s;
+    BarrierExpect(full, Shape::kStageBytes);
+#pragma unroll
+    for (int p = 0; p < Shape::kPanels; ++p) {
+      const uint32_t to = ring_.WeightsOf(s) + p * Shape::kTiles * kTileBytes;
+      if (Shape::kTiles == 1 || tiles_left_ >= Shape::kTiles) {
+        BulkLoad(to, rows_[p], Shape::kTiles * kTileBytes, full);
+      } else {  // what is missing is the last tile again: its x is zero
+        for (int t = 0; t < Shape::kTiles; ++t) {
+          BulkLoad(to + t * kTileBytes, rows_[p] + min(t, tiles_left_ - 1) * kSparseTileBytes, kTileBytes, full);
+        }
+      }
+      rows_[p] += Shape::kTiles * kSparseTileBytes;
+    }
+    tiles_left_ -= Shape::kTiles;
+    weights_.Advance();
+  }
+  __device__ __forceinline__ void FetchX() {
+    const int s = x_.stage;
+    for (int t = 0; t < Shape::kTiles; ++t) {
+      cursor_.Fetch(params_, ring_.XOf(s) + t * Shape::kXTile, ring_.full + 8 * s);
+    }
+    x_.Advance();
+  }
+
+ private:
+  __device__ __forceinline__ void BeginWeights(int output_block, int first_tile) {
+    const int panels = (params_.outputs + 63) / 64;
+#pragma unroll
+    for (int p = 0; p < Shape::kPanels; ++p) {
+      // A panel beyond the last is the last again: its outputs are not stored.
+      const int panel = min(output_block * Shape::kPanels + p, panels - 1);
+      rows_[p] = params_.weight + (static_cast<int64_t>(panel) * params_.depth_tiles + first_tile) * kSparseTileBytes;
+    }
+    tiles_left_ = params_.depth_tiles - first_tile;
+  }
+
+  const WgmmaParams& params_;
+  const StageRing<Shape>& ring_;
+  XCursor cursor_;
+  const std::byte* rows_[Shape::kPanels];
+  int tiles_left_;
+  RingPosition<Shape::kStages> weights_, x_;
+};
+
+// One warpgroup: sums = weights of kPanelsEach panels from `panel` on, times x, over the next `count` > 0 stages. The
+// products of one stage run while the next stage is awaited; they read the codes from registers
 // until they end, so that two sets of registers take turns and are kept alive until then. Run leaves the last products
 // running; Finish awaits them.
 template <class Shape, bool kBf16>
 struct Products {
   static constexpr int kEach = Shape::kPanelsEach;
   uint32_t codes[2][kEach][Shape::kTiles] = {};
+  RingPosition<Shape::kStages> position;
+  int last_stage = 0;
 
   __device__ __forceinline__ void Step(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring,
-                                       int panel, int first, int i, uint32_t (&own)[kEach][Shape::kTiles],
+                                       int panel, int i, uint32_t (&own)[kEach][Shape::kTiles],
                                        const uint32_t (&previous)[kEach][Shape::kTiles]) {
-    const int n = first + i;
-    const int s = n % Shape::kStages;
-    BarrierWait(ring.full + 8 * s, (n / Shape::kStages) & 1);
+    const int s = position.stage;
+    BarrierWait(ring.full + 8 * s, position.lap & 1);
     const uint32_t tiles = ring.WeightsOf(s) + panel * Shape::kTiles * kTileBytes;
     const uint32_t codes_of_thread = tiles + static_cast<uint32_t>(kSparseTileValues) + threadIdx.x % 128 * 4;
 #pragma unroll
@@ -172,7 +218,9 @@ struct Products {
     WgmmaCommit();
     WgmmaWait<1>();
     Keep(previous);
-    if (i > 0) ring.Release(n - 1);
+    if (i > 0) ring.Release(last_stage);
+    last_stage = s;
+    position.Advance();
   }
   static __device__ __forceinline__ void Keep(const uint32_t (&registers)[kEach][Shape::kTiles]) {
 #pragma unroll
@@ -182,18 +230,18 @@ struct Products {
     }
   }
   __device__ __forceinline__ void Run(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
-                                      int first, int count) {
+                                      int count) {
 #pragma unroll 1
     for (int i = 0; i < count; i += 2) {
-      Step(sums, ring, panel, first, i, codes[0], codes[1]);
-      if (i + 1 < count) Step(sums, ring, panel, first, i + 1, codes[1], codes[0]);
+      Step(sums, ring, panel, i, codes[0], codes[1]);
+      if (i + 1 < count) Step(sums, ring, panel, i + 1, codes[1], codes[0]);
     }
   }
-  __device__ __forceinline__ void Finish(const StageRing<Shape>& ring, int last) {
+  __device__ __forceinline__ void Finish(const StageRing<Shape>& ring) {
     WgmmaWait<0>();
     Keep(codes[0]);
     Keep(codes[1]);
-    ring.Release(last);
+    ring.Release(last_stage);
   }
 };
 
