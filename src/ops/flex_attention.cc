@@ -100,6 +100,13 @@ void SoftmaxRows(Tensor* scores) {
 }
 
 Status Eval(DataContext& context) {
+  for (const size_t i : {kQuery, kKey, kValue}) {
+    const Datum* operand = context.input(i);
+    if (operand == nullptr || !operand->IsTensor() || operand->tensor().rank() != 4 ||
+        !IsFloat(operand->tensor().dtype())) {
+      return context.Error(fmt::format("input {} must be a tensor of floats and 4 dimensions", size_t{i}));
+    }
+  }
   const Tensor& query = context.input(kQuery)->tensor();
   const DType dtype = ScoresDType(context.node, query.dtype());
   const Tensor q = Doubles(query), k = Doubles(context.input(kKey)->tensor());

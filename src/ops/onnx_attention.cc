@@ -190,11 +190,12 @@ class Bias {
  public:
   Bias(const EvalContext& context, int64_t heads, int64_t queries)
       : causal_(context.node.Int("is_causal", 0) != 0),
-        left_(context.node.Int("left_window_size", -1)),
-        right_(context.node.Int("right_window_size", -1)),
+        left_(std::min(context.node.Int("left_window_size", -1), kMaxElements)),
+        right_(std::min(context.node.Int("right_window_size", -1), kMaxElements)),
         queries_(queries),
         past_(context.input(kPastKey) != nullptr ? context.input(kPastKey)->dim(2) : 0) {
     if (context.input(kFilled) != nullptr) filled_ = context.input(kFilled)->ToInt64s();
+    for (int64_t& filled : filled_) filled = std::clamp(filled, -kMaxElements, kMaxElements);
     const Tensor* mask = context.input(kMask);
     if (mask == nullptr) return;
     mask_keys_ = mask->dims().back();

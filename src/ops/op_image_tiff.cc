@@ -45,12 +45,15 @@ class File {
     const auto directory = Number(4, 4);
     const auto count = directory ? Number(*directory, 2) : std::nullopt;
     if (!count) return false;
+    uint64_t total = 0;  // of values; more than the file has bytes can only be read from overlapping places
     for (uint32_t i = 0; i < *count; ++i) {
       const uint64_t entry = uint64_t{*directory} + 2 + 12 * uint64_t{i};
       const auto tag = Number(entry, 2), type = Number(entry + 2, 2), values = Number(entry + 4, 4);
       if (!tag || !type || !values) return false;
       const uint64_t size = *type == 3 ? 2 : *type == 4 ? 4 : *type == 1 ? 1 : 0;
       if (size == 0 || *values > bytes_.size()) continue;  // text and fractions, of which none matters
+      total += *values;
+      if (total > bytes_.size()) return false;
       uint64_t at = entry + 8;
       if (size * *values > 4) at = Number(entry + 8, 4).value_or(UINT32_MAX);
       for (uint32_t v = 0; v < *values; ++v) {

@@ -189,9 +189,18 @@ Status CheckScalesFor(const InferContext& context, size_t scales, size_t operand
   const Shape* of = context.InputShape(operand);
   if (have == nullptr || of == nullptr || have->empty()) return {};
   if (have->size() == 1 && (*have)[0] == Dim(1)) return {};
-  if (of->empty()) return context.Error(fmt::format("input {} must not be a scalar", operand));
-  if (have->size() == 1 && MayEqual((*have)[0], (*of)[VectorAxis(of->size(), kind)])) return {};
-  if (have->size() == of->size() && BroadcastsTo(*have, *of)) return {};
+  const size_t rank = of->size();
+  if (rank >= (kind == Operand8::kFilters ? 1 : 2)) {
+    if (have->size() == 1 && MayEqual((*have)[0], (*of)[VectorAxis(rank, kind)])) return {};
+    bool fits = have->size() == rank && BroadcastsTo(*have, *of);
+    for (size_t axis = 0; fits && axis < rank; ++axis) {
+      const bool summed = kind == Operand8::kFilters   ? axis > 0
+                          : kind == Operand8::kColumns ? axis == rank - 2
+                                                       : axis == rank - 1;
+      fits = !summed || (*have)[axis] == Dim(1);
+    }
+    if (fits) return {};
+  }
   return context.Error(fmt::format("input {} of dimensions {} does not fit input {} of dimensions {}", scales,
                                    ToString(*have), operand, ToString(*of)));
 }

@@ -60,7 +60,8 @@ Tensor Centered(const Tensor& values, const Tensor* zeros, DType dtype);
 // the rows; of a filter, along the output channels.
 enum class Operand8 : uint8_t { kRows, kColumns, kFilters };
 Tensor ScalesFor(const Tensor& scales, const Dims& operand, Operand8 kind);
-// Whether they may be: a scalar, a vector along that axis, or dimensions that broadcast.
+// Whether they may be: a scalar, a vector along that axis, or as many dimensions as the operand has, all 1 that are
+// summed over.
 Status CheckScalesFor(const InferContext& context, size_t scales, size_t operand, Operand8 kind);
 
 // Seeded bytes for test cases, of int8 or uint8.

@@ -80,7 +80,20 @@ TEST(Quantize, IntegerProductsTakeZeroPointsARowAndAColumn) {
   const Tensor b = Of<int8_t>({1, 4, 2, 5, 3, 6}, {3, 2});
   EXPECT_EQ(Text(product({a, b, Of<uint8_t>({10, 0}), Of<int8_t>({0, 4})})), "int32[2, 2] {-26, -17, 28, 10}");
   EXPECT_TRUE(op_values::Fails(product({a, b, Of<uint8_t>({1, 2, 3})})));
+  EXPECT_TRUE(op_values::Fails(product({a, b, Of<uint8_t>({1, 2, 3}, {1, 3})})));
+  EXPECT_TRUE(op_values::Fails(product({Of<uint8_t>({1, 2, 3}), b, Of<uint8_t>({1, 2, 3})})));
   EXPECT_EQ(Text(product({Of<uint8_t>({}, {2, 0}), Of<int8_t>({}, {0, 1})})), "int32[2, 1] {0, 0}");
+}
+
+TEST(Quantize, ScalesOfRowsNeedRowsInTheResult) {
+  const OneOp product{.op = "QLinearMatMul"};
+  const Tensor a = Of<uint8_t>({1, 2, 3, 4}, {2, 2}), zero = Of<uint8_t>({0}, {}), one = Tensor::Float(1);
+  const Tensor rows = Of<float>({1, 2}), zeros = Of<uint8_t>({0, 0});
+  EXPECT_EQ(Text(product({a, rows, zeros, a, one, zero, one, zero})), "uint8[2, 2] {7, 10, 30, 44}");
+  const auto vector = product({a, rows, zeros, Of<uint8_t>({1, 2}), one, zero, one, zero});
+  ASSERT_FALSE(vector.ok());
+  EXPECT_NE(vector.status().message().find("a product with a vector"), std::string::npos);
+  EXPECT_TRUE(op_values::Fails(product({a, Of<float>({1, 2}, {1, 2}), zero, a, one, zero, one, zero})));
 }
 
 TEST(Quantize, ConvolutionsPadWithTheZeroPoint) {

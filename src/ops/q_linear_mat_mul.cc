@@ -25,6 +25,14 @@ Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckSameDType(context, kB, kBZero));
   for (const size_t i : {kAScale, kAZero}) TAMIS_RETURN_IF_ERROR(CheckScalesFor(context, i, kA, Operand8::kRows));
   for (const size_t i : {kBScale, kBZero}) TAMIS_RETURN_IF_ERROR(CheckScalesFor(context, i, kB, Operand8::kColumns));
+  for (const size_t i : {kAScale, kBScale}) {
+    const Shape* scale = context.InputShape(i);
+    const Shape* other = context.InputShape(i == kAScale ? kB : kA);
+    const bool one = scale == nullptr || scale->empty() || (scale->size() == 1 && (*scale)[0] == Dim(1));
+    if (one || other == nullptr || other->size() >= 2) continue;
+    return context.Error(
+        fmt::format("input {} scales rows or columns of a product with a vector, which has none", size_t{i}));
+  }
   TAMIS_ASSIGN_OR_RETURN(
       Type y, InferAs(context, "MatMul", {TypeAs(context, kA, DType::kFloat64), TypeAs(context, kB, DType::kFloat64)}));
   y.dtype = context.InputDType(kYZero);

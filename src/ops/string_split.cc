@@ -1,6 +1,7 @@
 // StringSplit: each string's parts along a new last axis, as long as the most parts of any string; and how many there
 // are. Without a delimiter, parts are what blanks separate.
 #include <algorithm>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -64,7 +65,11 @@ Status Eval(EvalContext& context) {
   if (const int64_t count = NumElements(dims); count < 0 || count > kMaxElements) {
     return context.Error(fmt::format("the parts have dimensions {}, more than 2^33 elements", ToString(dims)));
   }
-  context.outputs[0] = Tensor(DType::kString, dims);
+  try {
+    context.outputs[0] = Tensor(DType::kString, dims);
+  } catch (const std::bad_alloc&) {
+    return RuntimeError("no memory for parts of dimensions {}", ToString(dims));
+  }
   Tensor counts(DType::kInt64, x.dims());
   for (size_t i = 0; i < rows.size(); ++i) {
     counts.Data<int64_t>()[i] = static_cast<int64_t>(rows[i].size());

@@ -61,7 +61,7 @@ Status Eval(EvalContext& context) {
   std::vector<int64_t> firsts(static_cast<size_t>(cache.dim(0)), 0);
   if (context.input(2) != nullptr) firsts = context.input(2)->ToInt64s();
   for (const int64_t first : firsts) {
-    if (first >= 0 && (circular || first + length <= longest)) continue;
+    if (first >= 0 && (circular || first <= longest - length)) continue;
     return context.Error(fmt::format("{} elements from index {} on do not fit a cache of {}", length, first, longest));
   }
   for (int64_t o = 0; o < outer; ++o) {
