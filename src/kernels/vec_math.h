@@ -66,6 +66,25 @@ TAMIS_INLINE Vec GeluTanh(Vec x) {
 TAMIS_INLINE Vec Silu(Vec x) {
   return x * Sigmoid(x);
 }
+// log(1 + exp(x)). The logarithm is 2 atanh(s) for s = u / (2 + u) up to 1/3, as a series of seven terms.
+TAMIS_INLINE Vec Softplus(Vec x) {
+  const Vec u = Exp(Set(0.0f) - Abs(x));
+  const Vec s = u / (u + Set(2.0f));
+  const Vec z = s * s;
+  Vec p = Fma(z, Set(2.0f / 13), Set(2.0f / 11));
+  p = Fma(p, z, Set(2.0f / 9));
+  p = Fma(p, z, Set(2.0f / 7));
+  p = Fma(p, z, Set(2.0f / 5));
+  p = Fma(p, z, Set(2.0f / 3));
+  p = Fma(p, z, Set(2.0f));
+  return Fma(p, s, Max(Set(0.0f), x));
+}
+// x * tanh(log(1 + exp(x))) = x * n / (n + 2) with n = exp(x) * (exp(x) + 2); from 20 on it rounds to x.
+TAMIS_INLINE Vec Mish(Vec x) {
+  const Vec e = Exp(Min(Set(20.0f), x));
+  const Vec n = e * (e + Set(2.0f));
+  return x * (n / (n + Set(2.0f)));
+}
 TAMIS_INLINE Vec Clamp(Vec x, Vec low, Vec high) {
   return Min(high, Max(low, x));
 }

@@ -19,6 +19,13 @@ bool TravelsWithElements(const Operand& operand) {
   return operand.constant != nullptr && IsInteger(operand.dtype) && NumElements(operand.dims) <= kMaxSentElements;
 }
 
+// Scales and regions steer a kernel as attributes do; other constant floats are weights.
+bool TravelsWithFloats(const Problem& problem, const Operand& operand) {
+  const bool resize = problem.node->op == "Resize" || problem.node->op == "Upsample";
+  return resize && operand.constant != nullptr && operand.dtype == DType::kFloat32 && operand.dims.size() == 1 &&
+         operand.dims[0] <= kMaxSentElements;
+}
+
 std::string AttributeText(const Attribute& attribute) {
   if (const auto* i = std::get_if<int64_t>(&attribute)) return fmt::format("{{\"i\":{}}}", *i);
   if (const auto* f = std::get_if<float>(&attribute)) return fmt::format("{{\"f\":{:.9g}}}", *f);
@@ -29,21 +36,29 @@ std::string AttributeText(const Attribute& attribute) {
   if (const auto* v = std::get_if<std::vector<float>>(&attribute)) {
     return fmt::format("{{\"fs\":[{:.9g}]}}", fmt::join(*v, ","));
   }
-  return {};  // tensors and lists of strings never steer a kernel
+  if (const auto* v = std::get_if<std::vector<std::string>>(&attribute)) {
+    std::string list;
+    for (const std::string& text : *v) list += (list.empty() ? "" : ",") + JsonQuote(text);
+    return fmt::format("{{\"ss\":[{}]}}", list);
+  }
+  return {};  // tensors never steer a kernel
 }
 
-std::string OperandText(const Operand& operand) {
+std::string OperandText(const Problem& problem, const Operand& operand) {
   std::string text =
       fmt::format("{{\"dtype\":{},\"dims\":[{}]", static_cast<int>(operand.dtype), fmt::join(operand.dims, ","));
   if (operand.constant != nullptr) text += fmt::format(",\"pattern\":{}", static_cast<int>(operand.pattern));
   if (TravelsWithElements(operand)) text += fmt::format(",\"data\":[{}]", fmt::join(operand.constant->ToInt64s(), ","));
+  if (TravelsWithFloats(problem, operand)) {
+    text += fmt::format(",\"floats\":[{:.9g}]", fmt::join(operand.constant->Span<float>(), ","));
+  }
   return text + "}";
 }
 
 template <class List>
-std::string ListText(const List& operands) {
+std::string ListText(const Problem& problem, const List& operands) {
   std::string text;
-  for (const Operand& operand : operands) text += (text.empty() ? "" : ",") + OperandText(operand);
+  for (const Operand& operand : operands) text += (text.empty() ? "" : ",") + OperandText(problem, operand);
   return "[" + text + "]";
 }
 
@@ -80,6 +95,10 @@ Status ParseAttributes(element root, Node* node) {
       std::vector<float> values;
       for (element e : list) values.push_back(static_cast<float>(e.get_double().value_unsafe()));
       node->attributes[key] = values;
+    } else if (field.value["ss"].get(list) == simdjson::SUCCESS) {
+      std::vector<std::string> values;
+      for (element e : list) values.emplace_back(e.get_string().value_unsafe());
+      node->attributes[key] = values;
     }
   }
   return {};
@@ -107,6 +126,11 @@ Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* const
     for (element e : data) elements.push_back(e.get_int64().value_unsafe());
     if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
     *constant = IntegerTensor(operand->dtype, operand->dims, elements);
+  } else if (text["floats"].get(data) == simdjson::SUCCESS) {
+    std::vector<float> elements;
+    for (element e : data) elements.push_back(static_cast<float>(e.get_double().value_unsafe()));
+    if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
+    *constant = Tensor::Of<float>(DType::kFloat32, operand->dims, std::span<const float>(elements));
   } else {
     *constant = RandomTensor(operand->dtype, operand->dims, operand->pattern, seed);
   }
@@ -122,8 +146,8 @@ std::string ProblemToText(const Problem& problem) {
     if (!value.empty()) attributes += (attributes.empty() ? "" : ",") + JsonQuote(key) + ":" + value;
   }
   return fmt::format(R"({{"op":{},"domain":{},"attributes":{{{}}},"inputs":{},"outputs":{},"threads":{}}})",
-                     JsonQuote(problem.node->op), JsonQuote(problem.node->domain), attributes, ListText(problem.inputs),
-                     ListText(problem.outputs), problem.threads);
+                     JsonQuote(problem.node->op), JsonQuote(problem.node->domain), attributes,
+                     ListText(problem, problem.inputs), ListText(problem, problem.outputs), problem.threads);
 }
 
 Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, uint64_t seed) {

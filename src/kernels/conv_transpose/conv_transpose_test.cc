@@ -1,7 +1,7 @@
 // ChannelsLastConvTranspose kernels against the operator's reference, which sums in double.
 #include <gtest/gtest.h>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 #include "src/ops/op_def.h"
 
 namespace tamis::kernel_test {
@@ -47,6 +47,42 @@ KernelCase MakeCase(const Case& c) {
   return result;
 }
 
+KernelCase ChannelsFirstCase(Dims x, Dims weight, std::map<std::string, Attribute> attributes, bool bias,
+                             uint64_t seed) {
+  const auto group = attributes.find("group");
+  const int64_t groups = group == attributes.end() ? 1 : std::get<int64_t>(group->second);
+  // Every result sums at most channels * taps products below 1 in f32.
+  const double terms = static_cast<double>(NumElements(weight)) / static_cast<double>(weight[1]);
+  std::vector<Tensor> inputs = {RandomTensor(DType::kFloat32, std::move(x), seed, -1, 1),
+                                RandomTensor(DType::kFloat32, weight, seed + 1, -1, 1)};
+  if (bias) inputs.push_back(RandomTensor(DType::kFloat32, {weight[1] * groups}, seed + 2, -1, 1));
+  return ReferenceCase({"ConvTranspose", "", std::move(attributes)}, std::move(inputs), {1}, 1, terms * 0x1p-22);
+}
+
+std::vector<KernelCase> ChannelsFirstCases() {
+  using Ints = std::vector<int64_t>;
+  std::vector<KernelCase> cases;
+  cases.push_back(ChannelsFirstCase({1, 3, 4, 5}, {3, 2, 3, 3}, {}, true, 10));
+  cases.push_back(ChannelsFirstCase({2, 16, 13, 21}, {16, 24, 2, 2}, {{"strides", Ints{2, 2}}}, true, 20));
+  cases.push_back(ChannelsFirstCase({2, 8, 17, 18}, {8, 5, 4, 4}, {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}},
+                                    false, 30));
+  cases.push_back(ChannelsFirstCase({2, 4, 5, 3}, {4, 3, 3, 2},
+                                    {{"group", int64_t{2}}, {"strides", Ints{2, 3}}, {"pads", Ints{1, 0, 0, 1}}}, true,
+                                    40));
+  cases.push_back(ChannelsFirstCase(
+      {1, 2, 300}, {2, 3, 4},
+      {{"strides", Ints{3}}, {"output_padding", Ints{2}}, {"dilations", Ints{2}}, {"pads", Ints{2, 1}}}, true, 50));
+  cases.push_back(ChannelsFirstCase({1, 2, 3, 4}, {2, 2, 4, 3},
+                                    {{"strides", Ints{2, 2}}, {"auto_pad", std::string("SAME_UPPER")}}, false, 60));
+  cases.push_back(ChannelsFirstCase({1, 2, 3, 4}, {2, 2, 4, 3},
+                                    {{"strides", Ints{2, 2}}, {"auto_pad", std::string("SAME_LOWER")}}, false, 65));
+  cases.push_back(ChannelsFirstCase({1, 2, 3, 4}, {2, 2, 3, 3},
+                                    {{"strides", Ints{3, 2}}, {"output_shape", Ints{10, 8}}}, true, 70));
+  cases.push_back(ChannelsFirstCase({1, 6, 4, 5, 7}, {6, 70, 2, 3, 3}, {{"strides", Ints{1, 2, 1}}}, true, 80));
+  cases.push_back(ChannelsFirstCase({1, 2, 9, 9}, {2, 1, 3, 3}, {{"pads", Ints{2, 2, 2, 2}}}, false, 90));
+  return cases;
+}
+
 TEST(ConvTransposeKernels, MatchTheReference) {
   std::vector<KernelCase> cases;
   cases.push_back(MakeCase({{3, 7, 5, 16}, {16, 8, 2, 2}, {2, 2}, {1, 1}, {0, 0, 0, 0}, {0, 0}}));
@@ -55,6 +91,7 @@ TEST(ConvTransposeKernels, MatchTheReference) {
   cases.push_back(MakeCase({{2, 5, 3, 4}, {4, 3, 3, 2}, {2, 3}, {1, 2}, {1, 0, 0, 1}, {1, 2}, 2, false}));
   cases.push_back(MakeCase({{1, 6, 2}, {2, 3, 4}, {3}, {2}, {2, 1}, {2}}));
   cases.push_back(MakeCase({{1, 2, 3, 2, 8}, {8, 4, 2, 2, 3}, {1, 2, 1}, {1, 1, 1}, Dims(6, 0), {0, 0, 0}}));
+  for (KernelCase& c : ChannelsFirstCases()) cases.push_back(std::move(c));
   CheckFamily("conv_transpose", cases);
 }
 
@@ -65,6 +102,12 @@ TEST(ConvTransposeKernels, RefuseWhatTheyCannotCompute) {
   c.constants = {1};
   c.node.attributes["group"] = int64_t{3};
   ExpectRefused("conv_transpose", c, "do not fit");
+}
+
+TEST(ConvTransposeKernels, ChannelsFirstNeedsAConstantWeight) {
+  KernelCase c = ChannelsFirstCase({1, 3, 4, 5}, {3, 2, 3, 3}, {}, true, 10);
+  c.constants = {};
+  ExpectRefused("conv_transpose", c, "not constant");
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ inline void Combine(BinaryKind kind, const float* a, bool a_single, const float*
       return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return Min(p, q); });
     case BinaryKind::kMax:
       return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return Max(p, q); });
+    case BinaryKind::kPRelu:
+      return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return IfLess(p, Set(0), p * q, p); });
   }
 }
 

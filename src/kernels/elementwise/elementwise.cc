@@ -1,5 +1,6 @@
 #include "src/kernels/elementwise/elementwise.h"
 
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -11,7 +12,7 @@ namespace {
 constexpr int64_t kGrain = 131072;  // elements that are worth a thread
 
 std::optional<BinaryKind> BinaryKindOf(std::string_view op) {
-  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div", "Min", "Max"};
+  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div", "Min", "Max", "PRelu"};
   for (size_t i = 0; i < std::size(kNames); ++i) {
     if (op == kNames[i]) return static_cast<BinaryKind>(i);
   }
@@ -32,7 +33,17 @@ std::optional<UnaryKind> UnaryKindOf(const Node& node) {
                                                                {"Sqrt", UnaryKind::kSqrt},
                                                                {"Neg", UnaryKind::kNeg},
                                                                {"HardSigmoid", UnaryKind::kHardSigmoid},
-                                                               {"LeakyRelu", UnaryKind::kLeakyRelu}};
+                                                               {"LeakyRelu", UnaryKind::kLeakyRelu},
+                                                               {"Elu", UnaryKind::kElu},
+                                                               {"Selu", UnaryKind::kElu},
+                                                               {"Celu", UnaryKind::kElu},
+                                                               {"Softplus", UnaryKind::kSoftplus},
+                                                               {"Softsign", UnaryKind::kSoftsign},
+                                                               {"Mish", UnaryKind::kMish},
+                                                               {"ThresholdedRelu", UnaryKind::kThresholdedRelu},
+                                                               {"Swish", UnaryKind::kSwish},
+                                                               {"Abs", UnaryKind::kAbs},
+                                                               {"Reciprocal", UnaryKind::kReciprocal}};
   for (const auto& [name, kind] : kKinds) {
     if (node.op == name) return kind;
   }
@@ -112,6 +123,19 @@ Result<std::unique_ptr<PreparedKernel>> PrepareUnary(const Problem& problem, Una
     args.beta = node.Float("beta", 0.5f);
   } else if (args.kind == UnaryKind::kLeakyRelu) {
     args.alpha = node.Float("alpha", 0.01f);
+  } else if (args.kind == UnaryKind::kElu) {
+    args.alpha = node.Float("alpha", 1);
+    args.beta = args.gamma = 1;
+    if (node.op == "Selu") {
+      args.beta = node.Float("gamma", 1.05070102214813232421875f);
+      args.alpha = args.beta * node.Float("alpha", 1.67326319217681884765625f);
+    } else if (node.op == "Celu") {
+      args.gamma = 1 / args.alpha;
+    }
+  } else if (args.kind == UnaryKind::kThresholdedRelu) {
+    args.alpha = std::nextafter(node.Float("alpha", 1), std::numeric_limits<float>::infinity());  // it gives 0 itself
+  } else if (args.kind == UnaryKind::kSwish) {
+    args.alpha = node.Float("alpha", 1);
   }
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);

@@ -9,7 +9,7 @@
 
 namespace tamis {
 
-enum class BinaryKind : uint8_t { kAdd, kSub, kMul, kDiv, kMin, kMax };
+enum class BinaryKind : uint8_t { kAdd, kSub, kMul, kDiv, kMin, kMax, kPRelu };
 
 struct BinaryArgs {
   BinaryKind kind = BinaryKind::kAdd;
@@ -33,11 +33,19 @@ enum class UnaryKind : uint8_t {
   kNeg,
   kHardSigmoid,  // clamp(alpha * x + beta, 0, 1)
   kLeakyRelu,    // alpha * x below 0
+  kElu,          // alpha * (exp(x * gamma) - 1) below 0, beta * x above
+  kSoftplus,
+  kSoftsign,
+  kMish,
+  kThresholdedRelu,  // 0 below alpha
+  kSwish,            // x * sigmoid(alpha * x)
+  kAbs,
+  kReciprocal,
 };
 
 struct UnaryArgs {
   UnaryKind kind = UnaryKind::kRelu;
-  float alpha = 0, beta = 0;
+  float alpha = 0, beta = 0, gamma = 0;
   int bounds = 0;  // inputs behind x: the bounds of Clip, each may be omitted
   bool bf16_input = false, bf16_output = false;
 };

@@ -43,12 +43,14 @@ KernelCase BinaryCase(const std::string& op, const Binary& f, Tensor a, Tensor b
 }
 
 const std::vector<std::pair<std::string, Binary>>& BinaryOperators() {
-  static const std::vector<std::pair<std::string, Binary>> kOperators = {{"Add", [](double a, double b) { return a + b; }},
-                                                                         {"Sub", [](double a, double b) { return a - b; }},
-                                                                         {"Mul", [](double a, double b) { return a * b; }},
-                                                                         {"Div", [](double a, double b) { return a / b; }},
-                                                                         {"Min", [](double a, double b) { return std::min(a, b); }},
-                                                                         {"Max", [](double a, double b) { return std::max(a, b); }}};
+  static const std::vector<std::pair<std::string, Binary>> kOperators = {
+      {"Add", [](double a, double b) { return a + b; }},
+      {"Sub", [](double a, double b) { return a - b; }},
+      {"Mul", [](double a, double b) { return a * b; }},
+      {"Div", [](double a, double b) { return a / b; }},
+      {"Min", [](double a, double b) { return std::min(a, b); }},
+      {"Max", [](double a, double b) { return std::max(a, b); }},
+      {"PRelu", [](double a, double b) { return a < 0 ? a * b : a; }}};
   return kOperators;
 }
 
@@ -77,7 +79,7 @@ void AddBinaryCases(std::vector<KernelCase>& cases) {
     }
   }
   for (const auto& [op, f] : BinaryOperators()) {
-    if (op == "Div") continue;
+    if (op == "Div" || op == "PRelu") continue;
     cases.push_back(BinaryCase(op, f, Int64Tensor({2, 3}, {1, -2, 3, 4, 5, -6}), Int64Tensor({3}, {7, 8, -9}),
                                DType::kInt64, {2, 3}));
     Tensor words(DType::kInt32, {2, 1});
@@ -117,7 +119,18 @@ void AddUnaryCases(std::vector<KernelCase>& cases) {
       {{"Exp", "", {}}, [](double x) { return std::exp(x); }},
       {{"Neg", "", {}}, [](double x) { return -x; }},
       {{"HardSigmoid", "", {}}, [](double x) { return Clamp(static_cast<double>(0.2f) * x + 0.5, 0, 1); }},
-      {{"LeakyRelu", "", {{"alpha", 0.25f}}}, [](double x) { return x < 0 ? 0.25 * x : x; }}};
+      {{"LeakyRelu", "", {{"alpha", 0.25f}}}, [](double x) { return x < 0 ? 0.25 * x : x; }},
+      {{"Elu", "", {{"alpha", 0.5f}}}, [](double x) { return x < 0 ? 0.5 * std::expm1(x) : x; }},
+      {{"Selu", "", {{"alpha", 0.5f}, {"gamma", 3.0f}}},
+       [](double x) { return 3 * (x < 0 ? 0.5 * std::expm1(x) : x); }},
+      {{"Celu", "", {{"alpha", 0.5f}}}, [](double x) { return x < 0 ? 0.5 * std::expm1(x / 0.5) : x; }},
+      {{"Softplus", "", {}}, [](double x) { return std::log1p(std::exp(x)); }},
+      {{"Softsign", "", {}}, [](double x) { return x / (1 + std::abs(x)); }},
+      {{"Mish", "", {}}, [](double x) { return x * std::tanh(std::log1p(std::exp(x))); }},
+      {{"ThresholdedRelu", "", {{"alpha", 2.0f}}}, [](double x) { return x > 2 ? x : 0; }},
+      {{"Swish", "", {{"alpha", 0.5f}}}, [](double x) { return x / (1 + std::exp(-0.5 * x)); }},
+      {{"Abs", "", {}}, [](double x) { return std::abs(x); }},
+      {{"Reciprocal", "", {}}, [](double x) { return 1 / x; }}};
   for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
     for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
       for (const Dims& dims : {Dims{}, Dims{13}, Dims{2, 515}, Dims{70000}}) {

@@ -36,6 +36,24 @@ inline void Transform(const UnaryArgs& args, const float* x, float* y, int64_t n
       return Map(x, y, n, [&](Vec v) { return HardSigmoid(v, alpha, beta); });
     case UnaryKind::kLeakyRelu:
       return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, v * alpha, v); });
+    case UnaryKind::kElu: {
+      const Vec gamma = Set(args.gamma);
+      return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, alpha * (Exp(v * gamma) - Set(1)), v * beta); });
+    }
+    case UnaryKind::kSoftplus:
+      return Map(x, y, n, [](Vec v) { return Softplus(v); });
+    case UnaryKind::kSoftsign:
+      return Map(x, y, n, [](Vec v) { return v / (Set(1) + Abs(v)); });
+    case UnaryKind::kMish:
+      return Map(x, y, n, [](Vec v) { return Mish(v); });
+    case UnaryKind::kThresholdedRelu:
+      return Map(x, y, n, [&](Vec v) { return IfLess(v, alpha, zero, v); });
+    case UnaryKind::kSwish:
+      return Map(x, y, n, [&](Vec v) { return v * Sigmoid(alpha * v); });
+    case UnaryKind::kAbs:
+      return Map(x, y, n, [](Vec v) { return Abs(v); });
+    case UnaryKind::kReciprocal:
+      return Map(x, y, n, [](Vec v) { return Set(1) / v; });
   }
 }
 

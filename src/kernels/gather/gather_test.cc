@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -47,6 +47,24 @@ TEST(GatherKernels, MatchTheReference) {
     cases.push_back(GatherCase(RandomTensor(dtype, {100, 384}, 6), Int64Tensor({2, 750}, many), 0));
   }
   cases.push_back(GatherCase(Int64Tensor({3}, {5, 6, 7}), Int64Tensor({2}, {2, 0}), 0));
+  uint64_t seed = 500;
+  for (const DType index : {DType::kInt64, DType::kInt32}) {
+    for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+      const Tensor data = RandomTensor(dtype, {3, 4, 5}, ++seed);
+      cases.push_back(ReferenceCase({"GatherElements", "", {{"axis", int64_t{1}}}},
+                                    {data, RandomIndices(index, {2, 6, 5}, ++seed, -4, 3)}));
+      cases.push_back(ReferenceCase({"GatherElements", "", {{"axis", int64_t{-1}}}},
+                                    {data, RandomIndices(index, {3, 4, 9}, ++seed, -5, 4)}));
+      cases.push_back(ReferenceCase({"GatherND", "", {}}, {data, RandomIndices(index, {7, 2}, ++seed, -3, 2)}));
+      cases.push_back(ReferenceCase({"GatherND", "", {{"batch_dims", int64_t{1}}}},
+                                    {data, RandomIndices(index, {3, 6, 1}, ++seed, -4, 3)}));
+    }
+    for (const int64_t axis : {0, 1, -1}) {
+      cases.push_back(ReferenceCase({"OneHot", "", {{"axis", axis}}},
+                                    {RandomIndices(index, {5, 3}, ++seed, -8, 8), Int64Tensor({}, {6}),
+                                     RandomTensor(DType::kFloat32, {2}, ++seed)}));
+    }
+  }
   CheckFamily("gather", cases);
 }
 

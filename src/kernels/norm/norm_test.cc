@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -138,6 +138,22 @@ TEST(NormKernels, MatchTheReference) {
         }
       }
     }
+  }
+  for (const Dims& dims : {Dims{2, 6, 5, 7}, Dims{1, 6, 20000}, Dims{3, 6, 1}}) {
+    const Tensor x = RandomTensor(DType::kFloat32, dims, 21, 3, 5);
+    const auto parameter = [](int64_t count, uint64_t seed) {
+      return RandomTensor(DType::kFloat32, {count}, seed, 0.5, 2);
+    };
+    const double absolute = 4e-6;  // a few roundings of a mean of 4, scaled by up to 2 / 0.58
+    cases.push_back(
+        ReferenceCase({"InstanceNormalization", "", {}}, {x, parameter(6, 1), parameter(6, 2)}, {}, 1, absolute));
+    cases.push_back(ReferenceCase({"GroupNormalization", "", {{"num_groups", int64_t{3}}}},
+                                  {x, parameter(6, 1), parameter(6, 2)}, {}, 1, absolute));
+    cases.push_back(ReferenceCase({"GroupNormalization", "", {{"num_groups", int64_t{2}}}},
+                                  {x, parameter(2, 1), parameter(2, 2)}, {}, 1, absolute, 18));
+    cases.push_back(ReferenceCase({"BatchNormalization", "", {{"epsilon", 0.01f}}},
+                                  {x, parameter(6, 1), parameter(6, 2), parameter(6, 3), parameter(6, 4)}, {}, 1,
+                                  absolute));
   }
   CheckFamily("norm", cases);
 }

@@ -3,6 +3,13 @@
 #include "src/kernels/operand_check.h"
 
 namespace tamis {
+namespace {
+
+int64_t AxisOf(const Problem& problem) {
+  return NormalizeAxis(problem.node->Int("axis", -1), problem.input(0).dims.size());
+}
+
+}  // namespace
 
 Status SupportsSoftmax(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
@@ -10,25 +17,28 @@ Status SupportsSoftmax(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0"));
   TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
   const Dims& dims = problem.input(0).dims;
-  if (!problem.node->Has("axis")) {
-    // The default is 1 before opset 13 and -1 since; a kernel doesn't see the opset.
-    if (dims.size() != 2) return UserError("without attribute axis only rank 2 is supported");
-    return {};
+  // The default is 1 before opset 13 and -1 since; a kernel doesn't see the opset.
+  if (!problem.node->Has("axis") && dims.size() != 2) {
+    return UserError("without attribute axis only rank 2 is supported");
   }
-  const int64_t axis = NormalizeAxis(problem.node->Int("axis", -1), dims.size());
-  if (axis < 0 || static_cast<size_t>(axis) + 1 != dims.size()) {
-    return UserError("the axis is not the last one of {}", ToString(dims));
-  }
+  if (AxisOf(problem) < 0) return UserError("the axis does not lie within {}", ToString(dims));
   return {};
 }
 
-Result<std::unique_ptr<PreparedKernel>> PrepareSoftmax(const Problem& problem, SoftmaxBody body) {
+Result<std::unique_ptr<PreparedKernel>> PrepareSoftmax(const Problem& problem, SoftmaxBody body, int64_t lanes) {
   const Dims& dims = problem.input(0).dims;
-  const SoftmaxArgs args{dims.back(), IsBf16(problem.input(0)), IsBf16(problem.outputs[0])};
-  const int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, dims.size() - 1);
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<SoftmaxArgs>>(args, body, rows, GrainFor(args.columns, 8192), problem.threads,
-                                                 static_cast<size_t>(args.columns) * sizeof(float)));
+  const auto axis = static_cast<size_t>(AxisOf(problem));
+  SoftmaxArgs args;
+  args.columns = dims[axis];
+  args.step = Product(dims, axis + 1, dims.size());
+  args.log = problem.node->op == "LogSoftmax";
+  args.bf16_input = IsBf16(problem.input(0));
+  args.bf16_output = IsBf16(problem.outputs[0]);
+  int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, axis);
+  if (args.step > 1) rows *= (args.step + lanes - 1) / lanes;
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<SoftmaxArgs>>(
+      args, body, rows, GrainFor(args.columns * (args.step > 1 ? lanes : 1), 8192), problem.threads,
+      static_cast<size_t>(args.columns) * sizeof(float)));
 }
 
 double SoftmaxFlops(const Problem& problem) {

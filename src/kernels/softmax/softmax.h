@@ -1,5 +1,6 @@
-// Softmax of ONNX along the last axis: the arguments of its bodies and the part that does not depend on the ISA. Items
-// are rows; a row is kept in scratch as f32 between the passes.
+// Softmax and LogSoftmax of ONNX along one axis: the arguments of their bodies and the part that does not depend on the
+// ISA. Along the last axis items are rows, kept in scratch as f32 between the passes. Along another one, elements of a
+// row lie `step` apart and the rows beside each other fill vectors: items are such vectors.
 #pragma once
 
 #include "src/kernels/range_kernel.h"
@@ -8,13 +9,15 @@ namespace tamis {
 
 struct SoftmaxArgs {
   int64_t columns = 0;
+  int64_t step = 1;
+  bool log = false;
   bool bf16_input = false, bf16_output = false;
 };
 
 using SoftmaxBody = RangeBody<SoftmaxArgs>;
 
 Status SupportsSoftmax(const Problem& problem);
-Result<std::unique_ptr<PreparedKernel>> PrepareSoftmax(const Problem& problem, SoftmaxBody body);
+Result<std::unique_ptr<PreparedKernel>> PrepareSoftmax(const Problem& problem, SoftmaxBody body, int64_t lanes);
 double SoftmaxFlops(const Problem& problem);
 
 }  // namespace tamis

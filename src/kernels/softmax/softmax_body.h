@@ -1,4 +1,4 @@
-// The body of Softmax for the ISA of the including file.
+// The body of Softmax and LogSoftmax for the ISA of the including file.
 #pragma once
 
 #include "src/kernels/softmax/softmax.h"
@@ -25,7 +25,8 @@ inline void SoftmaxRows(const SoftmaxArgs& args, const void* const* inputs, void
           }
         });
     const float vector_top = MaxLane(highest);
-    const Vec shift = Set(vector_top > top ? vector_top : top);
+    const float shift_by = vector_top > top ? vector_top : top;
+    const Vec shift = Set(shift_by);
     Vec sums = Set(0);
     float sum = 0;
     ForVectors(
@@ -39,14 +40,69 @@ inline void SoftmaxRows(const SoftmaxArgs& args, const void* const* inputs, void
           StorePart(row + i, Exp(LoadPart(x + i, rest) - shift), rest);
           for (int j = 0; j < rest; ++j) sum += row[i + j];
         });
-    const Vec inverse = Set(1.0f / (sum + SumLanes(sums)));
-    Map(row, y, n, [&](Vec e) { return e * inverse; });
+    const float total = sum + SumLanes(sums);
+    if (args.log) {
+      const Vec behind = Set(__builtin_logf(total));  // subtracted last: the shifted values may be near 0
+      Map(x, y, n, [&](Vec v) { return v - shift - behind; });
+    } else {
+      const Vec inverse = Set(1.0f / total);
+      Map(row, y, n, [&](Vec e) { return e * inverse; });
+    }
+  }
+}
+
+TAMIS_INLINE Vec LogOfLanes(Vec v) {
+  alignas(64) float lanes[kLanes];
+  Store(lanes, v);
+  for (int i = 0; i < kLanes; ++i) lanes[i] = __builtin_logf(lanes[i]);
+  return Load(lanes);
+}
+
+// Rows beside each other, a vector of them at a time.
+template <class In, class Out>
+inline void SoftmaxColumns(const SoftmaxArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
+                           int64_t end) {
+  const int64_t n = args.columns, step = args.step, vectors = (step + kLanes - 1) / kLanes;
+  for (int64_t item = begin; item < end; ++item) {
+    const int64_t first = item % vectors * kLanes;
+    const auto lanes = static_cast<int>(MinOf(kLanes, step - first));
+    const In* x = static_cast<const In*>(inputs[0]) + item / vectors * n * step + first;
+    Out* y = static_cast<Out*>(outputs[0]) + item / vectors * n * step + first;
+    const auto load = [&](int64_t i) { return lanes == kLanes ? Load(x + i * step) : LoadPart(x + i * step, lanes); };
+    const auto store = [&](int64_t i, Vec v) {
+      if (lanes == kLanes) {
+        Store(y + i * step, v);
+      } else {
+        StorePart(y + i * step, v, lanes);
+      }
+    };
+    Vec highest = load(0);
+    for (int64_t i = 1; i < n; ++i) highest = Max(highest, load(i));
+    Vec sum = Set(0);
+    for (int64_t i = 0; i < n; ++i) sum = sum + Exp(load(i) - highest);
+    if (args.log) {
+      const Vec behind = LogOfLanes(sum);
+      for (int64_t i = 0; i < n; ++i) store(i, load(i) - highest - behind);
+    } else {
+      const Vec inverse = Set(1) / sum;
+      for (int64_t i = 0; i < n; ++i) store(i, Exp(load(i) - highest) * inverse);
+    }
   }
 }
 
 inline void Softmax(const SoftmaxArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
                     int64_t end, std::byte* scratch) {
   auto* row = reinterpret_cast<float*>(scratch);
+  if (args.step > 1) {
+    if (args.bf16_input) {
+      const auto columns = args.bf16_output ? SoftmaxColumns<Bf16, Bf16> : SoftmaxColumns<Bf16, float>;
+      columns(args, inputs, outputs, begin, end);
+    } else {
+      const auto columns = args.bf16_output ? SoftmaxColumns<float, Bf16> : SoftmaxColumns<float, float>;
+      columns(args, inputs, outputs, begin, end);
+    }
+    return;
+  }
   if (args.bf16_input) {
     const auto rows = args.bf16_output ? SoftmaxRows<Bf16, Bf16> : SoftmaxRows<Bf16, float>;
     rows(args, inputs, outputs, begin, end, row);

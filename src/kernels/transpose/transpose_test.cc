@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -149,6 +149,21 @@ TEST(TransposeKernels, MatchTheReference) {
     reshape.outputs = {{dtype, {24, 10}}};
     reshape.expected = {Doubles(x)};
     cases.push_back(reshape);
+  }
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    const Tensor deep = RandomTensor(dtype, {2, 36, 5, 19}, 77), wide = RandomTensor(dtype, {2, 5, 6, 38}, 78);
+    for (const char* mode : {"DCR", "CRD"}) {
+      cases.push_back(
+          ReferenceCase({"DepthToSpace", "", {{"blocksize", int64_t{3}}, {"mode", std::string(mode)}}}, {deep}));
+      cases.push_back(
+          ReferenceCase({"SpaceToDepth", "", {{"blocksize", int64_t{2}}, {"mode", std::string(mode)}}}, {wide}));
+    }
+    for (const int64_t upper : {0, 1}) {
+      cases.push_back(ReferenceCase({"Trilu", "", {{"upper", upper}}}, {wide}));
+      for (const int64_t diagonal : {-2, 3, 99}) {
+        cases.push_back(ReferenceCase({"Trilu", "", {{"upper", upper}}}, {wide, Int64Tensor({}, {diagonal})}, {1}));
+      }
+    }
   }
   CheckFamily("transpose", cases);
 }

@@ -6,11 +6,11 @@ namespace tamis {
 extern const KernelDef kernel_softmax_avx2 = {
     .name = "softmax_avx2",
     .family = "softmax",
-    .ops = {"Softmax"},
+    .ops = {"Softmax", "LogSoftmax"},
     .isa = Isa::kAvx2,
     .supports = SupportsSoftmax,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, SoftmaxFlops(problem)); },
-    .prepare = [](const Problem& problem, PackCache&) { return PrepareSoftmax(problem, Softmax); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareSoftmax(problem, Softmax, kLanes); },
     .in_place = 0b1,
 };
 

@@ -6,11 +6,11 @@ namespace tamis {
 extern const KernelDef kernel_softmax_sse2 = {
     .name = "softmax_sse2",
     .family = "softmax",
-    .ops = {"Softmax"},
+    .ops = {"Softmax", "LogSoftmax"},
     .isa = Isa::kX86_64,
     .supports = SupportsSoftmax,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, SoftmaxFlops(problem)); },
-    .prepare = [](const Problem& problem, PackCache&) { return PrepareSoftmax(problem, Softmax); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareSoftmax(problem, Softmax, kLanes); },
     .in_place = 0b1,
 };
 

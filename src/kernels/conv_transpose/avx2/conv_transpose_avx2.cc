@@ -1,0 +1,17 @@
+#include "src/kernels/conv_transpose/conv_transpose_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_conv_transpose_avx2 = {
+    .name = "conv_transpose_avx2",
+    .family = "conv_transpose",
+    .ops = {"ConvTranspose"},
+    .isa = Isa::kAvx2,
+    .supports = SupportsConvTranspose,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, ConvTransposeFlops(problem)); },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return PrepareConvTranspose(problem, cache, ConvTransposeBlocks); },
+};
+
+}  // namespace tamis

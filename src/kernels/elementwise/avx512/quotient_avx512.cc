@@ -1,0 +1,17 @@
+#include "src/kernels/elementwise/unary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_quotient_avx512 = {
+    .name = "quotient_avx512",
+    .family = "elementwise",
+    .ops = {"Swish", "Softsign", "Abs", "Reciprocal"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsUnary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, UnaryFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+    .in_place = 0b1,
+};
+
+}  // namespace tamis

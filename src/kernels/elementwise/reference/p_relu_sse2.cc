@@ -1,0 +1,17 @@
+#include "src/kernels/elementwise/binary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_p_relu_sse2 = {
+    .name = "p_relu_sse2",
+    .family = "elementwise",
+    .ops = {"PRelu"},
+    .isa = Isa::kX86_64,
+    .supports = SupportsBinary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, 0); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareBinary(problem, Binary); },
+    .in_place = 0b1,
+};
+
+}  // namespace tamis

@@ -1,0 +1,17 @@
+#include "src/kernels/elementwise/unary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_quotient_sse2 = {
+    .name = "quotient_sse2",
+    .family = "elementwise",
+    .ops = {"Swish", "Softsign", "Abs", "Reciprocal"},
+    .isa = Isa::kX86_64,
+    .supports = SupportsUnary,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, UnaryFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareUnary(problem, Unary); },
+    .in_place = 0b1,
+};
+
+}  // namespace tamis

@@ -1,0 +1,37 @@
+// Resize and Upsample with constant sizes or scales: arguments of their bodies and the part that does not depend on the
+// ISA.
+//
+// Items are rows of the result's last axis. A row is the weighted sum of the input rows that the other axes ask for,
+// which is then resampled along the last axis by its own table.
+#pragma once
+
+#include "src/kernels/range_kernel.h"
+
+namespace tamis {
+
+constexpr int kMaxResizeRank = 8;
+
+struct ResizeTable {
+  const int64_t* index = nullptr;  // [out, taps]
+  const float* weight = nullptr;
+  int64_t taps = 1;
+  bool identity = true;
+};
+
+struct ResizeArgs {
+  int rank = 0;
+  int64_t out[kMaxResizeRank] = {};
+  int64_t strides[kMaxResizeRank] = {};  // of the input
+  int64_t in_row = 0;
+  ResizeTable tables[kMaxResizeRank];  // owned by the kernel
+  int element = 4;                     // bytes; linear and cubic are f32
+  bool copies = false;                 // nearest
+};
+
+using ResizeBody = RangeBody<ResizeArgs>;
+
+Status SupportsResize(const Problem& problem);
+double ResizeFlops(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareResize(const Problem& problem, ResizeBody body);
+
+}  // namespace tamis

@@ -1,0 +1,95 @@
+// GridSample of f32 images [N, C, H, W]. The taps of an output pixel are found once and serve all channels.
+#include "src/kernels/operand_check.h"
+#include "src/kernels/range_kernel.h"
+#include "src/ops/op_grid_sample.h"
+
+namespace tamis {
+namespace {
+
+constexpr int kMaxTaps = 16;
+
+// Items are rows of the output of one image.
+struct Args {
+  GridOptions options;
+  int64_t channels = 0, height = 0, width = 0, out_height = 0, out_width = 0;
+};
+
+struct Taps {
+  int count = 0;
+  int64_t offset[kMaxTaps];  // in a plane
+  float weight[kMaxTaps];
+};
+
+Taps TapsAt(const Args& args, float x, float y) {
+  const GridTaps columns = GridTapsAt(args.options, static_cast<double>(x), args.width);
+  const GridTaps rows = GridTapsAt(args.options, static_cast<double>(y), args.height);
+  Taps taps;
+  for (int r = 0; r < rows.count; ++r) {
+    for (int c = 0; c < columns.count; ++c) {
+      const double weight = rows.weight[r] * columns.weight[c];
+      if (rows.index[r] < 0 || columns.index[c] < 0 || weight == 0) continue;
+      taps.offset[taps.count] = rows.index[r] * args.width + columns.index[c];
+      taps.weight[taps.count++] = static_cast<float>(weight);
+    }
+  }
+  return taps;
+}
+
+void Rows(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
+          std::byte* /*scratch*/) {
+  const int64_t plane = args.height * args.width, out_plane = args.out_height * args.out_width;
+  for (int64_t item = begin; item < end; ++item) {
+    const int64_t image = item / args.out_height, row = item % args.out_height;
+    const float* grid = static_cast<const float*>(inputs[1]) + item * args.out_width * 2;
+    const float* x = static_cast<const float*>(inputs[0]) + image * args.channels * plane;
+    float* y = static_cast<float*>(outputs[0]) + image * args.channels * out_plane + row * args.out_width;
+    for (int64_t i = 0; i < args.out_width; ++i) {
+      const Taps taps = TapsAt(args, grid[2 * i], grid[2 * i + 1]);
+      for (int64_t c = 0; c < args.channels; ++c) {
+        float sum = 0;
+        for (int t = 0; t < taps.count; ++t) sum += taps.weight[t] * x[c * plane + taps.offset[t]];
+        y[c * out_plane + i] = sum;
+      }
+    }
+  }
+}
+
+Status Supports(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  for (size_t i : {0, 1}) {
+    if (problem.input(i).dtype != DType::kFloat32) return UserError("input {} is not float32", i);
+  }
+  const Dims &x = problem.input(0).dims, &grid = problem.input(1).dims;
+  if (x.size() != 4 || grid.size() != 4) return UserError("{} does not have two spatial axes", ToString(x));
+  NodeProblems problems;
+  ReadGridOptions(*problem.node, &problems);
+  return problems.status();
+}
+
+Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
+  const Dims &x = problem.input(0).dims, &grid = problem.input(1).dims;
+  NodeProblems problems;
+  const Args args{ReadGridOptions(*problem.node, &problems), x[1], x[2], x[3], grid[1], grid[2]};
+  const int64_t items = grid[2] == 0 ? 0 : grid[0] * grid[1];
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<Args>>(
+      args, Rows, items, GrainFor(args.out_width * (args.channels * 4 + 60)), problem.threads));
+}
+
+double Cost(const Problem& problem) {
+  return PredictSeconds(problem, Isa::kX86_64, 16.0 * static_cast<double>(Elements(problem.outputs[0])));
+}
+
+}  // namespace
+
+extern const KernelDef kernel_grid_sample = {
+    .name = "grid_sample",
+    .family = "sample",
+    .ops = {"GridSample"},
+    .isa = Isa::kX86_64,
+    .supports = Supports,
+    .cost = Cost,
+    .prepare = Prepare,
+};
+
+}  // namespace tamis

@@ -1,0 +1,32 @@
+#include <cmath>
+
+#include "src/kernels/reference_case.h"
+
+namespace tamis::kernel_test {
+namespace {
+
+TEST(SelectKernels, MatchTheReference) {
+  std::vector<KernelCase> cases;
+  Tensor with_nan = RandomTensor(DType::kFloat32, {4, 9}, 3);
+  with_nan.Data<float>()[11] = with_nan.Data<float>()[15] = std::nanf("");
+  std::vector<Tensor> inputs = {RandomTensor(DType::kFloat32, {3, 70, 2}, 1), with_nan};
+  for (const DType dtype : {DType::kInt32, DType::kInt64}) inputs.push_back(RandomIndices(dtype, {5, 40}, 2, -9, 9));
+  for (const Tensor& x : inputs) {
+    for (const int64_t flag : {0, 1}) {
+      for (const int64_t k : {int64_t{1}, int64_t{4}, x.dim(1)}) {
+        cases.push_back(
+            ReferenceCase({"TopK", "", {{"axis", int64_t{1}}, {"largest", flag}}}, {x, Int64Tensor({1}, {k})}, {1}, 2));
+      }
+      for (const char* op : {"ArgMax", "ArgMin"}) {
+        cases.push_back(ReferenceCase({op, "", {{"axis", int64_t{1}}, {"select_last_index", flag}}}, {x}));
+        cases.push_back(ReferenceCase({op, "", {{"axis", int64_t{-2}}, {"keepdims", flag}}}, {x}));
+      }
+    }
+  }
+  const Tensor ties = RandomIndices(DType::kInt64, {2, 100}, 4, 0, 3);
+  cases.push_back(ReferenceCase({"TopK", "", {}}, {ties, Int64Tensor({1}, {40})}, {1}, 2));
+  CheckFamily("select", cases);
+}
+
+}  // namespace
+}  // namespace tamis::kernel_test
