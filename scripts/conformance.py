@@ -161,9 +161,9 @@ def document(cases: list[Case], verdicts: list[Verdict], build: str) -> str:
         f"`tamis.backend`, without those of training and of `ai.onnx.ml`: of {len(cases)} tests {total['passed']} "
         f"pass and {total['refused']} are refused with a reason; {total['wrong']} are wrong, {total['crashed']} crash.",
         "",
-        "*From* is the oldest opset whose meaning of the operator is known, up to the newest of all; an operator without "
-        "one is a function that is expanded. *Tested* are the opsets, and *element types* those, of the tests that pass. "
-        "Tests of `..._expanded` functions count with the function.",
+        "*From* is the oldest opset whose meaning of the operator is known, up to the newest of all; an operator "
+        "without one is a function that is expanded. *Tested* are the opsets, and *element types* those, of the tests "
+        "that pass. Tests of `..._expanded` functions count with the function.",
         "",
         "| operator | from | tested | element types | passed | refused |",
         "|---|---|---|---|---|---|",

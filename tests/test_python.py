@@ -345,6 +345,19 @@ def test_many_threads_run_one_session():
     assert not failures
 
 
+def test_a_session_works_in_a_forked_process():
+    model, reference = layer(outputs=512, inputs=512)
+    session = tamis.Session(model, threads=2)
+    x = samples(256, 512)
+    session.run({"x": x})
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)  # a lost thread would be waited for
+        good = np.allclose(session.run({"x": x})["y"], reference(x), rtol=0, atol=1e-2)
+        os._exit(0 if good else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_the_lock_is_released_while_running():
     model = make([helper.make_node("MatMul", ["x", "x"], ["y"])], {"x": (TensorProto.FLOAT, ["n", "n"])},
                  {"y": (TensorProto.FLOAT, ["n", "n"])})  # fmt: skip

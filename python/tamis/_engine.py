@@ -42,7 +42,7 @@ class Engine:
 
     @property
     def plans(self) -> list[dict[str, Any]]:
-        """Its plans: device ("" fits every machine), threads, measured, precision, profile by symbol as (min, opt, max)."""
+        """Its plans: device ("" fits all machines), threads, measured, precision, profile by symbol as (min, opt, max)."""
         return self._engine.plans
 
     @property

@@ -49,7 +49,7 @@ def source(model: ModelLike, folder: str | os.PathLike[str] = ".") -> Source:
 
 
 def profiles(given: Profiles | Sequence[Profiles] | None) -> list[dict[str, list[list[int]]]]:
-    """Every profile as min, opt and max of every input. Given is `{"x": shape}`, `{"x": (min, opt, max)}`, or several."""
+    """Every profile as min, opt and max of every input. Given: `{"x": shape}`, `{"x": (min, opt, max)}`, or several."""
     if given is None:
         return []
     return [_profile(profile) for profile in ([given] if isinstance(given, Mapping) else given)]

@@ -112,9 +112,9 @@ class Session:
             [y] = session.run(["y"], {"x": x})
 
         Inputs are NumPy arrays, or anything with `__dlpack__` (torch and jax tensors). A C-contiguous array is read
-        where it lies; other layouts are copied first. The dtype must be the network's. Sequences are lists, an optional that
-        holds nothing is None, strings are arrays of objects. The lock of the interpreter is released meanwhile; nobody
-        may write the inputs until the call returns.
+        where it lies; other layouts are copied first. The dtype must be the network's. Sequences are lists, an optional
+        that holds nothing is None, strings are arrays of objects. The lock of the interpreter is released meanwhile;
+        nobody may write the inputs until the call returns.
 
         Returns:
             Arrays that own their memory. They offer `__dlpack__`: `torch.from_dlpack(y)` shares it.
