@@ -1,14 +1,14 @@
 /*
  * Operators of your own, as a shared library.
  *
- * A library exports one function, tamis_custom_ops, which returns a list of operators. Put the library into a folder and
- * name the folder with --custom-ops DIR or TAMIS_CUSTOM_OPS=DIR; every *.so in it is loaded by the importer and by the
- * runtime. examples/custom_op is a complete one.
+ * A library exports one function, tamis_custom_ops, which returns a list of operators. Put the library into a folder
+ * and name the folder with --custom-ops DIR or TAMIS_CUSTOM_OPS=DIR; every *.so in it is loaded by the importer and by
+ * the runtime. examples/custom_op is a complete one.
  *
  * This is plain C99. Every struct begins with its size, set by whoever fills it: a newer Tamis knows an older library's
- * structs by their size and takes the missing fields as zero; an older Tamis ignores fields that it does not know. Fields
- * are only ever added at the end. Strings are UTF-8 and end with a zero byte. Nothing that Tamis hands over outlives the
- * callback; what the library hands over must live as long as the process.
+ * structs by their size and takes the missing fields as zero; an older Tamis ignores fields that it does not know.
+ * Fields are only ever added at the end. Strings are UTF-8 and end with a zero byte. Nothing that Tamis hands over
+ * outlives the callback; what the library hands over must live as long as the process.
  *
  * Callbacks return 0, or anything else after host->set_error has said why. They must be pure: equal inputs give equal
  * outputs (a node whose inputs are all constants is computed once, when the network is built), and several threads may
@@ -50,7 +50,8 @@ enum {
   TAMIS_BFLOAT16 = 16
 };
 
-/* A dimension that is not known: of an input whose size depends on the request, of an output whose size depends on data. */
+/* A dimension that is not known: of an input whose size depends on the request, of an output whose size depends on
+ * data. */
 #define TAMIS_DIM_UNKNOWN ((int64_t)-1)
 /* For set_output: whatever dimension `axis` of input `input` is. Keeps a dynamic dimension connected to the request. */
 #define TAMIS_DIM_OF(input, axis) ((int64_t)(-2 - ((int64_t)(input)*64 + (int64_t)(axis))))
