@@ -18,6 +18,10 @@ using testing::TemporaryFolder;
 void ExpectSameTensor(const Tensor& a, const Tensor& b) {
   ASSERT_EQ(a.dtype(), b.dtype());
   ASSERT_EQ(a.dims(), b.dims());
+  if (a.dtype() == DType::kString) {
+    const auto x = a.Span<std::string>(), y = b.Span<std::string>();
+    EXPECT_TRUE(std::equal(x.begin(), x.end(), y.begin()));
+  }
   EXPECT_TRUE(a.NumBytes() == 0 || std::memcmp(a.raw(), b.raw(), a.NumBytes()) == 0);
 }
 

@@ -71,6 +71,7 @@ inline Graph EverythingGraph() {
   node.attributes["string"] = std::string("zero\0inside", 11);
   node.attributes["tensor"] = RandomTensor({3, 2}, 3);
   node.attributes["big"] = RandomTensor({30, 20}, 4);
+  node.attributes["words"] = Tensor::Strings({1, 2}, {"", std::string("zero\0inside", 11)});
   node.attributes["ints"] = std::vector<int64_t>{};
   node.attributes["floats"] = std::vector<float>{1.5f, -2};
   node.attributes["strings"] = std::vector<std::string>{"", "b"};

@@ -17,7 +17,7 @@ namespace tamis {
 class GraphEncoder {
  public:
   GraphEncoder(flatbuffers::FlatBufferBuilder* builder, WeightTable* weights) : fbb_(*builder), weights_(*weights) {}
-  // Without dead nodes and values. Fails on what has no stored form: constants of strings.
+  // Without dead nodes and values.
   Result<flatbuffers::Offset<fb::Graph>> Encode(const Graph& graph);
   // False once a constant was stored only in a narrower type, as its fused weight.
   bool exact() const { return exact_; }

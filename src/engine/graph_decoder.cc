@@ -51,6 +51,9 @@ class GraphDecoder : private DecodeBudget {
 
   Result<Tensor> Load(const fb::Constant& stored, const std::string& name, uint64_t* hash) {
     if (stored.inline_data() != nullptr) TAMIS_RETURN_IF_ERROR(Charge(stored.inline_data()->size()));
+    if (stored.strings() != nullptr) {
+      for (const flatbuffers::String* text : *stored.strings()) TAMIS_RETURN_IF_ERROR(Charge(text->size() + 32));
+    }
     return load_(stored, name, hash);
   }
 

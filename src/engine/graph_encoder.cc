@@ -156,6 +156,13 @@ Result<Offset<fb::Attribute>> GraphEncoder::EncodeAttribute(const std::string& n
 
 Result<Offset<fb::Constant>> GraphEncoder::EncodeTensor(const std::string& name, const Tensor& tensor, Pattern pattern,
                                                         const WeightOrigin* origin) {
+  if (tensor.dtype() == DType::kString) {
+    const auto elements = tensor.Span<std::string>();
+    const auto strings = fbb_.CreateVectorOfStrings({elements.begin(), elements.end()});
+    const auto string_dims = fbb_.CreateVector(tensor.dims());
+    const auto string = static_cast<uint8_t>(DType::kString);
+    return fb::CreateConstant(fbb_, string, string_dims, -1, 0, fb::Layout::Same, string, strings);
+  }
   if (BitSize(tensor.dtype()) == 0) {
     return UserError("constant '{}' is of type {}, which an engine file cannot hold", name, Name(tensor.dtype()));
   }

@@ -30,6 +30,17 @@ bool KnownDType(DType dtype) {
   return BitSize(dtype) > 0;
 }
 
+Result<Tensor> Strings(const fb::Constant& stored, const std::string& name, Dims dims) {
+  const size_t given = stored.strings() == nullptr ? 0 : stored.strings()->size();
+  if (stored.weight() >= 0 || given != static_cast<size_t>(NumElements(dims))) {
+    return UserError("constant '{}' has {} strings, its dimensions are {}", name, given, ToString(dims));
+  }
+  std::vector<std::string> strings;
+  strings.reserve(given);
+  for (size_t i = 0; i < given; ++i) strings.push_back(stored.strings()->Get(static_cast<uint32_t>(i))->str());
+  return Tensor::Strings(std::move(dims), std::move(strings));
+}
+
 }  // namespace
 
 Result<WeightStore> WeightStore::Open(const fb::Engine& metadata, const uint8_t* data, uint64_t bytes,
@@ -85,7 +96,8 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   const auto dtype = static_cast<DType>(stored.dtype());
   const auto stored_dtype = static_cast<DType>(stored.stored_dtype());
   *hash = 0;
-  if (!KnownDType(dtype) || (stored.weight() >= 0 && !KnownDType(stored_dtype))) {
+  const bool is_string = dtype == DType::kString;
+  if ((!is_string && !KnownDType(dtype)) || (stored.weight() >= 0 && !KnownDType(stored_dtype))) {
     return UserError("constant '{}' has an element type this program does not know", name);
   }
   Dims dims;
@@ -97,6 +109,7 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   if (count < 0 || static_cast<uint64_t>(count) > kMaxElements) {
     return UserError("constant '{}' has impossible dimensions {}", name, ToString(dims));
   }
+  if (is_string) return Strings(stored, name, std::move(dims));
   const auto elements = static_cast<size_t>(count);
   const Status wrong_size = UserError("constant '{}' of type {}{} does not have as many bytes as that needs", name,
                                       Name(dtype), ToString(dims));

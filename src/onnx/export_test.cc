@@ -137,6 +137,35 @@ TEST_F(OnnxExport, RegionsKeepTheirCaptures) {
   EXPECT_EQ(names.size(), std::set<std::string>(names.begin(), names.end()).size());
 }
 
+TEST_F(OnnxExport, StringsAndEmptyOptionalsComeBack) {
+  onnx::ModelProto model = EmptyModel();
+  auto* graph = model.mutable_graph();
+  SetType(graph->add_input(), "x", {2}, onnx::TensorProto::STRING);
+  auto* words = graph->add_initializer();
+  words->set_name("words");
+  words->set_data_type(onnx::TensorProto::STRING);
+  words->add_dims(2);
+  words->add_string_data("a");
+  words->add_string_data(std::string("b\0c", 3));
+  AddNode(graph, "SequenceConstruct", {"x", "words"}, {"list"});
+  auto* optional = AddNode(graph, "Optional", {}, {"nothing"});
+  AddAttribute(optional, "type", onnx::AttributeProto::TYPE_PROTO)
+      ->mutable_tp()
+      ->mutable_sequence_type()
+      ->mutable_elem_type()
+      ->mutable_tensor_type()
+      ->set_elem_type(onnx::TensorProto::STRING);
+  graph->add_output()->set_name("list");
+  graph->add_output()->set_name("nothing");
+
+  const onnx::ModelProto written = Export(Import(model));
+  EXPECT_THAT(written.graph().initializer(0).string_data(), ElementsAre("a", std::string("b\0c", 3)));
+  EXPECT_FALSE(written.graph().initializer(0).has_raw_data());
+  const Graph again = Import(written);
+  EXPECT_EQ(again.value(again.outputs[0]).type.ToString(), "sequence(string[2])");
+  EXPECT_EQ(again.value(again.outputs[1]).type.ToString(), "optional(sequence(string[...]))");
+}
+
 TEST_F(OnnxExport, LargeWeightsGoToAnExternalFile) {
   onnx::ModelProto model = SmallModel();
   std::vector<float> numbers(4 * 300);

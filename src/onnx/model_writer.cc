@@ -104,7 +104,7 @@ Status WriteExternal(const std::vector<PendingWeight>& weights, const std::strin
 void WriteInline(const std::vector<PendingWeight>& weights) {
   for (const PendingWeight& weight : weights) {
     if (weight.proto->data_location() == onnx::TensorProto::EXTERNAL) continue;
-    weight.proto->set_raw_data(weight.tensor.raw(), weight.tensor.NumBytes());
+    WriteElements(weight.tensor, weight.proto);
   }
 }
 

@@ -161,13 +161,17 @@ void WriteTensorHeader(const std::string& name, const Tensor& tensor, onnx::Tens
   for (int64_t dim : tensor.dims()) proto->add_dims(dim);
 }
 
-void WriteTensor(const std::string& name, const Tensor& tensor, onnx::TensorProto* proto) {
-  WriteTensorHeader(name, tensor, proto);
+void WriteElements(const Tensor& tensor, onnx::TensorProto* proto) {
   if (tensor.dtype() == DType::kString) {
     for (const std::string& element : tensor.Span<std::string>()) proto->add_string_data(element);
     return;
   }
   proto->set_raw_data(tensor.raw(), tensor.NumBytes());
+}
+
+void WriteTensor(const std::string& name, const Tensor& tensor, onnx::TensorProto* proto) {
+  WriteTensorHeader(name, tensor, proto);
+  WriteElements(tensor, proto);
 }
 
 }  // namespace tamis

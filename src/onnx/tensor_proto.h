@@ -22,6 +22,8 @@ Result<Tensor> ReadSparseTensor(onnx::SparseTensorProto* proto, ExternalData* ex
 // Everything but the elements.
 void WriteTensorHeader(const std::string& name, const Tensor& tensor, onnx::TensorProto* proto);
 // With the elements as raw_data, little-endian.
+// The elements alone, inside the file.
+void WriteElements(const Tensor& tensor, onnx::TensorProto* proto);
 void WriteTensor(const std::string& name, const Tensor& tensor, onnx::TensorProto* proto);
 
 }  // namespace tamis

@@ -1,5 +1,6 @@
 #include "src/ops/op_data.h"
 #include "src/ops/op_packed.h"
+#include "src/ops/op_types.h"
 
 namespace tamis {
 namespace {
@@ -14,6 +15,7 @@ Status Infer(InferContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const IntList shape, ReadInts(context, 0, ""));
   if (!shape.known) {
     context.SetOutputDType(0, dtype);
+    if (const auto rank = ListLength(context, 0)) return SetShape(context, 0, dtype, DataShape(context, 0, *rank));
     return {};
   }
   if (value != nullptr && IsInteger(dtype) && BitSize(dtype) >= 8 && shape.values.size() <= 1) {

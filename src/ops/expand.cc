@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
 #include "src/ops/op_packed.h"
+#include "src/ops/op_types.h"
 
 namespace tamis {
 namespace {
@@ -12,7 +15,15 @@ Status Infer(InferContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const IntList target, ReadInts(context, 1, ""));
   if (from == nullptr || !target.known) {
     context.SetOutputDType(0, context.InputDType(0));
-    return {};
+    const auto length = ListLength(context, 1);
+    if (from == nullptr || !length) return {};
+    // Of the data's own dimensions, only what is longer than 1 is sure to stay.
+    Shape shape = DataShape(context, 0, std::max(*length, from->size()));
+    for (size_t back = 1; back <= from->size(); ++back) {
+      const Dim& dim = (*from)[from->size() - back];
+      if (dim.IsConstant() && !(dim == Dim(1))) shape[shape.size() - back] = dim;
+    }
+    return SetShape(context, 0, context.InputDType(0), std::move(shape));
   }
   for (const Dim& dim : target.values) {
     if (dim.Constant().value_or(0) < 0) {

@@ -27,11 +27,12 @@ Status Infer(InferContext& context) {
       return context.Error(fmt::format("a depth of {} is not possible", value));
     depth.emplace({Dim(static_cast<int64_t>(value))});
   }
-  if (indices == nullptr || !depth || depth->size() != 1) return {};
+  if (indices == nullptr) return {};
   const auto rank = static_cast<int64_t>(indices->size());
   TAMIS_ASSIGN_OR_RETURN(const int64_t axis, ResolvedAxis(context, context.node().Int("axis", -1), rank + 1));
   Shape result = *indices;
-  result.insert(result.begin() + axis, (*depth)[0]);
+  const bool known = depth && depth->size() == 1;
+  result.insert(result.begin() + axis, known ? (*depth)[0] : context.DataDim(0, static_cast<size_t>(axis)));
   return SetShape(context, 0, context.InputDType(2), std::move(result));
 }
 

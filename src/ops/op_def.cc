@@ -41,8 +41,13 @@ Tensor ConvertFloat(const Tensor& tensor, DType dtype) {
   return result;
 }
 
-// Keeps what both sides know. A constant wins over an expression; two different constants contradict each other.
-Status MergeShape(const Shape& declared, Shape* inferred) {
+Dim DataSymbol(const std::string& name, size_t axis) {
+  return Dim::Symbol(fmt::format("{}.dim{}", name, axis));
+}
+
+// Keeps what both sides know. A constant wins over an expression, and what a file declares over a symbol that only says
+// "depends on data" (see DataDim); two different constants contradict each other.
+Status MergeShape(const std::string& name, const Shape& declared, Shape* inferred) {
   if (declared.size() != inferred->size()) {
     return UserError("shape {} is declared but {} follows from the operator", ToString(declared), ToString(*inferred));
   }
@@ -53,7 +58,7 @@ Status MergeShape(const Shape& declared, Shape* inferred) {
       return UserError("shape {} is declared but {} follows from the operator", ToString(declared),
                        ToString(*inferred));
     }
-    if (a && !b) (*inferred)[i] = declared[i];
+    if (!b && (a || (*inferred)[i] == DataSymbol(name, i))) (*inferred)[i] = declared[i];
   }
   return {};
 }
@@ -66,7 +71,7 @@ Status Store(Graph& graph, const Node& node, InferContext& context) {
       Type type = *context.output_types[i];
       if (value.type.IsTensor() && type.IsTensor()) {
         if (value.type.has_rank && type.has_rank) {
-          const Status status = MergeShape(value.type.shape, &type.shape);
+          const Status status = MergeShape(value.name, value.type.shape, &type.shape);
           if (!status.ok()) return status.WithContext(Describe(node, &graph) + ", output '" + value.name + "'");
         } else if (value.type.has_rank) {
           type.has_rank = true;
@@ -135,7 +140,7 @@ void InferContext::SetOutputContents(size_t i, std::vector<Dim> contents) {
 Dim InferContext::DataDim(size_t output, size_t axis) const {
   const ValueId id = output < node_.outputs.size() ? node_.outputs[output] : kNoValue;
   const std::string& name = id == kNoValue ? node_.name : graph_.value(id).name;
-  return Dim::Symbol(fmt::format("{}.dim{}", name, axis));
+  return DataSymbol(name, axis);
 }
 
 Result<std::vector<Type>> InferContext::InferRegion(size_t i, std::span<const Type> types) {

@@ -1,4 +1,5 @@
 #include "src/ops/op_reduce.h"
+#include "src/ops/op_types.h"
 
 namespace tamis {
 
@@ -21,7 +22,12 @@ Status InferReduce(InferContext& context, unsigned allowed) {
   if (shape == nullptr) return {};
   TAMIS_ASSIGN_OR_RETURN(const auto reduce, ReducedAxes(context, shape->size()));
   const bool keep = context.node().Int("keepdims", 1) != 0;
-  if (!reduce) return {};
+  if (!reduce) {
+    if (keep) return SetShape(context, 0, dtype, DataShape(context, 0, shape->size()));
+    const auto axes = ListLength(context, 1);
+    if (!axes || *axes == 0 || *axes > shape->size()) return {};
+    return SetShape(context, 0, dtype, DataShape(context, 0, shape->size() - *axes));
+  }
   Shape result;
   for (size_t axis = 0; axis < shape->size(); ++axis) {
     if (!(*reduce)[axis]) {

@@ -62,6 +62,20 @@ Type OutsideType(const InferContext& context, size_t output, const Type& type, c
   return result;
 }
 
+Shape DataShape(const InferContext& context, size_t output, size_t rank) {
+  Shape shape;
+  for (size_t axis = 0; axis < rank; ++axis) shape.push_back(context.DataDim(output, axis));
+  return shape;
+}
+
+std::optional<size_t> ListLength(const InferContext& context, size_t input) {
+  constexpr int64_t kMaxRank = 64;
+  const Shape* shape = context.InputShape(input);
+  if (shape == nullptr || shape->size() != 1) return std::nullopt;
+  const auto length = (*shape)[0].Constant();
+  return length && *length <= kMaxRank ? std::optional<size_t>(static_cast<size_t>(*length)) : std::nullopt;
+}
+
 Result<Type> SequenceElement(const InferContext& context, size_t input) {
   const Type* type = context.InputType(input);
   if (type == nullptr) return context.Error(fmt::format("input {} is missing", input));

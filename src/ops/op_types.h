@@ -33,6 +33,11 @@ std::optional<Type> JoinTypes(const InferContext& context, size_t output, const 
 // every dimension that is not constant becomes a symbol of the output. `keep` are symbols that mean the same outside.
 Type OutsideType(const InferContext& context, size_t output, const Type& type,
                  const std::vector<std::string>& keep = {});
+// Dimensions that depend on data, each with its symbol of output `output`.
+Shape DataShape(const InferContext& context, size_t output, size_t rank);
+// How many elements a one-dimensional operand has, where that is known: the rank of what a list of run time decides.
+std::optional<size_t> ListLength(const InferContext& context, size_t input);
+
 // The element type of a sequence operand, or an error that names it.
 Result<Type> SequenceElement(const InferContext& context, size_t input);
 // The same at run time: the elements of a sequence operand.

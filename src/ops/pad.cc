@@ -6,6 +6,7 @@
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
 #include "src/ops/op_packed.h"
+#include "src/ops/op_types.h"
 
 namespace tamis {
 namespace {
@@ -50,7 +51,7 @@ Status Infer(InferContext& context) {
   const Shape* shape = context.InputShape(0);
   if (shape == nullptr) return {};
   TAMIS_ASSIGN_OR_RETURN(const auto amounts, ReadPads(context, shape->size()));
-  if (!amounts) return {};
+  if (!amounts) return SetShape(context, 0, context.InputDType(0), DataShape(context, 0, shape->size()));
   Shape result;
   for (size_t i = 0; i < shape->size(); ++i) {
     const auto& [before, after] = (*amounts)[i];

@@ -36,7 +36,9 @@ Status Infer(InferContext& context) {
   const auto limit = Contents(context, 1);
   const auto delta = ConstantInt(context, 2);
   if (delta == 0) return context.Error("delta is 0");
-  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1) return {};
+  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1) {
+    return SetShape(context, 0, dtype, {context.DataDim(0, 0)});
+  }
   constexpr int64_t kLimit = int64_t{1} << 61;  // differences stay in range
   for (const Dim& dim : {(*start)[0], (*limit)[0], Dim(*delta)}) {
     if (std::abs(std::max(dim.Constant().value_or(0), -INT64_MAX)) > kLimit)

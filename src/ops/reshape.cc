@@ -1,4 +1,5 @@
 #include "src/ops/op_data.h"
+#include "src/ops/op_types.h"
 
 namespace tamis {
 namespace {
@@ -12,6 +13,9 @@ Status Infer(InferContext& context) {
   if (auto contents = context.InputContents(0)) SetTracked(context, 0, std::move(*contents));
   if (!target.known) {
     context.SetOutputDType(0, context.InputDType(0));
+    if (const auto rank = ListLength(context, 1)) {
+      return SetShape(context, 0, context.InputDType(0), DataShape(context, 0, *rank));
+    }
     return {};
   }
   if (from != nullptr) {

@@ -76,12 +76,11 @@ Status Infer(InferContext& context) {
   if (shape == nullptr) return {};
   TAMIS_ASSIGN_OR_RETURN(const auto cuts, ReadCuts(context, *shape));
   Shape result;
-  for (const auto& cut : cuts) {
-    if (!cut) return {};
-    result.push_back(cut->length);
+  for (size_t axis = 0; axis < cuts.size(); ++axis) {
+    result.push_back(cuts[axis] ? cuts[axis]->length : context.DataDim(0, axis));
   }
   const auto contents = Contents(context, 0);
-  if (contents && shape->size() == 1 && (*shape)[0] == Dim(static_cast<int64_t>(contents->size()))) {
+  if (contents && shape->size() == 1 && cuts[0] && (*shape)[0] == Dim(static_cast<int64_t>(contents->size()))) {
     const auto start = cuts[0]->start.Constant();
     const auto length = cuts[0]->length.Constant();
     if (start && length) {

@@ -51,11 +51,12 @@ Status Infer(InferContext& context) {
   const auto contents = Contents(context, 0);
   int64_t first = 0;
   for (size_t i = 0; i < context.NumOutputs(); ++i) {
+    Shape part = *shape;
     if (!sizes) {
-      context.SetOutputDType(i, context.InputDType(0));
+      part[static_cast<size_t>(axis)] = context.DataDim(i, static_cast<size_t>(axis));
+      TAMIS_RETURN_IF_ERROR(SetShape(context, i, context.InputDType(0), std::move(part)));
       continue;
     }
-    Shape part = *shape;
     part[static_cast<size_t>(axis)] = (*sizes)[i];
     if (contents && ConstantDims(*sizes)) {
       const int64_t end = first + *(*sizes)[i].Constant();

@@ -1,6 +1,7 @@
 #include "src/ops/op_data.h"
 #include "src/ops/op_elementwise.h"
 #include "src/ops/op_packed.h"
+#include "src/ops/op_types.h"
 
 namespace tamis {
 namespace {
@@ -11,7 +12,8 @@ Status Infer(InferContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const IntList repeats, ReadInts(context, 1, ""));
   if (from == nullptr || !repeats.known) {
     context.SetOutputDType(0, context.InputDType(0));
-    return {};
+    if (from == nullptr) return {};
+    return SetShape(context, 0, context.InputDType(0), DataShape(context, 0, from->size()));
   }
   if (repeats.values.size() != from->size()) {
     return context.Error(fmt::format("{} repeats are given for {}", repeats.values.size(), ToString(*from)));

@@ -21,8 +21,7 @@ Status Infer(InferContext& context) {
   Dim k(context.node().Int("k", -1));
   if (context.HasInput(1)) {
     const auto contents = Contents(context, 1);
-    if (!contents || contents->size() != 1) return {};
-    k = (*contents)[0];
+    k = contents && contents->size() == 1 ? (*contents)[0] : context.DataDim(0, static_cast<size_t>(axis));
   }
   Shape result = *shape;
   Dim& dim = result[static_cast<size_t>(axis)];

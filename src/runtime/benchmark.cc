@@ -97,6 +97,8 @@ Result<NamedTensors> RandomInputs(const std::vector<TensorSpec>& specs, const st
   std::mt19937_64 random(seed);
   std::normal_distribution<float> normal;
   for (const TensorSpec& spec : specs) {
+    if (spec.optional) continue;  // without it, it holds nothing
+    if (spec.sequence) return UserError("input '{}' is {}: there are no random ones", spec.name, spec.type);
     Dims dims = spec.dims;
     for (size_t axis = 0; axis < dims.size(); ++axis) {
       if (dims[axis] >= 0) continue;
@@ -121,6 +123,9 @@ Result<NamedTensors> RandomInputs(const std::vector<TensorSpec>& specs, const st
           break;
         case DType::kBFloat16:
           tensor.Data<uint16_t>()[i] = FloatToBf16(normal(random));
+          break;
+        case DType::kString:
+          tensor.Data<std::string>()[i] = "text";
           break;
         default: {
           const size_t size = ByteSize(spec.dtype, 1);

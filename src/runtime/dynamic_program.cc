@@ -191,7 +191,9 @@ Status DynamicProgram::Execution::Evaluate(const Step& step, Frame& frame) {
     const ValueId id = step.node->outputs[i];
     if (id != kNoValue) frame.own[static_cast<size_t>(id)] = std::move(results[i]);
   }
-  if (records_) Note(step, frame, "reference");
+  // What regions, sequences and shapes that depend on data leave no place for kernels is no reference: it is the way.
+  const bool own = step.kernels == nullptr || step.kernels->DependsOnData();
+  if (records_) Note(step, frame, own ? "operator" : "reference");
   return {};
 }
 

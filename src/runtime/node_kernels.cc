@@ -114,10 +114,15 @@ std::shared_ptr<const ShapedNode> NodeKernels::Prepare(std::unique_ptr<ShapedNod
   return shaped;
 }
 
+bool NodeKernels::DependsOnData() {
+  const std::lock_guard lock(mutex_);
+  return keyed_by_ == KeyedBy::kNothing;
+}
+
 std::shared_ptr<const ShapedNode> NodeKernels::Find(std::span<const Tensor* const> operands) {
-  constexpr int kPatience = 8;           // misses in a row before shapes count as ever new
-  constexpr int kProbe = 64;             // of which every so many is prepared all the same: shapes may have settled
-  constexpr size_t kSmallBytes = 65536;  // operands whose evaluation takes less than preparing
+  constexpr int kPatience = 8;          // misses in a row before shapes count as ever new
+  constexpr int kProbe = 64;            // of which every so many is prepared all the same: shapes may have settled
+  constexpr size_t kSmallBytes = 4096;  // operands whose evaluation takes less than preparing
   const std::lock_guard lock(mutex_);
   if (keyed_by_ == KeyedBy::kNothing) return nullptr;
   std::unique_ptr<ShapedNode> shaped;

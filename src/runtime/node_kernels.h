@@ -37,6 +37,8 @@ class NodeKernels {
   // evaluation is to run the node: shapes depend on data, there is no kernel, or shapes change with every call and the
   // operands are so small that preparing costs more than it gains.
   std::shared_ptr<const ShapedNode> Find(std::span<const Tensor* const> operands);
+  // Whether the node's shapes were found to depend on more than small operands: no kernel can be prepared for it.
+  bool DependsOnData();
 
  private:
   enum class KeyedBy : uint8_t { kUnknown, kShapes, kElements, kNothing };

@@ -42,8 +42,12 @@ void WriteSpecs(const char* key, const std::vector<TensorSpec>& specs, JsonWrite
   json->Key(key).BeginArray();
   for (const TensorSpec& spec : specs) {
     const std::string_view known = KserveName(spec.dtype);
-    json->BeginObject().Key("name").String(spec.name).Key("datatype").String(known.empty() ? Name(spec.dtype) : known);
+    // What the protocol has no name for (sequences, element types of its own) is named as ONNX does.
+    const std::string_view own = spec.type.empty() ? Name(spec.dtype) : std::string_view(spec.type);
+    const bool travels = !known.empty() && !spec.sequence;
+    json->BeginObject().Key("name").String(spec.name).Key("datatype").String(travels ? known : own);
     json->Key("shape").BeginArray();
+    if (!spec.has_rank) json->Number(int64_t{-1});
     for (int64_t dim : spec.dims) json->Number(dim);
     json->EndArray().EndObject();
   }
@@ -238,11 +242,12 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   for (const RequestedOutput& output : parsed->outputs) {
     if (outputs->count(output.name) == 0) return ErrorResponse(500, "the model gave no output '" + output.name + "'");
   }
-  InferResponse made = MakeInferResponse(*parsed, *outputs, model.model, model.version);
-  HttpResponse response = JsonResponse(std::move(made.body));
-  if (made.json_bytes) {
+  auto made = MakeInferResponse(*parsed, *outputs, model.model, model.version);
+  if (!made.ok()) return ErrorResponse(HttpStatus(made.status()), made.status().message());
+  HttpResponse response = JsonResponse(std::move(made->body));
+  if (made->json_bytes) {
     response.headers = {{"Content-Type", "application/octet-stream"},
-                        {"Inference-Header-Content-Length", std::to_string(*made.json_bytes)}};
+                        {"Inference-Header-Content-Length", std::to_string(*made->json_bytes)}};
   }
   return response;
 }

@@ -25,7 +25,8 @@ class HandlerTest : public ::testing::Test {
   void SetUp() override {
     root_ = ::testing::TempDir() + "repository_XXXXXX";
     ASSERT_NE(mkdtemp(root_.data()), nullptr);
-    for (const char* version : {"good/1", "good/2", "good/10", "good/latest", "broken/1", "half/1", "typed/1"}) {
+    for (const char* version :
+         {"good/1", "good/2", "good/10", "good/latest", "broken/1", "half/1", "typed/1", "text/1", "lists/1"}) {
       fs::create_directories(root_ + "/" + version);
       std::ofstream(root_ + "/" + version + "/model.tamis") << version;
     }
@@ -47,6 +48,12 @@ class HandlerTest : public ::testing::Test {
                {"i64", DType::kInt64, {-1}, {"n"}},
                {"u64", DType::kUInt64, {-1}, {"n"}},
                {"flag", DType::kBool, {-1}, {"n"}}};
+    }
+    if (path.find("text") != std::string::npos) specs = {{"t", DType::kString, {-1, 2}, {"n", ""}}};
+    if (path.find("lists") != std::string::npos) {
+      specs = {{"l", DType::kFloat32, {-1}, {"n"}}};
+      specs[0].sequence = true;
+      specs[0].type = "seq(tensor(float))";
     }
     const bool good = path.find("good") != std::string::npos;
     return std::shared_ptr<Session>(good ? testing::MakeFakeSession() : std::make_shared<FakeSession>(specs));
@@ -237,6 +244,45 @@ TEST_F(HandlerTest, ChecksTheRangeOfEveryType) {
   ExpectError(typed("1.0", "1", "true"), 400, "not an integer");
   ExpectError(typed("1", "-1", "true"), 400, "input 'u64': element 0 is out of range");
   ExpectError(typed("1", "1", "1"), 400, "input 'flag': element 0 is not true or false");
+}
+
+TEST_F(HandlerTest, StringsTravelAsJsonAndAsBytes) {
+  const std::string target = "/v2/models/text/infer";
+  const HttpResponse flat = Post(
+      target, R"({"inputs":[{"name":"t","datatype":"BYTES","shape":[2,2],"data":["a","","\u00e9\n\u0000","d"]}]})");
+  ASSERT_EQ(flat.status, 200) << flat.body;
+  EXPECT_NE(flat.body.find(R"("datatype":"BYTES","shape":[2,2],"data":["a","",")"), std::string::npos) << flat.body;
+  const HttpResponse nested =
+      Post(target, R"({"inputs":[{"name":"t","datatype":"BYTES","shape":[1,2],"data":[["x","y"]]}]})");
+  EXPECT_NE(nested.body.find(R"(["x","y"])"), std::string::npos) << nested.body;
+
+  const auto binary = [&](const std::string& bytes, bool binary_out) {
+    const std::string json = fmt::format(
+        R"({{"inputs":[{{"name":"t","datatype":"BYTES","shape":[1,2],"parameters":{{"binary_data_size":{}}}}}],)"
+        R"("outputs":[{{"name":"y_t","parameters":{{"binary_data":{}}}}}]}})",
+        bytes.size(), binary_out);
+    return Post(target, json + bytes, {{"Inference-Header-Content-Length", std::to_string(json.size())}});
+  };
+  const std::string bytes("\x03\0\0\0a\0b\x01\0\0\0\xff", 12);
+  const HttpResponse echo = binary(bytes, true);
+  ASSERT_EQ(echo.status, 200) << echo.body;
+  EXPECT_TRUE(echo.body.ends_with(bytes));
+  EXPECT_NE(echo.body.find(R"("binary_data_size":12)"), std::string::npos) << echo.body;
+  ExpectError(binary(bytes, false), 400, "not UTF-8");
+  ExpectError(binary(bytes.substr(0, 11), true), 400, "element 1 is 1 bytes long, but only 0 are left");
+  ExpectError(binary(bytes + "x", true), 400, "1 bytes are left behind its last element");
+  ExpectError(binary(bytes.substr(0, 4), true), 400, "at least 8");
+  ExpectError(binary(std::string("\xff\xff\xff\xff\0\0\0\0", 8), true), 400, "element 0 is 4294967295 bytes long");
+  ExpectError(Post(target, R"({"inputs":[{"name":"t","datatype":"BYTES","shape":[1,2],"data":["a",1]}]})"), 400,
+              "element 1 is not a string");
+}
+
+TEST_F(HandlerTest, SequencesAreRefused) {
+  const HttpResponse response =
+      Post("/v2/models/lists/infer", R"({"inputs":[{"name":"l","datatype":"FP32","shape":[1],"data":[1]}]})");
+  ExpectError(response, 400, "input 'l': the model wants seq(tensor(float)), which cannot be sent over this protocol");
+  ExpectError(response, 400, "output 'y_l' is of type seq(tensor(float))");
+  EXPECT_NE(Get("/v2/models/lists").body.find("\"datatype\":\"seq(tensor(float))\""), std::string::npos);
 }
 
 TEST_F(HandlerTest, HalfPrecisionTravelsAsBinaryOnly) {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <set>
 
+#include "src/server/protocol/tensor_bytes.h"
 #include "src/server/protocol/tensor_json.h"
 
 namespace tamis {
@@ -118,7 +118,7 @@ class Parser {
       ParseInput(input, spec, of, &at);
     }
     for (const TensorSpec& spec : model_.inputs()) {
-      if (seen.count(spec.name) == 0) Problem("input '" + spec.name + "' is missing");
+      if (seen.count(spec.name) == 0 && !spec.optional) Problem("input '" + spec.name + "' is missing");
     }
     if (!lost_binary_ && at != binary_.size()) {
       Problem("the bytes behind the JSON are " + std::to_string(binary_.size()) +
@@ -157,35 +157,24 @@ class Parser {
       Problem(of + (binary ? "has both 'data' and 'binary_data_size'" : "has neither 'data' nor 'binary_data_size'"));
       return;
     }
-    const auto count = static_cast<size_t>(NumElements(dims));
-    if (!binary) {
-      if (!HasJsonForm(spec->dtype)) {
-        Problem(of + "data of type " + std::string(KserveName(spec->dtype)) + " can only be sent as binary");
-        return;
-      }
-      auto tensor = TensorFromJson(value, spec->dtype, dims);
-      if (!tensor.ok()) return Problem(of + tensor.status().message());
-      request_.inputs[spec->name] = std::move(*tensor);
-      return;
+    if (!binary && !HasJsonForm(spec->dtype)) {
+      return Problem(of + "data of type " + std::string(KserveName(spec->dtype)) + " can only be sent as binary");
     }
-    if (bytes.size() != ByteSize(spec->dtype, count)) {
-      Problem(of + "binary_data_size is " + std::to_string(bytes.size()) + ", but " +
-              std::string(KserveName(spec->dtype)) + ToString(dims) + " takes " +
-              std::to_string(ByteSize(spec->dtype, count)));
-      return;
-    }
-    Tensor tensor(spec->dtype, std::move(dims));
-    std::memcpy(tensor.raw(), bytes.data(), bytes.size());
-    if (spec->dtype == DType::kBool) {  // any other bit pattern is not a bool
-      for (uint8_t& byte : tensor.Span<uint8_t>()) byte = byte != 0;
-    }
-    request_.inputs[spec->name] = std::move(tensor);
+    auto tensor = binary ? TensorFromBytes(bytes, spec->dtype, dims) : TensorFromJson(value, spec->dtype, dims);
+    if (!tensor.ok()) return Problem(of + tensor.status().message());
+    request_.inputs[spec->name] = std::move(*tensor);
+  }
+
+  // Whether the protocol has a name for the type; it has none for sequences.
+  static bool CanTravel(const TensorSpec& spec) { return !spec.sequence && !KserveName(spec.dtype).empty(); }
+  static std::string TypeOf(const TensorSpec& spec) {
+    return spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type;
   }
 
   bool CheckType(const object& input, const TensorSpec& spec, const std::string& of) {
     const std::string expected(KserveName(spec.dtype));
-    if (BitSize(spec.dtype) == 0 || expected.empty()) {
-      Problem(of + "the model wants " + std::string(Name(spec.dtype)) + ", which cannot be sent over this protocol");
+    if (!CanTravel(spec)) {
+      Problem(of + "the model wants " + TypeOf(spec) + ", which cannot be sent over this protocol");
       return false;
     }
     std::string_view datatype;
@@ -216,8 +205,9 @@ class Parser {
       }
       dims->push_back(dim);
     }
-    bool fits = dims->size() == spec.dims.size();
-    for (size_t i = 0; fits && i < dims->size(); ++i) fits = spec.dims[i] < 0 || spec.dims[i] == (*dims)[i];
+    bool fits = !spec.has_rank || dims->size() == spec.dims.size();
+    for (size_t i = 0; fits && spec.has_rank && i < dims->size(); ++i)
+      fits = spec.dims[i] < 0 || spec.dims[i] == (*dims)[i];
     if (!fits) {
       Problem(of + "shape is " + ToString(*dims) + ", but the model wants " + ToString(spec.dims) +
               (std::count(spec.dims.begin(), spec.dims.end(), -1) > 0 ? " (-1: any)" : ""));
@@ -270,8 +260,8 @@ class Parser {
   }
 
   void AddOutput(const TensorSpec& spec, bool binary) {
-    if (BitSize(spec.dtype) == 0 || KserveName(spec.dtype).empty()) {
-      return Problem("output '" + spec.name + "' is of type " + std::string(Name(spec.dtype)) +
+    if (!CanTravel(spec)) {
+      return Problem("output '" + spec.name + "' is of type " + TypeOf(spec) +
                      ", which cannot be sent over this protocol");
     }
     if (!binary && !HasJsonForm(spec.dtype)) {
@@ -320,8 +310,8 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
   return Parser(model, body.substr(json_bytes)).Parse(root);
 }
 
-InferResponse MakeInferResponse(const InferRequest& request, const NamedTensors& outputs, const std::string& model,
-                                const std::string& version) {
+Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,
+                                        const std::string& model, const std::string& version) {
   JsonWriter json;
   json.BeginObject();
   if (!request.id.empty()) json.Key("id").String(request.id);
@@ -336,8 +326,11 @@ InferResponse MakeInferResponse(const InferRequest& request, const NamedTensors&
     json.EndArray();
     if (requested.binary) {
       any_binary = true;
-      binary_bytes += tensor.NumBytes();
-      json.Key("parameters").BeginObject().Key("binary_data_size").Number(tensor.NumBytes()).EndObject();
+      binary_bytes += BytesOf(tensor);
+      json.Key("parameters").BeginObject().Key("binary_data_size").Number(BytesOf(tensor)).EndObject();
+    } else if (!IsText(tensor)) {
+      return UserError("output '{}' has strings that are not UTF-8: ask for it with the parameter binary_data",
+                       requested.name);
     } else {
       json.Key("data");
       TensorToJson(tensor, &json);
@@ -352,7 +345,7 @@ InferResponse MakeInferResponse(const InferRequest& request, const NamedTensors&
   response.body.reserve(response.body.size() + binary_bytes);
   for (const RequestedOutput& requested : request.outputs) {
     const Tensor& tensor = outputs.at(requested.name);
-    if (requested.binary) response.body.append(reinterpret_cast<const char*>(tensor.raw()), tensor.NumBytes());
+    if (requested.binary) AppendBytes(tensor, &response.body);
   }
   return response;
 }

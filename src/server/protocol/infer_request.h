@@ -32,7 +32,8 @@ struct InferResponse {
   std::string body;
   std::optional<size_t> json_bytes;  // set if tensors follow the JSON
 };
-InferResponse MakeInferResponse(const InferRequest& request, const NamedTensors& outputs, const std::string& model,
-                                const std::string& version);
+// An error (kUser) if a string that is not UTF-8 is to be JSON.
+Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,
+                                        const std::string& model, const std::string& version);
 
 }  // namespace tamis

@@ -1,5 +1,6 @@
 #include "src/server/protocol/tensor_json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -16,6 +17,10 @@ const char* Convert(element value, T* out) {
   if constexpr (std::is_same_v<T, bool>) {
     if (type != element_type::BOOL) return "is not true or false";
     *out = value.get_bool().value_unsafe();
+    return nullptr;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (type != element_type::STRING) return "is not a string";
+    *out = value.get_string().value_unsafe();
     return nullptr;
   } else if constexpr (std::is_floating_point_v<T>) {
     double number = 0;
@@ -81,9 +86,11 @@ Status Fill(simdjson::dom::array array, bool nested, size_t depth, const Dims& d
 template <class T>
 void Write(const Tensor& tensor, JsonWriter* json) {
   json->Reserve(static_cast<size_t>(tensor.NumElements()) * 12);
-  for (const T value : tensor.Span<T>()) {
+  for (const T& value : tensor.Span<T>()) {
     if constexpr (std::is_same_v<T, bool>) {
       json->Bool(value);
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      json->String(value);
     } else {
       json->Number(value);
     }
@@ -127,6 +134,9 @@ bool Dispatch(DType dtype, F&& f) {
     case DType::kFloat64:
       f.template operator()<double>();
       return true;
+    case DType::kString:
+      f.template operator()<std::string>();
+      return true;
     default:
       return false;
   }
@@ -158,6 +168,13 @@ Result<Tensor> TensorFromJson(element data, DType dtype, const Dims& dims) {
   TAMIS_ASSERT(known);
   if (!status.ok()) return status;
   return tensor;
+}
+
+bool IsText(const Tensor& tensor) {
+  if (tensor.dtype() != DType::kString) return true;
+  const auto elements = tensor.Span<std::string>();
+  return std::all_of(elements.begin(), elements.end(),
+                     [](const std::string& text) { return simdjson::validate_utf8(text.data(), text.size()); });
 }
 
 void TensorToJson(const Tensor& tensor, JsonWriter* json) {

@@ -16,6 +16,8 @@ bool HasJsonForm(DType dtype);
 // `data` flat in row-major order, or nested as `dims` say. Every element must be in the range of `dtype`, which has a
 // JSON form; `dims` are positive and their product fits. Memory is taken only once `data` is known to be as long.
 Result<Tensor> TensorFromJson(simdjson::dom::element data, DType dtype, const Dims& dims);
+// Whether JSON can hold the elements: strings must be UTF-8.
+bool IsText(const Tensor& tensor);
 // Flat, in row-major order.
 void TensorToJson(const Tensor& tensor, JsonWriter* json);
 

@@ -1,0 +1,18 @@
+// Tensors as bytes, as the binary extension has them: elements in row-major order, little endian; of type BYTES each
+// element as its length in four bytes and the bytes of the string.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tamis/status.h"
+#include "tamis/tensor.h"
+
+namespace tamis {
+
+// `dims` are positive and their product fits. Memory is taken only once `bytes` are known to be as many as that needs.
+Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims);
+size_t BytesOf(const Tensor& tensor);
+void AppendBytes(const Tensor& tensor, std::string* body);
+
+}  // namespace tamis
