@@ -16,6 +16,7 @@
 #include "src/onnx/graph_writer.h"
 #include "src/onnx/names.h"
 #include "src/onnx/problems.h"
+#include "src/onnx/tensor_proto.h"
 
 namespace tamis {
 namespace {

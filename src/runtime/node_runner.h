@@ -2,6 +2,8 @@
 // instead of the planned executor. Kernels are the cost model's first choice, the reference where there is none.
 #pragma once
 
+#include <compare>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,13 +17,15 @@
 
 namespace tamis {
 
+class NodeKernels;
+
 // Not synchronised.
 class NodeRunner {
  public:
   explicit NodeRunner(std::shared_ptr<ThreadPool> pool);
   ~NodeRunner();
-  // `inputs` follow node.inputs; an omitted one is null, constants are taken from the graph when null is passed for
-  // them. Prepared kernels are kept per (node, shapes); Forget drops a node's after its weight has changed.
+  // `inputs` follow node.inputs; an omitted one is null, constants are taken from the graph, which must outlive its
+  // last Run. Prepared kernels are kept per (node, shapes); Forget drops a node's after its weight has changed.
   // `choice`, if given, names the kernel to take where it can, and receives the one that was taken.
   struct Choice {
     std::string wish;
@@ -33,10 +37,18 @@ class NodeRunner {
   ThreadPool& pool() { return *pool_; }
 
  private:
-  struct Entry;
+  struct Key {
+    const Graph* graph;
+    NodeId node;
+    std::string wish;
+    auto operator<=>(const Key&) const = default;
+  };
+  NodeKernels& KernelsOf(const Graph& graph, NodeId id, const std::string& wish);
+
   std::shared_ptr<ThreadPool> pool_;
   PackCache cache_;
-  std::vector<std::unique_ptr<Entry>> entries_;
+  std::map<Key, std::unique_ptr<NodeKernels>> kernels_;
+  std::unique_ptr<PackedBytes> workspace_;
 };
 
 }  // namespace tamis

@@ -239,6 +239,9 @@ void HashConstants(Graph& graph) {
     Value& value = graph.value(static_cast<ValueId>(i));
     if (value.constant && value.constant_hash == 0) value.constant_hash = HashTensor(*value.constant);
   }
+  for (NodeId id : graph.NodeIds()) {
+    for (Region& region : graph.node(id).regions) HashConstants(*region.body);
+  }
 }
 
 bool WidenBf16(Graph& graph) {

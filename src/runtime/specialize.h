@@ -24,7 +24,8 @@ Result<std::vector<Dims>> BoundInputDims(const Graph& graph, const std::map<std:
 // shared with `graph`, not copied.
 Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims);
 
-// Sets constant_hash where it is not known: once for a graph, instead of at every preparation for new shapes.
+// Sets constant_hash where it is not known, in bodies too: once for a graph, instead of at every preparation for new
+// shapes.
 void HashConstants(Graph& graph);
 
 // For machines without bf16 arithmetic: bf16 values inside the graph become f32 and bf16 constants are widened once.
