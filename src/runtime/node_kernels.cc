@@ -58,7 +58,7 @@ std::vector<int64_t> NodeKernels::KeyOf(std::span<const Tensor* const> operands,
   return key;
 }
 
-std::unique_ptr<ShapedNode> NodeKernels::Shape(std::span<const Tensor* const> operands, bool elements) const {
+Result<std::unique_ptr<ShapedNode>> NodeKernels::Shape(std::span<const Tensor* const> operands, bool elements) const {
   const Node& node = graph_.node(node_);
   auto shaped = std::make_unique<ShapedNode>();
   Graph& scratch = shaped->scratch;
@@ -92,14 +92,15 @@ std::unique_ptr<ShapedNode> NodeKernels::Shape(std::span<const Tensor* const> op
     copy.outputs.push_back(given ? scratch.AddValue("out" + std::to_string(i)) : kNoValue);
   }
   const NodeId id = scratch.AddNode(std::move(copy));
-  // An error is told by the evaluation, which meets it again.
-  if (!InferNode(scratch, id).ok()) return nullptr;
+  TAMIS_RETURN_IF_ERROR(InferNode(scratch, id));
   for (ValueId output : scratch.node(id).outputs) {
     ShapedNode::Output& found = shaped->outputs.emplace_back();
     if (output == kNoValue) continue;
     const Type& type = scratch.value(output).type;
     const auto dims = type.IsTensor() && type.has_rank ? ConstantDims(type.shape) : std::nullopt;
-    if (!dims || NumElements(*dims) < 0 || BitSize(type.dtype) == 0) return nullptr;
+    if (!dims || NumElements(*dims) < 0 || BitSize(type.dtype) == 0) {
+      return std::unique_ptr<ShapedNode>();
+    }
     found = {type.dtype, *dims};
   }
   return shaped;
@@ -127,7 +128,9 @@ std::shared_ptr<const ShapedNode> NodeKernels::Find(std::span<const Tensor* cons
   if (keyed_by_ == KeyedBy::kNothing) return nullptr;
   std::unique_ptr<ShapedNode> shaped;
   if (keyed_by_ == KeyedBy::kUnknown) {
-    shaped = Shape(operands, false);
+    auto made = Shape(operands, false);
+    if (!made.ok()) return nullptr;  // the evaluation meets the error again, and tells it
+    shaped = std::move(*made);
     keyed_by_ = shaped ? KeyedBy::kShapes : KeyedBy::kElements;
   }
   const bool elements = keyed_by_ == KeyedBy::kElements;
@@ -143,7 +146,11 @@ std::shared_ptr<const ShapedNode> NodeKernels::Find(std::span<const Tensor* cons
     for (const Tensor* operand : operands) bytes += operand ? operand->NumBytes() : 0;
     if (bytes <= kSmallBytes) return nullptr;
   }
-  if (!shaped) shaped = Shape(operands, elements);
+  if (!shaped) {
+    auto made = Shape(operands, elements);
+    if (!made.ok()) return nullptr;
+    shaped = std::move(*made);
+  }
   if (!shaped && elements) {
     keyed_by_ = KeyedBy::kNothing;
     return nullptr;

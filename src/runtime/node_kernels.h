@@ -48,8 +48,8 @@ class NodeKernels {
   };
   bool IsConstant(size_t input) const;
   std::vector<int64_t> KeyOf(std::span<const Tensor* const> operands, bool elements) const;
-  // Null if an output's shape does not follow.
-  std::unique_ptr<ShapedNode> Shape(std::span<const Tensor* const> operands, bool elements) const;
+  // Null if an output's shape does not follow; an error if the operands do not fit the node.
+  Result<std::unique_ptr<ShapedNode>> Shape(std::span<const Tensor* const> operands, bool elements) const;
   std::shared_ptr<const ShapedNode> Prepare(std::unique_ptr<ShapedNode> shaped) const;
 
   const Graph& graph_;

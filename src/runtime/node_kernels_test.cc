@@ -76,6 +76,8 @@ TEST(NodeKernels, LeaveMistakesToTheOperator) {
   const Tensor a(DType::kFloat32, {3}), b(DType::kFloat32, {4});
   const Tensor* operands[] = {&a, &b};
   EXPECT_EQ(kernels.Find(operands), nullptr);
+  operands[1] = &a;  // and remember nothing of them
+  EXPECT_NE(kernels.Find(operands), nullptr);
 }
 
 // Ever new shapes of small operands stop being prepared, and what has settled is kept again.
