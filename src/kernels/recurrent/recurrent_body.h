@@ -10,11 +10,24 @@ namespace {
 
 constexpr int64_t kGatePanel = kTileVectors * kLanes;
 
+// One panel for up to kTileRows rows. The weights are what is read again at every step: each is loaded once for all
+// rows.
+template <int kRows>
+inline void MultiplyPanel(int64_t rows, int64_t depth, const float* a, const float* panel, float* c, int64_t c_stride) {
+  if (rows == kRows) {
+    Tile<F32Product, kRows, kTileVectors>(depth, a, depth, panel, kGatePanel, c, c_stride);
+  } else if constexpr (kRows > 1) {
+    MultiplyPanel<kRows - 1>(rows, depth, a, panel, c, c_stride);
+  }
+}
+
 // c[rows, gates.columns] = a[rows, depth] . gates
 inline void MultiplyGates(const PackedGates& gates, int64_t rows, int64_t depth, const float* a, float* c) {
   for (int64_t n = 0; n < gates.columns; n += kGatePanel) {
-    TileOfRows<F32Product, kTileVectors>(rows, depth, a, depth, gates.data + n * depth, kGatePanel, c + n,
-                                         gates.columns);
+    for (int64_t r = 0; r < rows; r += kTileRows) {
+      MultiplyPanel<kTileRows>(MinOf(kTileRows, rows - r), depth, a + r * depth, gates.data + n * depth,
+                               c + r * gates.columns + n, gates.columns);
+    }
   }
 }
 

@@ -25,6 +25,12 @@ TEST(SelectKernels, MatchTheReference) {
   }
   const Tensor ties = RandomIndices(DType::kInt64, {2, 100}, 4, 0, 3);
   cases.push_back(ReferenceCase({"TopK", "", {}}, {ties, Int64Tensor({1}, {40})}, {1}, 2));
+  for (const int64_t largest : {0, 1}) {  // rows longer than what is kept of them
+    cases.push_back(ReferenceCase({"TopK", "", {{"largest", largest}}},
+                                  {RandomIndices(DType::kInt64, {2, 1000}, 5, 0, 99), Int64Tensor({1}, {40})}, {1}, 2));
+    cases.push_back(ReferenceCase({"TopK", "", {{"largest", largest}, {"axis", int64_t{0}}}},
+                                  {RandomTensor(DType::kFloat32, {3000, 3}, 6), Int64Tensor({1}, {100})}, {1}, 2));
+  }
   CheckFamily("select", cases);
 }
 

@@ -1,7 +1,6 @@
 // TopK: the k best of each row along an axis and where they are; of equal values the first wins, a NaN counts as larger
 // than any number.
 #include <algorithm>
-#include <numeric>
 
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
@@ -11,7 +10,7 @@ namespace {
 
 // Items are rows: `size` elements, `step` apart.
 struct Args {
-  int64_t size = 0, step = 1, k = 0;
+  int64_t size = 0, step = 1, k = 0, capacity = 0;
   bool largest = true, values = true, indices = true;
 };
 
@@ -36,22 +35,35 @@ bool Before(const Entry<T>& a, const Entry<T>& b) {
   return first || (!second && a.index < b.index);
 }
 
+// The candidates of a row are kept in a buffer of `capacity`; whenever it is full, the k best of them stay, and what
+// does not beat the last of these is passed over from then on.
 template <class T>
 void Rows(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
           std::byte* scratch) {
-  auto* row = reinterpret_cast<Entry<T>*>(scratch);
+  auto* kept = reinterpret_cast<Entry<T>*>(scratch);
   const auto before = args.largest ? Before<T, true> : Before<T, false>;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t outer = item / args.step, inner = item % args.step;
     const T* x = static_cast<const T*>(inputs[0]) + outer * args.size * args.step + inner;
-    for (int64_t i = 0; i < args.size; ++i) row[i] = {x[i * args.step], i};
-    // Where most of the row is dropped, dividing first is cheaper than a heap of k.
-    if (args.k > 16 && args.k < args.size) std::nth_element(row, row + args.k - 1, row + args.size, before);
-    std::partial_sort(row, row + args.k, row + (args.k > 16 ? args.k : args.size), before);
+    int64_t count = 0;
+    bool bounded = false;
+    T bound{};
+    for (int64_t i = 0; i < args.size; ++i) {
+      const T value = x[i * args.step];
+      if (bounded && !(args.largest ? Less(bound, value) : Less(value, bound))) continue;
+      kept[count++] = {value, i};
+      if (count < args.capacity) continue;
+      std::nth_element(kept, kept + args.k - 1, kept + count, before);
+      count = args.k;
+      bound = kept[args.k - 1].value;
+      bounded = true;
+    }
+    if (count > args.k) std::nth_element(kept, kept + args.k - 1, kept + count, before);
+    std::sort(kept, kept + args.k, before);
     for (int64_t i = 0; i < args.k; ++i) {
       const int64_t to = (outer * args.k + i) * args.step + inner;
-      if (args.values) static_cast<T*>(outputs[0])[to] = row[i].value;
-      if (args.indices) static_cast<int64_t*>(outputs[1])[to] = row[i].index;
+      if (args.values) static_cast<T*>(outputs[0])[to] = kept[i].value;
+      if (args.indices) static_cast<int64_t*>(outputs[1])[to] = kept[i].index;
     }
   }
 }
@@ -78,13 +90,14 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   args.values = asked(0);
   args.indices = asked(1);
   args.k = problem.outputs[args.values ? 0 : 1].dims[axis];
+  args.capacity = std::min(args.size + 1, 2 * args.k + 64);  // more than k, so that the buffer empties
   args.largest = problem.node->Int("largest", 1) != 0;
   const int64_t rows = args.k == 0 ? 0 : Product(dims, 0, axis) * args.step;
   const DType dtype = problem.input(0).dtype;
   const auto body = dtype == DType::kFloat32 ? Rows<float> : dtype == DType::kInt64 ? Rows<int64_t> : Rows<int32_t>;
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<Args>>(args, body, rows, GrainFor(args.size * 4), problem.threads,
-                                          static_cast<size_t>(args.size) * sizeof(Entry<int64_t>)));
+      std::make_unique<RangeKernel<Args>>(args, body, rows, GrainFor(args.size * 2), problem.threads,
+                                          static_cast<size_t>(args.capacity) * sizeof(Entry<int64_t>)));
 }
 
 double Cost(const Problem& problem) {
