@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "src/base/float16.h"
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -229,12 +229,51 @@ void AddWhereCases(std::vector<KernelCase>& cases) {
   }
 }
 
+Tensor Bools(const Tensor& integers) {
+  Tensor tensor(DType::kBool, integers.dims());
+  for (int64_t i = 0; i < integers.NumElements(); ++i) tensor.Data<bool>()[i] = integers.Data<int64_t>()[i] != 0;
+  return tensor;
+}
+
+void AddComparisonCases(std::vector<KernelCase>& cases) {
+  for (const auto& [a, b] : std::vector<std::pair<Dims, Dims>>{{{3, 70}, {3, 70}}, {{2, 3, 19}, {3, 1}}, {{5}, {}}}) {
+    for (const char* op : {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"}) {
+      for (const DType dtype : {DType::kInt32, DType::kInt64}) {
+        cases.push_back(
+            ReferenceCase({op, "", {}}, {RandomIndices(dtype, a, 1, -2, 2), RandomIndices(dtype, b, 2, -2, 2)}));
+      }
+      Tensor x = RandomTensor(DType::kFloat32, a, 3), y = RandomTensor(DType::kFloat32, b, 4);
+      x.Data<float>()[0] = std::nanf("");
+      x.Data<float>()[1] = y.Data<float>()[0];
+      cases.push_back(ReferenceCase({op, "", {}}, {x, y}));
+    }
+    const Tensor p = Bools(RandomIndices(DType::kInt64, a, 5, 0, 1)),
+                 q = Bools(RandomIndices(DType::kInt64, b, 6, 0, 1));
+    for (const char* op : {"And", "Or", "Xor"}) cases.push_back(ReferenceCase({op, "", {}}, {p, q}));
+    cases.push_back(ReferenceCase({"Not", "", {}}, {p}));
+    cases.push_back(ReferenceCase(
+        {"Pow", "", {}}, {RandomTensor(DType::kFloat32, a, 7, 0, 3), RandomTensor(DType::kFloat32, b, 8, -2, 2)}, {}, 1,
+        1e-5));
+    cases.back().relative = 1e-5;
+  }
+  const Tensor x = RandomTensor(DType::kFloat32, {4, 33}, 9, -5, 5),
+               positive = RandomTensor(DType::kFloat32, {99}, 9, 0.1, 5);
+  for (const float exponent : {2.0f, 3.0f, 1.0f, -1.0f, 0.5f, 1.7f, 0.0f}) {
+    cases.push_back(ReferenceCase({"Pow", "", {}}, {positive, Tensor::Float(exponent)}, {}, 1, 1e-5));
+  }
+  for (const char* op : {"Sin", "Cos", "Floor", "Ceil", "Round"}) {
+    cases.push_back(ReferenceCase({op, "", {}}, {x}, {}, 1, 1e-6));
+  }
+  cases.push_back(ReferenceCase({"Log", "", {}}, {positive}, {}, 1, 1e-6));
+}
+
 TEST(ElementwiseKernels, MatchTheReference) {
   std::vector<KernelCase> cases;
   AddBinaryCases(cases);
   AddUnaryCases(cases);
   AddCastCases(cases);
   AddWhereCases(cases);
+  AddComparisonCases(cases);
   CheckFamily("elementwise", cases);
 }
 

@@ -158,6 +158,8 @@ TEST(TransposeKernels, MatchTheReference) {
       cases.push_back(
           ReferenceCase({"SpaceToDepth", "", {{"blocksize", int64_t{2}}, {"mode", std::string(mode)}}}, {wide}));
     }
+    cases.push_back(ReferenceCase({"Tile", "", {}}, {wide, Int64Tensor({4}, {1, 3, 1, 2})}));
+    cases.push_back(ReferenceCase({"Tile", "", {}}, {wide, Int64Tensor({4}, {2, 1, 0, 2})}));
     for (const int64_t upper : {0, 1}) {
       cases.push_back(ReferenceCase({"Trilu", "", {{"upper", upper}}}, {wide}));
       for (const int64_t diagonal : {-2, 3, 99}) {
