@@ -93,10 +93,11 @@ class Session:
                     source.model, precision=precision or (), profiles=profiles, threads=threads, tune=tune,
                     folder=folder, progress=progress,
                 )  # fmt: skip
-        if self._engine is not None:
-            self._session = _tamis.create_session(self._engine._engine, threads)
-        else:
+        if self._path is not None:
             self._session = _tamis.load_session(self._path, threads, map_file, precision or "", retune)
+        else:
+            assert self._engine is not None
+            self._session = _tamis.create_session(self._engine._engine, threads)
         self._inputs = [_info(spec) for spec in self._session.inputs]
         self._outputs = [_info(spec) for spec in self._session.outputs]
 
