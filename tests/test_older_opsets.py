@@ -5,6 +5,7 @@ the same node under an older version, the same numbers are expected of it, excep
 """
 
 import collections
+import dataclasses
 
 import onnx
 import onnx.defs
@@ -38,7 +39,7 @@ def at_opset(case, opset):
         onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
     except Exception:  # the checker's, of several types
         return None
-    return onnx_cases.Case(case.name, case.operator, opset, model.SerializeToString(), case.data_sets, case.rtol, case.atol)
+    return dataclasses.replace(case, opset=opset, model=model.SerializeToString())
 
 
 def older_cases():

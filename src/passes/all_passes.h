@@ -25,6 +25,7 @@ Status RecognizeGroupNorm(Graph& graph, const PassOptions& options);
 Status RecognizeActivations(Graph& graph, const PassOptions& options);
 Status RecognizePoolingHead(Graph& graph, const PassOptions& options);
 Status MakeLinear(Graph& graph, const PassOptions& options);
+Status LowerAttention(Graph& graph, const PassOptions& options);
 Status RecognizeAttention(Graph& graph, const PassOptions& options);
 Status MakeChannelsLast(Graph& graph, const PassOptions& options);
 Status SimplifyViews(Graph& graph, const PassOptions& options);

@@ -30,6 +30,7 @@ std::vector<Pass> FusePasses() {
       {"recognize_pooling_head", RecognizePoolingHead},
       {"make_linear", MakeLinear},
       {"recognize_attention", RecognizeAttention},
+      {"lower_attention", LowerAttention},
       {"make_channels_last", MakeChannelsLast},
       {"simplify_views", SimplifyViews},
       {"fuse_epilogue", FuseEpilogue},
