@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "src/base/float16.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 struct Positions {
   uint8_t first, second;
+  bool broken;  // more than two non-zeros
 };
 
 // The two positions kept of a group, by the set of its non-zeros.
@@ -22,47 +24,48 @@ constexpr std::array<Positions, 16> MakePositions() {
     unsigned kept = set;
     for (unsigned free = ~set & 15; std::popcount(kept) < 2; free &= free - 1) kept |= free & -free;
     const int first = std::countr_zero(kept);
-    table[set] = {static_cast<uint8_t>(first), static_cast<uint8_t>(std::countr_zero(kept & (kept - 1)))};
+    table[set] = {static_cast<uint8_t>(first), static_cast<uint8_t>(std::countr_zero(kept & (kept - 1))),
+                  std::popcount(set) > 2};
   }
   return table;
 }
 constexpr std::array<Positions, 16> kPositions = MakePositions();
 
-uint16_t Round(float v, DType element) {
-  return element == DType::kFloat16 ? FloatToHalf(v) : FloatToBf16(v);
-}
-
-// Reads one element as bits of `element`.
-uint16_t Element(const Tensor& weight, int64_t at, DType element) {
-  if (weight.dtype() == element) return weight.Data<uint16_t>()[at];
-  if (weight.dtype() == DType::kFloat32) return Round(weight.Data<float>()[at], element);
-  const uint16_t bits = weight.Data<uint16_t>()[at];
-  return Round(weight.dtype() == DType::kFloat16 ? HalfToFloat(bits) : Bf16ToFloat(bits), element);
-}
-
-bool SourceIsFinite(const Tensor& weight, int64_t at) {
+float Source(const Tensor& weight, int64_t at) {
   switch (weight.dtype()) {
     case DType::kFloat32:
-      return std::isfinite(weight.Data<float>()[at]);
+      return weight.Data<float>()[at];
     case DType::kFloat16:
-      return std::isfinite(HalfToFloat(weight.Data<uint16_t>()[at]));
+      return HalfToFloat(weight.Data<uint16_t>()[at]);
     default:
-      return std::isfinite(Bf16ToFloat(weight.Data<uint16_t>()[at]));
+      return Bf16ToFloat(weight.Data<uint16_t>()[at]);
   }
 }
 
-// Byte of value `v` (0 .. 31, two a group) of row `r` (0 .. 63) in a tile.
-int64_t ValueAt(SparseTileOrder order, int64_t r, int64_t v) {
-  if (order == SparseTileOrder::kWarpgroup) return r * 64 + ((v / 8) ^ (r / 2 % 4)) * 16 + v % 8 * 2;
-  // A lane holds, of its 16 x 16 values of a step: two at row l / 4, two at the row eight below, then the same eight
-  // values further.
-  const int64_t step = v / 16, column = v % 16;
-  const int64_t lane = r % 8 * 4 + column % 8 / 2;
-  const int64_t slot = column / 8 * 4 + r % 16 / 8 * 2 + column % 2;
-  return r / 16 * kSparseWarpBytes + step * 512 + lane * 16 + slot * 2;
+// Row `row` of the weight as bits of `element`, which is not its dtype.
+Status RoundRow(const Tensor& weight, int64_t row, DType element, std::vector<uint16_t>& bits) {
+  const uint16_t infinity = element == DType::kFloat16 ? 0x7c00 : 0x7f80;
+  const auto depth = static_cast<int64_t>(bits.size());
+  for (int64_t k = 0; k < depth; ++k) {
+    const float v = Source(weight, row * depth + k);
+    const uint16_t rounded = element == DType::kFloat16 ? FloatToHalf(v) : FloatToBf16(v);
+    if ((rounded & 0x7fff) == infinity && std::isfinite(v)) {
+      return UserError("the element in row {}, column {} is beyond the range of {}", row, k, Name(element));
+    }
+    bits[static_cast<size_t>(k)] = rounded;
+  }
+  return {};
 }
 
-// Byte of the 16-bit half word that codes inputs 16 q .. 16 q + 15 of row `r` in a tile.
+// Byte of the two kept elements of group `g` of quarter `q` (16 inputs) of row `r` in a tile.
+int64_t PairAt(SparseTileOrder order, int64_t r, int64_t q, int64_t g) {
+  if (order == SparseTileOrder::kWarpgroup) return r * 64 + (q ^ (r / 2 % 4)) * 16 + g * 4;
+  // A lane holds, of its 16 x 16 values of a step: two at row l / 4, two at the row eight below, then the same eight
+  // values further.
+  return r / 16 * kSparseWarpBytes + q / 2 * 512 + (r % 8 * 4 + g) * 16 + q % 2 * 8 + r % 16 / 8 * 4;
+}
+
+// Byte of the 16-bit half word that codes quarter `q` of row `r` in a tile.
 int64_t CodesAt(SparseTileOrder order, int64_t r, int64_t q) {
   const int64_t warp = r / 16, lane = r % 8 * 4 + q;
   const int64_t in_warp = lane * 4 + r % 16 / 8 * 2;
@@ -70,50 +73,60 @@ int64_t CodesAt(SparseTileOrder order, int64_t r, int64_t q) {
   return warp * kSparseWarpBytes + kSparseWarpValues + in_warp;
 }
 
+// Packs row `r` of a tile. The first input of a group with more than two non-zeros, -1 if there is none.
+template <SparseTileOrder order>
+int64_t PackRow(const uint16_t (&inputs)[kSparseTile], int64_t r, std::byte* tile) {
+  for (int64_t q = 0; q < 4; ++q) {
+    unsigned codes = 0;
+    for (int64_t g = 0; g < 4; ++g) {
+      const uint16_t* four = inputs + q * 16 + g * 4;
+      unsigned set = 0;
+      for (unsigned i = 0; i < 4; ++i) set |= static_cast<unsigned>((four[i] & 0x7fff) != 0) << i;
+      const Positions kept = kPositions[set];
+      if (kept.broken) return q * 16 + g * 4;
+      codes |= static_cast<unsigned>(kept.first | kept.second << 2) << (g * 4);
+      // A kept position without a non-zero may hold a negative zero.
+      const uint16_t pair[2] = {static_cast<uint16_t>((set >> kept.first & 1) != 0 ? four[kept.first] : 0),
+                                static_cast<uint16_t>((set >> kept.second & 1) != 0 ? four[kept.second] : 0)};
+      std::memcpy(tile + PairAt(order, r, q, g), pair, 4);
+    }
+    const auto half_word = static_cast<uint16_t>(codes);
+    std::memcpy(tile + CodesAt(order, r, q), &half_word, 2);
+  }
+  return -1;
+}
+
 }  // namespace
 
 Status PackSparseTiles(const Tensor& weight, DType element, SparseTileOrder order, std::byte* packed) {
-  TAMIS_ASSERT(weight.rank() >= 2 && weight.NumElements() > 0 && (element == DType::kFloat16 || element == DType::kBFloat16));
+  TAMIS_ASSERT(weight.rank() >= 2 && weight.NumElements() > 0 &&
+               (element == DType::kFloat16 || element == DType::kBFloat16));
   TAMIS_ASSERT(weight.dtype() == DType::kFloat32 || weight.dtype() == DType::kFloat16 ||
                weight.dtype() == DType::kBFloat16);
   const int64_t outputs = weight.dim(0), run = weight.dim(-1);
   const int64_t depth = weight.NumElements() / outputs;
   const int64_t run_tiles = SparseTileCount(run);
   const int64_t tiles = depth / run * run_tiles;
-  const uint16_t infinity = element == DType::kFloat16 ? 0x7c00 : 0x7f80;
+  std::vector<uint16_t> rounded(weight.dtype() == element ? 0 : static_cast<size_t>(depth));
   for (int64_t row = 0; row < SparseTileCount(outputs) * kSparseTile; ++row) {
+    const uint16_t* elements = nullptr;  // of this row; none beyond the last
+    if (row < outputs && weight.dtype() == element) elements = weight.Data<uint16_t>() + row * depth;
+    if (row < outputs && weight.dtype() != element) {
+      TAMIS_RETURN_IF_ERROR(RoundRow(weight, row, element, rounded));
+      elements = rounded.data();
+    }
+    const int64_t r = row % kSparseTile;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       std::byte* to = packed + (row / kSparseTile * tiles + tile) * kSparseTileBytes;
-      const int64_t r = row % kSparseTile;
-      for (int64_t quarter = 0; quarter < 4; ++quarter) {
-        uint16_t codes = 0;
-        for (int64_t g = 0; g < 4; ++g) {
-          const int64_t in_run = tile % run_tiles * kSparseTile + quarter * 16 + g * 4;
-          const int64_t begin = tile / run_tiles * run + in_run;
-          const int64_t present = row < outputs ? std::clamp<int64_t>(run - in_run, 0, 4) : 0;
-          uint16_t four[4] = {};
-          unsigned set = 0;
-          for (int64_t i = 0; i < present; ++i) {
-            const int64_t at = row * depth + begin + i;
-            const uint16_t bits = Element(weight, at, element);
-            if ((bits & 0x7fff) == infinity && SourceIsFinite(weight, at)) {
-              return UserError("the element in row {}, column {} is beyond the range of {}", row, begin + i,
-                               Name(element));
-            }
-            if ((bits & 0x7fff) == 0) continue;
-            four[i] = bits;
-            set |= 1u << i;
-          }
-          if (std::popcount(set) > 2) {
-            return UserError("row {} breaks the 2:4 pattern in the group at column {}", row, begin);
-          }
-          const Positions kept = kPositions[set];
-          codes = static_cast<uint16_t>(codes | (kept.first | kept.second << 2) << (g * 4));
-          const int64_t v = quarter * 8 + g * 2;
-          std::memcpy(to + ValueAt(order, r, v), &four[kept.first], 2);
-          std::memcpy(to + ValueAt(order, r, v + 1), &four[kept.second], 2);
-        }
-        std::memcpy(to + CodesAt(order, r, quarter), &codes, 2);
+      const int64_t in_run = tile % run_tiles * kSparseTile;
+      const int64_t begin = tile / run_tiles * run + in_run;
+      const int64_t present = elements == nullptr ? 0 : std::min(run - in_run, kSparseTile);
+      uint16_t inputs[kSparseTile] = {};
+      if (present > 0) std::memcpy(inputs, elements + begin, static_cast<size_t>(present) * 2);
+      const int64_t broken = order == SparseTileOrder::kWarp ? PackRow<SparseTileOrder::kWarp>(inputs, r, to)
+                                                             : PackRow<SparseTileOrder::kWarpgroup>(inputs, r, to);
+      if (broken >= 0) {
+        return UserError("row {} breaks the 2:4 pattern in the group at column {}", row, begin + broken);
       }
     }
   }
