@@ -52,13 +52,45 @@ Box ReadBox(const float* from, bool center) {
   return box;
 }
 
-bool Overlaps(const Box& a, const Box& b, float threshold) {
-  const float height = std::min(a.bottom, b.bottom) - std::max(a.top, b.top);
-  const float width = std::min(a.right, b.right) - std::max(a.left, b.left);
-  if (height <= 0 || width <= 0 || a.area <= 0 || b.area <= 0) return false;
-  const float common = height * width;
-  return common / (a.area + b.area - common) > threshold;
-}
+// Boxes by coordinate, so that one is compared with several at a time. What is missing in the last block has no area.
+class KeptBoxes {
+ public:
+  void Add(const Box& box) {
+    if (count_ % kBlock == 0) blocks_.emplace_back();
+    Block& block = blocks_.back();
+    const size_t i = count_++ % kBlock;
+    block.top[i] = box.top;
+    block.left[i] = box.left;
+    block.bottom[i] = box.bottom;
+    block.right[i] = box.right;
+    block.area[i] = box.area;
+  }
+  // Whether the box shares more than `threshold` of the union with one of them.
+  bool Hide(const Box& box, float threshold) const {
+    if (box.area <= 0) return false;
+    for (const Block& block : blocks_) {
+      int hidden = 0;
+      for (size_t i = 0; i < kBlock; ++i) {
+        const float height = std::min(block.bottom[i], box.bottom) - std::max(block.top[i], box.top);
+        const float width = std::min(block.right[i], box.right) - std::max(block.left[i], box.left);
+        const float common = std::max(height, 0.0f) * std::max(width, 0.0f);
+        const float share = common / (block.area[i] + box.area - common);
+        hidden |=
+            static_cast<int>(common > 0) & static_cast<int>(block.area[i] > 0) & static_cast<int>(share > threshold);
+      }
+      if (hidden != 0) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr size_t kBlock = 8;
+  struct Block {
+    float top[kBlock] = {}, left[kBlock] = {}, bottom[kBlock] = {}, right[kBlock] = {}, area[kBlock] = {};
+  };
+  std::vector<Block> blocks_;
+  size_t count_ = 0;
+};
 
 // The boxes of one class that are kept, best first.
 std::vector<int64_t> Select(const std::vector<Box>& boxes, const float* scores, float least_score, float threshold,
@@ -70,13 +102,13 @@ std::vector<int64_t> Select(const std::vector<Box>& boxes, const float* scores, 
   std::sort(order.begin(), order.end(),
             [&](int64_t a, int64_t b) { return scores[a] != scores[b] ? scores[a] > scores[b] : a < b; });
   std::vector<int64_t> kept;
+  KeptBoxes better;
   for (int64_t candidate : order) {
     if (static_cast<int64_t>(kept.size()) >= most) break;
     const Box& box = boxes[static_cast<size_t>(candidate)];
-    const bool hidden = std::any_of(kept.begin(), kept.end(), [&](int64_t better) {
-      return Overlaps(boxes[static_cast<size_t>(better)], box, threshold);
-    });
-    if (!hidden) kept.push_back(candidate);
+    if (better.Hide(box, threshold)) continue;
+    better.Add(box);
+    kept.push_back(candidate);
   }
   return kept;
 }

@@ -39,7 +39,7 @@ struct DynamicProgram::Frame {
 // What a profile notes of a step.
 struct DynamicProgram::Record {
   double seconds = 0;
-  std::string tactic = "reference";
+  std::string tactic;  // empty: not run
   Dims dims;
 };
 
@@ -296,7 +296,7 @@ Result<std::vector<Session::NodeTime>> DynamicProgram::Profile(std::span<const D
   }
   std::vector<Session::NodeTime> times;
   for (size_t i = 0; i < records.size(); ++i) {
-    if (records[i].tactic == "view") continue;
+    if (records[i].tactic.empty() || records[i].tactic == "view") continue;
     Session::NodeTime time;
     time.name = names_[i];
     time.op = ops_[i];
