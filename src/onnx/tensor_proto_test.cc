@@ -117,10 +117,10 @@ TEST(TensorProto, RefusesWhatDoesNotFit) {
   EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::FLOAT, {int64_t{1} << 45, 4})), HasSubstr("2^46"));
   EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::FLOAT, Dims(65, 1))), HasSubstr("has 65 dimensions"));
   EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::COMPLEX64, {1})), HasSubstr("COMPLEX64 is not supported"));
-  EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::FLOAT8E4M3FNUZ, {1})), HasSubstr("FLOAT8E4M3FNUZ"));
+  EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::FLOAT8E4M3FNUZ, {1})), HasSubstr("float8_e4m3fnuz[1] needs 1 values"));
   EXPECT_THAT(ErrorOf(Header(1000, {1})), HasSubstr("number 1000"));
   EXPECT_THAT(ErrorOf(Header(-1, {1})), HasSubstr("number -1"));
-  EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::STRING, {1})), HasSubstr("strings"));
+  EXPECT_THAT(ErrorOf(Header(onnx::TensorProto::STRING, {1})), HasSubstr("string[1] needs 1 values"));
   auto segment = Header(onnx::TensorProto::FLOAT, {1});
   segment.mutable_segment()->set_begin(0);
   EXPECT_THAT(ErrorOf(segment), HasSubstr("segments"));
