@@ -63,7 +63,7 @@ Result<GainPrediction> PredictGain(const Graph& fused, const std::map<std::strin
   GainPrediction prediction;
   for (NodeId id : concrete.NodeIds()) {
     const Node& node = concrete.node(id);
-    if (IsView(node)) continue;
+    if (IsView(node) || !IsConcrete(concrete, node)) continue;  // what depends on data has no time of its own
     TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete, node, threads));
     const ValueId weight = LayerWeight(concrete, node);
     if (weight == kNoValue) {
