@@ -8,8 +8,8 @@
 namespace tamis {
 
 // Writes SparseTilesBytes() to `packed`. `weight` is [outputs, ..., run] in f32, f16 or bf16 and is rounded to
-// `element`, f16 or bf16. A user error names the first group with more than two non-zeros, or an element that `element` can't
-// hold.
+// `element`, f16 or bf16. A user error names the first group with more than two non-zeros, or an element that `element`
+// can't hold.
 Status PackSparseTiles(const Tensor& weight, DType element, SparseTileOrder order, std::byte* packed);
 
 }  // namespace tamis
