@@ -208,6 +208,20 @@ agraph (string[2] x) => (string[4] y) {
     assert one.run({"x": np.array(["p", "q"], object)})["y"].tolist() == ["p", "q", "left", ""]
 
 
+def test_command_line_takes_strings_and_writes_sequences(request, tmp_path):
+    program = request.getfixturevalue("tamis")
+    onnx.save(parse("""
+agraph (string[N,2] x) => (seq(string[M]) rows) {
+  rows = SplitToSequence<axis=0, keepdims=0>(x)
+}"""), tmp_path / "model.onnx")
+    (tmp_path / "x.txt").write_text("a\nb\nc\n\n")
+    program("run", tmp_path / "model.onnx", "--input", f"x={tmp_path}/x.txt", "--output-dir", tmp_path / "out")
+    assert [(tmp_path / "out" / f"rows.{i}.txt").read_text() for i in range(2)] == ["a\nb\n", "c\n\n"]
+    (tmp_path / "x.txt").write_text("a\nb\nc\n")
+    error = program("run", tmp_path / "model.onnx", "--input", f"x={tmp_path}/x.txt", fails=True)
+    assert "input 'x' wants [-1, 2], the file has 3 lines" in error
+
+
 def test_computed_bounds(session):
     run = session(parse("""
 agraph (float[N] x, int64[1] k) => (float[A] top, float[B] cut, int64[C] range, float[D,E] wide, float[F] tiled,

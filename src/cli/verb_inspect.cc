@@ -162,7 +162,7 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
                row.time.sparse_seconds * 1e3, gain, row.layer.initializer, why);
   }
   for (const std::string& note : notes) fmt::print("note: {}\n", note);
-  if (!flags.no_timing) {
+  if (!flags.no_timing && pruned_ms > 0) {  // 0: nothing in the network has a time that is known before it runs
     std::string shape;
     for (const auto& [symbol, size] : binding) shape += fmt::format(" {}={}", symbol, size);
     fmt::print(
