@@ -28,6 +28,7 @@ Status MakeLinear(Graph& graph, const PassOptions& options);
 Status LowerAttention(Graph& graph, const PassOptions& options);
 Status RecognizeAttention(Graph& graph, const PassOptions& options);
 Status MakeChannelsLast(Graph& graph, const PassOptions& options);
+Status PushTransposes(Graph& graph, const PassOptions& options);
 Status SimplifyViews(Graph& graph, const PassOptions& options);
 Status FuseEpilogue(Graph& graph, const PassOptions& options);
 Status LowerPrecision(Graph& graph, const PassOptions& options);

@@ -3,12 +3,12 @@
 // order stands behind it only for readers that need it. A batch normalisation that no convolution took in becomes a
 // product and a sum.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
+#include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 
@@ -16,55 +16,6 @@ namespace tamis {
 namespace {
 
 using Attributes = std::map<std::string, Attribute>;
-
-constexpr std::array<std::string_view, 43> kElementwise = {"Abs",
-                                                           "Add",
-                                                           "And",
-                                                           "Cast",
-                                                           "Ceil",
-                                                           "Celu",
-                                                           "Clip",
-                                                           "Cos",
-                                                           "Div",
-                                                           "Elu",
-                                                           "Equal",
-                                                           "Erf",
-                                                           "Exp",
-                                                           "Floor",
-                                                           "Gelu",
-                                                           "Greater",
-                                                           "GreaterOrEqual",
-                                                           "HardSigmoid",
-                                                           "HardSwish",
-                                                           "LeakyRelu",
-                                                           "Less",
-                                                           "LessOrEqual",
-                                                           "Log",
-                                                           "Max",
-                                                           "Min",
-                                                           "Mish",
-                                                           "Mul",
-                                                           "Neg",
-                                                           "Not",
-                                                           "Or",
-                                                           "PRelu",
-                                                           "Pow",
-                                                           "Reciprocal",
-                                                           "Relu",
-                                                           "Round",
-                                                           "Selu",
-                                                           "Sigmoid",
-                                                           "Sin",
-                                                           "Softplus",
-                                                           "Softsign",
-                                                           "Sqrt",
-                                                           "Sub",
-                                                           "Tanh"};
-
-bool IsElementwise(const Node& node) {
-  return std::find(kElementwise.begin(), kElementwise.end(), node.op) != kElementwise.end() || node.Is("Where") ||
-         node.Is("Swish") || node.Is("QuantizeLinear") || node.Is("DequantizeLinear");
-}
 
 class ChannelsLastMaker {
  public:

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -32,6 +34,7 @@ std::vector<Pass> FusePasses() {
       {"recognize_attention", RecognizeAttention},
       {"lower_attention", LowerAttention},
       {"make_channels_last", MakeChannelsLast},
+      {"push_transposes", PushTransposes},
       {"simplify_views", SimplifyViews},
       {"fuse_epilogue", FuseEpilogue},
       {"lower_precision", LowerPrecision},
@@ -78,22 +81,95 @@ int64_t CountOperators(const Graph& graph, int64_t by, std::map<std::string, int
   return nodes;
 }
 
+// Of what passes may change: equal before and after a pass if it changed nothing, which spares inferring shapes anew.
+class Fingerprint {
+ public:
+  explicit Fingerprint(const Graph& graph) {
+    Add(static_cast<int64_t>(graph.NumValues()));
+    AddAll(graph.inputs);
+    AddAll(graph.outputs);
+    for (NodeId id : graph.NodeIds()) AddNode(graph, graph.node(id));
+  }
+  uint64_t value() const { return hash_; }
+
+ private:
+  void Add(int64_t number) { hash_ = (hash_ ^ static_cast<uint64_t>(number)) * 0x9e3779b97f4a7c15u + (hash_ >> 29); }
+  void Add(std::string_view text) { Add(static_cast<int64_t>(std::hash<std::string_view>()(text))); }
+  template <class T>
+  void AddAll(const std::vector<T>& items) {
+    Add(static_cast<int64_t>(items.size()));
+    for (const T& item : items) {
+      if constexpr (std::is_floating_point_v<T>) {
+        Add(static_cast<int64_t>(std::bit_cast<int32_t>(item)));
+      } else {
+        Add(item);
+      }
+    }
+  }
+  void AddTensor(const Tensor& tensor) {
+    Add(static_cast<int64_t>(tensor.dtype()));
+    AddAll(tensor.dims());
+    Add(static_cast<int64_t>(reinterpret_cast<uintptr_t>(tensor.raw())));
+  }
+  void AddNode(const Graph& graph, const Node& node) {
+    Add(node.op);
+    Add(node.domain);
+    AddAll(node.inputs);
+    AddAll(node.outputs);
+    for (const auto& [name, attribute] : node.attributes) {
+      Add(name);
+      std::visit(
+          [&](const auto& value) {
+            using T = std::decay_t<decltype(value)>;
+            if constexpr (std::is_same_v<T, Tensor>) {
+              AddTensor(value);
+            } else if constexpr (std::is_same_v<T, int64_t>) {
+              Add(value);
+            } else if constexpr (std::is_same_v<T, float>) {
+              Add(static_cast<int64_t>(std::bit_cast<int32_t>(value)));
+            } else if constexpr (std::is_same_v<T, std::string>) {
+              Add(std::string_view(value));
+            } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+              for (const std::string& text : value) Add(std::string_view(text));
+            } else {
+              AddAll(value);
+            }
+          },
+          attribute);
+    }
+    for (ValueId input : node.inputs) {
+      if (input != kNoValue && graph.value(input).constant) AddTensor(*graph.value(input).constant);
+    }
+    for (ValueId output : node.outputs) {
+      if (output != kNoValue) Add(static_cast<int64_t>(graph.value(output).type.dtype));
+    }
+    for (const Region& region : node.regions) {
+      AddAll(region.captures);
+      Add(static_cast<int64_t>(Fingerprint(*region.body).value()));
+    }
+  }
+
+  uint64_t hash_ = 0;
+};
+
 // Bodies first: their results' types are what the node's shape rule reads. A branch that is known not to be taken is
 // left alone, for shapes may contradict it; inline_branches drops it.
-Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options) {
+Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, bool inferred) {
   for (NodeId id : graph.NodeIds()) {
     Node& node = graph.node(id);
     const auto taken = KnownBranch(graph, node);
     for (size_t i = 0; i < node.regions.size(); ++i) {
       if (taken && i != *taken) continue;
       const Region& region = node.regions[i];
-      TAMIS_RETURN_IF_ERROR(RunPass(*region.body, pass, options).WithContext(node.op + "." + region.name));
+      TAMIS_RETURN_IF_ERROR(RunPass(*region.body, pass, options, inferred).WithContext(node.op + "." + region.name));
     }
   }
   const std::string context = "pass " + std::string(pass.name);
+  const uint64_t before = Fingerprint(graph).value();
   TAMIS_RETURN_IF_ERROR(pass.run(graph, options).WithContext(context));
   TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
-  TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
+  const bool unchanged = inferred && Fingerprint(graph).value() == before;
+  if (!unchanged) TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
   return graph.Verify().WithContext("after " + context);
 }
 
@@ -105,6 +181,7 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
     return UserError("precision {} is not supported; use float32 or bfloat16", Name(options.precision));
   }
   TAMIS_RETURN_IF_ERROR(CheckSkippable(passes, options.skip));
+  bool inferred = false;  // what the caller gives may not be
   for (const Pass& pass : passes) {
     PassRecord record;
     record.name = std::string(pass.name);
@@ -115,7 +192,8 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
       PassOptions logged = options;
       if (records != nullptr) logged.log = &log;
       const auto start = std::chrono::steady_clock::now();
-      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged));
+      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged, inferred));
+      inferred = true;
       record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       record.findings = log.Take();
     }
