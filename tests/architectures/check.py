@@ -1,0 +1,136 @@
+"""Compares exported networks in Tamis and in ONNX Runtime, f32, at two input sizes each.
+
+    python check.py FOLDER [--only NAME,...] [--tolerance 1e-3] [--json FILE] [--tamis BUILD/python]
+
+FOLDER is what export.py wrote. A network agrees if every output has the dtype and shape that ONNX Runtime gives and
+differs by at most the tolerance, relative to the output's largest magnitude. Outputs must be finite and must change with
+the inputs. `reference` is the share of the time that Tamis spends in reference evaluations, which no network that users
+meet should spend. One process a network, so that a crash is one network's.
+"""
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+MAX_REFERENCE_SHARE = 0.02
+
+
+def compare(expected, actual):
+    import numpy as np
+    if expected.shape != actual.shape or expected.dtype != actual.dtype:
+        return f"{actual.dtype}{list(actual.shape)} instead of {expected.dtype}{list(expected.shape)}", 0.0
+    if expected.size == 0:
+        return "", 0.0
+    if expected.dtype.kind != "f":
+        wrong = int((expected != actual).sum())
+        return (f"{wrong} of {expected.size} integers differ" if wrong else ""), 0.0
+    if not np.isfinite(expected).all():
+        return "the expected output is not finite", 0.0
+    scale = float(np.abs(expected).max()) or 1.0
+    return "", float(np.abs(expected.astype(np.float64) - actual).max()) / scale
+
+
+def check_one(folder, stem, tolerance):
+    import numpy as np
+    import onnxruntime
+    import tamis
+    path = folder / f"{stem}.onnx"
+    name = stem.rsplit("-", 1)[0]
+    row = {"network": name, "exporter": stem.rsplit("-", 1)[1]}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 2, 3
+    peer = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    problems, errors, answers = [], [], []
+    try:
+        session = tamis.Session(str(path))
+    except Exception as error:
+        return {**row, "verdict": "refused", "why": str(error)}
+    names = [output.name for output in peer.get_outputs()]
+    for size in (1, 2):
+        feeds = dict(np.load(folder / f"{name}-{size}.npz"))
+        wanted = {value.name for value in peer.get_inputs()}
+        feeds = {key: value for key, value in feeds.items() if key in wanted}
+        try:
+            expected = peer.run(None, feeds)
+        except Exception as error:
+            problems.append(f"size {size}: ONNX Runtime can't run the file: {str(error)[:150]}")
+            continue
+        try:
+            actual = session.run(names, feeds)
+        except Exception as error:
+            return {**row, "verdict": "refused", "why": f"size {size}: {error}"}
+        answers.append(actual)
+        for output, left, right in zip(names, expected, actual):
+            problem, error = compare(left, np.asarray(right))
+            errors.append(error)
+            if problem:
+                problems.append(f"size {size}, {output}: {problem}")
+            elif error > tolerance:
+                problems.append(f"size {size}, {output}: error {error:.1e}")
+        if size == 2 and not problems:
+            moved = {k: v + np.float32(0.5) if v.dtype.kind == "f" else v[::-1, ::-1].copy() if v.ndim == 2 else v
+                     for k, v in feeds.items()}
+            changed = session.run(names, moved)
+            same = all(a.shape == b.shape and np.array_equal(a, b) for a, b in zip(actual, changed))
+            if same and any(not np.array_equal(feeds[k], moved[k]) for k in feeds):
+                problems.append("the outputs do not depend on the inputs")
+            times = session.profile(feeds, repeats=3) if hasattr(session, "profile") else []
+            total = sum(t.seconds for t in times)
+            slow = {}
+            for t in times:
+                if t.tactic == "reference":
+                    slow[t.op] = slow.get(t.op, 0) + t.seconds
+            row["reference"] = {op: round(s / total, 4) for op, s in slow.items()} if total else {}
+            row["nodes"] = len(times)
+    row["error"] = max(errors, default=0.0)
+    row["why"] = "; ".join(problems)
+    row["verdict"] = "differs" if problems else "agrees"
+    return row
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--tolerance", type=float, default=1e-3)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--tamis", default="", help="folder of the package, where it is not installed")
+    parser.add_argument("--timeout", type=float, default=600)
+    parser.add_argument("--one", default="", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.tamis:
+        sys.path.insert(0, arguments.tamis)
+    if arguments.one:
+        print(json.dumps(check_one(arguments.folder, arguments.one, arguments.tolerance)))
+        return 0
+    rows = []
+    for path in sorted(arguments.folder.glob("*-*.onnx")):
+        stem = path.stem
+        if "." in stem or (arguments.only and stem.rsplit("-", 1)[0] not in arguments.only.split(",")):
+            continue
+        command = [sys.executable, __file__, str(arguments.folder), "--one", stem, "--tolerance",
+                   str(arguments.tolerance), "--tamis", arguments.tamis]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=arguments.timeout)
+            row = json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else {
+                "network": stem.rsplit("-", 1)[0], "exporter": stem.rsplit("-", 1)[1], "verdict": "crashed",
+                "why": f"exit code {result.returncode}: {result.stderr[-300:]}"}
+        except subprocess.TimeoutExpired:
+            row = {"network": stem, "exporter": "", "verdict": "crashed", "why": "runs too long"}
+        rows.append(row)
+        slow = {op: share for op, share in row.get("reference", {}).items() if share > MAX_REFERENCE_SHARE}
+        print(f"{row['network']:38} {row['exporter']:12} {row['verdict']:8} {row.get('error', 0):8.1e} "
+              f"{row['why'][:600]} {f'reference: {slow}' if slow else ''}".rstrip(), flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(rows, indent=1))
+    networks = {row["network"] for row in rows}
+    agreeing = {n for n in networks if all(r["verdict"] == "agrees" for r in rows if r["network"] == n)}
+    failed = sum(row["verdict"] != "agrees" for row in rows)
+    print(f"{len(agreeing)} of {len(networks)} networks agree in every form that was exported")
+    print(f"{len(rows) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
