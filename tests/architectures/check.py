@@ -79,8 +79,8 @@ def check_one(folder, stem, tolerance):
             total = sum(t.seconds for t in times)
             slow = {}
             for t in times:
-                if t.tactic == "reference":
-                    slow[t.op] = slow.get(t.op, 0) + t.seconds
+                if t.kernel == "reference":
+                    slow[t.operator] = slow.get(t.operator, 0) + t.seconds
             row["reference"] = {op: round(s / total, 4) for op, s in slow.items()} if total else {}
             row["nodes"] = len(times)
     row["error"] = max(errors, default=0.0)
@@ -115,7 +115,7 @@ def main():
             result = subprocess.run(command, capture_output=True, text=True, timeout=arguments.timeout)
             row = json.loads(result.stdout.splitlines()[-1]) if result.returncode == 0 else {
                 "network": stem.rsplit("-", 1)[0], "exporter": stem.rsplit("-", 1)[1], "verdict": "crashed",
-                "why": f"exit code {result.returncode}: {result.stderr[-300:]}"}
+                "why": f"exit code {result.returncode}: " + (result.stderr.strip().splitlines() or [""])[-1]}
         except subprocess.TimeoutExpired:
             row = {"network": stem, "exporter": "", "verdict": "crashed", "why": "runs too long"}
         rows.append(row)

@@ -63,6 +63,10 @@ def random(size):
 
 def settle(network, inputs):
     """Lets batch norms see data, so that what reaches the outputs has the spread that it has in a trained network."""
+    torch.manual_seed(11)
+    for parameter in network.parameters():  # heads that start at zero would hide the network
+        if parameter.dim() > 1 and not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.05)
     norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.momentum = None
