@@ -67,14 +67,17 @@ def settle(network, inputs):
     for parameter in network.parameters():  # heads that start at zero would hide the network
         if parameter.dim() > 1 and not parameter.any():
             torch.nn.init.normal_(parameter, std=0.05)
+    hooks = []
     norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.momentum = None
-        norm.train()
+        hooks.append(norm.register_forward_pre_hook(lambda m, x: m.train(x[0].numel() > x[0].shape[1]) and None))
     if norms:
         with torch.no_grad():
             for _ in range(2):
                 network(*inputs)
+    for hook in hooks:
+        hook.remove()
     return network.eval()
 
 
