@@ -143,7 +143,7 @@ Result<Shape> ReshapedShape(const InferContext& context, const Shape& from, cons
   const auto have = TrackedProduct(above);
   const auto want = TrackedProduct(below);
   if (!have || !want) {
-    if (solved) return context.Error(describe() + ": the dimensions are too complex");
+    if (solved) shape[*solved] = context.DataDim(0, *solved);
     return shape;
   }
   if (solved) {

@@ -63,12 +63,22 @@ Status MergeShape(const std::string& name, const Shape& declared, Shape* inferre
   return {};
 }
 
+// Shapes of shapes of detectors grow without end: an expression that nobody could use any more gives way to a symbol.
+// With concrete inputs the rules run again, so nothing is lost where it counts.
+void BoundSizes(const InferContext& context, size_t output, Shape* shape) {
+  constexpr size_t kMaxSize = 256;
+  for (size_t axis = 0; axis < shape->size(); ++axis) {
+    if ((*shape)[axis].Size() > kMaxSize) (*shape)[axis] = context.DataDim(output, axis);
+  }
+}
+
 Status Store(Graph& graph, const Node& node, InferContext& context) {
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
     Value& value = graph.value(node.outputs[i]);
     if (context.output_types[i]) {
       Type type = *context.output_types[i];
+      if (type.IsTensor() && type.has_rank) BoundSizes(context, i, &type.shape);
       if (value.type.IsTensor() && type.IsTensor()) {
         if (value.type.has_rank && type.has_rank) {
           const Status status = MergeShape(value.name, value.type.shape, &type.shape);

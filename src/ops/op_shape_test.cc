@@ -205,5 +205,22 @@ TEST(OpShape, GrowthOfContentsIsBounded) {
   EXPECT_EQ(p.ContentsOf(v), "unknown");
 }
 
+TEST(OpShape, ExpressionsWithoutEndGiveWayToSymbols) {
+  Dim large(1);
+  for (int i = 0; i < 10; ++i) large = large * (Dim::Symbol("s" + std::to_string(i)) + Dim(1));
+  ASSERT_GT(large.Size(), 1000u);
+  Graph graph;
+  graph.opsets[""] = 17;
+  Node node;
+  node.op = "Flatten";
+  node.inputs = {graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim(2), large, large}))};
+  node.outputs = {graph.AddValue("y")};
+  const NodeId id = graph.AddNode(std::move(node));
+  ASSERT_TRUE(InferNode(graph, id).ok());
+  const Type& type = graph.value(graph.node(id).outputs[0]).type;
+  ASSERT_TRUE(type.has_rank);
+  EXPECT_EQ(ToString(type.shape), "[2, y.dim1]");
+}
+
 }  // namespace
 }  // namespace tamis
