@@ -11,6 +11,13 @@
 
 namespace tamis {
 
+// Whether a list's elements lie as their type wants it; an empty one may lie anywhere. The verifier checks the length
+// only.
+template <class T>
+bool IsAligned(const flatbuffers::Vector<T>& stored) {
+  return stored.size() == 0 || reinterpret_cast<uintptr_t>(stored.Data()) % alignof(T) == 0;
+}
+
 class DecodeBudget {
  public:
   using Strings = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
@@ -40,6 +47,7 @@ class DecodeBudget {
   template <class T>
   Status Numbers(const flatbuffers::Vector<T>* stored, std::vector<T>* numbers) {
     if (stored == nullptr) return {};
+    if (!IsAligned(*stored)) return UserError("the metadata are malformed: a list of numbers is misaligned");
     TAMIS_RETURN_IF_ERROR(Charge(stored->size() * sizeof(T)));
     numbers->assign(stored->begin(), stored->end());
     return {};

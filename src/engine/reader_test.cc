@@ -171,5 +171,13 @@ TEST_F(ReaderTest, SurvivesAResealedHeader) {
   }
 }
 
+// Found by the fuzz target: FlatBuffers' verifier does not look at where a list's elements lie.
+TEST(ReaderFindings, AMisalignedListIsRefused) {
+  const auto file = ReadEngine("src/engine/testdata/misaligned_list.tamis", ReadMode::kRead);
+  ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.status().kind(), ErrorKind::kUser);
+  EXPECT_NE(file.status().message().find("misaligned"), std::string::npos) << file.status().message();
+}
+
 }  // namespace
 }  // namespace tamis

@@ -9,6 +9,7 @@
 
 #include "src/base/float16.h"
 #include "src/base/hash.h"
+#include "src/engine/decode_budget.h"
 #include "src/engine/format.h"
 #include "src/engine/weight_layout.h"
 
@@ -102,6 +103,7 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
   }
   Dims dims;
   if (stored.dims() != nullptr) {
+    if (!IsAligned(*stored.dims())) return UserError("constant '{}' has misaligned dimensions", name);
     if (stored.dims()->size() > kMaxRank) return UserError("constant '{}' has more than {} dimensions", name, kMaxRank);
     dims.assign(stored.dims()->begin(), stored.dims()->end());
   }
