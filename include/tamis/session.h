@@ -41,8 +41,9 @@ enum class Retune : uint8_t {
 enum class RetuneState : uint8_t { kNotNeeded, kRunning, kDone, kFailed };
 
 struct SessionOptions {
-  int threads = 0;       // 0: one for every usable core
-  bool map_file = true;  // false: read into memory, safe against a file that is overwritten while served
+  std::string device = "cpu";  // or "cuda", "cuda:1"
+  int threads = 0;             // 0: one for every usable core
+  bool map_file = true;        // false: read into memory, safe against a file that is overwritten while served
   // Of the engine's variants; empty: the one built first; "auto": the fastest measured here.
   std::string precision = {};
   Retune retune = Retune::kNever;
@@ -97,6 +98,13 @@ class Session {
     Dims output_dims;
   };
   virtual Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) = 0;
+  // What a GPU takes for one run whose inputs and outputs stay in its memory: the median of `repeats`, and the memory
+  // that the session holds there. kUser for a session on the CPU, or one that needs the CPU for some nodes.
+  struct DeviceMeasure {
+    double seconds = 0;
+    uint64_t memory_bytes = 0;
+  };
+  virtual Result<DeviceMeasure> MeasureOnDevice(const NamedTensors& inputs, int repeats);
   // What the user should know: a plan of another machine, bf16 computed in f32, ... One sentence each.
   virtual const std::vector<std::string>& notices() const = 0;
   // Of SessionOptions::retune. `why`, if not null, receives what went wrong (kFailed).

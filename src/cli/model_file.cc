@@ -22,6 +22,7 @@ Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& optio
   model.path = path;
   if (!std::ifstream(path)) return UserError("can't open '{}': {}", path, std::strerror(errno));
   session_options.threads = options.threads;
+  session_options.device = options.device;
   if (LooksLikeEngine(path)) {
     TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(path, ReadMode::kMap));
     TAMIS_RETURN_IF_ERROR(file.weights->Verify());
@@ -31,6 +32,7 @@ Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& optio
     TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(path, {.skip = options.without}));
     BuildOptions build = options;
     build.cache_path = TimingCache::DefaultPath();
+    if (options.device != "cpu") build.precision = Precision::kAuto;
     if (!session_options.precision.empty()) {
       TAMIS_ASSIGN_OR_RETURN(build.precision, ParsePrecision(session_options.precision));
       session_options.precision.clear();

@@ -4,9 +4,11 @@
 #include <fstream>
 
 #include "src/base/json_writer.h"
+#include "src/cli/gpu_figures.h"
 #include "src/cli/model_file.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
+#include "src/cuda/device.h"
 #include "src/runtime/benchmark.h"
 
 namespace tamis {
@@ -18,7 +20,7 @@ struct Flags {
   double warmup = 0.5, seconds = 3;
   std::vector<double> percentiles = {90, 99};
   bool layers = false, latencies = false;
-  std::string json;
+  std::string json, device = "cpu";
   SessionFlags session;
 };
 
@@ -28,6 +30,7 @@ struct Row {
   int64_t batch = 1;
   BenchmarkResult result;
   std::vector<Session::NodeTime> layers;
+  std::optional<GpuFigures> gpu;
 };
 
 void PrintLayers(const Row& row) {
@@ -55,6 +58,7 @@ std::string ToJson(const std::vector<Row>& rows, const Flags& flags) {
       json.Field(fmt::format("{}", flags.percentiles[i]), r.percentiles[i] * 1e3);
     }
     json.EndObject();
+    if (row.gpu) AddToJson(*row.gpu, &json);
     if (flags.latencies) {
       json.Key("latencies_ms").BeginArray();
       for (const double latency : r.latencies) json.Value(latency * 1e3);
@@ -91,6 +95,9 @@ void PrintTable(const std::vector<Row>& rows, const Flags& flags) {
     }
   }
   for (const Row& row : rows) {
+    if (row.gpu) fmt::print("{}: {}\n", row.file, ToText(*row.gpu));
+  }
+  for (const Row& row : rows) {
     if (!row.layers.empty()) PrintLayers(row);
   }
 }
@@ -105,6 +112,8 @@ Status Run(const Flags& flags) {
   build.threads = flags.threads;
   SessionOptions session;
   TAMIS_RETURN_IF_ERROR(flags.session.Apply(&session));
+  build.device = flags.device;
+  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
   std::vector<BenchmarkCase> cases;
   std::vector<Row> rows;
   for (const std::string& file : flags.files) {
@@ -128,7 +137,12 @@ Status Run(const Flags& flags) {
   options.seconds = flags.seconds;
   options.percentiles = flags.percentiles;
   TAMIS_ASSIGN_OR_RETURN(const auto results, Benchmark(cases, options));
-  for (size_t i = 0; i < rows.size(); ++i) rows[i].result = results[i];
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i].result = results[i];
+    if (gpu) {
+      TAMIS_ASSIGN_OR_RETURN(rows[i].gpu, MeasureGpu(*gpu, *cases[i].session, cases[i].inputs, flags.seconds));
+    }
+  }
   if (flags.json != "-") PrintTable(rows, flags);
   if (flags.json.empty()) return {};
   if (flags.json == "-") {
@@ -146,6 +160,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags>) {
   auto flags = std::make_shared<Flags>();
   app.add_option("FILE", flags->files, "Engines or ONNX files (these are built in memory, f32)")->required();
   app.add_option("--shape", flags->shapes, "input=1x3x224x224, once an input with dynamic dimensions");
+  app.add_option("--device", flags->device, "cpu, cuda or cuda:N");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareSessionFlags(app, &flags->session);
   app.add_option("--streams", flags->streams, "Requests in flight at once");

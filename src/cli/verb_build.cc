@@ -8,13 +8,14 @@
 #include "src/cli/plan_text.h"
 #include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
+#include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
 namespace tamis {
 namespace {
 
 struct Flags {
-  std::string input, output, device = "cpu", workspace;
+  std::string input, output, device = "cpu";
   std::vector<std::string> precisions;
   int threads = 0;
   double time_budget = 0;
@@ -22,13 +23,6 @@ struct Flags {
   std::vector<std::string> without;
   ProfileOptions profiles;
 };
-
-Status CheckDevice(const std::string& device) {
-  if (device == "cpu") return {};
-  if (device == "cuda" || device.rfind("cuda:", 0) == 0)
-    return UserError("--device {} is not supported yet; cpu is", device);
-  return UserError("--device '{}' is unknown; it takes cpu (cuda is not supported yet)", device);
-}
 
 std::string Summary(const Engine& engine, const std::string& output, const std::vector<PassRecord>* passes) {
   JsonWriter json;
@@ -85,10 +79,7 @@ void Print(const Flags& flags, const Engine& engine) {
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {
-  TAMIS_RETURN_IF_ERROR(CheckDevice(flags.device));
-  if (!flags.workspace.empty()) {
-    return UserError("--workspace is for --device cuda, which is not supported yet; CPU plans need no limit");
-  }
+  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
   if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
   if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
   std::vector<Precision> precisions;
@@ -97,6 +88,8 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     precisions.push_back(precision);
   }
   BuildOptions options;
+  if (gpu && precisions.empty()) precisions.push_back(Precision::kFloat16);
+  options.device = flags.device;
   options.threads = flags.threads;
   options.without = flags.without;
   options.cache_path = TimingCache::DefaultPath();
@@ -131,11 +124,11 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   auto flags = std::make_shared<Flags>();
   app.add_option("IN", flags->input, "ONNX file, or an engine to which plans for this machine are added")->required();
   app.add_option("-o,--output", flags->output, "Engine file to write")->required();
-  app.add_option("--precision", flags->precisions,
-                 "f32 (the default), bf16 or auto; given again, the engine carries that precision as well.\n"
-                 "(f16 and int8: not supported yet)");
-  app.add_option("--device", flags->device, "cpu (cuda[:N]: not supported yet)");
-  app.add_option("--workspace", flags->workspace, "GPU scratch limit (with cuda, not supported yet)");
+  app.add_option(
+      "--precision", flags->precisions,
+      "f32 (the default, on a GPU f16), bf16, f16 or auto; given again, the engine carries that precision as\n"
+      "well. (int8: not supported yet)");
+  app.add_option("--device", flags->device, "What plans are made for: cpu, cuda or cuda:N");
   app.add_option("--threads", flags->threads, "Threads the plan is tuned for; 0: one for every core");
   app.add_option("--time-budget", flags->time_budget,
                  "Seconds of timing; when they are spent, the cost model chooses the rest");

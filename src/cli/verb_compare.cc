@@ -17,7 +17,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string a, b, precision = "f32";
+  std::string a, b, precision = "f32", device = "cpu", device_b = "cpu";
   DataFlags data;
   int threads = 0;
   bool bisect = false;
@@ -32,12 +32,13 @@ struct Side {
   NamedTensors recorded;  // by output, first dimension the samples
 };
 
-Result<Side> OpenSide(const std::string& path, int threads) {
+Result<Side> OpenSide(const std::string& path, int threads, const std::string& device) {
   Side side;
   side.path = path;
   if (!std::filesystem::is_directory(path)) {
     BuildOptions build;
     build.threads = threads;
+    build.device = device;
     build.tune = false;
     TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(path, build));
     side.session = model.session;
@@ -156,8 +157,8 @@ Status Bisect(const Flags& flags, const CommonFlags& common) {
 Status Run(const Flags& flags, const CommonFlags& common) {
   if (flags.bisect) return Bisect(flags, common);
   if (flags.b.empty()) return UserError("compare needs two models, or --bisect for one against its unfused self");
-  TAMIS_ASSIGN_OR_RETURN(const Side a, OpenSide(flags.a, flags.threads));
-  TAMIS_ASSIGN_OR_RETURN(const Side b, OpenSide(flags.b, flags.threads));
+  TAMIS_ASSIGN_OR_RETURN(const Side a, OpenSide(flags.a, flags.threads, flags.device));
+  TAMIS_ASSIGN_OR_RETURN(const Side b, OpenSide(flags.b, flags.threads, flags.device_b));
   if (!a.session && !b.session) return UserError("both sides are recorded outputs; at least one must be a model");
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, (a.session ? a : b).session->inputs()));
   const std::vector<int64_t> samples = AllSamples(*data, flags.data.samples);
@@ -197,6 +198,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--without", flags->without, "With --bisect: switch a pass off; may be given several times")
       ->take_all()
       ->allow_extra_args(false);
+  app.add_option("--device", flags->device, "What A runs on: cpu, cuda or cuda:N");
+  app.add_option("--reference-device", flags->device_b, "What B runs on");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);
   return [flags, common] { return Run(*flags, *common); };

@@ -66,6 +66,10 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.min_agreement = flags.min_agreement;
   options.max_drop = flags.max_drop;
   TAMIS_ASSIGN_OR_RETURN(options.build.precision, ParsePrecision(flags.precision));
+  if (options.build.precision == Precision::kFloat16) {
+    return UserError(
+        "optimize measures on the CPU, in f32, bf16 or auto; `tamis build --device cuda` makes f16 engines");
+  }
   options.build.threads = flags.threads;
   options.build.cache_path = TimingCache::DefaultPath();
   TAMIS_ASSIGN_OR_RETURN(options.build.profiles, flags.profiles.Read());

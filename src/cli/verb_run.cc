@@ -17,7 +17,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string file, output_dir;
+  std::string file, output_dir, device = "cpu";
   std::vector<std::string> inputs, shapes;
   int threads = 0;
   uint64_t seed = 1;
@@ -148,6 +148,7 @@ void Report(const std::string& name, const Tensor& tensor, bool print, JsonWrite
 Status Run(const Flags& flags, const CommonFlags& common) {
   BuildOptions build;
   build.threads = flags.threads;
+  build.device = flags.device;
   build.tune = false;  // one run is not worth tuning for
   SessionOptions session;
   TAMIS_RETURN_IF_ERROR(flags.session.Apply(&session));
@@ -183,6 +184,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--output-dir", flags->output_dir,
                  "Folder for one .npy an output (a sequence: one an element; strings: .txt)");
   app.add_option("--shape", flags->shapes, "input=1x3x224x224, for random inputs with dynamic dimensions");
+  app.add_option("--device", flags->device, "cpu, cuda or cuda:N");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareSessionFlags(app, &flags->session);
   app.add_option("--seed", flags->seed, "Seed of random inputs");

@@ -8,6 +8,9 @@
 
 #include "src/base/cpu.h"
 #include "src/base/version.h"
+#include "src/compiler/overlap_trial.h"
+#include "src/cuda/device.h"
+#include "src/cuda/fuse_for_cuda.h"
 #include "src/kernels/kernel.h"
 #include "src/onnx/onnx.h"
 #include "src/ops/op_custom.h"
@@ -73,11 +76,9 @@ Result<Precision> ParsePrecision(const std::string& text) {
   if (text == "f32") return Precision::kFloat32;
   if (text == "bf16") return Precision::kBFloat16;
   if (text == "auto") return Precision::kAuto;
-  if (text == "f16" || text == "int8") {
-    return UserError("--precision {} is not supported yet; f32, bf16 and auto are", text);
-  }
-  return UserError("--precision '{}' is unknown; it takes f32, bf16 or auto (f16 and int8 are not supported yet)",
-                   text);
+  if (text == "f16") return Precision::kFloat16;
+  if (text == "int8") return UserError("--precision int8 is not supported yet; f32, bf16, f16 and auto are");
+  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16 or auto (int8 is not supported yet)", text);
 }
 
 std::string_view Name(Precision precision) {
@@ -86,6 +87,8 @@ std::string_view Name(Precision precision) {
       return "f32";
     case Precision::kBFloat16:
       return "bf16";
+    case Precision::kFloat16:
+      return "f16";
     case Precision::kAuto:
       break;
   }
@@ -107,15 +110,34 @@ std::string BuildTime() {
 
 namespace {
 
-bool WantsBf16(Precision precision) {
-  return precision == Precision::kBFloat16 || (precision == Precision::kAuto && Cpu().avx512_bf16);
+DType DTypeOf(Precision precision, bool gpu) {
+  switch (precision) {
+    case Precision::kFloat32:
+      return DType::kFloat32;
+    case Precision::kBFloat16:
+      return DType::kBFloat16;
+    case Precision::kFloat16:
+      return DType::kFloat16;
+    case Precision::kAuto:
+      break;
+  }
+  return gpu ? DType::kFloat16 : Cpu().avx512_bf16 ? DType::kBFloat16 : DType::kFloat32;
 }
 
-Result<Graph> FuseFor(const Graph& source, bool bf16, const std::vector<std::string>& without,
+std::string PrecisionName(DType dtype) {
+  return dtype == DType::kFloat16 ? "f16" : dtype == DType::kBFloat16 ? "bf16" : "f32";
+}
+
+// Whether this machine's CPU has kernels for a variant's precision. It runs others widened to f32.
+bool CpuComputesIn(const std::string& precision) {
+  return precision != "f16" && (precision != "bf16" || Cpu().avx512_bf16);
+}
+
+Result<Graph> FuseFor(const Graph& source, DType precision, const std::vector<std::string>& without,
                       std::vector<PassRecord>* passes) {
   PassOptions options;
   options.skip = without;
-  options.precision = bf16 ? DType::kBFloat16 : DType::kFloat32;
+  options.precision = precision;
   TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(source, options, passes));
   HashConstants(fused);
   return fused;
@@ -156,24 +178,32 @@ class PlanMaker {
   }
 
   Status AddMeasured(const std::vector<int>& variants, const std::vector<Profile>& profiles) {
+    TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options_.device));
+    std::shared_ptr<const CudaDevice> cuda;
+    if (gpu) {
+      TAMIS_ASSIGN_OR_RETURN(cuda, CudaDevice::Open(*gpu));
+    }
     // All at once: equal problems of different profiles are timed once, and the time budget goes where most time is.
     std::vector<Plan> plans;
     std::vector<Graph> concrete;
     for (const int variant : variants) {
-      if (!Cpu().avx512_bf16 && engine_.Precision(variant) == "bf16") {
-        notices_.push_back("this machine has no bf16 arithmetic: the engine carries no measured bf16 plan for it");
+      if (!gpu && !CpuComputesIn(engine_.Precision(variant))) {
+        notices_.push_back(
+            fmt::format("this machine has no {0} arithmetic: the engine carries no measured {0} plan for it",
+                        engine_.Precision(variant)));
         continue;
       }
       for (const Profile& profile : profiles) {
         Plan& plan = plans.emplace_back();
-        plan.device = Cpu().Fingerprint();
-        plan.threads = threads_;
+        plan.device = cuda ? cuda->Fingerprint() : Cpu().Fingerprint();
+        plan.threads = cuda ? 0 : threads_;
         plan.profile = profile;
         plan.measured = true;
         plan.variant = variant;
         for (const auto& binding : TuningPoints(profile)) {
           TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(variant), binding));
           TAMIS_ASSIGN_OR_RETURN(Graph graph, Specialize(engine_.Fused(variant), dims));
+          if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(graph));
           concrete.push_back(std::move(graph));
           plan.points.emplace_back().binding = binding;
         }
@@ -181,6 +211,7 @@ class PlanMaker {
     }
     TunerOptions options;
     options.threads = threads_;
+    options.cuda = cuda;
     options.cache_path = options_.cache_path;
     options.time_budget = options_.time_budget;
     options.cancelled = options_.cancelled;
@@ -194,7 +225,10 @@ class PlanMaker {
     notices_.insert(notices_.end(), tuner.notices().begin(), tuner.notices().end());
     size_t at = 0;
     for (Plan& plan : plans) {
-      for (PlanPoint& point : plan.points) Fill(tuned[at++], &point);
+      for (PlanPoint& point : plan.points) {
+        Fill(tuned[at++], &point);
+        if (cuda) TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
+      }
       Replace(std::move(plan));
     }
     return {};
@@ -204,7 +238,7 @@ class PlanMaker {
     PackCache cache;
     for (Plan& plan : engine_.plans) {
       const bool here = !plan.measured || (plan.device == Cpu().Fingerprint() && plan.threads == threads_);
-      if (!here || (!Cpu().avx512_bf16 && engine_.Precision(plan.variant) == "bf16")) continue;
+      if (!here || !CpuComputesIn(engine_.Precision(plan.variant))) continue;
       std::map<std::string, int64_t> max;
       for (const auto& [symbol, range] : plan.profile) max[symbol] = range.max;
       TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(plan.variant), max));
@@ -273,13 +307,13 @@ Result<std::vector<Profile>> MakeProfiles(const Graph& graph, const std::vector<
 }
 
 // The variant of a precision, made from the source if the engine has none.
-Result<int> VariantFor(Engine* engine, bool bf16, const std::vector<std::string>& without,
+Result<int> VariantFor(Engine* engine, DType dtype, const std::vector<std::string>& without,
                        std::vector<PassRecord>* passes) {
-  const std::string precision = bf16 ? "bf16" : "f32";
+  const std::string precision = PrecisionName(dtype);
   for (int variant = 0; variant < engine->NumVariants(); ++variant) {
     if (engine->Precision(variant) == precision) return variant;
   }
-  TAMIS_ASSIGN_OR_RETURN(Graph fused, FuseFor(engine->source, bf16, without, passes));
+  TAMIS_ASSIGN_OR_RETURN(Graph fused, FuseFor(engine->source, dtype, without, passes));
   engine->variants.push_back({precision, std::move(fused)});
   return engine->NumVariants() - 1;
 }
@@ -289,25 +323,26 @@ Result<int> VariantFor(Engine* engine, bool bf16, const std::vector<std::string>
 Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
-  const bool bf16 = WantsBf16(options.precision);
+  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
+  const DType precision = DTypeOf(options.precision, gpu.has_value());
   auto engine = std::make_shared<Engine>();
   engine->source = network.graph.Clone();
   result.passes = network.passes;
-  TAMIS_ASSIGN_OR_RETURN(engine->fused, FuseFor(engine->source, bf16, options.without, &result.passes));
+  TAMIS_ASSIGN_OR_RETURN(engine->fused, FuseFor(engine->source, precision, options.without, &result.passes));
   Provenance& provenance = engine->provenance;
   provenance.tamis_version = kVersion;
   provenance.source_file = network.file;
   provenance.source_hash = network.hash;
-  provenance.precision = bf16 ? "bf16" : "f32";
+  provenance.precision = PrecisionName(precision);
   provenance.host = Cpu().Fingerprint();
   provenance.created = BuildTime();
   provenance.nodes_before = network.nodes_in_file;
   provenance.nodes_after = static_cast<int64_t>(engine->fused.NumNodes());
   RecordCustomOps(engine->fused, &provenance.custom_ops);
   std::vector<int> variants = {0};
-  for (const Precision precision : options.more_precisions) {
+  for (const Precision more : options.more_precisions) {
     TAMIS_ASSIGN_OR_RETURN(const int variant,
-                           VariantFor(engine.get(), WantsBf16(precision), options.without, &result.passes));
+                           VariantFor(engine.get(), DTypeOf(more, gpu.has_value()), options.without, &result.passes));
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->fused, options.profiles));
@@ -320,6 +355,7 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
                                  const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
+  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
   TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(engine_path, ReadMode::kRead));
   TAMIS_RETURN_IF_ERROR(file.weights->Verify());
   TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
@@ -340,8 +376,8 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
   std::vector<int> variants;
   for (const Precision precision : precisions) {
     const int before = engine->NumVariants();
-    TAMIS_ASSIGN_OR_RETURN(const int variant,
-                           VariantFor(engine.get(), WantsBf16(precision), options.without, &result.passes));
+    TAMIS_ASSIGN_OR_RETURN(const int variant, VariantFor(engine.get(), DTypeOf(precision, gpu.has_value()),
+                                                         options.without, &result.passes));
     if (variant >= before && !source.ok()) return source.status();
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }

@@ -31,21 +31,23 @@ Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::stri
 // The unfused network that an engine carries, for building it again.
 Result<Network> NetworkFromEngine(const std::string& engine_path);
 
-enum class Precision : uint8_t { kFloat32, kBFloat16, kAuto };
-// Error for what is not supported yet ("f16", "int8") and for anything else, each by name.
+enum class Precision : uint8_t { kFloat32, kBFloat16, kFloat16, kAuto };
+// Error for what is not supported yet ("int8") and for anything else, each by name.
 Result<Precision> ParsePrecision(const std::string& text);
 std::string_view Name(Precision precision);
 
 struct BuildOptions {
-  Precision precision = Precision::kFloat32;  // kAuto: bf16 where the machine computes in it, else f32
-  std::vector<Precision> more_precisions;     // further variants of the network in the same engine
-  int threads = 0;                            // 0: one for every usable core
-  std::vector<InputRanges> profiles;          // empty: one that bounds nothing
-  std::vector<std::string> without;           // passes switched off, by name
-  bool tune = true;                           // false: the safe plans only, nothing is timed
-  bool memory_figures = false;                // of every plan; packs the weights once more
-  std::string cache_path;                     // of the timing cache; empty: none
-  double time_budget = 0;                     // seconds of timing; 0: no limit
+  // kAuto: f16 on a GPU; on the CPU bf16 where the machine computes in it, else f32.
+  Precision precision = Precision::kFloat32;
+  std::string device = "cpu";              // or "cuda", "cuda:1": what plans are made for
+  std::vector<Precision> more_precisions;  // further variants of the network in the same engine
+  int threads = 0;                         // 0: one for every usable core
+  std::vector<InputRanges> profiles;       // empty: one that bounds nothing
+  std::vector<std::string> without;        // passes switched off, by name
+  bool tune = true;                        // false: the safe plans only, nothing is timed
+  bool memory_figures = false;             // of every plan; packs the weights once more
+  std::string cache_path;                  // of the timing cache; empty: none
+  double time_budget = 0;                  // seconds of timing; 0: no limit
   std::function<void(int done, int total, const std::string& what)> progress;
   std::function<bool()> cancelled;  // asked before each node is timed; true ends the build with an error
 };

@@ -91,15 +91,15 @@ struct Provenance {
   std::string source_file;                 // base name of the ONNX file
   std::string source_hash;                 // of its bytes
   std::string data_hash;                   // of the calibration data; empty if none was used
-  std::string precision;                   // of Engine::fused: "f32", "bf16"
+  std::string precision;                   // of Engine::fused: "f32", "bf16", "f16"
   std::string host;                        // fingerprint of the machine that built it
   std::string created;                     // ISO 8601, UTC; only where SOURCE_DATE_EPOCH says it, so that equal
                                            // builds give equal files
   std::map<std::string, double> accuracy;  // "cosine.confirm", "top1.drop", ...
   std::vector<LayerRecord> layers;
   int64_t nodes_before = 0, nodes_after = 0;
-  // False: the file holds some weights of `source` only in the narrower type that `fused` computes in (bf16), so that
-  // LoadSource returns them rounded to it. WriteEngine sets it in the file.
+  // False: the file holds some weights of `source` only in the narrower type that `fused` computes in (bf16, f16), so
+  // that LoadSource returns them rounded to it. WriteEngine sets it in the file.
   bool source_exact = true;
   std::vector<CustomOpRecord> custom_ops;
 };

@@ -215,13 +215,15 @@ const GraphEncoder::FusedWeight* GraphEncoder::FindFused(const std::string& name
     if (!expected.Defined()) continue;
     if (fused.tensor.dtype() == tensor.dtype()) {
       if (std::memcmp(expected.raw(), fused.tensor.raw(), expected.NumBytes()) == 0) return &fused;
-    } else if (fused.tensor.dtype() == DType::kBFloat16 && tensor.dtype() == DType::kFloat32) {
+    } else if ((fused.tensor.dtype() == DType::kBFloat16 || fused.tensor.dtype() == DType::kFloat16) &&
+               tensor.dtype() == DType::kFloat32) {
+      const bool half = fused.tensor.dtype() == DType::kFloat16;
       const auto wide = expected.Span<float>();
       const auto narrow = fused.tensor.Span<uint16_t>();
       bool rounded = true, same = true;
       for (size_t i = 0; i < wide.size() && rounded; ++i) {
-        rounded = FloatToBf16(wide[i]) == narrow[i];
-        same = same && Bf16ToFloat(narrow[i]) == wide[i];
+        rounded = (half ? FloatToHalf : FloatToBf16)(wide[i]) == narrow[i];
+        same = same && (half ? HalfToFloat : Bf16ToFloat)(narrow[i]) == wide[i];
       }
       if (!rounded) continue;
       exact_ = exact_ && same;

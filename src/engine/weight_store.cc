@@ -157,13 +157,14 @@ Result<Tensor> WeightStore::Constant(const fb::Constant& stored, const std::stri
     tensor = std::move(restored);
   }
   if (stored_dtype == dtype) return tensor;
-  if (dtype == DType::kBFloat16 && stored_dtype == DType::kFloat32) {
+  if ((dtype == DType::kBFloat16 || dtype == DType::kFloat16) && stored_dtype == DType::kFloat32) {
     Tensor rounded(dtype, dims);
     const auto from = tensor.Span<float>();
-    std::transform(from.begin(), from.end(), rounded.Data<uint16_t>(), FloatToBf16);
+    std::transform(from.begin(), from.end(), rounded.Data<uint16_t>(),
+                   dtype == DType::kFloat16 ? FloatToHalf : FloatToBf16);
     return rounded;
   }
-  if (dtype != DType::kFloat32 || stored_dtype != DType::kBFloat16) {
+  if (dtype != DType::kFloat32 || (stored_dtype != DType::kBFloat16 && stored_dtype != DType::kFloat16)) {
     return UserError("constant '{}' is stored as {} for {}, which this program does not know", name, Name(stored_dtype),
                      Name(dtype));
   }

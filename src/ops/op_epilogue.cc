@@ -3,18 +3,19 @@
 namespace tamis {
 
 void CheckTamisFloat(const Operands& operands, size_t i, NodeProblems* problems) {
-  operands.CheckDType(i, {DType::kFloat32, DType::kBFloat16}, problems);
+  operands.CheckDType(i, {DType::kFloat32, DType::kBFloat16, DType::kFloat16}, problems);
 }
 
 DType TamisOutputDType(const Operands& operands, NodeProblems* problems) {
   const DType x = operands.dtype(0);
   if (!operands.node().Has("output_dtype")) return x;
   const int64_t number = operands.node().Int("output_dtype", -1);
-  for (DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+  for (DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kFloat16}) {
     if (number == static_cast<int64_t>(dtype)) return dtype;
   }
-  problems->Add("attribute 'output_dtype' is {} but must be {} (float32) or {} (bfloat16)", number,
-                static_cast<int>(DType::kFloat32), static_cast<int>(DType::kBFloat16));
+  problems->Add("attribute 'output_dtype' is {} but must be {} (float32), {} (bfloat16) or {} (float16)", number,
+                static_cast<int>(DType::kFloat32), static_cast<int>(DType::kBFloat16),
+                static_cast<int>(DType::kFloat16));
   return x;
 }
 

@@ -6,7 +6,7 @@
 
 namespace tamis {
 
-// f32 or bf16, the operand types of the domain; f64 never occurs there.
+// f32, bf16 or f16, the operand types of the domain; f64 never occurs there.
 void CheckTamisFloat(const Operands& operands, size_t i, NodeProblems* problems);
 // Attribute output_dtype, or the dtype of input 0.
 DType TamisOutputDType(const Operands& operands, NodeProblems* problems);

@@ -17,7 +17,7 @@ struct PatternCheck {
   double zero_fraction = 0;
 };
 
-// f32 or bf16 weights in groups of four along the last axis; a last group of fewer counts as padded with zeros.
+// f32, bf16 or f16 weights in groups of four along the last axis; a last group of fewer counts as padded with zeros.
 PatternCheck CheckTwoFour(const Tensor& weight);
 
 // A line for every weight of a Linear or ChannelsLastConv that is nearly 2:4: nine groups in ten hold and four elements

@@ -1,9 +1,11 @@
-// lower_precision: with bfloat16 asked for, Linear, ChannelsLastConv and Attention read bfloat16 operands, and so does
-// what stands between them and can: layer norms, elementwise operators, pools, moves of elements. Accumulation, biases
-// and attention masks stay float32, and so does what no product feeds (embeddings, mask arithmetic) or what feeds no
-// product (heads: the last product writes float32 itself). A Cast stands only where a value is needed in both types.
+// lower_precision: with bfloat16 or float16 asked for, Linear, ChannelsLastConv and Attention read such operands, and
+// so does what stands between them and can: layer norms, elementwise operators, pools, moves of elements. Accumulation,
+// biases and attention masks stay float32, and so does what no product feeds (embeddings, mask arithmetic) or what
+// feeds no product (heads: the last product writes float32 itself). A Cast stands only where a value is needed in both
+// types.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include "src/base/float16.h"
@@ -15,7 +17,6 @@
 namespace tamis {
 namespace {
 
-constexpr auto kLow = static_cast<int64_t>(DType::kBFloat16);
 constexpr auto kFull = static_cast<int64_t>(DType::kFloat32);
 
 // How an operator takes part.
@@ -31,14 +32,21 @@ bool IsOneOf(const Node& node, const std::array<std::string_view, N>& names) {
   return std::find(names.begin(), names.end(), node.op) != names.end();
 }
 
-Role RoleOf(const Graph& graph, const Node& node) {
+// Whether every element stays finite in float16: what keeps a product with larger weights in float32.
+bool FitsFloat16(const Tensor& tensor) {
+  const auto values = tensor.Span<float>();
+  return std::all_of(values.begin(), values.end(), [](float x) { return !(std::abs(x) >= 65520.0f); });
+}
+
+Role RoleOf(const Graph& graph, const Node& node, DType low) {
   if (!node.regions.empty() || (node.outputs.size() > 1 && !node.Is("Split"))) return Role::kFull;
   if (node.domain == kTamisDomain) {
     if (node.op == "MaskedMean") return Role::kReduce;
     if (node.op == "Attention") return Role::kProduct;
     if (node.op == "Linear" || node.op == "ChannelsLastConv") {
       const Tensor* weight = graph.ConstantInput(node, 1);
-      return weight != nullptr && weight->dtype() == DType::kFloat32 ? Role::kProduct : Role::kFull;
+      if (weight == nullptr || weight->dtype() != DType::kFloat32) return Role::kFull;
+      return low == DType::kFloat16 && !FitsFloat16(*weight) ? Role::kFull : Role::kProduct;
     }
     constexpr std::array<std::string_view, 3> kPools = {"ChannelsLastMaxPool", "ChannelsLastAveragePool",
                                                         "ChannelsLastGlobalAveragePool"};
@@ -75,7 +83,7 @@ Role RoleOf(const Graph& graph, const Node& node) {
   return node.domain.empty() && IsOneOf(node, kFollow) ? Role::kFollow : Role::kFull;
 }
 
-// The operands that turn to bfloat16 with the node. Shapes, indices and float32 sides (bias, mask) don't.
+// The operands that turn low with the node. Shapes, indices and float32 sides (bias, mask) don't.
 bool IsLowOperand(const Graph& graph, const Node& node, size_t i) {
   if (node.inputs[i] == kNoValue || DTypeOf(graph, node.inputs[i]) != DType::kFloat32) return false;
   if (node.IsTamis("Attention")) return i < 3;
@@ -85,10 +93,11 @@ bool IsLowOperand(const Graph& graph, const Node& node, size_t i) {
   return true;
 }
 
-Tensor ToBFloat16(const Tensor& tensor) {
-  Tensor low(DType::kBFloat16, tensor.dims());
+Tensor Narrowed(const Tensor& tensor, DType dtype) {
+  Tensor low(dtype, tensor.dims());
   const auto values = tensor.Span<float>();
-  std::transform(values.begin(), values.end(), low.Data<uint16_t>(), FloatToBf16);
+  std::transform(values.begin(), values.end(), low.Data<uint16_t>(),
+                 dtype == DType::kFloat16 ? FloatToHalf : FloatToBf16);
   return low;
 }
 
@@ -98,6 +107,9 @@ class PrecisionLowering {
       : graph_(graph),
         rewriter_(graph),
         options_(options),
+        dtype_(options.precision),
+        number_(static_cast<int64_t>(options.precision)),
+        suffix_(options.precision == DType::kFloat16 ? "_f16" : "_bf16"),
         low_(graph.NumValues(), false),
         risky_(graph.NumValues(), false) {}
 
@@ -116,7 +128,7 @@ class PrecisionLowering {
     roles_.resize(graph_.NumNodeSlots(), Role::kFull);
     for (NodeId id : nodes) {
       const Node& node = graph_.node(id);
-      Role role = RoleOf(graph_, node);
+      Role role = RoleOf(graph_, node, dtype_);
       bool fed = role == Role::kProduct;
       for (size_t i = 0; i < node.inputs.size(); ++i) fed = fed || Low(node.inputs[i]);
       if (role == Role::kFollow && !fed) role = Role::kFull;
@@ -188,7 +200,7 @@ class PrecisionLowering {
     Node& node = graph_.node(id);
     if (role == Role::kFull || node.domain != kTamisDomain) return;
     const bool writes_low = !node.outputs.empty() && Low(node.outputs[0]);
-    node.attributes["output_dtype"] = writes_low ? kLow : kFull;
+    node.attributes["output_dtype"] = writes_low ? number_ : kFull;
   }
 
   // Low results get their dtype; a graph output keeps its own and is cast to.
@@ -197,12 +209,12 @@ class PrecisionLowering {
       const ValueId output = graph_.node(id).outputs[i];
       if (!Low(output)) continue;
       if (!rewriter_.IsOutput(output)) {
-        graph_.value(output).type.dtype = DType::kBFloat16;
+        graph_.value(output).type.dtype = dtype_;
         continue;
       }
       Type type = graph_.value(output).type;
-      type.dtype = DType::kBFloat16;
-      const ValueId low = graph_.AddValue(rewriter_.FreeName(graph_.value(output).name + "_bf16"), type);
+      type.dtype = dtype_;
+      const ValueId low = graph_.AddValue(rewriter_.FreeName(graph_.value(output).name + suffix_), type);
       for (NodeId reader : rewriter_.Users(output)) {
         for (size_t j = 0; j < graph_.node(reader).inputs.size(); ++j) {
           if (graph_.node(reader).inputs[j] != output) continue;
@@ -221,15 +233,15 @@ class PrecisionLowering {
   ValueId LowTwin(ValueId value) {
     const auto [found, inserted] = low_twins_.emplace(value, kNoValue);
     if (!inserted) return found->second;
-    const std::string name = graph_.value(value).name + "_bf16";
+    const std::string name = graph_.value(value).name + suffix_;
     if (graph_.value(value).IsConstant()) {
       const std::optional<WeightOrigin> origin = graph_.value(value).origin;
-      found->second = rewriter_.AddConstant(name, ToBFloat16(*graph_.value(value).constant));
+      found->second = rewriter_.AddConstant(name, Narrowed(*graph_.value(value).constant, dtype_));
       graph_.value(found->second).origin = origin;
     } else {
       Type type = graph_.value(value).type;
-      type.dtype = DType::kBFloat16;
-      found->second = rewriter_.Append("Cast", "", {value}, {{"to", kLow}}, name, type);
+      type.dtype = dtype_;
+      found->second = rewriter_.Append("Cast", "", {value}, {{"to", number_}}, name, type);
     }
     return found->second;
   }
@@ -247,6 +259,9 @@ class PrecisionLowering {
   Graph& graph_;
   Rewriter rewriter_;
   const PassOptions& options_;
+  DType dtype_;
+  int64_t number_;
+  std::string suffix_;
   std::vector<bool> low_;    // by value of the graph as it came
   std::vector<bool> risky_;  // likewise: part of a chain that stays float32
   std::vector<Role> roles_;
@@ -256,7 +271,7 @@ class PrecisionLowering {
 }  // namespace
 
 Status LowerPrecision(Graph& graph, const PassOptions& options) {
-  if (options.precision != DType::kBFloat16) return {};
+  if (options.precision == DType::kFloat32) return {};
   PrecisionLowering(graph, options).Run();
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();

@@ -13,7 +13,7 @@
 namespace tamis {
 
 struct PassOptions {
-  DType precision = DType::kFloat32;  // kFloat32 or kBFloat16: what fused compute nodes run in
+  DType precision = DType::kFloat32;  // kFloat32, kBFloat16 or kFloat16: what fused compute nodes run in
   std::vector<std::string> skip;      // passes switched off, by name
   PassLog* log = nullptr;             // RunPasses sets it; null: nobody wants to know
 

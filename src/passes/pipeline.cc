@@ -177,8 +177,9 @@ Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, bool 
 
 Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOptions& options,
                  std::vector<PassRecord>* records) {
-  if (options.precision != DType::kFloat32 && options.precision != DType::kBFloat16) {
-    return UserError("precision {} is not supported; use float32 or bfloat16", Name(options.precision));
+  if (options.precision != DType::kFloat32 && options.precision != DType::kBFloat16 &&
+      options.precision != DType::kFloat16) {
+    return UserError("precision {} is not supported; use float32, bfloat16 or float16", Name(options.precision));
   }
   TAMIS_RETURN_IF_ERROR(CheckSkippable(passes, options.skip));
   bool inferred = false;  // what the caller gives may not be

@@ -1,8 +1,8 @@
 #include "src/runtime/engine_session.h"
 
 #include <fmt/format.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "src/ops/op_custom.h"
@@ -12,9 +12,9 @@
 namespace tamis {
 namespace {
 
-bool UsesBf16(const Graph& graph) {
+bool Uses(const Graph& graph, DType dtype) {
   for (size_t i = 0; i < graph.NumValues(); ++i) {
-    if (graph.value(static_cast<ValueId>(i)).type.dtype == DType::kBFloat16) return true;
+    if (graph.value(static_cast<ValueId>(i)).type.dtype == dtype) return true;
   }
   return false;
 }
@@ -50,6 +50,23 @@ NamedData AsData(const NamedTensors& tensors) {
   return data;
 }
 
+std::string DeviceText(const std::string& device, int threads) {
+  return threads > 0 ? fmt::format("{}, {} threads", device, threads) : device;
+}
+
+std::vector<Tensor> TensorsOf(const std::vector<Datum>& data) {
+  std::vector<Tensor> tensors;
+  for (const Datum& datum : data) tensors.push_back(datum.tensor());
+  return tensors;
+}
+
+// Of the tensors, which is all that a program of concrete shapes has for inputs.
+std::vector<Dims> DimsOf(const std::vector<Datum>& data) {
+  std::vector<Dims> dims;
+  for (const Datum& datum : data) dims.push_back(datum.tensor().dims());
+  return dims;
+}
+
 }  // namespace
 
 PackCache& ProcessPackCache() {
@@ -76,28 +93,67 @@ Result<std::shared_ptr<Session>> EngineSession::Make(std::shared_ptr<const Engin
   session->name_ = std::move(name);
   session->engine_ = std::move(engine);
   session->weights_ = std::move(weights);
-  TAMIS_RETURN_IF_ERROR(session->ChooseVariant(options.precision));
-  session->graph_ = &session->engine_->Fused(session->variant_);
-  TAMIS_RETURN_IF_ERROR(CheckOperatorsKnown(*session->graph_, session->engine_->provenance.custom_ops));
-  if (!Cpu().avx512_bf16 && UsesBf16(*session->graph_)) {
-    if (session->weights_) TAMIS_RETURN_IF_ERROR(session->weights_->Verify());
-    session->widened_ = session->graph_->Clone();
-    WidenBf16(session->widened_);
-    session->graph_ = &session->widened_;
-    session->notices_.push_back(
-        "this machine has no bf16 arithmetic (AVX512_BF16): the engine's bf16 weights are computed with in f32");
+  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
+  if (gpu) {
+    TAMIS_ASSIGN_OR_RETURN(session->cuda_, CudaDevice::Open(*gpu));
   }
+  TAMIS_RETURN_IF_ERROR(session->ChooseVariant(options.precision));
+  TAMIS_RETURN_IF_ERROR(
+      CheckOperatorsKnown(session->engine_->Fused(session->variant_), session->engine_->provenance.custom_ops));
+  TAMIS_RETURN_IF_ERROR(session->ChooseGraph());
   session->inputs_ = InputSpecs(*session->graph_);
   session->outputs_ = OutputSpecs(*session->graph_);
   session->profiles_ = ProfilesOf(session->engine_->plans);
   session->pool_ = std::make_unique<ThreadPool>(options.threads);
   session->SetPlans(session->engine_->plans);
   session->NoticePlans();
+  TAMIS_RETURN_IF_ERROR(session->WarmUp());
   return std::shared_ptr<Session>(session);
 }
 
+Status EngineSession::ChooseGraph() {
+  const Graph& fused = engine_->Fused(variant_);
+  graph_ = &fused;
+  if (cuda_ != nullptr) {
+    if (Uses(fused, DType::kBFloat16)) {
+      notices_.emplace_back(
+          "the GPU's kernels don't compute in bf16 yet: nodes in bf16 run on the CPU. `tamis build --device cuda` adds "
+          "f16 to an engine");
+    }
+    return {};
+  }
+  struct Missing {
+    DType dtype;
+    bool here;
+    const char* notice;
+  };
+  const Missing missing[] = {
+      {DType::kBFloat16, !Cpu().avx512_bf16,
+       "this machine has no bf16 arithmetic (AVX512_BF16): the engine's bf16 weights are computed with in f32"},
+      {DType::kFloat16, true,
+       "the CPU's kernels don't compute in f16: the engine's f16 weights are computed with in f32"}};
+  for (const auto& [dtype, here, notice] : missing) {
+    if (!here || !Uses(fused, dtype)) continue;
+    notices_.emplace_back(notice);
+    if (weights_) TAMIS_RETURN_IF_ERROR(weights_->Verify());
+    if (graph_ != &widened_) {
+      widened_ = fused.Clone();
+      graph_ = &widened_;
+    }
+    Widen(widened_, dtype);
+  }
+  return {};
+}
+
 Status EngineSession::ChooseVariant(const std::string& precision) {
-  if (precision.empty()) return {};
+  const std::string device = cuda_ ? cuda_->Fingerprint() : Cpu().Fingerprint();
+  if (precision.empty()) {
+    // A GPU takes the variant that was made for it.
+    for (int variant = 0; cuda_ != nullptr && variant < engine_->NumVariants(); ++variant) {
+      if (engine_->Precision(variant) == "f16") variant_ = variant;
+    }
+    return {};
+  }
   std::string known;
   double fastest = 0;
   for (int variant = 0; variant < engine_->NumVariants(); ++variant) {
@@ -107,8 +163,7 @@ Status EngineSession::ChooseVariant(const std::string& precision) {
     }
     known += (known.empty() ? "" : ", ") + engine_->Precision(variant);
     for (const Plan& plan : engine_->plans) {
-      if (!plan.measured || plan.variant != variant || plan.device != Cpu().Fingerprint() || plan.points.empty())
-        continue;
+      if (!plan.measured || plan.variant != variant || plan.device != device || plan.points.empty()) continue;
       double seconds = 0;
       for (const NodePlan& node : plan.points[0].nodes) seconds += node.seconds;
       if (precision == "auto" && (fastest == 0 || seconds < fastest)) {
@@ -128,6 +183,7 @@ void EngineSession::SetPlans(std::vector<Plan> plans) {
 }
 
 PlanQuery EngineSession::Query() const {
+  if (cuda_) return {cuda_->Fingerprint(), 0, variant_};
   return {Cpu().Fingerprint(), pool_->threads(), variant_};
 }
 
@@ -153,7 +209,7 @@ void EngineSession::NoticePlans() {
       same_threads = same_threads || plan.threads == query.threads;
       other_threads = plan.threads;
     }
-    const std::string text = fmt::format("{}, {} threads", plan.device, plan.threads);
+    const std::string text = DeviceText(plan.device, plan.threads);
     if (built_for.find(text) == std::string::npos) built_for += (built_for.empty() ? "" : "; ") + text;
   }
   if (same_threads) return;
@@ -162,9 +218,9 @@ void EngineSession::NoticePlans() {
         fmt::format("no plan for {} threads; the one tuned for {} is used", query.threads, other_threads));
   } else if (!built_for.empty()) {
     notices_.push_back(fmt::format(
-        "no plan for this machine ({}, {} threads): kernels come from the cost model. Plans in the file: {}. "
-        "`tamis build ENGINE.tamis -o NEW.tamis` tunes for this machine, --retune does it while the engine runs",
-        query.device, query.threads, built_for));
+        "no plan for this machine ({}): kernels come from the cost model. Plans in the file: {}. `tamis build "
+        "ENGINE.tamis -o NEW.tamis{}` tunes for this machine, --retune does it while the engine runs",
+        DeviceText(query.device, query.threads), built_for, cuda_ ? " --device cuda" : ""));
   }
 }
 
@@ -224,9 +280,21 @@ std::shared_ptr<const Program> EngineSession::KnownProgram(const std::vector<con
   return programs_.front().program.planned;
 }
 
-Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datum>& inputs) {
-  std::vector<Dims> dims;
-  for (const Datum& datum : inputs) dims.push_back(datum.tensor().dims());
+Status EngineSession::WarmUp() {
+  if (cuda_ == nullptr) return {};
+  std::map<std::string, int64_t> binding;
+  if (!profiles_.empty()) {
+    for (const auto& [symbol, range] : profiles_.front()) binding[symbol] = range.opt;
+  }
+  auto dims = BoundInputDims(*graph_, binding);
+  if (!dims.ok()) return {};  // no profile: the first request says which shapes there are
+  TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(std::move(dims).value()));
+  const auto& cpu_nodes = program.cuda->cpu_nodes();
+  notices_.insert(notices_.end(), cpu_nodes.begin(), cpu_nodes.end());
+  return {};
+}
+
+Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims) {
   const std::lock_guard lock(mutex_);
   const auto found = std::find_if(programs_.begin(), programs_.end(), [&](const Entry& e) { return e.dims == dims; });
   if (found != programs_.end()) {
@@ -242,7 +310,12 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(const std::vector<Datu
   options.arenas = arenas_;
   Runnable program;
   if (RunsNodeByNode(concrete)) {
+    if (cuda_)
+      return UserError("networks whose shapes depend on data, or with regions, sequences or strings, run on the CPU");
     TAMIS_ASSIGN_OR_RETURN(program.dynamic, DynamicProgram::Make(std::move(concrete), options, ProcessPackCache()));
+  } else if (cuda_) {
+    const CudaProgramOptions cuda_options{cuda_, options.threads, options.wish};
+    TAMIS_ASSIGN_OR_RETURN(program.cuda, CudaProgram::Make(std::move(concrete), cuda_options, ProcessPackCache()));
   } else {
     TAMIS_ASSIGN_OR_RETURN(program.planned, Program::Make(std::move(concrete), options, ProcessPackCache()));
   }
@@ -271,7 +344,7 @@ Status EngineSession::RunRequest(const NamedTensors& inputs, NamedTensors& outpu
   if (Point(inputs, &request.inputs)) program = KnownProgram(request.inputs);
   if (program == nullptr) {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
-    TAMIS_ASSIGN_OR_RETURN(const Runnable runnable, ProgramFor(arranged));
+    TAMIS_ASSIGN_OR_RETURN(const Runnable runnable, ProgramFor(DimsOf(arranged)));
     if (runnable.planned == nullptr || !Point(inputs, &request.inputs)) return RunAsData(inputs, outputs);
     program = runnable.planned;
   }
@@ -312,16 +385,16 @@ Status EngineSession::RunInto(const NamedTensors& inputs, NamedTensors& outputs)
 Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::function<bool()>& cancelled) {
   try {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(inputs));
-    TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(arranged));
+    TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
     NamedData outputs;
     if (program.dynamic != nullptr) {
       TAMIS_ASSIGN_OR_RETURN(std::vector<Datum> results, program.dynamic->Run(arranged, *pool_, cancelled));
       for (size_t i = 0; i < results.size(); ++i) outputs[outputs_[i].name] = std::move(results[i]);
       return outputs;
     }
-    std::vector<Tensor> tensors;
-    for (const Datum& datum : arranged) tensors.push_back(datum.tensor());
-    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results, program.planned->Run(tensors, *pool_));
+    const std::vector<Tensor> tensors = TensorsOf(arranged);
+    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> results,
+                           program.cuda ? program.cuda->Run(tensors, *pool_) : program.planned->Run(tensors, *pool_));
     for (size_t i = 0; i < results.size(); ++i) outputs[outputs_[i].name] = std::move(results[i]);
     return outputs;
   } catch (const std::bad_alloc&) {
@@ -335,13 +408,23 @@ Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
   return outputs;
 }
 
+Result<Session::DeviceMeasure> Session::MeasureOnDevice(const NamedTensors&, int) {
+  return UserError("only a session on a GPU measures the device");
+}
+
+Result<Session::DeviceMeasure> EngineSession::MeasureOnDevice(const NamedTensors& inputs, int repeats) {
+  if (cuda_ == nullptr) return Session::MeasureOnDevice(inputs, repeats);
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
+  TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
+  return program.cuda->Measure(TensorsOf(arranged), repeats);
+}
+
 Result<std::vector<Session::NodeTime>> EngineSession::Profile(const NamedTensors& inputs, int repeats) {
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
-  TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(arranged));
+  TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
   if (program.dynamic != nullptr) return program.dynamic->Profile(arranged, repeats, *pool_);
-  std::vector<Tensor> tensors;
-  for (const Datum& datum : arranged) tensors.push_back(datum.tensor());
-  return program.planned->Profile(tensors, repeats, *pool_);
+  if (program.cuda != nullptr) return program.cuda->Profile(TensorsOf(arranged), repeats, *pool_);
+  return program.planned->Profile(TensorsOf(arranged), repeats, *pool_);
 }
 
 Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::string& engine_path,
@@ -355,6 +438,11 @@ Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::
 void EngineSession::StartRetune(const std::string& engine_path, uint64_t engine_content,
                                 const SessionOptions& options) {
   if (options.retune == Retune::kNever || HasPlans()) return;
+  if (cuda_) {
+    notices_.push_back(
+        "--retune is for the CPU; `tamis build ENGINE.tamis -o NEW.tamis --device cuda` tunes for a GPU");
+    return;
+  }
   RetuneRequest request;
   request.engine_path = engine_path;
   request.precision = engine_->Precision(variant_);

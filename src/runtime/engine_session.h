@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "src/cuda/device.h"
 #include "src/engine/engine.h"
+#include "src/runtime/devices/cuda/cuda_program.h"
 #include "src/runtime/dynamic_program.h"
 #include "src/runtime/plan_choice.h"
 #include "src/runtime/program.h"
@@ -33,6 +35,7 @@ class EngineSession : public Session {
   Result<NamedData> RunData(const NamedData& inputs, const std::function<bool()>& cancelled) override;
   Status RunInto(const NamedTensors& inputs, NamedTensors& outputs) override;
   Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
+  Result<DeviceMeasure> MeasureOnDevice(const NamedTensors& inputs, int repeats) override;
 
   RetuneState retune_state(std::string* why) const override;
 
@@ -52,10 +55,16 @@ class EngineSession : public Session {
   EngineSession() = default;
   Status ChooseVariant(const std::string& precision);
   void NoticePlans();
-  // What runs a set of shapes: one of the two.
+  // Takes the variant's graph, or a copy without the half-precision types that the device does not compute in.
+  Status ChooseGraph();
+  // On a GPU: makes the program of the profile's opt, so that what does not fit, and what runs on the CPU, is said when
+  // the engine is opened.
+  Status WarmUp();
+  // What runs a set of shapes: one of the three.
   struct Runnable {
     std::shared_ptr<const Program> planned;
     std::shared_ptr<const DynamicProgram> dynamic;
+    std::shared_ptr<const CudaProgram> cuda;
   };
   // Points at a request's tensors in the graph's order; false if that is not all that the network wants.
   bool Point(const NamedTensors& inputs, std::vector<const Tensor*>* pointers) const;
@@ -63,7 +72,7 @@ class EngineSession : public Session {
   std::shared_ptr<const Program> KnownProgram(const std::vector<const Tensor*>& inputs);
   // Checks names, types, shapes and profiles; the values in the graph's order.
   Result<std::vector<Datum>> Arrange(const NamedData& inputs) const;
-  Result<Runnable> ProgramFor(const std::vector<Datum>& inputs);
+  Result<Runnable> ProgramFor(std::vector<Dims> dims);
   std::unique_ptr<Request> TakeRequest();
   void ReturnRequest(std::unique_ptr<Request> request);
   Status RunRequest(const NamedTensors& inputs, NamedTensors& outputs, Request& request);
@@ -74,7 +83,8 @@ class EngineSession : public Session {
   std::shared_ptr<const Engine> engine_;
   std::shared_ptr<WeightCheck> weights_;
   int variant_ = 0;
-  Graph widened_;  // used in place of the engine's where bf16 is computed in f32
+  std::shared_ptr<const CudaDevice> cuda_;  // null: on the CPU
+  Graph widened_;                           // used in place of the engine's where half precision is computed in f32
   const Graph* graph_ = nullptr;
   std::vector<tamis::Profile> profiles_;
   std::vector<TensorSpec> inputs_, outputs_;

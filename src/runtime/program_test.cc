@@ -135,7 +135,7 @@ TEST(Session, ThreadsMayRunAtOnce) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(WidenBf16, LeavesNoBf16Inside) {
+TEST(Widen, LeavesNoHalfPrecisionInside) {
   Graph graph;
   graph.opsets[""] = 17;
   const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {4, 8}));
@@ -146,10 +146,10 @@ TEST(WidenBf16, LeavesNoBf16Inside) {
   const ValueId y = Add(graph, "Linear", kTamisDomain, {narrow, weight}, "y",
                         {{"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
   graph.outputs = {y};
-  EXPECT_TRUE(WidenBf16(graph));
+  EXPECT_TRUE(Widen(graph, DType::kBFloat16));
   EXPECT_EQ(graph.NumNodes(), 1u) << graph.ToString();
   EXPECT_EQ(graph.ToString().find("bfloat16"), std::string::npos) << graph.ToString();
-  EXPECT_FALSE(WidenBf16(graph));
+  EXPECT_FALSE(Widen(graph, DType::kBFloat16));
 }
 
 }  // namespace

@@ -244,7 +244,7 @@ void HashConstants(Graph& graph) {
   }
 }
 
-bool WidenBf16(Graph& graph) {
+bool Widen(Graph& graph, DType half) {
   bool changed = false;
   const auto is_boundary = [&](ValueId id) {
     return graph.IsOutput(id) || std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
@@ -252,7 +252,7 @@ bool WidenBf16(Graph& graph) {
   for (size_t i = 0; i < graph.NumValues(); ++i) {
     const auto id = static_cast<ValueId>(i);
     Value& value = graph.value(id);
-    if (value.type.dtype != DType::kBFloat16 || is_boundary(id)) continue;
+    if (value.type.dtype != half || is_boundary(id)) continue;
     changed = true;
     value.type.dtype = DType::kFloat32;
     if (value.constant) {
@@ -260,12 +260,12 @@ bool WidenBf16(Graph& graph) {
       value.constant_hash = 0;
     }
   }
-  constexpr auto kBf16 = static_cast<int64_t>(DType::kBFloat16);
+  const auto number = static_cast<int64_t>(half);
   for (NodeId id : graph.NodeIds()) {
     Node& node = graph.node(id);
     if (node.outputs.empty() || node.outputs[0] == kNoValue || is_boundary(node.outputs[0])) continue;
     for (const char* key : {"output_dtype", "to"}) {
-      if (node.Int(key, 0) == kBf16) node.attributes[key] = static_cast<int64_t>(DType::kFloat32);
+      if (node.Int(key, 0) == number) node.attributes[key] = static_cast<int64_t>(DType::kFloat32);
     }
     if (node.Is("Cast") && graph.value(node.inputs[0]).type.dtype == graph.value(node.outputs[0]).type.dtype) {
       graph.ReplaceAllUses(node.outputs[0], node.inputs[0]);

@@ -113,8 +113,8 @@ std::string TimingCache::DefaultPath() {
   return folder.empty() ? folder : folder + "/timings-" + std::string(kVersion) + ".tsv";
 }
 
-std::string TimingCache::Key(const Problem& problem) {
-  const std::string text = Cpu().Fingerprint() + "|" + ProblemToText(problem);
+std::string TimingCache::Key(const Problem& problem, const std::string& device) {
+  const std::string text = (device.empty() ? Cpu().Fingerprint() : device) + "|" + ProblemToText(problem);
   return HexString(Hash64(text)) + HexString(Hash64(text, 1));
 }
 
@@ -173,10 +173,11 @@ std::optional<std::vector<TimedKernel>> TimingCache::Find(const std::string& key
   return results;
 }
 
-void TimingCache::Add(const std::string& key, const Problem& problem, const std::vector<TimedKernel>& results) {
+void TimingCache::Add(const std::string& key, const Problem& problem, const std::vector<TimedKernel>& results,
+                      const std::string& device) {
   changed_ = true;
   TimingEntry fresh;
-  fresh.device = Cpu().Fingerprint();
+  fresh.device = device.empty() ? Cpu().Fingerprint() : device;
   fresh.problem = Describe(problem);
   for (const TimedKernel& result : results) fresh.kernels[result.kernel] = result;
   TimingEntry& known = entries_[key];

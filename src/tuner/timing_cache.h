@@ -41,12 +41,14 @@ class TimingCache {
   // "$XDG_CACHE_HOME/tamis/timings-VERSION.tsv", else under $HOME/.cache; empty if neither is set.
   static std::string DefaultPath();
 
-  static std::string Key(const Problem& problem);
+  // `device`: what the times depend on beside the problem; empty: this machine's CPU.
+  static std::string Key(const Problem& problem, const std::string& device = {});
   // Only if every kernel of the list has a line and, unless noise is accepted, the entry is not noisy.
   std::optional<std::vector<TimedKernel>> Find(const std::string& key, const std::vector<std::string>& kernels,
                                                bool accept_noise = false) const;
   // A noisy entry that is timed again keeps the calmer of the two.
-  void Add(const std::string& key, const Problem& problem, const std::vector<TimedKernel>& results);
+  void Add(const std::string& key, const Problem& problem, const std::vector<TimedKernel>& results,
+           const std::string& device = {});
   // Takes over another cache's entries; of one that both have, the less noisy, then the one of more samples. Returns
   // how many entries changed.
   size_t Merge(const TimingCache& other);

@@ -4,6 +4,7 @@
 
 #include "src/kernels/problem.h"
 #include "src/tuner/problem_text.h"
+#include "src/tuner/time_cuda_kernels.h"
 
 namespace tamis {
 
@@ -18,8 +19,16 @@ struct Tuner::Candidates {
   double cost = 0;                   // of the cheapest
 };
 
-Tuner::Candidates Tuner::CandidatesFor(const Problem& problem) const {
+Result<Tuner::Candidates> Tuner::CandidatesFor(const Problem& problem) const {
   Candidates candidates;
+  if (options_.cuda) {
+    TAMIS_ASSIGN_OR_RETURN(const auto known, options_.cuda->Candidates(problem));
+    for (const CudaCandidate& candidate : known) {
+      for (int i = 0; i < candidate.variants; ++i) candidates.names.push_back(candidate.Variant(i));
+      if (candidate.variants == 0) candidates.refused.push_back({candidate.kernel, 0, candidate.reason, 0, 0});
+    }
+    return candidates;
+  }
   std::vector<Refusal> refused;
   for (const KernelDef* kernel : CandidateKernels(problem, &refused)) {
     const double cost = kernel->cost(problem);
@@ -43,28 +52,31 @@ bool Tuner::TimeIsUp() const {
 
 Result<std::vector<TimedKernel>> Tuner::Measure(const Problem& problem, const std::vector<std::string>& kernels) {
   if (own_pool_ == nullptr) {
-    auto answer = worker_.Time(problem, kernels);
+    const int gpu = options_.cuda ? options_.cuda->info().ordinal : TuneWorker::kCpu;
+    auto answer = worker_.Time(problem, kernels, gpu);
     if (answer.ok()) return answer;
     notices_.push_back(answer.status().message() + "; kernels are timed inside this process");
     own_pool_ = std::make_unique<ThreadPool>(options_.threads);
   }
   TAMIS_ASSIGN_OR_RETURN(const auto owned, ProblemFromText(ProblemToText(problem), 7));
-  return TimeKernels(owned->problem, kernels, *own_pool_, {}, [](const std::string&) {});
+  const auto begin = [](const std::string&) {};
+  if (options_.cuda) return TimeCudaKernels(owned->problem, kernels, *options_.cuda, {}, begin);
+  return TimeKernels(owned->problem, kernels, *own_pool_, {}, begin);
 }
 
 Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
   if (options_.cancelled && options_.cancelled()) return RuntimeError("tuning was interrupted");
   TunedNode tuned;
   tuned.op = problem.node->op;
-  Candidates candidates = CandidatesFor(problem);
+  TAMIS_ASSIGN_OR_RETURN(Candidates candidates, CandidatesFor(problem));
   tuned.candidates = std::move(candidates.refused);
   if (candidates.names.empty()) return tuned;
 
-  const std::string key = TimingCache::Key(problem);
+  const std::string key = TimingCache::Key(problem, DeviceKey());
   auto known = cache_.Find(key, candidates.names, TimeIsUp());
   while (!known && !TimeIsUp()) {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<TimedKernel> timed, Measure(problem, candidates.names));
-    cache_.Add(key, problem, timed);
+    cache_.Add(key, problem, timed, DeviceKey());
     known = cache_.Find(key, candidates.names);
     if (!known && TimeIsUp()) known = cache_.Find(key, candidates.names, true);
   }
@@ -111,8 +123,8 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
       // What depends on data is left to the cost model, which chooses as shapes come.
       if (IsView(graph.node(id)) || !IsConcrete(graph, graph.node(id))) continue;
       TAMIS_ASSIGN_OR_RETURN(Problem problem, MakeProblem(graph, graph.node(id), options_.threads));
-      const Candidates candidates = CandidatesFor(problem);
-      const std::string key = TimingCache::Key(problem);
+      TAMIS_ASSIGN_OR_RETURN(const Candidates candidates, CandidatesFor(problem));
+      const std::string key = TimingCache::Key(problem, DeviceKey());
       if (!candidates.names.empty() && !cache_.Find(key, candidates.names)) {
         const auto [it, added] = unknown.try_emplace(key, Work{items.size(), 0.0});
         it->second.cost += candidates.cost;

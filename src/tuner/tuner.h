@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 #include "src/tuner/worker.h"
 
@@ -16,7 +17,8 @@ namespace tamis {
 
 struct TunerOptions {
   int threads = 1;
-  std::string cache_path;  // empty: nothing is kept
+  std::shared_ptr<const CudaDevice> cuda;  // null: kernels of the CPU are timed
+  std::string cache_path;                  // empty: nothing is kept
   // Candidates whose predicted cost is above this multiple of the best prediction are not timed.
   double cost_cutoff = 6;
   // Seconds from the tuner's making after which nothing more is timed: what the cache does not know is then chosen by
@@ -54,7 +56,8 @@ class Tuner {
 
  private:
   struct Candidates;
-  Candidates CandidatesFor(const Problem& problem) const;
+  Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
+  std::string DeviceKey() const { return options_.cuda ? options_.cuda->TimingKey() : std::string(); }
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
   bool TimeIsUp() const;
 

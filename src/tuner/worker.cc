@@ -27,10 +27,11 @@ std::string DefaultProgram() {
   return ProgramPath("tamis-tune-worker");
 }
 
-std::string RequestText(const Problem& problem, const std::vector<std::string>& kernels) {
+std::string RequestText(const Problem& problem, const std::vector<std::string>& kernels, int gpu) {
   std::string names;
   for (const std::string& kernel : kernels) names += (names.empty() ? "" : ",") + JsonQuote(kernel);
-  return "{\"kernels\":[" + names + "],\"problem\":" + ProblemToText(problem) + "}\n";
+  return fmt::format("{{\"gpu\":{},", gpu) + "\"kernels\":[" + names + "],\"problem\":" + ProblemToText(problem) +
+         "}\n";
 }
 
 bool WriteAll(int fd, const std::string& text) {
@@ -120,7 +121,7 @@ bool TuneWorker::ReadLine(double timeout_seconds, std::string* line, bool* timed
   }
 }
 
-Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::vector<std::string> kernels,
+Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::vector<std::string> kernels, int gpu,
                                                   double timeout_seconds) {
   std::vector<TimedKernel> struck_out;
   while (!kernels.empty()) {
@@ -130,7 +131,7 @@ Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::v
     std::string line;
     bool timed_out = false;
     bool done = false;
-    if (WriteAll(to_worker_, RequestText(problem, kernels))) {
+    if (WriteAll(to_worker_, RequestText(problem, kernels, gpu))) {
       while (!done && ReadLine(timeout_seconds, &line, &timed_out)) {
         std::istringstream words(line);
         std::string word;

@@ -1,21 +1,47 @@
 #include <simdjson.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "src/tuner/problem_text.h"
+#include "src/tuner/time_cuda_kernels.h"
 #include "src/tuner/worker.h"
 
 namespace tamis {
 namespace {
 
-void Answer(const std::string& request, std::unique_ptr<ThreadPool>* pool) {
+// Kept open from one request to the next.
+struct Devices {
+  std::unique_ptr<ThreadPool> pool;
+  std::shared_ptr<const CudaDevice> cuda;
+};
+
+Result<std::vector<TimedKernel>> Time(const Problem& problem, const std::vector<std::string>& kernels, int gpu,
+                                      Devices* devices) {
+  const auto begin = [](const std::string& kernel) {
+    fmt::print("begin {}\n", kernel);
+    std::fflush(stdout);
+  };
+  if (gpu != TuneWorker::kCpu) {
+    if (devices->cuda == nullptr || devices->cuda->info().ordinal != gpu) {
+      TAMIS_ASSIGN_OR_RETURN(devices->cuda, CudaDevice::Open(gpu));
+    }
+    return TimeCudaKernels(problem, kernels, *devices->cuda, {}, begin);
+  }
+  std::unique_ptr<ThreadPool>& pool = devices->pool;
+  if (pool == nullptr || pool->threads() != problem.threads) pool = std::make_unique<ThreadPool>(problem.threads);
+  return TimeKernels(problem, kernels, *pool, {}, begin);
+}
+
+void Answer(const std::string& request, Devices* devices) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   simdjson::dom::array names;
   simdjson::dom::element problem_text;
+  int64_t gpu = TuneWorker::kCpu;
   if (parser.parse(request).get(root) != simdjson::SUCCESS || root["kernels"].get(names) != simdjson::SUCCESS ||
-      root["problem"].get(problem_text) != simdjson::SUCCESS) {
+      root["problem"].get(problem_text) != simdjson::SUCCESS || root["gpu"].get(gpu) != simdjson::SUCCESS) {
     return;
   }
   std::vector<std::string> kernels;
@@ -25,13 +51,15 @@ void Answer(const std::string& request, std::unique_ptr<ThreadPool>* pool) {
     for (const std::string& kernel : kernels) fmt::print("result {} 0 0 0 {}\n", kernel, owned.status().message());
     return;
   }
-  const Problem& problem = (*owned)->problem;
-  if (*pool == nullptr || (*pool)->threads() != problem.threads) *pool = std::make_unique<ThreadPool>(problem.threads);
-  const auto begin = [](const std::string& kernel) {
-    fmt::print("begin {}\n", kernel);
-    std::fflush(stdout);
-  };
-  for (const TimedKernel& result : TimeKernels(problem, kernels, **pool, {}, begin)) {
+  const auto timed = Time((*owned)->problem, kernels, static_cast<int>(gpu), devices);
+  if (!timed.ok()) {
+    // A GPU that failed answers nobody in this process any more. The program strikes out the kernel that it began last
+    // and starts another worker for the others.
+    if (gpu != TuneWorker::kCpu && devices->cuda != nullptr) std::_Exit(3);
+    for (const std::string& kernel : kernels) fmt::print("result {} 0 0 0 {}\n", kernel, timed.status().message());
+    return;
+  }
+  for (const TimedKernel& result : *timed) {
     fmt::print("result {} {:.9g} {:.4g} {} {}\n", result.kernel, result.seconds, result.spread, result.samples,
                result.reason);
   }
@@ -41,10 +69,10 @@ void Answer(const std::string& request, std::unique_ptr<ThreadPool>* pool) {
 
 int TuneWorkerMain() {
   ConfigureLibraries();
-  std::unique_ptr<ThreadPool> pool;
+  Devices devices;
   std::string line;
   while (std::getline(std::cin, line)) {
-    Answer(line, &pool);
+    Answer(line, &devices);
     fmt::print("done\n");
     std::fflush(stdout);
   }

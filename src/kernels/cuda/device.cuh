@@ -81,28 +81,65 @@ __device__ __forceinline__ void Store8(float* to, const float (&values)[8]) {
   reinterpret_cast<float4*>(to)[1] = make_float4(values[4], values[5], values[6], values[7]);
 }
 
-__device__ __forceinline__ float Activate(float x, ActivationArgs activation) {
+// x * Phi(x) with Phi(-a) = 1 / (2 p(a)^16) for a >= 0, p from Abramowitz and Stegun's 7.1.28 with the coefficients of
+// erf rescaled by sqrt(2)^i. Absolute error below 5e-7: a third of the instructions of erff.
+__device__ __forceinline__ float PolynomialGelu(float x) {
+  const float a = fminf(fabsf(x), 64.0f);  // where p^16 is beyond f32 and the tail 0, but infinity is not yet
+  float p = fmaf(a, 5.382975e-6f, 4.88906356e-5f);
+  p = fmaf(p, a, 3.8003575e-5f);
+  p = fmaf(p, a, 3.27762632e-3f);
+  p = fmaf(p, a, 2.11410061e-2f);
+  p = fmaf(p, a, 4.9867347e-2f);
+  p = fmaf(p, a, 1.0f);
+  p *= p;
+  p *= p;
+  p *= p;
+  p *= p;
+  const float tail = a * __fdividef(0.5f, p);
+  return x > 0 ? x - tail : x < 0 ? -tail : x;  // NaN stays NaN
+}
+
+// The choice stands outside of the loop: inlined once an element it would fill the instruction cache.
+template <int kCount>
+__device__ __forceinline__ void ActivateAll(float (&x)[kCount], ActivationArgs activation) {
+  const auto each = [&](auto&& f) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) x[i] = f(x[i]);
+  };
   switch (activation.kind) {
     case Activation::kNone:
-      return x;
+      break;
     case Activation::kRelu:
-      return x < 0 ? 0.0f : x;  // NaN stays NaN
+      each([](float v) { return v < 0 ? 0.0f : v; });  // NaN stays NaN
+      break;
     case Activation::kClip:
-      return x < activation.low ? activation.low : x > activation.high ? activation.high : x;
+      each([&](float v) { return v < activation.low ? activation.low : v > activation.high ? activation.high : v; });
+      break;
     case Activation::kGelu:
-      return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+      each([](float v) { return PolynomialGelu(v); });
+      break;
     case Activation::kGeluTanh:
-      return 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
+      each([](float v) { return 0.5f * v * (1.0f + tanhf(0.79788456f * (v + 0.044715f * v * v * v))); });
+      break;
     case Activation::kSilu:
-      return x / (1.0f + __expf(-x));
+      each([](float v) { return v / (1.0f + __expf(-v)); });
+      break;
     case Activation::kHardSwish:
-      return x * fminf(fmaxf(x / 6.0f + 0.5f, 0.0f), 1.0f);
+      each([](float v) { return v * fminf(fmaxf(v / 6.0f + 0.5f, 0.0f), 1.0f); });
+      break;
     case Activation::kSigmoid:
-      return 1.0f / (1.0f + __expf(-x));
+      each([](float v) { return 1.0f / (1.0f + __expf(-v)); });
+      break;
     case Activation::kTanh:
-      return tanhf(x);
+      each([](float v) { return tanhf(v); });
+      break;
   }
-  return x;
+}
+
+__device__ __forceinline__ float Activate(float x, ActivationArgs activation) {
+  float one[1] = {x};
+  ActivateAll(one, activation);
+  return one[0];
 }
 
 }  // namespace tamis::cuda

@@ -50,6 +50,7 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   auto* q_rows = reinterpret_cast<__half*>(shared);
   __half* k_rows = q_rows + warps * 16 * kDepth;  // two stages each
   __half* v_rows = k_rows + 2 * kKeys * kDepth;
+  auto* key_mask = reinterpret_cast<float*>(v_rows + 2 * kKeys * kDepth);  // of one step
 
   const int head = static_cast<int>(blockIdx.y);
   const int batch = static_cast<int>(blockIdx.z);
@@ -75,11 +76,15 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   const int row[2] = {first_query + warp * 16 + lane / 4, first_query + warp * 16 + lane / 4 + 8};
   constexpr float kLog2e = 1.4426950408889634f;
   const float scale = args.scale * kLog2e;
+  const DType mask_dtype = args.mask_f16 ? DType::kFloat16 : DType::kFloat32;
+  // The usual mask says which keys are open and is the same for all queries: it is read once a step.
+  const bool by_query = args.mask != nullptr && args.mask_strides[2] != 0;
+  const int64_t mask_head = batch * args.mask_strides[0] + head * args.mask_strides[1];
   int64_t mask_row[2] = {};
   if (args.mask != nullptr) {
     for (int i = 0; i < 2; ++i) {
       const int query = min(row[i], args.queries - 1);
-      mask_row[i] = batch * args.mask_strides[0] + head * args.mask_strides[1] + query * args.mask_strides[2];
+      mask_row[i] = mask_head + query * args.mask_strides[2];
     }
   }
 
@@ -90,6 +95,14 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   for (int step = 0; step < steps; ++step) {
     __syncthreads();  // everyone is done with the stage that is loaded next
     load(step + 1);
+    for (int t = static_cast<int>(threadIdx.x); t < kKeys; t += static_cast<int>(blockDim.x)) {
+      const int key = step * kKeys + t;
+      float value = key < args.keys ? 0.0f : -INFINITY;
+      if (args.mask != nullptr && !by_query && key < args.keys) {
+        value = kLog2e * LoadFloat(args.mask, mask_dtype, mask_head + key * args.mask_strides[3]);
+      }
+      key_mask[t] = value;
+    }
     WaitForCopies<1>();
     __syncthreads();
     if (step == 0) {
@@ -120,13 +133,11 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
     for (int j = 0; j < kKeys / 8; ++j) {
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
-        const int key = step * kKeys + j * 8 + lane % 4 * 2 + e % 2;
-        float score = scores[j][e] * scale;
-        if (key >= args.keys) {
-          score = -INFINITY;
-        } else if (args.mask != nullptr) {
-          const int64_t at = mask_row[e / 2] + key * args.mask_strides[3];
-          score += kLog2e * LoadFloat(args.mask, args.mask_f16 ? DType::kFloat16 : DType::kFloat32, at);
+        const int column = j * 8 + lane % 4 * 2 + e % 2;
+        float score = fmaf(scores[j][e], scale, key_mask[column]);
+        const int key = step * kKeys + column;
+        if (by_query && key < args.keys) {
+          score += kLog2e * LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]);
         }
         scores[j][e] = score;
         largest[e / 2] = fmaxf(largest[e / 2], score);
@@ -189,7 +200,7 @@ cudaError_t Launch(int warps, const FlashAttentionArgs& args, cudaStream_t strea
   shape.block = dim3(static_cast<unsigned>(warps) * 32);
   shape.grid = dim3(static_cast<unsigned>((args.queries + warps * 16 - 1) / (warps * 16)),
                     static_cast<unsigned>(args.heads), static_cast<unsigned>(args.batch));
-  shape.shared_bytes = static_cast<unsigned>((warps * 16 + 4 * kKeys) * kDepth * 2);
+  shape.shared_bytes = static_cast<unsigned>((warps * 16 + 4 * kKeys) * kDepth * 2 + kKeys * 4);
   const cudaError_t error = cudaFuncSetAttribute(
       FlashAttentionKernel<kDepth>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
   return error != cudaSuccess ? error : LaunchKernel(FlashAttentionKernel<kDepth>, shape, stream, args);

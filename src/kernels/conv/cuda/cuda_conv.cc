@@ -1,10 +1,14 @@
 #include "src/kernels/conv/cuda/cuda_conv.h"
 
+#include <algorithm>
+
 namespace tamis::cuda {
 
 Result<CudaConv> ReadCudaConv(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem));
-  const Dims& x = problem.input(0).dims;
+  const bool channels_first = problem.node->op == "ChannelsFirstConv";
+  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, channels_first ? DType::kFloat32 : DType::kFloat16));
+  Dims x = problem.input(0).dims;
+  if (channels_first) std::rotate(x.begin() + 1, x.begin() + 2, x.end());
   const Dims& w = problem.input(1).dims;
   const Dims& y = problem.outputs[0].dims;
   const Node& node = *problem.node;

@@ -25,6 +25,7 @@ struct CudaConv {
 
 // Every ChannelsLastConv of one or two spatial axes with f16 x and a constant f16 w, and f16 or f32 residual and
 // result; otherwise the reason.
+// ChannelsFirstConv (src/cuda/fuse_for_cuda.h) differs only in x, which is f32 [batch, channels, in_h, in_w].
 Result<CudaConv> ReadCudaConv(const Problem& problem);
 
 }  // namespace tamis::cuda

@@ -13,10 +13,10 @@ ActivationArgs ReadActivation(const Node& node) {
   return {epilogue.activation, epilogue.clip_min, epilogue.clip_max};
 }
 
-Status CheckProductOperands(const Problem& problem) {
+Status CheckProductOperands(const Problem& problem, DType x_dtype) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
-  if (problem.input(0).dtype != DType::kFloat16) {
-    return UserError("x is {}, the kernel takes float16", Name(problem.input(0).dtype));
+  if (problem.input(0).dtype != x_dtype) {
+    return UserError("x is {}, the kernel takes {}", Name(problem.input(0).dtype), Name(x_dtype));
   }
   if (problem.input(1).dtype != DType::kFloat16 || problem.input(1).constant == nullptr) {
     return UserError("the weight must be a constant of float16");

@@ -17,7 +17,7 @@ struct CudaLinear {
 // Every Linear with f16 x, a constant f16 w, and f16 or f32 residual and result; otherwise the reason.
 Result<CudaLinear> ReadCudaLinear(const Problem& problem);
 // The dtype conditions that Linear and ChannelsLastConv share: inputs are x, weight, bias, residual.
-Status CheckProductOperands(const Problem& problem);
+Status CheckProductOperands(const Problem& problem, DType x_dtype = DType::kFloat16);
 ActivationArgs ReadActivation(const Node& node);
 
 // Input `index`, a constant, as it is on the device.

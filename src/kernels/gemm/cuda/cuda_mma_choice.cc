@@ -21,20 +21,22 @@ double PredictedCost(const Device& device, MmaChoice choice, int64_t rows, int64
   const double area = tile.rows * tile.outputs / 4096.0;
   const double steps = static_cast<double>(CeilDiv(CeilDiv(depth, kMmaDepthStep), choice.split));
   // Neighbouring blocks on one multiprocessor share its tensor cores, but hide each other's waits.
-  const double step = 0.35 + 0.3 * area * share;
+  const double step = 0.35 + (choice.tile < kWarpTiles ? 0.3 : 0.17) * area * share;
   return waves * (steps * step + 4 + area * share) + (choice.split > 1 ? 3.0 + 0.5 * choice.split : 0.0);
 }
 
 }  // namespace
 
-std::vector<MmaChoice> MmaChoices(const Device& device, int64_t rows, int64_t outputs, int64_t depth, size_t limit) {
+std::vector<MmaChoice> MmaChoices(const Device& device, MmaSource source, int64_t rows, int64_t outputs, int64_t depth,
+                                  size_t limit) {
   std::vector<std::pair<double, MmaChoice>> costed;
   const int64_t steps = CeilDiv(depth, kMmaDepthStep);
-  for (int tile = 0; tile < kMmaTileCount; ++tile) {
+  const bool warpgroups = device.compute == 90 && (source == MmaSource::kRows || source == MmaSource::kPixels);
+  for (int tile = 0; tile < kWarpTiles + (warpgroups ? kWarpgroupTiles : 0); ++tile) {
     if (static_cast<size_t>(kMmaSharedBytes[tile]) > device.shared_bytes_per_block) continue;
     for (const int split : {1, 2, 4, 8}) {
       // Clusters are in the machine code for 9.0 only.
-      if (split > 1 && (device.compute != 90 || steps < 2 * split)) continue;
+      if (split > 1 && (device.compute != 90 || steps < 2 * split || tile >= kWarpTiles)) continue;
       costed.emplace_back(PredictedCost(device, {tile, split}, rows, outputs, depth), MmaChoice{tile, split});
     }
   }

@@ -1,11 +1,12 @@
-// Linear by mma.sync: any number of rows, every epilogue fused, the depth split over a cluster where rows are few.
+// Linear on tensor cores, by warp or warpgroup products: any number of rows, every epilogue fused, the depth split over
+// a cluster where rows are few.
 #include "src/kernels/gemm/cuda/cuda_linear.h"
 #include "src/kernels/gemm/cuda/cuda_mma_choice.h"
 
 namespace tamis::cuda {
 namespace {
 
-constexpr size_t kVariants = 8;
+constexpr size_t kVariants = 10;
 
 class LinearMma : public CudaKernel {
  public:
@@ -26,7 +27,7 @@ class LinearMma : public CudaKernel {
     args.bias = in.size() > 2 ? static_cast<const float*>(in[2]) : nullptr;
     args.residual = in.size() > 3 ? in[3] : nullptr;
     args.y = out[0];
-    return CudaStatus(LaunchMma<MmaSource::kRows>(choice_, args, stream), "linear_mma_f16");
+    return CudaStatus(LaunchChoice<MmaSource::kRows>(choice_, args, stream), "linear_mma_f16");
   }
 
  private:
@@ -37,16 +38,18 @@ class LinearMma : public CudaKernel {
 Result<int> Supports(const Problem& problem, PrepareContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem));
   if (linear.depth % 8 != 0) return UserError("the depth {} is not a multiple of 8", linear.depth);
-  const auto choices = MmaChoices(context.device(), linear.rows, linear.outputs, linear.depth, kVariants);
+  const auto choices =
+      MmaChoices(context.device(), MmaSource::kRows, linear.rows, linear.outputs, linear.depth, kVariants);
   if (choices.empty()) return UserError("the GPU's shared memory is too small");
   return static_cast<int>(choices.size());
 }
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem));
-  const auto choices = MmaChoices(context.device(), linear.rows, linear.outputs, linear.depth, kVariants);
+  const auto choices =
+      MmaChoices(context.device(), MmaSource::kRows, linear.rows, linear.outputs, linear.depth, kVariants);
   const MmaChoice choice = choices[static_cast<size_t>(variant)];
-  TAMIS_CUDA_RETURN_IF_ERROR(PrepareMma<MmaSource::kRows>(choice));
+  TAMIS_CUDA_RETURN_IF_ERROR(PrepareChoice<MmaSource::kRows>(choice));
   return std::unique_ptr<CudaKernel>(std::make_unique<LinearMma>(linear, choice));
 }
 

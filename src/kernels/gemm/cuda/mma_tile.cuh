@@ -40,6 +40,10 @@ class RowLoader {
       c_ = k_ - tap * args.channels;
       r_ = tap / args.kernel_w;
       s_ = tap - r_ * args.kernel_w;
+    } else if constexpr (kSource == MmaSource::kPlanes) {
+      run_ = args.channels * 8;
+      r_ = k_ / run_;
+      c_ = k_ - r_ * run_;
     } else if constexpr (kSource == MmaSource::kRuns) {
       run_ = (args.kernel_w * args.channels + 7) / 8 * 8;
       r_ = k_ / run_;
@@ -81,6 +85,19 @@ class RowLoader {
         const bool valid = valid_[i] && r_ < args_.kernel_h && iy >= 0 && iy < args_.in_h && ix >= 0 && ix < args_.in_w;
         const int64_t at = offset_[i] + (static_cast<int64_t>(iy) * args_.in_w + ix) * args_.channels + c_;
         CopyAsync16(SharedAddress(chunk), x + (valid ? at : 0), valid);
+      } else if constexpr (kSource == MmaSource::kPlanes) {
+        const int iy = y_[i] + r_ * args_.dilation_h;
+        const bool row_valid = valid_[i] && r_ < args_.kernel_h && iy >= 0 && iy < args_.in_h;
+        const float* plane_row = static_cast<const float*>(args_.x) + offset_[i] +
+                                 static_cast<int64_t>(c_ / 8 * args_.in_h + iy) * args_.in_w;
+        __half elements[8];
+#pragma unroll
+        for (int e = 0; e < 8; ++e) {
+          const int at = x_[i] + e;
+          const bool inside = row_valid && e < args_.kernel_w && at >= 0 && at < args_.in_w;
+          elements[e] = __float2half_rn(inside ? plane_row[at] : 0.0f);
+        }
+        *reinterpret_cast<uint4*>(chunk) = *reinterpret_cast<const uint4*>(elements);
       } else {
         const int iy = y_[i] + r_ * args_.dilation_h;
         const bool row_valid = valid_[i] && r_ < args_.kernel_h && iy >= 0 && iy < args_.in_h;
@@ -104,7 +121,7 @@ class RowLoader {
         c_ -= args_.channels;
         if (++s_ == args_.kernel_w) s_ = 0, ++r_;
       }
-    } else if constexpr (kSource == MmaSource::kRuns) {
+    } else if constexpr (kSource == MmaSource::kRuns || kSource == MmaSource::kPlanes) {
       c_ += kMmaDepthStep;
       while (c_ >= run_) c_ -= run_, ++r_;
     }
@@ -166,8 +183,7 @@ __device__ __forceinline__ void FinishOutputs(const MmaArgs& args, int row, int 
 #pragma unroll
       for (int i = 0; i < 8; ++i) sums[i] += residual[i];
     }
-#pragma unroll
-    for (int i = 0; i < 8; ++i) sums[i] = Activate(sums[i], args.activation);
+    ActivateAll(sums, args.activation);
     if (args.output_f32) {
       Store8(static_cast<float*>(args.y) + at, sums);
     } else {

@@ -1,0 +1,295 @@
+"""Times Tamis on an NVIDIA GPU against PyTorch on the same networks with the same weights, in one run.
+
+Run through benchmarks/gpu.sh. Both sides keep inputs and outputs in the GPU's memory and are timed by events around one
+run; rounds of both alternate, and the medians of the rounds are reported.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+import numpy as np
+
+import gpu_models
+
+CASES = [("resnet50", 1), ("resnet50", 32), ("bert_base", 1), ("bert_base", 32)]
+SEQUENCE = 128
+
+
+def log(text):
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+class Tamis:
+    """The program, its engines and its logs."""
+
+    def __init__(self, programs, work):
+        self.programs, self.work = programs, work
+        self.environment = dict(os.environ, XDG_CACHE_HOME=str(work / "cache"))
+
+    def run(self, *arguments, name):
+        start = time.time()
+        done = subprocess.run([self.programs / "tamis", *map(str, arguments)], capture_output=True, text=True,
+                              env=self.environment)
+        (self.work / f"{name}.log").write_text(done.stdout + done.stderr)
+        if done.returncode != 0:
+            log(f"tamis {' '.join(map(str, arguments))}: exit code {done.returncode}\n{done.stderr[-1500:]}")
+            return None
+        return time.time() - start, done.stdout, done.stderr
+
+    def build(self, model, batch):
+        engine = self.work / f"{model}_b{batch}.tamis"
+        profiles = {"resnet50": [f"image={batch}x3x224x224"] * 3, "bert_base": [f"{batch}x{SEQUENCE}"] * 3}[model]
+        shapes = {"resnet50": ["image=" + ":".join(p.removeprefix("image=") for p in profiles)],
+                  "bert_base": [f"{name}=" + ":".join(profiles) for name in ("input_ids", "attention_mask")]}[model]
+        flags = [flag for shape in shapes for flag in ("--profile", shape)]
+        done = self.run("build", self.work / f"{model}.onnx", "-o", engine, "--device", "cuda", "--verbose", *flags,
+                        name=f"build_{model}_b{batch}")
+        return (engine, done[0]) if done else (None, None)
+
+    def bench(self, engine, name, *flags):
+        done = self.run("bench", engine, "--device", "cuda", "--json", "-", *flags, name=name)
+        if done is None:
+            return None
+        return json.loads(done[1])["results"][0]
+
+
+def inputs_of(model, batch, seed=3):
+    random = np.random.default_rng(seed)
+    if model == "resnet50":
+        return {"image": random.standard_normal((batch, 3, 224, 224), dtype=np.float32)}
+    ids = random.integers(0, gpu_models.WORDS, (batch, SEQUENCE), dtype=np.int64)
+    mask = np.ones((batch, SEQUENCE), np.int64)
+    mask[:, SEQUENCE - 20:] = random.integers(0, 2, (batch, 20))
+    mask = np.sort(mask, axis=1)[:, ::-1].copy()  # open tokens first, as tokenisers pad
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+class Torch:
+    """PyTorch's side: one module a network, variants of how it is run."""
+
+    def __init__(self, variants):
+        import torch
+        self.torch, self.variants, self.modules = torch, variants, {}
+        torch.backends.cudnn.benchmark = True
+
+    def module(self, model):
+        if model not in self.modules:
+            torch = self.torch
+            if model == "resnet50":
+                import torchvision
+                module = torchvision.models.resnet50()
+                arrays = gpu_models.resnet50_weights()
+            else:
+                import transformers
+                module = transformers.BertModel(transformers.BertConfig(), add_pooling_layer=True)
+                arrays = gpu_models.bert_weights()
+            state = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            missing, unexpected = module.load_state_dict(state, strict=False)
+            assert not unexpected, unexpected
+            missing = [m for m in missing if "num_batches" not in m and "ids" not in m]
+            assert not missing, missing
+            self.modules[model] = module.eval()
+        return self.modules[model]
+
+    def answer(self, model, inputs):
+        """Outputs in f32 of an f32 run."""
+        torch = self.torch
+        module = self.module(model).cuda().float()
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        with torch.no_grad():
+            out = module(**self.arguments(model, inputs)) if model == "bert_base" else module(
+                self.arguments(model, inputs)["x"])
+        if model == "resnet50":
+            return {"scores": out.float().cpu().numpy()}
+        return {"last_hidden_state": out.last_hidden_state.float().cpu().numpy(),
+                "pooler_output": out.pooler_output.float().cpu().numpy()}
+
+    def arguments(self, model, inputs, half=False):
+        torch = self.torch
+        if model == "bert_base":
+            return {name: torch.from_numpy(array).cuda() for name, array in inputs.items()}
+        x = torch.from_numpy(inputs["image"]).cuda()
+        return {"x": x.half().to(memory_format=torch.channels_last) if half else x}
+
+    def prepare(self, model, batch, variant):
+        """A function that runs once."""
+        torch = self.torch
+        import copy
+        half = "f16" in variant
+        module = copy.deepcopy(self.module(model)).cuda()
+        if half:
+            module = module.half()
+            if model == "resnet50":
+                module = module.to(memory_format=torch.channels_last)
+        arguments = self.arguments(model, inputs_of(model, batch), half)
+
+        def plain():
+            with torch.no_grad():
+                return module(**arguments)
+
+        if variant.startswith("compile"):
+            compiled = torch.compile(module, mode="reduce-overhead")
+
+            def plain():  # noqa: F811
+                with torch.no_grad():
+                    return compiled(**arguments)
+
+            for _ in range(4):
+                plain()
+            return plain
+        for _ in range(3):
+            plain()
+        if not variant.startswith("graph"):
+            return plain
+        stream = torch.cuda.Stream()
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                plain()
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.kept = plain()
+        return graph.replay
+
+    def time(self, run, repeats):
+        torch = self.torch
+        for _ in range(10):
+            run()
+        events = [torch.cuda.Event(enable_timing=True) for _ in range(repeats + 1)]
+        events[0].record()
+        for event in events[1:]:
+            run()
+            event.record()
+        torch.cuda.synchronize()
+        return float(np.median([a.elapsed_time(b) for a, b in zip(events, events[1:])]))
+
+
+def differences(ours, theirs):
+    result = {}
+    for name, expected in theirs.items():
+        actual = ours[name].astype(np.float64)
+        expected = expected.astype(np.float64)
+        entry = {"relative_root_error": float(np.sqrt(((actual - expected)**2).sum() / (expected**2).sum())),
+                 "max_relative_error": float(np.abs(actual - expected).max() / np.abs(expected).max())}
+        if expected.ndim == 2:
+            entry["same_top1"] = float((actual.argmax(1) == expected.argmax(1)).mean())
+        result[name] = entry
+    return result
+
+
+def check_answers(tamis, torch_side, engine, model, batch):
+    inputs = inputs_of(model, batch)
+    flags, folder = [], tamis.work / f"answers_{model}_b{batch}"
+    for name, array in inputs.items():
+        path = tamis.work / f"{name}_b{batch}.npy"
+        np.save(path, array)
+        flags += ["--input", f"{name}={path}"]
+    done = tamis.run("run", engine, "--device", "cuda", "--output-dir", folder, *flags, name=f"run_{model}_b{batch}")
+    if done is None:
+        return None
+    log(f"opening the engine and the first answer: {done[0]:.2f} s, process start and CUDA context included")
+    if done[2]:
+        log(f"{model} b{batch} notes: {done[2].strip()[:800]}")
+    ours = {path.stem: np.load(path) for path in folder.glob("*.npy")}
+    return differences(ours, torch_side.answer(model, inputs))
+
+
+def markdown(results):
+    lines = ["| network | best PyTorch | Tamis | ratio | " + " | ".join(results["variants"]) + " | notes |",
+             "|---|---|---|---|" + "---|" * (len(results["variants"]) + 1)]
+    for row in results["rows"]:
+        torch_times = row["torch_ms"]
+        best = min((v for k, v in torch_times.items() if "f16" in k), default=None)
+        ours = row.get("tamis_ms")
+        cells = [f"{row['model']} b{row['batch']}", f"{best:.3f}" if best else "", f"{ours:.3f}" if ours else "failed",
+                 f"{best / ours:.2f}" if best and ours else ""]
+        cells += [f"{torch_times[v]:.3f}" if v in torch_times else "" for v in results["variants"]]
+        gpu = row.get("gpu", {})
+        notes = [f"tuned in {row['build_s']:.0f} s"] if row.get("build_s") else []
+        if "joules_per_run" in gpu:
+            notes.append(f"{gpu['joules_per_run']:.4f} J, {gpu['watts']:.0f} W")
+        if "memory_bytes" in gpu:
+            notes.append(f"{gpu['memory_bytes'] / 1e6:.0f} MB")
+        if "sm_active" in gpu:
+            notes.append(f"SM {100 * gpu['sm_active']:.0f} %")
+        for name, entry in (row.get("difference") or {}).items():
+            notes.append(f"{name}: {entry['relative_root_error']:.1e}")
+        lines.append("| " + " | ".join(cells) + " | " + ", ".join(notes) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--programs", type=pathlib.Path, required=True)
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--variants", nargs="*", default=["eager_f32", "eager_f16", "graph_f16", "compile_f16"])
+    parser.add_argument("--cases", nargs="*", default=[f"{m}:{b}" for m, b in CASES])
+    parser.add_argument("--layers", action="store_true", help="time of every node, into the logs")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
+    cases = [(m, int(b)) for m, b in (case.split(":") for case in options.cases)]
+    for model, write, weights in (("resnet50", gpu_models.write_resnet50, gpu_models.resnet50_weights),
+                                  ("bert_base", gpu_models.write_bert, gpu_models.bert_weights)):
+        if any(m == model for m, _ in cases) and not (options.work / f"{model}.onnx").exists():
+            write(options.work / f"{model}.onnx", weights())
+    tamis = Tamis(options.programs, options.work)
+    torch_side = Torch(options.variants)
+    results = {"gpu": torch_side.torch.cuda.get_device_name(), "torch": torch_side.torch.__version__,
+               "variants": options.variants, "rows": []}
+    for model, batch in cases:
+        log(f"{model} b{batch}")
+        row = {"model": model, "batch": batch, "torch_ms": {}}
+        results["rows"].append(row)
+        engine, row["build_s"] = tamis.build(model, batch)
+        if engine:
+            log(f"built in {row['build_s']:.1f} s")
+            row["difference"] = check_answers(tamis, torch_side, engine, model, batch)
+            log(f"difference from PyTorch f32: {row['difference']}")
+            if options.layers:
+                shown = tamis.run("bench", engine, "--device", "cuda", "--layers", "--seconds", 0.2,
+                                  name=f"layers_{model}_b{batch}")
+                if shown:
+                    log(shown[1])
+        runs = {}
+        for variant in options.variants:
+            try:
+                runs[variant] = torch_side.prepare(model, batch, variant)
+            except Exception as error:  # noqa: BLE001  a variant that fails is reported, the others go on
+                log(f"PyTorch {variant} failed: {str(error)[:300]}")
+        times = {variant: [] for variant in runs}
+        ours = []
+        for turn in range(options.rounds):
+            for variant, run in runs.items():
+                times[variant].append(torch_side.time(run, options.repeats if "f16" in variant else options.repeats // 4))
+            if engine:
+                measured = tamis.bench(engine, f"bench_{model}_b{batch}_{turn}", "--seconds", 0.5, "--warmup", 0.1)
+                if measured:
+                    ours.append(measured)
+        row["torch_ms"] = {variant: float(np.median(t)) for variant, t in times.items()}
+        if ours:
+            row["tamis_ms"] = float(np.median([m["gpu"]["device_ms"] for m in ours if "device_ms" in m.get("gpu", {})]))
+            row["tamis_request_ms"] = float(np.median([m["median_ms"] for m in ours]))
+            row["gpu"] = ours[-1].get("gpu", {})
+        runs.clear()
+        torch_side.torch.cuda.empty_cache()
+        log(json.dumps(row))
+    text = markdown(results)
+    print(text, flush=True)
+    (options.out / "gpu.json").write_text(json.dumps(results, indent=1))
+    (options.out / "gpu.md").write_text(text + "\n")
+    for path in options.work.glob("*.log"):
+        lines = path.read_text()
+        with open(options.out / "logs.txt", "a") as logs:
+            logs.write(f"==== {path.name}\n{re.sub(r'[^\\n]*\\r', '', lines)}\n")
+
+
+if __name__ == "__main__":
+    main()

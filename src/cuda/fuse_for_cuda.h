@@ -1,0 +1,20 @@
+// What only GPUs want of a graph: fewer, larger nodes.
+#pragma once
+
+#include "src/ir/graph.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+// On a graph of concrete shapes, before its nodes are tuned or prepared:
+//
+//   three Linear nodes of one x that feed nothing but one Attention   ->   one Linear with the weights stacked, and
+//   PackedAttention qkv[B, S, 3 * H * D], mask? -> [B, S, H * D], attributes as Attention
+//
+//   Transpose of f32 images to channels last, Cast to f16, ChannelsLastConv of fewer than 8 channels   ->
+//   ChannelsFirstConv x[B, C, H, W] (f32), everything else as ChannelsLastConv
+//
+// New nodes are named after what they replace, so that a plan made for one copy of the graph fits another.
+Status FuseForCuda(Graph& graph);
+
+}  // namespace tamis

@@ -1,0 +1,79 @@
+// Depthwise convolution (one filter a channel), f16.
+#include <cstring>
+
+#include "src/kernels/conv/cuda/cuda_conv.h"
+#include "src/kernels/pool/cuda/slide_window.h"
+
+namespace tamis::cuda {
+namespace {
+
+class Depthwise : public CudaKernel {
+ public:
+  Depthwise(const WindowArgs& args, std::shared_ptr<const DeviceBytes> weight)
+      : args_(args), weight_(std::move(weight)) {}
+  uint64_t PackedInputs() const override { return uint64_t{1} << 1; }
+  Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
+                 cudaStream_t stream) const override {
+    WindowArgs args = args_;
+    args.x = in[0];
+    args.w = weight_->data();
+    args.bias = in.size() > 2 ? static_cast<const float*>(in[2]) : nullptr;
+    args.residual = in.size() > 3 ? in[3] : nullptr;
+    args.y = out[0];
+    return CudaStatus(LaunchWindow(args, stream), "depthwise_cuda");
+  }
+
+ private:
+  WindowArgs args_;
+  std::shared_ptr<const DeviceBytes> weight_;
+};
+
+Result<CudaConv> Read(const Problem& problem) {
+  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, ReadCudaConv(problem));
+  if (conv.group != conv.channels || conv.outputs != conv.channels) return UserError("not one filter for each channel");
+  return conv;
+}
+
+Result<int> Supports(const Problem& problem, PrepareContext&) {
+  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
+  return conv.batch > 0 ? 1 : 0;
+}
+
+Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, PrepareContext& context) {
+  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
+  WindowArgs args;
+  args.kind = WindowKind::kDepthwise;
+  args.batch = conv.batch, args.channels = conv.channels;
+  args.in_h = conv.in_h, args.in_w = conv.in_w, args.out_h = conv.out_h, args.out_w = conv.out_w;
+  args.kernel_h = conv.kernel_h, args.kernel_w = conv.kernel_w;
+  args.stride_h = conv.stride_h, args.stride_w = conv.stride_w;
+  args.pad_h = conv.pad_h, args.pad_w = conv.pad_w;
+  args.dilation_h = conv.dilation_h, args.dilation_w = conv.dilation_w;
+  args.y_f32 = conv.output_f32, args.residual_f32 = conv.residual_f32;
+  args.activation = conv.activation;
+  // [channels, taps] becomes [taps, channels], so that neighbouring lanes read neighbouring weights.
+  const auto taps = static_cast<size_t>(conv.kernel_h * conv.kernel_w);
+  const auto channels = static_cast<size_t>(conv.channels);
+  const auto* from = problem.input(1).constant->Data<uint16_t>();
+  TAMIS_ASSIGN_OR_RETURN(auto weight, context.Packed(problem.input(1).constant_hash, "depthwise_cuda",
+                                                     taps * channels * 2, [&](std::byte* bytes) {
+                                                       auto* to = reinterpret_cast<uint16_t*>(bytes);
+                                                       for (size_t c = 0; c < channels; ++c) {
+                                                         for (size_t t = 0; t < taps; ++t) {
+                                                           to[t * channels + c] = from[c * taps + t];
+                                                         }
+                                                       }
+                                                     }));
+  return std::unique_ptr<CudaKernel>(std::make_unique<Depthwise>(args, std::move(weight)));
+}
+
+}  // namespace
+
+extern const CudaKernelDef cuda_kernel_depthwise_cuda = {.name = "depthwise_cuda",
+                                                         .family = "depthwise",
+                                                         .ops = {"ChannelsLastConv"},
+                                                         .preference = 10,
+                                                         .supports = Supports,
+                                                         .prepare = Prepare};
+
+}  // namespace tamis::cuda

@@ -1,0 +1,13 @@
+// More operators of the elementwise kernel: a definition names six at most.
+#include "src/kernels/elementwise/cuda/cuda_elementwise_read.h"
+
+namespace tamis::cuda {
+
+extern const CudaKernelDef cuda_kernel_activation_cuda = {
+    .name = "activation_cuda",
+    .family = "elementwise",
+    .ops = {"Relu", "Gelu", "Tanh", "Sigmoid", "Clip", "HardSwish"},
+    .supports = SupportsElementwise,
+    .prepare = PrepareElementwise};
+
+}  // namespace tamis::cuda

@@ -1,0 +1,93 @@
+#include "src/kernels/elementwise/cuda/cuda_elementwise_read.h"
+
+#include <limits>
+#include <utility>
+
+#include "src/kernels/elementwise/broadcast.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis::cuda {
+namespace {
+
+using Kind = ElementwiseKind;
+
+constexpr std::pair<std::string_view, Kind> kKinds[] = {{"Relu", Kind::kRelu},
+                                                        {"Tanh", Kind::kTanh},
+                                                        {"Sigmoid", Kind::kSigmoid},
+                                                        {"Clip", Kind::kClip},
+                                                        {"HardSwish", Kind::kHardSwish},
+                                                        {"Erf", Kind::kErf},
+                                                        {"Exp", Kind::kExp},
+                                                        {"Log", Kind::kLog},
+                                                        {"Sqrt", Kind::kSqrt},
+                                                        {"Neg", Kind::kNeg},
+                                                        {"Abs", Kind::kAbs},
+                                                        {"Reciprocal", Kind::kReciprocal},
+                                                        {"Softplus", Kind::kSoftplus},
+                                                        {"LeakyRelu", Kind::kLeakyRelu},
+                                                        {"HardSigmoid", Kind::kHardSigmoid},
+                                                        {"Gelu", Kind::kGelu},
+                                                        {"Add", Kind::kAdd},
+                                                        {"Sub", Kind::kSub},
+                                                        {"Mul", Kind::kMul},
+                                                        {"Div", Kind::kDiv},
+                                                        {"Min", Kind::kMin},
+                                                        {"Max", Kind::kMax},
+                                                        {"Pow", Kind::kPow}};
+
+bool IsFloatOperand(const Operand& operand) {
+  return operand.dtype == DType::kFloat32 || operand.dtype == DType::kFloat16 || operand.dtype == DType::kBFloat16;
+}
+
+// The bounds of Clip: attributes before opset 11, then constant inputs; open where absent.
+Status ReadBounds(const Problem& problem, ElementwiseArgs* args) {
+  args->alpha = problem.node->Float("min", -std::numeric_limits<float>::infinity());
+  args->beta = problem.node->Float("max", std::numeric_limits<float>::infinity());
+  for (size_t i = 1; i < 3; ++i) {
+    const Operand& bound = problem.input(i);
+    if (!bound.Present()) continue;
+    if (bound.constant == nullptr) return UserError("a bound of Clip is not constant");
+    (i == 1 ? args->alpha : args->beta) = bound.constant->ToFloat32().Data<float>()[0];
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ElementwiseArgs> ReadElementwise(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  ElementwiseArgs args;
+  bool known = false;
+  for (const auto& [name, kind] : kKinds) {
+    if (problem.node->op == name) args.kind = kind, known = true;
+  }
+  if (!known) return UserError("{} is not one of its operators", problem.node->op);
+  if (args.kind == Kind::kGelu && problem.node->String("approximate", "none") == "tanh") args.kind = Kind::kGeluTanh;
+  if (args.kind == Kind::kClip) TAMIS_RETURN_IF_ERROR(ReadBounds(problem, &args));
+  if (args.kind == Kind::kHardSigmoid) {
+    args.alpha = problem.node->Float("alpha", 0.2f);
+    args.beta = problem.node->Float("beta", 0.5f);
+  }
+  if (args.kind == Kind::kLeakyRelu) args.alpha = problem.node->Float("alpha", 0.01f);
+  const bool binary = args.kind >= Kind::kAdd;
+  if (binary && problem.inputs.size() != 2) return UserError("{} operands; two are supported", problem.inputs.size());
+  const Operand &a = problem.input(0), &b = problem.input(1), &y = problem.outputs[0];
+  if (!IsFloatOperand(a) || (binary && !IsFloatOperand(b)) || !IsFloatOperand(y)) {
+    return UserError("operands must be float32, float16 or bfloat16");
+  }
+  const Dims* operands[] = {&a.dims, binary ? &b.dims : &a.dims};
+  TAMIS_ASSIGN_OR_RETURN(const BroadcastLoops loops, MakeBroadcastLoops(y.dims, operands));
+  args.a_dtype = a.dtype, args.b_dtype = b.dtype, args.y_dtype = y.dtype;
+  args.rank = loops.rank;
+  args.count = loops.count;
+  for (int i = 0; i < loops.rank; ++i) {
+    args.dims[i] = loops.dims[i];
+    args.strides[0][i] = loops.strides[0][i];
+    args.strides[1][i] = loops.strides[1][i];
+  }
+  if (args.count == 0) return UserError("the result is empty");
+  return args;
+}
+
+}  // namespace tamis::cuda

@@ -1,0 +1,73 @@
+// LayerNormalization over the last axis, f16 or f32.
+#include <limits>
+
+#include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/norm/cuda/norm_rows.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis::cuda {
+namespace {
+
+Result<LayerNormArgs> Read(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  const Operand& x = problem.input(0);
+  if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) {
+    return UserError("x is {}, the kernel takes float16 or float32", Name(x.dtype));
+  }
+  const size_t rank = x.dims.size();
+  const int64_t axis = NormalizeAxis(problem.node->Int("axis", -1), rank);
+  if (axis < 0) return UserError("the axis lies outside of x");
+  LayerNormArgs args;
+  const int64_t columns = Product(x.dims, static_cast<size_t>(axis), rank);
+  if (columns == 0 || Elements(x) / std::max<int64_t>(columns, 1) > std::numeric_limits<int32_t>::max()) {
+    return UserError("x is empty or has too many rows");
+  }
+  for (size_t i = 1; i < 3; ++i) {
+    const Operand& parameter = problem.input(i);
+    if (parameter.Present() && (Elements(parameter) != columns || parameter.dtype != x.dtype)) {
+      return UserError("input {} is not one number of the type of x for each element of a row", i);
+    }
+  }
+  args.columns = static_cast<int>(columns);
+  args.rows = static_cast<int>(Elements(x) / columns);
+  if (args.rows == 0) return UserError("x is empty");
+  args.epsilon = problem.node->Float("epsilon", 1e-5f);
+  args.f16 = x.dtype == DType::kFloat16;
+  return args;
+}
+
+class LayerNorm : public CudaKernel {
+ public:
+  explicit LayerNorm(const LayerNormArgs& args) : args_(args) {}
+  Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
+                 cudaStream_t stream) const override {
+    LayerNormArgs args = args_;
+    args.x = in[0], args.scale = in[1], args.bias = in.size() > 2 ? in[2] : nullptr;
+    args.y = out[0];
+    return CudaStatus(LaunchLayerNorm(args, stream), "layer_norm_cuda");
+  }
+
+ private:
+  LayerNormArgs args_;
+};
+
+Result<int> Supports(const Problem& problem, PrepareContext&) {
+  TAMIS_ASSIGN_OR_RETURN(const LayerNormArgs args, Read(problem));
+  return args.rows > 0 ? 1 : 0;
+}
+
+Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, PrepareContext&) {
+  TAMIS_ASSIGN_OR_RETURN(const LayerNormArgs args, Read(problem));
+  return std::unique_ptr<CudaKernel>(std::make_unique<LayerNorm>(args));
+}
+
+}  // namespace
+
+extern const CudaKernelDef cuda_kernel_layer_norm_cuda = {.name = "layer_norm_cuda",
+                                                          .family = "norm",
+                                                          .ops = {"LayerNormalization"},
+                                                          .supports = Supports,
+                                                          .prepare = Prepare};
+
+}  // namespace tamis::cuda

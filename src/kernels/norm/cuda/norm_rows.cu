@@ -1,0 +1,161 @@
+#include "src/kernels/cuda/device.cuh"
+#include "src/kernels/cuda/launch.h"
+#include "src/kernels/norm/cuda/norm_rows.h"
+
+namespace tamis::cuda {
+namespace {
+
+__device__ __forceinline__ float SumOfWarp(float x) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);
+  return x;
+}
+__device__ __forceinline__ float MaxOfWarp(float x) {
+#pragma unroll
+  for (int offset = 16; offset > 0; offset /= 2) x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, offset));
+  return x;
+}
+
+// A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8.
+template <class T, int kVectors>
+__global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant__ LayerNormArgs args) {
+  LetNextStart();
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int row = static_cast<int>(blockIdx.x) * static_cast<int>(blockDim.x / 32) + warp;
+  WaitForPrevious();
+  if (row >= args.rows) return;
+  const int64_t at = static_cast<int64_t>(row) * args.columns;
+  float values[kVectors][8];
+  float sum = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int column = (v * 32 + lane) * 8;
+    if (column < args.columns) {
+      Load8(static_cast<const T*>(args.x) + at + column, values[v]);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) sum += values[v][i];
+    }
+  }
+  const float mean = SumOfWarp(sum) / static_cast<float>(args.columns);
+  float squares = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    if ((v * 32 + lane) * 8 < args.columns) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        values[v][i] -= mean;
+        squares += values[v][i] * values[v][i];
+      }
+    }
+  }
+  const float inverse = rsqrtf(SumOfWarp(squares) / static_cast<float>(args.columns) + args.epsilon);
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int column = (v * 32 + lane) * 8;
+    if (column >= args.columns) continue;
+    float scale[8], bias[8] = {};
+    Load8(static_cast<const T*>(args.scale) + column, scale);
+    if (args.bias != nullptr) Load8(static_cast<const T*>(args.bias) + column, bias);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * inverse * scale[i] + bias[i];
+    Store8(static_cast<T*>(args.y) + at + column, values[v]);
+  }
+}
+
+__device__ float SumOfBlock(float x, float* shared) {
+  x = SumOfWarp(x);
+  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = x;
+  __syncthreads();
+  float total = 0;
+  for (unsigned w = 0; w < blockDim.x / 32; ++w) total += shared[w];
+  __syncthreads();
+  return total;
+}
+__device__ float MaxOfBlock(float x, float* shared) {
+  x = MaxOfWarp(x);
+  if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = x;
+  __syncthreads();
+  float most = -INFINITY;
+  for (unsigned w = 0; w < blockDim.x / 32; ++w) most = fmaxf(most, shared[w]);
+  __syncthreads();
+  return most;
+}
+
+// A block a row, any length.
+__global__ void __launch_bounds__(256) LayerNormAny(const __grid_constant__ LayerNormArgs args) {
+  __shared__ float shared[8];
+  const DType dtype = args.f16 ? DType::kFloat16 : DType::kFloat32;
+  LetNextStart();
+  WaitForPrevious();
+  const int64_t at = static_cast<int64_t>(blockIdx.x) * args.columns;
+  const auto columns = static_cast<float>(args.columns);
+  float sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+    sum += LoadFloat(args.x, dtype, at + i);
+  }
+  const float mean = SumOfBlock(sum, shared) / columns;
+  float squares = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+    const float centred = LoadFloat(args.x, dtype, at + i) - mean;
+    squares += centred * centred;
+  }
+  const float inverse = rsqrtf(SumOfBlock(squares, shared) / columns + args.epsilon);
+  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+    const float normal = (LoadFloat(args.x, dtype, at + i) - mean) * inverse * LoadFloat(args.scale, dtype, i);
+    StoreFloat(args.y, dtype, at + i, args.bias != nullptr ? normal + LoadFloat(args.bias, dtype, i) : normal);
+  }
+}
+
+__global__ void __launch_bounds__(256) SoftmaxRows(const __grid_constant__ SoftmaxArgs args) {
+  __shared__ float shared[8];
+  const DType dtype = args.f16 ? DType::kFloat16 : DType::kFloat32;
+  LetNextStart();
+  WaitForPrevious();
+  const int64_t at = static_cast<int64_t>(blockIdx.x) * args.columns;
+  float most = -INFINITY;
+  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+    most = fmaxf(most, LoadFloat(args.x, dtype, at + i));
+  }
+  most = MaxOfBlock(most, shared);
+  float sum = 0;
+  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+    sum += expf(LoadFloat(args.x, dtype, at + i) - most);
+  }
+  sum = SumOfBlock(sum, shared);
+  const float logarithm = logf(sum);
+  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+    const float x = LoadFloat(args.x, dtype, at + i) - most;
+    StoreFloat(args.y, dtype, at + i, args.logarithm ? x - logarithm : expf(x) / sum);
+  }
+}
+
+template <class T>
+cudaError_t LaunchTyped(const LayerNormArgs& args, cudaStream_t stream) {
+  LaunchShape shape;
+  if (args.columns % 8 != 0 || args.columns > 2048) {
+    shape.block = dim3(256);
+    shape.grid = dim3(static_cast<unsigned>(args.rows));
+    return LaunchKernel(LayerNormAny, shape, stream, args);
+  }
+  const int warps = args.rows < 1024 ? 1 : 4;  // few rows spread over more multiprocessors
+  shape.block = dim3(static_cast<unsigned>(warps * 32));
+  shape.grid = dim3(static_cast<unsigned>((args.rows + warps - 1) / warps));
+  return args.columns <= 1024 ? LaunchKernel(LayerNormRegisters<T, 4>, shape, stream, args)
+                              : LaunchKernel(LayerNormRegisters<T, 8>, shape, stream, args);
+}
+
+}  // namespace
+
+cudaError_t LaunchLayerNorm(const LayerNormArgs& args, cudaStream_t stream) {
+  return args.f16 ? LaunchTyped<__half>(args, stream) : LaunchTyped<float>(args, stream);
+}
+
+cudaError_t LaunchSoftmax(const SoftmaxArgs& args, cudaStream_t stream) {
+  LaunchShape shape;
+  shape.block = dim3(args.columns <= 128 ? 32 : 256);
+  shape.grid = dim3(static_cast<unsigned>(args.rows));
+  return LaunchKernel(SoftmaxRows, shape, stream, args);
+}
+
+}  // namespace tamis::cuda

@@ -1,0 +1,157 @@
+#include "src/kernels/cuda/device.cuh"
+#include "src/kernels/cuda/launch.h"
+#include "src/kernels/pool/cuda/slide_window.h"
+
+namespace tamis::cuda {
+namespace {
+
+// Two neighbouring channels, so that the lanes of a warp read whole lines of f16 elements.
+__device__ __forceinline__ float2 LoadPair(const void* from, bool f32, int64_t at, bool both) {
+  if (!both) return make_float2(LoadFloat(from, f32 ? DType::kFloat32 : DType::kFloat16, at), 0.0f);
+  if (f32) return *reinterpret_cast<const float2*>(static_cast<const float*>(from) + at);
+  return __half22float2(*reinterpret_cast<const __half2*>(static_cast<const __half*>(from) + at));
+}
+
+__global__ void __launch_bounds__(256) WindowKernel(const __grid_constant__ WindowArgs args) {
+  LetNextStart();
+  WaitForPrevious();
+  const int width = args.channels % 2 == 0 ? 2 : 1;
+  const int lanes = args.channels / width;
+  const int64_t count = static_cast<int64_t>(args.batch) * args.out_h * args.out_w * lanes;
+  const int64_t item = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (item >= count) return;
+  const int c = static_cast<int>(item % lanes) * width;
+  const int64_t pixel = item / lanes;
+  const int ox = static_cast<int>(pixel % args.out_w);
+  const int oy = static_cast<int>(pixel / args.out_w % args.out_h);
+  const int b = static_cast<int>(pixel / args.out_w / args.out_h);
+  const int y0 = oy * args.stride_h - args.pad_h;
+  const int x0 = ox * args.stride_w - args.pad_w;
+  const bool is_max = args.kind == WindowKind::kMax;
+  float2 sum = is_max ? make_float2(-INFINITY, -INFINITY) : make_float2(0, 0);
+  int taps = 0;
+  for (int r = 0; r < args.kernel_h; ++r) {
+    const int iy = y0 + r * args.dilation_h;
+    for (int s = 0; s < args.kernel_w; ++s) {
+      const int ix = x0 + s * args.dilation_w;
+      if (iy < 0 || iy >= args.in_h || ix < 0 || ix >= args.in_w) {
+        // Padding before the input always counts, padding behind it up to its end.
+        taps += args.count_padding && iy < args.padded_h && ix < args.padded_w;
+        continue;
+      }
+      ++taps;
+      const int64_t at = ((static_cast<int64_t>(b) * args.in_h + iy) * args.in_w + ix) * args.channels + c;
+      const float2 x = LoadPair(args.x, args.x_f32, at, width == 2);
+      if (is_max) {
+        sum.x = x.x > sum.x || x.x != x.x ? x.x : sum.x;
+        sum.y = x.y > sum.y || x.y != x.y ? x.y : sum.y;
+      } else if (args.kind == WindowKind::kAverage) {
+        sum.x += x.x, sum.y += x.y;
+      } else {
+        const float2 w = LoadPair(args.w, args.x_f32, (r * args.kernel_w + s) * args.channels + c, width == 2);
+        sum.x = fmaf(x.x, w.x, sum.x), sum.y = fmaf(x.y, w.y, sum.y);
+      }
+    }
+  }
+  const int64_t at = pixel * args.channels + c;
+  const DType y_dtype = args.y_f32 ? DType::kFloat32 : DType::kFloat16;
+  const DType residual_dtype = args.residual_f32 ? DType::kFloat32 : DType::kFloat16;
+  for (int i = 0; i < width; ++i) {
+    float value = i == 0 ? sum.x : sum.y;
+    if (args.kind == WindowKind::kAverage) value /= static_cast<float>(taps);
+    if (args.bias != nullptr) value += args.bias[c + i];
+    if (args.residual != nullptr) value += LoadFloat(args.residual, residual_dtype, at + i);
+    StoreFloat(args.y, y_dtype, at + i, Activate(value, args.activation));
+  }
+}
+
+// Max pool of f16, eight channels a thread: whole 16-byte loads, compared as pairs.
+__global__ void __launch_bounds__(256) MaxPoolVectors(const __grid_constant__ WindowArgs args) {
+  LetNextStart();
+  WaitForPrevious();
+  const int lanes = args.channels / 8;
+  const int item = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (item >= args.batch * args.out_h * args.out_w * lanes) return;
+  const int c = item % lanes * 8;
+  const int pixel = item / lanes;
+  const int ox = pixel % args.out_w;
+  const int oy = pixel / args.out_w % args.out_h;
+  const int b = pixel / args.out_w / args.out_h;
+  const int y0 = oy * args.stride_h - args.pad_h;
+  const int x0 = ox * args.stride_w - args.pad_w;
+  const __half* image =
+      static_cast<const __half*>(args.x) + static_cast<int64_t>(b) * args.in_h * args.in_w * args.channels + c;
+  const __half lowest = __ushort_as_half(0xfc00);  // -infinity
+  __half2 most[4] = {__half2(lowest, lowest), __half2(lowest, lowest), __half2(lowest, lowest),
+                     __half2(lowest, lowest)};
+  for (int r = 0; r < args.kernel_h; ++r) {
+    const int iy = y0 + r * args.dilation_h;
+    if (iy < 0 || iy >= args.in_h) continue;
+    for (int s = 0; s < args.kernel_w; ++s) {
+      const int ix = x0 + s * args.dilation_w;
+      if (ix < 0 || ix >= args.in_w) continue;
+      const uint4 bits = *reinterpret_cast<const uint4*>(image + (iy * args.in_w + ix) * args.channels);
+      const auto* pairs = reinterpret_cast<const __half2*>(&bits);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) most[i] = __hmax2_nan(most[i], pairs[i]);
+    }
+  }
+  float values[8];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const float2 pair = __half22float2(most[i]);
+    values[2 * i] = pair.x, values[2 * i + 1] = pair.y;
+  }
+  Store8(static_cast<__half*>(args.y) + static_cast<int64_t>(pixel) * args.channels + c, values);
+}
+
+// A block sums 64 channels of one image, eight threads to a pair of them.
+__global__ void __launch_bounds__(256) GlobalAverageKernel(const __grid_constant__ GlobalAverageArgs args) {
+  __shared__ float2 sums[8][32];
+  LetNextStart();
+  WaitForPrevious();
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int part = static_cast<int>(threadIdx.x) / 32;
+  const int c = (static_cast<int>(blockIdx.x) * 32 + lane) * 2;
+  const int64_t image = static_cast<int64_t>(blockIdx.y) * args.pixels * args.channels;
+  const DType x_dtype = args.x_f32 ? DType::kFloat32 : DType::kFloat16;
+  float2 sum = make_float2(0, 0);
+  for (int p = part; p < args.pixels && c < args.channels; p += 8) {
+    const int64_t at = image + static_cast<int64_t>(p) * args.channels + c;
+    sum.x += LoadFloat(args.x, x_dtype, at);
+    if (c + 1 < args.channels) sum.y += LoadFloat(args.x, x_dtype, at + 1);
+  }
+  sums[part][lane] = sum;
+  __syncthreads();
+  if (part != 0) return;
+  for (int i = 1; i < 8; ++i) sum.x += sums[i][lane].x, sum.y += sums[i][lane].y;
+  const DType y_dtype = args.y_f32 ? DType::kFloat32 : DType::kFloat16;
+  const int64_t at = static_cast<int64_t>(blockIdx.y) * args.channels + c;
+  const auto pixels = static_cast<float>(args.pixels);
+  if (c < args.channels) StoreFloat(args.y, y_dtype, at, sum.x / pixels);
+  if (c + 1 < args.channels) StoreFloat(args.y, y_dtype, at + 1, sum.y / pixels);
+}
+
+}  // namespace
+
+cudaError_t LaunchWindow(const WindowArgs& args, cudaStream_t stream) {
+  const int lanes = args.channels % 2 == 0 ? args.channels / 2 : args.channels;
+  const int64_t count = static_cast<int64_t>(args.batch) * args.out_h * args.out_w * lanes;
+  LaunchShape shape;
+  shape.block = dim3(256);
+  if (args.kind == WindowKind::kMax && !args.x_f32 && !args.y_f32 && args.channels % 8 == 0 && count < (1 << 30)) {
+    shape.grid = dim3(static_cast<unsigned>((count / 4 + 255) / 256));
+    return LaunchKernel(MaxPoolVectors, shape, stream, args);
+  }
+  shape.grid = dim3(static_cast<unsigned>((count + 255) / 256));
+  return LaunchKernel(WindowKernel, shape, stream, args);
+}
+
+cudaError_t LaunchGlobalAverage(const GlobalAverageArgs& args, cudaStream_t stream) {
+  LaunchShape shape;
+  shape.block = dim3(256);
+  shape.grid = dim3(static_cast<unsigned>((args.channels + 63) / 64), static_cast<unsigned>(args.batch));
+  return LaunchKernel(GlobalAverageKernel, shape, stream, args);
+}
+
+}  // namespace tamis::cuda

@@ -1,0 +1,208 @@
+#include "src/runtime/devices/cuda/cuda_program.h"
+
+#include <algorithm>
+#include <set>
+
+#include "src/cuda/fuse_for_cuda.h"
+#include "src/runtime/memory_plan.h"
+
+namespace tamis {
+namespace {
+
+// PlanMemory places buffers 64 bytes apart and on multiples of 64; sizes of 256 n - 64 make every offset a multiple of
+// 256, which tensor-core kernels and cuBLASLt want.
+size_t Rounded(size_t bytes) {
+  return (bytes + 64 + 255) / 256 * 256 - 64;
+}
+
+std::string NameOf(const Graph& graph, const Node& node) {
+  return node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : graph.value(node.outputs[0]).name;
+}
+
+}  // namespace
+
+CudaProgram::~CudaProgram() = default;
+
+Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaProgramOptions& options,
+                                                       PackCache& cache) {
+  auto program = std::unique_ptr<CudaProgram>(new CudaProgram());
+  program->graph_ = std::move(graph);
+  program->device_ = options.device;
+  TAMIS_RETURN_IF_ERROR(FuseForCuda(program->graph_));
+  TAMIS_RETURN_IF_ERROR(program->Prepare(options, cache));
+  TAMIS_RETURN_IF_ERROR(program->HoldConstants());
+  program->Order();
+  TAMIS_RETURN_IF_ERROR(program->PlaceValues());
+  // The first context now, so that what does not fit is said when the program is made.
+  TAMIS_ASSIGN_OR_RETURN(auto context, program->MakeContext());
+  program->free_.push_back(std::move(context));
+  return program;
+}
+
+Status CudaProgram::PrepareOnDevice(const Problem& problem, const std::string& wish, Step* step, std::string* reason) {
+  TAMIS_ASSIGN_OR_RETURN(const auto candidates, device_->Candidates(problem));
+  std::vector<std::string> variants;
+  for (const CudaCandidate& candidate : candidates) {
+    for (int i = 0; i < candidate.variants; ++i) {
+      variants.push_back(candidate.Variant(i));
+    }
+    if (candidate.variants == 0) *reason += (reason->empty() ? "" : "; ") + candidate.kernel + ": " + candidate.reason;
+  }
+  const auto wished = std::find(variants.begin(), variants.end(), wish);
+  if (wished != variants.end()) std::rotate(variants.begin(), wished, wished + 1);
+  if (candidates.empty()) *reason = "no CUDA kernel computes this operator";
+  for (const std::string& variant : variants) {
+    auto kernel = device_->Prepare(problem, variant);
+    if (!kernel.ok()) {
+      *reason += (reason->empty() ? "" : "; ") + variant + ": " + kernel.status().message();
+      continue;
+    }
+    step->kernel = std::move(kernel).value();
+    step->tactic = variant;
+    const TamisCudaKernelFacts facts = device_->Describe(step->kernel.get());
+    step->packed_inputs = facts.packed_inputs;
+    step->workspace_bytes = facts.workspace_bytes;
+    break;
+  }
+  return {};
+}
+
+Status CudaProgram::Prepare(const CudaProgramOptions& options, PackCache& cache) {
+  root_.resize(graph_.NumValues());
+  for (size_t i = 0; i < root_.size(); ++i) root_[i] = static_cast<ValueId>(i);
+  for (NodeId id : graph_.NodeIds()) {
+    const Node& node = graph_.node(id);
+    if (IsView(node)) {
+      root_[static_cast<size_t>(node.outputs[0])] = Root(node.inputs[0]);
+      continue;
+    }
+    const std::string name = NameOf(graph_, node);
+    const std::string wish = options.wish ? options.wish(name) : std::string();
+    Step step;
+    step.node = id;
+    TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(graph_, node, options.threads));
+    std::string reason;
+    TAMIS_RETURN_IF_ERROR(PrepareOnDevice(problem, wish, &step, &reason));
+    if (step.kernel == nullptr) {
+      TAMIS_ASSIGN_OR_RETURN(step.host, PreparedNode::Make(graph_, node, options.threads, std::string(), cache));
+      step.tactic = "cpu: " + step.host->tactic();
+      cpu_nodes_.push_back(fmt::format("{} '{}' runs on the CPU ({})", node.op, name, reason));
+    } else if (node.Is("Gather")) {
+      const auto input = std::find(graph_.inputs.begin(), graph_.inputs.end(), Root(node.inputs[1]));
+      const int64_t rank = static_cast<int64_t>(problem.inputs[0].dims.size());
+      const int64_t axis = node.Int("axis", 0);
+      if (input != graph_.inputs.end()) {
+        const int64_t size = problem.inputs[0].dims[static_cast<size_t>(axis < 0 ? axis + rank : axis)];
+        index_checks_.push_back({static_cast<size_t>(input - graph_.inputs.begin()), size, name});
+      }
+    }
+    steps_.push_back(std::move(step));
+  }
+  return {};
+}
+
+Status CudaProgram::HoldConstants() {
+  places_.resize(graph_.NumValues());
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Value& value = graph_.value(static_cast<ValueId>(i));
+    if (value.constant) places_[i].host_constant = value.constant->raw();
+    const auto dims = value.type.IsTensor() && value.type.has_rank ? ConstantDims(value.type.shape) : std::nullopt;
+    if (dims) places_[i].bytes = ByteSize(value.type.dtype, static_cast<size_t>(NumElements(*dims)));
+  }
+  for (const Step& step : steps_) {
+    if (step.kernel == nullptr) continue;
+    const Node& node = graph_.node(step.node);
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == kNoValue || (i < 64 && (step.packed_inputs >> i & 1) != 0)) continue;
+      Place& place = PlaceOf(node.inputs[i]);
+      if (place.host_constant == nullptr || place.constant != nullptr) continue;
+      const Value& value = graph_.value(Root(node.inputs[i]));
+      TAMIS_ASSIGN_OR_RETURN(CudaConstant constant, device_->Hold(*value.constant, value.constant_hash));
+      place.constant = device_->api().constant_address(constant.get());
+      constant_bytes_ += place.bytes;
+      constants_.emplace_back(Root(node.inputs[i]), std::move(constant));
+    }
+  }
+  return {};
+}
+
+void CudaProgram::Order() {
+  std::set<ValueId> on_device, on_host;
+  for (ValueId input : graph_.inputs) on_host.insert(input);
+  std::set<ValueId> inputs(graph_.inputs.begin(), graph_.inputs.end());
+  const auto need_on_device = [&](ValueId id) {
+    if (id == kNoValue || PlaceOf(id).host_constant != nullptr || !on_device.insert(Root(id)).second) return;
+    actions_.push_back({Action::Kind::kToDevice, 0, Root(id), inputs.count(Root(id)) != 0});
+  };
+  const auto need_on_host = [&](ValueId id, bool boundary) {
+    if (id == kNoValue || PlaceOf(id).host_constant != nullptr || !on_host.insert(Root(id)).second) return;
+    actions_.push_back({Action::Kind::kToHost, 0, Root(id), boundary});
+  };
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const Node& node = graph_.node(steps_[s].node);
+    const bool host = steps_[s].kernel == nullptr;
+    for (ValueId id : node.inputs) host ? need_on_host(id, false) : need_on_device(id);
+    actions_.push_back({host ? Action::Kind::kRunOnHost : Action::Kind::kLaunch, s, kNoValue, false});
+    for (ValueId id : node.outputs) {
+      if (id != kNoValue) (host ? on_host : on_device).insert(Root(id));
+    }
+  }
+  for (ValueId id : graph_.outputs) need_on_host(id, true);
+}
+
+Status CudaProgram::PlaceValues() {
+  std::vector<BufferUse> device_uses, host_uses;
+  std::vector<int> device_use(graph_.NumValues(), -1), host_use(graph_.NumValues(), -1);
+  const int last_action = static_cast<int>(actions_.size());
+  const auto touch = [&](std::vector<BufferUse>& uses, std::vector<int>& use, ValueId id, int at) {
+    if (id == kNoValue || PlaceOf(id).host_constant != nullptr) return;
+    int& index = use[static_cast<size_t>(Root(id))];
+    if (index < 0) {
+      index = static_cast<int>(uses.size());
+      uses.push_back({Rounded(PlaceOf(id).bytes), at, at});
+    }
+    uses[static_cast<size_t>(index)].last = std::max(uses[static_cast<size_t>(index)].last, at);
+  };
+  for (ValueId id : graph_.inputs) touch(host_uses, host_use, id, 0);
+  std::vector<int> workspace_use(steps_.size(), -1);
+  for (int a = 0; a < last_action; ++a) {
+    const Action& action = actions_[static_cast<size_t>(a)];
+    if (action.value != kNoValue) {
+      touch(device_uses, device_use, action.value, a);
+      touch(host_uses, host_use, action.value, a);
+      continue;
+    }
+    const Node& node = graph_.node(steps_[action.step].node);
+    const bool host = action.kind == Action::Kind::kRunOnHost;
+    for (const auto* list : {&node.inputs, &node.outputs}) {
+      for (ValueId id : *list) {
+        host ? touch(host_uses, host_use, id, a) : touch(device_uses, device_use, id, a);
+      }
+    }
+    workspace_use[action.step] = static_cast<int>((host ? host_uses : device_uses).size());
+    const size_t bytes = host ? steps_[action.step].host->WorkspaceBytes() : steps_[action.step].workspace_bytes;
+    (host ? host_uses : device_uses).push_back({Rounded(bytes), a, a});
+  }
+  // Inputs are written before, outputs read after everything; a program that is timed runs again on the same inputs.
+  for (ValueId id : graph_.inputs) {
+    touch(host_uses, host_use, id, last_action);
+    if (device_use[static_cast<size_t>(Root(id))] >= 0) touch(device_uses, device_use, id, last_action);
+  }
+  for (ValueId id : graph_.outputs) touch(host_uses, host_use, id, last_action);
+
+  const MemoryPlan device_plan = PlanMemory(device_uses);
+  const MemoryPlan host_plan = PlanMemory(host_uses);
+  arena_bytes_ = device_plan.arena_bytes;
+  pinned_bytes_ = host_plan.arena_bytes;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (device_use[i] >= 0) places_[i].offset = device_plan.offsets[static_cast<size_t>(device_use[i])];
+    if (host_use[i] >= 0) places_[i].host_offset = host_plan.offsets[static_cast<size_t>(host_use[i])];
+  }
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const MemoryPlan& plan = steps_[s].kernel == nullptr ? host_plan : device_plan;
+    steps_[s].workspace_offset = plan.offsets[static_cast<size_t>(workspace_use[s])];
+  }
+  return {};
+}
+
+}  // namespace tamis

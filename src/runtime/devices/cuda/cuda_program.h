@@ -1,0 +1,123 @@
+// A graph bound to concrete shapes on one GPU: kernels prepared, weights uploaded, memory planned, the work recorded as
+// CUDA graphs.
+//
+// Nodes without a GPU kernel run on the CPU between two recorded parts; their operands travel through pinned memory. A
+// request copies its inputs into pinned memory, launches each part once and waits only before a CPU node and at the
+// end.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "src/cuda/device.h"
+#include "src/ir/graph.h"
+#include "src/kernels/pack_cache.h"
+#include "src/runtime/prepared_node.h"
+#include "tamis/session.h"
+
+namespace tamis {
+
+struct CudaProgramOptions {
+  std::shared_ptr<const CudaDevice> device;
+  int threads = 1;  // of nodes that run on the CPU
+  KernelWish wish;  // may be empty; names variants
+};
+
+// Thread-safe: several runs may go on at once.
+class CudaProgram {
+ public:
+  // `graph` as Specialize makes it; taken over. Fails where the GPU's memory does not hold one run.
+  static Result<std::unique_ptr<CudaProgram>> Make(Graph graph, const CudaProgramOptions& options, PackCache& cache);
+  ~CudaProgram();
+
+  // `inputs` in the order of the graph's inputs, with the dtypes and dimensions the program was made for.
+  Result<std::vector<Tensor>> Run(std::span<const Tensor> inputs, ThreadPool& pool) const;
+  // Time of every node on the GPU; 0 for those on the CPU.
+  Result<std::vector<Session::NodeTime>> Profile(std::span<const Tensor> inputs, int repeats, ThreadPool& pool) const;
+  // As Session::MeasureOnDevice; memory_bytes counts this program's.
+  Result<Session::DeviceMeasure> Measure(std::span<const Tensor> inputs, int repeats) const;
+
+  // One sentence for every node that runs on the CPU, with the reason.
+  const std::vector<std::string>& cpu_nodes() const { return cpu_nodes_; }
+  const Graph& graph() const { return graph_; }
+
+ private:
+  // Where a value's bytes are: on the device as a constant or in the arena, and, where the host reads or writes them,
+  // in pinned memory too.
+  struct Place {
+    const void* constant = nullptr;  // device address
+    const void* host_constant = nullptr;
+    size_t offset = kNone, host_offset = kNone;
+    size_t bytes = 0;
+  };
+  static constexpr size_t kNone = ~size_t{0};
+
+  struct Step {
+    NodeId node = kNoNode;
+    CudaKernelHandle kernel;             // null: on the CPU
+    std::unique_ptr<PreparedNode> host;  // of a CPU step
+    std::string tactic;
+    uint64_t packed_inputs = 0;
+    size_t workspace_bytes = 0, workspace_offset = 0;
+  };
+  // The order of work. A part is a run of actions without kRunOnHost, recorded as one graph.
+  struct Action {
+    enum class Kind : uint8_t { kToDevice, kLaunch, kToHost, kRunOnHost };
+    Kind kind = Kind::kLaunch;
+    size_t step = 0;           // kLaunch, kRunOnHost
+    ValueId value = kNoValue;  // copies: a root
+    bool boundary = false;     // a copy of a graph input or output
+  };
+  // What one run at a time uses.
+  struct Context {
+    CudaMemory arena, pinned;
+    CudaStream stream;
+    std::vector<CudaGraph> parts;  // in the order of the parts; empty parts are null
+    CudaGraph resident;            // the one part of a program without CPU steps, without boundary copies
+  };
+  // Takes a context from the pool and gives it back.
+  class Lease;
+
+  CudaProgram() = default;
+  Status Prepare(const CudaProgramOptions& options, PackCache& cache);
+  Status PrepareOnDevice(const Problem& problem, const std::string& wish, Step* step, std::string* reason);
+  Status HoldConstants();
+  void Order();
+  Status PlaceValues();
+  ValueId Root(ValueId value) const { return root_[static_cast<size_t>(value)]; }
+  Place& PlaceOf(ValueId value) { return places_[static_cast<size_t>(Root(value))]; }
+  const Place& PlaceOf(ValueId value) const { return places_[static_cast<size_t>(Root(value))]; }
+
+  Result<std::unique_ptr<Context>> MakeContext() const;
+  Status Record(Context& context, size_t begin, size_t end, bool boundary_copies, CudaGraph* graph) const;
+  Status Enqueue(const Context& context, const Action& action) const;
+  Status Launch(const Context& context, const Step& step) const;
+  Status RunOnHost(const Context& context, const Step& step, ThreadPool& pool) const;
+  Status CheckIndices(std::span<const Tensor> inputs) const;
+  Status WriteInputs(const Context& context, std::span<const Tensor> inputs) const;
+  Status RunParts(const Context& context, ThreadPool& pool) const;
+
+  Graph graph_;
+  std::shared_ptr<const CudaDevice> device_;
+  std::vector<ValueId> root_;  // a view shares the bytes of the value it looks at
+  std::vector<Place> places_;  // by root
+  std::vector<Step> steps_;
+  std::vector<Action> actions_;
+  std::vector<std::pair<ValueId, CudaConstant>> constants_;
+  std::vector<std::string> cpu_nodes_;
+  size_t arena_bytes_ = 0, pinned_bytes_ = 0, constant_bytes_ = 0;
+  // A graph input that a Gather reads as indices must lie in [-size, size).
+  struct IndexCheck {
+    size_t input = 0;
+    int64_t size = 0;
+    std::string node;
+  };
+  std::vector<IndexCheck> index_checks_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::vector<std::unique_ptr<Context>> free_;
+};
+
+}  // namespace tamis

@@ -1,0 +1,264 @@
+#include <algorithm>
+#include <cstring>
+
+#include "src/runtime/devices/cuda/cuda_program.h"
+
+namespace tamis {
+
+class CudaProgram::Lease {
+ public:
+  explicit Lease(const CudaProgram& program) : program_(program) {}
+  ~Lease() {
+    if (context_ == nullptr) return;
+    std::lock_guard lock(program_.mutex_);
+    program_.free_.push_back(std::move(context_));
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  Status Take() {
+    {
+      std::lock_guard lock(program_.mutex_);
+      if (!program_.free_.empty()) {
+        context_ = std::move(program_.free_.back());
+        program_.free_.pop_back();
+        return {};
+      }
+    }
+    TAMIS_ASSIGN_OR_RETURN(context_, program_.MakeContext());
+    return {};
+  }
+  Context& operator*() { return *context_; }
+  // After an error: nobody knows in what state it is.
+  void Discard() { context_.reset(); }
+
+ private:
+  const CudaProgram& program_;
+  std::unique_ptr<Context> context_;
+};
+
+Result<std::unique_ptr<CudaProgram::Context>> CudaProgram::MakeContext() const {
+  auto context = std::make_unique<Context>();
+  TAMIS_ASSIGN_OR_RETURN(context->arena, CudaMemory::OnDevice(device_, arena_bytes_ + 256));
+  TAMIS_ASSIGN_OR_RETURN(context->pinned, CudaMemory::Pinned(device_, pinned_bytes_ + 256));
+  TAMIS_ASSIGN_OR_RETURN(context->stream, device_->MakeStream());
+  // Some libraries set themselves up at their first call, which a capture would refuse.
+  for (const Action& action : actions_) {
+    if (action.kind == Action::Kind::kLaunch) TAMIS_RETURN_IF_ERROR(Enqueue(*context, action));
+  }
+  TAMIS_RETURN_IF_ERROR(CallCuda(device_->api().synchronize, context->stream.get()));
+  for (size_t begin = 0; begin <= actions_.size();) {
+    size_t end = begin;
+    while (end < actions_.size() && actions_[end].kind != Action::Kind::kRunOnHost) ++end;
+    context->parts.emplace_back();
+    TAMIS_RETURN_IF_ERROR(Record(*context, begin, end, true, &context->parts.back()));
+    begin = end + 1;
+  }
+  if (context->parts.size() == 1) {
+    TAMIS_RETURN_IF_ERROR(Record(*context, 0, actions_.size(), false, &context->resident));
+  }
+  return context;
+}
+
+Status CudaProgram::Record(Context& context, size_t begin, size_t end, bool boundary_copies, CudaGraph* graph) const {
+  if (begin == end) return {};
+  const TamisCudaApi& api = device_->api();
+  TAMIS_RETURN_IF_ERROR(CallCuda(api.begin_capture, context.stream.get()));
+  Status status;
+  for (size_t a = begin; a < end && status.ok(); ++a) {
+    if (boundary_copies || !actions_[a].boundary) status = Enqueue(context, actions_[a]);
+  }
+  TamisCudaGraph* recorded = nullptr;
+  const Status ended = CallCuda(api.end_capture, context.stream.get(), &recorded);
+  graph->reset(recorded);
+  return status.ok() ? ended : status;
+}
+
+Status CudaProgram::Enqueue(const Context& context, const Action& action) const {
+  if (action.kind == Action::Kind::kLaunch) return Launch(context, steps_[action.step]);
+  const Place& place = PlaceOf(action.value);
+  if (place.bytes == 0) return {};
+  std::byte* device = context.arena.data() + place.offset;
+  std::byte* host = context.pinned.data() + place.host_offset;
+  const bool to_device = action.kind == Action::Kind::kToDevice;
+  void* to = to_device ? device : host;
+  const void* from = to_device ? host : device;
+  return CallCuda(device_->api().copy, context.stream.get(), to, from, static_cast<uint64_t>(place.bytes),
+                  static_cast<int32_t>(to_device ? TAMIS_CUDA_TO_DEVICE : TAMIS_CUDA_TO_HOST));
+}
+
+Status CudaProgram::Launch(const Context& context, const Step& step) const {
+  const Node& node = graph_.node(step.node);
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+  for (ValueId id : node.inputs) {
+    if (id == kNoValue) {
+      inputs.push_back(nullptr);
+      continue;
+    }
+    const Place& place = PlaceOf(id);
+    const bool constant = place.host_constant != nullptr;
+    inputs.push_back(constant ? place.constant : context.arena.data() + place.offset);
+  }
+  for (ValueId id : node.outputs) {
+    outputs.push_back(id == kNoValue ? nullptr : context.arena.data() + PlaceOf(id).offset);
+  }
+  return CallCuda(device_->api().enqueue, static_cast<const TamisCudaKernel*>(step.kernel.get()), context.stream.get(),
+                  static_cast<const void* const*>(inputs.data()), static_cast<void* const*>(outputs.data()),
+                  static_cast<void*>(context.arena.data() + step.workspace_offset))
+      .WithContext(step.tactic);
+}
+
+Status CudaProgram::RunOnHost(const Context& context, const Step& step, ThreadPool& pool) const {
+  const Node& node = graph_.node(step.node);
+  std::vector<const void*> inputs;
+  std::vector<void*> outputs;
+  for (ValueId id : node.inputs) {
+    if (id == kNoValue) {
+      inputs.push_back(nullptr);
+      continue;
+    }
+    const Place& place = PlaceOf(id);
+    inputs.push_back(place.host_constant ? place.host_constant : context.pinned.data() + place.host_offset);
+  }
+  for (ValueId id : node.outputs) {
+    outputs.push_back(id == kNoValue ? nullptr : context.pinned.data() + PlaceOf(id).host_offset);
+  }
+  return step.host->Run(inputs, outputs, context.pinned.data() + step.workspace_offset, pool);
+}
+
+Status CudaProgram::CheckIndices(std::span<const Tensor> inputs) const {
+  for (const IndexCheck& check : index_checks_) {
+    for (const int64_t index : inputs[check.input].ToInt64s()) {
+      if (index >= -check.size && index < check.size) continue;
+      return UserError("input '{}' holds the index {}; Gather '{}' takes {} to {}",
+                       graph_.value(graph_.inputs[check.input]).name, index, check.node, -check.size, check.size - 1);
+    }
+  }
+  return {};
+}
+
+Status CudaProgram::WriteInputs(const Context& context, std::span<const Tensor> inputs) const {
+  TAMIS_RETURN_IF_ERROR(CheckIndices(inputs));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Place& place = PlaceOf(graph_.inputs[i]);
+    if (place.bytes > 0) std::memcpy(context.pinned.data() + place.host_offset, inputs[i].raw(), place.bytes);
+  }
+  return {};
+}
+
+Status CudaProgram::RunParts(const Context& context, ThreadPool& pool) const {
+  const TamisCudaApi& api = device_->api();
+  size_t part = 0;
+  for (size_t a = 0; a <= actions_.size(); ++a) {
+    const bool last = a == actions_.size();
+    if (!last && actions_[a].kind != Action::Kind::kRunOnHost) continue;
+    if (const CudaGraph& graph = context.parts[part++]; graph != nullptr) {
+      TAMIS_RETURN_IF_ERROR(CallCuda(api.launch_graph, context.stream.get(), graph.get()));
+      TAMIS_RETURN_IF_ERROR(CallCuda(api.synchronize, context.stream.get()));
+    }
+    if (!last) TAMIS_RETURN_IF_ERROR(RunOnHost(context, steps_[actions_[a].step], pool));
+  }
+  return {};
+}
+
+Result<std::vector<Tensor>> CudaProgram::Run(std::span<const Tensor> inputs, ThreadPool& pool) const {
+  Lease lease(*this);
+  TAMIS_RETURN_IF_ERROR(lease.Take());
+  const Context& context = *lease;
+  TAMIS_RETURN_IF_ERROR(WriteInputs(context, inputs));
+  if (const Status status = RunParts(context, pool); !status.ok()) {
+    lease.Discard();
+    return status;
+  }
+  std::vector<Tensor> outputs;
+  for (ValueId id : graph_.outputs) {
+    const Type& type = graph_.value(id).type;
+    outputs.emplace_back(type.dtype, *ConstantDims(type.shape));
+    const Place& place = PlaceOf(id);
+    const void* from = place.host_constant ? place.host_constant : context.pinned.data() + place.host_offset;
+    if (place.bytes > 0) std::memcpy(outputs.back().raw(), from, place.bytes);
+  }
+  return outputs;
+}
+
+Result<std::vector<Session::NodeTime>> CudaProgram::Profile(std::span<const Tensor> inputs, int repeats,
+                                                            ThreadPool& pool) const {
+  constexpr int kLaunches = 16;  // of one node in one graph, so that the time is the kernel's and not the launch's
+  Lease lease(*this);
+  TAMIS_RETURN_IF_ERROR(lease.Take());
+  Context& context = *lease;
+  const TamisCudaApi& api = device_->api();
+  TAMIS_ASSIGN_OR_RETURN(const CudaEvent begin, device_->MakeEvent());
+  TAMIS_ASSIGN_OR_RETURN(const CudaEvent end, device_->MakeEvent());
+  TAMIS_RETURN_IF_ERROR(WriteInputs(context, inputs));
+  TAMIS_RETURN_IF_ERROR(RunParts(context, pool));
+  std::vector<Session::NodeTime> times;
+  for (const Step& step : steps_) {
+    const Node& node = graph_.node(step.node);
+    Session::NodeTime time;
+    if (node.outputs[0] != kNoValue) time.name = graph_.value(node.outputs[0]).name;
+    time.op = node.op;
+    time.tactic = step.tactic;
+    time.output_dims = ConstantDims(graph_.value(node.outputs[0]).type.shape).value_or(Dims());
+    if (step.kernel != nullptr) {
+      TAMIS_RETURN_IF_ERROR(CallCuda(api.begin_capture, context.stream.get()));
+      Status status;
+      for (int i = 0; i < kLaunches && status.ok(); ++i) status = Launch(context, step);
+      TamisCudaGraph* recorded = nullptr;
+      const Status ended = CallCuda(api.end_capture, context.stream.get(), &recorded);
+      const CudaGraph graph(recorded);
+      TAMIS_RETURN_IF_ERROR(status);
+      TAMIS_RETURN_IF_ERROR(ended);
+      std::vector<double> seconds;
+      for (int r = 0; r < std::min(repeats, 5) + 1; ++r) {
+        TAMIS_RETURN_IF_ERROR(CallCuda(api.record_event, context.stream.get(), begin.get()));
+        TAMIS_RETURN_IF_ERROR(CallCuda(api.launch_graph, context.stream.get(), graph.get()));
+        TAMIS_RETURN_IF_ERROR(CallCuda(api.record_event, context.stream.get(), end.get()));
+        double one = 0;
+        TAMIS_RETURN_IF_ERROR(CallCuda(api.elapsed_seconds, begin.get(), end.get(), &one));
+        seconds.push_back(one / kLaunches);
+      }
+      std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2),
+                       seconds.end());
+      time.seconds = seconds[seconds.size() / 2];
+    }
+    times.push_back(std::move(time));
+  }
+  return times;
+}
+
+Result<Session::DeviceMeasure> CudaProgram::Measure(std::span<const Tensor> inputs, int repeats) const {
+  if (!cpu_nodes_.empty()) return UserError("{} of the network's nodes run on the CPU", cpu_nodes_.size());
+  Lease lease(*this);
+  TAMIS_RETURN_IF_ERROR(lease.Take());
+  const Context& context = *lease;
+  const TamisCudaApi& api = device_->api();
+  TAMIS_RETURN_IF_ERROR(WriteInputs(context, inputs));
+  // The whole part once, so that the inputs are on the device; then the part without the copies.
+  if (context.parts[0] != nullptr) {
+    TAMIS_RETURN_IF_ERROR(CallCuda(api.launch_graph, context.stream.get(), context.parts[0].get()));
+  }
+  std::vector<CudaEvent> events;
+  for (int i = 0; i <= repeats; ++i) {
+    TAMIS_ASSIGN_OR_RETURN(CudaEvent event, device_->MakeEvent());
+    events.push_back(std::move(event));
+  }
+  constexpr int kWarmup = 10;
+  for (int i = -kWarmup; i <= repeats; ++i) {
+    if (i >= 0) {
+      TAMIS_RETURN_IF_ERROR(CallCuda(api.record_event, context.stream.get(), events[static_cast<size_t>(i)].get()));
+    }
+    if (i < repeats && context.resident != nullptr) {
+      TAMIS_RETURN_IF_ERROR(CallCuda(api.launch_graph, context.stream.get(), context.resident.get()));
+    }
+  }
+  TAMIS_RETURN_IF_ERROR(CallCuda(api.synchronize, context.stream.get()));
+  std::vector<double> seconds(static_cast<size_t>(repeats));
+  for (size_t i = 0; i < seconds.size(); ++i) {
+    TAMIS_RETURN_IF_ERROR(CallCuda(api.elapsed_seconds, events[i].get(), events[i + 1].get(), &seconds[i]));
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return Session::DeviceMeasure{seconds[seconds.size() / 2], constant_bytes_ + arena_bytes_};
+}
+
+}  // namespace tamis

@@ -1,0 +1,81 @@
+#include "src/tuner/candidate_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "src/ops/op_def.h"
+#include "src/tuner/problem_text.h"
+
+namespace tamis {
+namespace {
+
+// Multiplies that the reference would do: output elements times the weight's row length.
+double Work(const Problem& problem) {
+  double work = 0;
+  for (const Operand& output : problem.outputs) work += static_cast<double>(NumElements(output.dims));
+  if (problem.inputs.size() > 1 && !problem.inputs[1].dims.empty()) {
+    const Dims& dims = problem.inputs[1].dims;
+    double row = 1;
+    for (size_t i = 1; i < dims.size(); ++i) row *= static_cast<double>(dims[i]);
+    work *= row;
+  }
+  return work;
+}
+
+}  // namespace
+
+std::vector<Tensor> SeededInputs(const Problem& problem) {
+  std::vector<Tensor> inputs;
+  for (size_t i = 0; i < problem.inputs.size(); ++i) {
+    const Operand& operand = problem.inputs[i];
+    if (!operand.Present()) {
+      inputs.emplace_back();
+    } else if (operand.constant != nullptr) {
+      inputs.push_back(*operand.constant);
+    } else {
+      inputs.push_back(RandomTensor(operand.dtype, operand.dims, Pattern::kDense, 1000 + i));
+    }
+  }
+  return inputs;
+}
+
+std::vector<Tensor> CheapReference(const Problem& problem, const std::vector<Tensor>& inputs) {
+  if (Work(problem) >= 0x1p27) return {};
+  std::vector<const Tensor*> operands;
+  for (const Tensor& input : inputs) operands.push_back(input.Defined() ? &input : nullptr);
+  std::vector<DType> dtypes;
+  for (const Operand& output : problem.outputs) dtypes.push_back(output.dtype);
+  auto results = EvaluateNode(*problem.node, 21, operands, dtypes);
+  return results.ok() ? std::move(results).value() : std::vector<Tensor>();
+}
+
+double Difference(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!a[i].Defined() || !IsFloat(a[i].dtype())) continue;
+    const Tensor fa = a[i].ToFloat32();
+    const Tensor fb = b[i].ToFloat32();
+    double magnitude = 1e-6;
+    double difference = 0;
+    for (int64_t e = 0; e < fa.NumElements(); ++e) {
+      const double x = fa.Data<float>()[e];
+      const double y = fb.Data<float>()[e];
+      if (std::isnan(x) || std::isnan(y)) return std::numeric_limits<double>::infinity();
+      magnitude = std::max(magnitude, std::abs(y));
+      difference = std::max(difference, std::abs(x - y));
+    }
+    worst = std::max(worst, difference / magnitude);
+  }
+  return worst;
+}
+
+double Tolerance(const Problem& problem) {
+  for (const Operand& operand : problem.inputs) {
+    if (operand.dtype == DType::kBFloat16) return 4e-2;
+    if (operand.dtype == DType::kFloat16) return 5e-3;
+  }
+  return 1e-3;
+}
+
+}  // namespace tamis
