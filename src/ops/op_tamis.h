@@ -21,8 +21,8 @@
 //
 // Linear and ChannelsLastConv share the epilogue: bias first, then residual, then the activation. The activation is the
 // attribute "activation", one of the names below ("" = none); Clip takes attributes "clip_min" and "clip_max".
-// Float operators of this domain take f32, bf16 or f16 operands and write the dtype of attribute "output_dtype" (an ONNX
-// number; absent: the dtype of x). Bias is always f32. Accumulation is f32 in kernels and double in the reference.
+// Float operators of this domain take f32, bf16 or f16 operands and write the dtype of attribute "output_dtype" (an
+// ONNX number; absent: the dtype of x). Bias is always f32. Accumulation is f32 in kernels, double in the reference.
 #pragma once
 
 #include <cstdint>

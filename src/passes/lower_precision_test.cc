@@ -34,6 +34,20 @@ TEST(LowerPrecision, OnlyBoundariesAreCast) {
   EXPECT_EQ(after.value(after.outputs[0]).type.dtype, DType::kFloat32);
 }
 
+TEST(LowerPrecision, Float16LeavesOutWeightsBeyondItsRange) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 16});
+  const ValueId y = t.Op("MatMul", {x, t.Weight({16, 8})});
+  t.Output(t.Op("MatMul", {y, t.Weight({8, 4}, -1e5f, 1e5f)}));
+  const PassOptions half = {.precision = DType::kFloat16, .skip = {}};
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({3, 16}, 1)}}, kTolerance, half);
+  std::vector<DType> weights;
+  for (NodeId id : after.NodeIds()) {
+    if (after.node(id).IsTamis("Linear")) weights.push_back(after.value(after.node(id).inputs[1]).type.dtype);
+  }
+  EXPECT_EQ(weights, (std::vector<DType>{DType::kFloat16, DType::kFloat32})) << after.ToString();
+}
+
 TEST(LowerPrecision, AnOutputThatIsReadAgainStaysFloat32) {
   TestGraph t;
   const ValueId x = t.Input("x", {3, 16});
