@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build programs wheel demo test lint tidy bench sanitize fuzz clean
+.PHONY: help setup build programs wheel demo test lint tidy bench architectures sanitize fuzz clean
 
 help:
 	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint      formatting, file sizes, documented paths"
 	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     kernel benchmarks of this machine"
+	@echo "make architectures  export some fifty networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
 	@echo "make fuzz      every fuzz target for a minute (scripts/fuzz.sh SECONDS TARGET...)"
 
@@ -46,6 +47,9 @@ tidy: build
 bench: build
 	@ninja -C $(BUILD) tamis_kernels_bench
 	@$(BUILD)/tamis_kernels_bench
+
+architectures: build
+	@scripts/architectures.sh $(BUILD)
 
 sanitize: setup
 	@scripts/sanitize.sh

@@ -1,5 +1,7 @@
 #include "src/kernels/window.h"
 
+#include <array>
+
 namespace tamis {
 namespace {
 
@@ -21,10 +23,10 @@ Status CheckAxis(const WindowAxis& axis, size_t i) {
 
 }  // namespace
 
-Result<Window> MakeWindow(const Problem& problem, const std::vector<int64_t>& taps) {
+Result<Window> MakeWindow(const Problem& problem, const std::vector<int64_t>& taps, size_t max_rank) {
   const Dims &in = problem.input(0).dims, &out = problem.outputs[0].dims;
   const size_t rank = taps.size();
-  if (rank != 1 && rank != 2) return UserError("{} spatial axes; one or two are supported", rank);
+  if (rank < 1 || rank > max_rank) return UserError("{} spatial axes; one to {} are supported", rank, max_rank);
   if (in.size() != rank + 2 || out.size() != rank + 2)
     return UserError("x {} doesn't have {} spatial axes", ToString(in), rank);
   const std::vector<int64_t> ones(rank, 1), zeros(2 * rank, 0);
@@ -39,7 +41,7 @@ Result<Window> MakeWindow(const Problem& problem, const std::vector<int64_t>& ta
   for (size_t i = 0; i < rank; ++i) {
     const WindowAxis axis{in[i + 1], out[i + 1], taps[i], strides[i], dilations[i], pads[i], pads[rank + i]};
     TAMIS_RETURN_IF_ERROR(CheckAxis(axis, i));
-    (i + 1 == rank ? window.x : window.y) = axis;
+    *std::array{&window.z, &window.y, &window.x}[3 - rank + i] = axis;
   }
   if (out[0] != in[0]) return UserError("x and y differ in batch");
   return window;

@@ -26,6 +26,7 @@ Status RecognizeActivations(Graph& graph, const PassOptions& options);
 Status RecognizePoolingHead(Graph& graph, const PassOptions& options);
 Status MakeLinear(Graph& graph, const PassOptions& options);
 Status LowerAttention(Graph& graph, const PassOptions& options);
+Status LowerEinsum(Graph& graph, const PassOptions& options);
 Status RecognizeAttention(Graph& graph, const PassOptions& options);
 Status MakeChannelsLast(Graph& graph, const PassOptions& options);
 Status PushTransposes(Graph& graph, const PassOptions& options);

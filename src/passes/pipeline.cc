@@ -25,6 +25,7 @@ std::vector<Pass> FusePasses() {
   return {
       {"propagate_quantization", PropagateQuantization},
       {"fold_dequantized", FoldDequantized},
+      {"lower_einsum", LowerEinsum},
       {"recognize_layer_norm", RecognizeLayerNorm},
       {"recognize_rms_norm", RecognizeRmsNorm},
       {"recognize_group_norm", RecognizeGroupNorm},

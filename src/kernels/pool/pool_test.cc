@@ -27,32 +27,37 @@ KernelCase PoolCase(const PoolShape& s, bool average, bool count_padding, DType 
   dims.push_back(s.x.back());
   c.outputs = {{out, dims}};
   const auto x = Doubles(c.inputs[0]);
-  const bool flat = s.taps.size() == 1;
+  const size_t lacks = 3 - s.taps.size();  // axes that the image doesn't have, of z, y and x
   const auto axis = [&](const auto& values, size_t offset, size_t i, int64_t missing) {
-    if (flat && i == 0) return missing;
-    return static_cast<int64_t>(values[offset + (flat ? 0 : i)]);
+    return i < lacks ? missing : static_cast<int64_t>(values[offset + i - lacks]);
   };
-  const int64_t height = axis(s.x, 1, 0, 1), width = axis(s.x, 1, 1, 1), channels = s.x.back();
+  const int64_t channels = s.x.back();
   c.expected = {{}};
   for (int64_t i = 0; i < NumElements(dims); ++i) {
-    const int64_t channel = i % channels, columns = s.out.back();
-    const int64_t at_x = i / channels % columns, at_y = i / channels / columns % axis(s.out, 0, 0, 1);
-    const int64_t b = i / channels / columns / axis(s.out, 0, 0, 1);
+    int64_t rest = i / channels, at[3];
+    for (size_t a = 3; a-- > 0;) {
+      at[a] = rest % axis(s.out, 0, a, 1);
+      rest /= axis(s.out, 0, a, 1);
+    }
     double sum = 0, top = -std::numeric_limits<double>::infinity(), count = 0;
-    for (int64_t r = 0; r < axis(s.taps, 0, 0, 1); ++r) {
-      for (int64_t t = 0; t < axis(s.taps, 0, 1, 1); ++t) {
-        const int64_t pad_y = axis(s.pads, 0, 0, 0), pad_x = axis(s.pads, 0, 1, 0);
-        const int64_t row = at_y * axis(s.strides, 0, 0, 1) - pad_y + r * axis(s.dilations, 0, 0, 1);
-        const int64_t column = at_x * axis(s.strides, 0, 1, 1) - pad_x + t * axis(s.dilations, 0, 1, 1);
-        const bool inside = row >= 0 && row < height && column >= 0 && column < width;
-        const bool padded =
-            row < height + axis(s.pads, s.taps.size(), 0, 0) && column < width + axis(s.pads, s.taps.size(), 1, 0);
-        if (inside || (count_padding && padded)) count += 1;
-        if (!inside) continue;
-        const double value = x[static_cast<size_t>(((b * height + row) * width + column) * channels + channel)];
-        sum += value;
-        top = std::max(top, value);
+    const int64_t taps[3] = {axis(s.taps, 0, 0, 1), axis(s.taps, 0, 1, 1), axis(s.taps, 0, 2, 1)};
+    for (int64_t tap = 0; tap < taps[0] * taps[1] * taps[2]; ++tap) {
+      const int64_t tap_at[3] = {tap / taps[2] / taps[1], tap / taps[2] % taps[1], tap % taps[2]};
+      bool inside = true, padded = true;
+      int64_t position = rest;  // the image in the batch, then each axis
+      for (size_t a = 0; a < 3; ++a) {
+        const int64_t size = axis(s.x, 1, a, 1);
+        const int64_t p =
+            at[a] * axis(s.strides, 0, a, 1) - axis(s.pads, 0, a, 0) + tap_at[a] * axis(s.dilations, 0, a, 1);
+        inside = inside && p >= 0 && p < size;
+        padded = padded && p < size + axis(s.pads, s.taps.size(), a, 0);
+        position = position * size + p;
       }
+      if (inside || (count_padding && padded)) count += 1;
+      if (!inside) continue;
+      const double value = x[static_cast<size_t>(position * channels + i % channels)];
+      sum += value;
+      top = std::max(top, value);
     }
     c.expected[0].push_back(average ? sum / count : top);
   }
@@ -69,6 +74,8 @@ TEST(PoolKernels, MatchTheReference) {
       {{1, 5, 5, 3}, {3, 3}, {3, 3}, {2, 2}, {1, 1}, {0, 0, 0, 0}},  // ceil mode: the last windows stick out
       {{1, 9, 9, 7}, {5, 7}, {3, 2}, {1, 1}, {2, 2}, {0, 0, 0, 0}},
       {{3, 40, 20}, {14}, {3}, {3}, {1}, {1, 1}},
+      {{2, 5, 6, 7, 18}, {3, 3, 4}, {3, 2, 3}, {2, 2, 2}, {1, 1, 1}, {1, 0, 1, 1, 0, 1}},
+      {{1, 6, 5, 5, 8}, {4, 3, 3}, {2, 2, 2}, {1, 1, 1}, {2, 2, 2}, {0, 0, 0, 0, 0, 0}},
       {{1, 40, 33, 96}, {20, 17}, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}};
   for (const PoolShape& s : shapes) {
     for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
@@ -85,8 +92,8 @@ TEST(PoolKernels, MatchTheReference) {
 TEST(PoolKernels, RefuseWhatTheyCannotCompute) {
   KernelCase c = PoolCase({{1, 6, 6, 8}, {3, 3}, {2, 2}, {2, 2}, {1, 1}, {0, 0, 0, 0}}, false, false, DType::kFloat32,
                           DType::kFloat32);
-  c.node.attributes["kernel_shape"] = std::vector<int64_t>{2, 2, 2};
-  ExpectRefused("pool", c, "3 spatial axes");
+  c.node.attributes["kernel_shape"] = std::vector<int64_t>{2, 2, 2, 2};
+  ExpectRefused("pool", c, "4 spatial axes");
   c.node.attributes["kernel_shape"] = std::vector<int64_t>{2, 2};
   c.node.attributes["pads"] = std::vector<int64_t>{0, -1, 0, 0};
   ExpectRefused("pool", c, "padding -1");
