@@ -3,7 +3,8 @@
     python check.py FOLDER [--only NAME,...] [--tolerance 1e-3] [--json FILE] [--tamis BUILD/python]
 
 FOLDER is what export.py wrote. A network agrees if every output has the dtype and shape that ONNX Runtime gives and
-differs by at most the tolerance, relative to the output's largest magnitude. Outputs must be finite and must change with
+differs by at most the tolerance, relative to the output's largest magnitude; findings of a detector whose scores tie may
+come in either order. Outputs must be finite and must change with
 the inputs. `reference` is the share of the time that Tamis spends in reference evaluations, which no network that users
 meet should spend. One process a network, so that a crash is one network's.
 """
@@ -29,6 +30,32 @@ def compare(expected, actual):
         return "the expected output is not finite", 0.0
     scale = float(np.abs(expected).max()) or 1.0
     return "", float(np.abs(expected.astype(np.float64) - actual).max()) / scale
+
+
+def paired(expected, actual, tolerance):
+    """The actual detections in the expected order, where both are the same but for ties.
+
+    A detector lists its findings by score. Scores that are equal to within the tolerance may come in either order, so
+    findings are paired by what they hold: every expected one with the nearest actual one of its label that is left.
+    """
+    import numpy as np
+    counts = {len(a) for a in expected} | {len(a) for a in actual if a.ndim}
+    scores = [i for i, a in enumerate(expected) if a.ndim == 1 and a.dtype.kind == "f"]
+    if len(expected) < 3 or len(counts) != 1 or len(scores) != 1:
+        return actual
+    if np.abs(expected[scores[0]] - actual[scores[0]]).max(initial=0) > tolerance:
+        return actual
+    left, order = list(range(len(expected[0]))), []
+    for row in range(len(expected[0])):
+        def distance(other):
+            far = 0.0
+            for a, b in zip(expected, actual):
+                far += float(np.abs(a[row].astype(np.float64) - b[other]).max()) / (float(np.abs(a).max()) or 1.0)
+            return far
+        nearest = min(left, key=distance)
+        left.remove(nearest)
+        order.append(nearest)
+    return [array[order] for array in actual]
 
 
 def check_one(folder, stem, tolerance):
@@ -61,8 +88,11 @@ def check_one(folder, stem, tolerance):
         except Exception as error:
             return {**row, "verdict": "refused", "why": f"size {size}: {error}"}
         answers.append(actual)
-        for output, left, right in zip(names, expected, actual):
-            problem, error = compare(left, np.asarray(right))
+        ordered = [np.asarray(array) for array in actual]
+        if all(a.ndim and a.shape == b.shape for a, b in zip(expected, ordered)):
+            ordered = paired(expected, ordered, tolerance)
+        for output, left, right in zip(names, expected, ordered):
+            problem, error = compare(left, right)
             errors.append(error)
             if problem:
                 problems.append(f"size {size}, {output}: {problem}")
