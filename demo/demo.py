@@ -74,10 +74,8 @@ def prepare_texts(tokenizer, split):
 
 def build_engines(tamis, model):
     """Every engine of the table. Returns {label: path} and the JSON that `optimize` printed."""
-    # Short questions one at a time, and texts of any length in batches.
-    profile = ["--profile", "0", "--minShapes", "input_ids:1x1", "--optShapes", "input_ids:1x16", "--maxShapes",
-               "input_ids:1x32", "--profile", "1", "--minShapes", "input_ids:1x1", "--optShapes", "input_ids:1x128",
-               "--maxShapes", "input_ids:32x128", "--threads", "2"]
+    # From a question of one word, whose [CLS] and [SEP] make three tokens, to a batch of long texts.
+    profile = ["--profile", "input_ids=1x1:1x128:32x128", "--threads", "2"]
     say("tamis build: dense engines, f32 and bf16")
     for precision in ("f32", "bf16"):
         tamis_command(tamis, "build", model, "-o", OUT / f"dense_{precision}.tamis", "--precision", precision, *profile)
