@@ -45,6 +45,12 @@ Result<BroadcastLoops> MakeBroadcastLoops(const Dims& out, std::span<const Dims*
   return result;
 }
 
+Result<BroadcastLoops> MakeBroadcastLoops(const Problem& problem, size_t operands) {
+  std::vector<const Dims*> dims;
+  for (size_t i = 0; i < operands; ++i) dims.push_back(&problem.input(i).dims);
+  return MakeBroadcastLoops(problem.outputs[0].dims, dims);
+}
+
 void RowOffsets(const BroadcastLoops& loops, int64_t row, int64_t (&offsets)[kMaxOperands]) {
   for (int64_t& offset : offsets) offset = 0;
   for (int axis = loops.rank - 2; axis >= 0; --axis) {

@@ -22,6 +22,9 @@ struct BroadcastLoops {
 // An error if an operand doesn't broadcast to `out` or more than kMaxLoops loops are left.
 Result<BroadcastLoops> MakeBroadcastLoops(const Dims& out, std::span<const Dims* const> operands);
 
+// The loops of a node's first `operands` inputs.
+Result<BroadcastLoops> MakeBroadcastLoops(const Problem& problem, size_t operands);
+
 // Offsets of the operands at element `row * dims[rank - 1]` of the result.
 void RowOffsets(const BroadcastLoops& loops, int64_t row, int64_t (&offsets)[kMaxOperands]);
 

@@ -50,17 +50,12 @@ std::optional<UnaryKind> UnaryKindOf(const Node& node) {
   return std::nullopt;
 }
 
-Result<BroadcastLoops> LoopsOf(const Problem& problem) {
-  const Dims* operands[] = {&problem.input(0).dims, &problem.input(1).dims};
-  return MakeBroadcastLoops(problem.outputs[0].dims, operands);
-}
-
 Status CheckBinary(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   if (!BinaryKindOf(problem.node->op)) return UserError("{} is not one of its operators", problem.node->op);
   if (problem.inputs.size() != 2) return UserError("{} operands; two are supported", problem.inputs.size());
-  const auto loops = LoopsOf(problem);
+  const auto loops = MakeBroadcastLoops(problem, 2);
   return loops.ok() ? Status() : loops.status();
 }
 
@@ -86,7 +81,7 @@ Status SupportsIntegerBinary(const Problem& problem) {
 Result<std::unique_ptr<PreparedKernel>> PrepareBinary(const Problem& problem, BinaryBody body) {
   BinaryArgs args;
   args.kind = *BinaryKindOf(problem.node->op);
-  TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
+  TAMIS_ASSIGN_OR_RETURN(args.loops, MakeBroadcastLoops(problem, 2));
   for (size_t i = 0; i < 2; ++i) args.bf16[i] = IsBf16(problem.input(i));
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.dtype = problem.input(0).dtype;

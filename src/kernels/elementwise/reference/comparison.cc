@@ -1,5 +1,5 @@
 // Comparisons with broadcasting: f32, int64 and int32 operands, bool results.
-#include "src/kernels/elementwise/broadcast.h"
+#include "src/kernels/elementwise/broadcast_runs.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 
@@ -17,17 +17,13 @@ template <class T, class F>
 void Compare(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end, F holds) {
   const BroadcastLoops& loops = args.loops;
   const int last = loops.rank - 1;
-  const int64_t inner = loops.dims[last], a_step = loops.strides[0][last], b_step = loops.strides[1][last];
-  for (int64_t at = begin; at < end;) {
-    int64_t offsets[kMaxOperands];
-    RowOffsets(loops, at / inner, offsets);
-    const int64_t first = at % inner, count = std::min(inner - first, end - at);
-    const T* a = static_cast<const T*>(inputs[0]) + offsets[0] + first * a_step;
-    const T* b = static_cast<const T*>(inputs[1]) + offsets[1] + first * b_step;
+  const int64_t a_step = loops.strides[0][last], b_step = loops.strides[1][last];
+  ForEachRun(loops, begin, end, [&](const auto& offsets, int64_t at, int64_t count) {
+    const T* a = static_cast<const T*>(inputs[0]) + offsets[0];
+    const T* b = static_cast<const T*>(inputs[1]) + offsets[1];
     auto* out = static_cast<uint8_t*>(outputs[0]) + at;
     for (int64_t i = 0; i < count; ++i) out[i] = holds(a[i * a_step], b[i * b_step]) ? 1 : 0;
-    at += count;
-  }
+  });
 }
 
 template <class T>
@@ -56,11 +52,6 @@ Relation RelationOf(const Problem& problem) {
                                   : Relation::kLessOrEqual;
 }
 
-Result<BroadcastLoops> LoopsOf(const Problem& problem) {
-  const Dims* operands[] = {&problem.input(0).dims, &problem.input(1).dims};
-  return MakeBroadcastLoops(problem.outputs[0].dims, operands);
-}
-
 Status Supports(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
@@ -69,13 +60,13 @@ Status Supports(const Problem& problem) {
     return UserError("compares float32, int64 and int32, not {}", Name(dtype));
   }
   if (problem.input(1).dtype != dtype) return UserError("the operands' dtypes differ");
-  return LoopsOf(problem).status();
+  return MakeBroadcastLoops(problem, 2).status();
 }
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   Args args;
   args.relation = RelationOf(problem);
-  TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
+  TAMIS_ASSIGN_OR_RETURN(args.loops, MakeBroadcastLoops(problem, 2));
   const DType dtype = problem.input(0).dtype;
   const auto body = dtype == DType::kFloat32 ? Rows<float> : dtype == DType::kInt64 ? Rows<int64_t> : Rows<int32_t>;
   return std::unique_ptr<PreparedKernel>(

@@ -1,5 +1,5 @@
 // And, Or, Xor with broadcasting, and Not: bool.
-#include "src/kernels/elementwise/broadcast.h"
+#include "src/kernels/elementwise/broadcast_runs.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 
@@ -17,19 +17,15 @@ template <class F>
 void Combine(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end, F f) {
   const BroadcastLoops& loops = args.loops;
   const int last = loops.rank - 1;
-  const int64_t inner = loops.dims[last], a_step = loops.strides[0][last];
+  const int64_t a_step = loops.strides[0][last];
   const bool unary = args.logic == Logic::kNot;
   const int64_t b_step = unary ? a_step : loops.strides[1][last];
-  for (int64_t at = begin; at < end;) {
-    int64_t offsets[kMaxOperands];
-    RowOffsets(loops, at / inner, offsets);
-    const int64_t first = at % inner, count = std::min(inner - first, end - at);
-    const auto* a = static_cast<const uint8_t*>(inputs[0]) + offsets[0] + first * a_step;
-    const auto* b = unary ? a : static_cast<const uint8_t*>(inputs[1]) + offsets[1] + first * b_step;
+  ForEachRun(loops, begin, end, [&](const auto& offsets, int64_t at, int64_t count) {
+    const auto* a = static_cast<const uint8_t*>(inputs[0]) + offsets[0];
+    const auto* b = unary ? a : static_cast<const uint8_t*>(inputs[1]) + offsets[1];
     auto* out = static_cast<uint8_t*>(outputs[0]) + at;
     for (int64_t i = 0; i < count; ++i) out[i] = f(a[i * a_step] != 0, b[i * b_step] != 0) ? 1 : 0;
-    at += count;
-  }
+  });
 }
 
 void Body(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
@@ -46,12 +42,6 @@ void Body(const Args& args, const void* const* inputs, void* const* outputs, int
   }
 }
 
-Result<BroadcastLoops> LoopsOf(const Problem& problem) {
-  std::vector<const Dims*> operands;
-  for (const Operand& operand : problem.inputs) operands.push_back(&operand.dims);
-  return MakeBroadcastLoops(problem.outputs[0].dims, operands);
-}
-
 Status Supports(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
@@ -59,14 +49,14 @@ Status Supports(const Problem& problem) {
   for (const Operand& operand : problem.inputs) {
     if (operand.dtype != DType::kBool) return UserError("combines bool, not {}", Name(operand.dtype));
   }
-  return LoopsOf(problem).status();
+  return MakeBroadcastLoops(problem, problem.inputs.size()).status();
 }
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   const std::string& op = problem.node->op;
   Args args;
   args.logic = op == "And" ? Logic::kAnd : op == "Or" ? Logic::kOr : op == "Xor" ? Logic::kXor : Logic::kNot;
-  TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
+  TAMIS_ASSIGN_OR_RETURN(args.loops, MakeBroadcastLoops(problem, problem.inputs.size()));
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<RangeKernel<Args>>(args, Body, args.loops.count, 131072, problem.threads));
 }

@@ -1,7 +1,7 @@
 // Pow of f32 with broadcasting. The exponents that networks use (2, 3, 1/2, -1/2, -1) are products and roots.
 #include <cmath>
 
-#include "src/kernels/elementwise/broadcast.h"
+#include "src/kernels/elementwise/broadcast_runs.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 
@@ -32,26 +32,17 @@ void Body(const Args& args, const void* const* inputs, void* const* outputs, int
           std::byte* /*scratch*/) {
   const BroadcastLoops& loops = args.loops;
   const int last = loops.rank - 1;
-  const int64_t inner = loops.dims[last], x_step = loops.strides[0][last], e_step = loops.strides[1][last];
-  for (int64_t at = begin; at < end;) {
-    int64_t offsets[kMaxOperands];
-    RowOffsets(loops, at / inner, offsets);
-    const int64_t first = at % inner, count = std::min(inner - first, end - at);
-    const float* x = static_cast<const float*>(inputs[0]) + offsets[0] + first * x_step;
-    const float* exponent = static_cast<const float*>(inputs[1]) + offsets[1] + first * e_step;
+  const int64_t x_step = loops.strides[0][last], e_step = loops.strides[1][last];
+  ForEachRun(loops, begin, end, [&](const auto& offsets, int64_t at, int64_t count) {
+    const float* x = static_cast<const float*>(inputs[0]) + offsets[0];
+    const float* exponent = static_cast<const float*>(inputs[1]) + offsets[1];
     float* y = static_cast<float*>(outputs[0]) + at;
     if (e_step == 0) {
       ToOnePower(x, x_step, *exponent, count, y);
     } else {
       for (int64_t i = 0; i < count; ++i) y[i] = std::pow(x[i * x_step], exponent[i * e_step]);
     }
-    at += count;
-  }
-}
-
-Result<BroadcastLoops> LoopsOf(const Problem& problem) {
-  const Dims* operands[] = {&problem.input(0).dims, &problem.input(1).dims};
-  return MakeBroadcastLoops(problem.outputs[0].dims, operands);
+  });
 }
 
 Status Supports(const Problem& problem) {
@@ -60,12 +51,12 @@ Status Supports(const Problem& problem) {
   for (size_t i : {0, 1}) {
     if (problem.input(i).dtype != DType::kFloat32) return UserError("input {} is not float32", i);
   }
-  return LoopsOf(problem).status();
+  return MakeBroadcastLoops(problem, 2).status();
 }
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   Args args;
-  TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
+  TAMIS_ASSIGN_OR_RETURN(args.loops, MakeBroadcastLoops(problem, 2));
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<RangeKernel<Args>>(args, Body, args.loops.count, 16384, problem.threads));
 }
