@@ -53,6 +53,7 @@ void Fill(const KernelCase& c, int threads, Prepared& out) {
     if (std::find(c.constants.begin(), c.constants.end(), i) != c.constants.end()) {
       operand.constant = &tensor;
       operand.constant_hash = HashTensor(tensor);
+      if (i == 1) operand.pattern = c.weight;
     }
     out.problem.inputs.push_back(operand);
   }
@@ -159,7 +160,7 @@ std::vector<double> Doubles(const Tensor& tensor) {
   return values;
 }
 
-void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases) {
+void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, bool need_all) {
   std::set<std::string_view> reached;
   for (const KernelCase& c : cases) {
     for (int threads = 1; threads <= 3; ++threads) {
@@ -181,7 +182,7 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases) 
   }
   const CpuInfo& cpu = Cpu();
   for (const KernelDef* kernel : AllKernels()) {
-    if (kernel->family != family) continue;
+    if (kernel->family != family || !need_all) continue;
     const bool runs_here = kernel->isa <= cpu.isa && (kernel->feature != CpuFeature::kAvx512Vnni || cpu.avx512_vnni) &&
                            (kernel->feature != CpuFeature::kAvx512Bf16 || cpu.avx512_bf16);
     if (!runs_here) {

@@ -21,8 +21,9 @@ struct NodeSpec {
 struct KernelCase {
   std::string name;
   NodeSpec node;
-  std::vector<Tensor> inputs;     // undefined: omitted
-  std::vector<size_t> constants;  // inputs known at preparation
+  std::vector<Tensor> inputs;        // undefined: omitted
+  std::vector<size_t> constants;     // inputs known at preparation
+  Pattern weight = Pattern::kDense;  // of input 1
   std::vector<std::pair<DType, Dims>> outputs;
   std::vector<std::vector<double>> expected;  // a NaN demands a NaN
   // |got - expected| <= absolute + relative * |expected|; the rounding of bf16 outputs is added by the check.
@@ -39,7 +40,8 @@ std::vector<double> Doubles(const Tensor& tensor);
 // Runs each case with 1, 2 and 3 threads on each kernel of the family that accepts it. Fails on wrong values, writes
 // past an end, a case that no kernel accepts, and a kernel that this CPU could run and no case reached. Kernels this
 // CPU can't run are named on stdout.
-void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases);
+// Without `need_all` a kernel may be reached by no case.
+void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, bool need_all = true);
 // The family's kernels must all refuse the problem, each with a reason that contains `reason`.
 void ExpectRefused(std::string_view family, const KernelCase& refused, std::string_view reason);
 // The family's kernels accept the problem and their Check returns an error.

@@ -1,8 +1,11 @@
-// detect_patterns: marks constant weights of Linear and ChannelsLastConv whose elements follow 2:4. A weight that is
-// short enough for every group to hold anyway (last axis of one or two) is not marked: nothing was pruned there.
+// detect_patterns: marks constant weights of matrix products and convolutions, int8 ones too, that follow 2:4. A weight
+// that is short enough for every group to hold anyway (last axis of one or two) is not marked: nothing was pruned
+// there.
 #include "src/passes/detect_patterns.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "src/passes/all_passes.h"
 
@@ -11,6 +14,9 @@ namespace {
 
 constexpr int64_t kGroup = 4;
 constexpr int64_t kKept = 2;
+// Operators whose input 1 is a weight.
+constexpr std::array<std::string_view, 5> kWithWeight = {"Linear", "ChannelsLastConv", "QuantizedLinear",
+                                                         "QuantizedConv", "DynamicQuantizedLinear"};
 
 template <class T>
 PatternCheck Check(const Tensor& weight, T magnitude_mask) {
@@ -37,7 +43,7 @@ PatternCheck Check(const Tensor& weight, T magnitude_mask) {
 bool IsCheckable(const Tensor* weight) {
   return weight != nullptr && weight->rank() >= 2 && weight->dim(-1) > kKept && weight->NumElements() > 0 &&
          (weight->dtype() == DType::kFloat32 || weight->dtype() == DType::kBFloat16 ||
-          weight->dtype() == DType::kFloat16);
+          weight->dtype() == DType::kFloat16 || weight->dtype() == DType::kInt8);
 }
 
 template <class F>
@@ -45,7 +51,7 @@ void ForEachWeight(const Graph& graph, F&& f) {
   std::vector<bool> seen(graph.NumValues(), false);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
-    if (!node.IsTamis("Linear") && !node.IsTamis("ChannelsLastConv")) continue;
+    if (std::none_of(kWithWeight.begin(), kWithWeight.end(), [&](auto op) { return node.IsTamis(op); })) continue;
     if (!IsCheckable(graph.ConstantInput(node, 1)) || seen[static_cast<size_t>(node.inputs[1])]) continue;
     seen[static_cast<size_t>(node.inputs[1])] = true;
     f(node.inputs[1]);
@@ -56,8 +62,9 @@ void ForEachWeight(const Graph& graph, F&& f) {
 
 PatternCheck CheckTwoFour(const Tensor& weight) {
   // Elements as bits: a zero of either sign has no magnitude bits.
-  return weight.dtype() == DType::kFloat32 ? Check<uint32_t>(weight, 0x7fffffffu)
-                                           : Check<uint16_t>(weight, uint16_t{0x7fff});
+  if (weight.dtype() == DType::kFloat32) return Check<uint32_t>(weight, 0x7fffffffu);
+  if (weight.dtype() == DType::kInt8) return Check<uint8_t>(weight, uint8_t{0xff});
+  return Check<uint16_t>(weight, uint16_t{0x7fff});
 }
 
 std::vector<std::string> PatternNotes(const Graph& graph) {

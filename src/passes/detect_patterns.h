@@ -17,10 +17,10 @@ struct PatternCheck {
   double zero_fraction = 0;
 };
 
-// f32, bf16 or f16 weights in groups of four along the last axis; a last group of fewer counts as padded with zeros.
+// f32, bf16, f16 or int8 weights in groups of four along the last axis; a last group of fewer counts as padded with zeros.
 PatternCheck CheckTwoFour(const Tensor& weight);
 
-// A line for every weight of a Linear or ChannelsLastConv that is nearly 2:4: nine groups in ten hold and four elements
+// A line for every weight of a matrix product or convolution that is nearly 2:4: nine groups in ten hold and four elements
 // in ten are zero, but some group is broken. It names the weight and the first broken group.
 std::vector<std::string> PatternNotes(const Graph& graph);
 

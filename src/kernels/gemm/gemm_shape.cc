@@ -78,9 +78,13 @@ double DenseFlopsPerCycle(DType dtype) {
   return PanelFlopsPerCycle(Cpu().isa, dtype);
 }
 
+double SparseShare() {
+  return ShufflesBesideMultiplies() ? 1.36 : 0.95;
+}
+
 double SparseFlopsPerCycle(Isa isa, DType dtype) {
   if (isa == Isa::kX86_64) return 0.5;  // the portable loops
-  return PanelFlopsPerCycle(isa, dtype) * (ShufflesBesideMultiplies() ? 1.36 : 0.95);
+  return PanelFlopsPerCycle(isa, dtype) * SparseShare();
 }
 
 double PredictSeconds(double flops, double flops_per_cycle, double bytes, int threads) {

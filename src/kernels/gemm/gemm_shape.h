@@ -27,6 +27,8 @@ Status CheckOperands(const Problem& problem);
 double DenseFlopsPerCycle(DType dtype);
 double PanelFlopsPerCycle(Isa isa, DType dtype);
 double SparseFlopsPerCycle(Isa isa, DType dtype);
+// Speed of the shuffle method with vectors of 512 bits over dense, on this CPU.
+double SparseShare();
 // max(arithmetic, memory) + launch, in seconds, for `flops` dense-equivalent operations over `bytes` of operands.
 double PredictSeconds(double flops, double flops_per_cycle, double bytes, int threads);
 // Bytes of x, y, residual and a weight that takes `weight_share` of its dense size.

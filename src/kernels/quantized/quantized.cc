@@ -91,6 +91,34 @@ Result<QuantizedShape> ReadQuantizedLinear(const Problem& problem) {
   return QuantizedShape{Product(x.dims, 0, x.dims.size() - 1), weight.dims[0], weight.dims[1], x.dtype};
 }
 
+Result<QuantizedConvShape> ReadQuantizedConv(const Problem& problem) {
+  const Dims &x = problem.input(0).dims, &weight = problem.input(1).dims;
+  const DType dtype = problem.input(0).dtype;
+  if (dtype != DType::kUInt8 && dtype != DType::kInt8) return UserError("x must be uint8 or int8");
+  const size_t rank = x.size();
+  if (rank < 3 || rank > 5 || weight.size() != rank || problem.outputs.size() != 1 ||
+      problem.outputs[0].dims.size() != rank) {
+    return UserError("needs one to three spatial axes");
+  }
+  QuantizedConvShape shape;
+  shape.group = problem.node->Int("group", 1);
+  shape.batch = x[0];
+  shape.channels = x.back();
+  shape.outputs = weight[0];
+  if (shape.group < 1 || shape.channels % shape.group != 0 || shape.outputs % shape.group != 0 ||
+      weight.back() != shape.channels / shape.group) {
+    return UserError("channels {}, outputs {} and group {} do not fit", shape.channels, shape.outputs, shape.group);
+  }
+  TAMIS_RETURN_IF_ERROR(CheckQuantizedOperands(problem, shape.outputs, Product(weight, 1, rank)));
+  NodeProblems problems;
+  const SlidingWindow window =
+      ReadWindow(*problem.node, {weight.begin() + 1, weight.end() - 1}, WindowAttributes::kExplicit, &problems);
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  const std::span<const int64_t> in(x), out(problem.outputs[0].dims);
+  shape.geometry = GeometryOf(window, in.subspan(1, rank - 2), out.subspan(1, rank - 2));
+  return shape;
+}
+
 DynamicScale QuantizeDynamically(const float* x, int64_t count, uint8_t* codes, ThreadPool& pool) {
   // Below this many numbers for each thread it isn't worth waking one.
   constexpr int64_t kGrain = 1 << 14;

@@ -3,6 +3,7 @@
 
 #include "src/kernels/kernel.h"
 #include "src/ops/op_quantized.h"
+#include "src/ops/op_window.h"
 
 namespace tamis {
 
@@ -24,6 +25,12 @@ struct QuantizedShape {
 };
 // QuantizedLinear and DynamicQuantizedLinear. Sums of more than 2^15 products might leave int32: refused.
 Result<QuantizedShape> ReadQuantizedLinear(const Problem& problem);
+// A convolution over channels-last x.
+struct QuantizedConvShape {
+  int64_t batch = 1, channels = 0, outputs = 0, group = 1;  // channels and outputs of all groups
+  WindowGeometry geometry;
+};
+Result<QuantizedConvShape> ReadQuantizedConv(const Problem& problem);
 // Checks what QuantizedConv shares with them.
 Status CheckQuantizedOperands(const Problem& problem, int64_t outputs, int64_t depth);
 

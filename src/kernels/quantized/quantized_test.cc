@@ -17,7 +17,23 @@ Tensor Codes(DType dtype, Dims dims, uint32_t seed) {
   return tensor;
 }
 
-KernelCase MakeCase(const std::string& op, std::vector<Tensor> inputs, std::map<std::string, Attribute> attributes) {
+// Zeroes two elements of each group of four along the last axis, or what a shorter last group has over two.
+void MakeTwoFour(Tensor& weight, uint32_t seed) {
+  std::mt19937 generator(seed);
+  const int64_t columns = weight.dim(-1);
+  for (int64_t row = 0; row < weight.NumElements() / columns; ++row) {
+    for (int64_t begin = 0; begin < columns; begin += 4) {
+      const int64_t size = std::min<int64_t>(4, columns - begin);
+      int8_t* group = weight.Data<int8_t>() + row * columns + begin;
+      const int64_t first = static_cast<int64_t>(generator() % 4);
+      for (int64_t i = 0; i + 2 < size; ++i) group[(first + i) % size] = 0;
+    }
+  }
+}
+
+KernelCase MakeCase(const std::string& op, std::vector<Tensor> inputs, std::map<std::string, Attribute> attributes,
+                    Pattern pattern = Pattern::kDense) {
+  if (pattern != Pattern::kDense) MakeTwoFour(inputs[1], 12);
   Node node;
   node.op = op;
   node.domain = std::string(kTamisDomain);
@@ -26,8 +42,9 @@ KernelCase MakeCase(const std::string& op, std::vector<Tensor> inputs, std::map<
   c.node = {op, node.domain, attributes};
   c.inputs = std::move(inputs);
   c.constants = {1, 2};
-  c.name = fmt::format("{} x {}{} weight {} to {}", op, Name(c.inputs[0].dtype()), ToString(c.inputs[0].dims()),
-                       ToString(c.inputs[1].dims()), node.Has("y_dtype") ? "codes" : "float32");
+  c.weight = pattern;
+  c.name = fmt::format("{} x {}{} {} weight {} to {}", op, Name(c.inputs[0].dtype()), ToString(c.inputs[0].dims()),
+                       Name(pattern), ToString(c.inputs[1].dims()), node.Has("y_dtype") ? "codes" : "float32");
   std::vector<const Tensor*> operands;
   for (const Tensor& input : c.inputs) {
     node.inputs.push_back(static_cast<ValueId>(operands.size()));
@@ -56,7 +73,7 @@ Tensor Scales(int64_t count, uint64_t seed) {
   return RandomTensor(DType::kFloat32, {count}, seed, 1e-5, 1e-3);
 }
 
-TEST(QuantizedKernels, MatchTheReference) {
+std::vector<KernelCase> Cases(Pattern pattern) {
   std::vector<KernelCase> cases;
   const std::map<std::string, Attribute> relu = {{"activation", std::string("Relu")}};
   for (const auto& [rows, n, k] : std::vector<std::array<int64_t, 3>>{
@@ -65,17 +82,19 @@ TEST(QuantizedKernels, MatchTheReference) {
       const int64_t zero = x == DType::kUInt8 ? 117 : -9;
       const Tensor codes = Codes(x, {rows, k}, 1), weight = Codes(DType::kInt8, {n, k}, 2);
       const Tensor bias = RandomTensor(DType::kFloat32, {n}, 4);
-      cases.push_back(MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, {{"x_zero_point", zero}}));
+      cases.push_back(
+          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, {{"x_zero_point", zero}}, pattern));
       auto attributes = relu;
       attributes["x_zero_point"] = zero;
       cases.push_back(
-          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3)}, Requantised(attributes, DType::kUInt8)));
+          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3)}, Requantised(attributes, DType::kUInt8), pattern));
       attributes["activation"] = std::string("Gelu");
-      cases.push_back(
-          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, Requantised(attributes, DType::kInt8)));
+      cases.push_back(MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias},
+                               Requantised(attributes, DType::kInt8), pattern));
     }
     const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
-    cases.push_back(MakeCase("DynamicQuantizedLinear", {x, Codes(DType::kInt8, {n, k}, 6), Scales(n, 7)}, relu));
+    cases.push_back(
+        MakeCase("DynamicQuantizedLinear", {x, Codes(DType::kInt8, {n, k}, 6), Scales(n, 7)}, relu, pattern));
   }
   const auto window = [](Dims strides, Dims pads, Dims dilations, int64_t group, int64_t zero) {
     return std::map<std::string, Attribute>{{"strides", std::move(strides)},
@@ -90,19 +109,55 @@ TEST(QuantizedKernels, MatchTheReference) {
       const int64_t n = weight[0];
       const Tensor codes = Codes(x, std::move(in), 8), w = Codes(DType::kInt8, std::move(weight), 9);
       const Tensor bias = RandomTensor(DType::kFloat32, {n}, 10);
-      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, attributes));
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, attributes, pattern));
       attributes["activation"] = std::string("Relu");
-      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11)}, Requantised(attributes, DType::kUInt8)));
       cases.push_back(
-          MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, Requantised(attributes, DType::kInt8)));
+          MakeCase("QuantizedConv", {codes, w, Scales(n, 11)}, Requantised(attributes, DType::kUInt8), pattern));
+      cases.push_back(
+          MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, Requantised(attributes, DType::kInt8), pattern));
     };
     conv({2, 9, 7, 16}, {24, 3, 3, 16}, window({2, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
     conv({1, 8, 8, 32}, {48, 1, 1, 32}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, zero));
     conv({1, 10, 11, 16}, {16, 3, 3, 1}, window({1, 1}, {0, 1, 2, 0}, {1, 2}, 16, zero));
+    conv({1, 9, 8, 24}, {40, 3, 3, 12}, window({2, 2}, {1, 1, 1, 1}, {1, 1}, 2, zero));
+    conv({2, 3, 8, 7, 8}, {9, 2, 3, 3, 8}, window({1, 2, 1}, {0, 1, 2, 1, 1, 0}, {1, 1, 2}, 1, zero));
     conv({2, 13, 6}, {4, 4, 3}, window({3}, {2, 1}, {1}, 2, zero));
     conv({1, 20, 20, 3}, {16, 7, 7, 3}, window({2, 2}, {3, 3, 3, 3}, {1, 1}, 1, zero));
   }
+  return cases;
+}
+
+TEST(QuantizedKernels, MatchTheReference) {
+  std::vector<KernelCase> cases = Cases(Pattern::kDense);
+  for (KernelCase& c : Cases(Pattern::kTwoFour)) cases.push_back(std::move(c));
   CheckFamily("quantized", cases);
+}
+
+// Every value is a whole number below 2^24: nothing is rounded, so kernels must agree to the bit.
+TEST(QuantizedKernels, AreExactOnSmallIntegers) {
+  std::vector<KernelCase> cases;
+  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+    for (const auto& [rows, n, k] : std::vector<std::array<int64_t, 3>>{{1, 40, 136}, {13, 33, 64}, {37, 64, 1024}}) {
+      for (const DType x : {DType::kUInt8, DType::kInt8}) {
+        Tensor scales(DType::kFloat32, {n});
+        for (int64_t i = 0; i < n; ++i) scales.Data<float>()[i] = i % 2 == 0 ? 0.5f : 2.0f;
+        KernelCase c = MakeCase("QuantizedLinear", {Codes(x, {rows, k}, 21), Codes(DType::kInt8, {n, k}, 22), scales},
+                                {{"x_zero_point", int64_t{x == DType::kUInt8 ? 128 : 0}}}, pattern);
+        c.absolute = c.relative = 0;
+        cases.push_back(std::move(c));
+      }
+    }
+  }
+  Tensor dynamic(DType::kFloat32, {3, 16});  // 0 to 255 in steps of one: its scale is 1
+  for (int64_t i = 0; i < 48; ++i) dynamic.Data<float>()[i] = static_cast<float>(i * 255 / 47);
+  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+    Tensor scales(DType::kFloat32, {5});
+    for (float& scale : scales.Span<float>()) scale = 1;
+    KernelCase c = MakeCase("DynamicQuantizedLinear", {dynamic, Codes(DType::kInt8, {5, 16}, 23), scales}, {}, pattern);
+    c.absolute = c.relative = 0;
+    cases.push_back(std::move(c));
+  }
+  CheckFamily("quantized", cases, /*need_all=*/false);
 }
 
 TEST(QuantizedKernels, RefuseWhatTheyCannotCompute) {

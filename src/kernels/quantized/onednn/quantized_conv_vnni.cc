@@ -31,31 +31,16 @@ memory::data_type TypeOf(DType dtype) {
 }
 
 Result<Read> ReadProblem(const Problem& problem) {
-  const Operand &x = problem.input(0), &weight = problem.input(1);
-  if (x.dtype != DType::kUInt8 && x.dtype != DType::kInt8) return UserError("x must be uint8 or int8");
-  const size_t rank = x.dims.size();
-  if (rank < 3 || rank > 5 || weight.dims.size() != rank || problem.outputs[0].dims.size() != rank) {
-    return UserError("needs one to three spatial axes");
-  }
-  Read read;
-  read.group = problem.node->Int("group", 1);
-  read.batch = x.dims[0];
-  read.channels = x.dims.back();
-  read.outputs = weight.dims[0];
-  if (read.group < 1 || read.channels % read.group != 0 || read.outputs % read.group != 0 ||
-      weight.dims.back() != read.channels / read.group) {
-    return UserError("channels {}, outputs {} and group {} do not fit", read.channels, read.outputs, read.group);
-  }
-  TAMIS_RETURN_IF_ERROR(CheckQuantizedOperands(problem, read.outputs, Product(weight.dims, 1, rank)));
+  TAMIS_ASSIGN_OR_RETURN(const QuantizedConvShape shape, ReadQuantizedConv(problem));
   if (problem.input(2).constant == nullptr) return UserError("the scale must be constant");
-  if (Elements(x) == 0 || Elements(problem.outputs[0]) == 0) return UserError("an empty dimension");
-  NodeProblems problems;
-  const SlidingWindow window = ReadWindow(*problem.node, {weight.dims.begin() + 1, weight.dims.end() - 1},
-                                          WindowAttributes::kExplicit, &problems);
-  TAMIS_RETURN_IF_ERROR(problems.status());
-  const std::span<const int64_t> in(x.dims), out(problem.outputs[0].dims);
-  const WindowGeometry geometry = GeometryOf(window, in.subspan(1, rank - 2), out.subspan(1, rank - 2));
-  read.axes.assign(geometry.axes.end() - static_cast<std::ptrdiff_t>(rank - 2), geometry.axes.end());
+  if (Elements(problem.input(0)) == 0 || Elements(problem.outputs[0]) == 0) return UserError("an empty dimension");
+  Read read;
+  read.group = shape.group;
+  read.batch = shape.batch;
+  read.channels = shape.channels;
+  read.outputs = shape.outputs;
+  const auto rank = static_cast<std::ptrdiff_t>(problem.input(0).dims.size() - 2);
+  read.axes.assign(shape.geometry.axes.end() - rank, shape.geometry.axes.end());
   return read;
 }
 

@@ -35,27 +35,13 @@ Result<Plan> ReadPlan(const Problem& problem) {
     plan.geometry.axes[2].in = plan.geometry.axes[2].out = shape.rows;
     return plan;
   }
-  const Dims &x = problem.input(0).dims, &weight = problem.input(1).dims, &y = problem.outputs[0].dims;
-  if (problem.input(0).dtype != DType::kUInt8 && !plan.signed_x) return UserError("x must be uint8 or int8");
-  if (x.size() < 3 || x.size() > 5 || weight.size() != x.size() || y.size() != x.size()) {
-    return UserError("needs one to three spatial axes");
-  }
-  plan.group = problem.node->Int("group", 1);
-  plan.batch = x[0];
-  plan.channels = x.back();
-  plan.outputs = weight[0];
-  if (plan.group < 1 || plan.channels % plan.group != 0 || plan.outputs % plan.group != 0 ||
-      weight.back() != plan.channels / plan.group) {
-    return UserError("channels {}, outputs {} and group {} do not fit", plan.channels, plan.outputs, plan.group);
-  }
-  plan.depth = Product(weight, 1, weight.size());
-  TAMIS_RETURN_IF_ERROR(CheckQuantizedOperands(problem, plan.outputs, plan.depth));
-  NodeProblems problems;
-  const SlidingWindow window =
-      ReadWindow(*problem.node, {weight.begin() + 1, weight.end() - 1}, WindowAttributes::kExplicit, &problems);
-  TAMIS_RETURN_IF_ERROR(problems.status());
-  const std::span<const int64_t> in(x), out(y);
-  plan.geometry = GeometryOf(window, in.subspan(1, x.size() - 2), out.subspan(1, x.size() - 2));
+  TAMIS_ASSIGN_OR_RETURN(const QuantizedConvShape conv, ReadQuantizedConv(problem));
+  plan.group = conv.group;
+  plan.batch = conv.batch;
+  plan.channels = conv.channels;
+  plan.outputs = conv.outputs;
+  plan.geometry = conv.geometry;
+  plan.depth = conv.channels / conv.group * conv.geometry.KernelSize();
   return plan;
 }
 

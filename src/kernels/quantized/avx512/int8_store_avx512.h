@@ -1,0 +1,79 @@
+// From the sums of a tile to y: scale, bias, activation, requantisation. Included by the int8 kernels of this folder;
+// everything here is in their anonymous namespaces.
+#pragma once
+
+#include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/quantized/int8_panel.h"
+
+namespace tamis {
+namespace {
+
+// Sixteen values less than 2^16 in magnitude after division by the scale, as codes.
+inline void StoreCodes(void* y, __mmask16 mask, __m512 v, const QuantizedResult& result, __m512 inverse) {
+  const __m512 limit = _mm512_set1_ps(65536);
+  const __m512 bounded =
+      _mm512_min_ps(_mm512_max_ps(_mm512_mul_ps(v, inverse), _mm512_sub_ps(_mm512_setzero_ps(), limit)), limit);
+  const __m512i code =
+      _mm512_add_epi32(_mm512_cvtps_epi32(bounded), _mm512_set1_epi32(static_cast<int>(result.y_zero)));
+  if (result.dtype == DType::kUInt8) {
+    // The narrowing takes its source as unsigned.
+    _mm512_mask_cvtusepi32_storeu_epi8(y, mask, _mm512_max_epi32(code, _mm512_setzero_si512()));
+  } else {
+    _mm512_mask_cvtsepi32_storeu_epi8(y, mask, code);
+  }
+}
+
+template <Activation kActivation>
+void StoreRows(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) {
+  GeluRegisters gelu;
+  if constexpr (kActivation == Activation::kGelu) gelu = LoadGelu();
+  const QuantizedResult result = *task.result;
+  const __m512 inverse = _mm512_set1_ps(1.0F / result.y_scale);
+  const int64_t pitch = task.y_pitch;
+  void* const y = task.y;
+  const bool f32 = result.dtype == DType::kFloat32;
+  for (int half = 0; half * 16 < task.lanes; ++half) {
+    const int lanes = task.lanes - half * 16;
+    const auto mask = static_cast<__mmask16>(lanes >= 16 ? 0xffff : (1 << lanes) - 1);
+    const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
+    const __m512 scale =
+        _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, task.scale + half * 16), _mm512_set1_ps(task.factor));
+    for (int r = 0; r < rows; ++r) {
+      const int64_t at = (first_row + r) * pitch + half * 16;
+      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + r * PackedInt8::kLanes + half * 16));
+      const __m512 v = Activate<kActivation>(_mm512_fmadd_ps(sum, scale, bias), result.activation, gelu);
+      if (f32) {
+        _mm512_mask_storeu_ps(static_cast<float*>(y) + at, mask, v);
+      } else {
+        StoreCodes(static_cast<uint8_t*>(y) + at, mask, v, result, inverse);
+      }
+    }
+  }
+}
+
+// Writes rows [first_row, first_row + rows) of y from their sums, [rows][PackedInt8::kLanes].
+inline void StoreTile(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) {
+  switch (task.result->activation.activation) {
+    case Activation::kNone:
+      return StoreRows<Activation::kNone>(task, first_row, rows, sums);
+    case Activation::kRelu:
+      return StoreRows<Activation::kRelu>(task, first_row, rows, sums);
+    case Activation::kClip:
+      return StoreRows<Activation::kClip>(task, first_row, rows, sums);
+    case Activation::kGelu:
+      return StoreRows<Activation::kGelu>(task, first_row, rows, sums);
+    case Activation::kGeluTanh:
+      return StoreRows<Activation::kGeluTanh>(task, first_row, rows, sums);
+    case Activation::kSilu:
+      return StoreRows<Activation::kSilu>(task, first_row, rows, sums);
+    case Activation::kHardSwish:
+      return StoreRows<Activation::kHardSwish>(task, first_row, rows, sums);
+    case Activation::kSigmoid:
+      return StoreRows<Activation::kSigmoid>(task, first_row, rows, sums);
+    case Activation::kTanh:
+      return StoreRows<Activation::kTanh>(task, first_row, rows, sums);
+  }
+}
+
+}  // namespace
+}  // namespace tamis

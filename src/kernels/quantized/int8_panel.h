@@ -1,0 +1,50 @@
+// The inner routines of our own int8 products: rows of x times one panel of a packed weight, requantisation included.
+// One for each ISA and pattern, defined in the file of its kernel.
+#pragma once
+
+#include "src/kernels/quantized/packed_int8.h"
+#include "src/kernels/quantized/quantized.h"
+
+namespace tamis {
+
+// y[r, l] = result(factor * scale[l] * (start[l] + sum_t sum_c x[r * x_pitch + taps[t] + c] w[l, t, c]) + bias[l])
+// for r < rows and l < lanes.
+struct Int8Task {
+  const uint8_t* x = nullptr;
+  int64_t x_pitch = 0;  // bytes from row to row
+  int64_t rows = 0;
+  const int64_t* taps = nullptr;  // where each tap's channels start, in bytes from a row's x
+  int64_t tap_count = 0;
+  int64_t tap_steps = 0;
+  const int8_t* values = nullptr;  // of the panel
+  const uint8_t* codes = nullptr;  // of the panel, where 2:4
+  std::byte* widened = nullptr;    // what `widen` wrote; null: the routine reads the codes as it goes
+  const int32_t* start = nullptr;  // PackedInt8::kLanes numbers, 64-byte aligned
+  const float* scale = nullptr;    // `lanes` numbers
+  const float* bias = nullptr;     // likewise, or null
+  float factor = 1;
+  int lanes = 0;
+  const QuantizedResult* result = nullptr;
+  void* y = nullptr;    // the panel's first output of the first row
+  int64_t y_pitch = 0;  // elements
+};
+
+struct Int8Routine {
+  bool sparse = false;
+  int64_t inline_rows = 0;  // up to so many rows, `run` reads codes itself
+  // Spreads the codes of `steps` steps to shuffle indices, 64 bytes a step. Null if dense.
+  void (*widen)(const uint8_t* codes, int64_t steps, std::byte* to) = nullptr;
+  void (*run)(const Int8Task& task) = nullptr;
+};
+
+// QuantizedLinear, DynamicQuantizedLinear and QuantizedConv by such a routine. Convolutions are implicit: x with its
+// padding (the zero point) is laid out once, and every tap reads it there. Signed x is shifted by 128 on that way.
+Status Int8PanelsSupported(const Problem& problem, bool sparse);
+// `work`: operations of the cost model (PredictSeconds) for one multiply-add.
+double Int8PanelsCost(const Problem& problem, Isa isa, double work);
+// That of VNNI with a 2:4 weight in 512 bits on this CPU.
+double Int8SparseWork();
+Result<std::unique_ptr<PreparedKernel>> PrepareInt8Panels(const Problem& problem, PackCache& cache,
+                                                          const Int8Routine& routine);
+
+}  // namespace tamis
