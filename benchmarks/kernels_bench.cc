@@ -1,8 +1,10 @@
-// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT]
+// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1]
 //
-// Times every kernel that computes a Linear or ChannelsLastConv on the shapes of common networks. All kernels of a
-// shape take turns, so that a change of clock or load hits them alike; printed are medians, the rate in
-// dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
+// Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
+// int8 (u8 in, u8 out). All kernels of a shape take turns, so that a change of clock or load hits them alike; printed
+// are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
+// With
+// --cold weights and activations come from memory: a buffer larger than the caches is walked through before every run.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -78,34 +80,87 @@ struct Runner {
   }
 };
 
-void BenchShape(const Shape& shape, int threads, double budget, ThreadPool& pool) {
+// The operator and operands of a shape in one type. int8 stands for u8 x, s8 weights and requantisation to u8.
+enum class Type : uint8_t { kF32, kBf16, kInt8 };
+std::string_view Name(Type type) {
+  return type == Type::kF32 ? "f32" : type == Type::kBf16 ? "bf16" : "int8";
+}
+
+struct Operands {
+  std::string op;
+  std::map<std::string, Attribute> attributes;
+  std::vector<Tensor> tensors;
+};
+
+Tensor ToCodes(const Tensor& f32, DType dtype) {
+  Tensor codes(dtype, f32.dims());
+  const float zero = dtype == DType::kUInt8 ? 128 : 0;
+  for (int64_t i = 0; i < f32.NumElements(); ++i) {
+    const float v = f32.Data<float>()[i];
+    const float code =
+        v == 0 ? 0 : v * 40 + (v > 0 ? 1 : -1);  // a zero of the pattern stays one, and no other becomes one
+    codes.Data<uint8_t>()[i] = static_cast<uint8_t>(static_cast<int>(std::clamp(code, -127.0F, 127.0F) + zero));
+  }
+  return codes;
+}
+
+Operands MakeOperands(const Shape& shape, Type type, Pattern pattern) {
+  std::mt19937 random(17);
+  Operands operands = {shape.op, shape.attributes, {}};
+  Tensor x = Random(shape.x, random), weight = Random(shape.weight, random), bias = Random({shape.weight[0]}, random);
+  if (pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
+  if (type == Type::kF32) operands.tensors = {x, weight, bias};
+  if (type == Type::kBf16) operands.tensors = {ToBf16(x), ToBf16(weight), bias};
+  if (type == Type::kInt8) {
+    operands.op = shape.op == "Linear" ? "QuantizedLinear" : "QuantizedConv";
+    Tensor scale(DType::kFloat32, {shape.weight[0]});
+    for (float& v : scale.Span<float>()) v = 1e-4F;
+    operands.tensors = {ToCodes(x, DType::kUInt8), ToCodes(weight, DType::kInt8), scale, bias};
+    operands.attributes["x_zero_point"] = int64_t{128};
+    operands.attributes["y_dtype"] = static_cast<int64_t>(DType::kUInt8);
+    operands.attributes["y_scale"] = 0.05F;
+    operands.attributes["y_zero_point"] = int64_t{128};
+  }
+  return operands;
+}
+
+struct Options {
+  int threads = 1;
+  double seconds = 0.5;
+  std::string filter, types = "f32,bf16,int8";
+  bool cold = false;
+};
+
+// Fills the caches with something else.
+void EmptyCaches() {
+  static std::vector<int64_t> filling(size_t{48} << 20);
+  for (size_t i = 0; i < filling.size(); i += 8) ++filling[i];
+}
+
+void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
+  const int threads = options.threads;
   std::vector<Runner> runners;
-  for (const bool bf16 : {false, true}) {
+  for (const Type type : {Type::kF32, Type::kBf16, Type::kInt8}) {
+    if (options.types.find(Name(type)) == std::string::npos) continue;
     for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
-      std::mt19937 random(17);
-      Tensor x = Random(shape.x, random);
-      Tensor weight = Random(shape.weight, random);
-      Tensor bias = Random({shape.weight[0]}, random);
-      if (pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
-      if (bf16) {
-        x = ToBf16(x);
-        weight = ToBf16(weight);
-      }
+      const Operands operands = MakeOperands(shape, type, pattern);
       for (const KernelDef* def : AllKernels()) {
-        auto problem = std::make_unique<KernelCase>(shape.op, shape.attributes, std::vector<Tensor>{x, weight, bias},
-                                                    x.dtype(), shape.y, pattern, threads);
+        auto problem = std::make_unique<KernelCase>(operands.op, operands.attributes, operands.tensors,
+                                                    operands.tensors[0].dtype(), shape.y, pattern, threads);
+        if (type == Type::kInt8) problem->SetConstant(2);
         const auto candidates = CandidateKernels(problem->problem, nullptr);
         if (std::find(candidates.begin(), candidates.end(), def) == candidates.end()) continue;
         const bool dense = def->name.find("24") == std::string_view::npos;
-        if (def->name.find("reference") != std::string_view::npos || dense == (pattern == Pattern::kTwoFour)) continue;
+        const bool plain = def->isa == Isa::kX86_64 && def->name.find("onednn") == std::string_view::npos;
+        if (plain || dense == (pattern == Pattern::kTwoFour)) continue;
         auto prepared = def->prepare(problem->problem, problem->cache);
         if (!prepared.ok()) {
           fmt::print("  {}: {}\n", def->name, prepared.status().message());
           continue;
         }
         Runner runner;
-        runner.label = fmt::format("{} {}", bf16 ? "bf16" : "f32 ", def->name);
-        runner.group = bf16 ? "bf16" : "f32";
+        runner.label = fmt::format("{} {}", Name(type), def->name);
+        runner.group = Name(type);
         runner.dense = dense;
         runner.problem = std::move(problem);
         runner.kernel = std::move(prepared).value();
@@ -117,12 +172,13 @@ void BenchShape(const Shape& shape, int threads, double budget, ThreadPool& pool
   const auto start = Clock::now();
   do {
     for (Runner& runner : runners) {
-      runner.problem->Run(*runner.kernel, runner.workspace, pool);  // the weight back into the cache
+      if (options.cold) EmptyCaches();
+      if (!options.cold) runner.problem->Run(*runner.kernel, runner.workspace, pool);  // the weight back into the cache
       const auto before = Clock::now();
       runner.problem->Run(*runner.kernel, runner.workspace, pool);
       runner.seconds.push_back(std::chrono::duration<double>(Clock::now() - before).count());
     }
-  } while (std::chrono::duration<double>(Clock::now() - start).count() < budget);
+  } while (std::chrono::duration<double>(Clock::now() - start).count() < options.seconds);
   struct Times {
     double median, fastest;
   };
@@ -149,22 +205,27 @@ void BenchShape(const Shape& shape, int threads, double budget, ThreadPool& pool
 }
 
 int Main(int argc, char** argv) {
-  int threads = 1;
-  double seconds = 0.5;
-  std::string filter;
+  Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--threads") == 0) threads = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
-    if (std::strcmp(argv[i], "--filter") == 0) filter = argv[i + 1];
+    if (std::strcmp(argv[i], "--threads") == 0) options.threads = std::atoi(argv[i + 1]);
+    if (std::strcmp(argv[i], "--seconds") == 0) options.seconds = std::atof(argv[i + 1]);
+    if (std::strcmp(argv[i], "--filter") == 0) options.filter = argv[i + 1];
+    if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
+    if (std::strcmp(argv[i], "--cold") == 0) options.cold = std::atoi(argv[i + 1]) != 0;
   }
   ConfigureLibraries();
-  ThreadPool pool(threads);
+  ThreadPool pool(options.threads);
   std::vector<Shape> shapes;
   for (const int64_t rows : {1, 16, 128, 1024}) {
     shapes.push_back(LinearShape(rows, 384, 384, ""));
     shapes.push_back(LinearShape(rows, 1536, 384, "Gelu"));
     shapes.push_back(LinearShape(rows, 384, 1536, ""));
   }
+  shapes.push_back(LinearShape(720, 512, 1152, ""));
+  shapes.push_back(LinearShape(120, 768, 768, ""));
+  shapes.push_back(LinearShape(120, 768, 3072, ""));
+  shapes.push_back(LinearShape(3120, 256, 64, ""));
+  for (const int64_t rows : {1, 4, 16}) shapes.push_back(LinearShape(rows, 4096, 4096, ""));
   shapes.push_back(LinearShape(128, 768, 3072, ""));
   shapes.push_back(LinearShape(128, 1024, 2048, ""));
   shapes.push_back(LinearShape(128, 1024, 4096, ""));
@@ -176,7 +237,7 @@ int Main(int argc, char** argv) {
   shapes.push_back(ConvShape(14, 1024, 256, 1, 1));
   shapes.push_back(ConvShape(56, 128, 128, 3, 2));
   for (const Shape& shape : shapes) {
-    if (shape.text.find(filter) != std::string::npos) BenchShape(shape, threads, seconds, pool);
+    if (shape.text.find(options.filter) != std::string::npos) BenchShape(shape, options, pool);
   }
   return 0;
 }

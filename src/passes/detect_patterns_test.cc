@@ -64,5 +64,19 @@ TEST(DetectPatterns, BFloat16AndEmpty) {
   EXPECT_EQ(CheckTwoFour(Tensor(DType::kFloat32, {0, 4})).groups, 0);
 }
 
+TEST(DetectPatterns, MarksInt8Products) {
+  Tensor codes(DType::kInt8, {3, 8});
+  for (int64_t i = 0; i < codes.NumElements(); ++i) codes.Data<int8_t>()[i] = i % 4 < 2 ? int8_t{-128} : int8_t{0};
+  for (const bool holds : {true, false}) {
+    if (!holds) codes.Data<int8_t>()[10] = 1;
+    TestGraph t;
+    const ValueId weight = t.graph.AddConstant("w", codes);
+    const ValueId scale = t.graph.AddConstant("scale", RandomTensor({3}, 1));
+    t.Output(t.Op("DynamicQuantizedLinear", {t.Input("x", {2, 8}), weight, scale}, {}, kTamisDomain));
+    ASSERT_TRUE(DetectPatterns(t.graph, {}).ok());
+    EXPECT_EQ(t.graph.value(weight).pattern, holds ? Pattern::kTwoFour : Pattern::kDense);
+  }
+}
+
 }  // namespace
 }  // namespace tamis

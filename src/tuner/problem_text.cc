@@ -193,6 +193,19 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
   Tensor tensor(dtype, dims);
   std::mt19937_64 random(seed);
   const int64_t count = tensor.NumElements();
+  // Two of each group of four, spread over the positions.
+  const auto dropped = [&dims](int64_t i) {
+    const int64_t k = dims.back();
+    const int64_t in_group = i % k % 4;
+    const int64_t group = i / k * ((k + 3) / 4) + i % k / 4;
+    return in_group == group % 4 || in_group == (group + 1 + group / 4 % 2) % 4;
+  };
+  const bool sparse = pattern != Pattern::kDense && !dims.empty();
+  if (dtype == DType::kInt8 && sparse) {  // a weight
+    for (int64_t i = 0; i < count; ++i)
+      tensor.Data<int8_t>()[i] = dropped(i) ? int8_t{0} : static_cast<int8_t>(random());
+    return tensor;
+  }
   if (!IsFloat(dtype)) {
     const size_t size = ByteSize(dtype, 1);
     for (int64_t i = 0; size > 0 && i < count; ++i)
@@ -207,13 +220,8 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
         static_cast<int64_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
     value = static_cast<float>(sum - 2 * 0xffff) / 75000.0f;
   }
-  if (pattern == Pattern::kTwoFour && !dims.empty()) {
-    const int64_t k = dims.back();
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t in_group = i % k % 4;
-      const int64_t group = i / k * ((k + 3) / 4) + i % k / 4;
-      if (in_group == group % 4 || in_group == (group + 1 + group / 4 % 2) % 4) values[static_cast<size_t>(i)] = 0;
-    }
+  for (int64_t i = 0; sparse && i < count; ++i) {
+    if (dropped(i)) values[static_cast<size_t>(i)] = 0;
   }
   if (dtype == DType::kFloat32) {
     std::copy(values.begin(), values.end(), tensor.Data<float>());

@@ -25,7 +25,7 @@ struct KernelCase {
     node.op = std::move(op);
     node.attributes = std::move(attributes);
     node.domain = std::string(kTamisDomain);
-    node.attributes["output_dtype"] = static_cast<int64_t>(out);
+    if (IsFloat(out)) node.attributes["output_dtype"] = static_cast<int64_t>(out);
     for (size_t i = 0; i < inputs.size(); ++i) {
       node.inputs.push_back(inputs[i].Defined() ? static_cast<ValueId>(i) : kNoValue);
       Operand& operand = problem.inputs.emplace_back();
@@ -40,6 +40,10 @@ struct KernelCase {
     problem.outputs.push_back({output.dtype(), output.dims()});
     problem.node = &node;
     problem.threads = threads;
+  }
+  void SetConstant(size_t input) {
+    problem.inputs[input].constant = &inputs[input];
+    problem.inputs[input].constant_hash = HashTensor(inputs[input]);
   }
   KernelCase(const KernelCase&) = delete;
   KernelCase& operator=(const KernelCase&) = delete;

@@ -235,7 +235,7 @@ double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
 }
 
 double Int8SparseWork() {
-  return 0.5 / SparseShare();
+  return 0.45 / SparseShare();
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareInt8Panels(const Problem& problem, PackCache& cache,

@@ -70,7 +70,7 @@ const KernelDef kernel_quantized_dense_avx512 = {
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAvx512Vnni,
     .supports = [](const Problem& problem) { return Int8PanelsSupported(problem, false); },
-    .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, 0.5); },
+    .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, 0.45); },
     .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kRoutine); },
 };
 
