@@ -196,11 +196,11 @@ void ComputeMaxIndices(EvalContext& context) {
   const std::span<const int64_t> in = x.dims(), out = context.outputs[0].dims();
   const WindowGeometry geometry = GeometryOf(window, in.subspan(2), out.subspan(2));
   const bool column_major = context.node.Int("storage_order", 0) != 0;
-  const auto& [d, h, w] = geometry.axes;
+  const int64_t depth = geometry.axes[0].in, height = geometry.axes[1].in, width = geometry.axes[2].in;
   // Column-major positions count the first spatial axis fastest.
   const auto position_of = [&](int64_t at) {
     if (!column_major) return at;
-    return at / (h.in * w.in) + (at / w.in % h.in + at % w.in * h.in) * d.in;
+    return at / (height * width) + (at / width % height + at % width * height) * depth;
   };
   int64_t* indices = context.outputs[1].Data<int64_t>();
   for (int64_t plane = 0; plane < in[0] * in[1]; ++plane) {
