@@ -72,7 +72,7 @@ std::vector<LayerRow> Layers(const Network& network, const Graph& fused, const G
     const Tensor& weight = *fused.value(layer.weight).constant;
     row.outputs = weight.dim(0);
     row.inputs = weight.NumElements() / std::max<int64_t>(weight.dim(0), 1);
-    row.sparse = CheckTwoFour(weight).holds;
+    row.sparse = HoldsTwoFour(weight);
     for (const LayerTime& time : prediction.layers) {
       if (time.weight == layer.initializer) row.time = time;
     }

@@ -12,7 +12,7 @@ Status VerifyPruned(const std::string& onnx_path, const PruneReport& report) {
   TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(written.graph, {}));
   std::set<std::string> sparse;
   for (const WeightLayer& layer : FindWeightLayers(written.graph, fused, {})) {
-    if (CheckTwoFour(*fused.value(layer.weight).constant).holds) sparse.insert(layer.initializer);
+    if (HoldsTwoFour(*fused.value(layer.weight).constant)) sparse.insert(layer.initializer);
   }
   for (const LayerReport& layer : report.layers) {
     if (layer.pattern == "2:4" && sparse.count(layer.name) == 0) {

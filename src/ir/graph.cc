@@ -1,7 +1,9 @@
 #include "src/ir/graph.h"
 
 #include <algorithm>
-#include <set>
+#include <charconv>
+#include <functional>
+#include <queue>
 
 namespace tamis {
 
@@ -53,6 +55,20 @@ const Tensor* Node::TensorAttribute(const std::string& key) const {
   return Find<Tensor>(*this, key);
 }
 
+namespace {
+// One more than the number n that a name "<anything>_<n>" ends in, as FreshName would write it; 0 for other names.
+int64_t NumberAfter(std::string_view name) {
+  constexpr size_t kMostDigits = 15;  // FreshName never gets to larger ones
+  const size_t underscore = name.rfind('_');
+  if (underscore == std::string_view::npos) return 0;
+  const std::string_view digits = name.substr(underscore + 1);
+  if (digits.empty() || digits.size() > kMostDigits || (digits.size() > 1 && digits[0] == '0')) return 0;
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return error == std::errc() && end == digits.data() + digits.size() && digits[0] != '-' ? number + 1 : 0;
+}
+}  // namespace
+
 Graph Graph::Clone() const {
   Graph copy;
   copy.name = name;
@@ -90,6 +106,7 @@ size_t Graph::NumNodes() const {
 }
 
 ValueId Graph::AddValue(std::string value_name, Type type) {
+  fresh_counter_ = std::max(fresh_counter_, NumberAfter(value_name));
   Value value;
   value.name = std::move(value_name);
   value.type = std::move(type);
@@ -131,6 +148,7 @@ void Graph::ReplaceAllUses(ValueId from, ValueId to) {
 
 std::vector<NodeId> Graph::NodeIds() const {
   std::vector<NodeId> ids;
+  ids.reserve(nodes_.size());
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (!nodes_[i].removed) ids.push_back(static_cast<NodeId>(i));
   }
@@ -161,55 +179,84 @@ const Tensor* Graph::ConstantInput(const Node& n, size_t i) const {
 }
 
 std::string Graph::FreshName(const std::string& base) {
-  const auto taken = [&](const std::string& wanted) {
-    return std::any_of(values_.begin(), values_.end(), [&](const Value& v) { return v.name == wanted; });
-  };
-  std::string candidate;
-  do {
-    candidate = base + "_" + std::to_string(fresh_counter_++);
-  } while (taken(candidate));
-  return candidate;
+  return base + "_" + std::to_string(fresh_counter_++);  // AddValue keeps the counter above every number in use
 }
 
-Status Graph::Sort() {
-  // Kahn's algorithm, always taking the ready node that came first, so that a sorted graph stays as it is.
-  std::vector<int> missing(nodes_.size(), 0);
-  std::set<NodeId> ready;
-  const auto users = Users();
-  for (NodeId id : NodeIds()) {
+namespace {
+
+bool IsInOrder(const Graph& graph) {
+  for (size_t i = 0; i < graph.NumNodeSlots(); ++i) {
+    const Node& n = graph.node(static_cast<NodeId>(i));
+    if (n.removed) continue;
+    const auto comes_before = [&](ValueId v) {
+      const NodeId producer = v == kNoValue ? kNoNode : graph.value(v).producer;
+      return producer == kNoNode || (static_cast<size_t>(producer) < i && !graph.node(producer).removed);
+    };
+    const auto knows_producer = [&](ValueId v) {
+      return v == kNoValue || graph.value(v).producer == static_cast<NodeId>(i);
+    };
+    if (!std::all_of(n.inputs.begin(), n.inputs.end(), comes_before)) return false;
+    if (!std::all_of(n.outputs.begin(), n.outputs.end(), knows_producer)) return false;
+    for (const Region& region : n.regions) {
+      if (!std::all_of(region.captures.begin(), region.captures.end(), comes_before)) return false;
+    }
+  }
+  return true;
+}
+
+Result<std::vector<NodeId>> TopologicalOrder(const Graph& graph) {
+  // Kahn's algorithm, always taking the ready node that came first, so that what is in order stays as it is.
+  std::vector<int> missing(graph.NumNodeSlots(), 0);
+  std::priority_queue<NodeId, std::vector<NodeId>, std::greater<>> ready;
+  const auto users = graph.Users();
+  const std::vector<NodeId> ids = graph.NodeIds();
+  for (NodeId id : ids) {
     int count = 0;
     auto depends = [&](ValueId v) {
-      if (v != kNoValue && value(v).producer != kNoNode) ++count;
+      if (v != kNoValue && graph.value(v).producer != kNoNode) ++count;
     };
-    for (ValueId v : node(id).inputs) depends(v);
-    for (const Region& region : node(id).regions)
+    for (ValueId v : graph.node(id).inputs) depends(v);
+    for (const Region& region : graph.node(id).regions)
       std::for_each(region.captures.begin(), region.captures.end(), depends);
     missing[static_cast<size_t>(id)] = count;
-    if (count == 0) ready.insert(id);
+    if (count == 0) ready.push(id);
   }
   std::vector<NodeId> order;
+  order.reserve(ids.size());
   while (!ready.empty()) {
-    const NodeId id = *ready.begin();
-    ready.erase(ready.begin());
+    const NodeId id = ready.top();
+    ready.pop();
     order.push_back(id);
-    for (ValueId output : node(id).outputs) {
+    for (ValueId output : graph.node(id).outputs) {
       if (output == kNoValue) continue;
       for (NodeId user : users[static_cast<size_t>(output)]) {
-        if (--missing[static_cast<size_t>(user)] == 0) ready.insert(user);
+        if (--missing[static_cast<size_t>(user)] == 0) ready.push(user);
       }
     }
   }
-  if (order.size() != NumNodes()) {
-    std::string names;
-    int listed = 0;
-    for (NodeId id : NodeIds()) {
-      if (missing[static_cast<size_t>(id)] == 0 || listed == 8) continue;
-      const Node& n = node(id);
-      names += (listed++ ? ", " : "") + n.op + " '" +
-               (n.name.empty() && !n.outputs.empty() && n.outputs[0] != kNoValue ? value(n.outputs[0]).name : n.name) +
-               "'";
-    }
-    return UserError("the graph has a cycle through or before these nodes: {}", names);
+  if (order.size() == ids.size()) return order;
+  std::string names;
+  int listed = 0;
+  for (NodeId id : ids) {
+    if (missing[static_cast<size_t>(id)] == 0 || listed == 8) continue;
+    const Node& n = graph.node(id);
+    names +=
+        (listed++ ? ", " : "") + n.op + " '" +
+        (n.name.empty() && !n.outputs.empty() && n.outputs[0] != kNoValue ? graph.value(n.outputs[0]).name : n.name) +
+        "'";
+  }
+  return UserError("the graph has a cycle through or before these nodes: {}", names);
+}
+
+}  // namespace
+
+Status Graph::Sort() {
+  std::vector<NodeId> order;
+  if (IsInOrder(*this)) {
+    if (NumNodes() == nodes_.size()) return {};
+    order = NodeIds();
+  } else {
+    TAMIS_ASSIGN_OR_RETURN(order, TopologicalOrder(*this));
   }
   std::vector<Node> sorted;
   sorted.reserve(order.size());
@@ -240,17 +287,15 @@ void Graph::Compact() {
     for (ValueId v : it->inputs) mark(v);
     for (const Region& region : it->regions) std::for_each(region.captures.begin(), region.captures.end(), mark);
   }
-  std::vector<Node> nodes;
-  for (Node& n : nodes_) {
-    if (!n.removed) nodes.push_back(std::move(n));
-  }
-  nodes_ = std::move(nodes);
+  const size_t slots = nodes_.size();
+  std::erase_if(nodes_, [](const Node& n) { return n.removed; });
   for (ValueId id : inputs) live_value[static_cast<size_t>(id)] = true;
   for (const Node& n : nodes_) {
     for (ValueId v : n.outputs) {
       if (v != kNoValue) live_value[static_cast<size_t>(v)] = true;
     }
   }
+  if (slots == nodes_.size() && std::find(live_value.begin(), live_value.end(), false) == live_value.end()) return;
   std::vector<ValueId> renumbered(values_.size(), kNoValue);
   std::vector<Value> kept;
   for (size_t i = 0; i < values_.size(); ++i) {

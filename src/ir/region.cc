@@ -1,30 +1,24 @@
 #include "src/ir/region.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace tamis {
-namespace {
 
-// Names that are free in a graph, at one pass over its values.
-class FreeNames {
- public:
-  explicit FreeNames(const Graph& graph) {
-    for (size_t i = 0; i < graph.NumValues(); ++i) taken_.insert(graph.value(static_cast<ValueId>(i)).name);
-  }
-  std::string Like(const std::string& name) {
-    if (taken_.insert(name).second) return name;
-    for (int i = 0;; ++i) {
-      std::string candidate = name + "_" + std::to_string(i);
-      if (taken_.insert(candidate).second) return candidate;
-    }
-  }
+FreeNames::FreeNames(const Graph& graph) {
+  for (size_t i = 0; i < graph.NumValues(); ++i) next_.emplace(graph.value(static_cast<ValueId>(i)).name, 0);
+}
 
- private:
-  std::unordered_set<std::string> taken_;
-};
-
-}  // namespace
+std::string FreeNames::Like(const std::string& name) {
+  const auto [taken, inserted] = next_.emplace(name, 0);
+  if (inserted) return name;
+  int next = taken->second;
+  std::string candidate;
+  do {
+    candidate = name + "_" + std::to_string(next++);
+  } while (!next_.emplace(candidate, 0).second);
+  next_[name] = next;
+  return candidate;
+}
 
 std::optional<size_t> KnownBranch(const Graph& graph, const Node& node) {
   if (!node.Is("If") || node.input(0) == kNoValue) return std::nullopt;
@@ -44,7 +38,8 @@ std::optional<size_t> KnownBranch(const Graph& graph, const Node& node) {
   return std::nullopt;
 }
 
-std::vector<NodeId> InlineRegion(Graph& graph, NodeId id, size_t region_index, std::span<const ValueId> inputs) {
+std::vector<NodeId> InlineRegion(Graph& graph, NodeId id, size_t region_index, std::span<const ValueId> inputs,
+                                 FreeNames* names) {
   Region region = std::move(graph.node(id).regions[region_index]);
   const std::vector<ValueId> outer = graph.node(id).outputs;
   Graph& body = *region.body;
@@ -65,11 +60,10 @@ std::vector<NodeId> InlineRegion(Graph& graph, NodeId id, size_t region_index, s
       handed_through.emplace_back(body.outputs[i], outer[i]);
     }
   }
-  FreeNames names(graph);
   for (size_t i = 0; i < become.size(); ++i) {
     if (become[i] != kNoValue) continue;
     Value value = std::move(body.value(static_cast<ValueId>(i)));
-    value.name = names.Like(value.name);
+    value.name = names->Like(value.name);
     value.producer = kNoNode;
     become[i] = graph.AddValue(value.name, value.type);
     graph.value(become[i]) = std::move(value);

@@ -68,7 +68,8 @@ Status MergeShape(const std::string& name, const Shape& declared, Shape* inferre
 void BoundSizes(const InferContext& context, size_t output, Shape* shape) {
   constexpr size_t kMaxSize = 256;
   for (size_t axis = 0; axis < shape->size(); ++axis) {
-    if ((*shape)[axis].Size() > kMaxSize) (*shape)[axis] = context.DataDim(output, axis);
+    if (!(*shape)[axis].IsConstant() && (*shape)[axis].Size() > kMaxSize)
+      (*shape)[axis] = context.DataDim(output, axis);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string_view>
 
 #include "src/passes/all_passes.h"
@@ -18,13 +19,14 @@ constexpr int64_t kKept = 2;
 constexpr std::array<std::string_view, 5> kWithWeight = {"Linear", "ChannelsLastConv", "QuantizedLinear",
                                                          "QuantizedConv", "DynamicQuantizedLinear"};
 
+// Stops, with what it has counted, once more than `most_broken` groups are broken.
 template <class T>
-PatternCheck Check(const Tensor& weight, T magnitude_mask) {
+PatternCheck Check(const Tensor& weight, T magnitude_mask, int64_t most_broken) {
   PatternCheck check;
   const int64_t columns = weight.dim(-1);
   const int64_t rows = columns == 0 ? 0 : weight.NumElements() / columns;
   int64_t zeros = 0;
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = 0; row < rows && check.broken_groups <= most_broken; ++row) {
     const T* elements = weight.Data<T>() + row * columns;
     for (int64_t begin = 0; begin < columns; begin += kGroup) {
       int64_t kept = 0;
@@ -38,6 +40,13 @@ PatternCheck Check(const Tensor& weight, T magnitude_mask) {
   check.holds = check.broken_groups == 0;
   check.zero_fraction = rows == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(rows * columns);
   return check;
+}
+
+PatternCheck CheckUpTo(const Tensor& weight, int64_t most_broken) {
+  // Elements as bits: a zero of either sign has no magnitude bits.
+  if (weight.dtype() == DType::kFloat32) return Check<uint32_t>(weight, 0x7fffffffu, most_broken);
+  if (weight.dtype() == DType::kInt8) return Check<uint8_t>(weight, uint8_t{0xff}, most_broken);
+  return Check<uint16_t>(weight, uint16_t{0x7fff}, most_broken);
 }
 
 bool IsCheckable(const Tensor* weight) {
@@ -61,20 +70,22 @@ void ForEachWeight(const Graph& graph, F&& f) {
 }  // namespace
 
 PatternCheck CheckTwoFour(const Tensor& weight) {
-  // Elements as bits: a zero of either sign has no magnitude bits.
-  if (weight.dtype() == DType::kFloat32) return Check<uint32_t>(weight, 0x7fffffffu);
-  if (weight.dtype() == DType::kInt8) return Check<uint8_t>(weight, uint8_t{0xff});
-  return Check<uint16_t>(weight, uint16_t{0x7fff});
+  return CheckUpTo(weight, std::numeric_limits<int64_t>::max());
+}
+
+bool HoldsTwoFour(const Tensor& weight) {
+  return CheckUpTo(weight, 0).holds;
 }
 
 std::vector<std::string> PatternNotes(const Graph& graph) {
   std::vector<std::string> notes;
   ForEachWeight(graph, [&](ValueId id) {
     const Value& value = graph.value(id);
-    const PatternCheck check = CheckTwoFour(*value.constant);
-    if (check.holds || check.broken_groups * 10 > check.groups || check.zero_fraction < 0.4) return;
     const int64_t columns = value.constant->dim(-1);
     const int64_t per_row = (columns + kGroup - 1) / kGroup;
+    const int64_t most_broken = value.constant->NumElements() / columns * per_row / 10;
+    const PatternCheck check = CheckUpTo(*value.constant, most_broken);
+    if (check.holds || check.broken_groups > most_broken || check.zero_fraction < 0.4) return;
     const int64_t row = *check.first_broken / per_row;
     const int64_t begin = *check.first_broken % per_row * kGroup;
     notes.push_back(
@@ -88,7 +99,7 @@ std::vector<std::string> PatternNotes(const Graph& graph) {
 
 Status DetectPatterns(Graph& graph, const PassOptions&) {
   ForEachWeight(graph, [&](ValueId id) {
-    if (CheckTwoFour(*graph.value(id).constant).holds) graph.value(id).pattern = Pattern::kTwoFour;
+    if (HoldsTwoFour(*graph.value(id).constant)) graph.value(id).pattern = Pattern::kTwoFour;
   });
   return {};
 }

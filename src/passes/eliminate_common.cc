@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kSmallConstantBytes = 256;
 
 void Put(std::string* key, std::string_view bytes) {
-  *key += fmt::format("{}:{}", bytes.size(), bytes);
+  const size_t size = bytes.size();
+  key->append(reinterpret_cast<const char*>(&size), sizeof(size)).append(bytes);
 }
 
 template <class T>
@@ -22,7 +23,9 @@ void PutNumbers(std::string* key, const std::vector<T>& numbers) {
 }
 
 void PutTensor(std::string* key, const Tensor& tensor) {
-  *key += fmt::format("t{}{}", static_cast<int>(tensor.dtype()), ToString(tensor.dims()));
+  *key += 't';
+  *key += static_cast<char>(tensor.dtype());
+  PutNumbers(key, tensor.dims());
   Put(key, {reinterpret_cast<const char*>(tensor.raw()), tensor.NumBytes()});
 }
 
@@ -63,7 +66,8 @@ std::string KeyOf(const Graph& graph, const Node& node) {
     if (small) {
       PutTensor(&key, *graph.value(input).constant);
     } else {
-      key += fmt::format("v{};", input);
+      key += 'v';
+      key.append(reinterpret_cast<const char*>(&input), sizeof(input));
     }
   }
   return key;

@@ -1,21 +1,27 @@
 // inline_branches: an If whose condition is known becomes the branch that it takes. Exporters write such Ifs for what
 // the traced code decided by shapes or flags.
+#include <optional>
+
 #include "src/ir/region.h"
 #include "src/passes/all_passes.h"
 
 namespace tamis {
 namespace {
 
-void Inline(Graph& graph, const std::vector<NodeId>& ids) {
+void Inline(Graph& graph, const std::vector<NodeId>& ids, std::optional<FreeNames>* names) {
   for (NodeId id : ids) {
-    if (const auto branch = KnownBranch(graph, graph.node(id))) Inline(graph, InlineRegion(graph, id, *branch, {}));
+    const auto branch = KnownBranch(graph, graph.node(id));
+    if (!branch) continue;
+    if (!*names) names->emplace(graph);
+    Inline(graph, InlineRegion(graph, id, *branch, {}, &**names), names);
   }
 }
 
 }  // namespace
 
 Status InlineBranches(Graph& graph, const PassOptions&) {
-  Inline(graph, graph.NodeIds());
+  std::optional<FreeNames> names;
+  Inline(graph, graph.NodeIds(), &names);
   return graph.Sort();
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "src/ir/region.h"
@@ -70,17 +71,32 @@ Status CheckSkippable(const std::vector<Pass>& passes, const std::vector<std::st
   return UserError("there is no pass {} to skip; the passes are {}", unknown, names);
 }
 
-// Adds `by` for each node of the graph and its regions' bodies; returns how many nodes there are.
-int64_t CountOperators(const Graph& graph, int64_t by, std::map<std::string, int64_t>* counts) {
-  int64_t nodes = 0;
+// How many nodes of each operator (domain, name) there are, those of regions' bodies included.
+using OperatorCounts = std::map<std::pair<std::string_view, std::string_view>, int64_t>;
+
+void CountOperators(const Graph& graph, OperatorCounts* counts) {
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
-    ++nodes;
-    (*counts)[node.domain.empty() ? node.op : node.domain + "." + node.op] += by;
-    for (const Region& region : node.regions) nodes += CountOperators(*region.body, by, counts);
+    ++(*counts)[{node.domain, node.op}];
+    for (const Region& region : node.regions) CountOperators(*region.body, counts);
   }
-  return nodes;
 }
+
+// By name as people read it. The graph that was counted may be gone by the next pass, so the keys are copies.
+struct Census {
+  int64_t nodes = 0;
+  std::map<std::string, int64_t> operators;
+
+  explicit Census(const Graph& graph) {
+    OperatorCounts counts;
+    CountOperators(graph, &counts);
+    for (const auto& [key, count] : counts) {
+      const auto& [domain, op] = key;
+      operators[domain.empty() ? std::string(op) : std::string(domain) + "." + std::string(op)] += count;
+      nodes += count;
+    }
+  }
+};
 
 // Of what passes may change: equal before and after a pass if it changed nothing, which spares inferring shapes anew.
 class Fingerprint {
@@ -153,24 +169,30 @@ class Fingerprint {
   uint64_t hash_ = 0;
 };
 
+// Runs a pass and brings the shapes up to date. `*state` is the fingerprint of a graph whose shapes are inferred,
+// before and after.
+//
 // Bodies first: their results' types are what the node's shape rule reads. A branch that is known not to be taken is
 // left alone, for shapes may contradict it; inline_branches drops it.
-Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, bool inferred) {
+Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, uint64_t* state) {
   for (NodeId id : graph.NodeIds()) {
     Node& node = graph.node(id);
     const auto taken = KnownBranch(graph, node);
     for (size_t i = 0; i < node.regions.size(); ++i) {
       if (taken && i != *taken) continue;
       const Region& region = node.regions[i];
-      TAMIS_RETURN_IF_ERROR(RunPass(*region.body, pass, options, inferred).WithContext(node.op + "." + region.name));
+      uint64_t body_state = Fingerprint(*region.body).value();
+      const Status status = RunPass(*region.body, pass, options, &body_state);
+      TAMIS_RETURN_IF_ERROR(status.WithContext(node.op + "." + region.name));
     }
   }
   const std::string context = "pass " + std::string(pass.name);
-  const uint64_t before = Fingerprint(graph).value();
   TAMIS_RETURN_IF_ERROR(pass.run(graph, options).WithContext(context));
   TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
-  const bool unchanged = inferred && Fingerprint(graph).value() == before;
-  if (!unchanged) TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
+  if (const uint64_t after = Fingerprint(graph).value(); after != *state) {
+    TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
+    *state = after;
+  }
   return graph.Verify().WithContext("after " + context);
 }
 
@@ -183,26 +205,34 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
     return UserError("precision {} is not supported; use float32, bfloat16 or float16", Name(options.precision));
   }
   TAMIS_RETURN_IF_ERROR(CheckSkippable(passes, options.skip));
-  bool inferred = false;  // what the caller gives may not be
+  TAMIS_RETURN_IF_ERROR(InferShapes(graph));  // what the caller gives may not be inferred yet
+  uint64_t state = Fingerprint(graph).value();
+  std::optional<Census> census;
+  if (records != nullptr) census.emplace(graph);
   for (const Pass& pass : passes) {
     PassRecord record;
     record.name = std::string(pass.name);
-    record.nodes_before = record.nodes_after = CountOperators(graph, -1, &record.operators);
     record.skipped = std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end();
+    const uint64_t before = state;
     if (!record.skipped) {
       PassLog log;
       PassOptions logged = options;
       if (records != nullptr) logged.log = &log;
       const auto start = std::chrono::steady_clock::now();
-      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged, inferred));
-      inferred = true;
+      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged, &state));
       record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       record.findings = log.Take();
     }
     if (records == nullptr) continue;
-    record.nodes_after = CountOperators(graph, 1, &record.operators);
-    std::erase_if(record.operators, [](const auto& entry) { return entry.second == 0; });
-    if (record.skipped) record.operators.clear();
+    record.nodes_before = record.nodes_after = census->nodes;
+    if (state != before) {
+      Census now(graph);
+      record.nodes_after = now.nodes;
+      for (const auto& [name, count] : now.operators) record.operators[name] += count;
+      for (const auto& [name, count] : census->operators) record.operators[name] -= count;
+      std::erase_if(record.operators, [](const auto& entry) { return entry.second == 0; });
+      census = std::move(now);
+    }
     records->push_back(std::move(record));
   }
   return {};

@@ -30,9 +30,14 @@ Rewriter::Rewriter(Graph& graph) : graph_(graph) {
 }
 
 void Rewriter::Grow() {
-  for (size_t i = uses_.size(); i < graph_.NumValues(); ++i) ++names_[graph_.value(static_cast<ValueId>(i)).name];
   uses_.resize(graph_.NumValues(), 0);
-  readers_.resize(graph_.NumValues());
+  first_reader_.resize(graph_.NumValues(), kNoReader);
+}
+
+void Rewriter::AddReader(ValueId value, NodeId node) {
+  int32_t& first = first_reader_[static_cast<size_t>(value)];
+  reader_pool_.push_back({node, first});
+  first = static_cast<int32_t>(reader_pool_.size()) - 1;
 }
 
 int Rewriter::Uses(ValueId value) const {
@@ -40,8 +45,15 @@ int Rewriter::Uses(ValueId value) const {
 }
 
 std::vector<NodeId> Rewriter::Users(ValueId value) const {
-  if (static_cast<size_t>(value) >= readers_.size()) return {};
-  std::vector<NodeId>& readers = readers_[static_cast<size_t>(value)];
+  if (static_cast<size_t>(value) >= first_reader_.size()) return {};
+  std::vector<NodeId> readers;
+  std::vector<int32_t> places;
+  for (int32_t at = first_reader_[static_cast<size_t>(value)]; at != kNoReader;) {
+    const Reader& reader = reader_pool_[static_cast<size_t>(at)];
+    readers.push_back(reader.node);
+    places.push_back(at);
+    at = reader.next;
+  }
   std::sort(readers.begin(), readers.end());
   readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
   std::vector<NodeId> users;
@@ -54,6 +66,14 @@ std::vector<NodeId> Rewriter::Users(ValueId value) const {
     }
     return users.size() == before;
   });
+  int32_t* link = &first_reader_[static_cast<size_t>(value)];
+  for (size_t i = 0; i < readers.size(); ++i) {
+    *link = places[i];
+    Reader& reader = reader_pool_[static_cast<size_t>(places[i])];
+    reader.node = readers[i];
+    link = &reader.next;
+  }
+  *link = kNoReader;
   return users;
 }
 
@@ -81,7 +101,7 @@ bool Rewriter::ConeIsPrivate(NodeId root, const std::vector<ValueId>& leaves) co
 void Rewriter::Add(NodeId id, const Node& node) {
   VisitReads(node, [&](ValueId read) {
     ++uses_[static_cast<size_t>(read)];
-    readers_[static_cast<size_t>(read)].push_back(id);
+    AddReader(read, id);
   });
 }
 
@@ -95,12 +115,12 @@ void Rewriter::MoveReads(ValueId from, ValueId to) {
     Node& node = graph_.node(id);
     std::replace(node.inputs.begin(), node.inputs.end(), from, to);
     for (Region& region : node.regions) std::replace(region.captures.begin(), region.captures.end(), from, to);
-    readers_[static_cast<size_t>(to)].push_back(id);
+    AddReader(to, id);
     ++moved;
   }
   uses_[static_cast<size_t>(to)] += moved;
   uses_[static_cast<size_t>(from)] -= moved;
-  readers_[static_cast<size_t>(from)].clear();
+  first_reader_[static_cast<size_t>(from)] = kNoReader;
 }
 
 // Removes the producers of `values` that nobody reads any more, and what only they read.
@@ -194,7 +214,7 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
   input = value;
   if (value != kNoValue) {
     ++uses_[static_cast<size_t>(value)];
-    readers_[static_cast<size_t>(value)].push_back(id);
+    AddReader(value, id);
   }
   if (old == kNoValue) return;
   --uses_[static_cast<size_t>(old)];
@@ -202,7 +222,7 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
 }
 
 std::string Rewriter::FreeName(const std::string& base) {
-  Grow();
+  for (; named_ < graph_.NumValues(); ++named_) ++names_[graph_.value(static_cast<ValueId>(named_)).name];
   if (names_.count(base) == 0) return base;
   for (int& next = names_[base];; ++next) {
     std::string candidate = base + "_" + std::to_string(next);

@@ -63,12 +63,22 @@ class Rewriter {
   void Drop(const std::vector<ValueId>& values);
   void Grow();
 
+  // A list of readers, one for each value, in one array: a graph has more values than most rewrites touch.
+  struct Reader {
+    NodeId node;
+    int32_t next;  // index in reader_pool_; kNoReader ends the list
+  };
+  static constexpr int32_t kNoReader = -1;
+  void AddReader(ValueId value, NodeId node);
+
   Graph& graph_;
   std::vector<int> uses_;
   std::vector<bool> is_output_;  // no rewrite changes which values these are
   // Readers by value, each at least once; those that read it no longer are taken out when somebody asks.
-  mutable std::vector<std::vector<NodeId>> readers_;
-  std::unordered_map<std::string, int> names_;
+  mutable std::vector<int32_t> first_reader_;
+  mutable std::vector<Reader> reader_pool_;
+  std::unordered_map<std::string, int> names_;  // of the first named_ values
+  size_t named_ = 0;
 };
 
 // A node that is in no graph yet.

@@ -95,7 +95,8 @@ class Specializer {
   Status Run(const std::vector<NodeId>& ids) {
     for (NodeId id : ids) {
       if (const auto branch = KnownBranch(graph_, graph_.node(id))) {
-        TAMIS_RETURN_IF_ERROR(Run(InlineRegion(graph_, id, *branch, {})));
+        if (!names_) names_.emplace(graph_);
+        TAMIS_RETURN_IF_ERROR(Run(InlineRegion(graph_, id, *branch, {}, &*names_)));
         continue;
       }
       TAMIS_RETURN_IF_ERROR(RunNode(id));
@@ -144,6 +145,7 @@ class Specializer {
   }
 
   Graph& graph_;
+  std::optional<FreeNames> names_;  // made when the first branch is inlined
   const bool body_;
 };
 
