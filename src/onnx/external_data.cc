@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "src/base/large_tensor.h"
 #include "src/onnx/problems.h"
 
 namespace tamis {
@@ -117,7 +118,7 @@ Result<Tensor> ExternalData::Read(const onnx::TensorProto& proto, DType dtype, c
                      kMaxReadsOfFile);
   }
   file.left -= needed;
-  Tensor tensor(dtype, dims);
+  Tensor tensor = LargeTensor(dtype, dims);
   TAMIS_RETURN_IF_ERROR(ReadAt(file.descriptor.get(), tensor.raw(), static_cast<size_t>(needed), offset));
   return tensor;
 }

@@ -87,8 +87,12 @@ class GraphBuilder {
 
   void DefineConstants(onnx::GraphProto* proto) {
     bool file_error = false;
+    size_t index = 0;
     for (auto& initializer : *proto->mutable_initializer()) {
-      Result<Tensor> tensor = ReadTensor(&initializer, &context_->external, &file_error);
+      Tensor elements;
+      if (parent_ == nullptr && index < context_->elements.size()) elements = std::move(context_->elements[index]);
+      ++index;
+      Result<Tensor> tensor = ReadTensor(&initializer, std::move(elements), &context_->external, &file_error);
       DefineConstant(initializer.name(), "initializer", std::move(tensor), file_error, !IsReadable(initializer));
     }
     for (auto& initializer : *proto->mutable_sparse_initializer()) {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "src/ir/graph.h"
 #include "src/onnx/external_data.h"
@@ -19,6 +20,8 @@ struct ImportContext {
   std::map<std::string, int64_t> opsets;
   Symbols symbols;
   Problems problems;
+  // By initializer of the main graph, as in DetachedModel::elements; may be shorter than the initializers are many.
+  std::vector<Tensor> elements = {};
 };
 
 // Builds the graph in topological order, with declared types but without inferred ones. `proto` gives up its weights.

@@ -1,8 +1,10 @@
 #include <filesystem>
 #include <new>
+#include <optional>
 #include <string_view>
 
 #include "src/base/hash.h"
+#include "src/onnx/detach.h"
 #include "src/onnx/functions.h"
 #include "src/onnx/graph_builder.h"
 #include "src/onnx/model_parser.h"
@@ -47,18 +49,18 @@ void CheckInferredShapes(const Graph& graph, Problems* problems) {
   }
 }
 
-OnnxInfo ReadInfo(const onnx::ModelProto& model, std::string_view bytes) {
+OnnxInfo ReadInfo(const onnx::ModelProto& model, uint64_t hash) {
   OnnxInfo info;
   info.producer = model.producer_name();
   if (!model.producer_version().empty()) info.producer += " " + model.producer_version();
   info.ir_version = model.ir_version();
-  info.hash = HexString(Hash64(bytes));
+  info.hash = HexString(hash);
   for (const auto& entry : model.metadata_props()) info.metadata[entry.key()] = entry.value();
   return info;
 }
 
-Result<Graph> BuildChecked(onnx::ModelProto* model, const std::string& folder) {
-  ImportContext context{ExternalData(folder), {}, {}, {}};
+Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements, const std::string& folder) {
+  ImportContext context{ExternalData(folder), {}, {}, {}, std::move(elements)};
   Problems& problems = context.problems;
   if (model->ir_version() < kOldestIrVersion || model->ir_version() > onnx::IR_VERSION) {
     problems.Add(fmt::format("the file has IR version {}; {} to {} are supported", model->ir_version(),
@@ -78,31 +80,55 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, const std::string& folder) {
   return graph;
 }
 
+// The model of bytes that are laid out as usual; nullopt, whatever is wrong, where they are not.
+std::optional<Result<Graph>> ImportDetached(ByteSource& source, const std::string& folder, OnnxInfo* info) {
+  std::optional<DetachedModel> detached = DetachElements(source);
+  if (!detached) return std::nullopt;
+  Result<onnx::ModelProto> model = ParseModel(detached->skeleton);
+  if (!model.ok()) return std::nullopt;
+  std::string().swap(detached->skeleton);
+  if (info != nullptr) *info = ReadInfo(*model, detached->hash);
+  return BuildChecked(&*model, std::move(detached->elements), folder);
+}
+
 // `bytes` are freed once they are parsed, so that a large model is in memory twice, not three times.
-Result<Graph> Import(std::string_view bytes, std::string* owned, const std::string& folder, OnnxInfo* info) try {
-  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
+Result<Graph> ImportWhole(std::string_view bytes, std::string* owned, const std::string& folder, OnnxInfo* info) {
   TAMIS_ASSIGN_OR_RETURN(onnx::ModelProto model, ParseModel(bytes));
-  if (info != nullptr) *info = ReadInfo(model, bytes);
+  if (info != nullptr) *info = ReadInfo(model, Hash64(bytes));
   if (owned != nullptr) std::string().swap(*owned);
-  return BuildChecked(&model, folder);
-} catch (const std::bad_alloc&) {
-  return RuntimeError("not enough memory for the model ({} bytes)", bytes.size());
+  return BuildChecked(&model, {}, folder);
+}
+
+Result<Graph> ImportFile(const std::string& path, const std::string& folder, OnnxInfo* info) {
+  {
+    TAMIS_ASSIGN_OR_RETURN(const ModelFile file, OpenModelFile(path));
+    FileSource source(file.descriptor.get(), file.bytes);
+    if (auto graph = ImportDetached(source, folder, info)) return std::move(*graph);
+  }
+  TAMIS_ASSIGN_OR_RETURN(std::string bytes, ReadModelFile(path));
+  return ImportWhole(bytes, &bytes, folder, info);
 }
 
 }  // namespace
 
 Result<Graph> ImportOnnx(const std::string& path, OnnxInfo* info) try {
-  TAMIS_ASSIGN_OR_RETURN(std::string bytes, ReadModelFile(path));
+  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
   const std::string folder = std::filesystem::path(path).parent_path().string();
-  Result<Graph> graph = Import(bytes, &bytes, folder.empty() ? "." : folder, info);
+  Result<Graph> graph = ImportFile(path, folder.empty() ? "." : folder, info);
   if (!graph.ok()) return graph.status().WithContext(path);
   return graph;
 } catch (const std::bad_alloc&) {
-  return RuntimeError("{}: not enough memory to read the file", path);
+  return RuntimeError("{}: not enough memory for the model", path);
 }
 
-Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info) {
-  return Import(std::string_view(static_cast<const char*>(data), bytes), nullptr, folder, info);
+Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info) try {
+  TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
+  const std::string_view model(static_cast<const char*>(data), bytes);
+  MemorySource source(model);
+  if (auto graph = ImportDetached(source, folder, info)) return std::move(*graph);
+  return ImportWhole(model, nullptr, folder, info);
+} catch (const std::bad_alloc&) {
+  return RuntimeError("not enough memory for the model ({} bytes)", bytes);
 }
 
 }  // namespace tamis

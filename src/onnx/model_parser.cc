@@ -10,8 +10,8 @@
 #include <climits>
 #include <cstring>
 #include <optional>
+#include <utility>
 
-#include "src/onnx/file_descriptor.h"
 #include "src/onnx/problems.h"
 
 namespace tamis {
@@ -100,17 +100,22 @@ Status NotAModel(std::string_view bytes, std::string_view detail) {
 
 }  // namespace
 
-Result<std::string> ReadModelFile(const std::string& path) {
+Result<ModelFile> OpenModelFile(const std::string& path) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) return UserError("{}: cannot be opened: {}", path, std::strerror(errno));
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return RuntimeError("{}: {}", path, std::strerror(errno));
   if (!S_ISREG(info.st_mode)) return UserError("{}: not a file; an ONNX model was expected", path);
   if (info.st_size > INT_MAX) return UserError("{}: {} bytes, but {}", path, info.st_size, kTooLarge);
-  std::string bytes(static_cast<size_t>(info.st_size), '\0');
+  return ModelFile{std::move(file), static_cast<size_t>(info.st_size)};
+}
+
+Result<std::string> ReadModelFile(const std::string& path) {
+  TAMIS_ASSIGN_OR_RETURN(const ModelFile file, OpenModelFile(path));
+  std::string bytes(file.bytes, '\0');
   size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
+    const ssize_t got = ::read(file.descriptor.get(), bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return RuntimeError("{}: {}", path, std::strerror(errno));
     if (got == 0) break;  // the file shrank meanwhile; the parser will see what is left

@@ -6,11 +6,19 @@
 #include <string>
 #include <string_view>
 
+#include "src/onnx/file_descriptor.h"
 #include "tamis/status.h"
 
 namespace tamis {
 
-// The whole file in memory. An error (kUser: missing, a folder, above 2 GiB; kRuntime: read failure) names the path.
+struct ModelFile {
+  FileDescriptor descriptor;
+  size_t bytes = 0;
+};
+
+// An error (kUser: missing, a folder, above 2 GiB; kRuntime: the system's) names the path.
+Result<ModelFile> OpenModelFile(const std::string& path);
+// The whole file in memory; the same errors, and kRuntime where reading fails.
 Result<std::string> ReadModelFile(const std::string& path);
 
 // Parses and checks that it is a model with a graph. An error says what the bytes look like instead: text, a Git LFS

@@ -78,20 +78,34 @@ void Normalise(Tensor* tensor) {
   }
 }
 
+Status CheckRawData(size_t found, DType dtype, const Dims& dims) {
+  const size_t needed = ByteSize(dtype, static_cast<size_t>(NumElements(dims)));
+  if (found == needed) return {};
+  return WrongCount(dtype, dims, static_cast<int64_t>(found), static_cast<int64_t>(needed), "bytes");
+}
+
 Result<Tensor> FromRawData(onnx::TensorProto* proto, DType dtype, const Dims& dims) {
   const std::unique_ptr<std::string> raw(proto->release_raw_data());
-  const size_t needed = ByteSize(dtype, static_cast<size_t>(NumElements(dims)));
-  if (raw->size() != needed) {
-    return WrongCount(dtype, dims, static_cast<int64_t>(raw->size()), static_cast<int64_t>(needed), "bytes");
-  }
+  TAMIS_RETURN_IF_ERROR(CheckRawData(raw->size(), dtype, dims));
   Tensor tensor(dtype, dims);
-  std::memcpy(tensor.raw(), raw->data(), needed);
+  std::memcpy(tensor.raw(), raw->data(), raw->size());
   return tensor;
+}
+
+Result<Tensor> FromDetached(Tensor raw_data, DType dtype, const Dims& dims) {
+  TAMIS_RETURN_IF_ERROR(CheckRawData(raw_data.NumBytes(), dtype, dims));
+  auto owner = std::make_shared<const Tensor>(std::move(raw_data));
+  const std::byte* elements = owner->raw();
+  return Tensor::View(dtype, dims, elements, std::move(owner));
 }
 
 }  // namespace
 
 Result<Tensor> ReadTensor(onnx::TensorProto* proto, ExternalData* external, bool* file_error) {
+  return ReadTensor(proto, Tensor(), external, file_error);
+}
+
+Result<Tensor> ReadTensor(onnx::TensorProto* proto, Tensor raw_data, ExternalData* external, bool* file_error) {
   *file_error = false;
   TAMIS_ASSIGN_OR_RETURN(const DType dtype, ReadDType(proto->data_type()));
   const Dims dims(proto->dims().begin(), proto->dims().end());
@@ -105,6 +119,7 @@ Result<Tensor> ReadTensor(onnx::TensorProto* proto, ExternalData* external, bool
   }
   Result<Tensor> tensor = proto->data_location() == onnx::TensorProto::EXTERNAL
                               ? external->Read(*proto, dtype, dims, file_error)
+                          : raw_data.Defined()         ? FromDetached(std::move(raw_data), dtype, dims)
                           : !proto->raw_data().empty() ? FromRawData(proto, dtype, dims)
                                                        : FromTypedFields(*proto, dtype, dims);
   if (!tensor.ok()) return tensor;

@@ -15,6 +15,8 @@ namespace tamis {
 // not held twice. Every dtype but string. Memory is allocated only after the data was found to have the size that dtype
 // and dims need. `file_error`: see ExternalData::Read.
 Result<Tensor> ReadTensor(onnx::TensorProto* proto, ExternalData* external, bool* file_error);
+// The same, where `raw_data` (uint8[bytes]) was taken out of `proto` and becomes the tensor's; undefined: it was not.
+Result<Tensor> ReadTensor(onnx::TensorProto* proto, Tensor raw_data, ExternalData* external, bool* file_error);
 
 // Expands to a dense tensor. Refused when it would become more than 1024 times as large as what the file stores.
 Result<Tensor> ReadSparseTensor(onnx::SparseTensorProto* proto, ExternalData* external, bool* file_error);

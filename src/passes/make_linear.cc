@@ -1,8 +1,12 @@
 // make_linear: MatMul with a constant 2-D weight, and Gemm with one, become Linear with the weight as [N, K]; a
 // constant addend of N elements behind it becomes the bias. A weight that several nodes read is turned around once.
 #include <algorithm>
+#include <cstring>
 #include <map>
+#include <optional>
 
+#include "src/base/large_tensor.h"
+#include "src/base/thread_pool.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
@@ -10,18 +14,42 @@
 namespace tamis {
 namespace {
 
-Tensor Transposed(const Tensor& weight) {
+constexpr int64_t kTile = 16;  // floats in a cache line: every line is read once and written once
+
+// to[j][i] = from[i][j] for up to kTile rows and columns.
+void TransposeTile(const float* from, int64_t from_stride, int64_t rows, int64_t columns, float* to,
+                   int64_t to_stride) {
+  float tile[kTile][kTile];
+  if (rows < kTile || columns < kTile) {
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < columns; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+    }
+    return;
+  }
+  for (int64_t i = 0; i < kTile; ++i) {
+    for (int64_t j = 0; j < kTile; ++j) tile[j][i] = from[i * from_stride + j];
+  }
+  for (int64_t j = 0; j < kTile; ++j) std::memcpy(to + j * to_stride, tile[j], sizeof(tile[j]));
+}
+
+Tensor Transposed(const Tensor& weight, ThreadPool* pool) {
   const int64_t rows = weight.dim(0), columns = weight.dim(1);
-  Tensor result(DType::kFloat32, {columns, rows});
-  constexpr int64_t kBlock = 32;  // both sides of a block stay in the cache
-  for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
-    for (int64_t j0 = 0; j0 < columns; j0 += kBlock) {
-      for (int64_t i = i0; i < std::min(rows, i0 + kBlock); ++i) {
-        for (int64_t j = j0; j < std::min(columns, j0 + kBlock); ++j) {
-          result.Data<float>()[j * rows + i] = weight.Data<float>()[i * columns + j];
-        }
+  Tensor result = LargeTensor(DType::kFloat32, {columns, rows});
+  const float* from = weight.Data<float>();
+  float* to = result.Data<float>();
+  const auto panels = [&](int64_t begin, int64_t end) {
+    for (int64_t i = 0; i < rows; i += kTile) {
+      for (int64_t j = begin * kTile; j < std::min(columns, end * kTile); j += kTile) {
+        TransposeTile(from + i * columns + j, columns, std::min(kTile, rows - i), std::min(kTile, columns - j),
+                      to + j * rows + i, rows);
       }
     }
+  };
+  const int64_t count = (columns + kTile - 1) / kTile;
+  if (pool == nullptr) {
+    panels(0, count);
+  } else {
+    pool->ParallelFor(count, 1, panels);
   }
   return result;
 }
@@ -84,10 +112,19 @@ class LinearMaker {
     const auto [found, inserted] = transposed_.emplace(original, kNoValue);
     if (inserted) {
       const std::string name = graph_.value(original).name;
-      found->second = rewriter_.AddConstant(name + "_rows", Transposed(*graph_.value(original).constant));
+      found->second =
+          rewriter_.AddConstant(name + "_rows", Transposed(*graph_.value(original).constant, PoolFor(original)));
       graph_.value(found->second).origin = WeightOrigin{name, WeightTransform::kTransposed2D};
     }
     return found->second;
+  }
+
+  // Threads for the weights that are large enough to be worth them.
+  ThreadPool* PoolFor(ValueId weight) {
+    constexpr int64_t kWorthThreads = int64_t{1} << 18;
+    if (graph_.value(weight).constant->NumElements() < kWorthThreads) return nullptr;
+    if (!pool_) pool_.emplace(0);
+    return &*pool_;
   }
 
   // The constant itself where it is [N] already.
@@ -115,6 +152,7 @@ class LinearMaker {
   Graph& graph_;
   Rewriter rewriter_;
   std::map<ValueId, ValueId> transposed_;
+  std::optional<ThreadPool> pool_;
 };
 
 }  // namespace
