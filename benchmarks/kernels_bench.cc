@@ -1,10 +1,11 @@
-// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1]
+// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
 //
 // Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
 // int8 (u8 in, u8 out). All kernels of a shape take turns, so that a change of clock or load hits them alike; printed
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With
 // --cold weights and activations come from memory: a buffer larger than the caches is walked through before every run.
+// With --paired two outputs each share a mask.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -104,11 +105,12 @@ Tensor ToCodes(const Tensor& f32, DType dtype) {
   return codes;
 }
 
-Operands MakeOperands(const Shape& shape, Type type, Pattern pattern) {
+Operands MakeOperands(const Shape& shape, Type type, Pattern pattern, bool paired) {
   std::mt19937 random(17);
   Operands operands = {shape.op, shape.attributes, {}};
   Tensor x = Random(shape.x, random), weight = Random(shape.weight, random), bias = Random({shape.weight[0]}, random);
   if (pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
+  if (pattern == Pattern::kTwoFour && paired) MakePaired(weight);
   if (type == Type::kF32) operands.tensors = {x, weight, bias};
   if (type == Type::kBf16) operands.tensors = {ToBf16(x), ToBf16(weight), bias};
   if (type == Type::kInt8) {
@@ -128,7 +130,7 @@ struct Options {
   int threads = 1;
   double seconds = 0.5;
   std::string filter, types = "f32,bf16,int8";
-  bool cold = false;
+  bool cold = false, paired = false;
 };
 
 // Fills the caches with something else.
@@ -143,7 +145,7 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
   for (const Type type : {Type::kF32, Type::kBf16, Type::kInt8}) {
     if (options.types.find(Name(type)) == std::string::npos) continue;
     for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
-      const Operands operands = MakeOperands(shape, type, pattern);
+      const Operands operands = MakeOperands(shape, type, pattern, options.paired);
       for (const KernelDef* def : AllKernels()) {
         auto problem = std::make_unique<KernelCase>(operands.op, operands.attributes, operands.tensors,
                                                     operands.tensors[0].dtype(), shape.y, pattern, threads);
@@ -211,6 +213,7 @@ int Main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--seconds") == 0) options.seconds = std::atof(argv[i + 1]);
     if (std::strcmp(argv[i], "--filter") == 0) options.filter = argv[i + 1];
     if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
+    if (std::strcmp(argv[i], "--paired") == 0) options.paired = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--cold") == 0) options.cold = std::atoi(argv[i + 1]) != 0;
   }
   ConfigureLibraries();

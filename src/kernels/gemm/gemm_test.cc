@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "src/kernels/gemm/kernel_case.h"
+#include "src/kernels/gemm/packed_columns.h"
 #include "src/kernels/gemm/packed_panels.h"
 #include "src/ops/op_tamis.h"
 
@@ -33,12 +34,13 @@ struct LinearCase {
   bool bias = false, residual = false;
   Activation activation = Activation::kNone;
   bool integers = false;
+  bool paired = false;
   int threads = 1;
 
   std::string Text() const {
-    return fmt::format("{}x{}x{} {}->{} {} bias {} residual {} '{}' integers {} threads {} seed {}", rows, outputs,
-                       depth, Name(in), Name(out), Name(pattern), bias, residual, Name(activation), integers, threads,
-                       kSeed);
+    return fmt::format("{}x{}x{} {}->{} {}{} bias {} residual {} '{}' integers {} threads {} seed {}", rows, outputs,
+                       depth, Name(in), Name(out), Name(pattern), paired ? " paired" : "", bias, residual,
+                       Name(activation), integers, threads, kSeed);
   }
 };
 
@@ -57,6 +59,7 @@ std::unique_ptr<KernelCase> Make(const LinearCase& c) {
   Tensor bias = c.bias ? Fill({c.outputs}, c.integers, random) : Tensor();
   Tensor residual = c.residual ? Fill({c.rows, c.outputs}, c.integers, random) : Tensor();
   if (c.pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
+  if (c.paired) MakePaired(weight);
   if (c.in == DType::kBFloat16) {
     x = ToBf16(x);
     weight = ToBf16(weight);
@@ -167,6 +170,9 @@ TEST(Gemm, ExactOnSmallIntegers) {
           c.activation = Activation::kRelu;
           c.threads = 1 + static_cast<int>((rows + depth) % 3);
           Check(c, reached);
+          if (pattern == Pattern::kDense || outputs == 1) continue;
+          c.paired = true;
+          Check(c, reached);
         }
       }
     }
@@ -193,6 +199,9 @@ TEST(Gemm, EveryRowCountOfATile) {
         c.in = in;
         c.pattern = pattern;
         c.integers = true;
+        Check(c, reached);
+        c.paired = pattern == Pattern::kTwoFour;
+        c.rows *= 16;  // vectors of rows
         Check(c, reached);
       }
     }
@@ -231,7 +240,7 @@ TEST(Gemm, LargeShapes) {
   for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
     for (const DType in : DTypes(pattern)) {
       for (const auto& [rows, outputs, depth] :
-           {std::tuple<int64_t, int64_t, int64_t>{150, 200, 2048}, {700, 40, 96}, {9, 300, 1024}}) {
+           {std::tuple<int64_t, int64_t, int64_t>{150, 200, 2048}, {700, 40, 96}, {9, 300, 1024}, {40, 1100, 36}}) {
         LinearCase c;
         c.rows = rows;
         c.outputs = outputs;
@@ -330,6 +339,27 @@ TEST(Gemm, PackingNamesTheGroupThatBreaksThePattern) {
   const auto broken = PackedPanels::Make(weight, Pattern::kTwoFour);
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.status().message(), "row 2 breaks the 2:4 pattern in the group at column 4");
+  const auto columns = PackedColumns::Make(weight);
+  ASSERT_FALSE(columns.ok());
+  EXPECT_EQ(columns.status().message(), broken.status().message());
+}
+
+TEST(Gemm, OutputsWhoseMasksFitArePaired) {
+  Tensor weight(DType::kFloat32, {5, 8});
+  const auto keep = [&](int64_t row, std::initializer_list<int64_t> columns) {
+    for (int64_t column : columns) weight.Data<float>()[row * 8 + column] = 1;
+  };
+  keep(0, {0, 1, 4, 5});
+  keep(1, {0, 2, 4, 5});
+  keep(2, {1, 4});  // within row 0's positions
+  keep(3, {0, 2, 5});
+  keep(4, {2, 3, 6, 7});
+  const auto packed = PackedColumns::Make(weight);
+  ASSERT_TRUE(packed.ok());
+  EXPECT_EQ((*packed)->paired_outputs(), 4);
+  ASSERT_EQ((*packed)->chunks().size(), 1U);
+  EXPECT_EQ((*packed)->chunks()[0].pairs.outputs, (std::vector<int32_t>{0, 2, 1, 3}));
+  EXPECT_EQ((*packed)->chunks()[0].singles.outputs, (std::vector<int32_t>{4}));
 }
 
 TEST(Gemm, OneKernelRunsInSeveralThreadsAtOnce) {

@@ -1,0 +1,100 @@
+// Linear with a 2:4 weight, rows across the lanes (src/kernels/gemm/columns.h), in f32 arithmetic: bf16 operands are
+// widened on the way into the cache. It needs no shuffles, which cores with one 512-bit shuffle port have too few of.
+#include <immintrin.h>
+
+#include "src/kernels/gemm/avx512/columns_avx512.h"
+#include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/gemm/columns_body.h"
+
+namespace tamis {
+namespace {
+
+struct Vec {
+  using Reg = __m512;
+  static constexpr int kLanes = 16;
+  static constexpr int kEnoughSums = 8;
+  static Reg Zero() { return _mm512_setzero_ps(); }
+  static Reg Load(const float* from) { return _mm512_load_ps(from); }
+  static Reg LoadBf16(const uint16_t* from) { return tamis::LoadBf16(from, 0xffff); }
+  static void Store(float* to, Reg v) { _mm512_store_ps(to, v); }
+  static Reg Set1(float v) { return _mm512_set1_ps(v); }
+  static Reg InRegister(Reg v) {
+    asm("" : "+v"(v));
+    return v;
+  }
+  static Reg Fma(Reg a, Reg b, Reg c) { return _mm512_fmadd_ps(a, b, c); }
+};
+
+// Four inputs of sixteen rows, `mask` of them present, to four vectors of rows.
+inline void TransposeFour(const float* const* rows, int64_t at, __mmask8 mask, float* to, int64_t pitch,
+                          int64_t count) {
+  __m512 four[4];  // of rows i, i + 4, i + 8 and i + 12
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const auto load = [&](int r) {
+      return mask == 0xf ? _mm_loadu_ps(rows[r] + at) : _mm_maskz_loadu_ps(mask, rows[r] + at);
+    };
+    four[i] = _mm512_insertf32x4(_mm512_castps128_ps512(load(i)), load(i + 4), 1);
+    four[i] = _mm512_insertf32x4(four[i], load(i + 8), 2);
+    four[i] = _mm512_insertf32x4(four[i], load(i + 12), 3);
+  }
+  const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(four[0], four[1]));
+  const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(four[0], four[1]));
+  const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(four[2], four[3]));
+  const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(four[2], four[3]));
+  _mm512_store_ps(to, _mm512_castpd_ps(_mm512_unpacklo_pd(a, c)));
+  if (count > 1) _mm512_store_ps(to + pitch, _mm512_castpd_ps(_mm512_unpackhi_pd(a, c)));
+  if (count > 2) _mm512_store_ps(to + 2 * pitch, _mm512_castpd_ps(_mm512_unpacklo_pd(b, d)));
+  if (count > 3) _mm512_store_ps(to + 3 * pitch, _mm512_castpd_ps(_mm512_unpackhi_pd(b, d)));
+}
+
+void TransposeRows(const float* const* rows, int64_t count, float* to, int64_t pitch) {
+  int64_t i = 0;
+  for (; i + 4 <= count; i += 4) TransposeFour(rows, i, 0xf, to + i * pitch, pitch, 4);
+  if (i < count) {
+    TransposeFour(rows, i, static_cast<__mmask8>((1 << (count - i)) - 1), to + i * pitch, pitch, count - i);
+  }
+}
+
+void Transpose(const void* const* rows, bool bf16, int64_t count, int64_t padded, float* to, int64_t pitch) {
+  if (!bf16) {
+    TransposeRows(reinterpret_cast<const float* const*>(rows), count, to, pitch);
+  } else {
+    alignas(64) float widened[16][16];
+    const float* from[16];
+    for (int r = 0; r < 16; ++r) from[r] = widened[r];
+    for (int64_t i = 0; i < count; i += 16) {
+      const int64_t some = std::min<int64_t>(16, count - i);
+      const auto mask = static_cast<__mmask16>((1U << some) - 1);
+      for (int r = 0; r < 16; ++r) {
+        _mm512_store_ps(widened[r], LoadBf16(static_cast<const uint16_t*>(rows[r]) + i, mask));
+      }
+      TransposeRows(from, some, to + i * pitch, pitch);
+    }
+  }
+  for (int64_t i = count; i < padded; ++i) _mm512_store_ps(to + i * pitch, _mm512_setzero_ps());
+}
+
+}  // namespace
+
+const ColumnsRoutine kColumnsAvx512 = {
+    .lanes = 16,
+    .most_vectors = 8,
+    .transpose = Transpose,
+    .multiply = MultiplyColumns<Vec>,
+    .finish = [](const PanelTask& task, int rows, float* sums) { Finish<false>(task, 0, rows, sums); },
+};
+
+extern const KernelDef kernel_gemm24_columns_avx512;
+const KernelDef kernel_gemm24_columns_avx512 = {
+    .name = "gemm24_columns_avx512",
+    .family = "gemm",
+    .ops = {"Linear"},
+    .isa = Isa::kAvx512,
+    .supports = GemmColumnsSupported,
+    .cost = [](const Problem& problem) { return GemmColumnsCost(problem, Isa::kAvx512); },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return PrepareGemmColumns(problem, cache, kColumnsAvx512); },
+};
+
+}  // namespace tamis
