@@ -4,6 +4,9 @@
     .venv/bin/python scripts/conformance.py                       # all, as a table
     .venv/bin/python scripts/conformance.py --filter resize -v    # those whose name matches, one by one
     .venv/bin/python scripts/conformance.py --document docs/operators.md
+    .venv/bin/python scripts/conformance.py --device cuda --precision f16
+
+On a GPU what it has no kernels for runs on the CPU; the report says which tests are the GPU's alone and lists the rest.
 
 Every case runs in a worker process, so that one that crashes or hangs is counted and ends nothing else. Wants the
 target tamis_python built: `ninja -C build tamis_python`.
@@ -31,18 +34,18 @@ from onnx_cases import Case, Verdict  # noqa: E402
 KINDS = ("passed", "refused", "wrong", "crashed")
 
 
-def _work(cases: list[Case], connection: Connection, build: str) -> None:
-    sys.path.insert(0, str(Path(build, "python").resolve()))
+def _work(cases: list[Case], connection: Connection, options: argparse.Namespace) -> None:
+    sys.path.insert(0, str(Path(options.build, "python").resolve()))
     while (index := connection.recv()) is not None:
-        connection.send(onnx_cases.run(cases[index]))
+        connection.send(onnx_cases.run(cases[index], options.device.upper(), options.precision))
 
 
 class Worker:
     """A process that runs one case at a time."""
 
-    def __init__(self, cases: list[Case], build: str) -> None:
+    def __init__(self, cases: list[Case], options: argparse.Namespace) -> None:
         self.connection, other = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=_work, args=(cases, other, build), daemon=True)
+        self.process = multiprocessing.Process(target=_work, args=(cases, other, options), daemon=True)
         self.process.start()
         other.close()
         self.index: int | None = None
@@ -63,14 +66,14 @@ class Worker:
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
 
 
-def run_all(cases: list[Case], build: str, jobs: int, timeout: float) -> list[Verdict]:
+def run_all(cases: list[Case], options: argparse.Namespace) -> list[Verdict]:
     verdicts: list[Verdict] = [Verdict("crashed", "not run")] * len(cases)
     todo = collections.deque(range(len(cases)))
     workers: list[Worker] = []
     while todo or workers:
-        while todo and len(workers) < jobs:
-            workers.append(Worker(cases, build))
-            workers[-1].start(todo.popleft(), timeout)
+        while todo and len(workers) < options.jobs:
+            workers.append(Worker(cases, options))
+            workers[-1].start(todo.popleft(), options.timeout)
         ready = wait([worker.connection for worker in workers], timeout=1)
         for worker in list(workers):
             if worker.connection in ready:
@@ -81,7 +84,7 @@ def run_all(cases: list[Case], build: str, jobs: int, timeout: float) -> list[Ve
                     workers.remove(worker)
                     continue
                 if todo:
-                    worker.start(todo.popleft(), timeout)
+                    worker.start(todo.popleft(), options.timeout)
                 else:
                     worker.connection.send(None)
                     worker.process.join()
@@ -90,6 +93,20 @@ def run_all(cases: list[Case], build: str, jobs: int, timeout: float) -> list[Ve
                 verdicts[worker.index] = Verdict("crashed", worker.kill())
                 workers.remove(worker)
     return verdicts
+
+
+def report_fallbacks(cases: list[Case], verdicts: list[Verdict]) -> None:
+    """What ran on the CPU in a run on another device: reasons with the operators they concern."""
+    alone = sum(verdict.kind == "passed" and not verdict.notices for verdict in verdicts)
+    passed = sum(verdict.kind == "passed" for verdict in verdicts)
+    print(f"\n{alone} of {passed} passed on the device alone; in the others the CPU ran:")
+    reasons: dict[str, set[str]] = collections.defaultdict(set)
+    for case, verdict in zip(cases, verdicts):
+        for notice in verdict.notices if verdict.kind == "passed" else ():
+            reasons[_short(re.sub(r"'[^']*' ", "", notice), 200)].add(case.operator)
+    for reason in sorted(reasons, key=lambda key: -len(reasons[key])):
+        names = sorted(reasons[reason])
+        print(f"  {reason}  ({', '.join(names[:4])}{f' and {len(names) - 4} more' if len(names) > 4 else ''})")
 
 
 def _short(reason: str, width: int = 150) -> str:
@@ -197,6 +214,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--filter", default="", help="regular expression that names of tests or operators must match")
     parser.add_argument("--build", default=str(ROOT / "build"), help="build folder with python/tamis")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument("--precision", help="f32 (the default) or f16, with wider tolerances")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=120, help="seconds a case may take")
     parser.add_argument("--json", help="file for the verdicts")
@@ -209,8 +228,10 @@ def main() -> int:
     cases = [case for case in onnx_cases.load() if wanted.search(case.name) or wanted.search(case.operator)]
     if not cases:
         parser.error(f"no test matches '{options.filter}'")
-    verdicts = run_all(cases, options.build, options.jobs, options.timeout)
+    verdicts = run_all(cases, options)
     report(cases, verdicts, options.verbose)
+    if options.device != "cpu":
+        report_fallbacks(cases, verdicts)
     if options.json:
         rows = [
             {
@@ -219,6 +240,7 @@ def main() -> int:
                 "opset": case.opset,
                 "kind": verdict.kind,
                 "reason": verdict.reason,
+                "notices": verdict.notices,
             }
             for case, verdict in zip(cases, verdicts)
         ]

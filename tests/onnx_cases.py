@@ -31,6 +31,7 @@ class Case:
 class Verdict:
     kind: str  # "passed", "refused", "wrong", "crashed"
     reason: str = ""
+    notices: list[str] = dataclasses.field(default_factory=list)  # of the session: what runs elsewhere, and why
 
 
 def _collect() -> list[Case]:
@@ -89,24 +90,30 @@ def flattened(expected: Any, outputs: Any) -> tuple[list[Any], list[Any]]:
     return flat
 
 
-def run(case: Case) -> Verdict:
+HALF_RTOL, HALF_ATOL = 1e-2, 5e-3  # of tests that are written for f32 where products are of f16 operands
+
+
+def run(case: Case, device: str = "CPU", precision: str | None = None) -> Verdict:
     """Runs a case over tamis.backend in this process. A refusal is a ValueError, from building or running."""
     from onnx.backend.test.runner import Runner
 
     import tamis.backend
 
+    rtol, atol = case.rtol, case.atol
+    if precision == "f16":
+        rtol, atol = max(rtol, HALF_RTOL), max(atol, HALF_ATOL)
     try:
-        rep = tamis.backend.prepare(onnx.load_from_string(case.model), "CPU")
+        rep = tamis.backend.prepare(onnx.load_from_string(case.model), device, precision=precision)
         for inputs, expected in case.data_sets:
             outputs = rep.run(inputs)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    Runner.assert_similar_outputs(*flattened(expected, outputs), case.rtol, case.atol)
+                    Runner.assert_similar_outputs(*flattened(expected, outputs), rtol, atol)
             except Exception as error:  # a type that can't be compared is wrong too
                 return Verdict("wrong", f"{type(error).__name__}: {error}".strip())
     except ValueError as error:
         return Verdict("refused", str(error))
     except Exception as error:
         return Verdict("crashed", f"{type(error).__name__}: {error}")
-    return Verdict("passed")
+    return Verdict("passed", notices=list(rep.session.notices))

@@ -7,6 +7,7 @@
 #include "python/src/errors.h"
 #include "python/src/interruptible.h"
 #include "python/src/source.h"
+#include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
 namespace nb = nanobind;
@@ -16,13 +17,15 @@ namespace {
 
 PyEngine Build(const nb::object& model, const std::string& folder, bool is_engine,
                const std::vector<std::string>& precisions, const std::vector<Profiles>& profiles,
-               const std::vector<std::string>& without, int threads, bool tune, double time_budget,
-               const std::string& cache, nb::object progress) {
+               const std::vector<std::string>& without, const std::string& device, int threads, bool tune,
+               double time_budget, const std::string& cache, nb::object progress) {
   if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
   if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
   std::vector<Precision> parsed;
   for (const std::string& precision : precisions) parsed.push_back(Unwrap(ParsePrecision(precision)));
+  if (Unwrap(ParseDevice(device)) && parsed.empty()) parsed.push_back(Precision::kFloat16);
   BuildOptions options;
+  options.device = device;
   if (!parsed.empty()) {
     options.precision = parsed[0];
     options.more_precisions.assign(parsed.begin() + 1, parsed.end());
@@ -113,8 +116,8 @@ void DefineEngine(nb::module_& module) {
       .def_ro("notices", &PyEngine::notices)
       .def("save", Save, nb::arg("path"));
   module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("is_engine"), nb::arg("precisions"),
-             nb::arg("profiles"), nb::arg("without"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
-             nb::arg("cache"), nb::arg("progress").none());
+             nb::arg("profiles"), nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"),
+             nb::arg("time_budget"), nb::arg("cache"), nb::arg("progress").none());
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });
 }

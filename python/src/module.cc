@@ -9,6 +9,7 @@
 #include "python/src/errors.h"
 #include "src/base/cpu.h"
 #include "src/base/version.h"
+#include "src/cuda/device.h"
 #include "src/kernels/kernel.h"
 #include "src/ops/op_def.h"
 
@@ -21,6 +22,15 @@ std::vector<std::tuple<std::string, std::string, int64_t>> Operators() {
   return operators;
 }
 
+// Why a device can't be used; empty if it can.
+std::string DeviceProblem(const std::string& text) {
+  const auto gpu = tamis::ParseDevice(text);
+  if (!gpu.ok()) return gpu.status().message();
+  if (!*gpu) return "";
+  const auto opened = tamis::CudaDevice::Open(**gpu);
+  return opened.ok() ? "" : opened.status().message();
+}
+
 }  // namespace
 
 NB_MODULE(_tamis, module) {
@@ -29,6 +39,7 @@ NB_MODULE(_tamis, module) {
   module.attr("VERSION") = std::string(tamis::kVersion);
   module.def("set_dtypes", tamis::python::SetDTypes);
   module.def("operators", Operators);
+  module.def("device_problem", DeviceProblem, nanobind::arg("device"));
   tamis::python::DefineEngine(module);
   tamis::python::DefineSession(module);
   tamis::python::DefineVerbs(module);

@@ -17,10 +17,11 @@ namespace nb = nanobind;
 namespace tamis::python {
 namespace {
 
-PySession Create(const PyEngine& engine, int threads) {
+PySession Create(const PyEngine& engine, int threads, const std::string& device) {
   const nb::gil_scoped_release release;
   SessionOptions options;
   options.threads = threads;
+  options.device = device;
   return {Unwrap(Session::Create(engine.engine, options))};
 }
 
@@ -32,9 +33,10 @@ Retune ParseRetune(const std::string& text) {
 }
 
 PySession Load(const std::string& path, int threads, bool map_file, const std::string& precision,
-               const std::string& retune) {
+               const std::string& retune, const std::string& device) {
   SessionOptions options;
   options.threads = threads;
+  options.device = device;
   options.map_file = map_file;
   options.precision = precision;
   options.retune = ParseRetune(retune);
@@ -177,8 +179,8 @@ void DefineSession(nb::module_& module) {
       .def("run", Run, nb::arg("feeds"), nb::arg("outputs").none())
       .def("profile", Profile, nb::arg("feeds"), nb::arg("repeats"));
   module.def("load_session", Load, nb::arg("path"), nb::arg("threads"), nb::arg("map_file"), nb::arg("precision"),
-             nb::arg("retune"));
-  module.def("create_session", Create, nb::arg("engine"), nb::arg("threads"));
+             nb::arg("retune"), nb::arg("device"));
+  module.def("create_session", Create, nb::arg("engine"), nb::arg("threads"), nb::arg("device"));
 }
 
 }  // namespace tamis::python

@@ -67,6 +67,7 @@ def build(
     precision: str | Sequence[str] = (),
     profiles: _models.Profiles | Sequence[_models.Profiles] | None = None,
     without: Sequence[str] = (),
+    device: str = "cpu",
     threads: int = 0,
     tune: bool = True,
     time_budget: float = 0,
@@ -80,12 +81,14 @@ def build(
         model: Path of an ONNX file, its bytes, an `onnx.ModelProto`, or the path of an engine, which gets plans for
             this machine beside those that it has.
         output: Engine file to write, if any.
-        precision: "f32" (the default for a network); "bf16"; or "auto", which is bf16 where the machine computes in it.
+        precision: "f32" (the default for a network); "bf16"; "f16" (the default on a GPU); or "auto", which is f16 on a
+            GPU and elsewhere bf16 where the machine computes in it.
             Several as a list: the engine carries them all, and runs the first unless `Session` asks for another.
         profiles: Of inputs with dynamic dimensions, one shape, or the shapes at min, opt and max:
             `{"ids": [(1, 16), (1, 128), (32, 128)]}`. Kernels are timed there, and a run outside is refused; dimensions
             of inputs that are left out are not bounded. A list of such dicts makes several profiles.
         without: Passes that are switched off, by name; `Engine.passes` lists them.
+        device: What plans are made for: "cpu", or "cuda" ("cuda:1") for an NVIDIA GPU of this machine.
         threads: That the plan is tuned for; 0 is one for every core that the process may use.
         tune: Time the kernels. Without it the cost model chooses, and the engine runs alike on every machine.
         time_budget: Seconds of timing; when they are up, the cost model chooses the rest. 0: no limit.
@@ -108,6 +111,7 @@ def build(
             precisions=[precision] if isinstance(precision, str) else list(precision),
             profiles=_models.profiles(profiles),
             without=list(without),
+            device=device,
             threads=threads,
             tune=tune,
             time_budget=time_budget,

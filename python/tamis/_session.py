@@ -46,6 +46,8 @@ class Session:
         model: Path of an engine (`tamis.build` writes it) or of an ONNX file; the bytes of an ONNX model; an
             `onnx.ModelProto`; or a `tamis.Engine`. An ONNX model is compiled first, which takes seconds at most unless
             `tune` is set.
+        device: "cpu", or "cuda" ("cuda:1") for an NVIDIA GPU. What the GPU has no kernels for runs on the CPU, and
+            `notices` says so. `tamis.build` with the same device tunes an engine for it.
         threads: Threads of a run; 0 is one for every core that the process may use.
         tune: Time the kernels of an ONNX model on this machine, as `tamis.build` does, instead of choosing them by the
             cost model.
@@ -69,6 +71,7 @@ class Session:
         self,
         model: _models.ModelLike | Engine,
         *,
+        device: str = "cpu",
         threads: int = 0,
         tune: bool = False,
         precision: str | None = None,
@@ -94,10 +97,10 @@ class Session:
                     folder=folder, progress=progress,
                 )  # fmt: skip
         if self._path is not None:
-            self._session = _tamis.load_session(self._path, threads, map_file, precision or "", retune)
+            self._session = _tamis.load_session(self._path, threads, map_file, precision or "", retune, device)
         else:
             assert self._engine is not None
-            self._session = _tamis.create_session(self._engine._engine, threads)
+            self._session = _tamis.create_session(self._engine._engine, threads, device)
         self._inputs = [_info(spec) for spec in self._session.inputs]
         self._outputs = [_info(spec) for spec in self._session.outputs]
 

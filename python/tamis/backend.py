@@ -14,13 +14,14 @@ import onnx.helper
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
 
 import tamis
+from tamis import _tamis
 
 
 class TamisBackendRep(BackendRep):
     """A network that is ready to run."""
 
     def __init__(self, session: tamis.Session) -> None:
-        self._session = session
+        self.session = session
         self._inputs = [info.name for info in session.get_inputs()]
         self._outputs = [info.name for info in session.get_outputs()]
 
@@ -37,7 +38,7 @@ class TamisBackendRep(BackendRep):
             if len(inputs) > len(self._inputs):
                 raise ValueError(f"{len(inputs)} inputs given, the network has {len(self._inputs)}: {self._inputs}")
             inputs = dict(zip(self._inputs, inputs))
-        return namedtupledict("Outputs", self._outputs)(*self._session.run(None, inputs))
+        return namedtupledict("Outputs", self._outputs)(*self.session.run(None, inputs))
 
 
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
@@ -53,16 +54,21 @@ def _random_operators(graph: onnx.GraphProto | onnx.FunctionProto) -> set[str]:
     return found
 
 
+def _name(device: Device) -> str:
+    return "cpu" if device.type == DeviceType.CPU else f"cuda:{device.device_id}"
+
+
 class TamisBackend(Backend):
-    """The CPU is the one device."""
+    """Devices are the CPU and, where `libtamis_cuda.so` is built and a GPU is found, CUDA."""
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        """True for "CPU"."""
+        """True for "CPU", and for "CUDA" (or "CUDA:1") if there is such a GPU."""
         try:
-            return Device(device).type == DeviceType.CPU
+            wanted = Device(device)
         except (AttributeError, ValueError):
             return False
+        return not _tamis.device_problem(_name(wanted))
 
     @classmethod
     def is_compatible(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> bool:
@@ -75,12 +81,13 @@ class TamisBackend(Backend):
 
     @classmethod
     def prepare(
-        cls, model: onnx.ModelProto, device: str = "CPU", *, threads: int = 0, random: bool = False, **kwargs: Any
-    ) -> TamisBackendRep:
+        cls, model: onnx.ModelProto, device: str = "CPU", *, threads: int = 0, precision: str | None = None,
+        random: bool = False, **kwargs: Any
+    ) -> TamisBackendRep:  # fmt: skip
         """The model, compiled with the safe plan.
 
         Args:
-            threads: As of `tamis.Session`.
+            threads, precision: As of `tamis.Session`.
             random: Take models that draw random numbers too. Who drives a backend compares its answers with recorded
                 ones, and of drawn numbers ONNX determines the distribution only; `tamis.Session` takes such models.
 
@@ -90,14 +97,14 @@ class TamisBackend(Backend):
         if kwargs:
             raise ValueError(f"prepare takes no option {', '.join(kwargs)}")
         if not cls.supports_device(device):
-            raise ValueError(f"device {device!r} is not supported; CPU is")
+            raise ValueError(f"device {device!r} is not supported; CPU is, and CUDA where there is a GPU")
         drawn = set().union(*map(_random_operators, (model.graph, *model.functions)))
         if drawn and not random:
             raise ValueError(
                 f"{', '.join(sorted(drawn))}: random numbers, whose values ONNX does not determine, can't be compared "
                 "with recorded ones; prepare(..., random=True) and tamis.Session take the model"
             )
-        return TamisBackendRep(tamis.Session(model, threads=threads))
+        return TamisBackendRep(tamis.Session(model, threads=threads, device=_name(Device(device)), precision=precision))
 
     @classmethod
     def run_node(

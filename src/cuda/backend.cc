@@ -10,10 +10,21 @@ namespace {
 
 constexpr const char* kLibrary = "libtamis_cuda.so";
 
+// Beside what holds this code: a program, or an extension of Python.
+std::filesystem::path OwnFolder() {
+  static const char kHere = 0;
+  Dl_info info{};
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (dladdr(&kHere, &info) == 0 || info.dli_fname == nullptr) return program.parent_path();
+  const auto own = std::filesystem::canonical(info.dli_fname, error);
+  // Of a program the loader knows the name that it was called by, which need not lead to it.
+  return (error ? program : own).parent_path();
+}
+
 std::vector<std::string> Places() {
   if (const char* set = std::getenv("TAMIS_CUDA_BACKEND"); set != nullptr && *set != '\0') return {set};
-  std::error_code error;
-  const auto folder = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  const auto folder = OwnFolder();
   return {(folder / kLibrary).string(), (folder / "../lib/tamis" / kLibrary).lexically_normal().string(), kLibrary};
 }
 

@@ -292,6 +292,12 @@ Status EngineSession::WarmUp() {
   auto dims = BoundInputDims(*graph_, binding);
   if (!dims.ok()) return {};  // no profile: the first request says which shapes there are
   TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(std::move(dims).value()));
+  if (program.cuda == nullptr) {
+    notices_.emplace_back(
+        "the network runs on the CPU: shapes depend on data, or it has regions, sequences or strings, which the GPU's "
+        "programs don't take");
+    return {};
+  }
   const auto& cpu_nodes = program.cuda->cpu_nodes();
   notices_.insert(notices_.end(), cpu_nodes.begin(), cpu_nodes.end());
   return {};
@@ -313,8 +319,7 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
   options.arenas = arenas_;
   Runnable program;
   if (RunsNodeByNode(concrete)) {
-    if (cuda_)
-      return UserError("networks whose shapes depend on data, or with regions, sequences or strings, run on the CPU");
+    if (cuda_ && engine_->Precision(variant_) == "f16") Widen(concrete, DType::kFloat16);  // it runs on the CPU
     TAMIS_ASSIGN_OR_RETURN(program.dynamic, DynamicProgram::Make(std::move(concrete), options, ProcessPackCache()));
   } else if (cuda_) {
     const CudaProgramOptions cuda_options{cuda_, options.threads, options.wish};
@@ -419,6 +424,7 @@ Result<Session::DeviceMeasure> EngineSession::MeasureOnDevice(const NamedTensors
   if (cuda_ == nullptr) return Session::MeasureOnDevice(inputs, repeats);
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
   TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
+  if (program.cuda == nullptr) return UserError("the network runs on the CPU");
   return program.cuda->Measure(TensorsOf(arranged), repeats);
 }
 
