@@ -41,7 +41,7 @@ typedef struct TamisCudaDeviceInfo {
   int32_t multiprocessors;
   int32_t driver_version, runtime_version; /* as CUDA counts: 13000 is 13.0 */
   uint64_t memory_bytes, l2_bytes;
-  char libraries[512]; /* versions of cuBLASLt and cuDNN, or why one is missing */
+  char libraries[512]; /* unused: finding out loads them; see `libraries` below */
 } TamisCudaDeviceInfo;
 
 typedef struct TamisCudaOperand {
@@ -143,6 +143,9 @@ typedef struct TamisCudaApi {
                        TamisCudaConstant** constant, TamisCudaError* error);
   const void* (*constant_address)(const TamisCudaConstant* constant);
   void (*drop_constant)(TamisCudaConstant* constant);
+
+  /* Versions of cuBLASLt and cuDNN, or why one is missing. Loads both, which takes a good part of a second. */
+  int (*libraries)(TamisCudaDevice* device, char* text, uint64_t size, TamisCudaError* error);
 } TamisCudaApi;
 
 /* The one symbol of the library. Null if it does not know the version. */

@@ -76,6 +76,8 @@ Result<std::shared_ptr<CudaDevice>> CudaDevice::Open(int ordinal) {
   TAMIS_RETURN_IF_ERROR(CallCuda(api->open_device, ordinal, &device->device_));
   device->info_.size = sizeof(device->info_);
   TAMIS_RETURN_IF_ERROR(CallCuda(api->describe_device, device->device_, &device->info_));
+  TAMIS_ASSIGN_OR_RETURN(const auto bytes, device->FreeAndTotalBytes());
+  device->free_bytes_at_open_ = bytes.first;
   return device;
 }
 
@@ -89,7 +91,9 @@ std::string CudaDevice::Fingerprint() const {
 }
 
 std::string CudaDevice::TimingKey() const {
-  return Fingerprint() + ", " + info_.libraries;
+  char libraries[512] = "";
+  const Status status = CallCuda(api_->libraries, device_, static_cast<char*>(libraries), uint64_t{sizeof(libraries)});
+  return Fingerprint() + ", " + (status.ok() ? libraries : status.message());
 }
 
 Result<CudaStream> CudaDevice::MakeStream() const {

@@ -60,12 +60,14 @@ class CudaDevice : public std::enable_shared_from_this<CudaDevice> {
   const TamisCudaDeviceInfo& info() const { return info_; }
   // What a plan is keyed by: "cuda: NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors".
   std::string Fingerprint() const;
-  // What a measured time is keyed by: the fingerprint and the versions of NVIDIA's libraries.
+  // What a measured time is keyed by: the fingerprint and the versions of NVIDIA's libraries, which are loaded for it.
   std::string TimingKey() const;
 
   Result<CudaStream> MakeStream() const;
   Result<CudaEvent> MakeEvent() const;
   Result<std::pair<uint64_t, uint64_t>> FreeAndTotalBytes() const;
+  // What was free when this process had made its context and nothing else.
+  uint64_t free_bytes_at_open() const { return free_bytes_at_open_; }
 
   // Kernels that name the problem's operator, best by default first.
   Result<std::vector<CudaCandidate>> Candidates(const Problem& problem) const;
@@ -79,6 +81,7 @@ class CudaDevice : public std::enable_shared_from_this<CudaDevice> {
   const TamisCudaApi* api_ = nullptr;
   TamisCudaDevice* device_ = nullptr;
   TamisCudaDeviceInfo info_{};
+  uint64_t free_bytes_at_open_ = 0;
   friend class CudaMemory;
 };
 

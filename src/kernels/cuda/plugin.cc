@@ -118,7 +118,6 @@ int DescribeDevice(TamisCudaDevice* device, TamisCudaDeviceInfo* info, TamisCuda
     info->l2_bytes = static_cast<uint64_t>(properties.l2CacheSize);
     TAMIS_CUDA_RETURN_IF_ERROR(cudaDriverGetVersion(&info->driver_version));
     TAMIS_CUDA_RETURN_IF_ERROR(cudaRuntimeGetVersion(&info->runtime_version));
-    CopyText(device->open->Libraries(), info->libraries, sizeof(info->libraries));
     return {};
   });
 }
@@ -363,6 +362,14 @@ void DropConstant(TamisCudaConstant* constant) {
   delete constant;
 }
 
+int Libraries(TamisCudaDevice* device, char* text, uint64_t size, TamisCudaError* error) {
+  return Report(error, [&]() -> Status {
+    TAMIS_RETURN_IF_ERROR(device->open->Use());
+    CopyText(device->open->Libraries(), text, size);
+    return {};
+  });
+}
+
 constexpr TamisCudaApi kApi = {
     sizeof(TamisCudaApi),
     TAMIS_CUDA_API_VERSION,
@@ -396,6 +403,7 @@ constexpr TamisCudaApi kApi = {
     HoldConstant,
     ConstantAddress,
     DropConstant,
+    Libraries,
 };
 
 }  // namespace

@@ -39,31 +39,31 @@ Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaPr
   return program;
 }
 
+Status CudaProgram::Take(const Problem& problem, const std::string& variant, Step* step) const {
+  TAMIS_ASSIGN_OR_RETURN(step->kernel, device_->Prepare(problem, variant));
+  step->tactic = variant;
+  const TamisCudaKernelFacts facts = device_->Describe(step->kernel.get());
+  step->packed_inputs = facts.packed_inputs;
+  step->workspace_bytes = facts.workspace_bytes;
+  return {};
+}
+
 Status CudaProgram::PrepareOnDevice(const Problem& problem, const std::string& wish, Step* step, std::string* reason) {
+  // Before the others are asked: that would load libraries, and have them search, for nothing.
+  if (!wish.empty() && Take(problem, wish, step).ok()) return {};
   TAMIS_ASSIGN_OR_RETURN(const auto candidates, device_->Candidates(problem));
-  std::vector<std::string> variants;
+  const auto add = [&](const std::string& name, const std::string& why) {
+    *reason += (reason->empty() ? "" : "; ") + name + ": " + why;
+  };
   for (const CudaCandidate& candidate : candidates) {
+    if (candidate.variants == 0) add(candidate.kernel, candidate.reason);
     for (int i = 0; i < candidate.variants; ++i) {
-      variants.push_back(candidate.Variant(i));
+      const Status taken = Take(problem, candidate.Variant(i), step);
+      if (taken.ok()) return {};
+      add(candidate.Variant(i), taken.message());
     }
-    if (candidate.variants == 0) *reason += (reason->empty() ? "" : "; ") + candidate.kernel + ": " + candidate.reason;
   }
-  const auto wished = std::find(variants.begin(), variants.end(), wish);
-  if (wished != variants.end()) std::rotate(variants.begin(), wished, wished + 1);
   if (candidates.empty()) *reason = "no CUDA kernel computes this operator";
-  for (const std::string& variant : variants) {
-    auto kernel = device_->Prepare(problem, variant);
-    if (!kernel.ok()) {
-      *reason += (reason->empty() ? "" : "; ") + variant + ": " + kernel.status().message();
-      continue;
-    }
-    step->kernel = std::move(kernel).value();
-    step->tactic = variant;
-    const TamisCudaKernelFacts facts = device_->Describe(step->kernel.get());
-    step->packed_inputs = facts.packed_inputs;
-    step->workspace_bytes = facts.workspace_bytes;
-    break;
-  }
   return {};
 }
 

@@ -82,6 +82,7 @@ class CudaProgram {
 
   CudaProgram() = default;
   Status Prepare(const CudaProgramOptions& options, PackCache& cache);
+  Status Take(const Problem& problem, const std::string& variant, Step* step) const;
   Status PrepareOnDevice(const Problem& problem, const std::string& wish, Step* step, std::string* reason);
   Status HoldConstants();
   void Order();
