@@ -1,4 +1,6 @@
 // Attention in one kernel on tensor cores.
+#include <algorithm>
+
 #include "src/kernels/attention/cuda/flash_attention.h"
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/operand_check.h"
@@ -33,6 +35,20 @@ Status ReadMask(const Operand& mask, FlashAttentionArgs* args) {
   return {};
 }
 
+// [batch, rows, heads * depth], or with heads apart [batch, heads, rows, depth].
+struct Heads {
+  Heads(const Dims& dims, int64_t heads) {
+    const bool apart = dims.size() == 4;
+    count = apart ? dims[2] : dims[1];
+    depth = apart ? dims[3] : dims[2] / heads;
+    rows.row = apart ? depth : dims[2];
+    rows.head = apart ? count * depth : depth;
+    rows.batch = apart ? dims[1] * count * depth : count * dims[2];
+  }
+  int64_t count, depth;
+  FlashRows rows;
+};
+
 Result<Shape> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   const bool packed = IsPacked(problem);
@@ -43,32 +59,37 @@ Result<Shape> Read(const Problem& problem) {
   }
   if (problem.outputs[0].dtype != DType::kFloat16) return UserError("the result must be float16");
   const Node& node = *problem.node;
-  const int64_t heads = node.Int("num_heads", 1);
-  if (node.Int("kv_heads", heads) != heads) return UserError("heads of keys and values that serve several queries");
-  if (node.Int("causal", 0) != 0) return UserError("a causal mask");
-  if (node.Int("zero_masked", 0) != 0) return UserError("rows of all closed keys that give 0");
-  for (size_t i = 0; i < (packed ? 1u : 3u); ++i) {
-    if (problem.input(i).dims.size() != 3)
-      return UserError("heads apart: input {} has {} dimensions", i, problem.input(i).dims.size());
-  }
-  const Dims& q = problem.input(0).dims;
-  const Dims& k = problem.input(packed ? 0 : 1).dims;
+  const int64_t heads = node.Int("num_heads", 1), kv_heads = node.Int("kv_heads", heads);
   const Dims& y = problem.outputs[0].dims;
-  if (Elements(problem.outputs[0]) == 0 || k[1] == 0) return UserError("the result or the keys are empty");
+  Heads q(problem.input(0).dims, heads), k(problem.input(packed ? 0 : 1).dims, kv_heads),
+      v(problem.input(packed ? 0 : 2).dims, kv_heads);
+  if (packed) {
+    for (Heads* part : {&q, &k, &v}) {
+      part->depth /= 3;
+      part->rows.head = part->depth;
+    }
+  }
+  if (Elements(problem.outputs[0]) == 0 || k.count == 0) return UserError("the result or the keys are empty");
+  if (v.depth != q.depth) return UserError("queries and values of different depths");
+  if (q.depth != 32 && q.depth != 64 && q.depth != 128) {
+    return UserError("heads of depth {}; the kernel takes 32, 64 and 128", q.depth);
+  }
   Shape shape;
+  shape.depth = static_cast<int>(q.depth);
   FlashAttentionArgs& args = shape.args;
   args.heads = static_cast<int>(heads);
-  args.batch = static_cast<int>(q[0]);
-  args.queries = static_cast<int>(q[1]);
-  args.keys = static_cast<int>(k[1]);
-  args.scale = problem.node->Float("scale", 1);
-  shape.depth = static_cast<int>((packed ? q[2] / 3 : q[2]) / args.heads);
-  if (y[2] / args.heads != shape.depth) return UserError("queries and values of different depths");
-  if (shape.depth != 32 && shape.depth != 64 && shape.depth != 128) {
-    return UserError("heads of depth {}; the kernel takes 32, 64 and 128", shape.depth);
-  }
+  args.shared = static_cast<int>(heads / kv_heads);
+  args.batch = static_cast<int>(y[0]);
+  args.queries = static_cast<int>(q.count);
+  args.keys = static_cast<int>(k.count);
+  args.scale = node.Float("scale", 1);
+  args.causal = node.Int("causal", 0) != 0;
+  args.causal_offset = static_cast<int>(std::clamp<int64_t>(node.Int("causal_offset", 0), -(1 << 30), 1 << 30));
+  args.zero_masked = node.Int("zero_masked", 0) != 0;
   if (args.batch > 65535 || args.heads > 65535) return UserError("more than 65535 heads or batch entries");
-  args.q_pitch = q[2], args.k_pitch = k[2], args.v_pitch = packed ? q[2] : y[2], args.y_pitch = y[2];
+  if (args.queries > 1 << 29 || args.keys > 1 << 29) return UserError("more than 2^29 queries or keys");
+  args.q_rows = q.rows, args.k_rows = k.rows, args.v_rows = v.rows;
+  args.y_rows = Heads(y, heads).rows;
   TAMIS_RETURN_IF_ERROR(ReadMask(problem.input(packed ? 1 : 3), &args));
   return shape;
 }
@@ -83,7 +104,7 @@ class FlashAttention : public CudaKernel {
     const size_t mask = packed_ ? 1 : 3;
     if (packed_) {
       const auto* rows = static_cast<const uint16_t*>(in[0]);
-      args.q = rows, args.k = rows + args.y_pitch, args.v = rows + 2 * args.y_pitch;
+      args.q = rows, args.k = rows + args.y_rows.row, args.v = rows + 2 * args.y_rows.row;
     } else {
       args.q = in[0], args.k = in[1], args.v = in[2];
     }

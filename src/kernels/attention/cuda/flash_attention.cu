@@ -55,17 +55,20 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   const int head = static_cast<int>(blockIdx.y);
   const int batch = static_cast<int>(blockIdx.z);
   const int first_query = static_cast<int>(blockIdx.x) * warps * 16;
-  const __half* q = static_cast<const __half*>(args.q) + batch * args.queries * args.q_pitch + head * kDepth;
-  const __half* k = static_cast<const __half*>(args.k) + batch * args.keys * args.k_pitch + head * kDepth;
-  const __half* v = static_cast<const __half*>(args.v) + batch * args.keys * args.v_pitch + head * kDepth;
+  const int kv_head = args.shared == 1 ? head : head / args.shared;
+  const __half* q = static_cast<const __half*>(args.q) + batch * args.q_rows.batch + head * args.q_rows.head;
+  const __half* k = static_cast<const __half*>(args.k) + batch * args.k_rows.batch + kv_head * args.k_rows.head;
+  const __half* v = static_cast<const __half*>(args.v) + batch * args.v_rows.batch + kv_head * args.v_rows.head;
   LetNextStart();
   WaitForPrevious();
-  CopyRows<kDepth>(q_rows, q, args.q_pitch, first_query, args.queries, warps * 16);
-  const int steps = (args.keys + kKeys - 1) / kKeys;
+  CopyRows<kDepth>(q_rows, q, args.q_rows.row, first_query, args.queries, warps * 16);
+  // Keys that no query of the block sees are not read.
+  const int seen = args.causal ? min(args.keys, first_query + warps * 16 + args.causal_offset) : args.keys;
+  const int steps = max((seen + kKeys - 1) / kKeys, 1);
   const auto load = [&](int step) {
     if (step < steps) {
-      CopyRows<kDepth>(k_rows + step % 2 * kKeys * kDepth, k, args.k_pitch, step * kKeys, args.keys, kKeys);
-      CopyRows<kDepth>(v_rows + step % 2 * kKeys * kDepth, v, args.v_pitch, step * kKeys, args.keys, kKeys);
+      CopyRows<kDepth>(k_rows + step % 2 * kKeys * kDepth, k, args.k_rows.row, step * kKeys, args.keys, kKeys);
+      CopyRows<kDepth>(v_rows + step % 2 * kKeys * kDepth, v, args.v_rows.row, step * kKeys, args.keys, kKeys);
     }
     CommitCopies();
   };
@@ -139,6 +142,7 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
         if (by_query && key < args.keys) {
           score += kLog2e * LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]);
         }
+        if (args.causal && key > row[e / 2] + args.causal_offset) score = -INFINITY;
         scores[j][e] = score;
         largest[e / 2] = fmaxf(largest[e / 2], score);
       }
@@ -182,10 +186,12 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   WaitForCopies<0>();
 #pragma unroll
   for (int i = 0; i < 2; ++i) {
-    const float inverse = 1.0f / SumOfQuad(total[i]);  // 0 * infinity is NaN where every score was -infinity
+    const float sum = SumOfQuad(total[i]);
+    // 0 * infinity is NaN where every score was -infinity.
+    const float inverse = args.zero_masked && most[i] == -INFINITY ? 0.0f : 1.0f / sum;
     if (row[i] >= args.queries) continue;
-    __half* y = static_cast<__half*>(args.y) + (static_cast<int64_t>(batch) * args.queries + row[i]) * args.y_pitch +
-                head * kDepth + lane % 4 * 2;
+    __half* y = static_cast<__half*>(args.y) + batch * args.y_rows.batch + row[i] * args.y_rows.row +
+                head * args.y_rows.head + lane % 4 * 2;
 #pragma unroll
     for (int d = 0; d < kDepth / 8; ++d) {
       *reinterpret_cast<__half2*>(y + d * 8) =

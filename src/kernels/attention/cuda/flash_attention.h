@@ -7,17 +7,25 @@
 
 namespace tamis::cuda {
 
-// f16 operands, f32 scores and sums. A head's elements lie side by side in a row; rows are `*_pitch` elements apart and
-// 16-byte aligned.
+// Where an operand's rows lie, in elements: from one row, head and entry of the batch to the next.
+struct FlashRows {
+  int64_t row = 0, head = 0, batch = 0;
+};
+
+// f16 operands, f32 scores and sums. A head's elements lie side by side in a row; rows are 16-byte aligned.
 struct FlashAttentionArgs {
   const void *q = nullptr, *k = nullptr, *v = nullptr;
   const void* mask = nullptr;  // may be null; f32, or f16 with mask_f16
   void* y = nullptr;
   int batch = 0, heads = 0, queries = 0, keys = 0;
-  int64_t q_pitch = 0, k_pitch = 0, v_pitch = 0, y_pitch = 0;
+  int shared = 1;  // heads of q that one head of k and v serves
+  FlashRows q_rows, k_rows, v_rows, y_rows;
   int64_t mask_strides[4] = {};  // elements, along batch, head, query and key; 0 where broadcast
   float scale = 1;
   bool mask_f16 = false;
+  bool causal = false;  // query s sees the keys up to s + causal_offset
+  int causal_offset = 0;
+  bool zero_masked = false;  // a row whose every score is -infinity gives 0, not NaN
 };
 
 inline constexpr int kFlashDepths[] = {32, 64, 128};
