@@ -143,8 +143,13 @@ std::map<std::string, Attribute> Window(int64_t stride, int64_t pad, int64_t dil
 }
 
 TEST_F(ProductKernels, LinearOfEveryKindAgreesWithTheReference) {
-  EXPECT_FALSE(Check({"Linear", kRelu, {200, 136}, {72, 136}, {200, 72}}).empty());
   const bool hopper = FindTestDevice().compute == 90;
+  const Spec dense[] = {{"Linear", kRelu, {200, 136}, {72, 136}, {200, 72}},
+                        {"Linear", kRelu, {5, 1096}, {200, 1096}, {5, 200}, Pattern::kDense, true},
+                        {"Linear", kRelu, {60, 512}, {136, 512}, {60, 136}, Pattern::kDense, true},
+                        {"Linear", kRelu, {2100, 136}, {1544, 136}, {2100, 1544}, Pattern::kDense, true},
+                        {"Linear", kRelu, {3, 130, 264}, {328, 264}, {3, 130, 328}}};
+  for (const Spec& spec : dense) EXPECT_EQ(Check(spec).contains("linear_wgmma"), hopper);
   const auto few = Check({"Linear", kRelu, {5, 1096}, {200, 1096}, {5, 200}, Pattern::kTwoFour, true});
   EXPECT_TRUE(few.contains("gemm24_mma"));
   EXPECT_EQ(few.contains("gemm24_wgmma"), hopper);
@@ -155,8 +160,15 @@ TEST_F(ProductKernels, LinearOfEveryKindAgreesWithTheReference) {
 }
 
 TEST_F(ProductKernels, ConvolutionOfEveryKindAgreesWithTheReference) {
-  EXPECT_FALSE(Check({"ChannelsLastConv", Window(1, 1, 1), {2, 9, 11, 24}, {16, 3, 3, 24}, {2, 9, 11, 16}}).empty());
   const bool hopper = FindTestDevice().compute == 90;
+  const Spec dense[] = {
+      {"ChannelsLastConv", Window(1, 1, 1), {2, 9, 11, 24}, {16, 3, 3, 24}, {2, 9, 11, 16}},
+      {"ChannelsLastConv", Window(2, 1, 1), {3, 14, 13, 64}, {72, 3, 3, 64}, {3, 7, 7, 72}},
+      {"ChannelsLastConv", Window(1, 2, 2), {2, 9, 9, 128}, {64, 3, 3, 128}, {2, 9, 9, 64}, Pattern::kDense, true},
+      {"ChannelsLastConv", Window(1, 0, 1), {2, 9, 11, 72}, {40, 1, 1, 72}, {2, 9, 11, 40}, Pattern::kDense, true},
+      {"ChannelsLastConv", Window(2, 0, 1), {2, 10, 12, 64}, {264, 1, 1, 64}, {2, 5, 6, 264}},
+  };
+  for (const Spec& spec : dense) EXPECT_EQ(Check(spec).contains("conv_wgmma"), hopper);
   const Spec specs[] = {
       {"ChannelsLastConv", Window(1, 1, 1), {2, 9, 11, 72}, {40, 3, 3, 72}, {2, 9, 11, 40}, Pattern::kTwoFour, true},
       {"ChannelsLastConv", Window(2, 1, 1), {3, 14, 13, 64}, {72, 3, 3, 64}, {3, 7, 7, 72}, Pattern::kTwoFour},

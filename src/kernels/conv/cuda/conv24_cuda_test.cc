@@ -75,7 +75,7 @@ void Check(const ImageSource& image, int outputs, bool bf16) {
   const auto tactics = Gemm24WgmmaTactics(problem, FindTestDevice().multiprocessors);
   ASSERT_FALSE(tactics.empty());
   for (const Gemm24Tactic& tactic : tactics) {
-    SCOPED_TRACE(Gemm24WgmmaName(tactic));
+    SCOPED_TRACE(Gemm24WgmmaName(problem, tactic));
     ASSERT_CUDA(cudaMemcpy(y.data(), poison.data(), poison.size() * 2, cudaMemcpyHostToDevice));
     ASSERT_CUDA(AllowGemm24Wgmma(problem, tactic));
     ASSERT_CUDA(Gemm24Wgmma(problem, tactic, {device_x.data(), device_w.data(), nullptr, nullptr, y.data()}, true,

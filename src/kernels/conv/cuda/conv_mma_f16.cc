@@ -12,7 +12,10 @@ constexpr size_t kVariants = 10;
 
 // Where the gathered operand comes from, and the depth that follows.
 Result<MmaSource> SourceOf(const Problem& problem, const CudaConv& conv) {
-  if (problem.node->op == "ChannelsFirstConv") return MmaSource::kPlanes;
+  if (problem.node->op == "ChannelsFirstConv") {
+    if (conv.kernel_w > 8) return UserError("a kernel {} wide over planes; 8 at most", conv.kernel_w);
+    return MmaSource::kPlanes;
+  }
   if (conv.group != 1) return UserError("{} groups; the kernel takes one", conv.group);
   if (conv.channels % 8 == 0) return conv.Pointwise() ? MmaSource::kRows : MmaSource::kPixels;
   if (conv.dilation_w == 1 && conv.channels < 8) return MmaSource::kRuns;

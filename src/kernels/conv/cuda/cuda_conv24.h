@@ -8,6 +8,8 @@ namespace tamis::cuda {
 
 // One group, f16, 2:4. A pointwise convolution is a plain product over pixels, any other one of images; otherwise the
 // reason.
-Result<Gemm24Problem> ReadConv24(const Problem& problem);
+Result<Gemm24Problem> ReadConv24(const Problem& problem, bool dense = false);
+// Whether warpgroup products, and the copy engine that feeds them, can do it.
+Status CheckConvWgmma(const Gemm24Problem& gemm, const Device& device);
 
 }  // namespace tamis::cuda

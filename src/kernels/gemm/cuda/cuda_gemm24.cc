@@ -4,6 +4,7 @@
 
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/gemm/cuda/cuda_linear.h"
+#include "src/kernels/gemm/dense_tiles.h"
 #include "src/kernels/gemm/sparse_tiles.h"
 
 namespace tamis::cuda {
@@ -45,9 +46,8 @@ const Gemm24Family kGemm24Wgmma = {"gemm24_wgmma", SparseTileOrder::kWarpgroup, 
                                    Gemm24Wgmma};
 const Gemm24Family kGemm24Mma = {"gemm24_mma", SparseTileOrder::kWarp, Gemm24MmaTactics, AllowGemm24Mma, Gemm24Mma};
 
-Status CheckGemm24(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem));
-  if (problem.input(1).pattern != Pattern::kTwoFour) return UserError("the weight is not 2:4");
+Status CheckGemm24(const Problem& problem, bool dense) {
+  if (!dense && problem.input(1).pattern != Pattern::kTwoFour) return UserError("the weight is not 2:4");
   if (problem.outputs[0].dtype != DType::kFloat16) {
     return UserError("y is {}, the kernel writes float16", Name(problem.outputs[0].dtype));
   }
@@ -57,10 +57,10 @@ Status CheckGemm24(const Problem& problem) {
   return {};
 }
 
-Result<Gemm24Problem> ReadGemm24(const Problem& problem) {
+Result<Gemm24Problem> ReadGemm24(const Problem& problem, bool dense) {
   TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem));
-  TAMIS_RETURN_IF_ERROR(CheckGemm24(problem));
-  return Gemm24Problem{linear.rows, linear.outputs, linear.depth, false, linear.activation, {}};
+  TAMIS_RETURN_IF_ERROR(CheckGemm24(problem, dense));
+  return Gemm24Problem{linear.rows, linear.outputs, linear.depth, false, linear.activation, {}, dense};
 }
 
 Status CheckGemm24Wgmma(const Gemm24Problem& gemm, const Device& device) {
@@ -82,13 +82,16 @@ int CountGemm24(const Gemm24Family& family, const Gemm24Problem& gemm, const Dev
   return static_cast<int>(Variants(family, gemm, device).size());
 }
 
-Result<std::unique_ptr<CudaKernel>> PrepareGemm24(const Gemm24Family& family, const Gemm24Problem& gemm,
-                                                  const Problem& problem, int variant, PrepareContext& context) {
-  const std::vector<Gemm24Tactic> tactics = Variants(family, gemm, context.device());
-  TAMIS_ASSERT(variant >= 0 && static_cast<size_t>(variant) < tactics.size());
-  const Gemm24Tactic tactic = tactics[static_cast<size_t>(variant)];
-  TAMIS_CUDA_RETURN_IF_ERROR(family.allow(gemm, tactic));
+Result<std::shared_ptr<const DeviceBytes>> HoldWeight(const Gemm24Family& family, const Gemm24Problem& gemm,
+                                                      const Problem& problem, PrepareContext& context) {
   const Operand& weight = problem.input(1);
+  if (gemm.dense) {
+    return context.Packed(weight.constant_hash, "dense tiles of f16",
+                          DenseTilesBytes(gemm.outputs, gemm.Runs(), gemm.depth), [&](std::byte* to) {
+                            PackDenseTiles(weight.constant->Data<uint16_t>(), gemm.outputs, gemm.Runs(), gemm.depth,
+                                           to);
+                          });
+  }
   const Tensor runs = weight.constant->Reshaped({gemm.outputs, gemm.Runs(), gemm.depth});
   Status packed;
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<const DeviceBytes> bytes,
@@ -97,6 +100,16 @@ Result<std::unique_ptr<CudaKernel>> PrepareGemm24(const Gemm24Family& family, co
                                           packed = PackSparseTiles(runs, DType::kFloat16, family.order, to);
                                         }));
   TAMIS_RETURN_IF_ERROR(packed);
+  return bytes;
+}
+
+Result<std::unique_ptr<CudaKernel>> PrepareGemm24(const Gemm24Family& family, const Gemm24Problem& gemm,
+                                                  const Problem& problem, int variant, PrepareContext& context) {
+  const std::vector<Gemm24Tactic> tactics = Variants(family, gemm, context.device());
+  TAMIS_ASSERT(variant >= 0 && static_cast<size_t>(variant) < tactics.size());
+  const Gemm24Tactic tactic = tactics[static_cast<size_t>(variant)];
+  TAMIS_CUDA_RETURN_IF_ERROR(family.allow(gemm, tactic));
+  TAMIS_ASSIGN_OR_RETURN(auto bytes, HoldWeight(family, gemm, problem, context));
   return std::unique_ptr<CudaKernel>(std::make_unique<Gemm24Kernel>(family, gemm, tactic, std::move(bytes)));
 }
 

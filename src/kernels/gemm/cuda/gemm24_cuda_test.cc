@@ -155,11 +155,11 @@ void Check(Case& c, Family family, const std::vector<EpilogueCase>& epilogues, b
                                         approximation + unit * std::abs(value) * 1.01 + 0x1p-25);
     }
     for (const Gemm24Tactic& tactic : tactics) {
-      SCOPED_TRACE(testing::Message() << (c.bf16 ? "bf16 " : "f16 ") << c.rows << " rows, " << c.outputs
-                                      << " outputs, depth " << c.depth << ", activation "
-                                      << static_cast<int>(epilogue.activation) << (epilogue.bias ? " bias" : "")
-                                      << (epilogue.residual ? " residual" : "") << ", "
-                                      << (family == Family::kWgmma ? Gemm24WgmmaName(tactic) : Gemm24MmaName(tactic)));
+      SCOPED_TRACE(
+          testing::Message() << (c.bf16 ? "bf16 " : "f16 ") << c.rows << " rows, " << c.outputs << " outputs, depth "
+                             << c.depth << ", activation " << static_cast<int>(epilogue.activation)
+                             << (epilogue.bias ? " bias" : "") << (epilogue.residual ? " residual" : "") << ", "
+                             << (family == Family::kWgmma ? Gemm24WgmmaName(problem, tactic) : Gemm24MmaName(tactic)));
       ASSERT_CUDA(cudaMemcpy(y.data(), poison.data(), poison.size() * 2, cudaMemcpyHostToDevice));
       const Gemm24Operands operands{x.data(), weight.data(), epilogue.bias ? static_cast<float*>(bias.data()) : nullptr,
                                     epilogue.residual ? residual.data() : nullptr, y.data()};
@@ -267,7 +267,7 @@ TEST_P(Gemm24Cuda, AChainOfOverlappingProductsStaysInOrder) {
   const auto tactics = family() == Family::kWgmma ? Gemm24WgmmaTactics(problem, multiprocessors)
                                                   : Gemm24MmaTactics(problem, multiprocessors);
   for (const Gemm24Tactic& tactic : tactics) {
-    SCOPED_TRACE(family() == Family::kWgmma ? Gemm24WgmmaName(tactic) : Gemm24MmaName(tactic));
+    SCOPED_TRACE(family() == Family::kWgmma ? Gemm24WgmmaName(problem, tactic) : Gemm24MmaName(tactic));
     ASSERT_CUDA((family() == Family::kWgmma ? AllowGemm24Wgmma : AllowGemm24Mma)(problem, tactic));
     std::vector<uint16_t> results[2];
     for (const bool overlap : {false, true}) {

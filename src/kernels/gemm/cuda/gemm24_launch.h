@@ -1,5 +1,5 @@
-// Launchers of the 2:4 product y[rows, outputs] = act(x[rows, depth] . w[outputs, depth]^T + bias + residual) on NVIDIA
-// GPUs. Plain C++: included by what nvcc compiles and by what the host compiler does.
+// Launchers of the 2:4 (or dense) product y[rows, outputs] = act(x[rows, depth] . w[outputs, depth]^T + bias +
+// residual) on NVIDIA GPUs. Plain C++: included by what nvcc compiles and by what the host compiler does.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -19,6 +19,8 @@ struct ImageSource {
   int in_h = 0, in_w = 0, out_h = 0, out_w = 0;
   int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
   int pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+  // Elements between neighbouring pixels, lines and images; 0: no gaps. Pixels may overlap.
+  int64_t pixel_pitch = 0, line_pitch = 0, image_pitch = 0;
 };
 
 struct Gemm24Problem {
@@ -28,6 +30,8 @@ struct Gemm24Problem {
   bool bf16 = false;  // of x, w, residual and y; otherwise f16
   ActivationArgs activation;
   ImageSource image;  // of a convolution; batch is 0 otherwise
+  // The weight is dense and packed by PackDenseTiles (src/kernels/gemm/dense_tiles.h); f16 and on Hopper only.
+  bool dense = false;
 
   bool OfImages() const { return image.batch > 0; }
   int64_t Runs() const { return int64_t{image.kernel_h} * image.kernel_w; }
@@ -55,7 +59,7 @@ struct Gemm24Tactic {
 // Hopper (compute capability 9.0), weights in SparseTileOrder::kWarpgroup; depth and outputs are multiples of 8. Also
 // convolutions, whose x the copy engine gathers (im2col mode).
 std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors);
-std::string Gemm24WgmmaName(const Gemm24Tactic& tactic);
+std::string Gemm24WgmmaName(const Gemm24Problem& problem, const Gemm24Tactic& tactic);
 cudaError_t AllowGemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic);
 cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
                         bool overlap, cudaStream_t stream);

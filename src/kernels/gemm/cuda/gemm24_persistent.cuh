@@ -1,4 +1,4 @@
-// The 2:4 product by sparse warpgroup products of sm_90a, persistent blocks.
+// The product by warpgroup products of sm_90a, of a 2:4 or dense weight, persistent blocks.
 //
 // A block computes tiles of kPanels * 64 outputs x kTokens rows one after another, and its fetching warp is already
 // stages ahead in the next tile while one is finished. A warpgroup may hold the sums of two panels: the larger the
@@ -9,8 +9,11 @@
 
 namespace tamis::cuda {
 
-template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue>
+template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
+          bool kSparseValue = true>
 struct PersistentShape {
+  static constexpr bool kSparse = kSparseValue;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
   static constexpr int kTokens = kTokensValue;
   static constexpr int kWarpgroups = kWarpgroupsValue;
   static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup
@@ -26,7 +29,7 @@ struct PersistentShape {
   static_assert(kWarpgroups == 2, "the numbers of registers are for this");
   static constexpr int kXTile = kTokens * 128;  // bytes; of a panel's tile of y too
   static constexpr int kXStage = kTiles * kXTile;
-  static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kSparseTileBytes);
+  static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kTileBytes);
   static constexpr int kStageBytes = kXStage + kWeightStage;
   static constexpr int kSharedBytes = kWarpgroups * kXTile + kStages * kStageBytes + 1024;
   static constexpr bool kCanSplit = false;

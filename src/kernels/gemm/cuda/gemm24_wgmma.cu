@@ -8,8 +8,9 @@
 namespace tamis::cuda {
 namespace {
 
-WgmmaInstance Instance(int index, bool bf16) {
-  return bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
+WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
+  if (problem.dense) return DenseInstanceF16(index);
+  return problem.bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
 }
 
 int Ceil(int64_t a, int64_t b) {
@@ -26,8 +27,11 @@ double PredictedCycles(const Gemm24Problem& problem, const WgmmaInstance& instan
   const int64_t together = std::min<int64_t>(instance.per_multiprocessor, Ceil(blocks, multiprocessors));
   const double waves = Ceil(blocks, multiprocessors * together);
   const double tiles = Ceil(problem.Runs() * Ceil(problem.depth, 64), split);
-  const double products = instance.panels * 2 * (instance.tokens / 2.0 + 16);
-  const double bytes = instance.panels * static_cast<double>(kSparseTileBytes) + instance.tokens * 128.0;
+  // A dense tile is four products of 64 x n x 16, a 2:4 one two of 64 x n x 32.
+  const double products =
+      instance.panels * (instance.sparse ? 2 * (instance.tokens / 2.0 + 16) : 4 * (instance.tokens / 2.0 + 8));
+  const double tile_bytes = static_cast<double>(instance.sparse ? kSparseTileBytes : kDenseTileBytes);
+  const double bytes = instance.panels * tile_bytes + instance.tokens * 128.0;
   const double tile =
       std::max({static_cast<double>(together) * products, static_cast<double>(together) * bytes / kBytesPerCycle,
                 kLatency / (instance.stages * instance.tiles)});
@@ -41,8 +45,8 @@ double PredictedCycles(const Gemm24Problem& problem, const WgmmaInstance& instan
 std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors) {
   if (problem.depth % 8 != 0 || problem.outputs % 8 != 0 || problem.rows < 1) return {};
   std::vector<std::pair<double, Gemm24Tactic>> ranked;
-  for (int index = 0; index < kWgmmaInstances; ++index) {
-    const WgmmaInstance instance = Instance(index, problem.bf16);
+  for (int index = 0; index < (problem.dense ? kDenseInstances : kWgmmaInstances); ++index) {
+    const WgmmaInstance instance = Instance(problem, index);
     // A block shape with more than half its rows empty is beaten by a smaller one.
     if (instance.tokens > 16 && problem.rows * 2 <= instance.tokens) continue;
     const int64_t blocks = int64_t{Ceil(problem.outputs, instance.panels * 64)} * Ceil(problem.rows, instance.tokens);
@@ -62,8 +66,8 @@ std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int m
   return tactics;
 }
 
-std::string Gemm24WgmmaName(const Gemm24Tactic& tactic) {
-  const WgmmaInstance instance = Instance(tactic.instance, false);
+std::string Gemm24WgmmaName(const Gemm24Problem& problem, const Gemm24Tactic& tactic) {
+  const WgmmaInstance instance = Instance(problem, tactic.instance);
   std::string name = instance.persistent ? "persistent " : "";
   name += std::to_string(instance.panels * 64) + "x" + std::to_string(instance.tokens) + "x" +
           std::to_string(instance.tiles * 64);
@@ -72,13 +76,13 @@ std::string Gemm24WgmmaName(const Gemm24Tactic& tactic) {
 }
 
 cudaError_t AllowGemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic) {
-  const WgmmaInstance instance = Instance(tactic.instance, problem.bf16);
+  const WgmmaInstance instance = Instance(problem, tactic.instance);
   return cudaFuncSetAttribute(instance.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, instance.shared_bytes);
 }
 
 cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
                         bool overlap, cudaStream_t stream) {
-  const WgmmaInstance instance = Instance(tactic.instance, problem.bf16);
+  const WgmmaInstance instance = Instance(problem, tactic.instance);
   WgmmaParams params = {};
   params.weight = static_cast<const std::byte*>(operands.weight);
   params.bias = operands.bias;

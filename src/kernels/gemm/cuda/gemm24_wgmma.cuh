@@ -1,4 +1,4 @@
-// The 2:4 product by sparse warpgroup products of sm_90a, one tile of y a block.
+// The product by warpgroup products of sm_90a, of a 2:4 or dense weight, one tile of y a block.
 //
 // A block computes kPanels * 64 outputs of kTokens rows of x, some panels a warpgroup. One warp fetches: weights as
 // contiguous packed tiles (bulk copies; they don't depend on the previous kernel and so start before it has ended), x
@@ -14,8 +14,10 @@
 namespace tamis::cuda {
 
 template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
-          int kPerMultiprocessorValue>
+          int kPerMultiprocessorValue, bool kSparseValue = true>
 struct WgmmaShape {
+  static constexpr bool kSparse = kSparseValue;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
   static constexpr int kTokens = kTokensValue;
   static constexpr int kWarpgroups = kWarpgroupsValue;
   static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup
@@ -27,7 +29,7 @@ struct WgmmaShape {
   static constexpr int kThreads = kWarpgroups * 128 + 32;
   static constexpr int kXTile = kTokens * 128;  // bytes
   static constexpr int kXStage = kTiles * kXTile;
-  static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kSparseTileBytes);
+  static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kTileBytes);
   static constexpr int kStageBytes = kXStage + kWeightStage;
   static constexpr int kSharedBytes = kStages * kStageBytes + 1024;  // and alignment
   static constexpr int kPitch = kPanels * 64 + 4;                    // of sums in shared memory: no bank conflicts

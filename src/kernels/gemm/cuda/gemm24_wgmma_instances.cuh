@@ -26,17 +26,38 @@ namespace tamis::cuda {
 
 inline constexpr int kWgmmaInstances = 12;
 
+// The same for dense weights, whose tiles take almost twice the shared memory.
+#define TAMIS_DENSE_SHAPES(X) \
+  X(256, 2, 1, 1, 4, 1)       \
+  X(192, 2, 1, 1, 5, 1)       \
+  X(128, 2, 2, 1, 4, 1)       \
+  X(128, 3, 1, 1, 5, 1)       \
+  X(128, 2, 1, 1, 3, 2)       \
+  X(128, 1, 1, 1, 4, 2)       \
+  X(64, 2, 1, 1, 4, 2)        \
+  X(64, 1, 1, 2, 3, 2)        \
+  X(32, 1, 1, 2, 4, 2)        \
+  X(16, 1, 1, 2, 5, 2)
+
+#define TAMIS_DENSE_PERSISTENT_SHAPES(X) \
+  X(192, 2, 2, 1, 3)                     \
+  X(128, 2, 2, 1, 4)                     \
+  X(256, 2, 1, 1, 3)
+
+inline constexpr int kDenseInstances = 13;
+
 struct WgmmaInstance {
   const void* kernel;
   int tokens, panels, tiles, stages, threads, shared_bytes, per_multiprocessor;
   bool can_split, persistent;
+  bool sparse;
 };
 
 template <class Shape>
 WgmmaInstance DescribeShape(const void* kernel) {
-  return {kernel,           Shape::kTokens,    Shape::kPanels,      Shape::kTiles,
-          Shape::kStages,   Shape::kThreads,   Shape::kSharedBytes, Shape::kPerMultiprocessor,
-          Shape::kCanSplit, Shape::kPersistent};
+  return {kernel,           Shape::kTokens,     Shape::kPanels,      Shape::kTiles,
+          Shape::kStages,   Shape::kThreads,    Shape::kSharedBytes, Shape::kPerMultiprocessor,
+          Shape::kCanSplit, Shape::kPersistent, Shape::kSparse};
 }
 
 template <bool kBf16>
@@ -59,7 +80,27 @@ WgmmaInstance MakeWgmmaInstance(int index) {
   return {};
 }
 
+inline WgmmaInstance MakeDenseInstance(int index) {
+  int at = 0;
+#define TAMIS_MAKE_WGMMA(...)                                                                     \
+  if (index == at++) {                                                                            \
+    using Shape = WgmmaShape<__VA_ARGS__, false>;                                                 \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
+  }
+#define TAMIS_MAKE_PERSISTENT(...)                                                                     \
+  if (index == at++) {                                                                                 \
+    using Shape = PersistentShape<__VA_ARGS__, false>;                                                 \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, false>)); \
+  }
+  TAMIS_DENSE_SHAPES(TAMIS_MAKE_WGMMA)
+  TAMIS_DENSE_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+#undef TAMIS_MAKE_WGMMA
+#undef TAMIS_MAKE_PERSISTENT
+  return {};
+}
+
 // One object for each type.
+WgmmaInstance DenseInstanceF16(int index);
 WgmmaInstance WgmmaInstanceF16(int index);
 WgmmaInstance WgmmaInstanceBf16(int index);
 

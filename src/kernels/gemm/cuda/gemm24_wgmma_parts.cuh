@@ -1,12 +1,17 @@
 // What the kernels of gemm24_wgmma share: fetching stages, multiplying them, finishing a tile of y.
 //
 // A stage holds kTiles * 64 inputs: of x, kTokens rows for each 64 inputs, in the 128-byte swizzle of the copy engine;
-// of the weight, the packed tiles of kPanels rows of tiles (src/kernels/gemm/sparse_tile_format.h).
+// of the weight, the packed tiles of kPanels rows of tiles, 2:4 (src/kernels/gemm/sparse_tile_format.h) or dense
+// (src/kernels/gemm/dense_tiles.h) as `Shape::kSparse` says.
 #pragma once
+
+#include <type_traits>
 
 #include "src/kernels/gemm/cuda/gemm24_epilogue.cuh"
 #include "src/kernels/gemm/cuda/hopper.cuh"
+#include "src/kernels/gemm/cuda/wgmma_dense.cuh"
 #include "src/kernels/gemm/cuda/wgmma_sp.cuh"
+#include "src/kernels/gemm/dense_tiles.h"
 #include "src/kernels/gemm/sparse_tile_format.h"
 
 namespace tamis::cuda {
@@ -30,7 +35,8 @@ struct WgmmaParams {
   int out_h, out_w, stride_h, stride_w, pad_h, pad_w;
 };
 
-inline constexpr uint32_t kTileBytes = static_cast<uint32_t>(kSparseTileBytes);
+template <bool kSparse>
+inline constexpr uint32_t kWeightTileBytes = static_cast<uint32_t>(kSparse ? kSparseTileBytes : kDenseTileBytes);
 
 struct BlockPosition {
   int output_block, token_block;
@@ -129,6 +135,7 @@ class StageFetcher {
     cursor_ = XCursor(params_, token_block * Shape::kTokens, first_tile);
   }
   __device__ __forceinline__ void FetchWeights() {
+    constexpr uint32_t kTileBytes = Shape::kTileBytes;
     const int s = weights_.stage;
     if (weights_.lap > 0) BarrierWait(ring_.empty + 8 * s, (weights_.lap - 1) & 1);
     const uint32_t full = ring_.full + 8 * s;
@@ -140,10 +147,10 @@ class StageFetcher {
         BulkLoad(to, rows_[p], Shape::kTiles * kTileBytes, full);
       } else {  // what is missing is the last tile again: its x is zero
         for (int t = 0; t < Shape::kTiles; ++t) {
-          BulkLoad(to + t * kTileBytes, rows_[p] + min(t, tiles_left_ - 1) * kSparseTileBytes, kTileBytes, full);
+          BulkLoad(to + t * kTileBytes, rows_[p] + min(t, tiles_left_ - 1) * kTileBytes, kTileBytes, full);
         }
       }
-      rows_[p] += Shape::kTiles * kSparseTileBytes;
+      rows_[p] += Shape::kTiles * kTileBytes;
     }
     tiles_left_ -= Shape::kTiles;
     weights_.Advance();
@@ -163,7 +170,7 @@ class StageFetcher {
     for (int p = 0; p < Shape::kPanels; ++p) {
       // A panel beyond the last is the last again: its outputs are not stored.
       const int panel = min(output_block * Shape::kPanels + p, panels - 1);
-      rows_[p] = params_.weight + (static_cast<int64_t>(panel) * params_.depth_tiles + first_tile) * kSparseTileBytes;
+      rows_[p] = params_.weight + (static_cast<int64_t>(panel) * params_.depth_tiles + first_tile) * Shape::kTileBytes;
     }
     tiles_left_ = params_.depth_tiles - first_tile;
   }
@@ -181,8 +188,9 @@ class StageFetcher {
 // until they end, so that two sets of registers take turns and are kept alive until then. Run leaves the last products
 // running; Finish awaits them.
 template <class Shape, bool kBf16>
-struct Products {
+struct SparseProducts {
   static constexpr int kEach = Shape::kPanelsEach;
+  static constexpr uint32_t kTileBytes = Shape::kTileBytes;
   uint32_t codes[2][kEach][Shape::kTiles] = {};
   RingPosition<Shape::kStages> position;
   int last_stage = 0;
@@ -244,6 +252,49 @@ struct Products {
     ring.Release(last_stage);
   }
 };
+
+// The same of a dense weight, whose products read shared memory only.
+template <class Shape>
+struct DenseProducts {
+  static constexpr int kEach = Shape::kPanelsEach;
+  RingPosition<Shape::kStages> position;
+  int last_stage = 0;
+
+  __device__ __forceinline__ void Run(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
+                                      int count) {
+#pragma unroll 1
+    for (int i = 0; i < count; ++i) {
+      const int s = position.stage;
+      BarrierWait(ring.full + 8 * s, position.lap & 1);
+      const uint32_t tiles = ring.WeightsOf(s) + panel * Shape::kTiles * Shape::kTileBytes;
+      WgmmaFence();
+#pragma unroll
+      for (int t = 0; t < Shape::kTiles; ++t) {
+        const uint64_t b = WgmmaDescriptor<128>(ring.XOf(s) + t * Shape::kXTile);
+#pragma unroll
+        for (int e = 0; e < kEach; ++e) {
+          const uint64_t a = WgmmaDescriptor<128>(tiles + (e * Shape::kTiles + t) * Shape::kTileBytes);
+#pragma unroll
+          for (int k = 0; k < 4; ++k) {
+            WgmmaDense<Shape::kTokens>::Run(sums[e], a + 2 * k, b + 2 * k, i + t + k);
+          }
+        }
+      }
+      WgmmaCommit();
+      WgmmaWait<1>();
+      if (i > 0) ring.Release(last_stage);
+      last_stage = s;
+      position.Advance();
+    }
+  }
+  __device__ __forceinline__ void Finish(const StageRing<Shape>& ring) {
+    WgmmaWait<0>();
+    ring.Release(last_stage);
+  }
+};
+
+template <class Shape, bool kBf16>
+using Products = std::conditional_t<Shape::kSparse, SparseProducts<Shape, kBf16>, DenseProducts<Shape>>;
 
 // One warpgroup: bias, residual and activation on the sums, which leave as 64 columns of y by the copy engine through
 // `tile` in shared memory: [token][64 outputs] in the 128-byte swizzle. Returns when the sums are in `tile`; one thread

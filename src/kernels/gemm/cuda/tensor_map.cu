@@ -41,8 +41,11 @@ cudaError_t MakeImageMap(CUtensorMap* map, const void* images, const ImageSource
   if (encode == nullptr) return cudaErrorNotSupported;
   const auto size = [](int v) { return static_cast<cuuint64_t>(v); };
   const cuuint64_t extents[4] = {size(source.channels), size(source.in_w), size(source.in_h), size(source.batch)};
-  const cuuint64_t pixel = size(source.channels) * 2;
-  const cuuint64_t pitches[3] = {pixel, pixel * size(source.in_w), pixel * size(source.in_w) * size(source.in_h)};
+  const int64_t pixel = source.pixel_pitch > 0 ? source.pixel_pitch : source.channels;
+  const int64_t line = source.line_pitch > 0 ? source.line_pitch : pixel * source.in_w;
+  const int64_t image = source.image_pitch > 0 ? source.image_pitch : line * source.in_h;
+  const cuuint64_t pitches[3] = {static_cast<cuuint64_t>(pixel) * 2, static_cast<cuuint64_t>(line) * 2,
+                                 static_cast<cuuint64_t>(image) * 2};
   // The first position of the kernel's upper left corner, and the last one as seen from the image's far corner.
   const int lower[2] = {-source.pad_w, -source.pad_h};
   const int upper[2] = {(source.out_w - 1) * source.stride_w - source.pad_w - (source.in_w - 1),

@@ -1,0 +1,10 @@
+// The block shapes of dense products by warpgroups, for f16.
+#include "src/kernels/gemm/cuda/gemm24_wgmma_instances.cuh"
+
+namespace tamis::cuda {
+
+WgmmaInstance DenseInstanceF16(int index) {
+  return MakeDenseInstance(index);
+}
+
+}  // namespace tamis::cuda
