@@ -294,7 +294,7 @@ class Bench {
         });
         if (!series->valid()) continue;
         const double time = series->Best(2);
-        const std::string name = Gemm24WgmmaName(tactic) + (overlap ? " overlap" : "");
+        const std::string name = Gemm24WgmmaName(problem, tactic) + (overlap ? " overlap" : "");
         if (verbose) std::printf("  %-34s %8.2f us\n", name.c_str(), time);
         if (time < best) best = time, best_series = std::move(series), best_name = name;
       }
@@ -373,7 +373,7 @@ class Bench {
     return std::max(copies, static_cast<int>(5e-4 / seconds));
   }
   static std::string NameOf(const Candidate& c) {
-    return (c.wgmma ? Gemm24WgmmaName(c.tactic) : Gemm24MmaName(c.tactic)) + (c.overlap ? " overlap" : "");
+    return (c.wgmma ? Gemm24WgmmaName({}, c.tactic) : Gemm24MmaName(c.tactic)) + (c.overlap ? " overlap" : "");
   }
   uint64_t Random() {
     state_ ^= state_ << 13;

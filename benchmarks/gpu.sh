@@ -12,7 +12,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
-targets=(tamis tamis-tune-worker tamis_cuda_test tamis_cuda_plugin)
+targets=(tamis tamis-tune-worker tamis_cuda_test tamis_cuda_kernels_test tamis_cuda_plugin)
 
 build() {
   cmake -S "$root" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DTAMIS_CUDA=ON >/dev/null
@@ -24,7 +24,7 @@ if [ "${1:-}" = pack ]; then
   build
   rm -rf "$to"
   mkdir -p "$to/bin/lib"
-  cp "$root"/build/{tamis,tamis-tune-worker,tamis_cuda_test,libtamis_cuda.so} "$to/bin/"
+  cp "$root"/build/{tamis,tamis-tune-worker,tamis_cuda_test,tamis_cuda_kernels_test,libtamis_cuda.so} "$to/bin/"
   strip "$to"/bin/tamis* "$to"/bin/*.so
   # Everything but what any glibc system of the same age has.
   ldd "$to"/bin/tamis "$to"/bin/tamis_cuda_test | awk '$2 == "=>" {print $3}' | sort -u |
@@ -52,8 +52,10 @@ fi
 export LD_LIBRARY_PATH=$programs/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 mkdir -p "$out"
 failed=
-"$programs/tamis_cuda_test" >"$out/kernels.txt" 2>&1 || failed="kernel tests"
-grep -E "^\[|runs|Failure|Which|element|message" "$out/kernels.txt" | grep -v "RUN  " | tail -40
+for test in tamis_cuda_test tamis_cuda_kernels_test; do
+  "$programs/$test" >"$out/$test.txt" 2>&1 || failed="$failed $test"
+  grep -E "^\[|runs|Failure|Which|element|message" "$out/$test.txt" | grep -v "RUN  " | tail -40
+done
 if [ -n "$sanitize" ]; then
   for tool in memcheck racecheck; do
     compute-sanitizer --tool "$tool" --error-exitcode 9 "$programs/tamis_cuda_test" \
@@ -62,4 +64,4 @@ if [ -n "$sanitize" ]; then
   done
 fi
 python3 "$here/gpu_bench.py" --programs "$programs" --work "${TMPDIR:-/tmp}/tamis_gpu" --out "$out" "$@" || failed="$failed benchmark"
-[ -z "$failed" ] || { echo "failed: $failed"; exit 1; }
+[ -z "$failed" ] || { echo "failed:$failed"; exit 1; }

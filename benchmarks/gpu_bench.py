@@ -40,14 +40,13 @@ class Tamis:
             return None
         return time.time() - start, done.stdout, done.stderr
 
-    def build(self, model, batch):
-        engine = self.work / f"{model}_b{batch}.tamis"
-        profiles = {"resnet50": [f"image={batch}x3x224x224"] * 3, "bert_base": [f"{batch}x{SEQUENCE}"] * 3}[model]
-        shapes = {"resnet50": ["image=" + ":".join(p.removeprefix("image=") for p in profiles)],
-                  "bert_base": [f"{name}=" + ":".join(profiles) for name in ("input_ids", "attention_mask")]}[model]
-        flags = [flag for shape in shapes for flag in ("--profile", shape)]
+    def build(self, model, batch, kind="", *more):
+        engine = self.work / f"{model}{kind}_b{batch}.tamis"
+        dims = f"{batch}x3x224x224" if "resnet" in model else f"{batch}x{SEQUENCE}"
+        names = ["image"] if "resnet" in model else ["input_ids", "attention_mask"]
+        flags = [flag for name in names for flag in ("--profile", f"{name}={dims}:{dims}:{dims}")]
         done = self.run("build", self.work / f"{model}.onnx", "-o", engine, "--device", "cuda", "--verbose", *flags,
-                        name=f"build_{model}_b{batch}")
+                        *more, name=f"build_{model}{kind}_b{batch}")
         return (engine, done[0]) if done else (None, None)
 
     def bench(self, engine, name, *flags):
@@ -59,7 +58,7 @@ class Tamis:
 
 def inputs_of(model, batch, seed=3):
     random = np.random.default_rng(seed)
-    if model == "resnet50":
+    if "resnet" in model:
         return {"image": random.standard_normal((batch, 3, 224, 224), dtype=np.float32)}
     ids = random.integers(0, gpu_models.WORDS, (batch, SEQUENCE), dtype=np.int64)
     mask = np.ones((batch, SEQUENCE), np.int64)
@@ -152,8 +151,12 @@ class Torch:
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            self.kept = plain()
-        return graph.replay
+            kept = plain()
+
+        def replay(kept=(kept, module, arguments)):  # a graph does not hold what it reads
+            graph.replay()
+
+        return replay
 
     def time(self, run, repeats):
         torch = self.torch
@@ -166,6 +169,32 @@ class Torch:
             event.record()
         torch.cuda.synchronize()
         return float(np.median([a.elapsed_time(b) for a, b in zip(events, events[1:])]))
+
+
+    def memory(self, model, batch, variant):
+        """Bytes that PyTorch's allocator holds for one network and a run of it."""
+        torch = self.torch
+        torch.cuda.empty_cache()
+        before = torch.cuda.memory_reserved()
+        run = self.prepare(model, batch, variant)
+        run()
+        torch.cuda.synchronize()
+        return torch.cuda.memory_reserved() - before
+
+    def joules(self, run, seconds=1.0):
+        """Energy of one run, by NVML's counter; None without it."""
+        try:
+            import pynvml
+            pynvml.nvmlInit()
+            card = pynvml.nvmlDeviceGetHandleByIndex(self.torch.cuda.current_device())
+        except Exception:  # noqa: BLE001  no NVML, no figure
+            return None
+        repeats = max(10, int(seconds * 1e3 / max(self.time(run, 10), 1e-3)))
+        start = pynvml.nvmlDeviceGetTotalEnergyConsumption(card)
+        for _ in range(repeats):
+            run()
+        self.torch.cuda.synchronize()
+        return (pynvml.nvmlDeviceGetTotalEnergyConsumption(card) - start) / 1e3 / repeats
 
 
 def differences(ours, theirs):
@@ -198,6 +227,58 @@ def check_answers(tamis, torch_side, engine, model, batch):
     return differences(ours, torch_side.answer(model, inputs))
 
 
+SPARSE_SOURCES = {
+    "resnet50": (gpu_models.write_resnet50, gpu_models.resnet50_weights),
+    "bert_base": (gpu_models.write_bert, gpu_models.bert_weights),
+    "bert_large": (lambda path, arrays: gpu_models.write_bert(path, arrays, gpu_models.LARGE),
+                   lambda: gpu_models.bert_weights(size=gpu_models.LARGE)),
+}
+
+
+def compare_sparse(tamis, model, batch, rounds):
+    """A 2:4 network as it is, and built as if it were dense: whole runs in turns, then every layer of both in turns."""
+    name = f"{model}_24"
+    if not (tamis.work / f"{name}.onnx").exists():
+        write, weights = SPARSE_SOURCES[model]
+        write(tamis.work / f"{name}.onnx", gpu_models.two_four(weights()))
+    sparse, seconds = tamis.build(name, batch)
+    dense, _ = tamis.build(name, batch, "_as_dense", "--without", "detect_patterns")
+    if not sparse or not dense:
+        return None
+    row = {"model": name, "batch": batch, "build_s": seconds}
+    times, layers = {"sparse": [], "dense": []}, {"sparse": [], "dense": []}
+    for turn in range(rounds):
+        for kind, engine in (("sparse", sparse), ("dense", dense)):
+            measured = tamis.bench(engine, f"bench_{name}_{kind}_b{batch}_{turn}", "--seconds", 0.3, "--warmup", 0.1,
+                                   "--layers")
+            if measured and "device_ms" in measured.get("gpu", {}):
+                times[kind].append(measured["gpu"]["device_ms"])
+                layers[kind].append({layer["node"]: layer for layer in measured["layers"]})
+    for kind in times:
+        row[f"{kind}_ms"] = float(np.median(times[kind]))
+    slower = []
+    for node, layer in layers["sparse"][0].items():
+        if not all(node in found for found in layers["dense"]):
+            continue
+        ours, theirs = (float(np.median([found[node]["ms"] for found in layers[k]])) for k in ("sparse", "dense"))
+        row["layers_2to4"] = row.get("layers_2to4", 0) + ("24" in layer["tactic"])
+        if ours > 1.03 * theirs:
+            slower.append({"node": node, "sparse_ms": ours, "dense_ms": theirs, "tactic": layer["tactic"],
+                           "dense_tactic": layers["dense"][0][node]["tactic"]})
+    row["slower_layers"] = slower
+    return row
+
+
+def sparse_markdown(rows):
+    lines = ["| 2:4 network | best dense, ms | best of both, ms | ratio | layers on 2:4 | slower than dense by 3 % |",
+             "|---|---|---|---|---|---|"]
+    for row in rows:
+        lines.append(f"| {row['model']} b{row['batch']} | {row['dense_ms']:.3f} | {row['sparse_ms']:.3f} | "
+                     f"{row['dense_ms'] / row['sparse_ms']:.2f} | {row.get('layers_2to4', 0)} | "
+                     f"{len(row['slower_layers'])} |")
+    return "\n".join(lines)
+
+
 def markdown(results):
     lines = ["| network | best PyTorch | Tamis | ratio | " + " | ".join(results["variants"]) + " | notes |",
              "|---|---|---|---|" + "---|" * (len(results["variants"]) + 1)]
@@ -213,7 +294,13 @@ def markdown(results):
         if "joules_per_run" in gpu:
             notes.append(f"{gpu['joules_per_run']:.4f} J, {gpu['watts']:.0f} W")
         if "memory_bytes" in gpu:
-            notes.append(f"{gpu['memory_bytes'] / 1e6:.0f} MB")
+            notes.append(f"{gpu['memory_bytes'] / 1e6:.0f} MB, {gpu.get('bytes_above_context', 0) / 1e6:.0f} in all")
+        if row.get("torch_f32_bytes"):
+            notes.append(f"PyTorch f32 {row['torch_f32_bytes'] / 1e6:.0f} MB")
+        if (row.get("torch_joules") or {}).get("eager_f32"):
+            notes.append(f"PyTorch f32 {row['torch_joules']['eager_f32']:.3f} J")
+        if "open_ms" in row:
+            notes.append(f"opened in {row['open_ms']:.0f} ms, first answer {row['first_ms']:.0f} ms")
         if "sm_active" in gpu:
             notes.append(f"SM {100 * gpu['sm_active']:.0f} %")
         for name, entry in (row.get("difference") or {}).items():
@@ -231,6 +318,8 @@ def main():
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--variants", nargs="*", default=["eager_f32", "eager_f16", "graph_f16", "compile_f16"])
     parser.add_argument("--cases", nargs="*", default=[f"{m}:{b}" for m, b in CASES])
+    parser.add_argument("--sparse", nargs="*", default=["bert_base:32", "bert_large:32", "resnet50:32"],
+                        help="2:4 networks to compare with their best dense plans")
     parser.add_argument("--layers", action="store_true", help="time of every node, into the logs")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -259,6 +348,8 @@ def main():
                 if shown:
                     log(shown[1])
         runs = {}
+        if "eager_f32" in options.variants:
+            row["torch_f32_bytes"] = torch_side.memory(model, batch, "eager_f32")
         for variant in options.variants:
             try:
                 runs[variant] = torch_side.prepare(model, batch, variant)
@@ -273,15 +364,26 @@ def main():
                 measured = tamis.bench(engine, f"bench_{model}_b{batch}_{turn}", "--seconds", 0.5, "--warmup", 0.1)
                 if measured:
                     ours.append(measured)
+        row["torch_joules"] = {variant: torch_side.joules(run) for variant, run in runs.items()}
         row["torch_ms"] = {variant: float(np.median(t)) for variant, t in times.items()}
         if ours:
             row["tamis_ms"] = float(np.median([m["gpu"]["device_ms"] for m in ours if "device_ms" in m.get("gpu", {})]))
             row["tamis_request_ms"] = float(np.median([m["median_ms"] for m in ours]))
             row["gpu"] = ours[-1].get("gpu", {})
+            row["open_ms"] = float(np.median([m["open_ms"] for m in ours]))
+            row["first_ms"] = float(np.median([m["first_ms"] for m in ours]))
         runs.clear()
         torch_side.torch.cuda.empty_cache()
         log(json.dumps(row))
-    text = markdown(results)
+    results["sparse"] = []
+    for case in options.sparse:
+        model, batch = case.split(":")
+        log(f"{model} b{batch}, 2:4")
+        row = compare_sparse(tamis, model, int(batch), options.rounds)
+        if row:
+            results["sparse"].append(row)
+            log(json.dumps(row))
+    text = markdown(results) + "\n\n" + sparse_markdown(results["sparse"])
     print(text, flush=True)
     (options.out / "gpu.json").write_text(json.dumps(results, indent=1))
     (options.out / "gpu.md").write_text(text + "\n")

@@ -1,8 +1,9 @@
-"""ResNet-50 and BERT-base with seeded random weights: as ONNX files for Tamis, as state dicts for PyTorch.
+"""ResNet-50 and BERT with seeded random weights: as ONNX files for Tamis, as state dicts for PyTorch.
 
 Both sides get the same numbers. The weights are scaled so that activations keep a magnitude near one, which suits
 half precision. `python benchmarks/gpu_models.py FOLDER` writes resnet50.onnx and bert_base.onnx.
 """
+import dataclasses
 import pathlib
 import sys
 
@@ -51,6 +52,22 @@ class GraphWriter:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="gpu_models")
         model.ir_version = 8
         onnx.save(model, str(path))
+
+
+def two_four(arrays):
+    """The same weights with the two smallest of every four inputs of an output set to 0, where inputs come in fours."""
+    pruned = {}
+    for name, array in arrays.items():
+        product = name.endswith(".weight") and array.ndim in (2, 4) and "embeddings" not in name
+        if not product or array.shape[1] % 4 != 0:
+            pruned[name] = array
+            continue
+        groups = np.moveaxis(array, 1, -1)
+        shape = groups.shape
+        groups = groups.reshape(-1, 4).copy()
+        np.put_along_axis(groups, np.argsort(np.abs(groups), axis=1)[:, :2], 0, axis=1)
+        pruned[name] = np.ascontiguousarray(np.moveaxis(groups.reshape(shape), -1, 1))
+    return pruned
 
 
 def resnet50_convolutions():
@@ -110,10 +127,21 @@ def write_resnet50(path, arrays):
            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1000])])
 
 
-HIDDEN, HEADS, LAYERS, INNER, WORDS, POSITIONS = 768, 12, 12, 3072, 30522, 512
+WORDS, POSITIONS = 30522, 512
 
 
-def bert_weights(seed=12):
+@dataclasses.dataclass
+class Bert:
+    hidden: int
+    heads: int
+    layers: int
+    inner: int
+
+
+BASE, LARGE = Bert(768, 12, 12, 3072), Bert(1024, 16, 24, 4096)
+
+
+def bert_weights(seed=12, size=BASE):
     weights = Weights(seed)
 
     def linear(name, outputs, inputs, gain=1.0):
@@ -121,27 +149,27 @@ def bert_weights(seed=12):
         weights.uniform(f"{name}.bias", (outputs,), -0.1, 0.1)
 
     def norm(name):
-        weights.uniform(f"{name}.weight", (HIDDEN,), 0.8, 1.2)
-        weights.uniform(f"{name}.bias", (HIDDEN,), -0.1, 0.1)
+        weights.uniform(f"{name}.weight", (size.hidden,), 0.8, 1.2)
+        weights.uniform(f"{name}.bias", (size.hidden,), -0.1, 0.1)
 
-    weights.normal("embeddings.word_embeddings.weight", (WORDS, HIDDEN), 0.5)
-    weights.normal("embeddings.position_embeddings.weight", (POSITIONS, HIDDEN), 0.5)
-    weights.normal("embeddings.token_type_embeddings.weight", (2, HIDDEN), 0.5)
+    weights.normal("embeddings.word_embeddings.weight", (WORDS, size.hidden), 0.5)
+    weights.normal("embeddings.position_embeddings.weight", (POSITIONS, size.hidden), 0.5)
+    weights.normal("embeddings.token_type_embeddings.weight", (2, size.hidden), 0.5)
     norm("embeddings.LayerNorm")
-    for layer in range(LAYERS):
+    for layer in range(size.layers):
         at = f"encoder.layer.{layer}"
         for part in ("query", "key", "value"):
-            linear(f"{at}.attention.self.{part}", HIDDEN, HIDDEN)
-        linear(f"{at}.attention.output.dense", HIDDEN, HIDDEN)
+            linear(f"{at}.attention.self.{part}", size.hidden, size.hidden)
+        linear(f"{at}.attention.output.dense", size.hidden, size.hidden)
         norm(f"{at}.attention.output.LayerNorm")
-        linear(f"{at}.intermediate.dense", INNER, HIDDEN)
-        linear(f"{at}.output.dense", HIDDEN, INNER)
+        linear(f"{at}.intermediate.dense", size.inner, size.hidden)
+        linear(f"{at}.output.dense", size.hidden, size.inner)
         norm(f"{at}.output.LayerNorm")
-    linear("pooler.dense", HIDDEN, HIDDEN)
+    linear("pooler.dense", size.hidden, size.hidden)
     return weights.arrays
 
 
-def write_bert(path, arrays):
+def write_bert(path, arrays, size=BASE):
     g = GraphWriter(arrays)
 
     def linear(x, name):
@@ -154,8 +182,8 @@ def write_bert(path, arrays):
     def scalar(name, value):
         return g.constant(name, np.array(value, np.float32))
 
-    heads = g.constant("heads", np.array([0, 0, HEADS, HIDDEN // HEADS], np.int64))
-    merged = g.constant("merged", np.array([0, 0, HIDDEN], np.int64))
+    heads = g.constant("heads", np.array([0, 0, size.heads, size.hidden // size.heads], np.int64))
+    merged = g.constant("merged", np.array([0, 0, size.hidden], np.int64))
     zero, one = g.constant("zero", np.array([0], np.int64)), g.constant("one", np.array([1], np.int64))
 
     mask = g.node("Cast", [g.node("Unsqueeze", ["attention_mask", g.constant("mask_axes", np.array([1, 2], np.int64))])],
@@ -168,7 +196,7 @@ def write_bert(path, arrays):
     kinds = g.constant("kind", arrays["embeddings.token_type_embeddings.weight"][0])
     places = g.node("Gather", [g.weight("embeddings.position_embeddings.weight"), positions])
     x = norm(g.node("Add", [g.node("Add", [words, kinds]), places]), "embeddings.LayerNorm")
-    for layer in range(LAYERS):
+    for layer in range(size.layers):
         at = f"encoder.layer.{layer}"
 
         def head(part, perm):
@@ -176,7 +204,7 @@ def write_bert(path, arrays):
             return g.node("Transpose", [y], perm=perm)
 
         scores = g.node("MatMul", [head("query", [0, 2, 1, 3]), head("key", [0, 2, 3, 1])])
-        scores = g.node("Div", [scores, scalar("depth", (HIDDEN // HEADS) ** 0.5)])
+        scores = g.node("Div", [scores, scalar("depth", (size.hidden // size.heads) ** 0.5)])
         weights = g.node("Softmax", [g.node("Add", [scores, mask])], axis=-1)
         context = g.node("Transpose", [g.node("MatMul", [weights, head("value", [0, 2, 1, 3])])], perm=[0, 2, 1, 3])
         context = linear(g.node("Reshape", [context, merged]), f"{at}.attention.output.dense")
@@ -184,7 +212,7 @@ def write_bert(path, arrays):
         y = linear(x, f"{at}.intermediate.dense")
         erf = g.node("Erf", [g.node("Div", [y, scalar("root_two", 2.0**0.5)])])
         y = g.node("Mul", [g.node("Mul", [y, g.node("Add", [erf, scalar("unit", 1.0)])]), scalar("half", 0.5)])
-        last = "last_hidden_state" if layer == LAYERS - 1 else None
+        last = "last_hidden_state" if layer == size.layers - 1 else None
         x = g.node("Add", [linear(y, f"{at}.output.dense"), x])
         x = g.node("LayerNormalization", [x, g.weight(f"{at}.output.LayerNorm.weight"),
                                           g.weight(f"{at}.output.LayerNorm.bias")], last, epsilon=1e-12)
@@ -192,8 +220,8 @@ def write_bert(path, arrays):
     g.node("Tanh", [linear(first, "pooler.dense")], "pooler_output")
     ids = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "sequence"])
            for name in ("input_ids", "attention_mask")]
-    outs = [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", "sequence", HIDDEN]),
-            helper.make_tensor_value_info("pooler_output", TensorProto.FLOAT, ["batch", HIDDEN])]
+    outs = [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["batch", "sequence", size.hidden]),
+            helper.make_tensor_value_info("pooler_output", TensorProto.FLOAT, ["batch", size.hidden])]
     g.save(path, ids, outs)
 
 
