@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -12,7 +13,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using tamis::FileHeader;
-  static const std::string path = "reader_fuzz." + std::to_string(getpid()) + ".tamis";
+  static const std::string path =
+      (std::filesystem::temp_directory_path() / ("reader_fuzz." + std::to_string(getpid()) + ".tamis")).string();
   std::string bytes(reinterpret_cast<const char*>(data), size);
   if (size >= sizeof(FileHeader)) {
     FileHeader header;

@@ -10,6 +10,7 @@
 #include "src/onnx/model_parser.h"
 #include "src/onnx/onnx.h"
 #include "src/onnx/operators.h"
+#include "src/onnx/string_limits.h"
 #include "src/onnx/type_proto.h"
 #include "src/ops/op_custom.h"
 #include "src/ops/op_def.h"
@@ -66,6 +67,8 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
     problems.Add(fmt::format("the file has IR version {}; {} to {} are supported", model->ir_version(),
                              kOldestIrVersion, int64_t{onnx::IR_VERSION}));
   }
+  CheckStrings(*model, &problems);
+  TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   InlineFunctions(model, &problems);
   context.opsets = ReadOpsets(*model, &problems);
   ReserveSymbols(model->graph(), &context.symbols);

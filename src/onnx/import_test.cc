@@ -252,5 +252,53 @@ TEST(OnnxImport, FileErrorsNameTheFile) {
   EXPECT_THAT(ImportOnnx("/").status().message(), HasSubstr("not a file"));
 }
 
+// `depth` bodies inside each other around one Relu.
+std::string ErrorOfNested(int depth) {
+  onnx::ModelProto model = EmptyModel();
+  onnx::GraphProto* graph = model.mutable_graph();
+  SetType(graph->add_input(), "c", {}, onnx::TensorProto::BOOL);
+  SetType(graph->add_input(), "x", {2});
+  SetType(graph->add_output(), "y", {2});
+  for (int i = 0; i < depth; ++i) {
+    onnx::NodeProto* node = AddNode(graph, "If", {"c"}, {i == 0 ? "y" : "y" + std::to_string(i)});
+    onnx::GraphProto* other = AddBody(node, "else_branch");
+    const std::string result = "z" + std::to_string(i);
+    AddNode(other, "Identity", {"x"}, {result});
+    SetType(other->add_output(), result, {2});
+    graph = AddBody(node, "then_branch");
+    SetType(graph->add_output(), "y" + std::to_string(i + 1), {2});
+  }
+  AddNode(graph, "Relu", {"x"}, {depth == 0 ? "y" : "y" + std::to_string(depth)});
+  return ErrorOfBytes(model.SerializeAsString());
+}
+
+TEST(OnnxImport, BoundsHowDeepBodiesNest) {
+  EXPECT_EQ(ErrorOfNested(0), "");
+  EXPECT_EQ(ErrorOfNested(30), "");
+  EXPECT_THAT(ErrorOfNested(40), HasSubstr("nest too deeply: 100 messages"));
+  EXPECT_THAT(ErrorOfNested(3000), HasSubstr("nest too deeply"));
+}
+
+TEST(OnnxImport, BoundsStrings) {
+  const std::string longest(4096, 'n'), longer(4097, 'n');
+  onnx::ModelProto model = SmallModel();
+  model.mutable_graph()->set_name(longest);
+  EXPECT_EQ(ErrorOfBytes(model.SerializeAsString()), "");
+  model.mutable_graph()->set_name(longer);
+  model.mutable_graph()->mutable_node(0)->set_name(longer);
+  model.mutable_graph()->mutable_node(0)->set_doc_string(std::string((16 << 20) + 1, 'd'));
+  AddAttribute(model.mutable_graph()->mutable_node(1), longer, onnx::AttributeProto::INT);
+  SetType(model.mutable_graph()->add_value_info(), "v", {longer.c_str()});
+  model.mutable_graph()->add_value_info()->set_name(longer);
+  model.add_opset_import()->set_domain(longer);
+  const std::string error = ErrorOfBytes(model.SerializeAsString());
+  EXPECT_THAT(error, AllOf(HasSubstr("7 problems"), HasSubstr("a graph's name has 4097 bytes, at most 4096 are"),
+                           HasSubstr("a node's name has 4097"), HasSubstr("the documentation of node 'nnn"),
+                           HasSubstr("has 16777217 bytes, at most 16777216 are"),
+                           HasSubstr("an attribute's name has 4097"), HasSubstr("a dimension's name has 4097"),
+                           HasSubstr("a value's name has 4097"), HasSubstr("an operator set's domain has 4097")));
+  EXPECT_LT(error.size(), 4000u) << "the strings themselves are cut";
+}
+
 }  // namespace
 }  // namespace tamis

@@ -21,6 +21,8 @@ constexpr std::string_view kTooLarge =
     "protobuf holds at most 2 GiB. Save the model with its weights outside: onnx.save_model(model, path, "
     "save_as_external_data=True)";
 
+constexpr int kMaxNesting = 100;  // protobuf's own limit
+
 struct Signature {
   size_t offset;
   std::string_view bytes;
@@ -85,6 +87,54 @@ std::optional<uint64_t> NeededSize(std::string_view bytes) {
   return std::nullopt;
 }
 
+// The messages of a model that may hold each other without end.
+enum class Part { kModel, kGraph, kFunction, kNode, kAttribute, kType, kContainer };
+
+std::optional<Part> PartOf(Part outer, uint64_t field) {
+  switch (outer) {
+    case Part::kModel:
+      return field == 7 ? std::optional(Part::kGraph) : field == 25 ? std::optional(Part::kFunction) : std::nullopt;
+    case Part::kGraph:
+      return field == 1 ? std::optional(Part::kNode) : std::nullopt;
+    case Part::kFunction:
+      return field == 7 ? std::optional(Part::kNode) : std::nullopt;
+    case Part::kNode:
+      return field == 5 ? std::optional(Part::kAttribute) : std::nullopt;
+    case Part::kAttribute:
+      if (field == 6 || field == 11) return Part::kGraph;
+      return field == 14 || field == 15 ? std::optional(Part::kType) : std::nullopt;
+    case Part::kType:  // a sequence, map or optional
+      return field == 4 || field == 5 || field == 9 ? std::optional(Part::kContainer) : std::nullopt;
+    case Part::kContainer:
+      return field == 1 || field == 2 ? std::optional(Part::kType) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Whether messages nest deeper than protobuf reads them, in bytes that do not parse. Looks no deeper than that.
+bool NestsTooDeep(std::string_view bytes, Part part, int depth) {
+  if (depth > kMaxNesting) return true;
+  size_t position = 0;
+  while (position < bytes.size()) {
+    const auto tag = ReadVarint(bytes, &position);
+    if (!tag) return false;
+    const uint64_t wire = *tag & 7;
+    if (wire == 0) {
+      if (!ReadVarint(bytes, &position)) return false;
+      continue;
+    }
+    std::optional<uint64_t> length;
+    if (wire == 1) length = 8;
+    if (wire == 2) length = ReadVarint(bytes, &position);
+    if (wire == 5) length = 4;
+    if (!length || *length > bytes.size() - position) return false;
+    const auto inner = wire == 2 ? PartOf(part, *tag >> 3) : std::nullopt;
+    if (inner && NestsTooDeep(bytes.substr(position, *length), *inner, depth + 1)) return true;
+    position += *length;
+  }
+  return false;
+}
+
 Status NotAModel(std::string_view bytes, std::string_view detail) {
   if (bytes.empty()) return UserError("the file is empty (0 bytes); an ONNX model was expected");
   const std::string found = LooksLike(bytes);
@@ -94,6 +144,12 @@ Status NotAModel(std::string_view bytes, std::string_view detail) {
         "the model is truncated: the file has {} bytes, its contents need at least {}. Copy or download "
         "it again",
         bytes.size(), *needed);
+  }
+  if (NestsTooDeep(bytes, Part::kModel, 0)) {
+    return UserError(
+        "graphs inside graphs (bodies of If, Loop and Scan) or types inside types nest too deeply: {} messages of the "
+        "file may hold each other, which are about {} bodies",
+        kMaxNesting, kMaxNesting / 3);
   }
   return UserError("not an ONNX model, or a damaged one: {} ({} bytes)", detail, bytes.size());
 }
