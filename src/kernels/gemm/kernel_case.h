@@ -87,14 +87,17 @@ inline void MakeTwoFour(Tensor& f32, std::mt19937& random) {
   }
 }
 
-// Gives rows of the first and second half of the outputs the same masks, in opposite order: pairs for kernels that make
-// use of them. Some kept elements become zero, which breaks no pair.
+// Gives rows i and 31 - i of every 32 the same masks: pairs for kernels that make use of them. Some kept elements
+// become zero, which breaks no pair.
 inline void MakePaired(Tensor& f32) {
   const int64_t rows = f32.dim(0), columns = f32.NumElements() / rows;
-  for (int64_t i = 0; i < rows / 2; ++i) {
-    const float* from = f32.Data<float>() + i * columns;
-    float* to = f32.Data<float>() + (rows - 1 - i) * columns;
-    for (int64_t k = 0; k < columns; ++k) to[k] = from[k] == 0 ? 0 : static_cast<float>((i + k) % 9 - 4);
+  for (int64_t first = 0; first < rows; first += 32) {
+    const int64_t some = std::min<int64_t>(32, rows - first);
+    for (int64_t i = 0; i < some / 2; ++i) {
+      const float* from = f32.Data<float>() + (first + i) * columns;
+      float* to = f32.Data<float>() + (first + some - 1 - i) * columns;
+      for (int64_t k = 0; k < columns; ++k) to[k] = from[k] == 0 ? 0 : static_cast<float>((i + k) % 9 - 4);
+    }
   }
 }
 

@@ -15,15 +15,14 @@ bool IsZero(uint16_t bf16) {
   return (bf16 & 0x7fff) == 0;
 }
 
-// The code of a mask: of fewer than two positions, both are the first one's (or 0).
-uint8_t CodeOf(unsigned mask) {
+}  // namespace
+
+uint8_t CodeOfMask(unsigned mask) {
   if (mask == 0) return 0;
   const auto first = static_cast<unsigned>(std::countr_zero(mask));
   const unsigned rest = mask & (mask - 1);
   return static_cast<uint8_t>(first | (rest != 0 ? static_cast<unsigned>(std::countr_zero(rest)) : first) << 2);
 }
-
-}  // namespace
 
 std::vector<int32_t> FindPartners(const uint8_t* masks, int64_t rows, int64_t groups) {
   std::vector<int32_t> partner(static_cast<size_t>(rows), -1);
@@ -56,7 +55,7 @@ void PackedColumns::FillSection(const T* dense, const std::vector<uint8_t>& mask
       for (int64_t i = 0; i < width; ++i) {
         mask |= masks[static_cast<size_t>((chunk.first + members[i]) * groups + group)];
       }
-      const uint8_t code = CodeOf(mask);
+      const uint8_t code = CodeOfMask(mask);
       const int64_t block = group / (kBlock / 4), octet = group % (kBlock / 4) / 2;
       auto* codes = const_cast<uint8_t*>(this->codes(section, block, unit));
       codes[octet] |= static_cast<uint8_t>(group % 2 == 0 ? code : code << 4);

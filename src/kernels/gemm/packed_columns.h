@@ -79,6 +79,8 @@ class PackedColumns : public PackedWeight {
   std::unique_ptr<PackedBytes> codes_;
 };
 
+// The code of a group's mask: of fewer than two positions, both are the first one's (or 0).
+uint8_t CodeOfMask(unsigned mask);
 // Partners among `rows` rows of `groups` masks each (bit i: element i may be non-zero, at most two set): pairs of rows
 // whose masks together still have at most two bits in every group. partner[i] = its partner, or -1.
 std::vector<int32_t> FindPartners(const uint8_t* masks, int64_t rows, int64_t groups);

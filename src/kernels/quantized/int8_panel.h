@@ -19,7 +19,8 @@ struct Int8Task {
   const int8_t* values = nullptr;  // of the panel
   const uint8_t* codes = nullptr;  // of the panel, where 2:4
   std::byte* widened = nullptr;    // what `widen` wrote; null: the routine reads the codes as it goes
-  const int32_t* start = nullptr;  // PackedInt8::kLanes numbers, 64-byte aligned
+  const int32_t* order = nullptr;  // of a paired panel: the lane of each output
+  const int32_t* start = nullptr;  // by lane, 64-byte aligned
   const float* scale = nullptr;    // `lanes` numbers
   const float* bias = nullptr;     // likewise, or null
   float factor = 1;

@@ -147,6 +147,7 @@ class Int8Product : public PreparedKernel {
     task.tap_steps = weight_->tap_steps();
     task.values = weight_->values(panel);
     task.codes = weight_->codes(panel);
+    task.order = weight_->order(panel);
     task.start = start.data();
     task.scale = static_cast<const float*>(call.inputs[2]) + output;
     if (call.inputs.size() > 3 && call.inputs[3] != nullptr) {

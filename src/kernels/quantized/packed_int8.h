@@ -9,11 +9,14 @@
 //           codes  [p][s][2][16]  for each group, byte i: code of lane i in the low four bits, of lane i + 16 in the
 //                                 high four; code = position of the first kept one | of the second << 2
 //
-// 2:4 thus takes 62.5 % of the dense bytes. `sums` are the sums of every output's weights, which a zero point of x
+// 2:4 thus takes 62.5 % of the dense bytes. Where the outputs of a 2:4 panel can be put in pairs that keep elements of
+// the same positions (the union of their masks is 2:4), lanes i and i + 16 are such a pair, and `order` tells which
+// output lies where; their codes are equal. `sums` are the sums of every output's weights, which a zero point of x
 // multiplies; as only kept weights are not zero, they are the sums of the kept ones.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "src/ir/graph.h"
 #include "src/kernels/pack_cache.h"
@@ -39,7 +42,7 @@ class PackedInt8 : public PackedWeight {
   static Result<std::shared_ptr<const PackedInt8>> Get(PackCache& cache, uint64_t hash, const Tensor& weight,
                                                        const Int8Geometry& geometry, Pattern pattern);
 
-  size_t Bytes() const override { return values_.Bytes() + codes_.Bytes() + sums_.Bytes(); }
+  size_t Bytes() const override { return values_.Bytes() + codes_.Bytes() + sums_.Bytes() + order_.Bytes(); }
   const Int8Geometry& geometry() const { return geometry_; }
   bool sparse() const { return sparse_; }
   int64_t inputs_per_step() const { return sparse_ ? 8 : 4; }
@@ -54,15 +57,25 @@ class PackedInt8 : public PackedWeight {
   const uint8_t* codes(int64_t panel) const {
     return reinterpret_cast<const uint8_t*>(codes_.data()) + (sparse_ ? panel * steps() * kLanes : 0);
   }
+  // [output of the panel] its lane, where the panel is paired; null elsewhere.
+  const int32_t* order(int64_t panel) const {
+    return paired_[static_cast<size_t>(panel)] ? reinterpret_cast<const int32_t*>(order_.data()) + panel * kLanes
+                                               : nullptr;
+  }
+  // By lane.
   const int32_t* sums(int64_t panel) const { return reinterpret_cast<const int32_t*>(sums_.data()) + panel * kLanes; }
 
  private:
   PackedInt8(const Int8Geometry& geometry, bool sparse);
-  Status Fill(const int8_t* weight);
+  Status CheckMasks(const int8_t* weight);
+  void OrderPanel(int64_t panel);
+  void FillRow(const int8_t* weight, int64_t panel, int64_t lane, int64_t row);
 
   Int8Geometry geometry_;
   bool sparse_;
-  PackedBytes values_, codes_, sums_;
+  PackedBytes values_, codes_, sums_, order_;
+  std::vector<bool> paired_;    // by panel
+  std::vector<uint8_t> masks_;  // while packing: [row][group of four]
 };
 
 }  // namespace tamis

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "src/kernels/family_test.h"
+#include "src/kernels/quantized/packed_int8.h"
 #include "src/ops/op_def.h"
 
 namespace tamis::kernel_test {
@@ -31,9 +32,22 @@ void MakeTwoFour(Tensor& weight, uint32_t seed) {
   }
 }
 
+// Rows i and 31 - i of every 32 keep the same positions.
+void MakePaired(Tensor& weight) {
+  const int64_t rows = weight.dim(0), columns = weight.NumElements() / rows;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t first = row / 32 * 32, some = std::min<int64_t>(32, rows - first);
+    const int8_t* from = weight.Data<int8_t>() + row * columns;
+    int8_t* to = weight.Data<int8_t>() + (first + some - 1 - (row - first)) * columns;
+    if (to <= from) continue;
+    for (int64_t k = 0; k < columns; ++k) to[k] = from[k] == 0 ? int8_t{0} : static_cast<int8_t>((row + k) % 17 - 8);
+  }
+}
+
 KernelCase MakeCase(const std::string& op, std::vector<Tensor> inputs, std::map<std::string, Attribute> attributes,
-                    Pattern pattern = Pattern::kDense) {
+                    Pattern pattern = Pattern::kDense, bool paired = false) {
   if (pattern != Pattern::kDense) MakeTwoFour(inputs[1], 12);
+  if (paired) MakePaired(inputs[1]);
   Node node;
   node.op = op;
   node.domain = std::string(kTamisDomain);
@@ -73,7 +87,7 @@ Tensor Scales(int64_t count, uint64_t seed) {
   return RandomTensor(DType::kFloat32, {count}, seed, 1e-5, 1e-3);
 }
 
-std::vector<KernelCase> Cases(Pattern pattern) {
+std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
   std::vector<KernelCase> cases;
   const std::map<std::string, Attribute> relu = {{"activation", std::string("Relu")}};
   for (const auto& [rows, n, k] : std::vector<std::array<int64_t, 3>>{
@@ -83,18 +97,18 @@ std::vector<KernelCase> Cases(Pattern pattern) {
       const Tensor codes = Codes(x, {rows, k}, 1), weight = Codes(DType::kInt8, {n, k}, 2);
       const Tensor bias = RandomTensor(DType::kFloat32, {n}, 4);
       cases.push_back(
-          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, {{"x_zero_point", zero}}, pattern));
+          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias}, {{"x_zero_point", zero}}, pattern, paired));
       auto attributes = relu;
       attributes["x_zero_point"] = zero;
-      cases.push_back(
-          MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3)}, Requantised(attributes, DType::kUInt8), pattern));
+      cases.push_back(MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3)}, Requantised(attributes, DType::kUInt8),
+                               pattern, paired));
       attributes["activation"] = std::string("Gelu");
       cases.push_back(MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias},
-                               Requantised(attributes, DType::kInt8), pattern));
+                               Requantised(attributes, DType::kInt8), pattern, paired));
     }
     const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
     cases.push_back(
-        MakeCase("DynamicQuantizedLinear", {x, Codes(DType::kInt8, {n, k}, 6), Scales(n, 7)}, relu, pattern));
+        MakeCase("DynamicQuantizedLinear", {x, Codes(DType::kInt8, {n, k}, 6), Scales(n, 7)}, relu, pattern, paired));
   }
   const auto window = [](Dims strides, Dims pads, Dims dilations, int64_t group, int64_t zero) {
     return std::map<std::string, Attribute>{{"strides", std::move(strides)},
@@ -109,12 +123,12 @@ std::vector<KernelCase> Cases(Pattern pattern) {
       const int64_t n = weight[0];
       const Tensor codes = Codes(x, std::move(in), 8), w = Codes(DType::kInt8, std::move(weight), 9);
       const Tensor bias = RandomTensor(DType::kFloat32, {n}, 10);
-      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, attributes, pattern));
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, attributes, pattern, paired));
       attributes["activation"] = std::string("Relu");
-      cases.push_back(
-          MakeCase("QuantizedConv", {codes, w, Scales(n, 11)}, Requantised(attributes, DType::kUInt8), pattern));
-      cases.push_back(
-          MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, Requantised(attributes, DType::kInt8), pattern));
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11)}, Requantised(attributes, DType::kUInt8),
+                               pattern, paired));
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, Requantised(attributes, DType::kInt8),
+                               pattern, paired));
     };
     conv({2, 9, 7, 16}, {24, 3, 3, 16}, window({2, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
     conv({1, 8, 8, 32}, {48, 1, 1, 32}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, zero));
@@ -129,20 +143,23 @@ std::vector<KernelCase> Cases(Pattern pattern) {
 
 TEST(QuantizedKernels, MatchTheReference) {
   std::vector<KernelCase> cases = Cases(Pattern::kDense);
-  for (KernelCase& c : Cases(Pattern::kTwoFour)) cases.push_back(std::move(c));
+  for (const bool paired : {false, true}) {
+    for (KernelCase& c : Cases(Pattern::kTwoFour, paired)) cases.push_back(std::move(c));
+  }
   CheckFamily("quantized", cases);
 }
 
 // Every value is a whole number below 2^24: nothing is rounded, so kernels must agree to the bit.
 TEST(QuantizedKernels, AreExactOnSmallIntegers) {
   std::vector<KernelCase> cases;
-  for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+  for (const auto& [pattern, paired] :
+       {std::pair(Pattern::kDense, false), {Pattern::kTwoFour, false}, {Pattern::kTwoFour, true}}) {
     for (const auto& [rows, n, k] : std::vector<std::array<int64_t, 3>>{{1, 40, 136}, {13, 33, 64}, {37, 64, 1024}}) {
       for (const DType x : {DType::kUInt8, DType::kInt8}) {
         Tensor scales(DType::kFloat32, {n});
         for (int64_t i = 0; i < n; ++i) scales.Data<float>()[i] = i % 2 == 0 ? 0.5f : 2.0f;
         KernelCase c = MakeCase("QuantizedLinear", {Codes(x, {rows, k}, 21), Codes(DType::kInt8, {n, k}, 22), scales},
-                                {{"x_zero_point", int64_t{x == DType::kUInt8 ? 128 : 0}}}, pattern);
+                                {{"x_zero_point", int64_t{x == DType::kUInt8 ? 128 : 0}}}, pattern, paired);
         c.absolute = c.relative = 0;
         cases.push_back(std::move(c));
       }
@@ -158,6 +175,28 @@ TEST(QuantizedKernels, AreExactOnSmallIntegers) {
     cases.push_back(std::move(c));
   }
   CheckFamily("quantized", cases, /*need_all=*/false);
+}
+
+TEST(QuantizedKernels, PanelsArePairedWhereMasksFit) {
+  Tensor weight = Codes(DType::kInt8, {40, 64}, 31);
+  MakeTwoFour(weight, 32);
+  PackCache cache;
+  const Int8Geometry geometry = {.groups = 1, .outputs = 40, .taps = 1, .channels = 64};
+  auto packed = PackedInt8::Get(cache, 1, weight, geometry, Pattern::kTwoFour);
+  ASSERT_TRUE(packed.ok());
+  EXPECT_EQ((*packed)->order(0), nullptr);
+  EXPECT_NE((*packed)->order(1), nullptr);  // eight outputs, and lanes for a partner of each
+  MakePaired(weight);
+  packed = PackedInt8::Get(cache, 2, weight, geometry, Pattern::kTwoFour);
+  ASSERT_TRUE(packed.ok());
+  ASSERT_NE((*packed)->order(0), nullptr);
+  for (int64_t i = 0; i < 16; ++i) {
+    EXPECT_EQ(std::abs((*packed)->order(0)[i] - (*packed)->order(0)[31 - i]), 16);
+  }
+  weight.Data<int8_t>()[3 * 64 + 4] = weight.Data<int8_t>()[3 * 64 + 5] = weight.Data<int8_t>()[3 * 64 + 6] = 1;
+  const auto broken = PackedInt8::Get(cache, 3, weight, geometry, Pattern::kTwoFour);
+  ASSERT_FALSE(broken.ok());
+  EXPECT_EQ(broken.status().message(), "row 3 breaks the 2:4 pattern in the group at column 4");
 }
 
 TEST(QuantizedKernels, RefuseWhatTheyCannotCompute) {

@@ -31,7 +31,8 @@ void WidenCodes(const uint8_t* codes, int64_t steps, std::byte* to) {
   for (int64_t s = 0; s < steps; ++s) _mm512_store_si512(to + s * 64, Widen(codes + s * 32));
 }
 
-template <int kRows, bool kWidened>
+// kPaired: lanes i and i + 16 keep the same positions, so one shuffle serves both vectors.
+template <int kRows, bool kWidened, bool kPaired>
 [[gnu::noinline]] void Tile(const Int8Task& task, int64_t row, int32_t* sums) {
   const int8_t* values = task.values;
   const uint8_t* codes = task.codes;
@@ -58,8 +59,9 @@ template <int kRows, bool kWidened>
         long long eight;  // NOLINT(google-runtime-int): the intrinsic's type
         std::memcpy(&eight, x + r * pitch, sizeof(eight));
         const __m512i all = _mm512_set1_epi64(eight);
-        acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], _mm512_shuffle_epi8(all, pick0), w0);
-        acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], _mm512_shuffle_epi8(all, pick1), w1);
+        const __m512i picked = _mm512_shuffle_epi8(all, pick0);
+        acc[r][0] = _mm512_dpbusd_epi32(acc[r][0], picked, w0);
+        acc[r][1] = _mm512_dpbusd_epi32(acc[r][1], kPaired ? picked : _mm512_shuffle_epi8(all, pick1), w1);
       }
       x += 8;
       values += 128;
@@ -74,16 +76,30 @@ template <int kRows, bool kWidened>
 }
 
 using TileFunction = void (*)(const Int8Task&, int64_t, int32_t*);
-template <bool kWidened>
-constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>,  Tile<2, kWidened>,  Tile<3, kWidened>,
-                                           Tile<4, kWidened>,  Tile<5, kWidened>,  Tile<6, kWidened>,
-                                           Tile<7, kWidened>,  Tile<8, kWidened>,  Tile<9, kWidened>,
-                                           Tile<10, kWidened>, Tile<11, kWidened>, Tile<12, kWidened>};
+template <bool kWidened, bool kPaired>
+constexpr TileFunction kTiles[kTallest] = {
+    Tile<1, kWidened, kPaired>, Tile<2, kWidened, kPaired>,  Tile<3, kWidened, kPaired>,  Tile<4, kWidened, kPaired>,
+    Tile<5, kWidened, kPaired>, Tile<6, kWidened, kPaired>,  Tile<7, kWidened, kPaired>,  Tile<8, kWidened, kPaired>,
+    Tile<9, kWidened, kPaired>, Tile<10, kWidened, kPaired>, Tile<11, kWidened, kPaired>, Tile<12, kWidened, kPaired>};
+
+// From lanes to outputs.
+void PutInOrder(const int32_t* order, int rows, int32_t* sums) {
+  const __m512i low = _mm512_load_si512(order), high = _mm512_load_si512(order + 16);
+  for (int r = 0; r < rows; ++r, sums += PackedInt8::kLanes) {
+    const __m512i a = _mm512_load_si512(sums), b = _mm512_load_si512(sums + 16);
+    _mm512_store_si512(sums, _mm512_permutex2var_epi32(a, low, b));
+    _mm512_store_si512(sums + 16, _mm512_permutex2var_epi32(a, high, b));
+  }
+}
 
 void Run(const Int8Task& task) {
   alignas(64) int32_t sums[kTallest * PackedInt8::kLanes];
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    (task.widened != nullptr ? kTiles<true> : kTiles<false>)[rows - 1](task, row, sums);
+    const bool widened = task.widened != nullptr;
+    const auto* tiles = task.order != nullptr ? (widened ? kTiles<true, true> : kTiles<false, true>)
+                                              : (widened ? kTiles<true, false> : kTiles<false, false>);
+    tiles[rows - 1](task, row, sums);
+    if (task.order != nullptr) PutInOrder(task.order, rows, sums);
     StoreTile(task, row, rows, sums);
   });
 }
