@@ -6,6 +6,8 @@ namespace tamis {
 namespace {
 
 std::string Range(const TracedOperand& operand) {
+  if (operand.kind == "sequence") return fmt::format("{}, a sequence of {}", operand.name, operand.dims[0]);
+  if (operand.kind != "tensor") return fmt::format("{}, {}", operand.name, operand.kind);
   std::string text = fmt::format("{} {}{} in [{:.6g}, {:.6g}]", operand.name, Name(operand.dtype),
                                  ToString(operand.dims), operand.min, operand.max);
   if (operand.not_finite > 0) text += fmt::format(", {} not finite", operand.not_finite);
@@ -69,7 +71,11 @@ void WriteBisection(std::span<const BisectReport> reports, double tolerance, Jso
       json->Field("max_absolute_error", parting.error.absolute);
       json->Field("max_relative_error", parting.error.relative).Key("inputs").BeginArray();
       for (const TracedOperand& input : parting.inputs) {
-        json->BeginObject().Field("name", input.name).Field("dtype", Name(input.dtype)).Field("dims", input.dims);
+        json->BeginObject()
+            .Field("name", input.name)
+            .Field("kind", input.kind)
+            .Field("dtype", Name(input.dtype))
+            .Field("dims", input.dims);
         json->Field("min", input.min).Field("max", input.max).Field("not_finite", input.not_finite);
         json->Field("constant", input.constant).EndObject();
       }

@@ -40,7 +40,7 @@ Result<BisectReport> BisectPasses(const Graph& graph, const std::vector<Pass>& p
                                   const BisectOptions& options);
 
 // Runs every node of `fused` on the kernel that a session would choose (`wish` as in a plan, may be empty) and judges
-// it against the operator's reference on the same operands.
+// it against the operator's reference on the same operands; the nodes of regions' bodies too, in their first run.
 Result<BisectReport> BisectKernels(const Graph& fused, const NamedTensors& inputs,
                                    const std::function<std::string(const std::string& node)>& wish,
                                    const BisectOptions& options);

@@ -127,6 +127,113 @@ TEST(Bisect, APassThatFailsIsNamed) {
   EXPECT_FALSE(report->trials[0].failed.empty());
 }
 
+// A Loop whose body multiplies and rectifies its state and keeps what it made in a sequence.
+struct LoopNetwork {
+  TestGraph t{17};
+  NamedTensors inputs = {{"x", RandomTensor({2, 8}, 3)}};
+
+  LoopNetwork() {
+    const ValueId x = t.Input("x", {2, 8});
+    const ValueId trips = t.Ints({3});
+    t.graph.value(trips).constant = t.graph.value(trips).constant->Reshaped({});
+    t.graph.value(trips).type = Type::Tensor(DType::kInt64, {});
+    TestGraph body{17};
+    body.graph.name = "step";
+    body.Input("i", {}, DType::kInt64);
+    const ValueId go = body.Input("go", {}, DType::kBool);
+    const ValueId state = body.Input("state", {2, 8});
+    body.graph.inputs.push_back(body.graph.AddValue("pieces"));
+    const ValueId product = body.Op("MatMul", {state, body.Weight({8, 8})});
+    const ValueId next = body.Op("Relu", {body.Op("Add", {product, body.Weight({8})})});
+    body.graph.outputs = {go, next, body.Op("SequenceInsert", {body.graph.inputs[3], next})};
+    Node loop;
+    loop.op = "Loop";
+    loop.name = "steps";
+    loop.inputs = {trips, kNoValue, x, t.Op("SequenceEmpty", {})};
+    loop.outputs = {t.graph.AddValue("last"), t.graph.AddValue("all")};
+    loop.regions.push_back({"body", std::make_unique<Graph>(std::move(body.graph)), {}});
+    const NodeId id = t.graph.AddNode(std::move(loop));
+    EXPECT_TRUE(InferNode(t.graph, id).ok());
+    t.graph.outputs = {t.Op("Neg", {t.graph.node(id).outputs[0]}), t.graph.node(id).outputs[1]};
+  }
+};
+
+Status ScaleWeightInBodies(Graph& graph, const PassOptions&) {
+  for (NodeId id : graph.NodeIds()) {
+    const Node& node = graph.node(id);
+    if (!node.Is("MatMul") && !node.IsTamis("Linear")) continue;
+    Tensor wrong = graph.value(node.inputs[1]).constant->Clone();
+    for (float& w : wrong.Span<float>()) w *= 1.02f;
+    graph.value(node.inputs[1]).constant = wrong;
+  }
+  return {};
+}
+
+TEST(Bisect, PassesThatAreWrongInABodyAreFound) {
+  const LoopNetwork network;
+  std::vector<Pass> passes = SimplifyPasses();
+  for (const Pass& pass : FusePasses()) passes.push_back(pass);
+  const auto sound = BisectPasses(network.t.graph, passes, network.inputs, {});
+  ASSERT_TRUE(sound.ok()) << sound.status().message();
+  EXPECT_FALSE(sound->parted()) << sound->pass;
+  passes.insert(passes.begin() + 20, {"scale_weight", ScaleWeightInBodies});
+  const auto report = BisectPasses(network.t.graph, passes, network.inputs, {});
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->pass, "scale_weight");
+  ASSERT_TRUE(report->parting.has_value());
+  EXPECT_EQ(report->parting->op, "Loop");
+  EXPECT_EQ(report->parting->node, "steps");
+  EXPECT_EQ(report->parting->value, "last");
+  ASSERT_EQ(report->parting->inputs.size(), 3u);
+  EXPECT_EQ(report->parting->inputs[2].kind, "sequence");
+  EXPECT_EQ(report->parting->inputs[2].dims, (Dims{0}));
+}
+
+TEST(Bisect, KernelsOfBodiesAreJudged) {
+  ConfigureLibraries();
+  const LoopNetwork network;
+  const auto fused = Fuse(network.t.graph, {});
+  ASSERT_TRUE(fused.ok()) << fused.status().message();
+  BisectOptions options;
+  options.threads = 1;
+  const auto sound = BisectKernels(*fused, network.inputs, {}, options);
+  ASSERT_TRUE(sound.ok()) << sound.status().message();
+  EXPECT_FALSE(sound->parted());
+  EXPECT_TRUE(sound->trials.empty()) << sound->trials[0].what << ": " << sound->trials[0].failed;
+  options.tolerance = 1e-12;  // as above: f32 against double
+  const auto strict = BisectKernels(*fused, network.inputs, {}, options);
+  ASSERT_TRUE(strict.ok()) << strict.status().message();
+  ASSERT_TRUE(strict->parting.has_value());
+  EXPECT_EQ(strict->parting->op, "tamis.Linear");
+  ASSERT_EQ(strict->trials.size(), 1u) << "a body is judged once, however often it runs";
+  EXPECT_EQ(strict->trials[0].what.find("body 'step': "), 0u) << strict->trials[0].what;
+}
+
+TEST(Trace, InputsThatAreNoTensorsAreRefused) {
+  LoopNetwork network;
+  Type sequence;
+  sequence.kind = Type::Kind::kSequence;
+  sequence.element = std::make_shared<const Type>(Type::Tensor(DType::kFloat32, {2}));
+  network.t.graph.inputs.push_back(network.t.graph.AddValue("pieces", sequence));
+  const auto values = TraceReference(network.t.graph, network.inputs);
+  ASSERT_FALSE(values.ok());
+  EXPECT_EQ(values.status().message(),
+            "input 'pieces' is sequence(float32[2]): only networks whose inputs are all tensors can be traced");
+}
+
+TEST(Trace, ErrorsOfSequencesAndStrings) {
+  const Datum one = Datum::Sequence({Tensor::Float(1), Tensor::Float(2)});
+  const Datum other = Datum::Sequence({Tensor::Float(1), Tensor::Float(4)});
+  EXPECT_EQ(ErrorOf(one, one).relative, 0);
+  EXPECT_DOUBLE_EQ(ErrorOf(one, other).absolute, 2);
+  EXPECT_DOUBLE_EQ(ErrorOf(one, other).relative, 0.5);
+  EXPECT_TRUE(std::isinf(ErrorOf(one, Datum::Sequence({Tensor::Float(1)})).relative));
+  EXPECT_TRUE(std::isinf(ErrorOf(one, Tensor::Float(1)).relative));
+  EXPECT_EQ(ErrorOf(Datum(), Datum()).relative, 0);
+  EXPECT_EQ(ErrorOf(Tensor::Strings({2}, {"a", "b"}), Tensor::Strings({2}, {"a", "b"})).relative, 0);
+  EXPECT_TRUE(std::isinf(ErrorOf(Tensor::Strings({2}, {"a", "b"}), Tensor::Strings({2}, {"a", "c"})).relative));
+}
+
 TEST(Trace, ErrorsOfValues) {
   Tensor a(DType::kFloat32, {3}), b(DType::kFloat32, {3});
   const float x[] = {1, 2, -4}, y[] = {1, 2.5f, -5};

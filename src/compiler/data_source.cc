@@ -46,6 +46,14 @@ Result<std::vector<float>> ParseChannelValues(const std::string& flag, const std
 Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path, std::span<const TensorSpec> inputs,
                                                          const DataOptions& options) {
   if (inputs.empty()) return UserError("the network has no inputs that '{}' could be fed to", path);
+  for (const TensorSpec& input : inputs) {
+    if (input.IsTensor()) continue;
+    return UserError(
+        "input '{}' is {}: samples are tensors, and a network that takes sequences or optionals is run through Python "
+        "or "
+        "the C++ API",
+        input.name, input.type);
+  }
   std::error_code error;
   // A path may lead on inside an archive: what must exist is the part up to the archive's name.
   const size_t archive = path.find(".zip/");

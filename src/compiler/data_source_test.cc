@@ -194,6 +194,20 @@ class Counted final : public DataSource {
   }
 };
 
+TEST(OpenDataSourceTest, RefusesNetworksThatTakeSequences) {
+  TensorSpec pieces;
+  pieces.name = "pieces";
+  pieces.sequence = true;
+  pieces.type = "seq(tensor(float))";
+  const std::vector<TensorSpec> inputs = {pieces};
+  const auto data = OpenDataSource("anything", inputs, {});
+  ASSERT_FALSE(data.ok());
+  EXPECT_EQ(
+      data.status().message(),
+      "input 'pieces' is seq(tensor(float)): samples are tensors, and a network that takes sequences or optionals "
+      "is run through Python or the C++ API");
+}
+
 TEST(SplitTest, PartsAreDisjointEvenAndSeeded) {
   const Counted data(1000, 10);
   const SplitSizes sizes = {300, 100, 200};

@@ -146,7 +146,13 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
       problems.push_back(fmt::format("the network has no input '{}'; it has {}", name, names));
       continue;
     }
-    const Shape& shape = graph.value(*found).type.shape;
+    const Type& type = graph.value(*found).type;
+    if (!type.IsTensor() || !type.has_rank) {
+      problems.push_back(fmt::format("'{}' is {}, whose dimensions no profile bounds; leave it out", name,
+                                     type.IsTensor() ? "a tensor of any number of dimensions" : type.ToString()));
+      continue;
+    }
+    const Shape& shape = type.shape;
     if (range.min.size() != shape.size() || range.opt.size() != shape.size() || range.max.size() != shape.size()) {
       problems.push_back(
           fmt::format("the profile of '{}' needs {} dimensions: {}", name, shape.size(), ToString(shape)));

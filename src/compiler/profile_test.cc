@@ -32,6 +32,24 @@ TEST(MakeProfile, OneInputBindsTheSharedSymbols) {
   EXPECT_EQ(TuningPoints(*profile).front().at("sequence"), 128);
 }
 
+TEST(MakeProfile, SequencesAndTensorsOfAnyRankAreRefusedByName) {
+  Graph graph = TokenGraph();
+  Type sequence;
+  sequence.kind = Type::Kind::kSequence;
+  sequence.element = std::make_shared<const Type>(Type::Tensor(DType::kFloat32, {Dim::Symbol("n")}));
+  graph.inputs.push_back(graph.AddValue("pieces", sequence));
+  graph.inputs.push_back(graph.AddValue("anything"));
+  InputRanges ranges;
+  ASSERT_TRUE(ParseProfile("pieces=1:2:3", &ranges).ok());
+  ASSERT_TRUE(ParseProfile("anything=1x2", &ranges).ok());
+  const auto profile = MakeProfile(graph, ranges);
+  ASSERT_FALSE(profile.ok());
+  EXPECT_EQ(profile.status().message(),
+            "'anything' is a tensor of any number of dimensions, whose dimensions no profile bounds; leave it out; "
+            "'pieces' is sequence(float32[n]), whose dimensions no profile bounds; leave it out");
+  EXPECT_TRUE(MakeProfile(graph, {}).ok());
+}
+
 TEST(MakeProfile, TrtexecShapesMeanTheSame) {
   InputRanges ours, theirs;
   ASSERT_TRUE(ParseProfile("ids=1x16:1x128:32x256", &ours).ok());

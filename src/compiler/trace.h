@@ -1,25 +1,35 @@
 // A run that keeps every value of the graph, and where two such runs part.
 #pragma once
 
-#include <map>
+#include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "tamis/datum.h"
 #include "tamis/session.h"
 
 namespace tamis {
 
-// Evaluates every node by its operator's reference, in double where the operator does. By value id; a value that no
-// node made (an omitted input) is undefined. Constants are shared with the graph.
-Result<std::vector<Tensor>> TraceReference(const Graph& graph, const NamedTensors& inputs);
+// Every value of a graph, by id; one that no node made (an omitted input) is nothing. Constants are shared with the
+// graph.
+using Trace = std::vector<Datum>;
+// Is told of every run of a region's body, as it ends: the body, and its values.
+using BodyVisitor = std::function<void(const Graph& body, const Trace& values)>;
 
-// How far one value is from another of the same shape.
+// Evaluates every node by its operator's reference, in double where the operator does, and the bodies of regions in the
+// same way.
+Result<Trace> TraceReference(const Graph& graph, const NamedTensors& inputs, const BodyVisitor& visitor = {});
+
+// How far one value is from another of the same shape. Of sequences: the largest error of an element; sequences of
+// different lengths, and values of different kinds, are infinitely far.
 struct ValueError {
   double absolute = 0;  // max |a - b|; infinite where only one of them is NaN, or the shapes or dtypes' kinds differ
   double relative = 0;  // that over max |b|; of integers and booleans: 0 if all are equal, else infinite
 };
-ValueError ErrorOf(const Tensor& a, const Tensor& b);
+ValueError ErrorOf(const Datum& a, const Datum& b);
 
 struct TracedOperand {
   std::string name;
@@ -28,8 +38,12 @@ struct TracedOperand {
   double min = 0, max = 0;  // of the finite elements
   int64_t not_finite = 0;
   bool constant = false;
+  std::string kind = "tensor";  // or "sequence" (dims: how many elements it has), or "nothing" (an empty optional)
 };
-TracedOperand Describe(const Graph& graph, ValueId id, const Tensor& tensor);
+TracedOperand Describe(const Graph& graph, ValueId id, const Datum& datum);
+
+// The first output that a node has; kNoValue if all are omitted.
+ValueId FirstOutput(const Node& node);
 
 // The first value that leads to a wrong output.
 struct Parting {
@@ -48,11 +62,10 @@ struct Parting {
 // values that differ (or that only this graph has) to the first one whose operands agree, so that a value whose meaning
 // a pass changed on purpose, and whose readers agree, is not taken for the culprit. nullopt if no output differs by
 // more than `tolerance` (relative).
-std::optional<Parting> FindParting(const Graph& graph, const std::vector<Tensor>& values, const Graph& other,
-                                   const std::vector<Tensor>& expected, double tolerance);
+std::optional<Parting> FindParting(const Graph& graph, const Trace& values, const Graph& other, const Trace& expected,
+                                   double tolerance);
 
 // The largest relative error over the graphs' outputs, by name.
-double OutputError(const Graph& graph, const std::vector<Tensor>& values, const Graph& other,
-                   const std::vector<Tensor>& expected);
+double OutputError(const Graph& graph, const Trace& values, const Graph& other, const Trace& expected);
 
 }  // namespace tamis
