@@ -27,7 +27,10 @@ void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* 
     operands.CheckDType(i, {DType::kFloat32}, problems);
     operands.CheckShape(i, {outputs}, problems);
   }
-  const Node& node = operands.node();
+  CheckQuantizedResult(operands.node(), problems);
+}
+
+void CheckQuantizedResult(const Node& node, NodeProblems* problems) {
   if (!ActivationFromName(node.String("activation", ""))) {
     problems->Add("attribute 'activation' is '{}', which is not an activation", node.String("activation", ""));
   }
@@ -37,27 +40,63 @@ void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* 
   if (node.Has("y_dtype") && !(node.Float("y_scale", 0) > 0)) problems->Add("attribute 'y_scale' must be positive");
 }
 
-QuantizedWriter::QuantizedWriter(const EvalContext& context, Tensor& y)
-    : epilogue_(QuantizedActivation(context.node)),
-      y_(y),
-      scale_(context.input(2)->Data<float>()),
-      bias_(context.input(3) != nullptr && context.input(3)->Defined() ? context.input(3)->Data<float>() : nullptr),
-      y_scale_(static_cast<double>(context.node.Float("y_scale", 1))),
-      y_zero_(static_cast<double>(context.node.Int("y_zero_point", 0))) {}
+void CheckQuantizedResidual(const Operands& operands, const Shape& y, NodeProblems* problems) {
+  if (!operands.Has(4)) return;
+  operands.CheckDType(4, {DType::kUInt8, DType::kInt8, DType::kFloat32}, problems);
+  operands.CheckShape(4, y, problems);
+  if (operands.dtype(4) != DType::kFloat32 && !(operands.node().Float("residual_scale", 0) > 0)) {
+    problems->Add("attribute 'residual_scale' must be positive");
+  }
+}
 
-void QuantizedWriter::Write(int64_t index, int64_t channel, double sum, double factor) const {
-  const double shift = bias_ != nullptr ? static_cast<double>(bias_[channel]) : 0;
-  const double value = Apply(epilogue_, factor * static_cast<double>(scale_[channel]) * sum + shift);
+CodeReader::CodeReader(const Node& node, const std::string& name, const Tensor* tensor) : tensor_(tensor) {
+  if (!Present() || tensor->dtype() == DType::kFloat32) return;
+  scale_ = static_cast<double>(node.Float(name + "_scale", 1));
+  zero_ = static_cast<double>(node.Int(name + "_zero_point", 0));
+}
+
+double CodeReader::operator()(int64_t index) const {
+  switch (tensor_->dtype()) {
+    case DType::kUInt8:
+      return scale_ * (static_cast<double>(tensor_->Data<uint8_t>()[index]) - zero_);
+    case DType::kInt8:
+      return scale_ * (static_cast<double>(tensor_->Data<int8_t>()[index]) - zero_);
+    default:
+      return static_cast<double>(tensor_->Data<float>()[index]);
+  }
+}
+
+CodeWriter::CodeWriter(const Node& node, Tensor& y)
+    : epilogue_(QuantizedActivation(node)),
+      y_(y),
+      scale_(static_cast<double>(node.Float("y_scale", 1))),
+      zero_(static_cast<double>(node.Int("y_zero_point", 0))) {}
+
+void CodeWriter::Write(int64_t index, double value) const {
+  value = Apply(epilogue_, value);
   if (y_.dtype() == DType::kFloat32) {
     y_.Data<float>()[index] = static_cast<float>(value);
     return;
   }
-  const double code = std::nearbyint(value / y_scale_) + y_zero_;
+  const double code = std::nearbyint(value / scale_) + zero_;
   if (y_.dtype() == DType::kUInt8) {
     y_.Data<uint8_t>()[index] = static_cast<uint8_t>(std::clamp(code, 0.0, 255.0));
   } else {
     y_.Data<int8_t>()[index] = static_cast<int8_t>(std::clamp(code, -128.0, 127.0));
   }
+}
+
+QuantizedWriter::QuantizedWriter(const EvalContext& context, Tensor& y)
+    : writer_(context.node, y),
+      residual_(context.node, "residual", context.input(4)),
+      scale_(context.input(2)->Data<float>()),
+      bias_(context.input(3) != nullptr && context.input(3)->Defined() ? context.input(3)->Data<float>() : nullptr) {}
+
+void QuantizedWriter::Write(int64_t index, int64_t channel, double sum, double factor) const {
+  double value = factor * static_cast<double>(scale_[channel]) * sum;
+  if (bias_ != nullptr) value += static_cast<double>(bias_[channel]);
+  if (residual_.Present()) value += residual_(index);
+  writer_.Write(index, value);
 }
 
 DynamicScale DynamicScaleOf(float lowest, float highest) {

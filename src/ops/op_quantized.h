@@ -1,11 +1,23 @@
-// What the int8 products of domain "tamis" share: QuantizedLinear, QuantizedConv, DynamicQuantizedLinear.
+// What the int8 operators of domain "tamis" share. The products:
 //
-//   QuantizedLinear  x[..., K] (u8 or s8), weight[N, K] (s8), scale[N] (f32), bias[N]? (f32) -> y[..., N]
-//                    v = activation(scale[n] * sum_k (x - x_zero_point) * weight + bias[n])
+//   QuantizedLinear  x[..., K] (u8 or s8), weight[N, K] (s8), scale[N] (f32), bias[N]? (f32), residual? (like y: u8, s8
+//                    or f32) -> y[..., N]
+//                    v = activation(scale[n] * sum_k (x - x_zero_point) * weight + bias[n]
+//                                   + residual_scale * (residual - residual_zero_point))
 //   QuantizedConv    x[B, spatial..., C], weight[O, spatial..., C/group]: likewise; padding counts as x_zero_point;
 //                    attributes strides, pads, dilations, group, all explicit
 //   DynamicQuantizedLinear   x[..., K] (f32), weight, scale, bias as above -> y (f32): x is quantised to u8 as ONNX's
-//                    DynamicQuantizeLinear does it, and its scale multiplies the weight's
+//                    DynamicQuantizeLinear does it, and its scale multiplies the weight's; no residual
+//
+// and what lies between them, so that activations stay codes:
+//
+//   QuantizedLookup  x (u8 or s8) -> y: attribute table, 256 codes of y_dtype, the first for the code whose byte is 0.
+//                    Any function of one quantised value, or of several that come from the same one
+//   QuantizedBinary  a, b (u8, s8 or f32, broadcast) -> v = activation(function(a_scale * (a - a_zero_point), likewise
+//                    b)); attribute function: "Add" or "Mul". Scale and zero point of an f32 operand are 1 and 0
+//   QuantizedGlobalAveragePool   x[B, spatial..., C] (u8 or s8) -> [B, 1..., C]: v = x_scale * (mean(x) - x_zero_point)
+//
+// ChannelsLastMaxPool, Concat and whatever else only moves codes takes them as they are.
 //
 // Attributes: x_zero_point; activation, clip_min and clip_max as of Linear; and, where y is quantised, y_dtype (an ONNX
 // number, u8 or s8), y_scale and y_zero_point: y = saturate(round to even(v / y_scale) + y_zero_point). Without y_dtype
@@ -22,6 +34,36 @@ Epilogue QuantizedActivation(const Node& node);
 DType QuantizedOutputDType(const Node& node);
 // Checks weight, scale, bias and attributes for so many output channels.
 void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* problems);
+// Checks the activation, and how y is quantised.
+void CheckQuantizedResult(const Node& node, NodeProblems* problems);
+// Input 4 of a product with results of this shape: codes with residual_scale, or f32.
+void CheckQuantizedResidual(const Operands& operands, const Shape& y, NodeProblems* problems);
+
+// One operand of codes, or of f32, as numbers: scale and zero point are the attributes `name`_scale and
+// `name`_zero_point.
+class CodeReader {
+ public:
+  CodeReader(const Node& node, const std::string& name, const Tensor* tensor);
+  bool Present() const { return tensor_ != nullptr && tensor_->Defined(); }
+  double operator()(int64_t index) const;
+
+ private:
+  const Tensor* tensor_;
+  double scale_ = 1, zero_ = 0;
+};
+
+// A value as a code of the node's y.
+class CodeWriter {
+ public:
+  CodeWriter(const Node& node, Tensor& y);
+  // Applies the activation first.
+  void Write(int64_t index, double value) const;
+
+ private:
+  Epilogue epilogue_;
+  Tensor& y_;
+  double scale_, zero_;
+};
 
 // Writes the result of one sum.
 class QuantizedWriter {
@@ -31,11 +73,10 @@ class QuantizedWriter {
   void Write(int64_t index, int64_t channel, double sum, double factor = 1) const;
 
  private:
-  Epilogue epilogue_;
-  Tensor& y_;
+  CodeWriter writer_;
+  CodeReader residual_;
   const float* scale_;
   const float* bias_;
-  double y_scale_, y_zero_;
 };
 
 // How DynamicQuantizeLinear maps f32 numbers to u8, in f32 as ONNX has it.

@@ -8,7 +8,7 @@ namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
-  operands.CheckCount(3, 4, &problems);
+  operands.CheckCount(3, 5, &problems);
   operands.CheckDType(0, {DType::kUInt8, DType::kInt8}, &problems);
   operands.CheckRankAtLeast(0, 3, &problems);
   const int64_t group = operands.node().Int("group", 0);
@@ -32,6 +32,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   Shape y = *x;
   for (size_t i = 0; i < window.rank(); ++i) y[i + 1] = WindowOutput(window, i, (*x)[i + 1], &problems);
   y.back() = (*weight)[0];
+  CheckQuantizedResidual(operands, y, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   return std::vector<Type>{Type::Tensor(dtype, std::move(y))};
 }
@@ -110,6 +111,11 @@ std::vector<OpTestCase> TestCases() {
     c.attributes["y_scale"] = 0.05f;
     c.attributes["y_zero_point"] = int64_t{3};
   }
+  OpTestCase residual = cases[0];
+  residual.inputs.push_back(Codes(make, DType::kUInt8, {1, 4, 5, 5}));
+  residual.attributes["residual_scale"] = 0.04f;
+  residual.attributes["residual_zero_point"] = int64_t{70};
+  cases.push_back(std::move(residual));
   cases.push_back({{Codes(make, DType::kUInt8, {1, 13, 6}), Codes(make, DType::kInt8, {4, 4, 3}),
                     make.Floats({4}, 0, 1e-3f), make.Floats({4})},
                    attributes({3}, {2, 1}, 2, 9)});

@@ -7,7 +7,7 @@ namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
-  operands.CheckCount(3, 4, &problems);
+  operands.CheckCount(3, 5, &problems);
   operands.CheckDType(0, {DType::kUInt8, DType::kInt8}, &problems);
   operands.CheckRankAtLeast(0, 1, &problems);
   operands.CheckRank(1, 2, &problems);
@@ -20,9 +20,10 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   if (!MayEqual(x->back(), (*weight)[1])) {
     problems.Add("the weight {} doesn't fit the input {}", ToString(*weight), ToString(*x));
   }
-  TAMIS_RETURN_IF_ERROR(problems.status());
   Shape y = *x;
   y.back() = (*weight)[0];
+  CheckQuantizedResidual(operands, y, &problems);
+  TAMIS_RETURN_IF_ERROR(problems.status());
   return std::vector<Type>{Type::Tensor(dtype, std::move(y))};
 }
 
@@ -70,6 +71,9 @@ std::vector<OpTestCase> TestCases() {
                     {"y_dtype", static_cast<int64_t>(DType::kUInt8)},
                     {"y_scale", 0.02f},
                     {"y_zero_point", int64_t{4}}}});
+  OpTestCase residual = cases[1];
+  residual.inputs.push_back(make.Floats({2, 3, 9}));
+  cases.push_back(std::move(residual));
   return cases;
 }
 

@@ -17,8 +17,10 @@ Status EliminateCommon(Graph& graph, const PassOptions& options);
 Status RemoveDead(Graph& graph, const PassOptions& options);
 
 // Towards the graph that runs.
+Status PushCodes(Graph& graph, const PassOptions& options);
 Status PropagateQuantization(Graph& graph, const PassOptions& options);
 Status FoldDequantized(Graph& graph, const PassOptions& options);  // of fold_constants.cc
+Status FuseCodes(Graph& graph, const PassOptions& options);
 Status RecognizeLayerNorm(Graph& graph, const PassOptions& options);
 Status RecognizeRmsNorm(Graph& graph, const PassOptions& options);
 Status RecognizeGroupNorm(Graph& graph, const PassOptions& options);

@@ -53,7 +53,7 @@ constexpr std::array<std::string_view, 43> kElementwise = {"Abs",
 }  // namespace
 
 bool IsElementwise(const Node& node) {
-  if (!node.domain.empty()) return false;
+  if (!node.domain.empty()) return node.IsTamis("QuantizedLookup") || node.IsTamis("QuantizedBinary");
   return std::find(kElementwise.begin(), kElementwise.end(), node.op) != kElementwise.end() || node.Is("Where") ||
          node.Is("Swish") || node.Is("QuantizeLinear") || node.Is("DequantizeLinear");
 }

@@ -5,7 +5,8 @@
 
 namespace tamis {
 
-// Of ONNX's domain. QuantizeLinear and DequantizeLinear count; with scales along an axis they know which one.
+// QuantizeLinear and DequantizeLinear count; with scales along an axis they know which one. So do QuantizedLookup and
+// QuantizedBinary of the tamis domain.
 bool IsElementwise(const Node& node);
 
 }  // namespace tamis

@@ -8,6 +8,7 @@
 
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
+#include "src/passes/codes.h"
 #include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
@@ -23,7 +24,7 @@ class ChannelsLastMaker {
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
-    if (!node.domain.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return;
+    if ((!node.domain.empty() && !IsElementwise(node)) || node.outputs.empty() || node.outputs[0] == kNoValue) return;
     if (node.Is("Conv")) return ConvertConv(id);
     if (node.Is("ConvTranspose")) return ConvertConvTranspose(id);
     if (node.Is("MaxPool") || node.Is("AveragePool")) return ConvertPool(id);
@@ -41,10 +42,12 @@ class ChannelsLastMaker {
 
  private:
   int64_t InputRank(const Node& node) const { return RankOf(graph_, node.input(0)); }
-  bool IsSpatialFloat(const Node& node) const {
+  bool IsSpatial(const Node& node) const {
     const int64_t rank = InputRank(node);
-    return rank >= 3 && rank <= 5 && DTypeOf(graph_, node.input(0)) == DType::kFloat32 &&
-           RankOf(graph_, node.outputs[0]) == rank;
+    return rank >= 3 && rank <= 5 && RankOf(graph_, node.outputs[0]) == rank;
+  }
+  bool IsSpatialFloat(const Node& node) const {
+    return IsSpatial(node) && DTypeOf(graph_, node.input(0)) == DType::kFloat32;
   }
 
   // Strides, dilations and pads spelled out for a window of these sizes; nullopt if the pads depend on an unknown size.
@@ -166,7 +169,8 @@ class ChannelsLastMaker {
     const bool max = node.Is("MaxPool");
     const bool indices = node.outputs.size() > 1 && node.outputs[1] != kNoValue;
     const std::vector<int64_t> kernel = node.Ints("kernel_shape");
-    if (!IsSpatialFloat(node) || indices || static_cast<int64_t>(kernel.size()) != InputRank(node) - 2) return;
+    const bool codes = max && IsSpatial(node) && Is8Bit(DTypeOf(graph_, node.input(0)));
+    if ((!IsSpatialFloat(node) && !codes) || indices || static_cast<int64_t>(kernel.size()) != InputRank(node) - 2) return;
     auto attributes = ExplicitWindow(node, kernel);
     if (!attributes) return;
     (*attributes)["kernel_shape"] = kernel;
@@ -255,11 +259,11 @@ class ChannelsLastMaker {
       const bool single = own == 0 || (own == 1 && (*ShapeOf(graph_, input))[0] == Dim(1));
       if (input != kNoValue && own != rank && !single && !(constant && own < rank && own >= 0)) return;
     }
-    const std::string op = node.op;
+    const std::string op = node.op, domain = node.domain;
     const Attributes attributes = node.attributes;
     std::vector<ValueId> inputs;
     for (ValueId input : std::vector<ValueId>(node.inputs)) inputs.push_back(*twins_.GetBroadcast(input, rank));
-    twins_.Convert(id, op, "", inputs, attributes);
+    twins_.Convert(id, op, domain, inputs, attributes);
   }
 
   void ConvertConcat(NodeId id) {

@@ -24,17 +24,19 @@ std::vector<Pass> SimplifyPasses() {
 
 std::vector<Pass> FusePasses() {
   return {
+      {"lower_einsum", LowerEinsum},
+      {"recognize_activations", RecognizeActivations},
+      {"push_codes", PushCodes},
       {"propagate_quantization", PropagateQuantization},
       {"fold_dequantized", FoldDequantized},
-      {"lower_einsum", LowerEinsum},
       {"recognize_layer_norm", RecognizeLayerNorm},
       {"recognize_rms_norm", RecognizeRmsNorm},
       {"recognize_group_norm", RecognizeGroupNorm},
-      {"recognize_activations", RecognizeActivations},
       {"recognize_pooling_head", RecognizePoolingHead},
       {"make_linear", MakeLinear},
       {"recognize_attention", RecognizeAttention},
       {"lower_attention", LowerAttention},
+      {"fuse_codes", FuseCodes},
       {"make_channels_last", MakeChannelsLast},
       {"push_transposes", PushTransposes},
       {"simplify_views", SimplifyViews},

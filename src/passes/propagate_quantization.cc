@@ -2,14 +2,16 @@
 // and write codes where their result is quantised again. Taken are
 //
 //   Conv, MatMul, Gemm   of DequantizeLinear(x) and DequantizeLinear(constant weight), a bias that is constant or
-//                        DequantizeLinear of one, a Relu or Clip behind it, and QuantizeLinear behind that
+//                        DequantizeLinear of one; behind it the sum with another value of the same shape (a residual),
+//                        an activation, and QuantizeLinear behind that
 //   QLinearConv, QLinearMatMul   with constant weights, scales and zero points
-//   MatMulInteger        of DynamicQuantizeLinear(x) and a constant weight, its Cast, the product with the scales, and
-//   a
+//   MatMulInteger        of DynamicQuantizeLinear(x) and a constant weight, its Cast, the product with the scales, and a
 //                        bias: DynamicQuantizedLinear, which quantises x itself
 //
 // Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
-// zero point is subtracted once, here. Convolutions stand between two changes of order, which make_channels_last joins
+// zero point is subtracted once, here. A residual is taken as codes where the sum is quantised, and as f32 where it is
+// not. A product that is quantised and dequantised on its way to a residual sum is not rounded there: the sum is, once.
+// Convolutions stand between two changes of order, which make_channels_last joins
 // with its neighbours'. What isn't taken keeps its DequantizeLinear: fold_constants leaves those of weights alone, so
 // that they can be found here, and fold_dequantized evaluates what is left of them.
 #include <algorithm>
@@ -17,6 +19,7 @@
 
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
+#include "src/passes/codes.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 
@@ -24,31 +27,6 @@ namespace tamis {
 namespace {
 
 using Attributes = std::map<std::string, Attribute>;
-
-// One scale and zero point.
-struct Codes {
-  ValueId value = kNoValue;  // of u8 or s8
-  double scale = 0;
-  int64_t zero = 0;
-  DType dtype = DType::kUndefined;
-};
-
-bool Is8Bit(DType dtype) {
-  return dtype == DType::kUInt8 || dtype == DType::kInt8;
-}
-
-std::optional<Codes> ScalarCodes(const Graph& graph, ValueId value, ValueId scale, ValueId zero, DType dtype) {
-  const auto factor = ScalarConstant(graph, scale);
-  const auto shift = zero == kNoValue ? std::optional(0.0) : ScalarConstant(graph, zero);
-  if (!factor || !shift || !Is8Bit(dtype) || !(*factor > 0)) return std::nullopt;
-  return Codes{value, *factor, static_cast<int64_t>(*shift), dtype};
-}
-
-std::optional<Codes> DequantizedCodes(const Graph& graph, ValueId value) {
-  const Node* node = Producer(graph, value, "DequantizeLinear");
-  if (node == nullptr || node->Int("block_size", 0) != 0) return std::nullopt;
-  return ScalarCodes(graph, node->input(0), node->input(1), node->input(2), DTypeOf(graph, node->input(0)));
-}
 
 // A weight as s8 codes without zero points, with one scale a column.
 struct Weight {
@@ -143,7 +121,8 @@ class Propagation {
     Codes x;
     Weight weight;            // as its node has it
     std::vector<float> bias;  // empty: none
-    Attributes attributes;    // activation and y
+    Attributes attributes;    // activation, residual and y
+    ValueId residual = kNoValue;
     ValueId output = kNoValue;
     std::string name;
   };
@@ -180,6 +159,7 @@ class Propagation {
     product.name = node.name;
     if (product.conv && !ReadWindow(node, &product)) return Missed(id, "its pads depend on the input's size");
     if (node.Is("MatMul") || gemm) TakeBias(&product, columns);
+    TakeResidual(id, &product);
     TakeActivation(&product);
     TakeQuantization(&product);
     Make(id, std::move(product), transposed);
@@ -210,7 +190,7 @@ class Propagation {
     product.output = node.outputs[0];
     product.name = node.name;
     if (product.conv && !ReadWindow(node, &product)) return Missed(id, "its pads depend on the input's size");
-    SetResult(*y, &product);
+    SetCodes(*y, &product.attributes);
     Make(id, std::move(product), false);
   }
 
@@ -252,33 +232,91 @@ class Propagation {
     product->output = add->outputs[0];
   }
 
-  void TakeActivation(Product* product) {
-    const Node* reader = Reader(*product);
-    if (reader == nullptr) return;
-    const auto bounds = ClipBounds(graph_, *reader);
-    if (!reader->Is("Relu") && !bounds) return;
-    product->attributes["activation"] = std::string(bounds ? "Clip" : "Relu");
-    if (bounds) {
-      product->attributes["clip_min"] = static_cast<float>(bounds->first);
-      product->attributes["clip_max"] = static_cast<float>(bounds->second);
+  // Where `value` goes on after QuantizeLinear and DequantizeLinear that nothing else reads.
+  ValueId ThroughCodes(ValueId value) const {
+    if (!rewriter_.SingleUse(value)) return value;
+    const Node& quantize = graph_.node(rewriter_.Users(value)[0]);
+    if (!quantize.Is("QuantizeLinear") || !CodesOf(graph_, quantize) || !rewriter_.SingleUse(quantize.outputs[0])) {
+      return value;
     }
+    const Node& dequantize = graph_.node(rewriter_.Users(quantize.outputs[0])[0]);
+    return dequantize.Is("DequantizeLinear") && CodesOf(graph_, dequantize) ? dequantize.outputs[0] : value;
+  }
+
+  // Whether `value` comes, through its codes, from a product behind this one that will be converted and can take the
+  // sum itself.
+  bool ComesFromLaterProduct(ValueId value, NodeId id) const {
+    const auto codes = DequantizedCodes(graph_, value);
+    const Node* quantize = codes ? Producer(graph_, codes->value, "QuantizeLinear") : nullptr;
+    if (quantize != nullptr && !rewriter_.SingleUse(codes->value)) return false;
+    const ValueId made = quantize != nullptr ? quantize->input(0) : value;
+    const NodeId producer = graph_.value(made).producer;
+    if (producer == kNoNode || producer < id || !rewriter_.SingleUse(made)) return false;
+    const Node& node = graph_.node(producer);
+    return (node.Is("Conv") || node.Is("MatMul") || node.Is("Gemm")) && DequantizedCodes(graph_, node.input(0)) &&
+           Producer(graph_, node.input(1), "DequantizeLinear") != nullptr;
+  }
+
+  // Whether the value is quantised after an activation or at once.
+  bool IsQuantised(ValueId value) const {
+    for (int depth = 0; depth < 2 && rewriter_.SingleUse(value); ++depth) {
+      const Node& reader = graph_.node(rewriter_.Users(value)[0]);
+      if (reader.Is("QuantizeLinear")) return CodesOf(graph_, reader).has_value();
+      if (!ActivationOf(graph_, reader)) return false;
+      value = reader.outputs[0];
+    }
+    return false;
+  }
+
+  void TakeResidual(NodeId id, Product* product) {
+    const ValueId value = ThroughCodes(product->output);
+    if (!rewriter_.SingleUse(value)) return;
+    const Node& add = graph_.node(rewriter_.Users(value)[0]);
+    const auto other = add.Is("Add") ? OtherOperand(add, value) : std::nullopt;
+    if (!other || graph_.value(*other).IsConstant() || !SameShape(graph_, *other, value)) return;
+    if (ComesFromLaterProduct(*other, id)) return;
+    const auto codes = DequantizedCodes(graph_, *other);
+    if (IsQuantised(add.outputs[0])) {
+      if (!codes) return Missed(id, "the residual is not quantised");
+      product->residual = codes->value;
+      product->attributes["residual_scale"] = static_cast<float>(codes->scale);
+      product->attributes["residual_zero_point"] = codes->zero;
+    } else if (DTypeOf(graph_, *other) == DType::kFloat32) {
+      product->residual = *other;
+    } else {
+      return;
+    }
+    product->output = add.outputs[0];
+  }
+
+  void TakeActivation(Product* product) {
+    const std::vector<NodeId> readers = rewriter_.Users(product->output);
+    if (readers.size() == 2 && !rewriter_.IsOutput(product->output)) return TakeSilu(readers, product);
+    const Node* reader = Reader(*product);
+    const auto activation = reader != nullptr ? ActivationOf(graph_, *reader) : std::nullopt;
+    if (!activation || reader->input(0) != product->output) return;
+    for (const auto& [name, value] : *activation) product->attributes[name] = value;
     product->output = reader->outputs[0];
+  }
+
+  // x * sigmoid(x), the two readers of the product.
+  void TakeSilu(const std::vector<NodeId>& readers, Product* product) {
+    for (size_t i : {size_t{0}, size_t{1}}) {
+      const Node &sigmoid = graph_.node(readers[i]), &mul = graph_.node(readers[1 - i]);
+      if (!sigmoid.Is("Sigmoid") || !mul.Is("Mul") || !rewriter_.SingleUse(sigmoid.outputs[0])) continue;
+      if (OtherOperand(mul, product->output) != sigmoid.outputs[0]) continue;
+      product->attributes["activation"] = std::string("Silu");
+      product->output = mul.outputs[0];
+      return;
+    }
   }
 
   void TakeQuantization(Product* product) {
     const Node* reader = Reader(*product);
-    if (reader == nullptr || !reader->Is("QuantizeLinear") || reader->Int("block_size", 0) != 0) return;
-    const auto y =
-        ScalarCodes(graph_, kNoValue, reader->input(1), reader->input(2), DTypeOf(graph_, reader->outputs[0]));
+    const auto y = reader != nullptr && reader->Is("QuantizeLinear") ? CodesOf(graph_, *reader) : std::nullopt;
     if (!y) return;
     product->output = reader->outputs[0];
-    SetResult(*y, product);
-  }
-
-  static void SetResult(const Codes& y, Product* product) {
-    product->attributes["y_dtype"] = static_cast<int64_t>(y.dtype);
-    product->attributes["y_scale"] = static_cast<float>(y.scale);
-    product->attributes["y_zero_point"] = y.zero;
+    SetCodes(*y, &product->attributes);
   }
 
   ValueId Vector(const std::string& name, const std::vector<float>& values) {
@@ -299,6 +337,10 @@ class Propagation {
     std::vector<ValueId> inputs = {product.x.value, rewriter_.AddConstant(weight_name + "_codes", codes),
                                    Vector(weight_name + "_scales", product.weight.scales)};
     if (!product.bias.empty()) inputs.push_back(Vector(weight_name + "_bias", product.bias));
+    if (product.residual != kNoValue) {
+      inputs.resize(5, kNoValue);
+      inputs[4] = product.residual;
+    }
     const NodeId slot = graph_.value(product.output).producer;
     options_.Matched(graph_, product.output,
                      "int8 " + op + (product.attributes.count("y_dtype") != 0 ? " to codes" : " to f32"));
@@ -313,6 +355,11 @@ class Propagation {
     const std::string suffix(kChannelsLastSuffix);
     inputs[0] = rewriter_.Append("Transpose", "", {product.x.value}, {{"perm", ToChannelsLast(rank)}},
                                  graph_.value(product.x.value).name + suffix, in_type);
+    if (product.residual != kNoValue) {
+      const std::string name = graph_.value(product.residual).name + suffix;
+      const Type type = Type::Tensor(DTypeOf(graph_, product.residual), out_type.shape);
+      inputs[4] = rewriter_.Append("Transpose", "", {product.residual}, {{"perm", ToChannelsLast(rank)}}, name, type);
+    }
     const ValueId y = rewriter_.Append("QuantizedConv", kTamisDomain, inputs, product.attributes,
                                        graph_.value(product.output).name + suffix, out_type);
     rewriter_.Replace(slot, MakeNode("Transpose", "", {y}, {product.output}, {{"perm", FromChannelsLast(rank)}}));

@@ -34,8 +34,10 @@ class TransposePusher {
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
-    if (!node.domain.empty() || node.outputs.size() != 1 || node.outputs[0] == kNoValue || !node.regions.empty())
+    if ((!node.domain.empty() && !IsElementwise(node)) || node.outputs.size() != 1 || node.outputs[0] == kNoValue ||
+        !node.regions.empty()) {
       return;
+    }
     const Perm perm = SharedPerm(node);
     if (perm.empty() || RankOf(graph_, node.outputs[0]) != static_cast<int64_t>(perm.size())) return;
     if (IsElementwise(node)) return PassElementwise(id, perm);
@@ -67,12 +69,12 @@ class TransposePusher {
 
   // `op` of `inputs` in the order before the Transpose, and the Transpose behind it.
   void Push(NodeId id, const Perm& perm, std::vector<ValueId> inputs, std::map<std::string, Attribute> attributes) {
-    const std::string op = graph_.node(id).op, name = graph_.node(id).name;
+    const std::string op = graph_.node(id).op, domain = graph_.node(id).domain, name = graph_.node(id).name;
     const ValueId output = graph_.node(id).outputs[0];
     const Type type = Type::Tensor(DTypeOf(graph_, output), Permuted(*ShapeOf(graph_, output), Inverse(perm)));
     options_.Matched(graph_, output, "Transpose behind " + op);
     const ValueId before = graph_.AddValue(rewriter_.FreeName(graph_.value(output).name + "_before"), type);
-    rewriter_.Append(MakeNode(op, "", std::move(inputs), {before}, std::move(attributes), name));
+    rewriter_.Append(MakeNode(op, domain, std::move(inputs), {before}, std::move(attributes), name));
     rewriter_.Replace(id, MakeNode("Transpose", "", {before}, {output}, {{"perm", perm}}));
   }
 

@@ -26,6 +26,7 @@ struct Int8Task {
   float factor = 1;
   int lanes = 0;
   const QuantizedResult* result = nullptr;
+  const void* residual = nullptr;  // added before the activation; laid out as y, in elements of its own type
   void* y = nullptr;    // the panel's first output of the first row
   int64_t y_pitch = 0;  // elements
 };

@@ -68,7 +68,8 @@ class Int8Product : public PreparedKernel {
       : shape_(shape),
         weight_(std::move(weight)),
         routine_(routine),
-        result_(ResultOf(*problem.node)),
+        result_(ResultOf(*problem.node, problem.input(4).dtype)),
+        residual_element_(problem.input(4).Present() ? ByteSize(problem.input(4).dtype, 1) : 0),
         zero_(problem.node->Int("x_zero_point", 0) + (shape.is_signed ? 128 : 0)),
         threads_(std::max(problem.threads, 1)) {
     const auto& [d, h, w] = shape_.conv.geometry.axes;
@@ -173,6 +174,10 @@ class Int8Product : public PreparedKernel {
       }
       task.x = call.x + offset;
       task.y = static_cast<std::byte*>(call.y) + (row * shape_.conv.outputs + output) * element;
+      if (residual_element_ > 0) {
+        task.residual = static_cast<const std::byte*>(call.inputs[4]) +
+                        (row * shape_.conv.outputs + output) * static_cast<int64_t>(residual_element_);
+      }
       routine_.run(task);
     }
   }
@@ -215,6 +220,7 @@ class Int8Product : public PreparedKernel {
   std::shared_ptr<const PackedInt8> weight_;
   Int8Routine routine_;
   QuantizedResult result_;
+  size_t residual_element_;  // bytes; 0: there is none
   int64_t zero_;
   int threads_;
   std::vector<int64_t> taps_;

@@ -5,22 +5,10 @@
 #include <cmath>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/quantized/store/write_row.h"
 
 namespace tamis {
 namespace {
-
-float Activated(const Epilogue& epilogue, float x) {
-  switch (epilogue.activation) {
-    case Activation::kNone:
-      return x;
-    case Activation::kRelu:
-      return std::max(x, 0.0f);
-    case Activation::kClip:
-      return std::min(std::max(x, epilogue.clip_min), epilogue.clip_max);
-    default:
-      return static_cast<float>(Apply(epilogue, static_cast<double>(x)));
-  }
-}
 
 // Numbers of this size rounded by the addition of 1.5 * 2^23 come out even, as nearbyint has it, and in vectors.
 float RoundedCode(float x, float zero, float low, float high) {
@@ -31,34 +19,33 @@ float RoundedCode(float x, float zero, float low, float high) {
 
 }  // namespace
 
-void QuantizedResult::Write(const int32_t* sums, const float* scale, const float* bias, float factor, int64_t count,
-                            void* y) const {
-  const auto value = [&](int64_t i) {
-    const float shift = bias != nullptr ? bias[i] : 0.0f;
-    return Activated(activation, factor * scale[i] * static_cast<float>(sums[i]) + shift);
-  };
-  if (dtype == DType::kFloat32) {
-    for (int64_t i = 0; i < count; ++i) static_cast<float*>(y)[i] = value(i);
-    return;
-  }
-  const float inverse = 1.0f / y_scale;
-  if (dtype == DType::kUInt8) {
-    for (int64_t i = 0; i < count; ++i) {
-      static_cast<uint8_t*>(y)[i] = static_cast<uint8_t>(RoundedCode(value(i) * inverse, y_zero, 0, 255));
-    }
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      static_cast<int8_t*>(y)[i] = static_cast<int8_t>(RoundedCode(value(i) * inverse, y_zero, -128, 127));
-    }
-  }
+CodeType CodeTypeOf(DType dtype) {
+  return dtype == DType::kUInt8 ? CodeType::kUInt8 : dtype == DType::kInt8 ? CodeType::kInt8 : CodeType::kFloat32;
 }
 
-QuantizedResult ResultOf(const Node& node) {
+QuantizedResult ResultOf(const Node& node, DType residual) {
   QuantizedResult result;
   result.activation = QuantizedActivation(node);
   result.dtype = QuantizedOutputDType(node);
+  result.y_type = CodeTypeOf(result.dtype);
   result.y_scale = node.Float("y_scale", 1);
   result.y_zero = static_cast<float>(node.Int("y_zero_point", 0));
+  result.residual_type = CodeTypeOf(residual);
+  if (result.residual_type != CodeType::kFloat32) {
+    result.residual_scale = node.Float("residual_scale", 1);
+    result.residual_zero = static_cast<float>(node.Int("residual_zero_point", 0));
+  }
+  switch (Cpu().isa) {
+    case Isa::kAvx512:
+      result.write = WriteQuantizedRowAvx512;
+      break;
+    case Isa::kAvx2:
+      result.write = WriteQuantizedRowAvx2;
+      break;
+    case Isa::kX86_64:
+      result.write = WriteQuantizedRowSse2;
+      break;
+  }
   return result;
 }
 
@@ -75,7 +62,15 @@ Status CheckQuantizedOperands(const Problem& problem, int64_t outputs, int64_t d
   }
   constexpr int64_t kDeepest = int64_t{1} << 15;
   if (depth < 1 || depth > kDeepest) return UserError("sums of {} products are not supported", depth);
-  if (problem.outputs[0].dtype != QuantizedOutputDType(*problem.node)) return UserError("y has another dtype");
+  const Operand &residual = problem.input(4), &y = problem.outputs[0];
+  if (y.dtype != QuantizedOutputDType(*problem.node)) return UserError("y has another dtype");
+  if (residual.Present() && residual.dtype != DType::kFloat32 && residual.dtype != DType::kUInt8 &&
+      residual.dtype != DType::kInt8) {
+    return UserError("a residual of {} is not supported", Name(residual.dtype));
+  }
+  if (residual.Present() && residual.dims != y.dims) {
+    return UserError("the residual {} is not shaped like y {}", ToString(residual.dims), ToString(y.dims));
+  }
   return {};
 }
 

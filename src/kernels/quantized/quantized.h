@@ -2,21 +2,38 @@
 #pragma once
 
 #include "src/kernels/kernel.h"
+#include "src/kernels/quantized/code_type.h"
 #include "src/ops/op_quantized.h"
 #include "src/ops/op_window.h"
 
 namespace tamis {
 
-// From a sum to a result.
+// Neighbouring channels of one row of sums, on their way to y.
+struct QuantizedRow {
+  const int32_t* sums;
+  const float* scale;
+  const float* bias;  // may be null
+  float factor;       // multiplies every scale
+  const void* residual;
+  void* y;
+  int64_t at;  // of the first channel in residual and y
+  int64_t count;
+};
+
+// From sums to results: y = code(activation(factor * scale * sum + bias + residual)).
 struct QuantizedResult {
   Epilogue activation;
   DType dtype = DType::kFloat32;
+  CodeType y_type = CodeType::kFloat32, residual_type = CodeType::kFloat32;
   float y_scale = 1, y_zero = 0;
+  float residual_scale = 1, residual_zero = 0;
 
-  // `count` neighbouring channels: y = f(factor * scale * sums + bias). `bias` may be null.
-  void Write(const int32_t* sums, const float* scale, const float* bias, float factor, int64_t count, void* y) const;
+  // By the best instructions there are. `row.residual` is null if the node has none.
+  void Write(const QuantizedRow& row) const { write(*this, row); }
+  void (*write)(const QuantizedResult&, const QuantizedRow&) = nullptr;
 };
-QuantizedResult ResultOf(const Node& node);
+// Of a node whose residual (input 4) has this dtype, or is omitted (kUndefined).
+QuantizedResult ResultOf(const Node& node, DType residual = DType::kUndefined);
 
 // A product as rows: y[rows, outputs] from x[rows, depth], whatever the leading dimensions.
 struct QuantizedShape {
@@ -31,7 +48,7 @@ struct QuantizedConvShape {
   WindowGeometry geometry;
 };
 Result<QuantizedConvShape> ReadQuantizedConv(const Problem& problem);
-// Checks what QuantizedConv shares with them.
+// Checks what QuantizedConv shares with them, the residual included.
 Status CheckQuantizedOperands(const Problem& problem, int64_t outputs, int64_t depth);
 
 // DynamicQuantizeLinear of `count` numbers on the pool.

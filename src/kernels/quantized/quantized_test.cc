@@ -50,22 +50,24 @@ KernelCase MakeCase(const std::string& op, std::vector<Tensor> inputs, std::map<
   if (paired) MakePaired(inputs[1]);
   Node node;
   node.op = op;
-  node.domain = std::string(kTamisDomain);
+  if (op != "QuantizeLinear" && op != "DequantizeLinear") node.domain = std::string(kTamisDomain);
   node.attributes = attributes;
   KernelCase c;
   c.node = {op, node.domain, attributes};
   c.inputs = std::move(inputs);
   c.constants = {1, 2};
   c.weight = pattern;
-  c.name = fmt::format("{} x {}{} {} weight {} to {}", op, Name(c.inputs[0].dtype()), ToString(c.inputs[0].dims()),
-                       Name(pattern), ToString(c.inputs[1].dims()), node.Has("y_dtype") ? "codes" : "float32");
+  if (c.inputs.size() < 3) c.constants.clear();
+  c.name = fmt::format("{} {}", Name(pattern), op);
+  for (const Tensor& input : c.inputs) c.name += fmt::format(" {}{}", Name(input.dtype()), ToString(input.dims()));
+  c.name += node.Has("y_dtype") ? " to codes" : " to float32";
   std::vector<const Tensor*> operands;
   for (const Tensor& input : c.inputs) {
     node.inputs.push_back(static_cast<ValueId>(operands.size()));
     operands.push_back(&input);
   }
   node.outputs = {0};
-  const auto outputs = EvaluateNode(node, 1, operands);
+  const auto outputs = EvaluateNode(node, node.domain.empty() ? 17 : 1, operands);
   EXPECT_TRUE(outputs.ok()) << outputs.status().message();
   if (!outputs.ok()) return c;
   c.outputs = {{(*outputs)[0].dtype(), (*outputs)[0].dims()}};
@@ -87,8 +89,58 @@ Tensor Scales(int64_t count, uint64_t seed) {
   return RandomTensor(DType::kFloat32, {count}, seed, 1e-5, 1e-3);
 }
 
+// What stands between the products.
+void AddCasesBetween(std::vector<KernelCase>* cases) {
+  std::map<std::string, Attribute> scales = {{"a_scale", 0.02f},
+                                             {"a_zero_point", int64_t{130}},
+                                             {"b_scale", 0.03f},
+                                             {"b_zero_point", int64_t{-4}},
+                                             {"function", std::string("Add")}};
+  const std::vector<std::pair<Dims, Dims>> shapes = {
+      {{2, 5, 7, 33}, {2, 5, 7, 33}}, {{2, 5, 7, 33}, {2, 1, 1, 33}}, {{1, 3, 1}, {1, 3, 700}}, {{4, 600}, {1}}};
+  for (const auto& [a, b] : shapes) {
+    for (const char* function : {"Add", "Mul"}) {
+      scales["function"] = std::string(function);
+      for (const char* activation : {"", "Relu", "HardSwish"}) {
+        auto attributes = scales;
+        attributes["activation"] = std::string(activation);
+        const Tensor left = Codes(DType::kUInt8, a, 21), right = Codes(DType::kInt8, b, 22);
+        const Tensor numbers = RandomTensor(DType::kFloat32, b, 23);
+        cases->push_back(MakeCase("QuantizedBinary", {left, right}, Requantised(attributes, DType::kUInt8)));
+        cases->push_back(MakeCase("QuantizedBinary", {left, numbers}, Requantised(attributes, DType::kInt8)));
+        cases->push_back(MakeCase("QuantizedBinary", {numbers, right}, attributes));
+      }
+    }
+  }
+  for (const DType x : {DType::kUInt8, DType::kInt8}) {
+    std::map<std::string, Attribute> pool = {{"x_scale", 0.03f}, {"x_zero_point", int64_t{11}}};
+    cases->push_back(MakeCase("QuantizedGlobalAveragePool", {Codes(x, {3, 9, 8, 150}, 24)}, pool));
+    cases->push_back(
+        MakeCase("QuantizedGlobalAveragePool", {Codes(x, {1, 5, 7}, 25)}, Requantised(pool, DType::kInt8)));
+    const std::map<std::string, Attribute> window = {
+        {"kernel_shape", Dims{3, 3}}, {"strides", Dims{2, 2}}, {"pads", Dims{1, 1, 1, 1}}};
+    cases->push_back(MakeCase("ChannelsLastMaxPool", {Codes(x, {2, 9, 8, 70}, 26)}, window));
+    std::vector<int64_t> table;
+    for (int64_t i = 0; i < 256; ++i) table.push_back(i * 37 % 256 - 128);
+    auto lookup = Requantised({{"table", table}}, DType::kInt8);
+    cases->push_back(MakeCase("QuantizedLookup", {Codes(x, {3, 1000}, 27)}, lookup));
+  }
+  for (const DType dtype : {DType::kUInt8, DType::kInt8}) {
+    Tensor zero(dtype, {});
+    zero.raw()[0] = std::byte{9};
+    const Tensor scale = Tensor::Float(0.0371f);
+    for (const bool quantize : {true, false}) {
+      const Tensor x = quantize ? RandomTensor(DType::kFloat32, {7, 613}, 28, -6, 6) : Codes(dtype, {7, 613}, 29);
+      KernelCase c = MakeCase(quantize ? "QuantizeLinear" : "DequantizeLinear", {x, scale, zero}, {});
+      c.absolute = quantize ? 0 : 1e-6;
+      cases->push_back(std::move(c));
+    }
+  }
+}
+
 std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
   std::vector<KernelCase> cases;
+  if (pattern == Pattern::kDense) AddCasesBetween(&cases);
   const std::map<std::string, Attribute> relu = {{"activation", std::string("Relu")}};
   for (const auto& [rows, n, k] : std::vector<std::array<int64_t, 3>>{
            {1, 7, 20}, {5, 64, 128}, {70, 33, 65}, {130, 96, 256}, {2, 300, 40}, {1, 1, 1}}) {
@@ -105,6 +157,19 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       attributes["activation"] = std::string("Gelu");
       cases.push_back(MakeCase("QuantizedLinear", {codes, weight, Scales(n, 3), bias},
                                Requantised(attributes, DType::kInt8), pattern, paired));
+    }
+    for (const DType residual : {DType::kUInt8, DType::kInt8, DType::kFloat32}) {
+      std::map<std::string, Attribute> attributes = {
+          {"x_zero_point", int64_t{3}}, {"residual_scale", 0.05f}, {"residual_zero_point", int64_t{77}}};
+      const Tensor third =
+          residual == DType::kFloat32 ? RandomTensor(residual, {rows, n}, 12) : Codes(residual, {rows, n}, 13);
+      const std::vector<Tensor> inputs = {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2),
+                                          Scales(n, 3), RandomTensor(DType::kFloat32, {n}, 4), third};
+      cases.push_back(MakeCase("QuantizedLinear", inputs, attributes, pattern, paired));
+      for (const char* activation : {"", "Relu", "Gelu"}) {
+        attributes["activation"] = std::string(activation);
+        cases.push_back(MakeCase("QuantizedLinear", inputs, Requantised(attributes, DType::kUInt8), pattern, paired));
+      }
     }
     const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
     cases.push_back(
@@ -129,6 +194,14 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
                                pattern, paired));
       cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias}, Requantised(attributes, DType::kInt8),
                                pattern, paired));
+      attributes["residual_scale"] = 0.04f;
+      attributes["residual_zero_point"] = int64_t{120};
+      const Tensor residual = Codes(DType::kUInt8, cases.back().outputs[0].second, 14);
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
+                               Requantised(attributes, DType::kUInt8), pattern, paired));
+      attributes["activation"] = std::string("HardSwish");
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
+                               Requantised(attributes, DType::kInt8), pattern, paired));
     };
     conv({2, 9, 7, 16}, {24, 3, 3, 16}, window({2, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
     conv({1, 8, 8, 32}, {48, 1, 1, 32}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, zero));

@@ -23,6 +23,18 @@ inline void StoreCodes(void* y, __mmask16 mask, __m512 v, const QuantizedResult&
   }
 }
 
+// Sixteen values of the residual.
+inline __m512 LoadResidual(const void* residual, int64_t at, __mmask16 mask, const QuantizedResult& result) {
+  if (result.residual_type == CodeType::kFloat32) {
+    return _mm512_maskz_loadu_ps(mask, static_cast<const float*>(residual) + at);
+  }
+  const __m128i codes = _mm_maskz_loadu_epi8(mask, static_cast<const int8_t*>(residual) + at);
+  const __m512i wide =
+      result.residual_type == CodeType::kUInt8 ? _mm512_cvtepu8_epi32(codes) : _mm512_cvtepi8_epi32(codes);
+  const __m512 centred = _mm512_sub_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(result.residual_zero));
+  return _mm512_mul_ps(centred, _mm512_set1_ps(result.residual_scale));
+}
+
 template <Activation kActivation>
 void StoreRows(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) {
   GeluRegisters gelu;
@@ -41,7 +53,9 @@ void StoreRows(const Int8Task& task, int64_t first_row, int rows, const int32_t*
     for (int r = 0; r < rows; ++r) {
       const int64_t at = (first_row + r) * pitch + half * 16;
       const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + r * PackedInt8::kLanes + half * 16));
-      const __m512 v = Activate<kActivation>(_mm512_fmadd_ps(sum, scale, bias), result.activation, gelu);
+      __m512 x = _mm512_fmadd_ps(sum, scale, bias);
+      if (task.residual != nullptr) x = _mm512_add_ps(x, LoadResidual(task.residual, at, mask, result));
+      const __m512 v = Activate<kActivation>(x, result.activation, gelu);
       if (f32) {
         _mm512_mask_storeu_ps(static_cast<float*>(y) + at, mask, v);
       } else {

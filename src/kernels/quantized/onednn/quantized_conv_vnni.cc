@@ -1,4 +1,5 @@
-// QuantizedConv through oneDNN: zero points, scales, bias, activation and requantisation in one primitive. Each part
+// QuantizedConv, and QuantizedLinear as a convolution of one tap over its rows, through oneDNN: weights packed once,
+// zero points, scales, bias, residual, activation and requantisation in one primitive. Each part
 // computes some images, or some output rows of one image, whose reach beyond the image becomes the part's own padding.
 // Needs VNNI: oneDNN's other 8-bit convolutions saturate at 16 bits.
 #include <algorithm>
@@ -31,9 +32,15 @@ memory::data_type TypeOf(DType dtype) {
 }
 
 Result<Read> ReadProblem(const Problem& problem) {
-  TAMIS_ASSIGN_OR_RETURN(const QuantizedConvShape shape, ReadQuantizedConv(problem));
   if (problem.input(2).constant == nullptr) return UserError("the scale must be constant");
   if (Elements(problem.input(0)) == 0 || Elements(problem.outputs[0]) == 0) return UserError("an empty dimension");
+  if (problem.node->op == "QuantizedLinear") {
+    TAMIS_ASSIGN_OR_RETURN(const QuantizedShape shape, ReadQuantizedLinear(problem));
+    SlidingAxis rows;
+    rows.in = rows.out = shape.rows;
+    return Read{1, shape.depth, shape.outputs, 1, {rows}};
+  }
+  TAMIS_ASSIGN_OR_RETURN(const QuantizedConvShape shape, ReadQuantizedConv(problem));
   Read read;
   read.group = shape.group;
   read.batch = shape.batch;
@@ -96,32 +103,48 @@ memory::desc WeightDesc(const Read& read, bool any) {
              : memory::desc(dims, memory::data_type::s8, strides);
 }
 
+// The descriptor of one number a channel.
+memory::desc PerChannel(const Read& read) {
+  memory::dims dims(read.axes.size() + 2, 1);
+  dims[1] = read.outputs;
+  const memory::format_tag tags[] = {memory::format_tag::abc, memory::format_tag::abcd, memory::format_tag::abcde};
+  return {dims, memory::data_type::f32, tags[read.axes.size() - 1]};
+}
+
+// What happens to scale * sum: + bias, + residual (which y holds before), the activation, and the way to a code.
+dnnl::post_ops Operations(const Problem& problem, const Read& read) {
+  const QuantizedResult result = ResultOf(*problem.node, problem.input(4).dtype);
+  dnnl::post_ops operations;
+  if (problem.input(3).Present()) operations.append_binary(dnnl::algorithm::binary_add, PerChannel(read));
+  if (problem.input(4).Present()) {
+    operations.append_sum(result.residual_scale, static_cast<int32_t>(result.residual_zero),
+                          TypeOf(problem.input(4).dtype));
+  }
+  const auto linear = [&](float factor, float shift) {
+    if (factor != 1 || shift != 0) operations.append_eltwise(1.F, dnnl::algorithm::eltwise_linear, factor, shift);
+  };
+  Epilogue activation = result.activation;
+  if (activation.activation != Activation::kNone) {
+    const dnnl::primitive_attr alone = onednn::EpilogueAttributes(activation, std::nullopt);
+    const dnnl::post_ops own = alone.get_post_ops();  // borrowed
+    float scale = 1, alpha = 0, beta = 0;
+    dnnl::algorithm algorithm;
+    own.get_params_eltwise(0, scale, algorithm, alpha, beta);
+    operations.append_eltwise(scale, algorithm, alpha, beta);
+  }
+  const bool codes = result.dtype != DType::kFloat32;
+  if (codes) linear(1 / result.y_scale, result.y_zero);
+  return operations;
+}
+
 dnnl::primitive_attr Attributes(const Problem& problem, const Read& read) {
-  const QuantizedResult result = ResultOf(*problem.node);
   const auto scales = problem.input(2).constant->Span<float>();
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_output_scales(1 << 1, {scales.begin(), scales.end()});
   const auto zero = static_cast<int32_t>(problem.node->Int("x_zero_point", 0));
   if (zero != 0) attributes.set_zero_points(DNNL_ARG_SRC, 0, {zero});
-  dnnl::post_ops operations;
-  if (problem.input(3).Present()) {
-    memory::dims dims(read.axes.size() + 2, 1);
-    dims[1] = read.outputs;
-    const memory::format_tag tags[] = {memory::format_tag::abc, memory::format_tag::abcd, memory::format_tag::abcde};
-    operations.append_binary(dnnl::algorithm::binary_add,
-                             memory::desc(dims, memory::data_type::f32, tags[read.axes.size() - 1]));
-  }
-  const Epilogue& activation = result.activation;
-  if (activation.activation == Activation::kRelu) {
-    operations.append_eltwise(1.F, dnnl::algorithm::eltwise_relu, 0, 0);
-  } else if (activation.activation == Activation::kClip) {
-    operations.append_eltwise(1.F, dnnl::algorithm::eltwise_clip, activation.clip_min, activation.clip_max);
-  }
-  if (result.dtype != DType::kFloat32) {
-    operations.append_eltwise(1.F, dnnl::algorithm::eltwise_linear, 1.0F / result.y_scale, result.y_zero);
-  }
-  attributes.set_post_ops(operations);
+  attributes.set_post_ops(Operations(problem, read));
   return attributes;
 }
 
@@ -171,12 +194,13 @@ onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, 
                     {DNNL_ARG_WEIGHTS, pd.weights_desc(), Source::kWeight, 0, 0},
                     {DNNL_ARG_DST, y, Source::kOutput, 0, ByteSize(y_dtype, y_at)}};
   if (problem.input(3).Present()) {
-    memory::dims dims(read.axes.size() + 2, 1);
-    dims[1] = read.outputs;
-    const memory::format_tag tags[] = {memory::format_tag::abc, memory::format_tag::abcd, memory::format_tag::abcde};
-    part.arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                              memory::desc(dims, memory::data_type::f32, tags[read.axes.size() - 1]), Source::kInput, 3,
-                              0});
+    part.arguments.push_back(
+        {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, PerChannel(read), Source::kInput, 3, 0});
+  }
+  if (problem.input(4).Present()) {
+    part.copy_from = 4;
+    part.copy_offset = ByteSize(y_dtype, y_at);
+    part.copy_bytes = y.get_size();
   }
   if (pd.scratchpad_desc().get_size() > 0) {
     part.arguments.push_back({DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc(), Source::kScratch, 0, 0});
@@ -185,12 +209,12 @@ onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, 
 }
 
 Status Supports(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(ReadProblem(problem).status());
-  const Activation activation = QuantizedActivation(*problem.node).activation;
-  if (activation != Activation::kNone && activation != Activation::kRelu && activation != Activation::kClip) {
-    return UserError("its activation is not supported");
+  // The residual is copied to y, where oneDNN adds to it.
+  if (problem.input(4).Present() && BitSize(problem.input(4).dtype) != BitSize(problem.outputs[0].dtype)) {
+    return UserError("a residual of {} beside a result of {} is not supported", Name(problem.input(4).dtype),
+                     Name(problem.outputs[0].dtype));
   }
-  return {};
+  return ReadProblem(problem).status();
 }
 
 double Cost(const Problem& problem) {
@@ -215,7 +239,7 @@ extern const KernelDef kernel_quantized_conv_vnni;
 const KernelDef kernel_quantized_conv_vnni = {
     .name = "quantized_conv_vnni",
     .family = "quantized",
-    .ops = {"QuantizedConv"},
+    .ops = {"QuantizedConv", "QuantizedLinear"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAvx512Vnni,
     .supports = Supports,

@@ -13,7 +13,7 @@ class IntegerProduct : public PreparedKernel {
  public:
   IntegerProduct(const QuantizedShape& shape, const Problem& problem)
       : shape_(shape),
-        result_(ResultOf(*problem.node)),
+        result_(ResultOf(*problem.node, problem.input(4).dtype)),
         weight_(*problem.input(1).constant),
         zero_(problem.node->Int("x_zero_point", 0)),
         dynamic_(shape.x == DType::kFloat32) {
@@ -76,9 +76,10 @@ class IntegerProduct : public PreparedKernel {
     const float* scale = static_cast<const float*>(inputs[2]) + columns.begin;
     const auto* bias = inputs.size() > 3 ? static_cast<const float*>(inputs[3]) : nullptr;
     if (bias != nullptr) bias += columns.begin;
+    const void* residual = inputs.size() > 4 ? inputs[4] : nullptr;
     for (int64_t r = 0; r < m; ++r) {
-      const auto at = static_cast<size_t>((rows.begin + r) * shape_.outputs + columns.begin);
-      result_.Write(sums + r * n, scale, bias, factor, n, static_cast<std::byte*>(y) + ByteSize(result_.dtype, at));
+      const int64_t at = (rows.begin + r) * shape_.outputs + columns.begin;
+      result_.Write({sums + r * n, scale, bias, factor, residual, y, at, n});
     }
   }
 

@@ -24,7 +24,7 @@ bool IsConv(const Problem& problem) {
 
 Result<Plan> ReadPlan(const Problem& problem) {
   Plan plan;
-  plan.result = ResultOf(*problem.node);
+  plan.result = ResultOf(*problem.node, problem.input(4).dtype);
   plan.zero = problem.node->Int("x_zero_point", 0);
   plan.signed_x = problem.input(0).dtype == DType::kInt8;
   if (!IsConv(problem)) {
@@ -119,7 +119,7 @@ class PlainKernel : public PreparedKernel {
     const auto* bias = inputs.size() > 3 ? static_cast<const float*>(inputs[3]) : nullptr;
     const int8_t* weight = weight_.Data<int8_t>();
     const int64_t filters = plan_.outputs / plan_.group;
-    const size_t y_bytes = ByteSize(plan_.result.dtype, static_cast<size_t>(plan_.outputs));
+    const void* residual = inputs.size() > 4 ? inputs[4] : nullptr;
     for (int64_t pixel = begin; pixel < end; ++pixel) {
       Gather(static_cast<const X*>(x), zero, pixel, patch);
       for (int64_t o = 0; o < plan_.outputs; ++o) {
@@ -129,8 +129,8 @@ class PlainKernel : public PreparedKernel {
         for (int64_t i = 0; i < plan_.depth; ++i) sum += static_cast<int32_t>(a[i]) * static_cast<int32_t>(b[i]);
         sums[o] = sum;
       }
-      plan_.result.Write(sums, static_cast<const float*>(inputs[2]), bias, factor, plan_.outputs,
-                         static_cast<std::byte*>(y) + static_cast<size_t>(pixel) * y_bytes);
+      plan_.result.Write({sums, static_cast<const float*>(inputs[2]), bias, factor, residual, y, pixel * plan_.outputs,
+                          plan_.outputs});
     }
   }
 

@@ -1,0 +1,19 @@
+#include "src/kernels/operand_check.h"
+#include "src/kernels/quantized/max_pool_codes_body.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_max_pool_codes_avx512 = {
+    .name = "max_pool_codes_avx512",
+    .family = "quantized",
+    .ops = {"ChannelsLastMaxPool"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsMaxPoolCodes,
+    .cost =
+        [](const Problem& problem) {
+          return PredictSeconds(problem, Isa::kAvx512, static_cast<double>(Elements(problem.outputs[0])));
+        },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareMaxPoolCodes(problem, MaxPoolCodes); },
+};
+
+}  // namespace tamis

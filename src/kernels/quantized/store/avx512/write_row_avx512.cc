@@ -1,0 +1,9 @@
+#include "src/kernels/quantized/store/write_row_body.h"
+
+namespace tamis {
+
+void WriteQuantizedRowAvx512(const QuantizedResult& result, const QuantizedRow& row) {
+  WriteRow(result, row);
+}
+
+}  // namespace tamis

@@ -1,0 +1,226 @@
+// push_codes: in a quantised graph, what only moves elements (Reshape, Transpose, Slice, MaxPool, Pad with zeros, Resize
+// by the nearest element, ...) does so on codes: its DequantizeLinear goes behind it. There it meets the QuantizeLinear
+// of the next operator: the pair is nothing if both map alike, and one table of codes otherwise (fuse_codes). Concat of
+// values that map alike likewise; of others, where the result is quantised, QuantizeLinear goes in front.
+//
+// The two products of an attention and its softmax run on f32: QuantizeLinear and DequantizeLinear between them cost
+// time and accuracy and hide the attention from recognize_attention, so there they are dropped.
+#include <algorithm>
+#include <array>
+
+#include "src/passes/all_passes.h"
+#include "src/passes/codes.h"
+#include "src/passes/elementwise.h"
+#include "src/passes/match.h"
+#include "src/passes/rewriter.h"
+
+namespace tamis {
+namespace {
+
+// What gives each element of its first operand another place, or none; other operands say only where.
+bool MovesElements(const Node& node) {
+  constexpr std::array<std::string_view, 11> kMovers = {"Reshape",   "Flatten", "Transpose", "Squeeze",
+                                                        "Unsqueeze", "Slice",   "Gather",    "Expand",
+                                                        "Tile",      "DepthToSpace", "SpaceToDepth"};
+  return node.domain.empty() && std::find(kMovers.begin(), kMovers.end(), node.op) != kMovers.end();
+}
+
+class CodesPusher {
+ public:
+  CodesPusher(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+
+  void UncoverAttention(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (!node.Is("MatMul") || IsWeight(node.input(0)) || IsWeight(node.input(1))) return;
+    for (size_t i : {size_t{0}, size_t{1}}) UncoverOperand(id, i);
+    UncoverResult(graph_.node(id).outputs[0]);
+  }
+
+  void Convert(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (!node.domain.empty() || node.outputs.size() != 1 || node.outputs[0] == kNoValue) return;
+    if (node.Is("QuantizeLinear")) return Cancel(id);
+    if (MovesElements(node) || node.Is("MaxPool")) return Push(id, node.inputs);
+    if (node.Is("Pad")) return PushPad(id);
+    if (node.Is("Resize") && node.String("mode", "nearest") == "nearest") return Push(id, node.inputs);
+    if (node.Is("Concat")) return PushConcat(id);
+  }
+
+ private:
+  // Nodes move when others are added.
+  Node Copy(NodeId id) const {
+    const Node& node = graph_.node(id);
+    return MakeNode(node.op, node.domain, node.inputs, node.outputs, node.attributes, node.name);
+  }
+
+  bool IsWeight(ValueId value) const {
+    if (value == kNoValue || graph_.value(value).IsConstant()) return true;
+    const Node* node = Producer(graph_, value, "DequantizeLinear");
+    return node != nullptr && graph_.value(node->input(0)).IsConstant();
+  }
+
+  // The number that was quantised and dequantised to `value`; kNoValue if it wasn't.
+  ValueId BeforeCodes(ValueId value) const {
+    const auto codes = DequantizedCodes(graph_, value);
+    const Node* quantize = codes ? Producer(graph_, codes->value, "QuantizeLinear") : nullptr;
+    return quantize != nullptr && CodesOf(graph_, *quantize) ? quantize->input(0) : kNoValue;
+  }
+
+  // Scales the scores, or moves elements, on the way to a product.
+  bool LeadsOn(const Node& node) const {
+    if (MovesElements(node)) return true;
+    return (node.Is("Mul") || node.Is("Div")) && MatchScalarOperand(graph_, node).has_value();
+  }
+
+  void UncoverOperand(NodeId reader, size_t index) {
+    for (int depth = 0; depth < 8; ++depth) {
+      const ValueId value = graph_.node(reader).input(index);
+      const NodeId producer = graph_.value(value).producer;
+      if (const ValueId before = BeforeCodes(value); before != kNoValue) {
+        rewriter_.SetInput(reader, index, before);
+        continue;
+      }
+      if (producer == kNoNode || !LeadsOn(graph_.node(producer)) || !rewriter_.SingleUse(value)) return;
+      const auto scalar = MatchScalarOperand(graph_, graph_.node(producer));
+      reader = producer;
+      index = scalar && graph_.node(producer).input(0) != scalar->value ? 1 : 0;
+    }
+  }
+
+  void UncoverResult(ValueId value) {
+    for (int depth = 0; depth < 8; ++depth) {
+      const std::vector<NodeId> readers = rewriter_.Users(value);
+      if (readers.size() != 1 || rewriter_.IsOutput(value)) return;
+      const Node& reader = graph_.node(readers[0]);
+      if (reader.Is("QuantizeLinear")) {
+        if (!CodesOf(graph_, reader)) return;
+        const ValueId codes = reader.outputs[0];
+        bool uncovered = false;
+        for (NodeId user : rewriter_.Users(codes)) {
+          const Node& dequantize = graph_.node(user);
+          if (!dequantize.Is("DequantizeLinear") || !CodesOf(graph_, dequantize) || FeedsProduct(dequantize)) continue;
+          const ValueId numbers = dequantize.outputs[0];
+          uncovered = rewriter_.ReplaceUses(numbers, value) || uncovered;
+        }
+        if (!uncovered) return;
+        continue;
+      }
+      if (!(IsElementwise(reader) || MovesElements(reader)) || reader.Is("DequantizeLinear")) return;
+      value = reader.outputs[0];
+    }
+  }
+
+  // Whether an int8 product may read the codes behind this DequantizeLinear.
+  bool FeedsProduct(const Node& dequantize) const {
+    const std::vector<NodeId> users = rewriter_.Users(dequantize.outputs[0]);
+    return std::any_of(users.begin(), users.end(), [&](NodeId user) {
+      const Node& node = graph_.node(user);
+      return (node.Is("MatMul") || node.Is("Gemm") || node.Is("Conv")) && IsWeight(node.input(1));
+    });
+  }
+
+  void Cancel(NodeId id) {
+    const auto y = CodesOf(graph_, graph_.node(id));
+    const auto x = DequantizedCodes(graph_, graph_.node(id).input(0));
+    if (!x || !y || !x->SameMapping(*y)) return;
+    const ValueId output = graph_.node(id).outputs[0];
+    options_.Matched(graph_, output, "codes kept");
+    rewriter_.ReplaceUses(output, x->value);
+  }
+
+  // `op` of `inputs` on codes, which map as those of `x` do, and DequantizeLinear in its place.
+  void Replace(NodeId id, std::vector<ValueId> inputs, NodeId dequantize) {
+    const Node node = Copy(id);
+    const ValueId output = node.outputs[0];
+    const Node mapping = Copy(dequantize);
+    options_.Matched(graph_, output, node.op + " of codes");
+    Type type = graph_.value(output).type;
+    type.dtype = DTypeOf(graph_, mapping.input(0));
+    const ValueId codes = rewriter_.Append(node.op, "", std::move(inputs), node.attributes,
+                                           graph_.value(output).name + "_codes", type);
+    std::vector<ValueId> operands = mapping.inputs;
+    operands[0] = codes;
+    rewriter_.Replace(id, MakeNode("DequantizeLinear", "", operands, {output}, mapping.attributes));
+  }
+
+  void Push(NodeId id, std::vector<ValueId> inputs) {
+    const auto x = DequantizedCodes(graph_, inputs[0]);
+    if (!x || graph_.value(x->value).IsConstant()) return;
+    const NodeId dequantize = graph_.value(inputs[0]).producer;
+    inputs[0] = x->value;
+    Replace(id, std::move(inputs), dequantize);
+  }
+
+  void PushPad(NodeId id) {
+    const Node& node = graph_.node(id);
+    const auto x = DequantizedCodes(graph_, node.input(0));
+    std::vector<ValueId> inputs = node.inputs;
+    if (!x || node.Has("pads") || inputs.size() < 2) return;
+    if (node.String("mode", "constant") == "constant") {
+      if (inputs.size() > 2 && inputs[2] != kNoValue && ScalarConstant(graph_, inputs[2]) != 0.0) return;
+      Tensor fill(x->dtype, Dims{});
+      fill.raw()[0] = static_cast<std::byte>(x->zero);
+      inputs.resize(std::max<size_t>(inputs.size(), 3), kNoValue);
+      inputs[2] = rewriter_.AddConstant(graph_.value(x->value).name + "_fill", std::move(fill));
+    }
+    Push(id, std::move(inputs));
+  }
+
+  void PushConcat(NodeId id) {
+    const Node node = Copy(id);
+    std::vector<ValueId> inputs;
+    std::optional<Codes> shared;
+    bool alike = true;
+    for (ValueId input : node.inputs) {
+      const auto x = DequantizedCodes(graph_, input);
+      alike = alike && x && (!shared || shared->SameMapping(*x));
+      if (!alike) break;
+      shared = x;
+      inputs.push_back(x->value);
+    }
+    if (alike) return Replace(id, std::move(inputs), graph_.value(node.input(0)).producer);
+    if (!rewriter_.SingleUse(node.outputs[0])) return;
+    const NodeId reader = rewriter_.Users(node.outputs[0])[0];
+    const Node quantize = Copy(reader);
+    const auto y = quantize.Is("QuantizeLinear") ? CodesOf(graph_, quantize) : std::nullopt;
+    if (!y) return;
+    inputs.clear();
+    for (ValueId input : node.inputs) {
+      const auto x = DequantizedCodes(graph_, input);
+      if (x && x->SameMapping(*y)) {
+        inputs.push_back(x->value);
+        continue;
+      }
+      std::vector<ValueId> operands = quantize.inputs;
+      operands[0] = input;
+      Type type = graph_.value(input).type;
+      type.dtype = y->dtype;
+      inputs.push_back(rewriter_.Append("QuantizeLinear", "", std::move(operands), quantize.attributes,
+                                        graph_.value(input).name + "_codes", type));
+    }
+    options_.Matched(graph_, quantize.outputs[0], "Concat of codes");
+    rewriter_.Replace(reader, MakeNode("Concat", "", std::move(inputs), quantize.outputs, node.attributes, node.name));
+  }
+
+  Graph& graph_;
+  Rewriter rewriter_;
+  const PassOptions& options_;
+};
+
+}  // namespace
+
+Status PushCodes(Graph& graph, const PassOptions& options) {
+  CodesPusher pusher(graph, options);
+  const std::vector<NodeId> ids = graph.NodeIds();
+  for (NodeId id : ids) {
+    if (!graph.node(id).removed) pusher.UncoverAttention(id);
+  }
+  for (NodeId id : ids) {
+    if (!graph.node(id).removed) pusher.Convert(id);
+  }
+  TAMIS_RETURN_IF_ERROR(graph.Sort());
+  graph.Compact();
+  return {};
+}
+
+}  // namespace tamis
