@@ -168,8 +168,9 @@ void PartsKernel::Run(std::span<const void* const> inputs, std::span<void* const
       dnnl_memory_set_data_handle(bound.memories[i].get(), const_cast<std::byte*>(base) + argument.offset);
     }
     if (part.copy_bytes > 0) {
-      std::memcpy(static_cast<std::byte*>(outputs[0]) + part.copy_offset,
-                  static_cast<const std::byte*>(inputs[part.copy_from]) + part.copy_offset, part.copy_bytes);
+      auto* to = static_cast<std::byte*>(outputs[0]) + part.copy_offset;
+      const auto* from = static_cast<const std::byte*>(inputs[part.copy_from]) + part.copy_offset;
+      if (to != from) std::memcpy(to, from, part.copy_bytes);
     }
     const dnnl_status_t status = dnnl_primitive_execute(
         part.primitive.get(), bound.stream.get(), static_cast<int>(bound.arguments.size()), bound.arguments.data());

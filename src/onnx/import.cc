@@ -11,6 +11,7 @@
 #include "src/onnx/onnx.h"
 #include "src/onnx/operators.h"
 #include "src/onnx/string_limits.h"
+#include "src/onnx/quantized_operators.h"
 #include "src/onnx/type_proto.h"
 #include "src/ops/op_custom.h"
 #include "src/ops/op_def.h"
@@ -70,6 +71,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   CheckStrings(*model, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   InlineFunctions(model, &problems);
+  ExpandQuantizedOperators(model);
   context.opsets = ReadOpsets(*model, &problems);
   ReserveSymbols(model->graph(), &context.symbols);
   Graph graph = BuildGraph(model->mutable_graph(), &context);

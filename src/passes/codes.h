@@ -22,7 +22,8 @@ struct Codes {
 };
 
 bool Is8Bit(DType dtype);
-// nullopt unless scale (positive) and zero point (kNoValue: 0) are constants of one number and the dtype is 8 bits wide.
+// nullopt unless scale (positive) and zero point (kNoValue: 0) are constants of one number and the dtype is 8 bits
+// wide.
 std::optional<Codes> ScalarCodes(const Graph& graph, ValueId value, ValueId scale, ValueId zero, DType dtype);
 // Of a DequantizeLinear: the codes it reads. Of a QuantizeLinear: the codes it writes. nullopt for all else.
 std::optional<Codes> CodesOf(const Graph& graph, const Node& node);

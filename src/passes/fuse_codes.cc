@@ -185,9 +185,9 @@ class CodesFuser {
     const auto target = ReshapeTarget(pooled, *ShapeOf(graph_, output));
     if (!target) return;
     const std::string name = graph_.value(output).name;
-    const ValueId turned = rewriter_.Append("Transpose", "", {x->value}, {{"perm", ToChannelsLast(rank)}},
-                                            graph_.value(x->value).name + std::string(kChannelsLastSuffix),
-                                            Type::Tensor(x->dtype, last));
+    const ValueId turned =
+        rewriter_.Append("Transpose", "", {x->value}, {{"perm", ToChannelsLast(rank)}},
+                         graph_.value(x->value).name + std::string(kChannelsLastSuffix), Type::Tensor(x->dtype, last));
     const ValueId y = rewriter_.Append("QuantizedGlobalAveragePool", kTamisDomain, {turned}, attributes,
                                        name + "_pooled", Type::Tensor(dtype, pooled));
     const ValueId shape = rewriter_.AddConstant(name + "_shape", Tensor::Int64s(*target));

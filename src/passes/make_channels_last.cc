@@ -170,7 +170,8 @@ class ChannelsLastMaker {
     const bool indices = node.outputs.size() > 1 && node.outputs[1] != kNoValue;
     const std::vector<int64_t> kernel = node.Ints("kernel_shape");
     const bool codes = max && IsSpatial(node) && Is8Bit(DTypeOf(graph_, node.input(0)));
-    if ((!IsSpatialFloat(node) && !codes) || indices || static_cast<int64_t>(kernel.size()) != InputRank(node) - 2) return;
+    if ((!IsSpatialFloat(node) && !codes) || indices || static_cast<int64_t>(kernel.size()) != InputRank(node) - 2)
+      return;
     auto attributes = ExplicitWindow(node, kernel);
     if (!attributes) return;
     (*attributes)["kernel_shape"] = kernel;

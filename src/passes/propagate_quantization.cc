@@ -5,7 +5,8 @@
 //                        DequantizeLinear of one; behind it the sum with another value of the same shape (a residual),
 //                        an activation, and QuantizeLinear behind that
 //   QLinearConv, QLinearMatMul   with constant weights, scales and zero points
-//   MatMulInteger        of DynamicQuantizeLinear(x) and a constant weight, its Cast, the product with the scales, and a
+//   MatMulInteger        of DynamicQuantizeLinear(x) and a constant weight, its Cast, the product with the scales, and
+//   a
 //                        bias: DynamicQuantizedLinear, which quantises x itself
 //
 // Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
@@ -16,6 +17,7 @@
 // that they can be found here, and fold_dequantized evaluates what is left of them.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
@@ -190,8 +192,25 @@ class Propagation {
     product.output = node.outputs[0];
     product.name = node.name;
     if (product.conv && !ReadWindow(node, &product)) return Missed(id, "its pads depend on the input's size");
-    SetCodes(*y, &product.attributes);
+    if (!TakeResidualOfCodes(id, *y, &product)) SetCodes(*y, &product.attributes);
     Make(id, std::move(product), false);
+  }
+
+  // The sum that reads the dequantised codes, where it can be the product's own.
+  bool TakeResidualOfCodes(NodeId id, const Codes& y, Product* product) {
+    if (!rewriter_.SingleUse(product->output)) return false;
+    const Node& reader = graph_.node(rewriter_.Users(product->output)[0]);
+    const auto codes = reader.Is("DequantizeLinear") ? CodesOf(graph_, reader) : std::nullopt;
+    if (!codes || !codes->SameMapping(y)) return false;
+    const ValueId before = std::exchange(product->output, reader.outputs[0]);
+    TakeResidual(id, product);
+    if (product->residual == kNoValue) {
+      product->output = before;
+      return false;
+    }
+    TakeActivation(product);
+    TakeQuantization(product);
+    return true;
   }
 
   // Explicit strides, pads and dilations; false where the pads are to be computed.
@@ -248,11 +267,12 @@ class Propagation {
   bool ComesFromLaterProduct(ValueId value, NodeId id) const {
     const auto codes = DequantizedCodes(graph_, value);
     const Node* quantize = codes ? Producer(graph_, codes->value, "QuantizeLinear") : nullptr;
-    if (quantize != nullptr && !rewriter_.SingleUse(codes->value)) return false;
-    const ValueId made = quantize != nullptr ? quantize->input(0) : value;
+    if (codes && !rewriter_.SingleUse(codes->value)) return false;
+    const ValueId made = quantize != nullptr ? quantize->input(0) : codes ? codes->value : value;
     const NodeId producer = graph_.value(made).producer;
     if (producer == kNoNode || producer < id || !rewriter_.SingleUse(made)) return false;
     const Node& node = graph_.node(producer);
+    if (node.Is("QLinearConv") || node.Is("QLinearMatMul")) return true;
     return (node.Is("Conv") || node.Is("MatMul") || node.Is("Gemm")) && DequantizedCodes(graph_, node.input(0)) &&
            Producer(graph_, node.input(1), "DequantizeLinear") != nullptr;
   }

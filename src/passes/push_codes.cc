@@ -1,7 +1,8 @@
-// push_codes: in a quantised graph, what only moves elements (Reshape, Transpose, Slice, MaxPool, Pad with zeros, Resize
-// by the nearest element, ...) does so on codes: its DequantizeLinear goes behind it. There it meets the QuantizeLinear
-// of the next operator: the pair is nothing if both map alike, and one table of codes otherwise (fuse_codes). Concat of
-// values that map alike likewise; of others, where the result is quantised, QuantizeLinear goes in front.
+// push_codes: in a quantised graph, what only moves elements (Reshape, Transpose, Slice, MaxPool, Pad with zeros,
+// Resize by the nearest element, ...) does so on codes: its DequantizeLinear goes behind it. There it meets the
+// QuantizeLinear of the next operator: the pair is nothing if both map alike, and one table of codes otherwise
+// (fuse_codes). Concat of values that map alike likewise; of others, where the result is quantised, QuantizeLinear goes
+// in front.
 //
 // The two products of an attention and its softmax run on f32: QuantizeLinear and DequantizeLinear between them cost
 // time and accuracy and hide the attention from recognize_attention, so there they are dropped.
@@ -19,8 +20,8 @@ namespace {
 
 // What gives each element of its first operand another place, or none; other operands say only where.
 bool MovesElements(const Node& node) {
-  constexpr std::array<std::string_view, 11> kMovers = {"Reshape",   "Flatten", "Transpose", "Squeeze",
-                                                        "Unsqueeze", "Slice",   "Gather",    "Expand",
+  constexpr std::array<std::string_view, 11> kMovers = {"Reshape",   "Flatten",      "Transpose",   "Squeeze",
+                                                        "Unsqueeze", "Slice",        "Gather",      "Expand",
                                                         "Tile",      "DepthToSpace", "SpaceToDepth"};
   return node.domain.empty() && std::find(kMovers.begin(), kMovers.end(), node.op) != kMovers.end();
 }
@@ -136,8 +137,8 @@ class CodesPusher {
     options_.Matched(graph_, output, node.op + " of codes");
     Type type = graph_.value(output).type;
     type.dtype = DTypeOf(graph_, mapping.input(0));
-    const ValueId codes = rewriter_.Append(node.op, "", std::move(inputs), node.attributes,
-                                           graph_.value(output).name + "_codes", type);
+    const ValueId codes =
+        rewriter_.Append(node.op, "", std::move(inputs), node.attributes, graph_.value(output).name + "_codes", type);
     std::vector<ValueId> operands = mapping.inputs;
     operands[0] = codes;
     rewriter_.Replace(id, MakeNode("DequantizeLinear", "", operands, {output}, mapping.attributes));

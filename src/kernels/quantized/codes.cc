@@ -38,7 +38,8 @@ Status ReadLinear(const Problem& problem, CodesArgs* args) {
   if (numbers.dtype != DType::kFloat32 || (codes.dtype != DType::kUInt8 && codes.dtype != DType::kInt8)) {
     return UserError("{} to {} is not supported", Name(x.dtype), Name(y.dtype));
   }
-  if (node.Int("block_size", 0) != 0 || node.Has("precision")) return UserError("blocks and precision are not supported");
+  if (node.Int("block_size", 0) != 0 || node.Has("precision"))
+    return UserError("blocks and precision are not supported");
   if (scale.dtype != DType::kFloat32 || scale.constant == nullptr || Elements(scale) != 1) {
     return UserError("the scale must be one constant f32 number");
   }

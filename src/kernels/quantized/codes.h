@@ -9,7 +9,6 @@
 
 namespace tamis {
 
-
 enum class CodesTask : uint8_t { kAdd, kMul, kGlobalPool, kQuantize, kDequantize };
 
 struct CodesArgs {

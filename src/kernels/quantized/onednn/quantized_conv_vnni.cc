@@ -245,6 +245,7 @@ const KernelDef kernel_quantized_conv_vnni = {
     .supports = Supports,
     .cost = Cost,
     .prepare = Prepare,
+    .in_place = 0b10000,
 };
 
 }  // namespace tamis
