@@ -27,8 +27,8 @@ struct Int8Task {
   int lanes = 0;
   const QuantizedResult* result = nullptr;
   const void* residual = nullptr;  // added before the activation; laid out as y, in elements of its own type
-  void* y = nullptr;    // the panel's first output of the first row
-  int64_t y_pitch = 0;  // elements
+  void* y = nullptr;               // the panel's first output of the first row
+  int64_t y_pitch = 0;             // elements
 };
 
 struct Int8Routine {
