@@ -2,13 +2,22 @@
 
 #include <algorithm>
 
+#include "src/sparsity/partners.h"
+
 namespace tamis {
 namespace {
 
-PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layout) {
+PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layout, bool paired, ThreadPool& pool) {
   PrunedWeight pruned;
   pruned.weight.assign(weight.begin(), weight.end());
-  pruned.mask = MagnitudeMask(weight, layout);
+  if (paired) {
+    const RowMatrix magnitude = Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
+                                    weight.data(), layout.rows, layout.columns)
+                                    .cast<double>();
+    pruned.mask = MagnitudeMask(weight, layout, ChoosePartners(magnitude.array().square(), layout, pool));
+  } else {
+    pruned.mask = MagnitudeMask(weight, layout);
+  }
   ApplyMask(pruned.mask, pruned.weight);
   pruned.saliency_kept = SaliencyKept(weight, pruned.mask);
   pruned.output_error = 1 - pruned.saliency_kept;
@@ -31,7 +40,7 @@ Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::s
     const std::span<const float> part = weight.Span<float>().subspan(static_cast<size_t>(g) * count, count);
     PrunedWeight pruned;
     if (moments.empty()) {
-      pruned = PruneBlind(part, layout);
+      pruned = PruneBlind(part, layout, settings.paired, pool);
     } else if (!reconstruct) {
       pruned = PruneByMagnitude(part, layout, moments[static_cast<size_t>(g)], settings, pool);
     } else {

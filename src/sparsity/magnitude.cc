@@ -24,6 +24,20 @@ Mask MagnitudeMask(std::span<const float> weight, const WeightLayout& layout) {
   return mask;
 }
 
+Mask MagnitudeMask(std::span<const float> weight, const WeightLayout& layout, std::span<const int64_t> partner) {
+  std::vector<float> both(weight.begin(), weight.end());
+  for (int64_t row = 0; row < layout.rows; ++row) {
+    const int64_t other = partner[static_cast<size_t>(row)];
+    if (other == row) continue;
+    for (int64_t i = 0; i < layout.columns; ++i) {
+      both[static_cast<size_t>(row * layout.columns + i)] =
+          std::hypot(weight[static_cast<size_t>(row * layout.columns + i)],
+                     weight[static_cast<size_t>(other * layout.columns + i)]);
+    }
+  }
+  return MagnitudeMask(both, layout);
+}
+
 double SaliencyKept(std::span<const float> weight, std::span<const uint8_t> mask) {
   double kept = 0, total = 0;
   for (size_t i = 0; i < weight.size(); ++i) {

@@ -1,7 +1,10 @@
 #include "src/sparsity/reconstruct.h"
 
+#include <numeric>
+
 #include "src/sparsity/inverse_factor.h"
 #include "src/sparsity/objective.h"
+#include "src/sparsity/partners.h"
 #include "src/sparsity/refit.h"
 #include "src/sparsity/surgery.h"
 
@@ -38,11 +41,22 @@ PrunedWeight Finish(const Objective& objective, const Moments& moments, bool fre
   return pruned;
 }
 
+// Every row its own, or, if `paired`, the pairs.
+std::vector<int64_t> PartnersOf(const Objective& objective, const WeightLayout& layout, bool paired, ThreadPool& pool) {
+  std::vector<int64_t> alone(static_cast<size_t>(layout.rows));
+  std::iota(alone.begin(), alone.end(), 0);
+  if (!paired) return alone;
+  const RowMatrix saliency =
+      objective.weight().array().square().rowwise() * objective.hessian().diagonal().transpose().array();
+  return ChoosePartners(saliency, layout, pool);
+}
+
 }  // namespace
 
 Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
                                  const ReconstructOptions& options, ThreadPool& pool) {
   const Objective objective(ToMatrix(weight, layout), moments, options.damping, options.free_bias, pool);
+  const std::vector<int64_t> partner = PartnersOf(objective, layout, options.paired, pool);
   RowMatrix v = objective.weight();
   Mask mask;
   {
@@ -51,17 +65,19 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
       const RowMatrix half = TimesF32(objective.shift(), ToF32(factor.transpose()), layout.columns, pool);
       v += options.target_blend * TimesF32(half, ToF32(factor), layout.columns, pool);
     }
-    mask = RemoveByGroups(layout, factor, v, pool);
+    mask = RemoveByGroups(layout, factor, partner, v, pool);
   }
   RefitKept(objective, mask, options.refit_iterations, v);
 
-  // Rows are independent: each takes the better of two masks.
-  const Mask by_magnitude = MagnitudeMask(weight, layout);
+  // Rows, or pairs, are independent: each takes the better of two masks.
+  const Mask by_magnitude = MagnitudeMask(weight, layout, partner);
   RowMatrix other = Masked(objective.weight(), by_magnitude);
   RefitKept(objective, by_magnitude, options.refit_iterations, other);
   const Eigen::VectorXd errors = objective.DampedErrors(v), other_errors = objective.DampedErrors(other);
   for (Eigen::Index row = 0; row < v.rows(); ++row) {
-    if (!(other_errors[row] < errors[row])) continue;
+    const Eigen::Index pair = partner[static_cast<size_t>(row)];
+    const double before = errors[row] + (pair == row ? 0 : errors[pair]);
+    if (!(other_errors[row] + (pair == row ? 0 : other_errors[pair]) < before)) continue;
     v.row(row) = other.row(row);
     std::copy_n(by_magnitude.begin() + row * layout.columns, layout.columns, mask.begin() + row * layout.columns);
   }
@@ -72,7 +88,7 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
 PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
                               const ReconstructOptions& options, ThreadPool& pool) {
   const Objective objective(ToMatrix(weight, layout), moments, options.damping, options.free_bias, pool);
-  Mask mask = MagnitudeMask(weight, layout);
+  Mask mask = MagnitudeMask(weight, layout, PartnersOf(objective, layout, options.paired, pool));
   const RowMatrix v = Masked(objective.weight(), mask);
   return Finish(objective, moments, options.free_bias, v, std::move(mask));
 }

@@ -16,6 +16,7 @@ struct ReconstructOptions {
   double damping = 0.01;      // lambda, as a share of the mean squared input
   double target_blend = 1;    // 0: aim at W; 1: at the weights that best map the pruned inputs to the dense outputs
   int refit_iterations = 12;  // on the kept elements, once the mask is final; 0: none
+  bool paired = false;        // paired 2:4: outputs in pairs that keep the same positions
   bool free_bias = true;      // the layer has a bias that may move: outputs are compared about their means
 };
 
@@ -29,7 +30,9 @@ struct PrunedWeight {
 
 // `weight` is [N][K] as `layout` says; `moments` are those of its inputs. No row's damped error is above that of the
 // magnitude mask with refitted weights. Error (kRuntime) if the moments can't be factorised even with damping, as when
-// inputs hold infinities.
+// inputs hold infinities. With `options.paired` both masks are chosen for the pairs of ChoosePartners, whose costs are
+// the squared weights times their inputs' energies, and it is the pair's damped error that is not above that of the
+// other.
 Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
                                  const ReconstructOptions& options, ThreadPool& pool);
 

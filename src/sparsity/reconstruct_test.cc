@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <Eigen/Cholesky>
+#include <map>
 #include <random>
+#include <string>
 
 #include "src/sparsity/inverse_factor.h"
 #include "src/sparsity/objective.h"
+#include "src/sparsity/partners.h"
 #include "src/sparsity/product.h"
 #include "src/sparsity/surgery.h"
 
@@ -140,7 +143,7 @@ TEST(SurgeryTest, OneGroupIsOptimalAndTwoAreClose) {
     const RowMatrix h = objective.hessian().topLeftCorner(4, 4), before = four;
     const auto factor = InverseFactor(h, pool);
     ASSERT_TRUE(factor.ok());
-    RemoveByGroups(single, *factor, four, pool);
+    RemoveByGroups(single, *factor, std::vector<int64_t>{0}, four, pool);
     const RowMatrix delta = four - before;
     double best = std::numeric_limits<double>::infinity();
     for (const auto& kept : kGroupPairs) {
@@ -158,11 +161,27 @@ struct Case {
   WeightLayout layout;
   bool shifted;  // the pruned network's inputs differ from the dense network's
   bool free_bias;
+  bool paired = false;
 };
+
+// In every panel of 32 rows, all but an odd one find another row with their mask.
+void ExpectPairs(const Mask& mask, const WeightLayout& layout) {
+  for (int64_t begin = 0; begin < layout.rows; begin += kPartnerPanel) {
+    std::map<std::string, int64_t> rows;
+    const int64_t end = std::min(begin + kPartnerPanel, layout.rows);
+    for (int64_t row = begin; row < end; ++row) {
+      ++rows[std::string(mask.begin() + row * layout.columns, mask.begin() + (row + 1) * layout.columns)];
+    }
+    int64_t odd = 0;
+    for (const auto& [row_mask, count] : rows) odd += count % 2;
+    EXPECT_EQ(odd, (end - begin) % 2) << begin;
+  }
+}
+
 class ReconstructTest : public testing::TestWithParam<Case> {};
 
 TEST_P(ReconstructTest, BeatsMagnitudeAndReportsTheTrueError) {
-  const auto& [layout, shifted, free_bias] = GetParam();
+  const auto& [layout, shifted, free_bias, paired] = GetParam();
   std::mt19937 random(23);
   ThreadPool pool(2);
   const int64_t rows = 700;
@@ -173,7 +192,7 @@ TEST_P(ReconstructTest, BeatsMagnitudeAndReportsTheTrueError) {
   moments.Add(x.data(), x_hat.data(), 300, pool);
   moments.Add(x.data() + 300 * layout.columns, x_hat.data() + 300 * layout.columns, 400, pool);
   const std::vector<float> weight = RandomWeight(layout, random);
-  const ReconstructOptions options = {.free_bias = free_bias};
+  const ReconstructOptions options = {.paired = paired, .free_bias = free_bias};
   const auto pruned = Reconstruct(weight, layout, moments, options, pool);
   ASSERT_TRUE(pruned.ok()) << pruned.status().message();
   const PrunedWeight magnitude = PruneByMagnitude(weight, layout, moments, options, pool);
@@ -183,6 +202,10 @@ TEST_P(ReconstructTest, BeatsMagnitudeAndReportsTheTrueError) {
   EXPECT_LE(pruned->saliency_kept, magnitude.saliency_kept);
   for (size_t i = 0; i < weight.size(); ++i) {
     EXPECT_TRUE(pruned->mask[i] || pruned->weight[i] == 0) << i;
+  }
+  if (paired) {
+    ExpectPairs(pruned->mask, layout);
+    ExpectPairs(magnitude.mask, layout);
   }
 
   for (const PrunedWeight* result : {&*pruned, &magnitude}) {
@@ -204,7 +227,24 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ReconstructTest,
                          testing::Values(Case{{24, 96, 96}, false, false}, Case{{24, 96, 96}, true, true},
                                          Case{{16, 9 * 6, 6}, true, false},  // tail groups of two
                                          Case{{5, 9 * 7, 7}, true, true},    // and of three
-                                         Case{{33, 300, 300}, false, true}));
+                                         Case{{33, 300, 300}, false, true}, Case{{48, 96, 96}, true, true, true},
+                                         Case{{7, 9 * 7, 7}, false, false, true}));
+
+TEST(PartnersTest, RowsThatKeepTheSameFindEachOther) {
+  // Rows r and r + 5 want the same elements, which no other row does.
+  ThreadPool pool(2);
+  std::mt19937 random(31);
+  const WeightLayout layout = {10, 64, 64};
+  RowMatrix saliency = RowMatrix::Constant(10, 64, 0.01);
+  for (int64_t row = 0; row < 5; ++row) {
+    for (int64_t group = 0; group < 16; ++group) {
+      const auto& kept = kGroupPairs[random() % 6];
+      for (const int i : kept) saliency(row, group * 4 + i) = saliency(row + 5, group * 4 + i) = 1;
+    }
+  }
+  const std::vector<int64_t> partner = ChoosePartners(saliency, layout, pool);
+  for (int64_t row = 0; row < 10; ++row) EXPECT_EQ(partner[static_cast<size_t>(row)], (row + 5) % 10);
+}
 
 TEST(ReconstructEdgeTest, DegenerateInputsStayFinite) {
   ThreadPool pool(1);

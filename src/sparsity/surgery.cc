@@ -52,11 +52,13 @@ std::vector<Removal> RemovalsOf(const RowMatrix& factor, int64_t column, int64_t
   return removals;
 }
 
-const Removal& Cheapest(const std::vector<Removal>& removals, const Vector4d& w) {
+// For rows with these elements in the group.
+const Removal& Cheapest(const std::vector<Removal>& removals, std::span<const Vector4d> rows) {
   const Removal* best = removals.data();
   double least = std::numeric_limits<double>::infinity();
   for (const Removal& removal : removals) {
-    const double cost = w.dot(removal.cost * w);
+    double cost = 0;
+    for (const Vector4d& w : rows) cost += w.dot(removal.cost * w);
     if (cost < least) {
       least = cost;
       best = &removal;
@@ -67,7 +69,8 @@ const Removal& Cheapest(const std::vector<Removal>& removals, const Vector4d& w)
 
 }  // namespace
 
-Mask RemoveByGroups(const WeightLayout& layout, const RowMatrix& factor, RowMatrix& weight, ThreadPool& pool) {
+Mask RemoveByGroups(const WeightLayout& layout, const RowMatrix& factor, std::span<const int64_t> partner,
+                    RowMatrix& weight, ThreadPool& pool) {
   const int64_t groups = layout.GroupsPerRow();
   Mask mask(static_cast<size_t>(layout.rows * layout.columns), 1);
   for (int64_t first = 0; first < groups; first += kGroupsPerBlock) {
@@ -81,24 +84,33 @@ Mask RemoveByGroups(const WeightLayout& layout, const RowMatrix& factor, RowMatr
       removals.push_back(size > kGroupKept ? RemovalsOf(factor, column, size) : std::vector<Removal>{});
     }
     pool.ParallelFor(layout.rows, 8, [&](int64_t row_begin, int64_t row_end) {
-      for (int64_t row = row_begin; row < row_end; ++row) {
+      for (int64_t leader = row_begin; leader < row_end; ++leader) {
+        const int64_t other = partner[static_cast<size_t>(leader)];
+        if (other < leader) continue;  // that row leads
+        const std::array<int64_t, 2> rows = {leader, other};
+        const size_t count = other == leader ? 1 : 2;
         for (int64_t g = first; g < last; ++g) {
           const auto& ways = removals[static_cast<size_t>(g - first)];
           if (ways.empty()) continue;
           const int64_t column = layout.GroupBegin(g), size = layout.GroupSize(g);
-          Vector4d w = Vector4d::Zero();
-          for (int64_t i = 0; i < size; ++i) w[i] = weight(row, column + i);
-          const Removal& removal = Cheapest(ways, w);
-          const Vector4d push = removal.push * w;
-          for (int64_t i = 0; i < size; ++i) {
-            weight.row(row).segment(column, end - column) -=
-                push[i] * factor.row(column + i).segment(column, end - column);
-            pushed(row, column - begin + i) = push[i];
+          std::array<Vector4d, 2> elements = {Vector4d::Zero(), Vector4d::Zero()};
+          for (size_t r = 0; r < count; ++r) {
+            for (int64_t i = 0; i < size; ++i) elements[r][i] = weight(rows[r], column + i);
           }
-          for (int64_t i = 0; i < size; ++i) {
-            if (!removal.dropped[static_cast<size_t>(i)]) continue;
-            weight(row, column + i) = 0;
-            mask[static_cast<size_t>(row * layout.columns + column + i)] = 0;
+          const Removal& removal = Cheapest(ways, std::span(elements).first(count));
+          for (size_t r = 0; r < count; ++r) {
+            const int64_t row = rows[r];
+            const Vector4d push = removal.push * elements[r];
+            for (int64_t i = 0; i < size; ++i) {
+              weight.row(row).segment(column, end - column) -=
+                  push[i] * factor.row(column + i).segment(column, end - column);
+              pushed(row, column - begin + i) = push[i];
+            }
+            for (int64_t i = 0; i < size; ++i) {
+              if (!removal.dropped[static_cast<size_t>(i)]) continue;
+              weight(row, column + i) = 0;
+              mask[static_cast<size_t>(row * layout.columns + column + i)] = 0;
+            }
           }
         }
       }
