@@ -175,6 +175,16 @@ inline void PrefetchRows(const PanelTask& task, int64_t first_row, int64_t rows,
   }
 }
 
+// Asks for the bytes that a single pass over a weight comes to `kAheadBytes` further on: hardware prefetchers stop at
+// the end of each page. Nothing is read, so it may lie behind the weight.
+constexpr int kFewRows = 4;  // up to so many, a dense product waits for its weight
+inline void PrefetchWeight(const void* values, int64_t bytes) {
+  constexpr int64_t kAheadBytes = 2048;
+  for (int64_t i = 0; i < bytes; i += 64) {
+    _mm_prefetch(static_cast<const char*>(values) + kAheadBytes + i, _MM_HINT_T0);
+  }
+}
+
 // Calls tile(row, rows) over all rows of the task, in heights of at most `tallest` that differ by at most one.
 template <class Tile>
 inline void ForEachTile(int64_t rows, int64_t tallest, const Tile& tile) {

@@ -45,7 +45,10 @@ template <int kRows, bool kWidened>
   for (int64_t g = 0; g < o.groups; ++g) {
     const __m512i pick0 = kWidened ? _mm512_load_si512(o.widened + g * 64) : next;
     const __m512i pick1 = _mm512_srli_epi32(pick0, 4);
-    if constexpr (!kWidened) next = Widen(o.codes + (g + 1) * 16);  // the packed codes end in spare bytes
+    if constexpr (!kWidened) {
+      next = Widen(o.codes + (g + 1) * 16);  // the packed codes end in spare bytes
+      PrefetchWeight(values, 128);
+    }
     const auto w0 = (__m512bh)_mm512_load_si512(values);
     const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
 #pragma GCC unroll 16

@@ -45,7 +45,10 @@ template <int kRows, bool kWidened, bool kMasked>
     const __m512i b0 = _mm512_srli_epi32(a0, 4);
     const __m512i a1 = _mm512_srli_epi32(a0, 8);
     const __m512i b1 = _mm512_srli_epi32(a0, 12);
-    if constexpr (!kWidened) next = Widen(o.codes, g + 1);  // the packed codes end in spare bytes
+    if constexpr (!kWidened) {
+      next = Widen(o.codes, g + 1);  // the packed codes end in spare bytes
+      PrefetchWeight(values, 256);
+    }
     const __m512 wa0 = _mm512_load_ps(values);
     const __m512 wa1 = _mm512_load_ps(values + 16);
     const __m512 wb0 = _mm512_load_ps(values + 32);

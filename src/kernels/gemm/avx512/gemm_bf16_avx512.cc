@@ -19,6 +19,7 @@ template <int kRows>
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   for (int64_t step = 0; step < groups * 2; ++step) {
+    if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
     const auto w0 = (__m512bh)_mm512_load_si512(values);
     const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
 #pragma GCC unroll 16

@@ -17,6 +17,7 @@ template <int kRows>
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   for (int64_t step = 0; step < groups * 4; ++step) {
+    if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
     const __m512 w0 = _mm512_load_ps(values);
     const __m512 w1 = _mm512_load_ps(values + 16);
 #pragma GCC unroll 16

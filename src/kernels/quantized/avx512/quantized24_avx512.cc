@@ -51,7 +51,10 @@ template <int kRows, bool kWidened, bool kPaired>
     for (int64_t s = 0; s < tap_steps; ++s) {
       const __m512i pick0 = kWidened ? _mm512_load_si512(widened) : next;
       const __m512i pick1 = _mm512_srli_epi32(pick0, 4);
-      if constexpr (!kWidened) next = Widen(codes += 32);  // the packed codes end in spare bytes
+      if constexpr (!kWidened) {
+        next = Widen(codes += 32);  // the packed codes end in spare bytes
+        PrefetchWeight(values, 128);
+      }
       const __m512i w0 = _mm512_load_si512(values);
       const __m512i w1 = _mm512_load_si512(values + 64);
 #pragma GCC unroll 16

@@ -25,6 +25,7 @@ template <int kRows>
   for (int64_t tap = 0; tap < task.tap_count; ++tap) {
     const uint8_t* x = rows + task.taps[tap];
     for (int64_t s = 0; s < tap_steps; ++s) {
+      if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
       const __m512i w0 = _mm512_load_si512(values);
       const __m512i w1 = _mm512_load_si512(values + 64);
 #pragma GCC unroll 16
