@@ -4,6 +4,7 @@
 # tamis_<folder>_test. Files are collected by name at configure time:
 #   src/ops/<name>.cc (except op_*.cc)             one operator  -> generated ops_list.inc
 #   src/kernels/<family>/<isa>/<name>.cc           one kernel    -> generated kernels_list.inc, with the ISA's flags
+#   .../avx2/<name>_avxvnni.cc                     the same with AVX-VNNI; such a kernel asks for it in `supports`
 #   *_test.cc / *_fuzz.cc / main*.cc               tests, fuzz targets, programs; never part of a library
 # An <isa> folder is one of reference, avx2, avx512, onednn. A dependency that is not declared above its user is an error.
 set(TAMIS_FOLDERS "" CACHE INTERNAL "")
@@ -70,7 +71,9 @@ function(tamis_add_library folder)
     endif()
   endforeach()
   foreach(file ${sources})
-    if(file MATCHES "/avx2/")
+    if(file MATCHES "/avx2/[a-z0-9_]+_avxvnni\\.cc$")
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX2_FLAGS};-mavxvnni")
+    elseif(file MATCHES "/avx2/")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX2_FLAGS}")
     elseif(file MATCHES "/avx512/")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX512_FLAGS}")

@@ -44,6 +44,8 @@ struct Int8Routine {
 Status Int8PanelsSupported(const Problem& problem, bool sparse);
 // `work`: operations of the cost model (PredictSeconds) for one multiply-add.
 double Int8PanelsCost(const Problem& problem, Isa isa, double work);
+// VNNI in vectors of 256 bits, as processors without AVX-512 have it.
+bool HasAvxVnni();
 // That of VNNI with a 2:4 weight in 512 bits on this CPU.
 double Int8SparseWork();
 Result<std::unique_ptr<PreparedKernel>> PrepareInt8Panels(const Problem& problem, PackCache& cache,

@@ -1,3 +1,5 @@
+#include <cpuid.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -239,6 +241,14 @@ Status Int8PanelsSupported(const Problem& problem, bool sparse) {
 double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
   const double depth = static_cast<double>(Elements(problem.input(1))) / static_cast<double>(problem.input(1).dims[0]);
   return PredictSeconds(problem, isa, static_cast<double>(Elements(problem.outputs[0])) * depth * work);
+}
+
+bool HasAvxVnni() {
+  static const bool kHas = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1U << 4)) != 0;
+  }();
+  return kHas;
 }
 
 double Int8SparseWork() {

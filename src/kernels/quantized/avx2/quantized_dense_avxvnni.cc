@@ -1,0 +1,32 @@
+// int8 products with a dense weight for processors with VNNI in 256 bits only.
+#include "src/kernels/quantized/avx2/int8_tile_avx2.h"
+
+namespace tamis {
+namespace {
+
+struct VnniDot {
+  static constexpr int kTallest = 12;
+  using Weight = __m256i;
+  static Weight Prepare(__m256i w) { return w; }
+  static __m256i Add(__m256i acc, __m256i x, Weight w) { return _mm256_dpbusd_avx_epi32(acc, x, w); }
+};
+
+constexpr Int8Routine kRoutine = {.sparse = false, .run = RunTiles<VnniDot, false>};
+
+}  // namespace
+
+extern const KernelDef kernel_quantized_dense_avxvnni;
+const KernelDef kernel_quantized_dense_avxvnni = {
+    .name = "quantized_dense_avxvnni",
+    .family = "quantized",
+    .ops = {"QuantizedLinear", "QuantizedConv", "DynamicQuantizedLinear"},
+    .isa = Isa::kAvx2,
+    .supports =
+        [](const Problem& problem) {
+          return HasAvxVnni() ? Int8PanelsSupported(problem, false) : UserError("needs AVX_VNNI");
+        },
+    .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx2, 0.6); },
+    .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kRoutine); },
+};
+
+}  // namespace tamis
