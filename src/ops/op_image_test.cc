@@ -70,6 +70,19 @@ TEST(Image, TiffInStrips) {
   for (size_t size = 0; size + 4 < whole.size(); ++size) EXPECT_EQ(Text(DecodeRgb(whole.substr(0, size))), "damaged");
 }
 
+// A file may end inside the bytes that tell formats apart.
+TEST(Image, BeginningsOfEveryFormatAreDamaged) {
+  for (const std::string_view magic :
+       {std::string_view("RIFF\0\0\0\0WEBP", 12), std::string_view("\0\0\0\x0cjP  \r\n\x87\n", 12),
+        std::string_view("\x89PNG\r\n\x1a\n", 8), std::string_view("\xff\xd8\xff", 3),
+        std::string_view("\xff\x4f\xff\x51", 4), std::string_view("II*\0", 4), std::string_view("MM\0*", 4),
+        std::string_view("BM"), std::string_view("P6 ")}) {
+    for (size_t size = 0; size <= magic.size(); ++size) {
+      EXPECT_EQ(Text(DecodeRgb(magic.substr(0, size))), "damaged") << magic << " cut after " << size;
+    }
+  }
+}
+
 TEST(Image, WhatIsNoImageIsDamaged) {
   EXPECT_EQ(Text(DecodeRgb("")), "damaged");
   EXPECT_EQ(Text(DecodeRgb("hello")), "damaged");

@@ -8,6 +8,7 @@
 #include "src/ops/op_def.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/match.h"
+#include "src/passes/reinference.h"
 #include "src/passes/rewriter.h"
 
 namespace tamis {
@@ -55,46 +56,6 @@ std::optional<Tensor> KnownContents(const Graph& graph, ValueId id) {
   return tensor;
 }
 
-bool SameType(const Type& a, const Type& b) {
-  return a.IsTensor() && b.IsTensor() && a.dtype == b.dtype && a.has_rank == b.has_rank && a.shape == b.shape;
-}
-
-// Infers nodes anew where a constant found before them may have fixed more than the graph says.
-class Reinference {
- public:
-  explicit Reinference(Graph& graph) : graph_(graph), changed_(graph.NumValues(), false) {}
-
-  void Changed(ValueId id) { changed_[static_cast<size_t>(id)] = true; }
-
-  Status Visit(NodeId id) {
-    const Node& node = graph_.node(id);
-    const auto changed = [&](ValueId v) { return v != kNoValue && changed_[static_cast<size_t>(v)]; };
-    const bool any = std::any_of(node.inputs.begin(), node.inputs.end(), changed) ||
-                     std::any_of(node.regions.begin(), node.regions.end(), [&](const Region& region) {
-                       return std::any_of(region.captures.begin(), region.captures.end(), changed);
-                     });
-    if (!any) return {};
-    std::vector<std::pair<Type, std::optional<std::vector<Dim>>>> before;
-    for (ValueId output : node.outputs) {
-      if (output == kNoValue) continue;
-      before.emplace_back(graph_.value(output).type, graph_.value(output).contents);
-    }
-    TAMIS_RETURN_IF_ERROR(InferNode(graph_, id));
-    size_t i = 0;
-    for (ValueId output : node.outputs) {
-      if (output == kNoValue) continue;
-      const auto& [type, contents] = before[i++];
-      const Value& value = graph_.value(output);
-      if (!SameType(type, value.type) || contents != value.contents) Changed(output);
-    }
-    return {};
-  }
-
- private:
-  Graph& graph_;
-  std::vector<bool> changed_;
-};
-
 Status Fold(Graph& graph, bool dequantize) {
   Reinference reinference(graph);
   // The result takes the place of the node's output value, so that names stay.
@@ -106,7 +67,7 @@ Status Fold(Graph& graph, bool dequantize) {
     reinference.Changed(id);
   };
   for (NodeId id : graph.NodeIds()) {
-    TAMIS_RETURN_IF_ERROR(reinference.Visit(id));
+    TAMIS_RETURN_IF_ERROR(reinference.Visit(id, false));
     const Node& node = graph.node(id);
     if (node.outputs.size() == 1 && node.outputs[0] != kNoValue) {
       if (auto known = KnownContents(graph, node.outputs[0])) {

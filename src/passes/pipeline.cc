@@ -1,7 +1,5 @@
 #include <algorithm>
-#include <bit>
 #include <chrono>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,6 +8,7 @@
 #include "src/ops/op_def.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/pass.h"
+#include "src/passes/reinference.h"
 
 namespace tamis {
 
@@ -100,101 +99,29 @@ struct Census {
   }
 };
 
-// Of what passes may change: equal before and after a pass if it changed nothing, which spares inferring shapes anew.
-class Fingerprint {
- public:
-  explicit Fingerprint(const Graph& graph) {
-    Add(static_cast<int64_t>(graph.NumValues()));
-    AddAll(graph.inputs);
-    AddAll(graph.outputs);
-    for (NodeId id : graph.NodeIds()) AddNode(graph, graph.node(id));
-  }
-  uint64_t value() const { return hash_; }
-
- private:
-  void Add(int64_t number) { hash_ = (hash_ ^ static_cast<uint64_t>(number)) * 0x9e3779b97f4a7c15u + (hash_ >> 29); }
-  void Add(std::string_view text) { Add(static_cast<int64_t>(std::hash<std::string_view>()(text))); }
-  template <class T>
-  void AddAll(const std::vector<T>& items) {
-    Add(static_cast<int64_t>(items.size()));
-    for (const T& item : items) {
-      if constexpr (std::is_floating_point_v<T>) {
-        Add(static_cast<int64_t>(std::bit_cast<int32_t>(item)));
-      } else {
-        Add(item);
-      }
-    }
-  }
-  void AddTensor(const Tensor& tensor) {
-    Add(static_cast<int64_t>(tensor.dtype()));
-    AddAll(tensor.dims());
-    Add(static_cast<int64_t>(reinterpret_cast<uintptr_t>(tensor.raw())));
-  }
-  void AddNode(const Graph& graph, const Node& node) {
-    Add(node.op);
-    Add(node.domain);
-    AddAll(node.inputs);
-    AddAll(node.outputs);
-    for (const auto& [name, attribute] : node.attributes) {
-      Add(name);
-      std::visit(
-          [&](const auto& value) {
-            using T = std::decay_t<decltype(value)>;
-            if constexpr (std::is_same_v<T, Tensor>) {
-              AddTensor(value);
-            } else if constexpr (std::is_same_v<T, int64_t>) {
-              Add(value);
-            } else if constexpr (std::is_same_v<T, float>) {
-              Add(static_cast<int64_t>(std::bit_cast<int32_t>(value)));
-            } else if constexpr (std::is_same_v<T, std::string>) {
-              Add(std::string_view(value));
-            } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-              for (const std::string& text : value) Add(std::string_view(text));
-            } else {
-              AddAll(value);
-            }
-          },
-          attribute);
-    }
-    for (ValueId input : node.inputs) {
-      if (input != kNoValue && graph.value(input).constant) AddTensor(*graph.value(input).constant);
-    }
-    for (ValueId output : node.outputs) {
-      if (output != kNoValue) Add(static_cast<int64_t>(graph.value(output).type.dtype));
-    }
-    for (const Region& region : node.regions) {
-      AddAll(region.captures);
-      Add(static_cast<int64_t>(Fingerprint(*region.body).value()));
-    }
-  }
-
-  uint64_t hash_ = 0;
-};
-
-// Runs a pass and brings the shapes up to date. `*state` is the fingerprint of a graph whose shapes are inferred,
-// before and after.
+// Runs a pass and brings the shapes up to date; `*changed`: whether it did anything. `state` is the graph's.
 //
 // Bodies first: their results' types are what the node's shape rule reads. A branch that is known not to be taken is
 // left alone, for shapes may contradict it; inline_branches drops it.
-Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, uint64_t* state) {
+Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, InferredState* state, bool* changed) {
   for (NodeId id : graph.NodeIds()) {
     Node& node = graph.node(id);
     const auto taken = KnownBranch(graph, node);
     for (size_t i = 0; i < node.regions.size(); ++i) {
       if (taken && i != *taken) continue;
-      const Region& region = node.regions[i];
-      uint64_t body_state = Fingerprint(*region.body).value();
-      const Status status = RunPass(*region.body, pass, options, &body_state);
-      TAMIS_RETURN_IF_ERROR(status.WithContext(node.op + "." + region.name));
+      const std::string context = node.op + "." + node.regions[i].name;
+      Graph& body = *node.regions[i].body;
+      InferredState body_state = InferredState::Of(body);  // the node's own rule has inferred it
+      bool body_changed = false;
+      TAMIS_RETURN_IF_ERROR(RunPass(body, pass, options, &body_state, &body_changed).WithContext(context));
     }
   }
   const std::string context = "pass " + std::string(pass.name);
   TAMIS_RETURN_IF_ERROR(pass.run(graph, options).WithContext(context));
   TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
-  if (const uint64_t after = Fingerprint(graph).value(); after != *state) {
-    TAMIS_RETURN_IF_ERROR(InferShapes(graph).WithContext("after " + context));
-    *state = after;
-  }
+  const Result<bool> updated = state->Update(graph);
+  if (!updated.ok()) return updated.status().WithContext("after " + context);
+  *changed = *updated;
   return graph.Verify().WithContext("after " + context);
 }
 
@@ -207,27 +134,27 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
     return UserError("precision {} is not supported; use float32, bfloat16 or float16", Name(options.precision));
   }
   TAMIS_RETURN_IF_ERROR(CheckSkippable(passes, options.skip));
-  TAMIS_RETURN_IF_ERROR(InferShapes(graph));  // what the caller gives may not be inferred yet
-  uint64_t state = Fingerprint(graph).value();
+  // What the caller gives may not be inferred yet.
+  TAMIS_ASSIGN_OR_RETURN(InferredState state, InferredState::Infer(graph));
   std::optional<Census> census;
   if (records != nullptr) census.emplace(graph);
   for (const Pass& pass : passes) {
     PassRecord record;
     record.name = std::string(pass.name);
     record.skipped = std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end();
-    const uint64_t before = state;
+    bool changed = false;
     if (!record.skipped) {
       PassLog log;
       PassOptions logged = options;
       if (records != nullptr) logged.log = &log;
       const auto start = std::chrono::steady_clock::now();
-      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged, &state));
+      TAMIS_RETURN_IF_ERROR(RunPass(graph, pass, logged, &state, &changed));
       record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       record.findings = log.Take();
     }
     if (records == nullptr) continue;
     record.nodes_before = record.nodes_after = census->nodes;
-    if (state != before) {
+    if (changed) {
       Census now(graph);
       record.nodes_after = now.nodes;
       for (const auto& [name, count] : now.operators) record.operators[name] += count;

@@ -1,0 +1,188 @@
+#include "src/passes/reinference.h"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <string_view>
+
+#include "src/ops/op_def.h"
+
+namespace tamis {
+namespace {
+
+bool SameType(const Type& a, const Type& b) {
+  return a.IsTensor() && b.IsTensor() && a.dtype == b.dtype && a.has_rank == b.has_rank && a.shape == b.shape;
+}
+
+// Of what a rewrite may change about nodes. Values count by their names, which last while their numbers change, and by
+// their dtypes; constants also by the place of their elements. Shapes are what inference makes of these.
+class Hasher {
+ public:
+  uint64_t value() const { return hash_; }
+
+  void Add(uint64_t number) { hash_ = (hash_ ^ number) * 0x9e3779b97f4a7c15u + (hash_ >> 29); }
+  void AddText(std::string_view text) { Add(std::hash<std::string_view>()(text)); }
+
+  void AddValue(const Graph& graph, ValueId id) {
+    if (id == kNoValue) return Add(0);
+    const Value& value = graph.value(id);
+    AddText(value.name);
+    Add(static_cast<uint64_t>(value.type.dtype));
+    if (value.constant) AddTensor(*value.constant);
+  }
+
+  void AddNode(const Graph& graph, const Node& node) {
+    AddText(node.op);
+    AddText(node.domain);
+    AddCount(node.inputs);
+    for (ValueId input : node.inputs) AddValue(graph, input);
+    AddCount(node.outputs);
+    for (ValueId output : node.outputs) AddValue(graph, output);
+    for (const auto& [name, attribute] : node.attributes) {
+      AddText(name);
+      std::visit([this](const auto& value) { AddAttribute(value); }, attribute);
+    }
+    for (const Region& region : node.regions) {
+      AddText(region.name);
+      AddCount(region.captures);
+      for (ValueId capture : region.captures) AddValue(graph, capture);
+      AddInterface(*region.body);
+      for (NodeId id : region.body->NodeIds()) AddNode(*region.body, region.body->node(id));
+    }
+  }
+
+  // The values that a graph takes and gives.
+  void AddInterface(const Graph& graph) {
+    AddCount(graph.inputs);
+    for (ValueId input : graph.inputs) AddValue(graph, input);
+    AddCount(graph.outputs);
+    for (ValueId output : graph.outputs) AddValue(graph, output);
+  }
+
+ private:
+  template <class T>
+  void AddCount(const std::vector<T>& items) {
+    Add(items.size());
+  }
+  void AddTensor(const Tensor& tensor) {
+    Add(static_cast<uint64_t>(tensor.dtype()));
+    AddAttribute(tensor.dims());
+    Add(reinterpret_cast<uintptr_t>(tensor.raw()));
+  }
+  void AddAttribute(int64_t value) { Add(static_cast<uint64_t>(value)); }
+  void AddAttribute(float value) { Add(std::bit_cast<uint32_t>(value)); }
+  void AddAttribute(const std::string& value) { AddText(value); }
+  void AddAttribute(const Tensor& value) { AddTensor(value); }
+  template <class T>
+  void AddAttribute(const std::vector<T>& values) {
+    AddCount(values);
+    for (const T& value : values) AddAttribute(value);
+  }
+
+  uint64_t hash_ = 0;
+};
+
+uint64_t HashOf(const Graph& graph, const Node& node) {
+  Hasher hasher;
+  hasher.AddNode(graph, node);
+  return hasher.value();
+}
+
+uint64_t Combined(const Graph& graph, const std::vector<uint64_t>& nodes) {
+  Hasher hasher;
+  hasher.AddInterface(graph);
+  for (uint64_t node : nodes) hasher.Add(node);
+  return hasher.value();
+}
+
+std::vector<uint64_t> HashesOf(const Graph& graph) {
+  std::vector<uint64_t> hashes;
+  const std::vector<NodeId> ids = graph.NodeIds();
+  hashes.reserve(ids.size());
+  for (NodeId id : ids) hashes.push_back(HashOf(graph, graph.node(id)));
+  return hashes;
+}
+
+// As InferShapes lists them.
+class InferenceProblems {
+ public:
+  void Add(const Status& status) {
+    if (status.ok()) return;
+    if (count_++ < kListed) text_ += (text_.empty() ? "" : "\n") + status.message();
+  }
+  Status ToStatus() const {
+    if (count_ == 0) return {};
+    return Status(ErrorKind::kUser,
+                  count_ > kListed ? fmt::format("{}\n... and {} more", text_, count_ - kListed) : text_);
+  }
+
+ private:
+  static constexpr int kListed = 20;
+  std::string text_;
+  int count_ = 0;
+};
+
+}  // namespace
+
+bool Reinference::ReadsChanged(const Node& node) const {
+  const auto changed = [&](ValueId v) { return v != kNoValue && changed_[static_cast<size_t>(v)]; };
+  return std::any_of(node.inputs.begin(), node.inputs.end(), changed) ||
+         std::any_of(node.regions.begin(), node.regions.end(), [&](const Region& region) {
+           return std::any_of(region.captures.begin(), region.captures.end(), changed);
+         });
+}
+
+Status Reinference::Visit(NodeId id, bool wanted, bool* inferred) {
+  const Node& node = graph_.node(id);
+  const bool infer = wanted || ReadsChanged(node);
+  if (inferred != nullptr) *inferred = infer;
+  if (!infer) return {};
+  std::vector<std::pair<Type, std::optional<std::vector<Dim>>>> before;
+  for (ValueId output : node.outputs) {
+    if (output == kNoValue) continue;
+    before.emplace_back(graph_.value(output).type, graph_.value(output).contents);
+  }
+  TAMIS_RETURN_IF_ERROR(InferNode(graph_, id));
+  size_t i = 0;
+  for (ValueId output : node.outputs) {
+    if (output == kNoValue) continue;
+    const auto& [type, contents] = before[i++];
+    const Value& value = graph_.value(output);
+    if (!SameType(type, value.type) || contents != value.contents) Changed(output);
+  }
+  return {};
+}
+
+Result<InferredState> InferredState::Infer(Graph& graph) {
+  TAMIS_RETURN_IF_ERROR(InferShapes(graph));
+  return Of(graph);
+}
+
+InferredState InferredState::Of(const Graph& graph) {
+  InferredState state;
+  state.nodes_ = HashesOf(graph);
+  state.graph_ = Combined(graph, state.nodes_);
+  std::sort(state.nodes_.begin(), state.nodes_.end());
+  return state;
+}
+
+Result<bool> InferredState::Update(Graph& graph) {
+  std::vector<uint64_t> hashes = HashesOf(graph);
+  if (Combined(graph, hashes) == graph_) return false;
+  Reinference reinference(graph);
+  InferenceProblems problems;
+  const std::vector<NodeId> ids = graph.NodeIds();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool known = std::binary_search(nodes_.begin(), nodes_.end(), hashes[i]);
+    bool inferred = false;
+    problems.Add(reinference.Visit(ids[i], !known, &inferred));
+    if (inferred) hashes[i] = HashOf(graph, graph.node(ids[i]));
+  }
+  TAMIS_RETURN_IF_ERROR(problems.ToStatus());
+  graph_ = Combined(graph, hashes);
+  nodes_ = std::move(hashes);
+  std::sort(nodes_.begin(), nodes_.end());
+  return true;
+}
+
+}  // namespace tamis
