@@ -168,9 +168,10 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
 }
 
 Result<Graph> Fuse(const Graph& simplified, const PassOptions& options, std::vector<PassRecord>* records) {
+  std::vector<Pass> passes = SimplifyPasses();
+  for (const Pass& pass : FusePasses()) passes.push_back(pass);
   Graph graph = simplified.Clone();
-  TAMIS_RETURN_IF_ERROR(RunPasses(graph, SimplifyPasses(), options, records));
-  TAMIS_RETURN_IF_ERROR(RunPasses(graph, FusePasses(), options, records));
+  TAMIS_RETURN_IF_ERROR(RunPasses(graph, passes, options, records));
   return graph;
 }
 
