@@ -361,7 +361,7 @@ Status EngineSession::RunRequest(const NamedTensors& inputs, NamedTensors& outpu
     const Program::OutputType& type = program->OutputTypes()[i];
     const auto found = outputs.find(outputs_[i].name);
     Tensor& tensor = found != outputs.end() ? found->second : outputs[outputs_[i].name];
-    if (tensor.dtype() != type.dtype || tensor.dims() != type.dims) tensor = Tensor(type.dtype, type.dims);
+    if (tensor.dtype() != type.dtype || tensor.dims() != type.dims) tensor = program->NewOutput(i);
     request.outputs.push_back(&tensor);
   }
   return program->RunInto(request.inputs, request.outputs, *pool_);

@@ -51,7 +51,7 @@ Result<std::vector<Tensor>> Program::Run(std::span<const Tensor> inputs, ThreadP
   std::vector<const Tensor*> in;
   for (const Tensor& input : inputs) in.push_back(&input);
   std::vector<Tensor> outputs;
-  for (const OutputType& type : output_types_) outputs.emplace_back(type.dtype, type.dims);
+  for (size_t i = 0; i < output_types_.size(); ++i) outputs.push_back(NewOutput(i));
   std::vector<Tensor*> out;
   for (Tensor& output : outputs) out.push_back(&output);
   TAMIS_RETURN_IF_ERROR(RunInto(in, out, pool));
@@ -113,7 +113,7 @@ Result<std::vector<Session::NodeTime>> Program::Profile(std::span<const Tensor> 
   std::vector<const Tensor*> in;
   for (const Tensor& input : inputs) in.push_back(&input);
   std::vector<Tensor> outputs;
-  for (const OutputType& type : output_types_) outputs.emplace_back(type.dtype, type.dims);
+  for (size_t i = 0; i < output_types_.size(); ++i) outputs.push_back(NewOutput(i));
   std::vector<Tensor*> out;
   for (Tensor& output : outputs) out.push_back(&output);
   for (int r = 0; r < repeats; ++r) TAMIS_RETURN_IF_ERROR(RunTimed(in, out, pool, &seconds));

@@ -7,6 +7,7 @@
 
 #include "src/ir/graph.h"
 #include "src/runtime/arena_pool.h"
+#include "src/runtime/buffer_pool.h"
 #include "src/runtime/memory_layout.h"
 #include "src/runtime/prepared_node.h"
 #include "tamis/session.h"
@@ -41,6 +42,9 @@ class Program {
     Dims dims;
   };
   const std::vector<OutputType>& OutputTypes() const { return output_types_; }
+  // Memory for output `i`, its elements not set. It is used again when the last tensor on it is gone: fresh pages cost
+  // more than most operators take to fill them.
+  Tensor NewOutput(size_t i) const { return results_->NewTensor(output_types_[i].dtype, output_types_[i].dims); }
 
  private:
   struct Step {
@@ -61,6 +65,7 @@ class Program {
   size_t most_inputs_ = 0, most_outputs_ = 0;  // operands of one step
   MemoryFigures memory_;
   std::shared_ptr<ArenaPool> arenas_;
+  std::shared_ptr<BufferPool> results_ = BufferPool::Make();
 };
 
 }  // namespace tamis

@@ -94,6 +94,26 @@ TEST(Program, ComputesWhatTheReferenceComputes) {
   }
 }
 
+TEST(Program, MemoryOfResultsIsUsedAgain) {
+  auto concrete = Specialize(SmallGraph(), {{64, 8}});
+  ASSERT_TRUE(concrete.ok());
+  PackCache cache;
+  ThreadPool pool(1);
+  const auto program = Program::Make(std::move(*concrete), {.threads = 1, .wish = {}, .arenas = nullptr}, cache);
+  ASSERT_TRUE(program.ok()) << program.status().message();
+  const std::vector<Tensor> inputs = {Filled({64, 8}, 0.5f)};
+  auto first = (*program)->Run(inputs, pool);
+  const auto second = (*program)->Run(inputs, pool);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE((*first)[0].raw(), (*second)[0].raw());  // both are held
+  const std::byte* memory = (*first)[0].raw();
+  const Tensor kept = (*first)[0];
+  *first = std::vector<Tensor>();
+  const auto third = (*program)->Run(inputs, pool);
+  EXPECT_NE((*third)[0].raw(), memory);  // still held by `kept`
+  EXPECT_EQ(kept.Data<float>()[5], (*second)[0].Data<float>()[5]);
+}
+
 std::shared_ptr<Session> SmallSession() {
   auto engine = std::make_shared<Engine>();
   engine->fused = SmallGraph();
