@@ -9,6 +9,7 @@
 
 #include "src/base/float16.h"
 #include "src/base/hash.h"
+#include "src/ops/op_def.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -72,7 +73,10 @@ void Compare(const KernelCase& c, size_t output, const Tensor& got_tensor, const
   const std::vector<double> got = Doubles(got_tensor);
   const std::vector<double>& want = c.expected[output];
   ASSERT_EQ(got.size(), want.size()) << where;
-  const double relative = c.relative + (got_tensor.dtype() == DType::kBFloat16 ? 1.0 / 256 : 0);
+  const double rounding = got_tensor.dtype() == DType::kBFloat16  ? 1.0 / 256
+                          : got_tensor.dtype() == DType::kFloat16 ? 1.0 / 1024
+                                                                  : 0;
+  const double relative = c.relative + rounding;
   for (size_t i = 0; i < got.size(); ++i) {
     if (std::isnan(want[i])) {
       ASSERT_TRUE(std::isnan(got[i])) << where << ", element " << i;
@@ -131,30 +135,54 @@ Tensor Int64Tensor(Dims dims, std::vector<int64_t> values) {
 
 std::vector<double> Doubles(const Tensor& tensor) {
   std::vector<double> values;
-  for (int64_t i = 0; i < tensor.NumElements(); ++i) {
-    switch (tensor.dtype()) {
-      case DType::kFloat32:
-        values.push_back(tensor.Data<float>()[i]);
-        break;
-      case DType::kBFloat16:
-        values.push_back(Bf16ToFloat(tensor.Data<uint16_t>()[i]));
-        break;
-      case DType::kInt64:
-        values.push_back(static_cast<double>(tensor.Data<int64_t>()[i]));
-        break;
-      case DType::kInt32:
-        values.push_back(tensor.Data<int32_t>()[i]);
-        break;
-      case DType::kInt8:
-        values.push_back(tensor.Data<int8_t>()[i]);
-        break;
-      case DType::kUInt8:
-      case DType::kBool:
-        values.push_back(tensor.Data<uint8_t>()[i]);
-        break;
-      default:
-        ADD_FAILURE() << "no conversion from " << Name(tensor.dtype());
-        return values;
+  const auto add = [&]<class T>(T) {
+    for (int64_t i = 0; i < tensor.NumElements(); ++i) values.push_back(static_cast<double>(tensor.Data<T>()[i]));
+  };
+  switch (tensor.dtype()) {
+    case DType::kFloat32:
+      add(float{});
+      break;
+    case DType::kFloat64:
+      add(double{});
+      break;
+    case DType::kBFloat16:
+    case DType::kFloat16:
+      return Doubles(tensor.ToFloat32());
+    case DType::kInt64:
+      add(int64_t{});
+      break;
+    case DType::kInt32:
+      add(int32_t{});
+      break;
+    case DType::kInt16:
+      add(int16_t{});
+      break;
+    case DType::kInt8:
+      add(int8_t{});
+      break;
+    case DType::kUInt64:
+      add(uint64_t{});
+      break;
+    case DType::kUInt32:
+      add(uint32_t{});
+      break;
+    case DType::kUInt16:
+      add(uint16_t{});
+      break;
+    case DType::kUInt8:
+    case DType::kBool:
+      add(uint8_t{});
+      break;
+    default: {  // of less than a byte, and small floats
+      Node cast;
+      cast.op = "Cast";
+      cast.attributes["to"] = static_cast<int64_t>(DType::kFloat32);
+      cast.inputs = {0};
+      cast.outputs = {1};
+      const Tensor* operands[] = {&tensor};
+      const auto wide = EvaluateNode(cast, 25, operands);
+      EXPECT_TRUE(wide.ok()) << wide.status().message();
+      if (wide.ok()) return Doubles((*wide)[0]);
     }
   }
   return values;

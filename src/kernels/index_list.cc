@@ -11,7 +11,31 @@ IndexList MakeIndexList(const Operand& operand) {
   return {operand.dtype == DType::kInt64, Elements(operand)};
 }
 
+namespace {
+
+// Without branches, so that compilers use vectors where one size holds for all.
+template <class I>
+bool AllInside(const I* indices, int64_t count, const Dims& sizes) {
+  bool outside = false;
+  if (sizes.size() == 1) {
+    const int64_t size = sizes[0];
+    for (int64_t i = 0; i < count; ++i) outside |= indices[i] < -size || indices[i] >= size;
+    return !outside;
+  }
+  for (int64_t i = 0; i < count;) {
+    for (size_t d = 0; d < sizes.size() && i < count; ++d, ++i) {
+      outside |= indices[i] < -sizes[d] || indices[i] >= sizes[d];
+    }
+  }
+  return !outside;
+}
+
+}  // namespace
+
 Status CheckIndices(const IndexList& list, const void* indices, const Dims& sizes, std::string_view op) {
+  const bool inside = list.wide ? AllInside(static_cast<const int64_t*>(indices), list.count, sizes)
+                                : AllInside(static_cast<const int32_t*>(indices), list.count, sizes);
+  if (inside) return {};
   for (int64_t i = 0; i < list.count; ++i) {
     const int64_t index = list.At(indices, i), size = sizes[static_cast<size_t>(i) % sizes.size()];
     if (index >= -size && index < size) continue;

@@ -29,15 +29,19 @@ Result<Operand> MakeOperand(const Graph& graph, const Node& node, ValueId id) {
   return operand;
 }
 
-// Before opset 13 Softmax and LogSoftmax take all axes from `axis` on as one: their kernels, which do not see the
-// opset, are shown an input with that one axis. The elements are the same.
+// Before opset 13 Softmax, LogSoftmax and Hardmax take all axes from `axis` on as one: their kernels, which do not see
+// the opset, are shown an input with that one axis. The elements are the same.
 void FlattenOldSoftmax(int64_t opset, Problem* problem) {
   const Node& node = *problem->node;
-  if (opset >= 13 || !node.domain.empty() || (node.op != "Softmax" && node.op != "LogSoftmax")) return;
+  if (opset >= 13 || !node.domain.empty() ||
+      (node.op != "Softmax" && node.op != "LogSoftmax" && node.op != "Hardmax")) {
+    return;
+  }
   Operand& input = problem->inputs[0];
   const auto rank = static_cast<int64_t>(input.dims.size());
   const int64_t axis = node.Int("axis", 1);
-  const bool computed = input.dtype == DType::kFloat32 || input.dtype == DType::kBFloat16;  // by a kernel
+  const bool computed = input.dtype == DType::kFloat32 || input.dtype == DType::kBFloat16 ||
+                        input.dtype == DType::kFloat16;  // by a kernel
   if (!computed || axis < -rank || axis >= rank) return;
   const auto first = input.dims.begin() + (axis < 0 ? axis + rank : axis);
   const int64_t elements = NumElements(std::span<const int64_t>(first, input.dims.end()));

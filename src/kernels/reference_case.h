@@ -45,6 +45,19 @@ inline KernelCase ReferenceCase(NodeSpec spec, std::vector<Tensor> inputs, std::
   return c;
 }
 
+// The tensor in another element type, as Cast converts.
+inline Tensor Converted(const Tensor& tensor, DType dtype) {
+  Node cast;
+  cast.op = "Cast";
+  cast.attributes["to"] = static_cast<int64_t>(dtype);
+  cast.inputs = {0};
+  cast.outputs = {1};
+  const Tensor* operands[] = {&tensor};
+  auto results = EvaluateNode(cast, 21, operands);
+  EXPECT_TRUE(results.ok()) << results.status().message();
+  return results.ok() ? (*results)[0] : Tensor();
+}
+
 // Uniform integers in [low, high].
 inline Tensor RandomIndices(DType dtype, Dims dims, uint64_t seed, int64_t low, int64_t high) {
   const Tensor unit = RandomTensor(DType::kFloat32, std::move(dims), seed, 0, 1);

@@ -8,6 +8,7 @@
 #include "src/ops/op_custom.h"
 #include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
+#include "src/runtime/widen.h"
 
 namespace tamis {
 namespace {
@@ -122,21 +123,18 @@ Status EngineSession::ChooseGraph() {
     }
     return {};
   }
-  // Only what `build --precision` narrowed is widened: in a network that has half-precision types of its own, inputs
-  // and outputs have them too, and operators want one type on all sides.
   struct Missing {
     DType dtype;
-    const char* precision;
     bool here;
     const char* notice;
   };
   const Missing missing[] = {
-      {DType::kBFloat16, "bf16", !Cpu().avx512_bf16,
+      {DType::kBFloat16, !Cpu().avx512_bf16,
        "this machine has no bf16 arithmetic (AVX512_BF16): the engine's bf16 weights are computed with in f32"},
-      {DType::kFloat16, "f16", true,
+      {DType::kFloat16, true,
        "the CPU's kernels don't compute in f16: the engine's f16 weights are computed with in f32"}};
-  for (const auto& [dtype, precision, here, notice] : missing) {
-    if (!here || engine_->Precision(variant_) != precision || !Uses(fused, dtype)) continue;
+  for (const auto& [dtype, here, notice] : missing) {
+    if (!here || !Uses(fused, dtype)) continue;
     notices_.emplace_back(notice);
     if (weights_) TAMIS_RETURN_IF_ERROR(weights_->Verify());
     if (graph_ != &widened_) {

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "src/kernels/widened.h"
+
 namespace tamis {
 const KernelDef* ChooseKernel(const Problem& problem, const std::string& wish) {
   const auto candidates = CandidateKernels(problem, nullptr);
@@ -23,6 +25,9 @@ Result<std::unique_ptr<PreparedNode>> PreparedNode::Make(const Graph& graph, con
     TAMIS_ASSIGN_OR_RETURN(prepared->kernel_, kernel->prepare(prepared->problem_, cache));
     prepared->tactic_ = kernel->name;
     prepared->in_place_ = kernel->in_place;
+  } else if (const KernelDef* wide = WidenedKernel(prepared->problem_)) {
+    TAMIS_ASSIGN_OR_RETURN(prepared->kernel_, PrepareWidened(*wide, prepared->problem_, cache));
+    prepared->tactic_ = wide->name;
   }
   return prepared;
 }

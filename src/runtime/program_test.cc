@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include "src/ops/op_def.h"
@@ -105,13 +106,12 @@ TEST(Program, MemoryOfResultsIsUsedAgain) {
   auto first = (*program)->Run(inputs, pool);
   const auto second = (*program)->Run(inputs, pool);
   ASSERT_TRUE(first.ok() && second.ok());
-  EXPECT_NE((*first)[0].raw(), (*second)[0].raw());  // both are held
-  const std::byte* memory = (*first)[0].raw();
-  const Tensor kept = (*first)[0];
+  const std::set<const std::byte*> memory = {(*first)[0].raw(), (*first)[1].raw()};
+  EXPECT_EQ(memory.count((*second)[0].raw()), 0u);  // all are held
   *first = std::vector<Tensor>();
   const auto third = (*program)->Run(inputs, pool);
-  EXPECT_NE((*third)[0].raw(), memory);  // still held by `kept`
-  EXPECT_EQ(kept.Data<float>()[5], (*second)[0].Data<float>()[5]);
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ(memory.count((*third)[0].raw()), 1u);
 }
 
 std::shared_ptr<Session> SmallSession() {
@@ -153,23 +153,6 @@ TEST(Session, ThreadsMayRunAtOnce) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
-}
-
-TEST(Widen, LeavesNoHalfPrecisionInside) {
-  Graph graph;
-  graph.opsets[""] = 17;
-  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {4, 8}));
-  graph.inputs = {x};
-  constexpr auto kBf16 = static_cast<int64_t>(DType::kBFloat16);
-  const ValueId narrow = Add(graph, "Cast", "", {x}, "narrow", {{"to", kBf16}});
-  const ValueId weight = graph.AddConstant("w", Tensor(DType::kBFloat16, {6, 8}));
-  const ValueId y = Add(graph, "Linear", kTamisDomain, {narrow, weight}, "y",
-                        {{"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
-  graph.outputs = {y};
-  EXPECT_TRUE(Widen(graph, DType::kBFloat16));
-  EXPECT_EQ(graph.NumNodes(), 1u) << graph.ToString();
-  EXPECT_EQ(graph.ToString().find("bfloat16"), std::string::npos) << graph.ToString();
-  EXPECT_FALSE(Widen(graph, DType::kBFloat16));
 }
 
 }  // namespace

@@ -246,39 +246,4 @@ void HashConstants(Graph& graph) {
   }
 }
 
-bool Widen(Graph& graph, DType half) {
-  bool changed = false;
-  const auto is_boundary = [&](ValueId id) {
-    return graph.IsOutput(id) || std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
-  };
-  for (size_t i = 0; i < graph.NumValues(); ++i) {
-    const auto id = static_cast<ValueId>(i);
-    Value& value = graph.value(id);
-    if (value.type.dtype != half || is_boundary(id)) continue;
-    changed = true;
-    value.type.dtype = DType::kFloat32;
-    if (value.constant) {
-      value.constant = value.constant->ToFloat32();
-      value.constant_hash = 0;
-    }
-  }
-  const auto number = static_cast<int64_t>(half);
-  for (NodeId id : graph.NodeIds()) {
-    Node& node = graph.node(id);
-    if (node.outputs.empty() || node.outputs[0] == kNoValue || is_boundary(node.outputs[0])) continue;
-    for (const char* key : {"output_dtype", "to"}) {
-      if (node.Int(key, 0) == number) node.attributes[key] = static_cast<int64_t>(DType::kFloat32);
-    }
-    if (node.Is("Cast") && graph.value(node.inputs[0]).type.dtype == graph.value(node.outputs[0]).type.dtype) {
-      graph.ReplaceAllUses(node.outputs[0], node.inputs[0]);
-      graph.RemoveNode(id);
-    }
-  }
-  if (changed) {
-    graph.Compact();
-    HashConstants(graph);
-  }
-  return changed;
-}
-
 }  // namespace tamis

@@ -28,8 +28,4 @@ Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims
 // shapes.
 void HashConstants(Graph& graph);
 
-// For devices that don't compute in a half-precision type (kBFloat16 or kFloat16): such values inside the graph become
-// f32 and such constants are widened once. Returns whether anything changed. Inputs and outputs keep their dtypes.
-bool Widen(Graph& graph, DType half);
-
 }  // namespace tamis

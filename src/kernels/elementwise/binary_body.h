@@ -2,7 +2,7 @@
 #pragma once
 
 #include "src/kernels/elementwise/elementwise.h"
-#include "src/kernels/vec.h"
+#include "src/kernels/vec_math.h"
 
 namespace tamis {
 namespace {
@@ -24,8 +24,8 @@ TAMIS_INLINE void CombineWith(const float* a, bool a_single, const float* b, boo
   }
 }
 
-inline void Combine(BinaryKind kind, const float* a, bool a_single, const float* b, bool b_single, float* y,
-                    int64_t n) {
+inline void Combine(BinaryKind kind, float alpha, const float* a, bool a_single, const float* b, bool b_single,
+                    float* y, int64_t n) {
   switch (kind) {
     case BinaryKind::kAdd:
       return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return p + q; });
@@ -41,6 +41,9 @@ inline void Combine(BinaryKind kind, const float* a, bool a_single, const float*
       return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return Max(p, q); });
     case BinaryKind::kPRelu:
       return CombineWith(a, a_single, b, b_single, y, n, [](Vec p, Vec q) { return IfLess(p, Set(0), p * q, p); });
+    case BinaryKind::kSwiGlu:
+      return CombineWith(a, a_single, b, b_single, y, n,
+                         [alpha](Vec p, Vec q) { return p * Sigmoid(Set(alpha) * p) * q; });
   }
 }
 
@@ -70,12 +73,45 @@ inline void Binary(const BinaryArgs& args, const void* const* inputs, void* cons
       const float* b =
           ReadPiece(inputs[1], args.bf16[1], offsets[1] + (b_single ? 0 : column), b_single ? 1 : n, b_piece);
       if (args.bf16_output) {
-        Combine(args.kind, a, a_single, b, b_single, y_piece, n);
+        Combine(args.kind, args.alpha, a, a_single, b, b_single, y_piece, n);
         Map(y_piece, static_cast<Bf16*>(outputs[0]) + at, n, [](Vec x) { return x; });
       } else {
-        Combine(args.kind, a, a_single, b, b_single, static_cast<float*>(outputs[0]) + at, n);
+        Combine(args.kind, args.alpha, a, a_single, b, b_single, static_cast<float*>(outputs[0]) + at, n);
       }
       at += n;
+    }
+  }
+}
+
+inline void Variadic(const VariadicArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
+                     int64_t end, std::byte* /*scratch*/) {
+  constexpr int64_t kBlock = 2048;  // elements of the result that stay in the L1 cache while operands are added
+  float* y = static_cast<float*>(outputs[0]);
+  for (int64_t block = begin; block < end; block += kBlock) {
+    const int64_t stop = MinOf(block + kBlock, end);
+    for (int64_t k = 0; k < args.operands; ++k) {
+      const BroadcastLoops& loops = args.loops[k];
+      const int64_t inner = loops.dims[loops.rank - 1];
+      const bool single = loops.strides[0][loops.rank - 1] == 0;
+      for (int64_t at = block; at < stop;) {
+        int64_t offsets[kMaxOperands];
+        RowOffsets(loops, at / inner, offsets);
+        const int64_t first = at % inner, n = MinOf(inner - first, stop - at);
+        const float* x = static_cast<const float*>(inputs[k]) + offsets[0] + (single ? 0 : first);
+        if (k > 0) {
+          Combine(args.kind, 1, x, single, y + at, false, y + at, n);
+        } else if (single) {
+          const Vec value = Set(x[0]);
+          Map(y + at, y + at, n, [&](Vec) { return value; });
+        } else {
+          Map(x, y + at, n, [](Vec v) { return v; });
+        }
+        at += n;
+      }
+    }
+    if (args.factor != 1) {
+      const Vec factor = Set(args.factor);
+      Map(y + block, y + block, stop - block, [&](Vec v) { return v * factor; });
     }
   }
 }

@@ -10,13 +10,16 @@ namespace {
 struct Bfloat {
   uint16_t bits;
 };
+struct Half16 {
+  uint16_t bits;
+};
 
-template <class T>
-T FromFloat(float x) {
+template <class T, class F>
+T FromFloat(F x) {
   if (x != x) return 0;
   // The bounds as floats: the upper one may round up to a value that T can't hold.
-  constexpr auto kLow = static_cast<float>(std::numeric_limits<T>::min());
-  constexpr auto kHigh = static_cast<float>(std::numeric_limits<T>::max());
+  constexpr auto kLow = static_cast<F>(std::numeric_limits<T>::min());
+  constexpr auto kHigh = static_cast<F>(std::numeric_limits<T>::max());
   if (x <= kLow) return std::numeric_limits<T>::min();
   if (x >= kHigh) return std::numeric_limits<T>::max();
   return static_cast<T>(x);
@@ -26,11 +29,15 @@ template <class From, class To>
 To Convert(From x) {
   if constexpr (std::is_same_v<From, Bfloat>) {
     return Convert<float, To>(Bf16ToFloat(x.bits));
+  } else if constexpr (std::is_same_v<From, Half16>) {
+    return Convert<float, To>(HalfToFloat(x.bits));
   } else if constexpr (std::is_same_v<To, Bfloat>) {
     return {FloatToBf16(static_cast<float>(x))};
+  } else if constexpr (std::is_same_v<To, Half16>) {
+    return {FloatToHalf(static_cast<float>(x))};
   } else if constexpr (std::is_same_v<To, bool>) {
     return x != 0;
-  } else if constexpr (std::is_same_v<From, float> && std::is_integral_v<To>) {
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     return FromFloat<To>(x);
   } else {
     return static_cast<To>(x);
@@ -52,14 +59,32 @@ bool WithType(DType dtype, F f) {
     case DType::kBFloat16:
       f(Bfloat{});
       return true;
+    case DType::kFloat16:
+      f(Half16{});
+      return true;
+    case DType::kFloat64:
+      f(double{});
+      return true;
     case DType::kInt64:
       f(int64_t{});
       return true;
     case DType::kInt32:
       f(int32_t{});
       return true;
+    case DType::kInt16:
+      f(int16_t{});
+      return true;
     case DType::kInt8:
       f(int8_t{});
+      return true;
+    case DType::kUInt64:
+      f(uint64_t{});
+      return true;
+    case DType::kUInt32:
+      f(uint32_t{});
+      return true;
+    case DType::kUInt16:
+      f(uint16_t{});
       return true;
     case DType::kUInt8:
       f(uint8_t{});
@@ -74,6 +99,7 @@ bool WithType(DType dtype, F f) {
 
 }  // namespace
 
+// CastLike is a cast too: its second operand gives the result's dtype and nothing else.
 Status SupportsCast(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kGrain = 131072;  // elements that are worth a thread
 
 std::optional<BinaryKind> BinaryKindOf(std::string_view op) {
-  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div", "Min", "Max", "PRelu"};
+  constexpr std::string_view kNames[] = {"Add", "Sub", "Mul", "Div", "Min", "Max", "PRelu", "SwiGLU"};
   for (size_t i = 0; i < std::size(kNames); ++i) {
     if (op == kNames[i]) return static_cast<BinaryKind>(i);
   }
@@ -43,7 +43,16 @@ std::optional<UnaryKind> UnaryKindOf(const Node& node) {
                                                                {"ThresholdedRelu", UnaryKind::kThresholdedRelu},
                                                                {"Swish", UnaryKind::kSwish},
                                                                {"Abs", UnaryKind::kAbs},
-                                                               {"Reciprocal", UnaryKind::kReciprocal}};
+                                                               {"Reciprocal", UnaryKind::kReciprocal},
+                                                               {"Log", UnaryKind::kLog},
+                                                               {"Sin", UnaryKind::kSin},
+                                                               {"Cos", UnaryKind::kCos},
+                                                               {"Atan", UnaryKind::kAtan},
+                                                               {"Floor", UnaryKind::kFloor},
+                                                               {"Ceil", UnaryKind::kCeil},
+                                                               {"Round", UnaryKind::kRound},
+                                                               {"Sign", UnaryKind::kSign},
+                                                               {"Shrink", UnaryKind::kShrink}};
   for (const auto& [name, kind] : kKinds) {
     if (node.op == name) return kind;
   }
@@ -68,25 +77,59 @@ Status SupportsBinary(const Problem& problem) {
   return CheckF32OrBf16(problem.outputs[0], "output 0");
 }
 
-Status SupportsIntegerBinary(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckBinary(problem));
-  const DType dtype = problem.input(0).dtype;
-  if (dtype != DType::kInt64 && dtype != DType::kInt32)
-    return UserError("computes int64 and int32, not {}", Name(dtype));
-  if (problem.input(1).dtype != dtype || problem.outputs[0].dtype != dtype)
-    return UserError("the operands' dtypes differ");
-  return {};
-}
-
 Result<std::unique_ptr<PreparedKernel>> PrepareBinary(const Problem& problem, BinaryBody body) {
   BinaryArgs args;
   args.kind = *BinaryKindOf(problem.node->op);
   TAMIS_ASSIGN_OR_RETURN(args.loops, MakeBroadcastLoops(problem, 2));
   for (size_t i = 0; i < 2; ++i) args.bf16[i] = IsBf16(problem.input(i));
   args.bf16_output = IsBf16(problem.outputs[0]);
-  args.dtype = problem.input(0).dtype;
+  args.alpha = problem.node->Float("alpha", 1);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<RangeKernel<BinaryArgs>>(args, body, args.loops.count, kGrain, problem.threads));
+}
+
+Status SupportsVariadic(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  if (problem.inputs.empty()) return UserError("no operands");
+  if (problem.outputs[0].dtype != DType::kFloat32) return UserError("the result is {}", Name(problem.outputs[0].dtype));
+  for (size_t i = 0; i < problem.inputs.size(); ++i) {
+    if (problem.input(i).dtype != DType::kFloat32) {
+      return UserError("input {} is {}; float32 is supported", i, Name(problem.input(i).dtype));
+    }
+    const Dims* dims[] = {&problem.input(i).dims};
+    TAMIS_RETURN_IF_ERROR(MakeBroadcastLoops(problem.outputs[0].dims, dims).status());
+  }
+  return {};
+}
+
+namespace {
+
+class Variadic : public RangeKernel<VariadicArgs> {
+ public:
+  Variadic(const VariadicArgs& args, VariadicBody body, int64_t count, int threads, std::vector<BroadcastLoops> loops)
+      : RangeKernel(args, body, count, kGrain / 2, threads), loops_(std::move(loops)) {}
+
+ private:
+  std::vector<BroadcastLoops> loops_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<PreparedKernel>> PrepareVariadic(const Problem& problem, VariadicBody body) {
+  const std::string& op = problem.node->op;
+  std::vector<BroadcastLoops> loops;
+  for (const Operand& operand : problem.inputs) {
+    const Dims* dims[] = {&operand.dims};
+    TAMIS_ASSIGN_OR_RETURN(loops.emplace_back(), MakeBroadcastLoops(problem.outputs[0].dims, dims));
+  }
+  VariadicArgs args;
+  args.kind = op == "Max" ? BinaryKind::kMax : op == "Min" ? BinaryKind::kMin : BinaryKind::kAdd;
+  args.operands = static_cast<int64_t>(loops.size());
+  args.loops = loops.data();
+  args.factor = op == "Mean" ? 1.0f / static_cast<float>(loops.size()) : 1.0f;
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<Variadic>(args, body, Elements(problem.outputs[0]), problem.threads, std::move(loops)));
 }
 
 Status SupportsUnary(const Problem& problem) {
@@ -131,6 +174,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareUnary(const Problem& problem, Una
     args.alpha = std::nextafter(node.Float("alpha", 1), std::numeric_limits<float>::infinity());  // it gives 0 itself
   } else if (args.kind == UnaryKind::kSwish) {
     args.alpha = node.Float("alpha", 1);
+  } else if (args.kind == UnaryKind::kShrink) {
+    args.alpha = node.Float("lambd", 0.5f);
+    args.beta = node.Float("bias", 0);
   }
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);

@@ -9,14 +9,22 @@
 
 namespace tamis {
 
-enum class BinaryKind : uint8_t { kAdd, kSub, kMul, kDiv, kMin, kMax, kPRelu };
+enum class BinaryKind : uint8_t { kAdd, kSub, kMul, kDiv, kMin, kMax, kPRelu, kSwiGlu };
 
 struct BinaryArgs {
   BinaryKind kind = BinaryKind::kAdd;
   BroadcastLoops loops;
   bool bf16[2] = {};
   bool bf16_output = false;
-  DType dtype = DType::kUndefined;  // of integer operands
+  float alpha = 1;  // of SwiGLU
+};
+
+// Sum, Mean, Max and Min of any number of f32 operands, folded from the left.
+struct VariadicArgs {
+  BinaryKind kind = BinaryKind::kAdd;
+  int64_t operands = 0;
+  const BroadcastLoops* loops = nullptr;  // of each operand by itself; owned by the kernel
+  float factor = 1;
 };
 
 enum class UnaryKind : uint8_t {
@@ -41,6 +49,15 @@ enum class UnaryKind : uint8_t {
   kSwish,            // x * sigmoid(alpha * x)
   kAbs,
   kReciprocal,
+  kLog,
+  kSin,
+  kCos,
+  kAtan,
+  kFloor,
+  kCeil,
+  kRound,  // ties to even
+  kSign,
+  kShrink,  // x + beta below -alpha, x - beta above alpha, 0 between
 };
 
 struct UnaryArgs {
@@ -55,20 +72,21 @@ struct CastArgs {
 };
 
 using BinaryBody = RangeBody<BinaryArgs>;
+using VariadicBody = RangeBody<VariadicArgs>;
 using UnaryBody = RangeBody<UnaryArgs>;
 using CastBody = RangeBody<CastArgs>;
 
 Status SupportsBinary(const Problem& problem);
-// int64 and int32 Add, Sub, Mul (they wrap around), Min and Max; no Div, whose divisor could be 0.
-Status SupportsIntegerBinary(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareBinary(const Problem& problem, BinaryBody body);
+Status SupportsVariadic(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareVariadic(const Problem& problem, VariadicBody body);
 
 Status SupportsUnary(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareUnary(const Problem& problem, UnaryBody body);
 double UnaryFlops(const Problem& problem);
 
-// Casts between f32, bf16, int64, int32, int8, uint8 and bool. A float out of an integer's range gives its nearest
-// bound, a NaN gives 0.
+// Casts between floats of 16 bits or more, integers of 8 bits or more, and bool. A float out of an integer's range
+// gives its nearest bound, a NaN gives 0.
 Status SupportsCast(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareCast(const Problem& problem, CastBody body);
 // Elements [begin, end) of any such cast. Plain code for all ISAs.

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "src/kernels/elementwise/elementwise.h"
-#include "src/kernels/vec_math.h"
+#include "src/kernels/vec_functions.h"
+#include "src/kernels/vec_half.h"
 
 namespace tamis {
 namespace {
@@ -54,6 +55,24 @@ inline void Transform(const UnaryArgs& args, const float* x, float* y, int64_t n
       return Map(x, y, n, [](Vec v) { return Abs(v); });
     case UnaryKind::kReciprocal:
       return Map(x, y, n, [](Vec v) { return Set(1) / v; });
+    case UnaryKind::kLog:
+      return Map(x, y, n, [](Vec v) { return Log(v); });
+    case UnaryKind::kSin:
+      return Map(x, y, n, [](Vec v) { return Sin(v); });
+    case UnaryKind::kCos:
+      return Map(x, y, n, [](Vec v) { return Cos(v); });
+    case UnaryKind::kAtan:
+      return Map(x, y, n, [](Vec v) { return Atan(v); });
+    case UnaryKind::kFloor:
+      return Map(x, y, n, [](Vec v) { return Floor(v); });
+    case UnaryKind::kCeil:
+      return Map(x, y, n, [](Vec v) { return Ceil(v); });
+    case UnaryKind::kRound:
+      return Map(x, y, n, [](Vec v) { return RoundAny(v); });
+    case UnaryKind::kSign:  // of a zero or a NaN, itself
+      return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, Set(-1), IfLess(zero, v, Set(1), v)); });
+    case UnaryKind::kShrink:
+      return Map(x, y, n, [&](Vec v) { return IfLess(v, zero - alpha, v + beta, IfLess(alpha, v, v - beta, zero)); });
   }
 }
 
@@ -88,16 +107,44 @@ inline void Unary(const UnaryArgs& given, const void* const* inputs, void* const
   }
 }
 
+#if defined(__AVX512DQ__)
+// The conversion instructions give the lowest integer for all that does not fit.
+inline void FloatsToInt64(const float* x, int64_t* y, int64_t n) {
+  const __m256 high = _mm256_set1_ps(0x1p63f);
+  for (int64_t i = 0; i < n; i += 8) {
+    const auto lanes = static_cast<__mmask8>(n - i >= 8 ? 0xff : (1 << (n - i)) - 1);
+    const __m256 v = _mm256_maskz_loadu_ps(lanes, x + i);
+    __m512i r = _mm512_maskz_cvttps_epi64(_mm256_cmp_ps_mask(v, v, _CMP_ORD_Q), v);
+    r = _mm512_mask_mov_epi64(r, _mm256_cmp_ps_mask(v, high, _CMP_GE_OQ), _mm512_set1_epi64(INT64_MAX));
+    _mm512_mask_storeu_epi64(y + i, lanes, r);
+  }
+}
+#endif
+
 inline void Cast(const CastArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
                  std::byte* /*scratch*/) {
-  const auto copy = [](Vec v) { return v; };
-  if (args.from == DType::kFloat32 && args.to == DType::kBFloat16) {
-    Map(static_cast<const float*>(inputs[0]) + begin, static_cast<Bf16*>(outputs[0]) + begin, end - begin, copy);
-  } else if (args.from == DType::kBFloat16 && args.to == DType::kFloat32) {
-    Map(static_cast<const Bf16*>(inputs[0]) + begin, static_cast<float*>(outputs[0]) + begin, end - begin, copy);
-  } else {
-    CastElements(args, inputs[0], outputs[0], begin, end);
+  const auto cast = [&]<class From, class To>(From, To) {
+    Map(static_cast<const From*>(inputs[0]) + begin, static_cast<To*>(outputs[0]) + begin, end - begin,
+        [](Vec v) { return v; });
+  };
+  const auto from = [&](auto to) {
+    if (args.from == DType::kFloat32) return cast(float{}, to);
+    if (args.from == DType::kBFloat16) return cast(Bf16{}, to);
+    return cast(Half{}, to);
+  };
+  const auto in_vectors = [](DType dtype) {
+    return dtype == DType::kFloat32 || dtype == DType::kBFloat16 || dtype == DType::kFloat16;
+  };
+  if (in_vectors(args.from) && args.to == DType::kFloat32) return from(float{});
+  if (in_vectors(args.from) && args.to == DType::kBFloat16) return from(Bf16{});
+  if (in_vectors(args.from) && args.to == DType::kFloat16) return from(Half{});
+#if defined(__AVX512DQ__)
+  if (args.from == DType::kFloat32 && args.to == DType::kInt64) {
+    return FloatsToInt64(static_cast<const float*>(inputs[0]) + begin, static_cast<int64_t*>(outputs[0]) + begin,
+                         end - begin);
   }
+#endif
+  CastElements(args, inputs[0], outputs[0], begin, end);
 }
 
 }  // namespace

@@ -155,6 +155,23 @@ TEST(NormKernels, MatchTheReference) {
                                   {x, parameter(6, 1), parameter(6, 2), parameter(6, 3), parameter(6, 4)}, {}, 1,
                                   absolute));
   }
+  for (const int64_t size : {1, 3, 4, 5, 40}) {
+    for (const Dims& dims : {Dims{2, 9, 13, 13}, Dims{1, 20, 300}, Dims{3, 7}}) {
+      for (const float beta : {0.75f, 0.5f}) {
+        cases.push_back(ReferenceCase({"LRN", "", {{"size", size}, {"alpha", 0.3f}, {"beta", beta}, {"bias", 2.0f}}},
+                                      {RandomTensor(DType::kFloat32, dims, 90, -5, 5)}, {}, 1, 1e-5));
+      }
+    }
+  }
+  for (const int64_t axis : {0, 1, 2}) {
+    Tensor x = RandomTensor(DType::kFloat32, {6, 70, 133}, 91);
+    std::fill_n(x.Data<float>(), 133, 0.0f);
+    for (const int64_t p : {1, 2}) {
+      cases.push_back(ReferenceCase({"LpNormalization", "", {{"axis", axis}, {"p", p}}}, {x}, {}, 1, 1e-5));
+    }
+    const Tensor ties = Converted(RandomIndices(DType::kInt64, {6, 70, 133}, 92, -9, 9), DType::kFloat32);
+    cases.push_back(ReferenceCase({"Hardmax", "", {{"axis", axis}}}, {ties}));
+  }
   CheckFamily("norm", cases);
 }
 

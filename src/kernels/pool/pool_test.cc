@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -86,6 +86,33 @@ TEST(PoolKernels, MatchTheReference) {
       }
     }
   }
+  using Ints = std::vector<int64_t>;
+  const std::map<std::string, Attribute> windows[] = {
+      {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}},
+      {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 1}}, {"pads", Ints{1, 1, 1, 1}}, {"dilations", Ints{1, 2}}},
+      {{"kernel_shape", Ints{3, 2}}, {"strides", Ints{3, 2}}, {"ceil_mode", int64_t{1}}},
+      {{"kernel_shape", Ints{4, 4}}, {"auto_pad", std::string("SAME_LOWER")}, {"strides", Ints{2, 3}}}};
+  for (const auto& attributes : windows) {
+    Tensor image = Converted(RandomIndices(DType::kInt64, {2, 3, 17, 19}, 61, -90, 90), DType::kFloat32);
+    image.Data<float>()[40] = std::nanf("");
+    for (const int64_t order : {0, 1}) {
+      auto with_order = attributes;
+      with_order["storage_order"] = order;
+      cases.push_back(ReferenceCase({"MaxPool", "", with_order}, {image}, {}, 2));
+    }
+    for (const DType dtype : {DType::kInt8, DType::kUInt8, DType::kFloat64}) {
+      const Tensor bytes = Converted(RandomIndices(DType::kInt64, {2, 3, 17, 19}, 62, 0, 90), dtype);
+      cases.push_back(ReferenceCase({"MaxPool", "", attributes}, {bytes}));
+    }
+    for (const int64_t p : {1, 2, 3}) {
+      auto norm = attributes;
+      norm["p"] = p;
+      cases.push_back(
+          ReferenceCase({"LpPool", "", norm}, {RandomTensor(DType::kFloat32, {2, 3, 17, 19}, 63)}, {}, 1, 1e-5));
+    }
+  }
+  cases.push_back(ReferenceCase({"MaxPool", "", {{"kernel_shape", Ints{2, 2, 2}}, {"strides", Ints{1, 2, 1}}}},
+                                {RandomTensor(DType::kFloat32, {1, 2, 4, 5, 6}, 64)}, {}, 2));
   CheckFamily("pool", cases);
 }
 

@@ -16,10 +16,8 @@ int64_t Aligned(int64_t floats) {
 }
 
 // Rows [begin, end) of matrix[rows, depth] as panels.
-std::shared_ptr<const PackedBytes> Pack(const float* matrix, int64_t begin, int64_t end, int64_t depth, int64_t panel) {
+void PackPanels(const float* matrix, int64_t begin, int64_t end, int64_t depth, int64_t panel, float* to) {
   const int64_t panels = (end - begin + panel - 1) / panel;
-  auto packed = std::make_shared<PackedBytes>(static_cast<size_t>(panels * panel * depth) * sizeof(float));
-  auto* to = reinterpret_cast<float*>(packed->data());
   for (int64_t p = 0; p < panels; ++p) {
     for (int64_t k = 0; k < depth; ++k) {
       for (int64_t c = 0; c < panel; ++c) {
@@ -28,8 +26,20 @@ std::shared_ptr<const PackedBytes> Pack(const float* matrix, int64_t begin, int6
       }
     }
   }
+}
+std::shared_ptr<const PackedBytes> Pack(const float* matrix, int64_t begin, int64_t end, int64_t depth, int64_t panel) {
+  const int64_t columns = (end - begin + panel - 1) / panel * panel;
+  auto packed = std::make_shared<PackedBytes>(static_cast<size_t>(columns * depth) * sizeof(float));
+  PackPanels(matrix, begin, end, depth, panel, reinterpret_cast<float*>(packed->data()));
   return packed;
 }
+
+// Gates of a weight that is not constant: which part of which input, and where its panels lie in the workspace.
+struct LateGates {
+  PackedGates (RecurrentArgs::*gates)[2];
+  size_t input;
+  int64_t direction, rows, depth, begin, end, offset;
+};
 
 // Which rows of the recurrence are computed together; the others, of GRU's candidate, need the reset gate first.
 int64_t Together(const RecurrentArgs& args) {
@@ -39,8 +49,14 @@ int64_t Together(const RecurrentArgs& args) {
 class RecurrentKernel : public PreparedKernel {
  public:
   RecurrentKernel(RecurrentArgs args, const RecurrentBodies& bodies,
-                  std::vector<std::shared_ptr<const PackedWeight>> weights, int threads)
-      : args_(std::move(args)), bodies_(bodies), weights_(std::move(weights)), threads_(std::max(threads, 1)) {
+                  std::vector<std::shared_ptr<const PackedWeight>> weights, std::vector<LateGates> late,
+                  int64_t late_floats, int threads)
+      : args_(std::move(args)),
+        bodies_(bodies),
+        weights_(std::move(weights)),
+        late_(std::move(late)),
+        late_floats_(Aligned(late_floats)),
+        threads_(std::max(threads, 1)) {
     const int64_t per_direction = std::max<int64_t>(threads_ / args_.directions, 1);
     blocks_ = std::clamp<int64_t>(args_.batch / 2, 1, per_direction);  // single rows waste the weights' way
     block_items_ = (args_.batch + blocks_ - 1) / blocks_;
@@ -49,7 +65,7 @@ class RecurrentKernel : public PreparedKernel {
   }
 
   size_t WorkspaceBytes() const override {
-    return static_cast<size_t>(args_.directions * (projected_ + blocks_ * scratch_)) * sizeof(float);
+    return static_cast<size_t>(late_floats_ + args_.directions * (projected_ + blocks_ * scratch_)) * sizeof(float);
   }
 
   Status Check(std::span<const void* const> inputs) const override {
@@ -65,24 +81,33 @@ class RecurrentKernel : public PreparedKernel {
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
     auto* floats = reinterpret_cast<float*>(workspace);
-    const int64_t directions = args_.directions;
-    const int64_t grain = GrainFor(args_.input * args_.weight[0].columns / 8);
-    const auto parts = static_cast<int>(std::clamp<int64_t>(args_.Rows() / grain, 1, threads_));
+    RecurrentArgs args = args_;  // with the panels of this run
+    const auto pack = [&](int i) {
+      const LateGates& gates = late_[static_cast<size_t>(i)];
+      const float* matrix = static_cast<const float*>(inputs[gates.input]) + gates.direction * gates.rows * gates.depth;
+      PackPanels(matrix, gates.begin, gates.end, gates.depth, args.panel, floats + gates.offset);
+      (args.*gates.gates)[gates.direction].data = floats + gates.offset;
+    };
+    if (!late_.empty()) pool.Run(static_cast<int>(late_.size()), [&pack](int i) { pack(i); });
+    floats += late_floats_;
+    const int64_t directions = args.directions;
+    const int64_t grain = GrainFor(args.input * args.weight[0].columns / 8);
+    const auto parts = static_cast<int>(std::clamp<int64_t>(args.Rows() / grain, 1, threads_));
     const auto project = [&](int part) {
-      const int64_t begin = args_.Rows() * part / parts, end = args_.Rows() * (part + 1) / parts;
+      const int64_t begin = args.Rows() * part / parts, end = args.Rows() * (part + 1) / parts;
       for (int64_t d = 0; d < directions; ++d) {
-        bodies_.project(args_, inputs.data(), d, begin, end, floats + d * projected_);
+        bodies_.project(args, inputs.data(), d, begin, end, floats + d * projected_);
       }
     };
     pool.Run(parts, [&project](int part) { project(part); });
-    if (outputs[0] != nullptr && args_.wide_lengths != 0) {
-      std::memset(outputs[0], 0, static_cast<size_t>(args_.Rows() * directions * args_.hidden) * sizeof(float));
+    if (outputs[0] != nullptr && args.wide_lengths != 0) {
+      std::memset(outputs[0], 0, static_cast<size_t>(args.Rows() * directions * args.hidden) * sizeof(float));
     }
     float* scratch = floats + directions * projected_;
     const auto recur = [&](int part) {
       const int64_t d = part / blocks_, block = part % blocks_;
-      bodies_.recur(args_, inputs.data(), outputs.data(), d, args_.batch * block / blocks_,
-                    args_.batch * (block + 1) / blocks_, floats + d * projected_, scratch + part * scratch_);
+      bodies_.recur(args, inputs.data(), outputs.data(), d, args.batch * block / blocks_,
+                    args.batch * (block + 1) / blocks_, floats + d * projected_, scratch + part * scratch_);
     };
     pool.Run(static_cast<int>(directions * blocks_), [&recur](int part) { recur(part); });
   }
@@ -91,6 +116,8 @@ class RecurrentKernel : public PreparedKernel {
   RecurrentArgs args_;
   RecurrentBodies bodies_;
   std::vector<std::shared_ptr<const PackedWeight>> weights_;
+  std::vector<LateGates> late_;
+  int64_t late_floats_;
   int threads_;
   int64_t blocks_ = 1, block_items_ = 1;
   int64_t projected_ = 0, scratch_ = 0;  // floats of one direction, of one part
@@ -133,9 +160,6 @@ Status SupportsRecurrent(const Problem& problem) {
       return UserError("input {} is {}; float32 is supported", i, Name(operand.dtype));
     }
     if (i < 3 && operand.dims.size() != 3) return UserError("input {} has {} dimensions", i, operand.dims.size());
-  }
-  for (size_t i : {1, 2}) {
-    if (problem.input(i).constant == nullptr) return UserError("input {} (a weight) is not constant", i);
   }
   for (const CellActivation& activation : spec.activations) {
     if (activation.function == CellFunction::kElu || activation.function == CellFunction::kSoftplus) {
@@ -181,27 +205,35 @@ Result<std::unique_ptr<PreparedKernel>> PrepareRecurrent(const Problem& problem,
   args.y_c = problem.outputs.size() > 2 && problem.outputs[2].Present();
   if (problem.input(4).Present()) args.wide_lengths = problem.input(4).dtype == DType::kInt64 ? 8 : 4;
   std::vector<std::shared_ptr<const PackedWeight>> weights;
-  const auto pack = [&](size_t input, int64_t direction, int64_t begin, int64_t end) {
+  std::vector<LateGates> late;
+  int64_t late_floats = 0;
+  const auto pack = [&](PackedGates(RecurrentArgs::*member)[2], size_t input, int64_t direction, int64_t begin,
+                        int64_t end) {
     const Operand& operand = problem.input(input);
     const int64_t rows = operand.dims[1], depth = operand.dims[2];
+    const int64_t columns = (end - begin + args.panel - 1) / args.panel * args.panel;
+    PackedGates& gates = (args.*member)[direction];
+    gates.columns = columns;
+    if (operand.constant == nullptr) {
+      late.push_back({member, input, direction, rows, depth, begin, end, late_floats});
+      late_floats += Aligned(columns * depth);
+      return;
+    }
     const float* matrix = operand.constant->Data<float>() + direction * rows * depth;
     const auto made =
         cache.Get(operand.constant_hash, fmt::format("recurrent/panel{}/{}/{}-{}", args.panel, direction, begin, end),
                   [&] { return Pack(matrix, begin, end, depth, args.panel); });
     weights.push_back(made);
-    PackedGates gates;
     gates.data = reinterpret_cast<const float*>(static_cast<const PackedBytes&>(*made).data());
-    gates.columns = (end - begin + args.panel - 1) / args.panel * args.panel;
-    return gates;
   };
   const int64_t rows = args.gates * args.hidden, together = Together(args);
   for (int64_t d = 0; d < args.directions; ++d) {
-    args.weight[d] = pack(1, d, 0, rows);
-    args.recurrence[d] = pack(2, d, 0, together);
-    if (together < rows) args.candidate[d] = pack(2, d, together, rows);
+    pack(&RecurrentArgs::weight, 1, d, 0, rows);
+    pack(&RecurrentArgs::recurrence, 2, d, 0, together);
+    if (together < rows) pack(&RecurrentArgs::candidate, 2, d, together, rows);
   }
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RecurrentKernel>(std::move(args), bodies, std::move(weights), problem.threads));
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RecurrentKernel>(
+      std::move(args), bodies, std::move(weights), std::move(late), late_floats, problem.threads));
 }
 
 }  // namespace tamis

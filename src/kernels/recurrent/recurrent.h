@@ -1,7 +1,8 @@
-// RNN, GRU and LSTM with constant f32 weights: arguments of their bodies and the part that does not depend on the ISA.
+// RNN, GRU and LSTM of f32: arguments of their bodies and the part that does not depend on the ISA.
 //
 // The inputs of all steps are projected at once, as one product over rows of steps and batch, by all threads. The
 // recurrence then goes step by step; threads take directions and blocks of the batch, which never wait for each other.
+// Weights that are not constant are packed at every run.
 #pragma once
 
 #include "src/kernels/kernel.h"

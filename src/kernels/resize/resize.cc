@@ -87,12 +87,26 @@ class Resize : public RangeKernel<ResizeArgs> {
   };
   Resize(const ResizeArgs& args, ResizeBody body, int64_t rows, int64_t grain, int threads,
          std::unique_ptr<Tables> tables)
-      : RangeKernel(args, body, rows, grain, threads, static_cast<size_t>(args.in_row) * sizeof(float)),
+      : RangeKernel(args, body, rows, grain, threads, ScratchFloats(args) * sizeof(float)),
         tables_(std::move(tables)) {}
 
  private:
+  static size_t ScratchFloats(const ResizeArgs& args) {
+    if (args.kept_axis < 0) return static_cast<size_t>(args.in_row);
+    return static_cast<size_t>(kMaxKeptRows * ((args.out[args.rank - 1] + 15) / 16 * 16));
+  }
   std::unique_ptr<Tables> tables_;
 };
+
+// How many times each element of the last axis stands, if all do equally often and in order; else 0.
+int64_t RepeatOf(const ResizeTable& table, int64_t in, int64_t out) {
+  if (table.identity || in == 0 || out % in != 0) return 0;
+  const int64_t repeat = out / in;
+  for (int64_t i = 0; i < out; ++i) {
+    if (table.index[i] != i / repeat) return 0;
+  }
+  return repeat;
+}
 
 }  // namespace
 
@@ -137,6 +151,18 @@ Result<std::unique_ptr<PreparedKernel>> PrepareResize(const Problem& problem, Re
     tables->weight[axis].assign(taps.weight.begin(), taps.weight.end());
     args.tables[axis] = {tables->index[axis].data(), tables->weight[axis].data(), taps.taps, false};
     work *= taps.taps;
+  }
+  const int last = args.rank - 1;
+  if (args.copies) {
+    args.repeat = RepeatOf(args.tables[last], in.back(), out.back());
+  } else if (!args.tables[last].identity) {
+    int changing = 0;
+    for (int axis = 0; axis < last; ++axis) {
+      if (args.tables[axis].identity) continue;
+      ++changing;
+      args.kept_axis = axis;
+    }
+    if (changing != 1 || args.tables[args.kept_axis].taps > kMaxKeptRows) args.kept_axis = -1;
   }
   const int64_t rows = out.back() == 0 ? 0 : Elements(problem.outputs[0]) / out.back();
   return std::unique_ptr<PreparedKernel>(

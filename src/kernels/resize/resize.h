@@ -2,7 +2,8 @@
 // ISA.
 //
 // Items are rows of the result's last axis. A row is the weighted sum of the input rows that the other axes ask for,
-// which is then resampled along the last axis by its own table.
+// which is then resampled along the last axis by its own table. Where one other axis changes (pictures, channels
+// first), it is the other way round: a row of the input is resampled once and kept for all results that need it.
 #pragma once
 
 #include "src/kernels/range_kernel.h"
@@ -10,6 +11,7 @@
 namespace tamis {
 
 constexpr int kMaxResizeRank = 8;
+constexpr int64_t kMaxKeptRows = 4;  // of linear and cubic without antialiasing
 
 struct ResizeTable {
   const int64_t* index = nullptr;  // [out, taps]
@@ -26,6 +28,8 @@ struct ResizeArgs {
   ResizeTable tables[kMaxResizeRank];  // owned by the kernel
   int element = 4;                     // bytes; linear and cubic are f32
   bool copies = false;                 // nearest
+  int64_t repeat = 0;                  // nearest: each element of a row stands so many times; 0: by the table
+  int kept_axis = -1;                  // the only axis that changes beside the last
 };
 
 using ResizeBody = RangeBody<ResizeArgs>;

@@ -50,6 +50,30 @@ TEST(ResizeKernels, MatchTheReference) {
   }
   cases.push_back(ReferenceCase({"Upsample", "", {{"mode", std::string("linear")}}}, {x, FloatTensor({1, 1, 2, 3})},
                                 {1}, 1, absolute, 9));
+  // Rows long enough for vectors, either layout, one or two axes that change, bytes that repeat.
+  for (const auto& [dims, scales] :
+       std::vector<std::pair<Dims, std::vector<float>>>{{{1, 3, 20, 70}, {1, 1, 2, 2}},
+                                                        {{1, 3, 20, 70}, {1, 1, 0.4f, 0.7f}},
+                                                        {{1, 9, 11, 33}, {1, 2, 3, 1}},
+                                                        {{2, 40, 33}, {1, 1, 1.5f}},
+                                                        {{2, 9, 5, 33}, {1, 1.5f, 1, 2}},
+                                                        {{3, 2, 50, 17}, {1, 1, 1, 3}}}) {
+    for (const char* mode : {"linear", "cubic"}) {
+      cases.push_back(ReferenceCase({"Resize", "", {{"mode", std::string(mode)}}},
+                                    {RandomTensor(DType::kFloat32, dims, 5), Tensor(), FloatTensor(scales)}, {2}, 1,
+                                    absolute));
+    }
+  }
+  for (const DType dtype : {DType::kUInt8, DType::kInt16, DType::kFloat64}) {
+    for (const std::vector<float>& scales : {std::vector<float>{2, 2}, {3, 4}, {1, 3}}) {
+      const Tensor codes = Converted(RandomIndices(DType::kInt64, {7, 37}, 6, 0, 99), dtype);
+      cases.push_back(ReferenceCase(
+          {"Resize",
+           "",
+           {{"coordinate_transformation_mode", std::string("asymmetric")}, {"nearest_mode", std::string("floor")}}},
+          {codes, Tensor(), FloatTensor(scales)}, {2}));
+    }
+  }
   CheckFamily("resize", cases);
 }
 

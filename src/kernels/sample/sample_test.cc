@@ -16,6 +16,14 @@ TEST(SampleKernels, MatchTheReference) {
             {RandomTensor(DType::kFloat32, {2, 3, 9, 7}, 1),
              RandomTensor(DType::kFloat32, {2, 5, 11, 2}, 2, -1.7, 1.7)},
             {}, 1, absolute));
+        if (std::string(mode) == "cubic") continue;
+        cases.push_back(ReferenceCase(
+            {"GridSample",
+             "",
+             {{"mode", std::string(mode)}, {"padding_mode", std::string(padding)}, {"align_corners", align}}},
+            {RandomTensor(DType::kFloat32, {2, 3, 4, 9, 7}, 5),
+             RandomTensor(DType::kFloat32, {2, 3, 5, 6, 3}, 6, -1.7, 1.7)},
+            {}, 1, absolute));
       }
     }
   }
@@ -25,12 +33,14 @@ TEST(SampleKernels, MatchTheReference) {
   for (const DType index : {DType::kInt64, DType::kInt32}) {
     const Tensor items = RandomIndices(index, {4}, 4, 0, 1);
     for (const char* coordinates : {"half_pixel", "output_half_pixel"}) {
-      for (const int64_t ratio : {0, 2}) {
+      for (const auto& [ratio, mode] : {std::pair(int64_t{0}, "avg"), std::pair(int64_t{2}, "avg"),
+                                        std::pair(int64_t{0}, "max"), std::pair(int64_t{40}, "max")}) {
         cases.push_back(ReferenceCase({"RoiAlign",
                                        "",
                                        {{"output_height", int64_t{3}},
                                         {"output_width", int64_t{4}},
                                         {"sampling_ratio", ratio},
+                                        {"mode", std::string(mode)},
                                         {"spatial_scale", 0.75f},
                                         {"coordinate_transformation_mode", std::string(coordinates)}}},
                                       {x, rois, items}, {}, 1, 1e-4));

@@ -30,6 +30,29 @@ TEST(ScatterKernels, MatchTheReference) {
       ReferenceCase({"ScatterElements", "", {{"axis", int64_t{-1}}}},
                     {RandomTensor(DType::kBFloat16, {2, 6}, ++seed), RandomIndices(DType::kInt64, {2, 3}, ++seed, 0, 5),
                      RandomTensor(DType::kBFloat16, {2, 3}, ++seed)}));
+  // Rows large enough for several threads, targets that repeat, integers of other widths.
+  for (const int64_t axis : {0, 1, 2}) {
+    const Tensor data = RandomTensor(DType::kFloat32, {33, 40, 50}, ++seed);
+    const Tensor updates = RandomTensor(DType::kFloat32, {30, 40, 45}, ++seed);
+    const Tensor indices = RandomIndices(DType::kInt64, {30, 40, 45}, ++seed, -30, 29);
+    cases.push_back(ReferenceCase({"ScatterElements", "", {{"axis", axis}, {"reduction", std::string("add")}}},
+                                  {data, indices, updates}, {}, 1, 1e-4));
+    cases.push_back(ReferenceCase({"ScatterElements", "", {{"axis", axis}}}, {data, indices, updates}));
+  }
+  for (const DType dtype : {DType::kInt8, DType::kUInt16, DType::kFloat64}) {
+    cases.push_back(ReferenceCase({"ScatterElements", "", {{"reduction", std::string("add")}}},
+                                  {Converted(RandomIndices(DType::kInt64, {9, 4}, ++seed, 0, 50), dtype),
+                                   RandomIndices(DType::kInt64, {6, 4}, ++seed, 0, 8),
+                                   Converted(RandomIndices(DType::kInt64, {6, 4}, ++seed, 0, 5), dtype)}));
+  }
+  constexpr int64_t kOpset = 24;
+  const Tensor cache = RandomTensor(DType::kFloat32, {2, 3, 50, 64}, ++seed);
+  const Tensor update = RandomTensor(DType::kFloat32, {2, 3, 7, 64}, ++seed);
+  cases.push_back(ReferenceCase({"TensorScatter", "", {}}, {cache, update}, {}, 1, 0, kOpset));
+  cases.push_back(
+      ReferenceCase({"TensorScatter", "", {}}, {cache, update, Int64Tensor({2}, {43, 0})}, {}, 1, 0, kOpset));
+  cases.push_back(ReferenceCase({"TensorScatter", "", {{"mode", std::string("circular")}}},
+                                {cache, update, Int64Tensor({2}, {48, 99})}, {}, 1, 0, kOpset));
   CheckFamily("scatter", cases);
 }
 

@@ -31,6 +31,23 @@ TEST(SelectKernels, MatchTheReference) {
     cases.push_back(ReferenceCase({"TopK", "", {{"largest", largest}, {"axis", int64_t{0}}}},
                                   {RandomTensor(DType::kFloat32, {3000, 3}, 6), Int64Tensor({1}, {100})}, {1}, 2));
   }
+  // Rows and columns longer than a block, with ties, NaNs, and other types.
+  for (const int64_t axis : {0, 1, 2}) {
+    for (const int64_t last : {0, 1}) {
+      Tensor x = Converted(RandomIndices(DType::kInt64, {5, 130, 77}, 7, -30, 30), DType::kFloat32);
+      for (const bool nan : {false, true}) {
+        for (int64_t i = 500; nan && i < x.NumElements(); i += 3001) x.Data<float>()[i] = std::nanf("");
+        for (const char* op : {"ArgMax", "ArgMin"}) {
+          cases.push_back(ReferenceCase({op, "", {{"axis", axis}, {"select_last_index", last}}}, {x.Clone()}));
+        }
+      }
+    }
+  }
+  for (const DType dtype : {DType::kFloat64, DType::kInt8, DType::kUInt8, DType::kInt16}) {
+    const Tensor x = Converted(RandomIndices(DType::kInt64, {3, 50}, 8, 0, 99), dtype);
+    cases.push_back(ReferenceCase({"ArgMax", "", {{"axis", int64_t{1}}}}, {x}));
+    cases.push_back(ReferenceCase({"TopK", "", {}}, {x, Int64Tensor({1}, {4})}, {1}, 2));
+  }
   CheckFamily("select", cases);
 }
 

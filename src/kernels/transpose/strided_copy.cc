@@ -115,38 +115,53 @@ void CopyItems(const Plan& plan, const void* source, void* target, int64_t begin
 class StridedCopy : public PreparedKernel {
  public:
   StridedCopy(int bytes, std::vector<Plan> plans, int threads)
-      : bytes_(bytes), plans_(std::move(plans)), threads_(std::max(threads, 1)) {}
+      : bytes_(bytes), plans_(std::move(plans)), threads_(std::max(threads, 1)) {
+    for (const Plan& plan : plans_) work_ += plan.items * ItemWork(plan);
+  }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* /*workspace*/,
            ThreadPool& pool) const override {
-    for (const Plan& plan : plans_) {
-      if (plan.items == 0 || plan.run.dim == 0) continue;
-      const void* in = inputs[plan.part.input];
-      void* out = outputs[plan.part.output];
-      const int64_t item_elements = std::min(kTile, plan.row.dim) * plan.run.dim;
-      const auto parts =
-          static_cast<int>(std::clamp<int64_t>(plan.items / GrainFor(item_elements, 131072), 1, threads_));
-      const auto part_work = [&](int part) {
-        const int64_t begin = plan.items * part / parts, end = plan.items * (part + 1) / parts;
-        switch (bytes_) {
-          case 1:
-            return CopyItems<uint8_t>(plan, in, out, begin, end);
-          case 2:
-            return CopyItems<uint16_t>(plan, in, out, begin, end);
-          case 4:
-            return CopyItems<uint32_t>(plan, in, out, begin, end);
-          default:
-            return CopyItems<uint64_t>(plan, in, out, begin, end);
-        }
-      };
-      pool.Run(parts, [&part_work](int part) { part_work(part); });
-    }
+    const auto parts = static_cast<int>(std::clamp<int64_t>(work_ / kGrain, 1, threads_));
+    const auto part_work = [&](int part) {
+      const int64_t first = work_ * part / parts, behind = work_ * (part + 1) / parts;
+      int64_t before = 0;  // elements of the plans that came before
+      for (const Plan& plan : plans_) {
+        const int64_t of_item = ItemWork(plan);
+        if (plan.items == 0 || plan.run.dim == 0) continue;
+        const auto item_at = [&](int64_t element) {
+          return std::clamp<int64_t>((element - before + of_item - 1) / of_item, 0, plan.items);
+        };
+        const int64_t begin = first <= before ? 0 : item_at(first);
+        const int64_t end = behind <= before ? 0 : item_at(behind);
+        before += plan.items * of_item;
+        if (begin < end) Copy(plan, inputs[plan.part.input], outputs[plan.part.output], begin, end);
+      }
+    };
+    pool.Run(parts, [&part_work](int part) { part_work(part); });
   }
 
  private:
+  static constexpr int64_t kGrain = 32768;  // elements that are worth a thread
+
+  static int64_t ItemWork(const Plan& plan) { return std::min(kTile, plan.row.dim) * plan.run.dim; }
+
+  void Copy(const Plan& plan, const void* in, void* out, int64_t begin, int64_t end) const {
+    switch (bytes_) {
+      case 1:
+        return CopyItems<uint8_t>(plan, in, out, begin, end);
+      case 2:
+        return CopyItems<uint16_t>(plan, in, out, begin, end);
+      case 4:
+        return CopyItems<uint32_t>(plan, in, out, begin, end);
+      default:
+        return CopyItems<uint64_t>(plan, in, out, begin, end);
+    }
+  }
+
   int bytes_;
   std::vector<Plan> plans_;
   int threads_;
+  int64_t work_ = 0;
 };
 
 }  // namespace

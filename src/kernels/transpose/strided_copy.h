@@ -28,7 +28,7 @@ struct CopyPart {
 Status CheckMovable(DType dtype);
 // Row-major strides.
 std::vector<int64_t> ElementStrides(const Dims& dims);
-// Runs the parts one after another, each on several threads when it is large.
+// Threads share the elements of all parts.
 std::unique_ptr<PreparedKernel> MakeStridedCopy(DType dtype, std::vector<CopyPart> parts, int threads);
 double PredictCopySeconds(const Problem& problem);
 

@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_cast_avx2 = {
     .name = "cast_avx2",
     .family = "elementwise",
-    .ops = {"Cast"},
+    .ops = {"Cast", "CastLike"},
     .isa = Isa::kAvx2,
     .supports = SupportsCast,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, 0); },

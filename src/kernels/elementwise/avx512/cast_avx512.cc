@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_cast_avx512 = {
     .name = "cast_avx512",
     .family = "elementwise",
-    .ops = {"Cast"},
+    .ops = {"Cast", "CastLike"},
     .isa = Isa::kAvx512,
     .supports = SupportsCast,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, 0); },

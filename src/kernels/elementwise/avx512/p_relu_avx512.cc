@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_p_relu_avx512 = {
     .name = "p_relu_avx512",
     .family = "elementwise",
-    .ops = {"PRelu"},
+    .ops = {"PRelu", "SwiGLU"},
     .isa = Isa::kAvx512,
     .supports = SupportsBinary,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, 0); },

@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_cast_sse2 = {
     .name = "cast_sse2",
     .family = "elementwise",
-    .ops = {"Cast"},
+    .ops = {"Cast", "CastLike"},
     .isa = Isa::kX86_64,
     .supports = SupportsCast,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, 0); },

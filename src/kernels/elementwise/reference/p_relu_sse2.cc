@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_p_relu_sse2 = {
     .name = "p_relu_sse2",
     .family = "elementwise",
-    .ops = {"PRelu"},
+    .ops = {"PRelu", "SwiGLU"},
     .isa = Isa::kX86_64,
     .supports = SupportsBinary,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, 0); },

@@ -19,12 +19,14 @@ void Body(const Args& args, const void* const* inputs, void* const* outputs, int
 }
 
 float (*FunctionOf(const std::string& op))(float) {
-  if (op == "Log") return [](float x) { return std::log(x); };
-  if (op == "Sin") return [](float x) { return std::sin(x); };
-  if (op == "Cos") return [](float x) { return std::cos(x); };
-  if (op == "Floor") return [](float x) { return std::floor(x); };
-  if (op == "Ceil") return [](float x) { return std::ceil(x); };
-  return [](float x) { return std::nearbyint(x); };  // Round: ties to even
+  if (op == "Tan") return [](float x) { return std::tan(x); };
+  if (op == "Asin") return [](float x) { return std::asin(x); };
+  if (op == "Acos") return [](float x) { return std::acos(x); };
+  if (op == "Sinh") return [](float x) { return std::sinh(x); };
+  if (op == "Cosh") return [](float x) { return std::cosh(x); };
+  if (op == "Asinh") return [](float x) { return std::asinh(x); };
+  if (op == "Acosh") return [](float x) { return std::acosh(x); };
+  return [](float x) { return std::atanh(x); };
 }
 
 Status Supports(const Problem& problem) {
@@ -50,7 +52,7 @@ double Cost(const Problem& problem) {
 extern const KernelDef kernel_scalar_math = {
     .name = "scalar_math",
     .family = "elementwise",
-    .ops = {"Log", "Sin", "Cos", "Floor", "Ceil", "Round"},
+    .ops = {"Tan", "Asin", "Acos", "Sinh", "Cosh", "Asinh"},
     .isa = Isa::kX86_64,
     .supports = Supports,
     .cost = Cost,

@@ -19,21 +19,28 @@ struct Args {
   int64_t size = 0;                // of the data along the axis
 };
 
-template <class T>
+template <class T, class I>
 void Rows(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
   const T* data = static_cast<const T*>(inputs[0]);
   T* out = static_cast<T*>(outputs[0]);
   const size_t last = args.rank - 1;
-  const int64_t row = args.dims[last];
-  const int64_t step = args.axis == last ? 0 : 1;
+  const int64_t row = args.dims[last], size = args.size, stride = args.strides[args.axis];
   for (int64_t item = begin; item < end; ++item) {
     int64_t rest = item, base = 0;
     for (size_t d = last; d-- > 0; rest /= args.dims[d]) {
       if (d != args.axis) base += rest % args.dims[d] * args.strides[d];
     }
-    for (int64_t i = 0; i < row; ++i) {
-      const int64_t at = item * row + i;
-      out[at] = data[base + args.indices.At(inputs[1], at, args.size) * args.strides[args.axis] + i * step];
+    const I* index = static_cast<const I*>(inputs[1]) + item * row;
+    const T* from = data + base;
+    T* to = out + item * row;
+    const auto at = [&](int64_t i) {
+      const auto given = static_cast<int64_t>(index[i]);
+      return given < 0 ? given + size : given;
+    };
+    if (args.axis == last) {
+      for (int64_t i = 0; i < row; ++i) to[i] = from[at(i)];
+    } else {
+      for (int64_t i = 0; i < row; ++i) to[i] = from[at(i) * stride + i];
     }
   }
 }
@@ -41,7 +48,8 @@ void Rows(const Args& args, const void* const* inputs, void* const* outputs, int
 template <class T>
 void Body(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
           std::byte* /*scratch*/) {
-  Rows<T>(args, inputs, outputs, begin, end);
+  const auto rows = args.indices.wide ? Rows<T, int64_t> : Rows<T, int32_t>;
+  rows(args, inputs, outputs, begin, end);
 }
 
 class GatherElements : public RangeKernel<Args> {

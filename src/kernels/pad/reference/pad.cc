@@ -2,6 +2,7 @@
 //
 // Where each element of a padded axis comes from is worked out at preparation; a row of the last axis is then a run
 // copied whole and a few single elements on either side.
+#include <algorithm>
 #include <cstring>
 
 #include "src/kernels/operand_check.h"
@@ -90,6 +91,33 @@ Result<std::vector<std::pair<int64_t, int64_t>>> ReadPads(const Problem& problem
   return amounts;
 }
 
+// An axis that is copied whole joins the one before it, whose amounts then count in its elements: rows get longer.
+// Other modes than `constant` look elements up one by one, so only where neither is padded.
+struct Shape {
+  Dims in, out;
+  std::vector<std::pair<int64_t, int64_t>> pads;
+};
+Shape Merge(const Dims& in, const Dims& out, const std::vector<std::pair<int64_t, int64_t>>& pads, bool constant) {
+  const auto whole = [](const std::pair<int64_t, int64_t>& pad) { return pad.first == 0 && pad.second == 0; };
+  Shape merged;
+  for (size_t axis = in.size(); axis-- > 0;) {  // innermost first
+    if (!merged.in.empty() && whole(merged.pads.back()) && (constant || whole(pads[axis]))) {
+      const int64_t inner = merged.in.back();
+      merged.pads.back() = {pads[axis].first * inner, pads[axis].second * inner};
+      merged.in.back() *= in[axis];
+      merged.out.back() *= out[axis];
+    } else {
+      merged.in.push_back(in[axis]);
+      merged.out.push_back(out[axis]);
+      merged.pads.push_back(pads[axis]);
+    }
+  }
+  std::reverse(merged.in.begin(), merged.in.end());
+  std::reverse(merged.out.begin(), merged.out.end());
+  std::reverse(merged.pads.begin(), merged.pads.end());
+  return merged;
+}
+
 int64_t SourceOf(int64_t i, int64_t size, const std::string& mode) {
   if (i >= 0 && i < size) return i;
   if (mode == "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
@@ -121,10 +149,10 @@ Status Supports(const Problem& problem) {
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   const Operand& x = problem.input(0);
-  const Dims& out = problem.outputs[0].dims;
-  TAMIS_ASSIGN_OR_RETURN(const auto pads, ReadPads(problem));
+  TAMIS_ASSIGN_OR_RETURN(const auto given, ReadPads(problem));
   const std::string mode = problem.node->String("mode", "constant");
-  const auto strides = ElementStrides(x.dims);
+  const auto [in, out, pads] = Merge(x.dims, problem.outputs[0].dims, given, mode == "constant");
+  const auto strides = ElementStrides(in);
   std::vector<std::vector<int64_t>> sources(out.size());
   Args args;
   args.rank = out.size();
@@ -132,13 +160,13 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   for (size_t axis = 0; axis < out.size(); ++axis) {
     args.out[axis] = out[axis];
     for (int64_t i = 0; i < out[axis]; ++i) {
-      const int64_t source = SourceOf(i - pads[axis].first, x.dims[axis], mode);
+      const int64_t source = SourceOf(i - pads[axis].first, in[axis], mode);
       sources[axis].push_back(source < 0 ? INT64_MIN / 16 : source * strides[axis]);
     }
     args.sources[axis] = sources[axis].data();
   }
   args.run_begin = std::clamp<int64_t>(pads.back().first, 0, out.back());
-  args.run_end = std::clamp<int64_t>(pads.back().first + x.dims.back(), args.run_begin, out.back());
+  args.run_end = std::clamp<int64_t>(pads.back().first + in.back(), args.run_begin, out.back());
   const int64_t rows = out.back() == 0 ? 0 : Elements(problem.outputs[0]) / out.back();
   const int bytes = BitSize(x.dtype) / 8;
   const auto body = bytes == 1   ? Rows<uint8_t>

@@ -6,7 +6,8 @@ namespace tamis {
 extern const KernelDef kernel_reduce_avx2 = {
     .name = "reduce_avx2",
     .family = "reduce",
-    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool"},
+    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool", "GlobalAveragePool", "GlobalMaxPool",
+            "GlobalLpPool"},
     .isa = Isa::kAvx2,
     .supports = SupportsReduce,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, ReduceFlops(problem)); },

@@ -6,7 +6,8 @@ namespace tamis {
 extern const KernelDef kernel_reduce_avx512 = {
     .name = "reduce_avx512",
     .family = "reduce",
-    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool"},
+    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool", "GlobalAveragePool", "GlobalMaxPool",
+            "GlobalLpPool"},
     .isa = Isa::kAvx512,
     .supports = SupportsReduce,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, ReduceFlops(problem)); },

@@ -6,7 +6,8 @@ namespace tamis {
 extern const KernelDef kernel_reduce_sse2 = {
     .name = "reduce_sse2",
     .family = "reduce",
-    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool"},
+    .ops = {"ReduceMean", "ReduceSum", "ChannelsLastGlobalAveragePool", "GlobalAveragePool", "GlobalMaxPool",
+            "GlobalLpPool"},
     .isa = Isa::kX86_64,
     .supports = SupportsReduce,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, ReduceFlops(problem)); },

@@ -1,4 +1,5 @@
-// GridSample of f32 images [N, C, H, W]. The taps of an output pixel are found once and serve all channels.
+// GridSample of f32 images [N, C, H, W] and volumes [N, C, D, H, W]. The taps of an output pixel are found once and
+// serve all channels.
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 #include "src/ops/op_grid_sample.h"
@@ -6,12 +7,13 @@
 namespace tamis {
 namespace {
 
-constexpr int kMaxTaps = 16;
+constexpr int kMaxTaps = 64;
 
 // Items are rows of the output of one image.
 struct Args {
   GridOptions options;
-  int64_t channels = 0, height = 0, width = 0, out_height = 0, out_width = 0;
+  int64_t channels = 0, depth = 1, height = 0, width = 0, out_rows = 0, out_width = 0;
+  int axes = 2;
 };
 
 struct Taps {
@@ -20,16 +22,24 @@ struct Taps {
   float weight[kMaxTaps];
 };
 
-Taps TapsAt(const Args& args, float x, float y) {
-  const GridTaps columns = GridTapsAt(args.options, static_cast<double>(x), args.width);
-  const GridTaps rows = GridTapsAt(args.options, static_cast<double>(y), args.height);
+// `at` has the coordinate along the last axis first.
+Taps TapsAt(const Args& args, const float* at) {
+  const auto along = [&](int axis, int64_t length) {
+    return GridTapsAt(args.options, static_cast<double>(at[axis]), length);
+  };
+  const GridTaps columns = along(0, args.width), rows = along(1, args.height);
+  GridTaps planes;
+  planes.weight[0] = 1;
+  if (args.axes == 3) planes = along(2, args.depth);
   Taps taps;
-  for (int r = 0; r < rows.count; ++r) {
-    for (int c = 0; c < columns.count; ++c) {
-      const double weight = rows.weight[r] * columns.weight[c];
-      if (rows.index[r] < 0 || columns.index[c] < 0 || weight == 0) continue;
-      taps.offset[taps.count] = rows.index[r] * args.width + columns.index[c];
-      taps.weight[taps.count++] = static_cast<float>(weight);
+  for (int p = 0; p < planes.count; ++p) {
+    for (int r = 0; r < rows.count; ++r) {
+      for (int c = 0; c < columns.count; ++c) {
+        const double weight = planes.weight[p] * rows.weight[r] * columns.weight[c];
+        if (planes.index[p] < 0 || rows.index[r] < 0 || columns.index[c] < 0 || weight == 0) continue;
+        taps.offset[taps.count] = (planes.index[p] * args.height + rows.index[r]) * args.width + columns.index[c];
+        taps.weight[taps.count++] = static_cast<float>(weight);
+      }
     }
   }
   return taps;
@@ -37,14 +47,14 @@ Taps TapsAt(const Args& args, float x, float y) {
 
 void Rows(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
           std::byte* /*scratch*/) {
-  const int64_t plane = args.height * args.width, out_plane = args.out_height * args.out_width;
+  const int64_t plane = args.depth * args.height * args.width, out_plane = args.out_rows * args.out_width;
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t image = item / args.out_height, row = item % args.out_height;
-    const float* grid = static_cast<const float*>(inputs[1]) + item * args.out_width * 2;
+    const int64_t image = item / args.out_rows, row = item % args.out_rows;
+    const float* grid = static_cast<const float*>(inputs[1]) + item * args.out_width * args.axes;
     const float* x = static_cast<const float*>(inputs[0]) + image * args.channels * plane;
     float* y = static_cast<float*>(outputs[0]) + image * args.channels * out_plane + row * args.out_width;
     for (int64_t i = 0; i < args.out_width; ++i) {
-      const Taps taps = TapsAt(args, grid[2 * i], grid[2 * i + 1]);
+      const Taps taps = TapsAt(args, grid + i * args.axes);
       for (int64_t c = 0; c < args.channels; ++c) {
         float sum = 0;
         for (int t = 0; t < taps.count; ++t) sum += taps.weight[t] * x[c * plane + taps.offset[t]];
@@ -61,17 +71,31 @@ Status Supports(const Problem& problem) {
     if (problem.input(i).dtype != DType::kFloat32) return UserError("input {} is not float32", i);
   }
   const Dims &x = problem.input(0).dims, &grid = problem.input(1).dims;
-  if (x.size() != 4 || grid.size() != 4) return UserError("{} does not have two spatial axes", ToString(x));
+  if ((x.size() != 4 && x.size() != 5) || grid.size() != x.size()) {
+    return UserError("{} does not have two or three spatial axes", ToString(x));
+  }
   NodeProblems problems;
   ReadGridOptions(*problem.node, &problems);
+  if (problems.status().ok() && x.size() == 5 && ReadGridOptions(*problem.node, &problems).mode == GridMode::kCubic) {
+    return UserError("volumes are not sampled by cubics");
+  }
   return problems.status();
 }
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache&) {
   const Dims &x = problem.input(0).dims, &grid = problem.input(1).dims;
   NodeProblems problems;
-  const Args args{ReadGridOptions(*problem.node, &problems), x[1], x[2], x[3], grid[1], grid[2]};
-  const int64_t items = grid[2] == 0 ? 0 : grid[0] * grid[1];
+  const size_t last = x.size() - 1;
+  Args args;
+  args.options = ReadGridOptions(*problem.node, &problems);
+  args.axes = static_cast<int>(last) - 1;
+  args.channels = x[1];
+  args.depth = args.axes == 3 ? x[2] : 1;
+  args.height = x[last - 1];
+  args.width = x[last];
+  args.out_rows = Product(grid, 1, last - 1);
+  args.out_width = grid[last - 1];
+  const int64_t items = args.out_width == 0 ? 0 : grid[0] * args.out_rows;
   return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<Args>>(
       args, Rows, items, GrainFor(args.out_width * (args.channels * 4 + 60)), problem.threads));
 }

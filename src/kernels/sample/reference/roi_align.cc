@@ -1,4 +1,4 @@
-// RoiAlign of f32 maps by averages. The samples of a bin are found once and serve all channels.
+// RoiAlign of f32 maps. The samples of a bin are found once and serve all channels.
 #include <algorithm>
 #include <cmath>
 
@@ -13,7 +13,7 @@ struct Args {
   IndexList items;
   int64_t images = 0, channels = 0, height = 0, width = 0, out_height = 0, out_width = 0, ratio = 0;
   float scale = 1, offset = 0;
-  bool half_pixel = true;
+  bool half_pixel = true, maximum = false;
 };
 
 struct Axis {
@@ -60,6 +60,74 @@ Weights Gather(const Axis& axis, int64_t index, int64_t size, float* weights) {
   return range;
 }
 
+// A sample of one axis: two neighbours and the weight of the second.
+struct Sample {
+  int64_t low = 0, high = 0;
+  float weight = 0;
+};
+constexpr int64_t kSamples = 32;
+
+// Up to kSamples of a bin's samples that lie on the map, from number `*next` on, which moves on; 0 at the end.
+int64_t NextSamples(const Axis& axis, int64_t index, int64_t size, double* next, Sample* samples) {
+  const auto limit = static_cast<double>(size);
+  const double begin = axis.start + static_cast<double>(index) * axis.bin;
+  int64_t count = 0;
+  for (; *next < axis.count && count < kSamples; ++*next) {
+    double at = begin + (*next + 0.5) * axis.step;
+    if (at > limit && axis.step > 0) {
+      *next = axis.count;
+      break;
+    }
+    if (at < -1 || at > limit) continue;
+    at = std::max(at, 0.0);
+    const auto low = static_cast<int64_t>(at);
+    samples[count++] = low >= size - 1 ? Sample{size - 1, size - 1, 0}
+                                       : Sample{low, low + 1, static_cast<float>(at - static_cast<double>(low))};
+  }
+  return count;
+}
+// The first sample of a bin that may lie on the map: regions may begin far outside.
+double FirstSample(const Axis& axis, int64_t index) {
+  const double begin = axis.start + static_cast<double>(index) * axis.bin;
+  return axis.step > 0 ? std::max(0.0, std::floor((-1 - begin) / axis.step - 0.5)) : 0;
+}
+
+// The greatest of the weighted neighbours of a bin's samples, as ONNX defines it; 0 of those outside of the map.
+void MaximaOfBin(const Args& args, const float* x, const Axis& down, const Axis& across, int64_t i, int64_t j,
+                 float* y) {
+  const int64_t plane = args.height * args.width, step = args.out_height * args.out_width;
+  Sample rows[kSamples], columns[kSamples];
+  for (int64_t c = 0; c < args.channels; ++c) y[c * step] = -HUGE_VALF;
+  double met = 0;
+  double next_row = FirstSample(down, i);
+  while (const int64_t num_rows = NextSamples(down, i, args.height, &next_row, rows)) {
+    double next_column = FirstSample(across, j);
+    while (const int64_t num_columns = NextSamples(across, j, args.width, &next_column, columns)) {
+      met += static_cast<double>(num_rows * num_columns);
+      for (int64_t c = 0; c < args.channels; ++c) {
+        float most = y[c * step];
+        for (int64_t r = 0; r < num_rows; ++r) {
+          const float *low = x + c * plane + rows[r].low * args.width,
+                      *high = x + c * plane + rows[r].high * args.width;
+          const float w = rows[r].weight;
+          for (int64_t k = 0; k < num_columns; ++k) {
+            const Sample& column = columns[k];
+            most = std::max(most, (1 - w) * (1 - column.weight) * low[column.low]);
+            most = std::max(most, (1 - w) * column.weight * low[column.high]);
+            most = std::max(most, w * (1 - column.weight) * high[column.low]);
+            most = std::max(most, w * column.weight * high[column.high]);
+          }
+        }
+        y[c * step] = most;
+      }
+    }
+  }
+  const bool outside = met < std::max(down.count, 0.0) * std::max(across.count, 0.0);
+  for (int64_t c = 0; c < args.channels; ++c) {
+    if (met == 0 || (outside && y[c * step] < 0)) y[c * step] = 0;
+  }
+}
+
 void Regions(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
              std::byte* scratch) {
   auto* row_weights = reinterpret_cast<float*>(scratch);
@@ -75,7 +143,10 @@ void Regions(const Args& args, const void* const* inputs, void* const* outputs, 
     const float* x = static_cast<const float*>(inputs[0]) + args.items.At(inputs[2], region) * args.channels * plane;
     const Axis down(args, roi[1], roi[3], args.out_height), across(args, roi[0], roi[2], args.out_width);
     const auto inverse = static_cast<float>(1 / std::max(down.count * across.count, 1.0));
-    for (int64_t i = 0; i < args.out_height; ++i) {
+    for (int64_t bin = 0; args.maximum && bin < args.out_height * args.out_width; ++bin) {
+      MaximaOfBin(args, x, down, across, bin / args.out_width, bin % args.out_width, y + bin);
+    }
+    for (int64_t i = 0; !args.maximum && i < args.out_height; ++i) {
       const Weights rows = Gather(down, i, args.height, row_weights);
       for (int64_t j = 0; j < args.out_width; ++j) {
         const Weights columns = Gather(across, j, args.width, column_weights);
@@ -119,7 +190,6 @@ Status Supports(const Problem& problem) {
           "coordinate_transformation_mode")) {  // the default depends on the opset, which is not seen here
     return UserError("without attribute coordinate_transformation_mode it is not supported");
   }
-  if (problem.node->String("mode", "avg") != "avg") return UserError("mode max is not supported");
   const Dims& x = problem.input(0).dims;
   if (x.size() != 4 || x[2] * x[3] == 0) return UserError("{} is not [N, C, H, W]", ToString(x));
   return {};
@@ -135,6 +205,7 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   args.width = x[3];
   args.out_height = y[2];
   args.out_width = y[3];
+  args.maximum = problem.node->String("mode", "avg") == "max";
   args.ratio = problem.node->Int("sampling_ratio", 0);
   args.scale = problem.node->Float("spatial_scale", 1);
   args.half_pixel = problem.node->String("coordinate_transformation_mode", "half_pixel") == "half_pixel";

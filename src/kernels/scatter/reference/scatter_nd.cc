@@ -8,41 +8,28 @@ namespace {
 constexpr size_t kMaxDepth = 8;
 
 struct Args {
+  static constexpr size_t kIndices = 1, kUpdates = 2;
   IndexList indices;
-  int64_t depth = 0;
+  int64_t tuples = 0, depth = 0;
   int64_t sizes[kMaxDepth] = {}, strides[kMaxDepth] = {};  // of the axes that a tuple addresses; in elements
-};
 
-int64_t Target(const void* opaque, const void* indices, int64_t i) {
-  const Args& args = *static_cast<const Args*>(opaque);
-  int64_t to = 0;
-  for (int64_t d = 0; d < args.depth; ++d) {
-    to += args.indices.At(indices, i * args.depth + d, args.sizes[d]) * args.strides[d];
+  int64_t Parts() const { return 1; }  // any two tuples may point at one run
+  Status Check(const void* given) const {
+    return depth == 0 ? Status() : CheckIndices(indices, given, Dims(sizes, sizes + depth), "ScatterND");
   }
-  return to;
-}
-
-class ScatterNd : public PreparedKernel {
- public:
-  ScatterNd(const Args& args, const ScatterPlan& plan, int threads) : args_(args), plan_(plan), threads_(threads) {}
-  Status Check(std::span<const void* const> inputs) const override {
-    if (args_.depth == 0 || plan_.updates == 0) return {};
-    return CheckIndices(args_.indices, inputs[1], Dims(args_.sizes, args_.sizes + args_.depth), "ScatterND");
+  template <class F>
+  void ForEachTarget(const void* given, int64_t /*begin*/, int64_t /*end*/, F f) const {
+    for (int64_t i = 0; i < tuples; ++i) {
+      int64_t to = 0;
+      for (int64_t d = 0; d < depth; ++d) to += indices.At(given, i * depth + d, sizes[d]) * strides[d];
+      f(i, to);
+    }
   }
-  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* /*workspace*/,
-           ThreadPool& pool) const override {
-    CopyData(plan_, inputs[0], outputs[0], threads_, pool);
-    ApplyUpdates(plan_, &args_, Target, inputs[1], inputs[2], outputs[0]);
-  }
-
- private:
-  Args args_;
-  ScatterPlan plan_;
-  int threads_;
 };
 
 Status Supports(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckScatter(problem));
+  TAMIS_RETURN_IF_ERROR(CheckIndexList(problem.input(1), "input 1 (indices)"));
   const Dims &data = problem.input(0).dims, &indices = problem.input(1).dims;
   if (indices.empty() || indices.back() > static_cast<int64_t>(std::min(kMaxDepth, data.size()))) {
     return UserError("the indices {} do not address {}", ToString(indices), ToString(data));
@@ -60,10 +47,10 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
     args.sizes[d] = data[d];
     args.strides[d] = strides[d];
   }
-  const int64_t tuples = Product(indices, 0, indices.size() - 1);
+  args.tuples = Product(indices, 0, indices.size() - 1);
   const int64_t run = Product(data, static_cast<size_t>(args.depth), data.size());
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<ScatterNd>(args, MakeScatterPlan(problem, tuples, run), problem.threads));
+      std::make_unique<Scatter<Args>>(args, MakeScatterPlan(problem, args.tuples, run), problem.threads));
 }
 
 }  // namespace
@@ -76,6 +63,7 @@ extern const KernelDef kernel_scatter_nd = {
     .supports = Supports,
     .cost = PredictCopySeconds,
     .prepare = Prepare,
+    .in_place = 0b1,
 };
 
 }  // namespace tamis

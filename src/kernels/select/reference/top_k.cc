@@ -2,6 +2,7 @@
 // than any number.
 #include <algorithm>
 
+#include "src/kernels/elementwise/typed.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 
@@ -71,9 +72,7 @@ void Rows(const Args& args, const void* const* inputs, void* const* outputs, int
 Status Supports(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   const Operand& x = problem.input(0);
-  if (x.dtype != DType::kFloat32 && x.dtype != DType::kInt64 && x.dtype != DType::kInt32) {
-    return UserError("input 0 is {}; float32, int64 and int32 are supported", Name(x.dtype));
-  }
+  if (!WithNumber(x.dtype, [](auto) {})) return UserError("input 0 is {}; numbers are supported", Name(x.dtype));
   if (NormalizeAxis(problem.node->Int("axis", -1), x.dims.size()) < 0) {
     return UserError("the axis does not lie within {}", ToString(x.dims));
   }
@@ -93,8 +92,8 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   args.capacity = std::min(args.size + 1, 2 * args.k + 64);  // more than k, so that the buffer empties
   args.largest = problem.node->Int("largest", 1) != 0;
   const int64_t rows = args.k == 0 ? 0 : Product(dims, 0, axis) * args.step;
-  const DType dtype = problem.input(0).dtype;
-  const auto body = dtype == DType::kFloat32 ? Rows<float> : dtype == DType::kInt64 ? Rows<int64_t> : Rows<int32_t>;
+  RangeBody<Args> body = nullptr;
+  WithNumber(problem.input(0).dtype, [&]<class T>(T) { body = Rows<T>; });
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<RangeKernel<Args>>(args, body, rows, GrainFor(args.size * 2), problem.threads,
                                           static_cast<size_t>(args.capacity) * sizeof(Entry<int64_t>)));

@@ -1,0 +1,16 @@
+#include "src/kernels/deform/deform_conv_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_deform_conv_avx2 = {
+    .name = "deform_conv_avx2",
+    .family = "deform",
+    .ops = {"DeformConv"},
+    .isa = Isa::kAvx2,
+    .supports = SupportsDeformConv,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, DeformConvFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareDeformConv(problem, DeformConv, kDeformPanel); },
+};
+
+}  // namespace tamis

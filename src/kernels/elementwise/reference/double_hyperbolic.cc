@@ -1,0 +1,19 @@
+// More operators of double_math: a definition names six.
+#include "src/kernels/kernel.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_double_math;
+
+extern const KernelDef kernel_double_hyperbolic = {
+    .name = "double_hyperbolic",
+    .family = "elementwise",
+    .ops = {"Sinh", "Cosh", "Asinh", "Acosh", "Atanh"},
+    .isa = Isa::kX86_64,
+    .supports = [](const Problem& problem) { return kernel_double_math.supports(problem); },
+    .cost = [](const Problem& problem) { return kernel_double_math.cost(problem); },
+    .prepare = [](const Problem& problem, PackCache& cache) { return kernel_double_math.prepare(problem, cache); },
+    .in_place = 0b1,
+};
+
+}  // namespace tamis

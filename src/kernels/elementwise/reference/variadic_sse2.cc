@@ -1,0 +1,16 @@
+#include "src/kernels/elementwise/binary_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_variadic_sse2 = {
+    .name = "variadic_sse2",
+    .family = "elementwise",
+    .ops = {"Sum", "Mean", "Max", "Min"},
+    .isa = Isa::kX86_64,
+    .supports = SupportsVariadic,
+    .cost = [](const Problem& problem) { return 1e-6 + PredictSeconds(problem, Isa::kX86_64, 0); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareVariadic(problem, Variadic); },
+};
+
+}  // namespace tamis

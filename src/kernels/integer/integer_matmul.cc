@@ -1,0 +1,200 @@
+#include <algorithm>
+#include <cstring>
+
+#include "src/kernels/integer/integer_product.h"
+#include "src/kernels/operand_check.h"
+#include "src/kernels/range_kernel.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kRowBlock = 48;  // rows that share a panel while it lies in the cache
+
+// Zero points: none, one number, or one a row of a or a column of b.
+struct Zeros {
+  bool given = false;
+  DType dtype = DType::kUInt8;
+  int64_t step = 0;
+
+  int At(const void* zeros, int64_t i) const { return given ? ByteAt(zeros, dtype, i * step) : 0; }
+};
+
+struct ProductShape {
+  int64_t batch = 1, rows = 1, depth = 1, columns = 1;
+  bool shared = true;  // one b for the whole batch, whose rows then count as one
+  int64_t a_rows = 1;  // of one entry of the batch
+};
+
+Result<ProductShape> ShapeOf(const Problem& problem) {
+  const Dims &a = problem.input(0).dims, &b = problem.input(1).dims;
+  if (a.size() < 2 || b.size() < 2) return UserError("vectors are not supported: {} x {}", ToString(a), ToString(b));
+  ProductShape shape;
+  shape.a_rows = a[a.size() - 2];
+  shape.depth = a.back();
+  shape.columns = b.back();
+  const int64_t a_batch = Product(a, 0, a.size() - 2), b_batch = Product(b, 0, b.size() - 2);
+  if (b_batch == 1 && a.size() >= b.size()) {
+    shape.rows = a_batch * shape.a_rows;
+    return shape;
+  }
+  if (a.size() != b.size() || !std::equal(a.begin(), a.end() - 2, b.begin())) {
+    return UserError("the batches of {} and {} differ", ToString(a), ToString(b));
+  }
+  shape.shared = false;
+  shape.batch = a_batch;
+  shape.rows = shape.a_rows;
+  return shape;
+}
+
+Result<Zeros> ZerosOf(const Operand& operand, DType dtype, int64_t count) {
+  Zeros zeros;
+  if (!operand.Present()) return zeros;
+  zeros.given = true;
+  zeros.dtype = dtype;
+  if (Elements(operand) == 1) return zeros;
+  if (Elements(operand) != count) return UserError("zero points {} for {}", ToString(operand.dims), count);
+  zeros.step = 1;
+  return zeros;
+}
+
+class IntegerMatMul : public PreparedKernel {
+ public:
+  IntegerMatMul(const IntegerProduct& product, const ProductShape& shape, const Problem& problem, Zeros a_zeros,
+                Zeros b_zeros)
+      : product_(product),
+        shape_(shape),
+        a_dtype_(problem.input(0).dtype),
+        b_dtype_(problem.input(1).dtype),
+        a_zeros_(a_zeros),
+        b_zeros_(b_zeros),
+        threads_(std::max(problem.threads, 1)),
+        pairs_((shape.depth + 1) / 2),
+        panels_((shape.columns + product.panel - 1) / product.panel) {}
+
+  // Packed where both b and its zero points are known.
+  void PackOnce(std::shared_ptr<const PackedWeight> weight, const int32_t* panels) {
+    weight_ = std::move(weight);
+    packed_ = panels;
+  }
+  int64_t PackedInts() const { return shape_.batch * panels_ * pairs_ * product_.panel; }
+  void PackPanel(const void* b, const void* zeros, int64_t index, int32_t* to) const {
+    const int64_t entry = index / panels_, first = index % panels_ * product_.panel;
+    const int64_t from = entry * shape_.depth * shape_.columns;
+    for (int64_t k = 0; k < pairs_; ++k) {
+      for (int64_t j = 0; j < product_.panel; ++j, ++to) {
+        const int64_t column = first + j, at = from + 2 * k * shape_.columns + column;
+        if (column >= shape_.columns) {
+          *to = 0;
+          continue;
+        }
+        const int zero = b_zeros_.At(zeros, column);
+        const bool second = 2 * k + 1 < shape_.depth;
+        *to = Pair(ByteAt(b, b_dtype_, at) - zero, second ? ByteAt(b, b_dtype_, at + shape_.columns) - zero : 0);
+      }
+    }
+  }
+
+  size_t WorkspaceBytes() const override {
+    return static_cast<size_t>(RowInts() + (packed_ == nullptr ? PackedInts() : 0)) * sizeof(int32_t);
+  }
+
+  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
+           ThreadPool& pool) const override {
+    auto* rows = reinterpret_cast<int32_t*>(workspace);
+    int32_t* panels = rows + RowInts();
+    const int64_t all_rows = shape_.batch * shape_.rows;
+    const void* a_zeros = a_zeros_.given ? inputs[2] : nullptr;
+    Share(pool, all_rows, GrainFor(shape_.depth), [&](int64_t row) { PackRow(inputs[0], a_zeros, row, rows); });
+    if (packed_ == nullptr) {
+      const void* b_zeros = b_zeros_.given ? inputs[3] : nullptr;
+      Share(pool, shape_.batch * panels_, 1,
+            [&](int64_t panel) { PackPanel(inputs[1], b_zeros, panel, panels + panel * pairs_ * product_.panel); });
+    }
+    const int32_t* b = packed_ != nullptr ? packed_ : panels;
+    const int64_t blocks = (shape_.rows + kRowBlock - 1) / kRowBlock;
+    auto* c = static_cast<int32_t*>(outputs[0]);
+    const int64_t work = std::min(kRowBlock, shape_.rows) * pairs_;
+    Share(pool, shape_.batch * blocks * panels_, GrainFor(work), [&](int64_t item) {
+      const int64_t panel = item % panels_, block = item / panels_ % blocks, entry = item / panels_ / blocks;
+      const int64_t first = block * kRowBlock, row = entry * shape_.rows + first;
+      const int64_t column = panel * product_.panel;
+      product_.multiply(std::min(kRowBlock, shape_.rows - first), std::min(product_.panel, shape_.columns - column),
+                        pairs_, rows + row * pairs_, b + (entry * panels_ + panel) * pairs_ * product_.panel,
+                        c + row * shape_.columns + column, shape_.columns);
+    });
+  }
+
+ private:
+  int64_t RowInts() const { return (shape_.batch * shape_.rows * pairs_ + 15) / 16 * 16; }
+
+  template <class F>
+  void Share(ThreadPool& pool, int64_t count, int64_t grain, F f) const {
+    const auto parts = static_cast<int>(std::clamp<int64_t>(count / grain, 1, threads_));
+    const auto part_work = [&](int part) {
+      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) f(i);
+    };
+    pool.Run(parts, [&part_work](int part) { part_work(part); });
+  }
+
+  void PackRow(const void* a, const void* zeros, int64_t row, int32_t* rows) const {
+    const int zero = a_zeros_.At(zeros, row % shape_.a_rows);
+    const int64_t from = row * shape_.depth;
+    int32_t* to = rows + row * pairs_;
+    for (int64_t k = 0; k < shape_.depth / 2; ++k) {
+      to[k] = Pair(ByteAt(a, a_dtype_, from + 2 * k) - zero, ByteAt(a, a_dtype_, from + 2 * k + 1) - zero);
+    }
+    if (shape_.depth % 2 != 0) to[pairs_ - 1] = Pair(ByteAt(a, a_dtype_, from + shape_.depth - 1) - zero, 0);
+  }
+
+  IntegerProduct product_;
+  ProductShape shape_;
+  DType a_dtype_, b_dtype_;
+  Zeros a_zeros_, b_zeros_;
+  int threads_;
+  int64_t pairs_, panels_;
+  std::shared_ptr<const PackedWeight> weight_;
+  const int32_t* packed_ = nullptr;
+};
+
+bool IsByte(const Operand& operand) {
+  return operand.dtype == DType::kUInt8 || operand.dtype == DType::kInt8;
+}
+
+}  // namespace
+
+Status SupportsIntegerMatMul(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  if (!IsByte(problem.input(0)) || !IsByte(problem.input(1))) return UserError("multiplies int8 and uint8");
+  TAMIS_ASSIGN_OR_RETURN(const ProductShape shape, ShapeOf(problem));
+  TAMIS_RETURN_IF_ERROR(ZerosOf(problem.input(2), problem.input(0).dtype, shape.a_rows).status());
+  return ZerosOf(problem.input(3), problem.input(1).dtype, shape.columns).status();
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareIntegerMatMul(const Problem& problem, const IntegerProduct& product) {
+  TAMIS_ASSIGN_OR_RETURN(const ProductShape shape, ShapeOf(problem));
+  TAMIS_ASSIGN_OR_RETURN(const Zeros a_zeros, ZerosOf(problem.input(2), problem.input(0).dtype, shape.a_rows));
+  TAMIS_ASSIGN_OR_RETURN(const Zeros b_zeros, ZerosOf(problem.input(3), problem.input(1).dtype, shape.columns));
+  auto kernel = std::make_unique<IntegerMatMul>(product, shape, problem, a_zeros, b_zeros);
+  const Operand &b = problem.input(1), &zeros = problem.input(3);
+  if (b.constant != nullptr && (!zeros.Present() || zeros.constant != nullptr)) {
+    auto packed = std::make_shared<PackedBytes>(static_cast<size_t>(kernel->PackedInts()) * sizeof(int32_t));
+    auto* panels = reinterpret_cast<int32_t*>(packed->data());
+    const int64_t panel_ints = (shape.depth + 1) / 2 * product.panel;
+    for (int64_t i = 0; panel_ints > 0 && i < kernel->PackedInts() / panel_ints; ++i) {
+      kernel->PackPanel(b.constant->raw(), zeros.Present() ? zeros.constant->raw() : nullptr, i,
+                        panels + i * panel_ints);
+    }
+    kernel->PackOnce(packed, panels);
+  }
+  return std::unique_ptr<PreparedKernel>(std::move(kernel));
+}
+
+double IntegerProductFlops(const Problem& problem) {
+  const Operand &w = problem.input(1), &y = problem.outputs[0];
+  const bool conv = problem.node->op == "ConvInteger";
+  const double columns = static_cast<double>(std::max<int64_t>(conv ? w.dims[0] : w.dims.back(), 1));
+  return 2.0 * static_cast<double>(Elements(y)) * static_cast<double>(Elements(w)) / columns;
+}
+
+}  // namespace tamis

@@ -1,0 +1,16 @@
+#include "src/kernels/norm/lrn_body.h"
+#include "src/kernels/operand_check.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_lrn_avx512 = {
+    .name = "lrn_avx512",
+    .family = "norm",
+    .ops = {"LRN"},
+    .isa = Isa::kAvx512,
+    .supports = SupportsLrn,
+    .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, LrnFlops(problem)); },
+    .prepare = [](const Problem& problem, PackCache&) { return PrepareLrn(problem, Lrn); },
+};
+
+}  // namespace tamis
