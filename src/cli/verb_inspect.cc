@@ -66,6 +66,8 @@ void WriteSpecs(const Graph& graph, const std::vector<ValueId>& ids, JsonWriter*
 }
 
 std::vector<LayerRow> Layers(const Network& network, const Graph& fused, const GainPrediction& prediction) {
+  std::map<std::string, LayerTime> times;
+  for (const LayerTime& time : prediction.layers) times[time.weight] = time;
   std::vector<LayerRow> rows;
   for (WeightLayer& layer : FindWeightLayers(network.graph, fused, {})) {
     LayerRow row;
@@ -73,9 +75,7 @@ std::vector<LayerRow> Layers(const Network& network, const Graph& fused, const G
     row.outputs = weight.dim(0);
     row.inputs = weight.NumElements() / std::max<int64_t>(weight.dim(0), 1);
     row.sparse = HoldsTwoFour(weight);
-    for (const LayerTime& time : prediction.layers) {
-      if (time.weight == layer.initializer) row.time = time;
-    }
+    if (const auto time = times.find(layer.initializer); time != times.end()) row.time = time->second;
     row.layer = std::move(layer);
     rows.push_back(std::move(row));
   }

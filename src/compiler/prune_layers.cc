@@ -1,8 +1,9 @@
 #include "src/compiler/prune_layers.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
 namespace tamis {
 namespace {
@@ -53,12 +54,11 @@ bool ReadsAsWeight(const Node& node) {
   return node.domain.empty() && (node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul");
 }
 
-std::string ReasonByUse(const Graph& simplified, const Graph& fused, const WeightLayer& layer,
+std::string ReasonByUse(const Graph& simplified, const Graph& fused, const WeightLayer& layer, ValueId source,
                         const std::vector<std::vector<NodeId>>& simplified_users) {
   const Tensor& weight = *fused.value(layer.weight).constant;
   if (weight.dtype() != DType::kFloat32) return fmt::format("its elements are {}, not float32", Name(weight.dtype()));
   if (!fused.value(layer.weight).origin) return "computed from other constants";
-  const ValueId source = FindValue(simplified, layer.initializer);
   if (source == kNoValue || !simplified.value(source).IsConstant()) return "not a constant of the unfused network";
   for (const NodeId id : simplified_users[static_cast<size_t>(source)]) {
     const Node& user = simplified.node(id);
@@ -107,9 +107,12 @@ bool Names(const std::vector<std::string>& names, const WeightLayer& layer) {
 // or another part that must stay dense, keep all of it dense.
 void AgreeOnParts(std::vector<WeightLayer>* layers) {
   const auto end_of = [](const WeightLayer& layer) { return layer.origin.row_begin + layer.layout.rows; };
+  std::unordered_map<std::string, std::vector<size_t>> parts;
+  for (size_t i = 0; i < layers->size(); ++i) parts[(*layers)[i].initializer].push_back(i);
   for (WeightLayer& a : *layers) {
-    for (const WeightLayer& b : *layers) {
-      if (&a == &b || a.initializer != b.initializer || !a.reason.empty()) continue;
+    for (const size_t i : parts.at(a.initializer)) {
+      const WeightLayer& b = (*layers)[i];
+      if (&a == &b || !a.reason.empty()) continue;
       const bool overlap = a.origin.row_begin < end_of(b) && b.origin.row_begin < end_of(a);
       a.reason = !b.reason.empty() ? b.reason : overlap ? "nodes of different kinds read it" : "";
     }
@@ -128,6 +131,10 @@ ValueId FindValue(const Graph& graph, const std::string& name) {
 std::vector<WeightLayer> FindWeightLayers(const Graph& simplified, const Graph& fused, const LayerRules& rules) {
   const auto simplified_users = simplified.Users();
   const auto fused_users = fused.Users();
+  std::unordered_map<std::string_view, ValueId> by_name;  // of `simplified`
+  for (size_t i = 0; i < simplified.NumValues(); ++i) {
+    by_name.emplace(simplified.value(static_cast<ValueId>(i)).name, static_cast<ValueId>(i));
+  }
   std::vector<WeightLayer> layers;
   std::set<ValueId> seen;
   for (const NodeId id : fused.NodeIds()) {
@@ -155,10 +162,10 @@ std::vector<WeightLayer> FindWeightLayers(const Graph& simplified, const Graph& 
                            other.Int("group", 1) == node.Int("group", 1);
         if (layer.reason.empty() && !alike) layer.reason = fmt::format("{} '{}' reads it too", other.op, other.name);
       }
-      if (layer.reason.empty()) layer.reason = ReasonByUse(simplified, fused, layer, simplified_users);
-      if (layer.reason.empty()) {
-        layer.bias = FindBias(simplified, FindValue(simplified, layer.initializer), simplified_users);
-      }
+      const auto named = by_name.find(layer.initializer);
+      const ValueId source = named == by_name.end() ? kNoValue : named->second;
+      if (layer.reason.empty()) layer.reason = ReasonByUse(simplified, fused, layer, source, simplified_users);
+      if (layer.reason.empty()) layer.bias = FindBias(simplified, source, simplified_users);
     }
     if (layer.reason.empty() && Names(rules.keep, layer)) layer.reason = "kept dense as asked";
     layers.push_back(std::move(layer));
