@@ -16,12 +16,12 @@
 namespace tamis {
 
 extern const Verb verb_inspect, verb_prune, verb_build, verb_run, verb_bench, verb_compare, verb_optimize, verb_serve,
-    verb_cache;
+    verb_cache, verb_quantize;
 
 namespace {
 
-const std::array<const Verb*, 9> kVerbs = {&verb_inspect, &verb_prune,    &verb_build, &verb_run,  &verb_bench,
-                                           &verb_compare, &verb_optimize, &verb_serve, &verb_cache};
+const std::array<const Verb*, 10> kVerbs = {&verb_inspect, &verb_prune,   &verb_quantize, &verb_build, &verb_run,
+                                            &verb_bench,   &verb_compare, &verb_optimize, &verb_serve, &verb_cache};
 
 // 1: the user's to mend, 2: the machine's, 3: ours.
 int ExitCode(ErrorKind kind) {

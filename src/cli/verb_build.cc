@@ -3,11 +3,13 @@
 #include <filesystem>
 
 #include "src/base/json_writer.h"
+#include "src/cli/data_flags.h"
 #include "src/cli/explain.h"
 #include "src/cli/model_file.h"
 #include "src/cli/plan_text.h"
 #include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
+#include "src/compiler/quantize.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
@@ -22,7 +24,23 @@ struct Flags {
   bool plan_only = false, explain = false;
   std::vector<std::string> without;
   ProfileOptions profiles;
+  DataFlags calibration;
 };
+
+bool IsInt8(const Flags& flags) {
+  return flags.precisions == std::vector<std::string>{"int8"};
+}
+
+// The network in int8, as tamis quantize makes it.
+Status QuantizeNetwork(const Flags& flags, Network* network) {
+  TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.calibration, network->graph));
+  TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.calibration.samples), 32));
+  QuantizeOptions options;
+  options.threads = flags.threads;
+  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, batches, options));
+  PrintNotice(fmt::format("{} of {} layers are int8; {}", report.Quantized(), report.layers.size(), report.verdict));
+  return {};
+}
 
 std::string Summary(const Engine& engine, const std::string& output, const std::vector<PassRecord>* passes) {
   JsonWriter json;
@@ -44,6 +62,8 @@ std::string Summary(const Engine& engine, const std::string& output, const std::
 
 Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::vector<Precision>& precisions) {
   const bool engine = LooksLikeEngine(flags.input);
+  if (engine && IsInt8(flags))
+    return UserError("--precision int8 takes an ONNX file: an engine is not quantised again");
   // Other passes make another fused graph, for which the plans that are there mean nothing.
   if (engine && flags.without.empty()) return ExtendEngine(flags.input, precisions, options);
   if (flags.plan_only) return UserError("--plan-only takes an engine, and no --without");
@@ -53,6 +73,7 @@ Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::v
   } else {
     TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input, {.skip = flags.without}));
   }
+  if (IsInt8(flags)) TAMIS_RETURN_IF_ERROR(QuantizeNetwork(flags, &network));
   if (!precisions.empty()) {
     options.precision = precisions[0];
     options.more_precisions.assign(precisions.begin() + 1, precisions.end());
@@ -83,7 +104,11 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
   if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
   std::vector<Precision> precisions;
+  if (IsInt8(flags) && flags.calibration.path.empty()) {
+    return UserError("--precision int8 needs --calibration with samples of the network's inputs");
+  }
   for (const std::string& text : flags.precisions) {
+    if (IsInt8(flags)) break;  // what is not int8 runs in f32
     TAMIS_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(text));
     precisions.push_back(precision);
   }
@@ -127,7 +152,13 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option(
       "--precision", flags->precisions,
       "f32 (the default, on a GPU f16), bf16, f16 or auto; given again, the engine carries that precision as\n"
-      "well. (int8: not supported yet)");
+      "well. int8, alone and with --calibration: quantised first, as tamis quantize does it");
+  app.add_option("--calibration", flags->calibration.path,
+                 "Samples for int8: folder of .npy files (one an input), or folder or .zip of images");
+  app.add_option("--samples", flags->calibration.samples, "Use at most so many of them, evenly spaced; 0: all");
+  app.add_option("--image-size", flags->calibration.image_size, "Height and width that images are scaled to");
+  app.add_option("--mean", flags->calibration.mean, "Per channel, for values in [0, 1]: 0.485,0.456,0.406");
+  app.add_option("--std", flags->calibration.std, "Per channel: 0.229,0.224,0.225");
   app.add_option("--device", flags->device, "What plans are made for: cpu, cuda or cuda:N");
   app.add_option("--threads", flags->threads, "Threads the plan is tuned for; 0: one for every core");
   app.add_option("--time-budget", flags->time_budget,

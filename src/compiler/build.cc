@@ -77,8 +77,12 @@ Result<Precision> ParsePrecision(const std::string& text) {
   if (text == "bf16") return Precision::kBFloat16;
   if (text == "auto") return Precision::kAuto;
   if (text == "f16") return Precision::kFloat16;
-  if (text == "int8") return UserError("--precision int8 is not supported yet; f32, bf16, f16 and auto are");
-  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16 or auto (int8 is not supported yet)", text);
+  if (text == "int8") {
+    return UserError(
+        "precision int8 needs samples to calibrate with: quantize the network first (tamis quantize), or give "
+        "tamis build --calibration");
+  }
+  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16, int8 or auto", text);
 }
 
 std::string_view Name(Precision precision) {

@@ -1,0 +1,63 @@
+// A float network as an int8 one, from unlabelled samples: DequantizeLinear and QuantizeLinear around its products, as
+// every runtime reads them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "src/ir/graph.h"
+#include "src/quantize/observer.h"
+#include "tamis/session.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+struct QuantizeOptions {
+  ObserverOptions observer;
+  bool signed_activations = false;  // symmetric s8 instead of u8
+  bool clip_weights = true;         // scales of least squared error instead of the largest weight's
+  bool correct_bias = true;         // the mean error of each output, by the inputs' means, goes into the bias
+  std::vector<std::string> keep;    // weight initializers or node names that stay float
+  int threads = 0;
+  std::function<void(int done, int total, const std::string& what)> progress;
+  std::function<bool()> cancelled;  // asked between batches; true ends with an error
+};
+
+// One for each constant weight that a product multiplies by.
+struct QuantizedLayer {
+  std::string name, node, op;  // of the weight initializer and its node
+  bool quantized = false;
+  std::string reason;       // why it stayed float
+  double weight_error = 0;  // |W - W^|^2 / |W|^2
+  bool bias_moved = false;
+};
+
+// An activation between products.
+struct QuantizedTensor {
+  std::string name;
+  float low = 0, high = 0;  // as seen
+  CodeMap map;
+  double clipped = 0;  // share of the values beyond the codes
+  double growth = 0;   // how much the second half of the samples widened the range, as a share of it
+};
+
+struct QuantizeReport {
+  std::vector<QuantizedLayer> layers;
+  std::vector<QuantizedTensor> tensors;
+  int64_t samples = 0;
+  bool settled = false;  // more samples would hardly move the ranges
+  std::string verdict;   // that in a sentence
+  int64_t Quantized() const;
+};
+
+// Quantises `simplified` (after SimplifyPasses, f32, operator set 13 or newer) in place; on error it is as it was.
+// Weights are s8 with a scale an output, biases int32; activations have one scale a tensor. Convolutions, Gemm and
+// MatMul by constant matrices become int8, and so do sums, pools and concatenations between convolutions. Errors: no
+// samples, values that are not finite, inputs that are all zero, a `keep` name that is no layer.
+Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors> batches,
+                                const QuantizeOptions& options);
+
+}  // namespace tamis
