@@ -114,3 +114,85 @@ def test_dynamic_transformer(transformer, weight, tamis, tmp_path):
     # u8 weights whose zero point leaves the range of s8 stay on MatMulInteger.
     if weight == QuantType.QInt8:
         assert sum(kernel.startswith("quantized_") for kernel in kernels) >= 3 * 6
+
+
+def save_inputs(folder, inputs):
+    folder.mkdir()
+    for key, array in inputs.items():
+        np.save(folder / f"{key}.npy", array)
+    return folder
+
+
+@pytest.mark.parametrize("observer", ["minmax", "percentile", "mse", "entropy"])
+def test_quantize_cnn(cnn, observer, tamis, tmp_path):
+    """Our own quantiser: as near to the float network as onnxruntime's, in Tamis and in onnxruntime itself."""
+    folder, floating, inputs = cnn
+    theirs = tmp_path / "theirs.onnx"
+    quantize_static(str(floating), str(theirs), Samples(inputs), quant_format=QuantFormat.QDQ, per_channel=True,
+                    weight_type=QuantType.QInt8)
+    data = save_inputs(tmp_path / "data", inputs)
+    path = tmp_path / "ours.onnx"
+    report = tamis.json("quantize", floating, "-o", path, "--data", data, "--observer", observer, "--percentile", 99.999)
+    assert all(layer["int8"] for layer in report["layers"])
+    assert report["samples"] == 64 and report["verdict"]
+    onnx.checker.check_model(str(path), full_check=True)
+    feeds = {k: v[:BATCH] for k, v in inputs.items()}
+    exact, reference = answers(floating, feeds)[0], answers(theirs, feeds)[0]
+    # Entropy keeps the distribution and gives up its ends, where the squares are.
+    assert rms(answers(path, feeds)[0] - exact) <= (2.5 if observer == "entropy" else 1.3) * rms(reference - exact)
+    kernels = check(path, floating, inputs, tmp_path / "ours.tamis", tamis)
+    products = [i for i, kernel in enumerate(kernels) if kernel.startswith("quantized_")]
+    assert len(products) == len(report["layers"])
+    assert [k for k in kernels[products[0]:products[-1]] if not k.startswith(("quantized_", "codes_", "view"))] == []
+
+
+def test_quantize_transformer(transformer, tamis, tmp_path):
+    folder, floating, inputs = transformer
+    data = save_inputs(tmp_path / "data", inputs)
+    path = tmp_path / "ours.onnx"
+    report = tamis.json("quantize", floating, "-o", path, "--data", data)
+    assert sum(layer["int8"] for layer in report["layers"]) == 3 * 6
+    feeds = {k: v[:BATCH] for k, v in inputs.items()}
+    exact, ours = answers(floating, feeds)[0], answers(path, feeds)[0]
+    cosine = np.sum(exact * ours, -1) / np.linalg.norm(exact, axis=-1) / np.linalg.norm(ours, axis=-1)
+    assert cosine.mean() > 0.99
+    kernels = check(path, floating, inputs, tmp_path / "ours.tamis", tamis)
+    assert sum(kernel.startswith("quantized_") for kernel in kernels) >= 3 * 4
+
+
+def test_a_mask_of_2_4_survives(cnn, tamis, tmp_path):
+    folder, floating, inputs = cnn
+    data = save_inputs(tmp_path / "data", inputs)
+    pruned, path, engine = tmp_path / "pruned.onnx", tmp_path / "both.onnx", tmp_path / "both.tamis"
+    layers = tamis.json("prune", floating, "-o", pruned, "--data", data)["layers"]
+    tamis.json("quantize", pruned, "-o", path, "--data", data)
+    codes = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+    sparse = [layer["weight"] for layer in layers if layer["pattern"] == "2:4"]
+    assert len(sparse) > 5
+    for name in sparse:
+        weight = np.moveaxis(codes[name + "_codes"], 1, -1)  # input channels last
+        groups = weight.reshape(weight.shape[0], -1, 4) if weight.shape[-1] % 4 == 0 else None
+        assert groups is None or np.count_nonzero(groups, axis=-1).max() <= 2, name
+    tamis.json("build", path, "-o", engine, "--threads", "2")
+    assert tamis.json("inspect", engine)["sparse_weights"] > 5
+
+
+def test_build_int8_and_what_it_refuses(cnn, tamis, tmp_path):
+    folder, floating, inputs = cnn
+    data = save_inputs(tmp_path / "data", inputs)
+    engine = tmp_path / "int8.tamis"
+    tamis("build", floating, "-o", engine, "--precision", "int8", "--calibration", data, "--threads", "2")
+    plans = tamis.json("inspect", engine)["plans"]
+    nodes = next(plan for plan in plans if plan["measured"])["points"][0]["nodes"]
+    assert sum(node["tactic"].startswith("quantized_") for node in nodes) > 5
+    assert "--calibration" in tamis("build", floating, "-o", engine, "--precision", "int8", fails=True)
+    out = tmp_path / "out.onnx"
+    assert "no layer is called" in tamis("quantize", floating, "-o", out, "--data", data, "--keep", "x", fails=True)
+    assert "observer" in tamis("quantize", floating, "-o", out, "--data", data, "--observer", "best", fails=True)
+    zeros = save_inputs(tmp_path / "zeros", {k: np.zeros_like(v) for k, v in inputs.items()})
+    assert "all zero" in tamis("quantize", floating, "-o", out, "--data", zeros, fails=True)
+    broken = {k: v.copy() for k, v in inputs.items()}
+    broken["picture"][3, 0, 0, 0] = np.nan
+    nans = save_inputs(tmp_path / "nans", broken)
+    assert "not finite" in tamis("quantize", floating, "-o", out, "--data", nans, fails=True)
+    assert not out.exists()
