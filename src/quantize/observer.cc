@@ -17,6 +17,8 @@ int HighestCode(DType dtype) {
 
 // Shares of the seen range that searches try.
 constexpr double kLeastShare = 0.2, kStep = 0.01;
+// With fewer values the bins show chance more than the distribution, and divergence would prefer the narrowest range.
+constexpr int64_t kCountsForEntropy = 100 * Histogram::kBins;
 
 struct Ends {
   double low, high;
@@ -174,7 +176,9 @@ double ClippedShare(const Histogram& histogram, const CodeMap& map) {
 }
 
 CodeMap ChooseMap(const Histogram& histogram, DType dtype, const ObserverOptions& options) {
-  switch (options.observer) {
+  Observer observer = options.observer;
+  if (observer == Observer::kEntropy && histogram.count() < kCountsForEntropy) observer = Observer::kMse;
+  switch (observer) {
     case Observer::kMinMax:
       return MapRange(histogram.min(), histogram.max(), dtype);
     case Observer::kPercentile: {

@@ -13,7 +13,9 @@ enum class Observer : uint8_t {
   kMinMax,      // everything that was seen
   kPercentile,  // all but a given share at both ends together
   kMse,         // the least mean squared error of rounding and clipping
-  kEntropy,     // the least divergence (Kullback and Leibler) of the coded distribution from the real one
+  // The least divergence (Kullback and Leibler) of the coded distribution from the real one; kMse where too few values
+  // were seen to know the distribution.
+  kEntropy,
 };
 // "minmax", "percentile", "mse" or "entropy"; anything else is an error naming these.
 Result<Observer> ParseObserver(const std::string& text);
