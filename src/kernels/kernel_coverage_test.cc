@@ -171,7 +171,7 @@ const std::map<std::string_view, Entry>& Listed() {
       {"MaxRoiPool", {kFloats, kNotYet}},
       {"MaxUnpool", {kFloats, kNotYet}},
       {"Mean", {kDoubles, kRare64}},
-      {"MeanVarianceNormalization", {kFloats, kNotYet}},
+      {"MeanVarianceNormalization", {kDoubles, kRare64}},
       {"MelWeightMatrix", {"int64", kFolded}},
       {"Min", {"float64, int16, int32, int64, int8, uint32, uint64, uint8", kRare64}},
       {"Multinomial", {kFloats, kTraining}},

@@ -9,6 +9,7 @@
 #include "src/passes/all_passes.h"
 #include "src/passes/pass.h"
 #include "src/passes/reinference.h"
+#include "src/passes/widen_half.h"
 
 namespace tamis {
 
@@ -23,6 +24,7 @@ std::vector<Pass> SimplifyPasses() {
 
 std::vector<Pass> FusePasses() {
   return {
+      {"widen_half", WidenHalf},
       {"lower_einsum", LowerEinsum},
       {"recognize_activations", RecognizeActivations},
       {"push_codes", PushCodes},

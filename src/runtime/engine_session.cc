@@ -1,4 +1,5 @@
 #include "src/runtime/engine_session.h"
+#include "src/ir/widen.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +9,6 @@
 #include "src/ops/op_custom.h"
 #include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
-#include "src/runtime/widen.h"
 
 namespace tamis {
 namespace {
@@ -134,14 +134,14 @@ Status EngineSession::ChooseGraph() {
       {DType::kFloat16, true,
        "the CPU's kernels don't compute in f16: the engine's f16 weights are computed with in f32"}};
   for (const auto& [dtype, here, notice] : missing) {
-    if (!here || !Uses(fused, dtype)) continue;
+    if (!here || !HoldsInside(fused, dtype)) continue;
     notices_.emplace_back(notice);
     if (weights_) TAMIS_RETURN_IF_ERROR(weights_->Verify());
     if (graph_ != &widened_) {
       widened_ = fused.Clone();
       graph_ = &widened_;
     }
-    Widen(widened_, dtype);
+    if (Widen(widened_, dtype)) HashConstants(widened_);
   }
   return {};
 }

@@ -1,4 +1,4 @@
-#include "src/runtime/widen.h"
+#include "src/ir/widen.h"
 
 #include <gtest/gtest.h>
 

@@ -20,21 +20,37 @@ Result<BroadcastLoops> BatchLoops(const Problem& problem) {
 
 }  // namespace
 
-Status SupportsMatMul(const Problem& problem) {
+namespace {
+
+Status CheckShapes(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   const Operand &a = problem.input(0), &b = problem.input(1), &y = problem.outputs[0];
-  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(a, "input 0 (A)"));
-  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(b, "input 1 (B)"));
-  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(y, "output 0"));
   if (a.dims.size() < 2 || b.dims.size() < 2) return UserError("operands of rank below 2 are not supported");
   const int64_t rows = a.dims[a.dims.size() - 2], columns = b.dims.back(), depth = a.dims.back();
   const size_t rank = y.dims.size();
   if (b.dims[b.dims.size() - 2] != depth || rank < 2 || y.dims[rank - 2] != rows || y.dims[rank - 1] != columns) {
     return UserError("A {}, B {} and Y {} don't agree", ToString(a.dims), ToString(b.dims), ToString(y.dims));
   }
-  const auto loops = BatchLoops(problem);
-  return loops.ok() ? Status() : loops.status();
+  return BatchLoops(problem).status();
+}
+
+}  // namespace
+
+Status SupportsMatMul(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0 (A)"));
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(1), "input 1 (B)"));
+  TAMIS_RETURN_IF_ERROR(CheckShapes(problem));
+  return CheckF32OrBf16(problem.outputs[0], "output 0");
+}
+
+Status SupportsTypedMatMul(const Problem& problem) {
+  const DType dtype = problem.input(0).dtype;
+  if (dtype != DType::kFloat64 && !(IsInteger(dtype) && BitSize(dtype) >= 32)) {
+    return UserError("multiplies float64 and integers of 32 and 64 bits, not {}", Name(dtype));
+  }
+  if (problem.input(1).dtype != dtype) return UserError("the operands' dtypes differ");
+  return CheckShapes(problem);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareMatMul(const Problem& problem, MatMulBody body) {

@@ -23,6 +23,8 @@ struct MatMulArgs {
 using MatMulBody = RangeBody<MatMulArgs>;
 
 Status SupportsMatMul(const Problem& problem);
+// f64 and integers of 32 and 64 bits, which wrap around; A and B are read where they lie.
+Status SupportsTypedMatMul(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareMatMul(const Problem& problem, MatMulBody body);
 double MatMulFlops(const Problem& problem);
 // Index of the matrices of A and B that batch entry `entry` of the result multiplies.

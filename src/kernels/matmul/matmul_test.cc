@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -56,6 +56,14 @@ TEST(MatMulKernels, MatchTheReference) {
     cases.push_back(MatMulCase({3}, {}, {3}, 7, 5, 20, a, b, out));
     cases.push_back(MatMulCase({2, 1}, {3}, {2, 3}, 4, 9, 48, a, b, out));
     cases.push_back(MatMulCase({}, {2}, {2}, 3, 0, 4, a, b, out));
+  }
+  for (const DType dtype : {DType::kFloat64, DType::kInt64, DType::kInt32, DType::kUInt32, DType::kUInt64}) {
+    for (const auto& [a, b] : std::vector<std::pair<Dims, Dims>>{
+             {{9, 33}, {33, 70}}, {{2, 1, 5, 7}, {3, 7, 40}}, {{1, 300}, {300, 130}}, {{4, 0}, {0, 3}}}) {
+      const Tensor x = Converted(RandomIndices(DType::kInt64, a, 1, 0, 9), dtype);
+      const Tensor y = Converted(RandomIndices(DType::kInt64, b, 2, 0, 9), dtype);
+      cases.push_back(ReferenceCase({"MatMul", "", {}}, {x, y}));
+    }
   }
   CheckFamily("matmul", cases);
 }

@@ -155,6 +155,10 @@ TEST(NormKernels, MatchTheReference) {
                                   {x, parameter(6, 1), parameter(6, 2), parameter(6, 3), parameter(6, 4)}, {}, 1,
                                   absolute));
   }
+  for (const std::vector<int64_t>& axes : {std::vector<int64_t>{0, 2, 3}, {2, 3}, {-1}, {0, 1}, {0, 1, 2, 3}}) {
+    cases.push_back(ReferenceCase({"MeanVarianceNormalization", "", {{"axes", axes}}},
+                                  {RandomTensor(DType::kFloat32, {3, 4, 9, 31}, 93, 5, 9)}, {}, 1, 2e-5));
+  }
   for (const int64_t size : {1, 3, 4, 5, 40}) {
     for (const Dims& dims : {Dims{2, 9, 13, 13}, Dims{1, 20, 300}, Dims{3, 7}}) {
       for (const float beta : {0.75f, 0.5f}) {

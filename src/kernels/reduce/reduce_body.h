@@ -16,6 +16,7 @@ struct SumFold {
   TAMIS_INLINE static Vec Merge(Vec a, Vec b) { return a + b; }
   TAMIS_INLINE static double Join(double a, double b) { return a + b; }
   TAMIS_INLINE static double Element(double x) { return x; }
+  TAMIS_INLINE static float Lanes(Vec total) { return SumLanes(total); }
 };
 struct SquareFold : SumFold {
   TAMIS_INLINE static Vec Step(Vec total, Vec x) { return Fma(x, x, total); }
@@ -30,6 +31,13 @@ struct ProductFold : SumFold {
   TAMIS_INLINE static Vec Step(Vec total, Vec x) { return total * x; }
   TAMIS_INLINE static Vec Merge(Vec a, Vec b) { return a * b; }
   TAMIS_INLINE static double Join(double a, double b) { return a * b; }
+  TAMIS_INLINE static float Lanes(Vec total) {
+    alignas(64) float lanes[kLanes];
+    Store(lanes, total);
+    float product = 1;
+    for (const float lane : lanes) product *= lane;
+    return product;
+  }
 };
 struct MaximumFold : SumFold {
   static constexpr float kStart = -__builtin_inff();
@@ -37,6 +45,7 @@ struct MaximumFold : SumFold {
   TAMIS_INLINE static Vec Step(Vec total, Vec x) { return Max(total, x); }
   TAMIS_INLINE static Vec Merge(Vec a, Vec b) { return Max(a, b); }
   TAMIS_INLINE static double Join(double a, double b) { return a != a || a > b ? a : b; }
+  TAMIS_INLINE static float Lanes(Vec total) { return MaxLane(total); }
 };
 struct MinimumFold : SumFold {
   static constexpr float kStart = __builtin_inff();
@@ -44,6 +53,7 @@ struct MinimumFold : SumFold {
   TAMIS_INLINE static Vec Step(Vec total, Vec x) { return Min(total, x); }
   TAMIS_INLINE static Vec Merge(Vec a, Vec b) { return Min(a, b); }
   TAMIS_INLINE static double Join(double a, double b) { return a != a || a < b ? a : b; }
+  TAMIS_INLINE static float Lanes(Vec total) { return -MaxLane(Set(0) - total); }
 };
 
 // f(row) for every row that one result is folded over.
@@ -92,9 +102,8 @@ inline double FoldRun(const In* x, int64_t n) {
       for (int64_t k = piece; k < i; ++k) total = Fold::Join(total, static_cast<double>(ToFloat(x[k])));
       continue;
     }
-    alignas(64) float lanes[kLanes];
-    Store(lanes, Fold::Merge(Fold::Merge(totals[0], totals[1]), Fold::Merge(totals[2], totals[3])));
-    for (const float lane : lanes) total = Fold::Join(total, static_cast<double>(lane));
+    const Vec merged = Fold::Merge(Fold::Merge(totals[0], totals[1]), Fold::Merge(totals[2], totals[3]));
+    total = Fold::Join(total, static_cast<double>(Fold::Lanes(merged)));
   }
   for (; i < n; ++i) total = Fold::Join(total, Fold::Element(static_cast<double>(ToFloat(x[i]))));
   return total;

@@ -1,6 +1,7 @@
 // LpNormalization and Hardmax along any axis: rows, or blocks of neighbouring rows where the axis is not the last.
 #include <cmath>
 
+#include "src/kernels/norm/row_sums.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 
@@ -15,24 +16,6 @@ struct Args {
   Kind kind = Kind::kL2;
   int64_t size = 0, step = 1, blocks = 1;
 };
-
-// Sums of kWays interleaved elements, so that they do not wait for one another.
-template <class F>
-double SumOfRow(const float* x, int64_t size, F f) {
-  constexpr int64_t kWays = 16;
-  double total = 0;
-  for (int64_t begin = 0; begin < size; begin += 4096) {
-    const int64_t end = std::min(size, begin + 4096);
-    float sums[kWays] = {};
-    int64_t i = begin;
-    for (; i + kWays <= end; i += kWays) {
-      for (int64_t j = 0; j < kWays; ++j) sums[j] += f(x[i + j]);
-    }
-    for (; i < end; ++i) sums[0] += f(x[i]);
-    for (const float sum : sums) total += static_cast<double>(sum);
-  }
-  return total;
-}
 
 void Scale(const float* x, float* y, int64_t n, double norm) {
   const float factor = norm == 0 ? 0.0f : static_cast<float>(1 / norm);

@@ -7,7 +7,7 @@
 namespace tamis {
 namespace {
 
-constexpr int64_t kColumns = 64;
+constexpr int64_t kColumns = 512;  // of a row that is far from the next: worth its page
 
 // Items are blocks of up to kColumns neighbouring rows: `size` elements, `step` apart.
 struct Args {

@@ -1,9 +1,7 @@
-#include "src/runtime/widen.h"
+#include "src/ir/widen.h"
 
 #include <algorithm>
 #include <set>
-
-#include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
@@ -33,6 +31,7 @@ class Widener {
 
   // `boundary`: whether inputs and outputs keep their dtypes.
   bool Run(bool boundary) {
+    boundary_ = boundary;
     for (NodeId id : graph_.NodeIds()) KeepOperands(id);
     if (boundary) {
       for (ValueId id : std::vector<ValueId>(graph_.inputs)) KeepInput(id);
@@ -144,7 +143,7 @@ class Widener {
       node.attributes[key] = static_cast<int64_t>(DType::kFloat32);
       changed = true;
     }
-    if (node.Is("Cast") && !graph_.IsOutput(node.outputs[0]) &&
+    if (node.Is("Cast") && !(boundary_ && graph_.IsOutput(node.outputs[0])) &&
         graph_.value(node.inputs[0]).type.dtype == graph_.value(node.outputs[0]).type.dtype) {
       graph_.ReplaceAllUses(node.outputs[0], node.inputs[0]);
       graph_.RemoveNode(id);
@@ -154,12 +153,36 @@ class Widener {
 
   Graph& graph_;
   const DType half_;
+  bool boundary_ = true;
   std::set<ValueId> kept_;
 };
 
 }  // namespace
 
+bool HoldsInside(const Graph& graph, DType half) {
+  const auto users = graph.Users();
+  for (size_t i = 0; i < graph.NumValues(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    const Value& value = graph.value(id);
+    if (!Holds(value.type, half)) continue;
+    const bool output = graph.IsOutput(id);
+    const bool input = std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
+    const bool is_cast = value.producer != kNoNode && graph.node(value.producer).Is("Cast");
+    const bool only_cast =
+        std::all_of(users[i].begin(), users[i].end(), [&](NodeId user) { return graph.node(user).Is("Cast"); });
+    const bool unused = users[i].empty() && !output;  // of a node that is gone
+    if (!unused && !(input && only_cast) && !(output && is_cast && users[i].empty())) return true;
+  }
+  for (NodeId id : graph.NodeIds()) {
+    for (const Region& region : graph.node(id).regions) {
+      if (HoldsInside(*region.body, half)) return true;
+    }
+  }
+  return false;
+}
+
 bool Widen(Graph& graph, DType half) {
+  if (!HoldsInside(graph, half)) return false;
   for (const auto* ends : {&graph.inputs, &graph.outputs}) {
     for (ValueId id : *ends) {
       if (!graph.value(id).type.IsTensor() && Holds(graph.value(id).type, half)) return false;
@@ -168,7 +191,6 @@ bool Widen(Graph& graph, DType half) {
   if (!Widener(graph, half).Run(true)) return false;
   TAMIS_ASSERT(graph.Sort().ok());
   graph.Compact();
-  HashConstants(graph);
   return true;
 }
 
