@@ -61,6 +61,20 @@ def test_prune(model, data, tmp_path, method):
     assert 0.8 < difference.mean_cosine < 1
 
 
+def test_quantize(model, data, tmp_path):
+    steps = []
+    report = tamis.quantize(model, tmp_path / "int8.onnx", data=data, keep=["second"],
+                            progress=lambda *step: steps.append(step))  # fmt: skip
+    assert report.samples == 192 and steps and report.verdict
+    layers = {layer["weight"]: layer for layer in report.layers}
+    assert layers["w1"]["int8"] and not layers["w2"]["int8"] and layers["w2"]["reason"]
+    assert all(tensor["scale"] > 0 for tensor in report.tensors)
+    difference = tamis.compare(tmp_path / "int8.onnx", model, data=data)["y"]
+    assert difference.mean_cosine > 0.999
+    with pytest.raises(ValueError, match="observer"):
+        tamis.quantize(model, tmp_path / "x.onnx", data=data, observer="best")
+
+
 def test_data_of_a_folder_are_the_same_as_arrays(model, data, tmp_path):
     (tmp_path / "data").mkdir()
     np.save(tmp_path / "data" / "x.npy", data["x"])

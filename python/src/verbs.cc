@@ -16,6 +16,7 @@
 #include "src/compiler/data_source.h"
 #include "src/compiler/optimize.h"
 #include "src/compiler/prune.h"
+#include "src/compiler/quantize.h"
 #include "src/onnx/onnx.h"
 #include "src/runtime/specialize.h"
 #include "src/tuner/timing_cache.h"
@@ -99,6 +100,62 @@ nb::dict PruneToFile(const nb::object& model, const std::string& folder, const s
   result["layers"] = layers;
   result["samples"] = report.samples;
   result["notes"] = report.notes;
+  return result;
+}
+
+nb::dict QuantizeToFile(const nb::object& model, const std::string& folder, const std::string& output,
+                        const PyData& data, const std::string& observer, double percentile, bool signed_activations,
+                        const std::vector<std::string>& keep, int threads, nb::object progress) {
+  QuantizeOptions options;
+  options.observer.observer = Unwrap(ParseObserver(observer));
+  options.observer.percentile = percentile;
+  options.signed_activations = signed_activations;
+  options.keep = keep;
+  options.threads = threads;
+  Work work(std::move(progress));
+  options.cancelled = [&work] { return work.Cancelled(); };
+  options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
+  const Source source = Source::Of(model, folder, false);
+  QuantizeReport report;
+  work.Run([&] {
+    Network network = source.Load();
+    const auto samples = data.Open(InputSpecs(network.graph));
+    const auto batches = Unwrap(ReadBatches(*samples, AllSamples(*samples, data.samples), 32));
+    report = Unwrap(Quantize(network.graph, batches, options));
+    Check(ExportOnnx(network.graph, output,
+                     {{"tamis.observer", observer},
+                      {"tamis.source_hash", network.hash},
+                      {"tamis.data_hash", HexString(samples->hash())}}));
+  });
+  nb::dict result;
+  nb::list layers, tensors;
+  for (const QuantizedLayer& layer : report.layers) {
+    nb::dict row;
+    row["weight"] = layer.name;
+    row["node"] = layer.node;
+    row["operator"] = layer.op;
+    row["int8"] = layer.quantized;
+    row["reason"] = layer.reason;
+    row["weight_error"] = layer.weight_error;
+    row["bias_moved"] = layer.bias_moved;
+    layers.append(row);
+  }
+  for (const QuantizedTensor& tensor : report.tensors) {
+    nb::dict row;
+    row["name"] = tensor.name;
+    row["low"] = tensor.low;
+    row["high"] = tensor.high;
+    row["scale"] = tensor.map.scale;
+    row["zero_point"] = tensor.map.zero;
+    row["clipped"] = tensor.clipped;
+    row["growth"] = tensor.growth;
+    tensors.append(row);
+  }
+  result["layers"] = layers;
+  result["tensors"] = tensors;
+  result["samples"] = report.samples;
+  result["settled"] = report.settled;
+  result["verdict"] = report.verdict;
   return result;
 }
 
@@ -233,6 +290,9 @@ void DefineVerbs(nb::module_& module) {
              nb::arg("std"));
   module.def("prune", PruneToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("method"), nb::arg("keep"), nb::arg("threads"), nb::arg("progress").none());
+  module.def("quantize", QuantizeToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
+             nb::arg("observer"), nb::arg("percentile"), nb::arg("signed_activations"), nb::arg("keep"),
+             nb::arg("threads"), nb::arg("progress").none());
   module.def("optimize", OptimizeModel, nb::arg("model"), nb::arg("folder"), nb::arg("data"),
              nb::arg("min_agreement").none(), nb::arg("max_drop").none(), nb::arg("precision"), nb::arg("method"),
              nb::arg("keep"), nb::arg("profiles"), nb::arg("threads"), nb::arg("report"), nb::arg("progress").none());

@@ -14,7 +14,17 @@ _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
 from tamis._onnxruntime import InferenceSession, SessionOptions, get_available_providers  # noqa: E402
 from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
-from tamis._verbs import Difference, OptimizeReport, PruneReport, compare, inspect, optimize, prune  # noqa: E402
+from tamis._verbs import (  # noqa: E402
+    Difference,
+    OptimizeReport,
+    PruneReport,
+    QuantizeReport,
+    compare,
+    inspect,
+    optimize,
+    prune,
+    quantize,
+)
 
 __version__: str = _tamis.VERSION
 __all__ = [
@@ -25,6 +35,7 @@ __all__ = [
     "OptimizeReport",
     "PassRecord",
     "PruneReport",
+    "QuantizeReport",
     "Session",
     "SessionOptions",
     "TensorInfo",
@@ -34,4 +45,5 @@ __all__ = [
     "inspect",
     "optimize",
     "prune",
+    "quantize",
 ]

@@ -87,6 +87,67 @@ def prune(
 
 
 @dataclasses.dataclass(frozen=True)
+class QuantizeReport:
+    """What `quantize` did."""
+
+    layers: list[dict[str, Any]]
+    """One a weight: weight, node, operator, int8, reason (why it stayed float), weight_error, bias_moved."""
+    tensors: list[dict[str, Any]]
+    """One an activation with codes: name, low, high (as seen), scale, zero_point, clipped, growth."""
+    samples: int
+    settled: bool
+    """Whether more samples would hardly move the ranges; `verdict` is that in a sentence."""
+    verdict: str
+
+
+def quantize(
+    model: _models.ModelLike,
+    output: str | os.PathLike[str],
+    *,
+    data: Data,
+    observer: str = "mse",
+    percentile: float = 99.99,
+    activations: str = "u8",
+    keep: Sequence[str] = (),
+    samples: int = 0,
+    image_size: int = 0,
+    mean: Sequence[float] = (),
+    std: Sequence[float] = (),
+    threads: int = 0,
+    folder: str | os.PathLike[str] = ".",
+    progress: Progress | None = None,
+) -> QuantizeReport:
+    """Quantises a network to int8 from unlabelled samples and writes it as ONNX with QuantizeLinear and
+    DequantizeLinear, which Tamis builds into int8 kernels and any other runtime reads.
+
+    Args:
+        model, data, samples, image_size, mean, std, threads, folder, progress: As of `prune`.
+        output: ONNX file to write.
+        observer: How ranges are chosen: "mse", "minmax", "percentile" or "entropy".
+        percentile: The share of the values, in percent, that "percentile" keeps.
+        activations: "u8", asymmetric, or "s8", symmetric.
+        keep: Layers that stay float, by the name of the weight or of the node.
+
+    Raises:
+        ValueError: The model, the data or an argument is wrong; the message lists all that is.
+        OSError: The model can't be opened.
+        RuntimeError: The machine's fault (disk full, no memory), or a bug of Tamis, which the message then says.
+    """
+    source = _models.source(model, folder)
+    if source.is_engine:
+        raise ValueError("quantize takes an ONNX model, not an engine")
+    if activations not in ("u8", "s8"):
+        raise ValueError(f"activations '{activations}' is not known; use u8 or s8")
+    if not 50 < percentile <= 100:
+        raise ValueError(f"percentile is {percentile}; it takes more than 50 and at most 100")
+    report = _tamis.quantize(
+        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), observer,
+        percentile, activations == "s8", list(keep), threads, progress,
+    )  # fmt: skip
+    return QuantizeReport(**report)
+
+
+@dataclasses.dataclass(frozen=True)
 class OptimizeReport:
     """What `optimize` found."""
 
