@@ -25,7 +25,10 @@ struct ThreadPool::State {
   std::vector<std::thread> workers;
   std::atomic<uint64_t> generation{0};
   std::atomic<int> next{0};
-  std::atomic<int> busy{0};  // workers that have not finished the present generation
+  // Workers take parts only while `open`, and are counted while they look: Run waits for those that came, not for those
+  // that the system has not woken yet. Such a one may stand behind the caller on its own core.
+  std::atomic<bool> open{false};
+  std::atomic<int> active{0};
   std::atomic<bool> stop{false};
   int parts = 0;
   const std::function<void(int)>* work = nullptr;
@@ -48,8 +51,9 @@ struct ThreadPool::State {
       }
       if (stop.load()) return;
       seen = generation.load(std::memory_order_acquire);
-      Drain();
-      busy.fetch_sub(1, std::memory_order_release);
+      active.fetch_add(1);  // before it looks whether there is work, so that Run sees it or it sees that Run is over
+      if (open.load()) Drain();
+      active.fetch_sub(1);
     }
   }
 
@@ -95,12 +99,13 @@ void ThreadPool::Run(int parts, const std::function<void(int)>& f) {
     state_->work = &f;
     state_->parts = parts;
     state_->next.store(0);
-    state_->busy.store(threads_ - 1);
+    state_->open.store(true);
     state_->generation.fetch_add(1, std::memory_order_release);
   }
   state_->wake.notify_all();
   state_->Drain();
-  for (int i = 0; state_->busy.load(std::memory_order_acquire) != 0; ++i) {
+  state_->open.store(false);
+  for (int i = 0; state_->active.load() != 0; ++i) {
     if (i < kSpins) {
       _mm_pause();
     } else {

@@ -18,8 +18,9 @@ template <class I>
 bool AllInside(const I* indices, int64_t count, const Dims& sizes) {
   bool outside = false;
   if (sizes.size() == 1) {
-    const int64_t size = sizes[0];
-    for (int64_t i = 0; i < count; ++i) outside |= indices[i] < -size || indices[i] >= size;
+    // [-size, size) moved to [0, 2 size): one comparison.
+    const auto size = static_cast<uint64_t>(sizes[0]);
+    for (int64_t i = 0; i < count; ++i) outside |= static_cast<uint64_t>(indices[i]) + size >= 2 * size;
     return !outside;
   }
   for (int64_t i = 0; i < count;) {

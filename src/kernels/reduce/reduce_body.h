@@ -222,11 +222,17 @@ template <class In, class Out, class F>
 TAMIS_INLINE void ForReduceItems(const ReduceArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
                                  int64_t end, F f) {
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t outer = item / args.chunks, first = item % args.chunks * args.chunk;
-    int64_t rest = outer, at = first;
-    for (int d = args.outer.rank - 1; d >= 0; --d) {
-      at += rest % args.outer.dims[d] * args.outer.strides[d];
-      rest /= args.outer.dims[d];
+    int64_t outer = item, first = 0, at = 0;
+    if (args.chunks == 1 && args.outer.rank == 1) {  // divisions cost as much as a short run
+      at = item * args.outer.strides[0];
+    } else {
+      outer = item / args.chunks;
+      at = first = item % args.chunks * args.chunk;
+      int64_t rest = outer;
+      for (int d = args.outer.rank - 1; d >= 0; --d) {
+        at += rest % args.outer.dims[d] * args.outer.strides[d];
+        rest /= args.outer.dims[d];
+      }
     }
     f(static_cast<const In*>(inputs[0]) + at, static_cast<Out*>(outputs[0]) + outer * args.columns + first,
       MinOf(args.chunk, args.columns - first));
