@@ -42,7 +42,8 @@ class TensorData final : public DataSource {
         if (source->tensors_.count(name) != 0) continue;
         if (name == "labels") {
           source->TakeLabels(tensor, report);
-        } else if (std::none_of(inputs.begin(), inputs.end(), [&](const TensorSpec& s) { return s.name == name; })) {
+        } else if (std::none_of(inputs.begin(), inputs.end(),
+                                [&name = name](const TensorSpec& s) { return s.name == name; })) {
           report(fmt::format("'{}' is no input of the network", name));
         }
       }

@@ -122,7 +122,7 @@ Result<std::vector<InputRanges>> ProfileFlags::Take() const {
   std::vector<InputRanges> profiles;
   for (const auto& [number, group] : groups_) {
     InputRanges ranges = group.ranges;
-    const auto shapes = [&](const char* flag) {
+    const auto shapes = [&group = group](const char* flag) {
       const auto found = group.shapes.find(flag);
       return found == group.shapes.end() ? std::string() : found->second;
     };
@@ -141,7 +141,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
   for (ValueId id : graph.inputs) names += (names.empty() ? "'" : ", '") + graph.value(id).name + "'";
   for (const auto& [name, range] : ranges) {
     const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
-                                    [&](ValueId id) { return graph.value(id).name == name; });
+                                    [&graph, &name = name](ValueId id) { return graph.value(id).name == name; });
     if (found == graph.inputs.end()) {
       problems.push_back(fmt::format("the network has no input '{}'; it has {}", name, names));
       continue;

@@ -16,7 +16,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   if (y == DType::kFloat32) problems.Add("attribute 'y_dtype' must name uint8 or int8");
   const std::vector<int64_t> table = operands.node().Ints("table");
   if (table.size() != 256) problems.Add("attribute 'table' has {} codes, must have 256", table.size());
-  const auto [low, high] = y == DType::kUInt8 ? std::pair(0, 255) : std::pair(-128, 127);
+  const int64_t low = y == DType::kUInt8 ? 0 : -128, high = low + 255;
   if (std::any_of(table.begin(), table.end(), [&](int64_t code) { return code < low || code > high; })) {
     problems.Add("attribute 'table' has a code that is not in [{}, {}]", low, high);
   }

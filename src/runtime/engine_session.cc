@@ -239,7 +239,8 @@ bool EngineSession::Point(const NamedTensors& inputs, std::vector<const Tensor*>
 Result<std::vector<Datum>> EngineSession::Arrange(const NamedData& inputs) const {
   std::vector<std::string> problems;
   for (const auto& [input_name, datum] : inputs) {
-    const bool known = std::any_of(inputs_.begin(), inputs_.end(), [&](const auto& s) { return s.name == input_name; });
+    const bool known =
+        std::any_of(inputs_.begin(), inputs_.end(), [&name = input_name](const auto& s) { return s.name == name; });
     if (!known)
       problems.push_back(fmt::format("unknown input '{}'; the network has {}", input_name, JoinNames(inputs_)));
   }

@@ -29,7 +29,7 @@ Status CheckOperatorsKnown(const Graph& graph, const std::vector<CustomOpRecord>
   std::string list;
   bool custom = false;
   for (const auto& [key, node] : unknown) {
-    const auto& [domain, op] = key;
+    const std::string &domain = key.first, &op = key.second;
     list += fmt::format("{}'{}' of domain '{}' (node '{}')", list.empty() ? "" : ", ", op, domain, node);
     const auto record = std::find_if(custom_ops.begin(), custom_ops.end(),
                                      [&](const CustomOpRecord& r) { return r.op == op && r.domain == domain; });
