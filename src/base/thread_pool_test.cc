@@ -43,6 +43,21 @@ TEST(ThreadPool, WorkersThatSleptWakeUp) {
   }
 }
 
+// Runs of changing sizes right after one another: a worker that comes late must not take a part of the wrong run.
+TEST(ThreadPool, LateWorkersTakeNothingOfEarlierRuns) {
+  ThreadPool pool(6);
+  for (int round = 0; round < 20000; ++round) {
+    const int parts = 2 + round % 5;
+    std::atomic<int> calls{0}, sum{0};
+    pool.Run(parts, [&](int part) {
+      ++calls;
+      sum += part;
+    });
+    ASSERT_EQ(calls.load(), parts) << "round " << round;
+    ASSERT_EQ(sum.load(), parts * (parts - 1) / 2) << "round " << round;
+  }
+}
+
 TEST(ThreadPool, NestedRunsHappenInPlace) {
   ThreadPool pool(3);
   std::atomic<int> count{0};
