@@ -32,7 +32,11 @@ class ConvPanels : public PreparedKernel {
       for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
         const int64_t count = std::min(grid_.block_rows, rows.end - row);
         for (int64_t i = 0; i < count; ++i) {
-          Gather(static_cast<const std::byte*>(inputs[0]), row + i, block + i * pitch_ * element_);
+          std::byte* to = block + i * pitch_ * element_;
+          Gather(static_cast<const std::byte*>(inputs[0]), row + i, to);
+          // Routines read whole groups.
+          const int64_t rest = weight_->groups() * 4 - gemm_.depth;
+          if (rest > 0) std::memset(to + gemm_.depth * element_, 0, static_cast<size_t>(rest * element_));
         }
         run(block, pitch_, row, count, panels, scratch);
       }
@@ -105,35 +109,36 @@ class ConvPanels : public PreparedKernel {
 
 }  // namespace
 
-Status ConvPanelsSupported(const Problem& problem, DType dtype) {
+Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern) {
   const auto shape = ReadConv(problem);
   if (!shape.ok()) return shape.status();
-  if (problem.input(1).pattern != Pattern::kTwoFour) return UserError("the weight is not 2:4");
+  if (pattern == Pattern::kTwoFour && problem.input(1).pattern != pattern) return UserError("the weight is not 2:4");
   if (shape->group != 1) return UserError("{} groups; needs one", shape->group);
-  if (shape->channels % 4 != 0) return UserError("{} channels; needs a multiple of four", shape->channels);
+  if (pattern == Pattern::kTwoFour && shape->channels % 4 != 0)
+    return UserError("{} channels; needs a multiple of four", shape->channels);
   if (shape->in_dtype != dtype)
     return UserError("x is {}; this kernel computes in {}", Name(shape->in_dtype), Name(dtype));
   return {};
 }
 
-double ConvPanelsCost(const Problem& problem, Isa isa) {
+double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern) {
   const auto shape = ReadConv(problem);
   const GemmShape gemm = shape->AsGemm();
   const double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
-  const double seconds =
-      PredictSeconds(flops, SparseFlopsPerCycle(isa, gemm.in), GemmBytes(gemm, 0.6), problem.threads);
+  const bool sparse = pattern == Pattern::kTwoFour;
+  const double per_cycle = sparse ? SparseFlopsPerCycle(isa, gemm.in) : PanelFlopsPerCycle(isa, gemm.in);
+  const double seconds = PredictSeconds(flops, per_cycle, GemmBytes(gemm, sparse ? 0.6 : 1), problem.threads);
   if (shape->Pointwise()) return seconds;
   // Gathered rows are written and read once more, at the pace of the second-level cache.
   const double gathered = static_cast<double>(gemm.rows) * static_cast<double>(gemm.depth) * BitSize(gemm.in) / 8.0;
   return seconds + gathered / (60e9 * problem.threads);
 }
 
-Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache,
+Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine) {
   TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
   const Operand& weight = problem.input(1);
-  TAMIS_ASSIGN_OR_RETURN(auto packed,
-                         PackedPanels::Get(cache, weight.constant_hash, *weight.constant, Pattern::kTwoFour));
+  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
   if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));

@@ -1,6 +1,6 @@
-// ChannelsLastConv over packed panels: what the conv24_* kernels have in common. A pointwise convolution is the matrix
-// product of its pixels; any other gathers what a block of output pixels reads into rows of taps * channels elements,
-// zeros where a tap lies in the padding, and multiplies those.
+// ChannelsLastConv over packed panels: what the conv_* and conv24_* kernels of ours have in common. A pointwise
+// convolution is the matrix product of its pixels; any other gathers what a block of output pixels reads into rows of
+// taps * channels elements, zeros where a tap lies in the padding, and multiplies those.
 #pragma once
 
 #include "src/kernels/conv/conv_shape.h"
@@ -8,11 +8,11 @@
 
 namespace tamis {
 
-// OK for operands of `dtype`, one group, a 2:4 weight and channels a multiple of four: groups of four of the pattern
-// start anew at every tap.
-Status ConvPanelsSupported(const Problem& problem, DType dtype);
-double ConvPanelsCost(const Problem& problem, Isa isa);
-Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache,
+// OK for operands of `dtype` and one group. kTwoFour needs a weight that follows it and channels a multiple of four:
+// groups of four of the pattern start anew at every tap.
+Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
+double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
+Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine);
 
 }  // namespace tamis

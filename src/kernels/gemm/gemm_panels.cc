@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/base/cpu.h"
+
 namespace tamis {
 namespace {
 
@@ -98,6 +100,9 @@ void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t r
     const int64_t at = row * shape.outputs + first;
     task.values = weight.values(panel);
     task.codes = weight.codes(panel);
+    const bool last = panel + 1 == panels.end;
+    task.ahead = last ? nullptr : reinterpret_cast<const std::byte*>(weight.values(panel + 1));
+    task.ahead_lines = last ? 0 : (weight.values(panel + 1) - weight.values(panel)) / 64;
     task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
     if (shape.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
     if (shape.epilogue.residual) {
@@ -109,7 +114,8 @@ void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t r
 }
 
 PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads) {
-  constexpr int64_t kBlockBytes = 256 << 10;
+  // More than this of x at a time would push the panel out of the second-level cache; less reads the weight more often.
+  const int64_t block_bytes = std::max<int64_t>(256 << 10, Cpu().l2_bytes / 2);
   const int64_t units = (rows + kRowUnit - 1) / kRowUnit;
   PanelGrid best;
   int64_t best_work = INT64_MAX;
@@ -126,7 +132,7 @@ PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int 
       best.panel_parts = panel_parts;
     }
   }
-  const int64_t fitting = kBlockBytes / std::max<int64_t>(bytes_per_row, 1) / kRowUnit * kRowUnit;
+  const int64_t fitting = block_bytes / std::max<int64_t>(bytes_per_row, 1) / kRowUnit * kRowUnit;
   best.block_rows = std::clamp<int64_t>(fitting, 24, std::max<int64_t>(24, AlignUp(rows, kRowUnit)));
   return best;
 }

@@ -15,8 +15,12 @@ struct PanelTask {
   int64_t groups = 0;
   const void* values = nullptr;    // of the panel, as PackedPanels lays them out
   const uint8_t* codes = nullptr;  // of the panel; null if dense
-  std::byte* scratch = nullptr;    // PanelScratchBytes(groups), 64-byte aligned
-  int lanes = 0;                   // outputs of the panel that exist, 1 to PackedPanels::kLanes
+  // Cache lines that the panel after this one begins with. Weights come from far away, once a run, faster than a core
+  // that waits for each line can ask: routines ask for these while they compute.
+  const std::byte* ahead = nullptr;
+  int64_t ahead_lines = 0;
+  std::byte* scratch = nullptr;  // PanelScratchBytes(groups), 64-byte aligned
+  int lanes = 0;                 // outputs of the panel that exist, 1 to PackedPanels::kLanes
   const Epilogue* epilogue = nullptr;
   const float* bias = nullptr;  // null if the epilogue has none; else `lanes` elements
   // The residual and y start at the panel's first output and have the same pitch, in elements.

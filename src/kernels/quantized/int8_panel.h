@@ -18,6 +18,9 @@ struct Int8Task {
   int64_t tap_steps = 0;
   const int8_t* values = nullptr;  // of the panel
   const uint8_t* codes = nullptr;  // of the panel, where 2:4
+  // Cache lines that these rows ask for on behalf of the next panel (PanelTask::ahead).
+  const std::byte* ahead = nullptr;
+  int64_t ahead_lines = 0;
   std::byte* widened = nullptr;    // what `widen` wrote; null: the routine reads the codes as it goes
   const int32_t* order = nullptr;  // of a paired panel: the lane of each output
   const int32_t* start = nullptr;  // by lane, 64-byte aligned

@@ -115,7 +115,9 @@ class Int8Product : public PreparedKernel {
       const PartSpan panels = PanelsOf(grid_, weight_->panels(), part);
       for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
         const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
-        for (int64_t panel = panels.begin; panel < panels.end; ++panel) Panel(call, block, panel, widened);
+        for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+          Panel(call, block, panel, panel + 1 < panels.end, widened);
+        }
       }
     });
   }
@@ -137,7 +139,7 @@ class Int8Product : public PreparedKernel {
     return (((image * shape_.padded[0] + z) * shape_.padded[1] + y) * shape_.padded[2] + x) * shape_.pixel_pitch;
   }
 
-  void Panel(const Call& call, PartSpan rows, int64_t panel, std::byte* widened) const {
+  void Panel(const Call& call, PartSpan rows, int64_t panel, bool has_next, std::byte* widened) const {
     const int64_t group = panel / weight_->group_panels();
     const int64_t first = panel % weight_->group_panels() * PackedInt8::kLanes;
     const int64_t output = group * weight_->geometry().outputs + first;
@@ -164,6 +166,8 @@ class Int8Product : public PreparedKernel {
       routine_.widen(task.codes, weight_->steps(), widened);
       task.widened = widened;
     }
+    const int64_t lines = has_next ? (weight_->values(panel + 1) - weight_->values(panel)) / 64 : 0;
+    const auto line_of = [&](int64_t row) { return lines * (row - rows.begin) / (rows.end - rows.begin); };
     const auto& [d, h, w] = shape_.conv.geometry.axes;
     task.x_pitch = w.stride * shape_.pixel_pitch;
     const auto element = static_cast<int64_t>(ByteSize(result_.dtype, 1));
@@ -179,6 +183,10 @@ class Int8Product : public PreparedKernel {
       if (residual_element_ > 0) {
         task.residual = static_cast<const std::byte*>(call.inputs[4]) +
                         (row * shape_.conv.outputs + output) * static_cast<int64_t>(residual_element_);
+      }
+      if (lines > 0) {
+        task.ahead = reinterpret_cast<const std::byte*>(weight_->values(panel + 1)) + line_of(row) * 64;
+        task.ahead_lines = line_of(row + task.rows) - line_of(row);
       }
       routine_.run(task);
     }

@@ -9,10 +9,10 @@ const KernelDef kernel_conv24_f32_avx2 = {
     .family = "conv",
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx2,
-    .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kFloat32); },
-    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx2); },
+    .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kFloat32, Pattern::kTwoFour); },
+    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx2, Pattern::kTwoFour); },
     .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareConvPanels(problem, cache, Panel24F32Avx2); },
+                  PackCache& cache) { return PrepareConvPanels(problem, cache, Pattern::kTwoFour, Panel24F32Avx2); },
 };
 
 }  // namespace tamis

@@ -10,10 +10,11 @@ const KernelDef kernel_conv24_bf16_avx512 = {
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAvx512Bf16,
-    .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kBFloat16); },
-    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512); },
+    .supports =
+        [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour); },
+    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
     .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareConvPanels(problem, cache, Panel24Bf16Avx512); },
+                  PackCache& cache) { return PrepareConvPanels(problem, cache, Pattern::kTwoFour, Panel24Bf16Avx512); },
 };
 
 }  // namespace tamis

@@ -195,5 +195,27 @@ inline void ForEachTile(int64_t rows, int64_t tallest, const Tile& tile) {
   }
 }
 
+// Cache lines that a panel's tiles ask for on behalf of the next panel, a few at a time between their steps: all at
+// once would wait for one another. The tile of rows [row, row + rows) of `of_rows` has that share of the lines.
+class LinesAhead {
+ public:
+  LinesAhead(const std::byte* first, int64_t lines, int64_t row, int64_t rows, int64_t of_rows, int64_t steps)
+      : next_(reinterpret_cast<const char*>(first) + lines * row / of_rows * 64),
+        end_(reinterpret_cast<const char*>(first) + lines * (row + rows) / of_rows * 64),
+        step_bytes_(((end_ - next_) / 64 + steps - 1) / std::max<int64_t>(steps, 1) * 64) {}
+  LinesAhead(const PanelTask& task, int64_t row, int rows)
+      : LinesAhead(task.ahead, task.ahead_lines, row, rows, task.rows, task.groups) {}
+
+  void Step() {
+    const char* const until = std::min(next_ + step_bytes_, end_);
+    for (; next_ < until; next_ += 64) _mm_prefetch(next_, _MM_HINT_T1);
+  }
+
+ private:
+  const char* next_;
+  const char* end_;
+  int64_t step_bytes_;
+};
+
 }  // namespace
 }  // namespace tamis

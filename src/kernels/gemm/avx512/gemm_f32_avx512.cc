@@ -12,22 +12,28 @@ constexpr int kTallest = 8;
 constexpr DType kDType = DType::kFloat32;
 
 template <int kRows>
-[[gnu::noinline]] void Tile(const float* x, int64_t pitch, int64_t groups, const float* values, float* sums) {
+[[gnu::noinline]] void Tile(const float* x, int64_t pitch, int64_t groups, const float* values, float* sums,
+                            LinesAhead ahead) {
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-  for (int64_t step = 0; step < groups * 4; ++step) {
-    if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
-    const __m512 w0 = _mm512_load_ps(values);
-    const __m512 w1 = _mm512_load_ps(values + 16);
+  for (int64_t group = 0; group < groups; ++group) {
+    if constexpr (kRows > kFewRows) ahead.Step();
+      // Not unrolled: so many addresses would not fit the registers.
+#pragma GCC unroll 1
+    for (int k = 0; k < 4; ++k) {
+      if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
+      const __m512 w0 = _mm512_load_ps(values);
+      const __m512 w1 = _mm512_load_ps(values + 16);
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const __m512 all = _mm512_set1_ps(x[r * pitch]);
-      acc[r][0] = _mm512_fmadd_ps(all, w0, acc[r][0]);
-      acc[r][1] = _mm512_fmadd_ps(all, w1, acc[r][1]);
+      for (int r = 0; r < kRows; ++r) {
+        const __m512 all = _mm512_set1_ps(x[r * pitch]);
+        acc[r][0] = _mm512_fmadd_ps(all, w0, acc[r][0]);
+        acc[r][1] = _mm512_fmadd_ps(all, w1, acc[r][1]);
+      }
+      x += 1;
+      values += 32;
     }
-    x += 1;
-    values += 32;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -36,7 +42,7 @@ template <int kRows>
   }
 }
 
-using TileFunction = void (*)(const float*, int64_t, int64_t, const float*, float*);
+using TileFunction = void (*)(const float*, int64_t, int64_t, const float*, float*, LinesAhead);
 constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>, Tile<5>, Tile<6>, Tile<7>, Tile<8>};
 
 }  // namespace
@@ -45,7 +51,7 @@ void PanelF32Avx512(const PanelTask& task) {
   alignas(64) float sums[kTallest * PackedPanels::kLanes];
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     kTiles[rows - 1](static_cast<const float*>(task.x) + row * task.x_pitch, task.x_pitch, task.groups,
-                     static_cast<const float*>(task.values), sums);
+                     static_cast<const float*>(task.values), sums, LinesAhead(task, row, rows));
     Finish<false>(task, row, rows, sums);
   });
 }

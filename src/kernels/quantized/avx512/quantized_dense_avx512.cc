@@ -13,6 +13,7 @@ constexpr int kTallest = 12;
 
 template <int kRows>
 [[gnu::noinline]] void Tile(const Int8Task& task, int64_t row, int32_t* sums) {
+  constexpr int64_t kStepsAtOnce = 4;  // between requests for the next panel
   const int8_t* values = task.values;
   const uint8_t* const rows = task.x + row * task.x_pitch;
   const int64_t pitch = task.x_pitch, tap_steps = task.tap_steps;
@@ -22,10 +23,16 @@ template <int kRows>
     acc[r][0] = _mm512_load_si512(task.start);
     acc[r][1] = _mm512_load_si512(task.start + 16);
   }
+  LinesAhead ahead(task.ahead, task.ahead_lines, row, kRows, task.rows,
+                   task.tap_count * ((tap_steps + kStepsAtOnce - 1) / kStepsAtOnce));
   for (int64_t tap = 0; tap < task.tap_count; ++tap) {
     const uint8_t* x = rows + task.taps[tap];
     for (int64_t s = 0; s < tap_steps; ++s) {
-      if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
+      if constexpr (kRows <= kFewRows) {
+        PrefetchWeight(values, 128);
+      } else if (s % kStepsAtOnce == 0) {
+        ahead.Step();
+      }
       const __m512i w0 = _mm512_load_si512(values);
       const __m512i w1 = _mm512_load_si512(values + 64);
 #pragma GCC unroll 16
