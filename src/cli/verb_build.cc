@@ -151,8 +151,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("-o,--output", flags->output, "Engine file to write")->required();
   app.add_option(
       "--precision", flags->precisions,
-      "f32 (the default, on a GPU f16), bf16, f16 or auto; given again, the engine carries that precision as\n"
-      "well. int8, alone and with --calibration: quantised first, as tamis quantize does it");
+      "f32 (the default, on a GPU f16), bf16, f16 or auto (each node in what is measured faster); given again,\n"
+      "the engine carries that precision as well. int8, alone and with --calibration: quantised first, as tamis "
+      "quantize does it");
   app.add_option("--calibration", flags->calibration.path,
                  "Samples for int8: folder of .npy files (one an input), or folder or .zip of images");
   app.add_option("--samples", flags->calibration.samples, "Use at most so many of them, evenly spaced; 0: all");

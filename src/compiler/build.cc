@@ -8,6 +8,8 @@
 
 #include "src/base/cpu.h"
 #include "src/base/version.h"
+#include "src/compiler/choose_precision.h"
+#include "src/compiler/confirm_plan.h"
 #include "src/compiler/overlap_trial.h"
 #include "src/cuda/device.h"
 #include "src/cuda/fuse_for_cuda.h"
@@ -125,7 +127,8 @@ DType DTypeOf(Precision precision, bool gpu) {
     case Precision::kAuto:
       break;
   }
-  return gpu ? DType::kFloat16 : Cpu().avx512_bf16 ? DType::kBFloat16 : DType::kFloat32;
+  // On a CPU, where nothing may be assumed, ChoosePrecision measures; where nothing is to be timed, f32 it is.
+  return gpu ? DType::kFloat16 : DType::kFloat32;
 }
 
 std::string PrecisionName(DType dtype) {
@@ -158,14 +161,34 @@ void RecordCustomOps(const Graph& graph, std::vector<CustomOpRecord>* records) {
   }
 }
 
+int ThreadsOf(const BuildOptions& options) {
+  return options.threads > 0 ? options.threads : Cpu().usable_cores;
+}
+
+// One tuner for a whole build: one worker, one time budget.
+Result<std::unique_ptr<Tuner>> MakeTuner(const BuildOptions& options) {
+  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
+  TunerOptions tuner;
+  if (gpu && options.tune) {
+    TAMIS_ASSIGN_OR_RETURN(tuner.cuda, CudaDevice::Open(*gpu));
+  }
+  tuner.threads = ThreadsOf(options);
+  tuner.cache_path = options.cache_path;
+  tuner.time_budget = options.time_budget;
+  tuner.cancelled = options.cancelled;
+  if (options.progress) {
+    tuner.progress = [progress = options.progress](int done, int total, const std::string& node) {
+      progress(done, total, "timing " + node);
+    };
+  }
+  return std::make_unique<Tuner>(std::move(tuner));
+}
+
 // Adds the plans of one variant and one profile to an engine.
 class PlanMaker {
  public:
-  PlanMaker(Engine* engine, const BuildOptions& options, std::vector<std::string>* notices)
-      : engine_(*engine),
-        options_(options),
-        notices_(*notices),
-        threads_(options.threads > 0 ? options.threads : Cpu().usable_cores) {}
+  PlanMaker(Engine* engine, const BuildOptions& options, Tuner* tuner, std::vector<std::string>* notices)
+      : engine_(*engine), options_(options), tuner_(*tuner), notices_(*notices), threads_(ThreadsOf(options)) {}
 
   // Safe plans come first in the list, in the order of their profiles.
   void AddSafe(int variant, const Profile& profile) {
@@ -182,16 +205,12 @@ class PlanMaker {
   }
 
   Status AddMeasured(const std::vector<int>& variants, const std::vector<Profile>& profiles) {
-    TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options_.device));
-    std::shared_ptr<const CudaDevice> cuda;
-    if (gpu) {
-      TAMIS_ASSIGN_OR_RETURN(cuda, CudaDevice::Open(*gpu));
-    }
+    const std::shared_ptr<const CudaDevice> cuda = tuner_.cuda();
     // All at once: equal problems of different profiles are timed once, and the time budget goes where most time is.
     std::vector<Plan> plans;
     std::vector<Graph> concrete;
     for (const int variant : variants) {
-      if (!gpu && !CpuComputesIn(engine_.Precision(variant))) {
+      if (!cuda && !CpuComputesIn(engine_.Precision(variant))) {
         notices_.push_back(
             fmt::format("this machine has no {0} arithmetic: the engine carries no measured {0} plan for it",
                         engine_.Precision(variant)));
@@ -213,26 +232,14 @@ class PlanMaker {
         }
       }
     }
-    TunerOptions options;
-    options.threads = threads_;
-    options.cuda = cuda;
-    options.cache_path = options_.cache_path;
-    options.time_budget = options_.time_budget;
-    options.cancelled = options_.cancelled;
-    if (options_.progress) {
-      options.progress = [this](int done, int total, const std::string& node) {
-        options_.progress(done, total, "timing " + node);
-      };
-    }
-    Tuner tuner(options);
-    TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner.Tune(concrete));
-    notices_.insert(notices_.end(), tuner.notices().begin(), tuner.notices().end());
+    TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(concrete));
     size_t at = 0;
     for (Plan& plan : plans) {
       for (PlanPoint& point : plan.points) {
         Fill(tuned[at++], &point);
         if (cuda) TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
       }
+      if (!cuda) TAMIS_RETURN_IF_ERROR(ConfirmSparse(&plan));
       Replace(std::move(plan));
     }
     return {};
@@ -270,6 +277,27 @@ class PlanMaker {
     }
   }
 
+  // Where the network as a whole is slower with its 2:4 kernels than with dense ones, these are used.
+  Status ConfirmSparse(Plan* plan) {
+    if (plan->points.empty()) return {};
+    const Graph& fused = engine_.Fused(plan->variant);
+    TAMIS_ASSIGN_OR_RETURN(const bool sparse, UsesSparseKernels(fused, plan->points.front(), threads_));
+    if (!sparse) return {};
+    TAMIS_ASSIGN_OR_RETURN(const PlanComparison comparison,
+                           CompareWithDense(fused, plan->points.front(), fused, tuner_, threads_));
+    if (!comparison.Loses()) return {};
+    int changed = 0;
+    for (PlanPoint& point : plan->points) {
+      TAMIS_ASSIGN_OR_RETURN(const int here, KeepDenseKernels(fused, &point, threads_));
+      changed = std::max(changed, here);
+    }
+    notices_.push_back(
+        fmt::format("{} layers run on dense kernels although their 2:4 ones are faster alone: the whole network took "
+                    "{:.3f} ms with these, {:.3f} ms dense",
+                    changed, comparison.chosen_seconds * 1e3, comparison.dense_seconds * 1e3));
+    return {};
+  }
+
   void Replace(Plan plan) {
     for (Plan& known : engine_.plans) {
       if (known.measured && known.device == plan.device && known.threads == plan.threads &&
@@ -283,13 +311,14 @@ class PlanMaker {
 
   Engine& engine_;
   const BuildOptions& options_;
+  Tuner& tuner_;
   std::vector<std::string>& notices_;
   int threads_;
 };
 
 Status AddPlans(Engine* engine, const std::vector<int>& variants, const std::vector<Profile>& profiles,
-                const BuildOptions& options, std::vector<std::string>* notices) {
-  PlanMaker maker(engine, options, notices);
+                const BuildOptions& options, Tuner* tuner, std::vector<std::string>* notices) {
+  PlanMaker maker(engine, options, tuner, notices);
   for (const int variant : variants) {
     for (const Profile& profile : profiles) maker.AddSafe(variant, profile);
   }
@@ -310,15 +339,82 @@ Result<std::vector<Profile>> MakeProfiles(const Graph& graph, const std::vector<
   return profiles;
 }
 
-// The variant of a precision, made from the source if the engine has none.
-Result<int> VariantFor(Engine* engine, DType dtype, const std::vector<std::string>& without,
-                       std::vector<PassRecord>* passes) {
-  const std::string precision = PrecisionName(dtype);
-  for (int variant = 0; variant < engine->NumVariants(); ++variant) {
-    if (engine->Precision(variant) == precision) return variant;
+// Fuses for a precision; where the CPU is to choose, by measured time.
+class Fuser {
+ public:
+  Fuser(const Graph& source, const BuildOptions& options, Tuner* tuner, std::vector<PassRecord>* passes)
+      : source_(source), options_(options), tuner_(*tuner), passes_(passes) {}
+
+  Result<Variant> Make(Precision precision, const std::vector<Profile>& profiles, std::vector<std::string>* notices) {
+    const bool cpu = tuner_.cuda() == nullptr && options_.device == "cpu";
+    Variant variant;
+    if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16) {
+      const DType dtype = DTypeOf(precision, !cpu);
+      variant.precision = PrecisionName(dtype);
+      TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_));
+      return variant;
+    }
+    PrecisionQuestion question;
+    question.without = options_.without;
+    question.profiles = profiles;
+    question.threads = ThreadsOf(options_);
+    TAMIS_ASSIGN_OR_RETURN(PrecisionChoice choice, ChoosePrecision(source_, question, tuner_, passes_));
+    std::string text = choice.Describe();
+    if (choice.precision != DType::kFloat32) {
+      TAMIS_ASSIGN_OR_RETURN(const std::string objection, Confirm(choice.fused, profiles));
+      if (!objection.empty()) {
+        text = objection;
+        choice.precision = DType::kFloat32;
+        TAMIS_ASSIGN_OR_RETURN(choice.fused, FuseFor(source_, DType::kFloat32, options_.without, nullptr));
+      }
+    }
+    notices->push_back(std::move(text));
+    variant.precision = PrecisionName(choice.precision);
+    variant.fused = std::move(choice.fused);
+    return variant;
   }
-  TAMIS_ASSIGN_OR_RETURN(Graph fused, FuseFor(engine->source, dtype, without, passes));
-  engine->variants.push_back({precision, std::move(fused)});
+
+ private:
+  // Whole runs at every profile's opt against all f32 and dense; why the choice has to go, or nothing.
+  Result<std::string> Confirm(const Graph& fused, const std::vector<Profile>& profiles) {
+    TAMIS_ASSIGN_OR_RETURN(const Graph full, FuseFor(source_, DType::kFloat32, options_.without, nullptr));
+    for (const Profile& profile : profiles) {
+      PlanPoint point;
+      point.binding = TuningPoints(profile).front();
+      TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
+      TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+      TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(std::span(&concrete, 1)));
+      for (const TunedNode& node : tuned[0]) point.nodes.push_back({node.node, node.kernel, node.seconds, {}});
+      TAMIS_ASSIGN_OR_RETURN(const PlanComparison comparison,
+                             CompareWithDense(fused, point, full, tuner_, ThreadsOf(options_)));
+      if (!comparison.Loses()) continue;
+      return fmt::format(
+          "precision f32: bf16 was faster node by node, but the whole network took {:.3f} ms with it, "
+          "{:.3f} ms in f32",
+          comparison.chosen_seconds * 1e3, comparison.dense_seconds * 1e3);
+    }
+    return std::string();
+  }
+
+  const Graph& source_;
+  const BuildOptions& options_;
+  Tuner& tuner_;
+  std::vector<PassRecord>* passes_;
+};
+
+// The variant of a precision, made from the source if the engine has none.
+Result<int> VariantFor(Engine* engine, Precision precision, const std::vector<Profile>& profiles, Fuser* fuser,
+                       std::vector<std::string>* notices) {
+  const auto known = [&](const std::string& name) {
+    for (int variant = 0; variant < engine->NumVariants(); ++variant) {
+      if (engine->Precision(variant) == name) return variant;
+    }
+    return -1;
+  };
+  if (const int variant = known(std::string(Name(precision))); variant >= 0) return variant;
+  TAMIS_ASSIGN_OR_RETURN(Variant made, fuser->Make(precision, profiles, notices));
+  if (const int variant = known(made.precision); variant >= 0) return variant;
+  engine->variants.push_back(std::move(made));
   return engine->NumVariants() - 1;
 }
 
@@ -327,17 +423,19 @@ Result<int> VariantFor(Engine* engine, DType dtype, const std::vector<std::strin
 Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
-  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
-  const DType precision = DTypeOf(options.precision, gpu.has_value());
   auto engine = std::make_shared<Engine>();
   engine->source = network.graph.Clone();
   result.passes = network.passes;
-  TAMIS_ASSIGN_OR_RETURN(engine->fused, FuseFor(engine->source, precision, options.without, &result.passes));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->source, options.profiles));
+  TAMIS_ASSIGN_OR_RETURN(const auto tuner, MakeTuner(options));
+  Fuser fuser(engine->source, options, tuner.get(), &result.passes);
+  TAMIS_ASSIGN_OR_RETURN(Variant first, fuser.Make(options.precision, profiles, &result.notices));
+  engine->fused = std::move(first.fused);
   Provenance& provenance = engine->provenance;
   provenance.tamis_version = kVersion;
   provenance.source_file = network.file;
   provenance.source_hash = network.hash;
-  provenance.precision = PrecisionName(precision);
+  provenance.precision = first.precision;
   provenance.host = Cpu().Fingerprint();
   provenance.created = BuildTime();
   provenance.nodes_before = network.nodes_in_file;
@@ -345,12 +443,11 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   RecordCustomOps(engine->fused, &provenance.custom_ops);
   std::vector<int> variants = {0};
   for (const Precision more : options.more_precisions) {
-    TAMIS_ASSIGN_OR_RETURN(const int variant,
-                           VariantFor(engine.get(), DTypeOf(more, gpu.has_value()), options.without, &result.passes));
+    TAMIS_ASSIGN_OR_RETURN(const int variant, VariantFor(engine.get(), more, profiles, &fuser, &result.notices));
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->fused, options.profiles));
-  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, &result.notices));
+  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result.notices));
+  result.notices.insert(result.notices.end(), tuner->notices().begin(), tuner->notices().end());
   result.engine = std::move(engine);
   return result;
 }
@@ -359,7 +456,6 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
                                  const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
-  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
   TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(engine_path, ReadMode::kRead));
   TAMIS_RETURN_IF_ERROR(file.weights->Verify());
   TAMIS_RETURN_IF_ERROR(LoadCustomOpsFromEnvironment());
@@ -377,20 +473,22 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
   // An engine without its unfused graph gets plans all the same, but no further precision.
   auto source = file.LoadSource();
   if (source.ok()) engine->source = std::move(*source);
-  std::vector<int> variants;
-  for (const Precision precision : precisions) {
-    const int before = engine->NumVariants();
-    TAMIS_ASSIGN_OR_RETURN(const int variant, VariantFor(engine.get(), DTypeOf(precision, gpu.has_value()),
-                                                         options.without, &result.passes));
-    if (variant >= before && !source.ok()) return source.status();
-    if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
-  }
-  for (int i = 0; precisions.empty() && i < engine->NumVariants(); ++i) variants.push_back(i);
   std::vector<Profile> profiles = ProfilesOf(engine->plans);
   if (!options.profiles.empty() || profiles.empty()) {
     TAMIS_ASSIGN_OR_RETURN(profiles, MakeProfiles(engine->fused, options.profiles));
   }
-  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, &result.notices));
+  TAMIS_ASSIGN_OR_RETURN(const auto tuner, MakeTuner(options));
+  Fuser fuser(engine->source, options, tuner.get(), &result.passes);
+  std::vector<int> variants;
+  for (const Precision precision : precisions) {
+    const int before = engine->NumVariants();
+    TAMIS_ASSIGN_OR_RETURN(const int variant, VariantFor(engine.get(), precision, profiles, &fuser, &result.notices));
+    if (variant >= before && !source.ok()) return source.status();
+    if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
+  }
+  for (int i = 0; precisions.empty() && i < engine->NumVariants(); ++i) variants.push_back(i);
+  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result.notices));
+  result.notices.insert(result.notices.end(), tuner->notices().begin(), tuner->notices().end());
   result.engine = std::move(engine);
   return result;
 }

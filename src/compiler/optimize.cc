@@ -5,9 +5,11 @@
 #include <numeric>
 
 #include "src/base/hash.h"
+#include "src/compiler/choose_precision.h"
 #include "src/compiler/compare.h"
 #include "src/compiler/prune_layers.h"
 #include "src/compiler/sensitivity.h"
+#include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
@@ -85,6 +87,7 @@ class Optimizer {
   Result<OptimizeResult> Run() {
     pool_ = std::make_shared<ThreadPool>(options_.build.threads);
     TAMIS_RETURN_IF_ERROR(Prepare());
+    TAMIS_RETURN_IF_ERROR(MakeTuner());
     TAMIS_RETURN_IF_ERROR(ChoosePrecision());
     TAMIS_RETURN_IF_ERROR(TimeLayers());
     TAMIS_RETURN_IF_ERROR(RankLayers());
@@ -124,70 +127,102 @@ class Optimizer {
     return {};
   }
 
-  // An engine of `graph` that is not tuned: its answers are those of the tuned one but for rounding.
-  Result<std::shared_ptr<Session>> QuickSession(const Graph& graph, Precision precision) const {
-    Network trial;
-    trial.graph = graph.Clone();
-    trial.file = network_.file;
-    BuildOptions build = options_.build;
-    build.precision = precision;
-    build.tune = false;
-    build.progress = nullptr;
-    TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(trial, build));
-    SessionOptions session;
-    session.threads = options_.build.threads;
-    return Session::Create(built.engine, session);
+  Result<Graph> FuseAsChosen(const Graph& graph) const {
+    PassOptions passes;
+    passes.precision = precision_;
+    if (mixed_) passes.low_nodes = &low_nodes_;
+    passes.skip = options_.build.without;
+    return Fuse(graph, passes);
   }
 
-  Status ChoosePrecision() {
-    precision_ = options_.build.precision;
-    if (precision_ == Precision::kAuto) {
-      precision_ = Precision::kFloat32;
-      if (Cpu().avx512_bf16) {
-        TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(network_.graph, Precision::kBFloat16));
-        TAMIS_ASSIGN_OR_RETURN(const Quality quality, choose_.Measure(*session));
-        if (Holds(quality)) precision_ = Precision::kBFloat16;
-        Log(fmt::format("bf16 without pruning: {}", Describe(quality)));
-      }
+  // An engine of `graph` that is not tuned: its answers are those of the tuned one but for rounding.
+  Result<std::shared_ptr<Session>> QuickSession(const Graph& graph) const {
+    auto engine = std::make_shared<Engine>();
+    TAMIS_ASSIGN_OR_RETURN(engine->fused, FuseAsChosen(graph));
+    HashConstants(engine->fused);
+    engine->provenance.source_file = network_.file;
+    engine->provenance.precision = precision_ == DType::kBFloat16 ? "bf16" : "f32";
+    SessionOptions session;
+    session.threads = options_.build.threads;
+    return Session::Create(std::move(engine), session);
+  }
+
+  Status MakeTuner() {
+    const auto& ranges = options_.build.profiles;
+    for (size_t i = 0; i < std::max<size_t>(ranges.size(), 1); ++i) {
+      TAMIS_ASSIGN_OR_RETURN(Profile profile,
+                             MakeProfile(network_.graph, i < ranges.size() ? ranges[i] : InputRanges{}));
+      profiles_.push_back(std::move(profile));
     }
-    result_.precision = Name(precision_);
-    PassOptions passes;
-    passes.precision = precision_ == Precision::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
-    TAMIS_ASSIGN_OR_RETURN(fused_, Fuse(network_.graph, passes));
+    TunerOptions options;
+    options.threads = pool_->threads();
+    options.cache_path = options_.build.cache_path;
+    options.cancelled = options_.build.cancelled;
+    tuner_ = std::make_unique<Tuner>(std::move(options));
     return {};
   }
 
+  // By measured time, as if every layer were pruned; then by accuracy.
+  Status ChoosePrecision() {
+    precision_ = options_.build.precision == Precision::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
+    may_be_low_ = options_.build.precision == Precision::kAuto && Cpu().avx512_bf16;
+    if (may_be_low_) {
+      PrecisionQuestion question;
+      question.without = options_.build.without;
+      question.profiles = profiles_;
+      question.threads = pool_->threads();
+      question.as_if_pruned = true;
+      TAMIS_ASSIGN_OR_RETURN(PrecisionChoice choice,
+                             tamis::ChoosePrecision(network_.graph, question, *tuner_, nullptr));
+      Log(choice.Describe());
+      precision_ = choice.precision;
+      mixed_ = choice.mixed;
+      low_nodes_ = std::move(choice.low_nodes);
+    }
+    may_be_low_ = may_be_low_ && precision_ == DType::kBFloat16;
+    if (may_be_low_) {
+      TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(network_.graph));
+      TAMIS_ASSIGN_OR_RETURN(const Quality quality, choose_.Measure(*session));
+      if (!Holds(quality)) {
+        precision_ = DType::kFloat32;
+        mixed_ = may_be_low_ = false;
+      }
+      Log(fmt::format("bf16 without pruning: {}", Describe(quality)));
+    }
+    result_.precision = precision_ == DType::kBFloat16 ? "bf16" : "f32";
+    TAMIS_ASSIGN_OR_RETURN(fused_, FuseAsChosen(network_.graph));
+    return {};
+  }
+
+  // At every profile's opt.
   Status TimeLayers() {
-    const auto& profiles = options_.build.profiles;
-    TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused_, profiles.empty() ? InputRanges{} : profiles[0]));
-    const int threads = pool_->threads();
-    TunerOptions tuner_options;
-    tuner_options.threads = threads;
-    tuner_options.cache_path = options_.build.cache_path;
-    tuner_options.cancelled = options_.build.cancelled;
-    Tuner tuner(tuner_options);
-    TAMIS_ASSIGN_OR_RETURN(prediction_, PredictGain(fused_, TuningPoints(profile).front(), tuner, threads));
+    for (const Profile& profile : profiles_) {
+      TAMIS_ASSIGN_OR_RETURN(GainPrediction prediction,
+                             PredictGain(fused_, TuningPoints(profile).front(), *tuner_, pool_->threads()));
+      predictions_.push_back(std::move(prediction));
+    }
+    // What is reported is the profile of the longest run.
+    prediction_ = *std::max_element(
+        predictions_.begin(), predictions_.end(),
+        [](const GainPrediction& a, const GainPrediction& b) { return a.DenseSeconds() < b.DenseSeconds(); });
     const auto gains = std::count_if(prediction_.layers.begin(), prediction_.layers.end(),
-                                     [](const LayerTime& layer) { return layer.Gains(); });
+                                     [&](const LayerTime& layer) { return WeightGains(layer.weight); });
     Log(fmt::format("{} of {} layers are faster as 2:4 on this machine in {}", gains, prediction_.layers.size(),
                     result_.precision));
     return {};
   }
 
-  bool WeightGains(const std::string& weight) const {
-    double dense = 0, best = 0;
-    for (const LayerTime& layer : prediction_.layers) {
-      if (layer.weight != weight) continue;
-      dense += layer.dense_seconds;
-      best += layer.Best();
-    }
-    return best < dense;
-  }
+  bool WeightGains(const std::string& weight) const { return GainOf(weight) > 0; }
 
+  // Share of a run's time, summed over the profiles: a long one does not outweigh the others.
   double GainOf(const std::string& weight) const {
     double gain = 0;
-    for (const LayerTime& layer : prediction_.layers) {
-      if (layer.weight == weight) gain += layer.dense_seconds - layer.Best();
+    for (const GainPrediction& prediction : predictions_) {
+      double seconds = 0;
+      for (const LayerTime& layer : prediction.layers) {
+        if (layer.weight == weight) seconds += layer.dense_seconds - layer.Best();
+      }
+      gain += seconds / std::max(prediction.DenseSeconds(), 1e-9);
     }
     return gain;
   }
@@ -237,7 +272,7 @@ class Optimizer {
       }
     }
     TAMIS_ASSIGN_OR_RETURN(trial.report, Prune(trial.graph, fit_, prune, pool_));
-    TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(trial.graph, precision_));
+    TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(trial.graph));
     TAMIS_ASSIGN_OR_RETURN(trial.outcome.choose, choose_.Measure(*session));
     trial.outcome.layers = static_cast<int64_t>(count);
     trial.outcome.holds = Holds(trial.outcome.choose);
@@ -276,11 +311,14 @@ class Optimizer {
     pruned.hash = network_.hash;
     pruned.nodes_in_file = network_.nodes_in_file;
     BuildOptions build = options_.build;
-    build.precision = precision_;
+    build.precision = may_be_low_                      ? Precision::kAuto
+                      : precision_ == DType::kBFloat16 ? Precision::kBFloat16
+                                                       : Precision::kFloat32;
     Log("building and tuning the engine");
     TAMIS_ASSIGN_OR_RETURN(BuildResult built, BuildEngine(pruned, build));
     result_.notices = built.notices;
     result_.engine = built.engine;
+    result_.precision = built.engine->provenance.precision;
     SessionOptions session_options;
     session_options.threads = options_.build.threads;
     TAMIS_ASSIGN_OR_RETURN(const auto session, Session::Create(built.engine, session_options));
@@ -356,8 +394,14 @@ class Optimizer {
   std::shared_ptr<ThreadPool> pool_;
   std::vector<NamedTensors> fit_;
   Judge choose_, confirm_;
-  Precision precision_ = Precision::kFloat32;
+  std::vector<Profile> profiles_;
+  std::unique_ptr<Tuner> tuner_;
+  DType precision_ = DType::kFloat32;  // kBFloat16 as soon as one node is
+  bool mixed_ = false;                 // low_nodes_ says which
+  bool may_be_low_ = false;            // the engine's build may choose again, for the weights as they are pruned
+  std::set<std::string> low_nodes_;
   Graph fused_;
+  std::vector<GainPrediction> predictions_;  // by profile
   GainPrediction prediction_;
   std::map<std::string, double> sensitivity_;
   std::vector<std::string> all_layers_, order_;

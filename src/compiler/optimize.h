@@ -19,7 +19,7 @@ struct OptimizeOptions {
   // where there are no labels.
   double min_agreement = 0;  // 0: not used
   double max_drop = -1;      // negative: not used
-  BuildOptions build;        // precision kAuto here means: bf16 if this machine has it and it stays inside the budget
+  BuildOptions build;  // precision kAuto: bf16 node by node where it is measured faster and stays inside the budget
   PruneOptions prune;
   SplitSizes split;
   uint64_t seed = 1;
@@ -41,7 +41,7 @@ struct OptimizeTrial {
 
 struct OptimizedLayer {
   LayerReport report;
-  LayerTime time;          // at the profile's opt
+  LayerTime time;          // at the opt of the profile whose runs are longest
   double sensitivity = 0;  // 1 - cosine with this layer alone pruned; 0 if not measured
 };
 
@@ -52,7 +52,7 @@ struct OptimizeResult {
   Quality choose, confirm;  // of the engine itself, precision included
   bool holds = false;       // on the confirm split
   std::string precision;
-  double dense_ms = 0;      // predicted for the dense network in the same precision, at opt
+  double dense_ms = 0;      // predicted for the dense network in the same precision, at that opt
   double predicted_ms = 0;  // of the result
   int64_t fit_samples = 0, choose_samples = 0, confirm_samples = 0;
   std::vector<std::string> notices;

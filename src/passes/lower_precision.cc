@@ -2,7 +2,7 @@
 // so does what stands between them and can: layer norms, elementwise operators, pools, moves of elements. Accumulation,
 // biases and attention masks stay float32, and so does what no product feeds (embeddings, mask arithmetic) or what
 // feeds no product (heads: the last product writes float32 itself). A Cast stands only where a value is needed in both
-// types.
+// types. PassOptions::low_nodes, where it is given, says which nodes may turn low at all: the tuner's choice.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -128,7 +128,7 @@ class PrecisionLowering {
     roles_.resize(graph_.NumNodeSlots(), Role::kFull);
     for (NodeId id : nodes) {
       const Node& node = graph_.node(id);
-      Role role = RoleOf(graph_, node, dtype_);
+      Role role = MayTurnLow(node) ? RoleOf(graph_, node, dtype_) : Role::kFull;
       bool fed = role == Role::kProduct;
       for (size_t i = 0; i < node.inputs.size(); ++i) fed = fed || Low(node.inputs[i]);
       if (role == Role::kFollow && !fed) role = Role::kFull;
@@ -145,6 +145,12 @@ class PrecisionLowering {
         if (output != kNoValue && DTypeOf(graph_, output) == DType::kFloat32) low_[static_cast<size_t>(output)] = true;
       }
     }
+  }
+
+  bool MayTurnLow(const Node& node) const {
+    if (options_.low_nodes == nullptr) return true;
+    if (node.outputs.empty() || node.outputs[0] == kNoValue) return false;
+    return options_.low_nodes->count(graph_.value(node.outputs[0]).name) != 0;
   }
 
   // Why the node has to stay float32: by itself, or because a chain that began before it has not ended.

@@ -34,6 +34,25 @@ TEST(LowerPrecision, OnlyBoundariesAreCast) {
   EXPECT_EQ(after.value(after.outputs[0]).type.dtype, DType::kFloat32);
 }
 
+TEST(LowerPrecision, OnlyTheNodesThatAreNamedTurnLow) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 16});
+  const ValueId first = t.Op("MatMul", {x, t.Weight({16, 8})});
+  const ValueId second = t.Op("MatMul", {first, t.Weight({8, 8})});
+  t.Output(t.Op("MatMul", {second, t.Weight({8, 4})}));
+  const std::set<std::string> low = {t.graph.value(second).name};
+  PassOptions options = kBf16;
+  options.low_nodes = &low;
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({3, 16}, 1)}}, kTolerance, options);
+  std::vector<DType> weights;
+  for (NodeId id : after.NodeIds()) {
+    if (after.node(id).IsTamis("Linear")) weights.push_back(after.value(after.node(id).inputs[1]).type.dtype);
+  }
+  EXPECT_EQ(weights, (std::vector<DType>{DType::kFloat32, DType::kBFloat16, DType::kFloat32})) << after.ToString();
+  // It reads its own Cast and writes float32 itself.
+  EXPECT_EQ(CountOps(after)["Cast"], 1);
+}
+
 TEST(LowerPrecision, Float16LeavesOutWeightsBeyondItsRange) {
   TestGraph t;
   const ValueId x = t.Input("x", {Dim::Symbol("n"), 16});

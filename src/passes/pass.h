@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ namespace tamis {
 struct PassOptions {
   DType precision = DType::kFloat32;  // kFloat32, kBFloat16 or kFloat16: what fused compute nodes run in
   std::vector<std::string> skip;      // passes switched off, by name
+  // With a short precision: the only nodes that may turn to it, by the name of their first output as the fused graph of
+  // float32 has it. Null: all that can. Bodies of regions have names of their own, so theirs stay float32.
+  const std::set<std::string>* low_nodes = nullptr;
   PassLog* log = nullptr;             // RunPasses sets it; null: nobody wants to know
 
   // For passes; `at` is the value that the pattern makes.

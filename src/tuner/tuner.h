@@ -51,8 +51,12 @@ class Tuner {
   // so that a dense layer can be asked what it would take as 2:4. seconds 0: no kernel.
   Result<TunedNode> TimeProblem(const Problem& problem);
   Result<TunedNode> TimeAs(Problem problem, Pattern pattern);
+  // Keeps what TimeProblem measured; Tune does so by itself.
+  Status SaveCache() { return cache_.Save(); }
   // Sentences for the user: the worker could not be started, the cache could not be written, the time was up.
   const std::vector<std::string>& notices() const { return notices_; }
+  // The GPU that kernels are timed on; null: the CPU.
+  const std::shared_ptr<const CudaDevice>& cuda() const { return options_.cuda; }
 
  private:
   struct Candidates;
