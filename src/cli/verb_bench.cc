@@ -9,18 +9,21 @@
 #include "src/cli/model_file.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
+#include "src/compiler/confirm_plan.h"
 #include "src/cuda/device.h"
 #include "src/runtime/benchmark.h"
+#include "src/runtime/plan_choice.h"
+#include "src/tuner/timing_cache.h"
 
 namespace tamis {
 namespace {
 
 struct Flags {
   std::vector<std::string> files, shapes;
-  int threads = 0, streams = 1;
+  int threads = 0, streams = 0;
   double warmup = 0.5, seconds = 3;
   std::vector<double> percentiles = {90, 99};
-  bool layers = false, latencies = false;
+  bool layers = false, latencies = false, check = false;
   std::string json, device = "cpu";
   SessionFlags session;
 };
@@ -29,6 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Row {
   std::string file;
+  std::optional<PlanCheck> check;
   std::vector<Dims> input_dims;
   int64_t batch = 1;
   BenchmarkResult result;
@@ -48,6 +52,48 @@ void PrintLayers(const Row& row) {
   }
 }
 
+void PrintCheck(const Row& row) {
+  const PlanCheck& check = *row.check;
+  fmt::print("\n{}: {:.3f} ms by its plan, {:.3f} ms all dense ({:.2f} of it); {} of {} nodes run other kernels\n",
+             row.file, check.whole.chosen_seconds * 1e3, check.whole.dense_seconds * 1e3,
+             check.whole.chosen_seconds / check.whole.dense_seconds, check.layers.size(), check.nodes);
+  int losing = 0;
+  for (const LayerComparison& layer : check.layers) {
+    losing += layer.Loses() ? 1 : 0;
+    fmt::print("{:>9.4f} {:>9.4f} {:>6.2f}{} {:<28} {:<28} {}\n", layer.chosen_seconds * 1e3, layer.dense_seconds * 1e3,
+               layer.chosen_seconds / layer.dense_seconds, layer.Loses() ? "!" : " ", layer.chosen_kernel,
+               layer.dense_kernel, layer.node);
+  }
+  fmt::print("{} of them more than 3 % slower than dense\n", losing);
+}
+
+void WriteCheck(const PlanCheck& check, JsonWriter* json) {
+  json->Key("check").BeginObject().Field("chosen_ms", check.whole.chosen_seconds * 1e3);
+  json->Field("dense_ms", check.whole.dense_seconds * 1e3).Field("nodes", check.nodes).Key("layers").BeginArray();
+  for (const LayerComparison& layer : check.layers) {
+    json->BeginObject().Field("node", layer.node).Field("operator", layer.op);
+    json->Field("chosen", layer.chosen_kernel).Field("dense", layer.dense_kernel);
+    json->Field("chosen_ms", layer.chosen_seconds * 1e3).Field("dense_ms", layer.dense_seconds * 1e3).EndObject();
+  }
+  json->EndArray().EndObject();
+}
+
+// The plan that the session takes on this machine, against dense kernels.
+Result<PlanCheck> Check(const Engine& engine, const std::map<std::string, int64_t>& binding, int threads) {
+  if (threads == 0) threads = Cpu().usable_cores;
+  const Plan* plan = ChoosePlan(engine.plans, {Cpu().Fingerprint(), threads, 0}, binding);
+  if (plan == nullptr || plan->threads != threads) {
+    return UserError("--check: the engine has no plan for this machine and {} threads; `tamis build` adds one",
+                     threads);
+  }
+  TunerOptions options;
+  options.threads = threads;
+  options.cache_path = TimingCache::DefaultPath();
+  Tuner tuner(options);
+  const PlanPoint* nearest = NearestPoint(*plan, binding);
+  return CheckPlan(engine.Fused(plan->variant), *nearest, tuner, threads);
+}
+
 std::string ToJson(const std::vector<Row>& rows, const Flags& flags) {
   JsonWriter json;
   json.BeginObject().Field("threads", flags.threads).Field("streams", flags.streams).Key("results").BeginArray();
@@ -64,6 +110,7 @@ std::string ToJson(const std::vector<Row>& rows, const Flags& flags) {
     json.EndObject();
     json.Field("open_ms", row.open_seconds * 1e3).Field("first_ms", row.first_seconds * 1e3);
     if (row.gpu) AddToJson(*row.gpu, &json);
+    if (row.check) WriteCheck(*row.check, &json);
     if (flags.latencies) {
       json.Key("latencies_ms").BeginArray();
       for (const double latency : r.latencies) json.Value(latency * 1e3);
@@ -104,11 +151,13 @@ void PrintTable(const std::vector<Row>& rows, const Flags& flags) {
   }
   for (const Row& row : rows) {
     if (!row.layers.empty()) PrintLayers(row);
+    if (row.check) PrintCheck(row);
   }
 }
 
-Status Run(const Flags& flags) {
-  if (flags.streams < 1) return UserError("--streams is {}; it takes 1 or more", flags.streams);
+Status Run(Flags flags) {
+  if (flags.streams < 0) return UserError("--streams is {}; it takes 1 or more", flags.streams);
+  if (flags.streams == 0) flags.streams = flags.session.Throughput() ? Cpu().usable_cores : 1;
   if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
   for (const double percent : flags.percentiles) {
     if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
@@ -116,7 +165,9 @@ Status Run(const Flags& flags) {
   BuildOptions build;
   build.threads = flags.threads;
   SessionOptions session;
+  session.threads = flags.threads;
   TAMIS_RETURN_IF_ERROR(flags.session.Apply(&session));
+  flags.threads = build.threads = session.threads;
   build.device = flags.device;
   TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
   std::shared_ptr<const CudaDevice> device;  // its context is not what opening an engine takes
@@ -141,6 +192,9 @@ Status Run(const Flags& flags) {
     if (flags.layers) {
       TAMIS_ASSIGN_OR_RETURN(row.layers, model.session->Profile(inputs, 3));
       TAMIS_ASSIGN_OR_RETURN(row.layers, model.session->Profile(inputs, 30));
+    }
+    if (flags.check) {
+      TAMIS_ASSIGN_OR_RETURN(row.check, Check(*model.engine, binding, flags.threads));
     }
     cases.push_back({model.session, std::move(inputs)});
     rows.push_back(std::move(row));
@@ -177,11 +231,15 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags>) {
   app.add_option("--device", flags->device, "cpu, cuda or cuda:N");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareSessionFlags(app, &flags->session);
-  app.add_option("--streams", flags->streams, "Requests in flight at once");
+  DeclareModeFlag(app, &flags->session);
+  app.add_option("--streams", flags->streams,
+                 "Requests in flight at once; by default 1, or in throughput mode one a core");
   app.add_option("--warmup", flags->warmup, "Seconds before the measurement");
   app.add_option("--seconds", flags->seconds, "Seconds of measurement a file");
   app.add_option("--percentile", flags->percentiles, "Percentiles, for example 90,99")->delimiter(',');
   app.add_flag("--layers", flags->layers, "Time every node as well");
+  app.add_flag("--check", flags->check,
+               "Measure the plan against the all-dense plan afresh, in turns, end to end and node by node");
   app.add_flag("--latencies", flags->latencies, "Put every latency into the JSON");
   app.add_option("--json", flags->json, "Write the result as JSON to this file, - for standard output");
   return [flags] { return Run(*flags); };

@@ -9,9 +9,13 @@
 #include "src/cli/model_file.h"
 #include "src/cli/plan_text.h"
 #include "src/cli/verb.h"
+#include "src/compiler/confirm_plan.h"
 #include "src/compiler/predict.h"
 #include "src/compiler/prune_layers.h"
+#include "src/kernels/problem.h"
 #include "src/passes/detect_patterns.h"
+#include "src/runtime/specialize.h"
+#include "src/tuner/roofline.h"
 #include "src/tuner/timing_cache.h"
 
 namespace tamis {
@@ -222,6 +226,74 @@ void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts
   fmt::print("{}\n", json.EndObject().text());
 }
 
+// Of this machine, with the threads of the first plan that was made for it; none if there is no such plan.
+Result<std::optional<Roofline>> MeasureRoofline(const Engine& engine) {
+  for (const Plan& plan : engine.plans) {
+    if (!plan.measured || plan.device != Cpu().Fingerprint()) continue;
+    TunerOptions options;
+    options.threads = plan.threads;
+    options.cache_path = TimingCache::DefaultPath();
+    Tuner tuner(options);
+    TAMIS_ASSIGN_OR_RETURN(const Roofline roofline, Roofline::Measure(tuner, plan.threads));
+    TAMIS_RETURN_IF_ERROR(tuner.SaveCache());
+    fmt::print(
+        "  roofline of this machine, {} threads: {:.0f} / {:.0f} / {:.0f} GOP/s in f32 / bf16 / int8, {:.1f} GB/s "
+        "beyond the second-level cache\n",
+        plan.threads, roofline.f32_flops() / 1e9, roofline.bf16_flops() / 1e9, roofline.int8_flops() / 1e9,
+        roofline.bytes() / 1e9);
+    return std::optional<Roofline>(roofline);
+  }
+  return std::optional<Roofline>();
+}
+
+std::string Ms(double seconds) {
+  return seconds > 0 ? fmt::format("{:.4f}", seconds * 1e3) : "-";
+}
+
+// Every node: its kernel, the next best, the best for a dense weight and the best for 2:4, and the roofline.
+Status PrintNodes(const Engine& engine, const Plan& plan, const PlanPoint& point, const Roofline* roofline,
+                  bool verbose) {
+  if (plan.device != Cpu().Fingerprint()) roofline = nullptr;
+  const Graph& fused = engine.Fused(plan.variant);
+  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  std::map<std::string, NodeId> nodes;
+  for (const NodeId id : concrete.NodeIds()) {
+    const Node& node = concrete.node(id);
+    if (!node.outputs.empty() && node.outputs[0] != kNoValue) nodes[concrete.value(node.outputs[0]).name] = id;
+  }
+  fmt::print("    {:>9} {:>9} {:>9} {:>9}  {:<26} {:<34} {}\n", "ms", "dense", "2:4", "roofline", "tactic", "runner-up",
+             "node");
+  for (const NodePlan& node : point.nodes) {
+    double dense = 0, sparse = 0, least = 0;
+    const Candidate* second = nullptr;
+    std::optional<Problem> problem;
+    if (const auto found = nodes.find(node.node);
+        found != nodes.end() && IsConcrete(concrete, concrete.node(found->second))) {
+      TAMIS_ASSIGN_OR_RETURN(problem, MakeProblem(concrete, concrete.node(found->second), std::max(plan.threads, 1)));
+      if (roofline != nullptr) least = roofline->Seconds(*problem);
+    }
+    for (const Candidate& candidate : node.candidates) {
+      if (candidate.seconds <= 0) continue;
+      if (candidate.kernel != node.kernel && (second == nullptr || candidate.seconds < second->seconds)) {
+        second = &candidate;
+      }
+      double& best = problem && NeedsTwoFour(candidate.kernel, *problem) ? sparse : dense;
+      if (best == 0 || candidate.seconds < best) best = candidate.seconds;
+    }
+    const std::string runner_up = second == nullptr ? "-" : fmt::format("{} {}", second->kernel, Ms(second->seconds));
+    fmt::print("    {:>9} {:>9} {:>9} {:>9}  {:<26} {:<34} {}\n", Ms(node.seconds), Ms(dense), Ms(sparse), Ms(least),
+               node.kernel.empty() ? "reference" : node.kernel, runner_up, node.node);
+    if (!verbose) continue;
+    for (const Candidate& candidate : node.candidates) {
+      if (candidate.kernel != node.kernel) {
+        fmt::print("                    not {}: {}\n", candidate.kernel, candidate.reason);
+      }
+    }
+  }
+  return {};
+}
+
 Status InspectEngine(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(flags.file, ReadMode::kMap));
   TAMIS_RETURN_IF_ERROR(file.weights->Verify());
@@ -243,6 +315,10 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
     fmt::print("  {:<6} {}{}\n", layer.pattern, layer.name, layer.reason.empty() ? "" : ": " + layer.reason);
   }
   const std::vector<Profile> profiles = ProfilesOf(engine.plans);
+  std::optional<Roofline> roofline;
+  if (!flags.no_timing) {
+    TAMIS_ASSIGN_OR_RETURN(roofline, MeasureRoofline(engine));
+  }
   fmt::print("\n");
   for (size_t i = 0; i < profiles.size(); ++i) fmt::print("profile {}: {}\n", i, ProfileText(profiles[i]));
   for (const Plan& plan : engine.plans) {
@@ -262,15 +338,7 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
       for (const auto& [symbol, size] : point.binding) shape += fmt::format(" {}={}", symbol, size);
       for (const NodePlan& node : point.nodes) total += node.seconds;
       fmt::print("  at{}: {:.3f} ms in all\n", shape.empty() ? " the fixed shape" : shape, total * 1e3);
-      for (const NodePlan& node : point.nodes) {
-        fmt::print("    {:>9.4f} ms  {:<28} {}\n", node.seconds * 1e3, node.kernel.empty() ? "reference" : node.kernel,
-                   node.node);
-        if (!common.verbose) continue;
-        for (const Candidate& candidate : node.candidates) {
-          if (candidate.kernel != node.kernel)
-            fmt::print("                    not {}: {}\n", candidate.kernel, candidate.reason);
-        }
-      }
+      TAMIS_RETURN_IF_ERROR(PrintNodes(engine, plan, point, roofline ? &*roofline : nullptr, common.verbose));
     }
   }
   return {};

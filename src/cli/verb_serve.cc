@@ -63,6 +63,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--http-port", flags->http_port, "Port of the KServe v2 HTTP endpoint; 0: any free one");
   app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");
   DeclareSessionFlags(app, &flags->session);
+  DeclareModeFlag(app, &flags->session);
   return [flags, common] { return Run(*flags, *common); };
 }
 

@@ -60,6 +60,11 @@ std::string Violations(const Graph& graph, const Profile& profile, const std::ve
 
 }  // namespace
 
+const PlanPoint* NearestPoint(const Plan& plan, const Binding& binding) {
+  double distance = 0;
+  return NearestPoint(plan, binding, &distance);
+}
+
 const Plan* ChoosePlan(const std::vector<Plan>& plans, const PlanQuery& query, const Binding& binding) {
   const Plan* best = nullptr;
   bool best_threads = false;
@@ -80,8 +85,7 @@ const Plan* ChoosePlan(const std::vector<Plan>& plans, const PlanQuery& query, c
 }
 
 KernelWish WishOf(const Plan& plan, const Binding& binding) {
-  double distance = 0;
-  const PlanPoint* nearest = NearestPoint(plan, binding, &distance);
+  const PlanPoint* nearest = NearestPoint(plan, binding);
   if (nearest == nullptr) return {};
   std::map<std::string, std::string> kernels;
   for (const NodePlan& node : nearest->nodes) kernels[node.node] = node.kernel;

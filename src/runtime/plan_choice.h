@@ -21,6 +21,8 @@ struct PlanQuery {
 // The measured plan for `query.device` whose profile holds `binding`: one for `query.threads` before any other, then
 // the one with the nearest point. nullptr: none, the cost model chooses.
 const Plan* ChoosePlan(const std::vector<Plan>& plans, const PlanQuery& query, const Binding& binding);
+// The plan's point that is nearest to `binding`; nullptr if it has none.
+const PlanPoint* NearestPoint(const Plan& plan, const Binding& binding);
 // The kernels of the plan's point that is nearest to `binding`.
 KernelWish WishOf(const Plan& plan, const Binding& binding);
 
