@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build programs wheel demo test lint tidy bench architectures sanitize fuzz clean
+.PHONY: help setup build programs wheel demo test lint tidy bench bench-kernels architectures sanitize fuzz clean
 
 help:
 	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
@@ -11,7 +11,8 @@ help:
 	@echo "make wheel     a self-contained Python wheel in dist/, tried in a clean environment"
 	@echo "make lint      formatting, file sizes, documented paths"
 	@echo "make tidy      clang-tidy on changed files"
-	@echo "make bench     kernel benchmarks of this machine"
+	@echo "make bench     Tamis against ONNX Runtime, OpenVINO and PyTorch on this machine (BENCH=--quick for three minutes)"
+	@echo "make bench-kernels  kernel benchmarks of this machine"
 	@echo "make architectures  export some fifty networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
 	@echo "make fuzz      every fuzz target for a minute (scripts/fuzz.sh SECONDS TARGET...)"
@@ -44,7 +45,11 @@ lint: setup
 tidy: build
 	@scripts/tidy.sh $(BUILD)
 
-bench: build
+bench: programs
+	@ninja -C $(BUILD) -j $(JOBS) tamis_python
+	@benchmarks/bench.sh $(BUILD) $(BENCH)
+
+bench-kernels: build
 	@ninja -C $(BUILD) tamis_kernels_bench
 	@$(BUILD)/tamis_kernels_bench
 

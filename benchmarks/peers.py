@@ -1,0 +1,274 @@
+"""Tamis against ONNX Runtime, OpenVINO and, where it is installed, PyTorch: the same files, threads and inputs.
+
+    make bench                                  every network and row (about an hour on two cores)
+    benchmarks/peers.py --quick                 three networks, the main rows, under three minutes once files are made
+    benchmarks/peers.py --networks resnet50,minilm@1x16 --rows f32,int8
+
+Every row is a process of its own; the rows of a network take turns, so that a slow phase of the machine meets all of
+them, and the median of each row's runs is reported with its quartiles. Numerics of every row are checked: f32 and bf16
+rows against ONNX Runtime's f32 on the same file (a pruned network's against the same pruned file), int8 rows against
+the f32 network that was quantised, no further from it than ONNX Runtime's int8 is by more than a third.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+
+import bench_report
+import networks
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+CACHE = ROOT / ".cache" / "bench"
+# name: batch x tokens (images: batch)
+CASES = {"resnet50": ["1", "8"], "mobilenet_v2": ["1"], "efficientnet_b0": ["1"], "vit_b16": ["1"],
+         "bert_base": ["1x128", "8x128"], "minilm": ["1x16", "1x128"]}
+# row: (file, precision of the build, precision that peers are compared at)
+ROWS = {
+    "f32": ("f32", "f32", "f32"),
+    "bf16": ("f32", "bf16", "bf16"),
+    "int8": ("int8", "f32", "int8"),
+    "auto": ("f32", "auto", "f32"),
+    "f32 2:4": ("f32_24", "f32", "f32"),
+    "bf16 2:4": ("f32_24", "bf16", "bf16"),
+    "int8 2:4": ("int8_24", "f32", "int8"),
+    "auto 2:4": ("f32_24", "auto", "f32"),
+}
+PEERS = {"f32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch"), "int8": ("onnxruntime", "openvino")}
+
+
+class Worker:
+    """A runtime in a process of its own."""
+
+    def __init__(self, runtime, python, environment):
+        self.runtime = runtime
+        self.process = subprocess.Popen([python, HERE / "peer_worker.py"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+
+    def ask(self, **request):
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        return json.loads(line) if line else {"error": "the process ended"}
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def say(text):
+    print(f"== {text}", flush=True)
+
+
+def torch_python(given):
+    """An interpreter that has PyTorch, or None."""
+    for python in filter(None, [given, sys.executable]):
+        done = subprocess.run([python, "-c", "import torch, torchvision, transformers"], capture_output=True)
+        if done.returncode == 0:
+            return python
+    return None
+
+
+def build(args, model, label, precision, inputs):
+    """Builds an engine; (path, seconds of the build, what the program said)."""
+    import time
+    engine = CACHE / "engines" / f"{label}.tamis"
+    engine.parent.mkdir(parents=True, exist_ok=True)
+    command = [args.tamis, "build", model, "-o", engine, "--threads", args.threads, "--precision", precision]
+    for name, array in inputs.items():
+        command += ["--profile", f"{name}={'x'.join(map(str, array.shape))}"]
+    start = time.time()
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        return None, 0, done.stderr.strip()[-500:]
+    notes = [line for line in done.stderr.splitlines() if "precision" in line or "bf16" in line or "2:4" in line]
+    return engine, time.time() - start, "; ".join(notes)
+
+
+def difference(outputs, reference):
+    """(largest difference relative to the largest magnitude, 1 - cosine), the worst output's."""
+    worst, angle = 0.0, 0.0
+    for name, expected in reference.items():
+        if name not in outputs or outputs[name].shape != expected.shape or not np.isfinite(outputs[name]).all():
+            return float("inf"), 2.0
+        a, b = outputs[name].astype(np.float64).ravel(), expected.astype(np.float64).ravel()
+        worst = max(worst, float(np.abs(a - b).max() / np.abs(b).max()))
+        angle = max(angle, 1 - float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))))
+    return worst, angle
+
+
+def check(rows, references):
+    """Fills in every row's `difference`, and `wrong` where it is too far from the reference."""
+    limits = {"f32": 1e-3, "bf16": 0.15}
+    peers = {row["file"]: row["cosine_loss"] for row in rows
+             if row["runtime"] == "onnxruntime" and "cosine_loss" in row}
+    for row in rows:
+        if "outputs" not in row:
+            continue
+        row["difference"], row["cosine_loss"] = difference(row.pop("outputs"), references[row["file"]])
+        if row["runtime"] == "onnxruntime":
+            peers[row["file"]] = row["cosine_loss"]
+    for row in rows:
+        if "difference" not in row:
+            continue
+        if row["compared"] == "int8":
+            allowed = 0.02 + 4 / 3 * peers.get(row["file"], 0)
+            row["wrong"] = row["cosine_loss"] > allowed
+        else:
+            row["wrong"] = row["difference"] > limits["bf16" if row["precision"] == "auto" else row["compared"]]
+
+
+def start_rows(args, network, label, inputs, inputs_path, torch):
+    environment = dict(os.environ, OMP_NUM_THREADS=str(args.threads))
+    environment["PYTHONPATH"] = f"{args.tamis.parent / 'python'}{os.pathsep}{HERE}"
+    started = []
+    for row in args.rows:
+        file, precision, compared = ROWS[row]
+        model = networks.make(network, file, CACHE / "models")
+        runtimes = ["tamis"] + [peer for peer in PEERS[compared] if "2:4" not in row and row != "auto"]
+        for runtime in runtimes:
+            if runtime == "torch" and torch is None or runtime not in args.runtimes:
+                continue
+            entry = {"row": row, "runtime": runtime, "file": file, "precision": precision, "compared": compared}
+            path = model
+            if runtime == "tamis":
+                path, entry["build_seconds"], entry["notes"] = build(args, model, f"{label}.{row.replace(' ', '_')}"
+                                                                     .replace(":", ""), precision, inputs)
+                if path is None:
+                    started.append((dict(entry, error=entry["notes"]), None))
+                    continue
+                entry["engine_bytes"] = path.stat().st_size
+            worker = Worker(runtime, torch if runtime == "torch" else sys.executable, environment)
+            answer = worker.ask(do="load", runtime=runtime, network=network, path=str(path), threads=args.threads,
+                                precision="int8" if compared == "int8" else precision, inputs=str(inputs_path))
+            if "error" not in answer:
+                outputs = CACHE / f"outputs.{os.getpid()}.npz"
+                answer |= worker.ask(do="outputs", path=str(outputs))
+            if "error" in answer:
+                entry["error"] = answer["error"]
+            else:
+                entry["load_seconds"], entry["peak_bytes"] = answer["load_seconds"], answer["peak_bytes"]
+                if runtime != "torch":  # its weights are its own
+                    with np.load(outputs) as arrays:
+                        entry["outputs"] = dict(arrays)
+                outputs.unlink()
+            started.append((entry, worker))
+    return started
+
+
+def references(args, network, inputs, rows):
+    """ONNX Runtime's f32 answers on the dense and the pruned network, by the file that a row runs."""
+    import onnxruntime
+    answers = {}
+    for file in sorted({row["file"] for row in rows}):
+        source = "f32_24" if file.endswith("_24") else "f32"
+        if source not in answers:
+            session = onnxruntime.InferenceSession(str(networks.make(network, source, CACHE / "models")),
+                                                   providers=["CPUExecutionProvider"])
+            names = [output.name for output in session.get_outputs()]
+            answers[source] = dict(zip(names, session.run(names, inputs)))
+        answers[file] = answers[source]
+    return answers
+
+
+def measure(args, network, shape, torch):
+    parts = [int(part) for part in shape.split("x")]
+    inputs = networks.inputs_for(network, parts[0], parts[1] if len(parts) > 1 else 0)
+    label = f"{network}.{shape}"
+    inputs_path = CACHE / f"{label}.inputs.npz"
+    np.savez(inputs_path, **inputs)
+    say(f"{network} {shape}: building and loading")
+    started = start_rows(args, network, label, inputs, inputs_path, torch)
+    rows = [entry for entry, _ in started]
+    check(rows, references(args, network, inputs, rows))
+    running = [(entry, worker) for entry, worker in started if "error" not in entry]
+    for entry, worker in running:
+        worker.ask(do="run", seconds=args.seconds / 4)
+        entry["times"] = []
+    for turn in range(args.turns):
+        for entry, worker in running if turn % 2 == 0 else reversed(running):
+            answer = worker.ask(do="run", seconds=args.seconds / args.turns)
+            entry["times"] += answer.get("ms", [])
+    for entry, worker in started:
+        if worker is not None:
+            worker.close()
+        times = entry.pop("times", [])
+        if times:
+            quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
+            entry["ms"], entry["runs"] = statistics.median(times), len(times)
+            entry["spread"] = (quartiles[2] - quartiles[0]) / entry["ms"]
+    for row in rows:
+        peers = [peer for peer in rows if peer["runtime"] not in ("tamis", "torch") and peer["compared"] == row["compared"]
+                 and "ms" in peer and not peer.get("wrong")]
+        if row["runtime"] == "tamis" and "ms" in row and peers:
+            best = min(peers, key=lambda peer: peer["ms"])
+            row["ratio"], row["best_peer"] = best["ms"] / row["ms"], best["runtime"]
+    return {"network": network, "shape": shape, "rows": rows}
+
+
+def machine(threads):
+    model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), platform.machine())
+    import importlib.metadata
+    versions = {name: importlib.metadata.version(name) for name in ("onnxruntime", "openvino")}
+    return {"cpu": model, "cores": os.cpu_count(), "threads": threads, "versions": versions}
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tamis", type=pathlib.Path, default=ROOT / "build" / "tamis")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--networks", help="names, with @SHAPE for one shape only: resnet50@8,bert_base@1x128")
+    parser.add_argument("--rows", help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--runtimes", default="tamis,onnxruntime,openvino,torch")
+    parser.add_argument("--seconds", type=float, default=4, help="of measurement a row")
+    parser.add_argument("--turns", type=int, default=8)
+    parser.add_argument("--torch-python", help="an interpreter that has torch, torchvision and transformers")
+    parser.add_argument("--quick", action="store_true", help="few networks and rows, short turns")
+    parser.add_argument("--out", type=pathlib.Path, default=CACHE / "report", help="folder of the report")
+    args = parser.parse_args(arguments)
+    if args.quick:
+        args.networks = args.networks or "resnet50@1,mobilenet_v2@1,minilm@1x128"
+        args.rows = args.rows or "f32,int8,auto,int8 2:4"
+        args.seconds, args.turns = min(args.seconds, 1.5), 5
+    args.rows = args.rows.split(",") if args.rows else list(ROWS)
+    args.runtimes = args.runtimes.split(",")
+    if unknown := [row for row in args.rows if row not in ROWS]:
+        parser.error(f"there are no rows {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    args.cases = []
+    for item in args.networks.split(",") if args.networks else CASES:
+        name, _, shape = item.partition("@")
+        if name not in CASES:
+            parser.error(f"there is no network {name}; there are {', '.join(CASES)}")
+        args.cases += [(name, one) for one in ([shape] if shape else CASES[name])]
+    return args
+
+
+def main():
+    args = parse(sys.argv[1:])
+    CACHE.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch = torch_python(args.torch_python) if "torch" in args.runtimes else None
+    if torch is None:
+        say("no PyTorch here (benchmarks/bench.sh --torch installs it): its rows are left out")
+    result = {"machine": machine(args.threads), "cases": []}
+    for network, shape in args.cases:
+        result["cases"].append(measure(args, network, shape, torch))
+        bench_report.write(result, args.out)
+        print(bench_report.case_text(result["cases"][-1]), flush=True)
+    say(f"written: {args.out}/bench.md, bench.json, bench.svg")
+    wrong = [row for case in result["cases"] for row in case["rows"] if row.get("wrong") or "error" in row]
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
