@@ -212,7 +212,10 @@ def prune(source, target):
 
 
 def quantize(source, target, name):
-    """onnxruntime's static quantisation: QDQ, u8 activations, s8 weights a channel, min/max of two seeded batches."""
+    """onnxruntime's static quantisation: QDQ, u8 activations, s8 weights a channel, min/max of two seeded batches.
+
+    Of transformers only the products are quantised: OpenVINO refuses quantised sums of embeddings.
+    """
     import onnxruntime.quantization as quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -223,12 +226,13 @@ def quantize(source, target, name):
         def get_next(self):
             return next(self.batches, None)
 
+    products, transformer = ["Conv", "MatMul", "Gemm"], name in ("bert_base", "minilm", "vit_b16")
     prepared = pathlib.Path(target).with_suffix(".prepared.onnx")
     quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
     quantization.quantize_static(
         str(prepared), str(target), Reader(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
         activation_type=quantization.QuantType.QUInt8, weight_type=quantization.QuantType.QInt8,
-        op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "GlobalAveragePool"],
+        op_types_to_quantize=products if transformer else [*products, "Add", "MaxPool", "GlobalAveragePool"],
         extra_options={"WeightSymmetric": True, "ActivationSymmetric": False})
     prepared.unlink()
 

@@ -65,7 +65,7 @@ class ChoosePrecisionTest : public testing::Test {
     return std::move(choice).value();
   }
 
-  // Every time that was measured becomes what `seconds` says of the problem ("Linear bf16[16,64] ...").
+  // Every time that was measured becomes what `seconds` says of the problem ("Linear bfloat16[16, 64] ...").
   void Rewrite(const std::function<double(const std::string&)>& seconds) {
     std::ifstream in(path_);
     std::ostringstream out;
@@ -90,7 +90,7 @@ class ChoosePrecisionTest : public testing::Test {
 };
 
 bool IsBf16(const std::string& problem) {
-  return problem.starts_with("Linear bf16");
+  return problem.starts_with("Linear bfloat16");
 }
 
 TEST_F(ChoosePrecisionTest, TheFasterTypeIsTaken) {
@@ -114,7 +114,7 @@ TEST_F(ChoosePrecisionTest, OneNodeAloneIsLoweredWhereItPaysForItsConversions) {
   const auto gains = [](double cast) {
     return [cast](const std::string& problem) {
       if (problem.starts_with("Cast")) return cast;
-      return IsBf16(problem) ? (problem.find("128,96]") != std::string::npos ? 1e-4 : 3e-4) : 2e-4;
+      return IsBf16(problem) ? (problem.find("128, 96]") != std::string::npos ? 1e-4 : 3e-4) : 2e-4;
     };
   };
   Rewrite(gains(1e-5));
