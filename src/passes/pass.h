@@ -19,7 +19,7 @@ struct PassOptions {
   // With a short precision: the only nodes that may turn to it, by the name of their first output as the fused graph of
   // float32 has it. Null: all that can. Bodies of regions have names of their own, so theirs stay float32.
   const std::set<std::string>* low_nodes = nullptr;
-  PassLog* log = nullptr;             // RunPasses sets it; null: nobody wants to know
+  PassLog* log = nullptr;  // RunPasses sets it; null: nobody wants to know
 
   // For passes; `at` is the value that the pattern makes.
   void Matched(const Graph& graph, ValueId at, std::string_view what) const {
