@@ -1,5 +1,6 @@
 // Attention in one kernel on tensor cores.
 #include <algorithm>
+#include <iterator>
 
 #include "src/kernels/attention/cuda/flash_attention.h"
 #include "src/kernels/cuda/cuda_kernel.h"
@@ -8,7 +9,11 @@
 namespace tamis::cuda {
 namespace {
 
-constexpr int kWarps[] = {4, 2, 1};  // by variant
+struct Variant {
+  int warps;
+  bool short_steps;
+};
+constexpr Variant kVariants[] = {{4, false}, {4, true}, {2, true}, {8, false}, {2, false}, {1, false}};
 
 struct Shape {
   int depth = 0;
@@ -96,7 +101,8 @@ Result<Shape> Read(const Problem& problem) {
 
 class FlashAttention : public CudaKernel {
  public:
-  FlashAttention(const Shape& shape, bool packed, int warps) : shape_(shape), packed_(packed), warps_(warps) {}
+  FlashAttention(const Shape& shape, bool packed, Variant variant)
+      : shape_(shape), packed_(packed), variant_(variant) {}
 
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
                  cudaStream_t stream) const override {
@@ -110,24 +116,25 @@ class FlashAttention : public CudaKernel {
     }
     args.mask = in.size() > mask ? in[mask] : nullptr;
     args.y = out[0];
-    return CudaStatus(LaunchFlashAttention(shape_.depth, warps_, args, stream), "attention_flash_f16");
+    return CudaStatus(LaunchFlashAttention(shape_.depth, variant_.warps, variant_.short_steps, args, stream),
+                      "attention_flash_f16");
   }
 
  private:
   Shape shape_;
   bool packed_;
-  int warps_;
+  Variant variant_;
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
   static_cast<void>(shape);
-  return 3;
+  return static_cast<int>(std::size(kVariants));
 }
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), kWarps[variant]));
+  return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), kVariants[variant]));
 }
 
 }  // namespace

@@ -6,8 +6,6 @@
 namespace tamis::cuda {
 namespace {
 
-constexpr int kKeys = 64;  // of one step
-
 // A row of kDepth f16 elements in shared memory, 16-byte chunks swizzled so that eight rows don't share banks.
 template <int kDepth>
 __device__ __forceinline__ int ChunkAt(int row, int chunk) {
@@ -42,9 +40,19 @@ __device__ __forceinline__ uint32_t PackHalves(float a, float b) {
   return *reinterpret_cast<const uint32_t*>(&pair);
 }
 
-// Grid: x over blocks of queries, y over heads, z over the batch.
-template <int kDepth>
-__global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constant__ FlashAttentionArgs args) {
+// 2^x; 0 for -infinity.
+__device__ __forceinline__ float Exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// Grid: x over blocks of queries, y over heads, z over the batch. kKeys: of one step. kPlain: the mask, if any, says
+// which keys are open, for all queries alike. Few keys a step take few registers, so that kBlocks blocks share a
+// multiprocessor.
+template <int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
+__global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
+    FlashAttentionKernel(const __grid_constant__ FlashAttentionArgs args) {
   extern __shared__ __align__(128) unsigned char shared[];
   const int warps = static_cast<int>(blockDim.x) / 32;
   auto* q_rows = reinterpret_cast<__half*>(shared);
@@ -63,7 +71,7 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   WaitForPrevious();
   CopyRows<kDepth>(q_rows, q, args.q_rows.row, first_query, args.queries, warps * 16);
   // Keys that no query of the block sees are not read.
-  const int seen = args.causal ? min(args.keys, first_query + warps * 16 + args.causal_offset) : args.keys;
+  const int seen = !kPlain && args.causal ? min(args.keys, first_query + warps * 16 + args.causal_offset) : args.keys;
   const int steps = max((seen + kKeys - 1) / kKeys, 1);
   const auto load = [&](int step) {
     if (step < steps) {
@@ -81,7 +89,7 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   const float scale = args.scale * kLog2e;
   const DType mask_dtype = args.mask_f16 ? DType::kFloat16 : DType::kFloat32;
   // The usual mask says which keys are open and is the same for all queries: it is read once a step.
-  const bool by_query = args.mask != nullptr && args.mask_strides[2] != 0;
+  const bool by_query = !kPlain && args.mask != nullptr && args.mask_strides[2] != 0;
   const int64_t mask_head = batch * args.mask_strides[0] + head * args.mask_strides[1];
   int64_t mask_row[2] = {};
   if (args.mask != nullptr) {
@@ -142,7 +150,7 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
         if (by_query && key < args.keys) {
           score += kLog2e * LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]);
         }
-        if (args.causal && key > row[e / 2] + args.causal_offset) score = -INFINITY;
+        if (!kPlain && args.causal && key > row[e / 2] + args.causal_offset) score = -INFINITY;
         scores[j][e] = score;
         largest[e / 2] = fmaxf(largest[e / 2], score);
       }
@@ -153,13 +161,13 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
       const float now = fmaxf(most[i], MaxOfQuad(largest[i]));
       // Until a finite score turns up the weights are 0, not NaN.
       const float base = now == -INFINITY ? 0.0f : now;
-      factor[i] = exp2f(most[i] - base);
+      factor[i] = Exp2(most[i] - base);
       most[i] = now;
       total[i] *= factor[i];
 #pragma unroll
       for (int j = 0; j < kKeys / 8; ++j) {
-        scores[j][2 * i] = exp2f(scores[j][2 * i] - base);
-        scores[j][2 * i + 1] = exp2f(scores[j][2 * i + 1] - base);
+        scores[j][2 * i] = Exp2(scores[j][2 * i] - base);
+        scores[j][2 * i + 1] = Exp2(scores[j][2 * i + 1] - base);
         total[i] += scores[j][2 * i] + scores[j][2 * i + 1];
       }
     }
@@ -200,28 +208,44 @@ __global__ void __launch_bounds__(128) FlashAttentionKernel(const __grid_constan
   }
 }
 
-template <int kDepth>
+template <int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
 cudaError_t Launch(int warps, const FlashAttentionArgs& args, cudaStream_t stream) {
+  constexpr auto kKernel = FlashAttentionKernel<kDepth, kMostWarps, kKeys, kBlocks, kPlain>;
   LaunchShape shape;
   shape.block = dim3(static_cast<unsigned>(warps) * 32);
   shape.grid = dim3(static_cast<unsigned>((args.queries + warps * 16 - 1) / (warps * 16)),
                     static_cast<unsigned>(args.heads), static_cast<unsigned>(args.batch));
   shape.shared_bytes = static_cast<unsigned>((warps * 16 + 4 * kKeys) * kDepth * 2 + kKeys * 4);
-  const cudaError_t error = cudaFuncSetAttribute(
-      FlashAttentionKernel<kDepth>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
-  return error != cudaSuccess ? error : LaunchKernel(FlashAttentionKernel<kDepth>, shape, stream, args);
+  const cudaError_t error =
+      cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
+  return error != cudaSuccess ? error : LaunchKernel(kKernel, shape, stream, args);
+}
+
+template <int kDepth, bool kPlain>
+cudaError_t LaunchKind(int warps, bool short_steps, const FlashAttentionArgs& args, cudaStream_t stream) {
+  if (short_steps) return Launch < kDepth, 4, 32, kDepth == 128 ? 3 : 6, kPlain > (warps, args, stream);
+  return warps > 4 ? Launch<kDepth, 8, 64, 1, kPlain>(warps, args, stream)
+                   : Launch<kDepth, 4, 64, 1, kPlain>(warps, args, stream);
+}
+
+template <int kDepth>
+cudaError_t LaunchDepth(int warps, bool short_steps, const FlashAttentionArgs& args, cudaStream_t stream) {
+  const bool plain = !args.causal && (args.mask == nullptr || args.mask_strides[2] == 0);
+  return plain ? LaunchKind<kDepth, true>(warps, short_steps, args, stream)
+               : LaunchKind<kDepth, false>(warps, short_steps, args, stream);
 }
 
 }  // namespace
 
-cudaError_t LaunchFlashAttention(int depth, int warps, const FlashAttentionArgs& args, cudaStream_t stream) {
+cudaError_t LaunchFlashAttention(int depth, int warps, bool short_steps, const FlashAttentionArgs& args,
+                                 cudaStream_t stream) {
   switch (depth) {
     case 32:
-      return Launch<32>(warps, args, stream);
+      return LaunchDepth<32>(warps, short_steps, args, stream);
     case 64:
-      return Launch<64>(warps, args, stream);
+      return LaunchDepth<64>(warps, short_steps, args, stream);
     case 128:
-      return Launch<128>(warps, args, stream);
+      return LaunchDepth<128>(warps, short_steps, args, stream);
     default:
       return cudaErrorInvalidValue;
   }

@@ -30,7 +30,9 @@ struct FlashAttentionArgs {
 
 inline constexpr int kFlashDepths[] = {32, 64, 128};
 
-// `warps` (1, 2 or 4) of 16 queries each make a block; `depth`, of a head, is one of kFlashDepths.
-cudaError_t LaunchFlashAttention(int depth, int warps, const FlashAttentionArgs& args, cudaStream_t stream);
+// `warps` (1, 2, 4 or 8; 4 at most with `short_steps`) of 16 queries each make a block; `depth`, of a head, is one of
+// kFlashDepths. With `short_steps` a step takes half as many keys, and more blocks share a multiprocessor.
+cudaError_t LaunchFlashAttention(int depth, int warps, bool short_steps, const FlashAttentionArgs& args,
+                                 cudaStream_t stream);
 
 }  // namespace tamis::cuda
