@@ -11,7 +11,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string target, host = "127.0.0.1";
+  std::string target, host = "127.0.0.1", device = "cpu";
   int http_port = 8000, threads = 0;
   SessionFlags session;
 };
@@ -32,6 +32,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.http.host = flags.host;
   options.http.port = flags.http_port;
   options.session.threads = flags.threads;
+  options.session.device = flags.device;
   TAMIS_RETURN_IF_ERROR(flags.session.Apply(&options.session));
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(options));
   for (const ModelVersion* model : server->models()) {
@@ -62,6 +63,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--host", flags->host, "Address to listen on");
   app.add_option("--http-port", flags->http_port, "Port of the KServe v2 HTTP endpoint; 0: any free one");
   app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");
+  app.add_option("--device", flags->device, "What engines run on: cpu, cuda or cuda:N");
   DeclareSessionFlags(app, &flags->session);
   DeclareModeFlag(app, &flags->session);
   return [flags, common] { return Run(*flags, *common); };
