@@ -1,7 +1,9 @@
 #include "src/cuda/fuse_for_cuda.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "src/base/hash.h"
@@ -149,10 +151,165 @@ void ReadImagesDirectly(Graph& graph) {
   }
 }
 
+bool IsHalf(const Graph& graph, ValueId value) {
+  return value != kNoValue && graph.value(value).type.IsTensor() && graph.value(value).type.dtype == DType::kFloat16;
+}
+
+// A Linear that only a layer norm reads becomes one node with it.
+void FuseNorms(Graph& graph) {
+  const auto users = graph.Users();
+  for (NodeId id : graph.NodeIds()) {
+    const Node& norm = graph.node(id);
+    if (!norm.Is("LayerNormalization") || norm.outputs.size() != 1) continue;
+    const ValueId x = norm.inputs[0];
+    if (graph.IsOutput(x) || users[static_cast<size_t>(x)].size() != 1) continue;
+    const NodeId linear_id = graph.value(x).producer;
+    if (linear_id == kNoNode || !graph.node(linear_id).IsTamis("Linear")) continue;
+    const Node& linear = graph.node(linear_id);
+    const Type& type = graph.value(x).type;
+    const int64_t rank = static_cast<int64_t>(type.shape.size());
+    const int64_t axis = norm.Int("axis", -1);
+    const bool last = axis == -1 || (type.has_rank && axis == rank - 1);
+    const Tensor* weight = graph.ConstantInput(linear, 1);
+    const Tensor* scale = graph.ConstantInput(norm, 1);
+    const Tensor* shift = graph.ConstantInput(norm, 2);
+    // Not what no kernel would take: the node has no meaning outside of this device.
+    const bool known = weight != nullptr && weight->dtype() == DType::kFloat16 && weight->rank() == 2 &&
+                       weight->dim(1) % 8 == 0 && scale != nullptr && scale->NumElements() == weight->dim(0) &&
+                       (norm.input(2) == kNoValue || shift != nullptr) &&
+                       (shift == nullptr || shift->NumElements() == weight->dim(0));
+    const bool half = IsHalf(graph, linear.inputs[0]) && IsHalf(graph, x) && IsHalf(graph, norm.outputs[0]) &&
+                      IsHalf(graph, norm.inputs[1]) && (shift == nullptr || IsHalf(graph, norm.inputs[2]));
+    const bool residual_fits = linear.input(3) == kNoValue || IsHalf(graph, linear.inputs[3]);
+    if (!last || !known || !half || !residual_fits || !linear.String("activation", "").empty()) continue;
+    Node fused = CopyOf(linear);
+    fused.op = "LinearNorm";
+    fused.inputs.resize(4, kNoValue);
+    fused.inputs.push_back(norm.inputs[1]);
+    if (norm.input(2) != kNoValue) fused.inputs.push_back(norm.inputs[2]);
+    fused.outputs = norm.outputs;
+    fused.attributes["epsilon"] = norm.Float("epsilon", 1e-5f);
+    graph.RemoveNode(linear_id);
+    graph.RemoveNode(id);
+    graph.AddNode(std::move(fused));
+  }
+}
+
+// `constant` as rows of `columns`, to be repeated under rows of the dimensions `rows`; nullopt if it is none.
+std::optional<int64_t> RepeatedRows(const Tensor& constant, const Dims& rows, int64_t columns) {
+  Dims dims = constant.dims();
+  while (!dims.empty() && dims.front() == 1) dims.erase(dims.begin());
+  if (constant.dtype() != DType::kFloat32 || dims.empty() || dims.back() != columns) return std::nullopt;
+  dims.pop_back();
+  if (dims.size() > rows.size() || !std::equal(dims.rbegin(), dims.rend(), rows.rbegin())) return std::nullopt;
+  return constant.NumElements() / columns;
+}
+
+// The start of an encoder of text: rows of a table, positions and the like added, a norm.
+class EmbeddingFusion {
+ public:
+  explicit EmbeddingFusion(Graph& graph) : graph_(graph), users_(graph.Users()) {}
+
+  void Run() {
+    for (NodeId id : graph_.NodeIds()) {
+      if (graph_.node(id).Is("LayerNormalization")) TryFuse(id);  // which removes no other norm
+    }
+  }
+
+ private:
+  // The node that makes `value` for one reader alone.
+  NodeId SoleProducerOf(ValueId value) const {
+    if (value == kNoValue || graph_.IsOutput(value) || users_[static_cast<size_t>(value)].size() != 1) return kNoNode;
+    return graph_.value(value).producer;
+  }
+
+  void TryFuse(NodeId norm_id) {
+    const Node& norm = graph_.node(norm_id);
+    const Tensor* scale = graph_.ConstantInput(norm, 1);
+    const Tensor* shift = graph_.ConstantInput(norm, 2);
+    if (norm.outputs.size() != 1 || scale == nullptr || scale->dtype() != DType::kFloat32) return;
+    if (norm.input(2) != kNoValue && (shift == nullptr || shift->dtype() != DType::kFloat32)) return;
+    std::vector<NodeId> taken = {norm_id};
+    std::vector<const Tensor*> added;
+    NodeId at = SoleProducerOf(norm.inputs[0]);
+    for (; at != kNoNode && graph_.node(at).Is("Add"); at = SoleProducerOf(Varying(at))) {
+      const Node& add = graph_.node(at);
+      const Tensor* constant = graph_.ConstantInput(add, 1);
+      added.push_back(constant != nullptr ? constant : graph_.ConstantInput(add, 0));
+      if (added.back() == nullptr) return;
+      taken.push_back(at);
+    }
+    if (at == kNoNode || !graph_.node(at).Is("Gather") || graph_.node(at).Int("axis", 0) != 0) return;
+    taken.push_back(at);
+    const Node& gather = graph_.node(at);
+    const Tensor* table = graph_.ConstantInput(gather, 0);
+    const Type& type = graph_.value(gather.outputs[0]).type;
+    const auto dims = type.has_rank ? ConstantDims(type.shape) : std::nullopt;
+    if (table == nullptr || table->dtype() != DType::kFloat32 || table->rank() != 2 || !dims || dims->empty()) return;
+    const int64_t columns = table->dim(1);
+    const int64_t axis = norm.Int("axis", -1);
+    if (axis != -1 && axis != static_cast<int64_t>(dims->size()) - 1) return;
+    if (columns % 8 != 0 || columns > 2048 || scale->NumElements() != columns) return;
+    if (shift != nullptr && shift->NumElements() != columns) return;
+    Dims rows(dims->begin(), dims->end() - 1);
+    int64_t addend_rows = 1;
+    for (const Tensor* constant : added) {
+      const auto repeated = RepeatedRows(*constant, rows, columns);
+      if (!repeated) return;
+      addend_rows = std::max(addend_rows, *repeated);
+    }
+    Replace(norm_id, at, std::move(taken), SumOf(added, addend_rows, columns));
+  }
+
+  // The operand of an Add that is no constant.
+  ValueId Varying(NodeId add) const {
+    return graph_.node(add).inputs[graph_.ConstantInput(graph_.node(add), 1) != nullptr ? 0 : 1];
+  }
+
+  static Tensor SumOf(const std::vector<const Tensor*>& parts, int64_t rows, int64_t columns) {
+    if (parts.empty()) return {};
+    Tensor sum(DType::kFloat32, {rows, columns});
+    for (const Tensor* part : parts) {
+      const int64_t count = part->NumElements();
+      for (int64_t i = 0; i < rows * columns; ++i) sum.Data<float>()[i] += part->Data<float>()[i % count];
+    }
+    return sum;
+  }
+
+  void Replace(NodeId norm_id, NodeId gather_id, std::vector<NodeId> taken, Tensor addend) {
+    const Node norm = CopyOf(graph_.node(norm_id));
+    Node fused;
+    fused.op = "EmbeddingNorm";
+    fused.domain = kTamisDomain;
+    fused.attributes["epsilon"] = norm.Float("epsilon", 1e-5f);
+    fused.inputs = {graph_.node(gather_id).inputs[0], graph_.node(gather_id).inputs[1], kNoValue, norm.inputs[1]};
+    if (addend.Defined()) {
+      const ValueId id = graph_.AddConstant(graph_.FreshName(graph_.value(norm.outputs[0]).name + "_addend"), addend);
+      graph_.value(id).constant_hash = HashTensor(*graph_.value(id).constant);
+      fused.inputs[2] = id;
+    }
+    if (norm.input(2) != kNoValue) fused.inputs.push_back(norm.inputs[2]);
+    fused.outputs = norm.outputs;
+    const auto& readers = users_[static_cast<size_t>(norm.outputs[0])];
+    if (readers.size() == 1 && !graph_.IsOutput(norm.outputs[0]) && graph_.node(readers[0]).Is("Cast") &&
+        IsHalf(graph_, graph_.node(readers[0]).outputs[0])) {
+      fused.outputs = graph_.node(readers[0]).outputs;
+      taken.push_back(readers[0]);
+    }
+    for (NodeId id : taken) graph_.RemoveNode(id);
+    graph_.AddNode(std::move(fused));
+  }
+
+  Graph& graph_;
+  std::vector<std::vector<NodeId>> users_;
+};
+
 }  // namespace
 
 Status FuseForCuda(Graph& graph) {
   SiblingFusion(graph).Run();
+  EmbeddingFusion(graph).Run();
+  FuseNorms(graph);
   ReadImagesDirectly(graph);
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();

@@ -14,6 +14,12 @@ namespace tamis {
 //   Transpose of f32 images to channels last, Cast to f16, ChannelsLastConv of fewer than 8 channels   ->
 //   ChannelsFirstConv x[B, C, H, W] (f32), everything else as ChannelsLastConv
 //
+//   Linear that only a LayerNormalization of its rows reads, all f16   ->
+//   LinearNorm x, w, bias?, residual?, scale, shift?, attributes as Linear, and epsilon
+//
+//   Gather of rows of a constant table, constants added, LayerNormalization, all f32, and a Cast to f16 if any   ->
+//   EmbeddingNorm table, indices, addend?, scale, shift?, with epsilon
+//
 // New nodes are named after what they replace, so that a plan made for one copy of the graph fits another.
 Status FuseForCuda(Graph& graph);
 

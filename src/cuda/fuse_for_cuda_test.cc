@@ -63,5 +63,88 @@ TEST(FuseForCuda, LeavesWhatItsKernelDoesNotTake) {
   EXPECT_EQ(shared.graph.NumNodes(), 4u);
 }
 
+Graph LinearThenNorm(int64_t depth) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto half = [&](const char* name, Shape shape) {
+    return graph.AddValue(name, Type::Tensor(DType::kFloat16, std::move(shape)));
+  };
+  const ValueId x = half("x", {5, Dim(depth)}), residual = half("residual", {5, 32});
+  graph.inputs = {x, residual};
+  Node linear;
+  linear.op = "Linear";
+  linear.domain = kTamisDomain;
+  linear.inputs = {x, graph.AddConstant("weight", Tensor(DType::kFloat16, {32, depth})), kNoValue, residual};
+  linear.outputs = {half("sum", {5, 32})};
+  Node norm;
+  norm.op = "LayerNormalization";
+  norm.attributes = {{"epsilon", 1e-3f}};
+  norm.inputs = {linear.outputs[0], graph.AddConstant("scale", Tensor(DType::kFloat16, {32}))};
+  norm.outputs = {half("y", {5, 32})};
+  graph.outputs = norm.outputs;
+  graph.AddNode(std::move(linear));
+  graph.AddNode(std::move(norm));
+  return graph;
+}
+
+TEST(FuseForCuda, JoinsTheStartOfAnEncoder) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto value = [&](const char* name, DType dtype, Shape shape) {
+    return graph.AddValue(name, Type::Tensor(dtype, std::move(shape)));
+  };
+  const auto add_node = [&](const char* op, std::vector<ValueId> inputs, ValueId output) {
+    Node node;
+    node.op = op;
+    node.inputs = std::move(inputs);
+    node.outputs = {output};
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  Tensor kind(DType::kFloat32, {8}), places(DType::kFloat32, {1, 3, 8});
+  for (int64_t i = 0; i < 8; ++i) kind.Data<float>()[i] = static_cast<float>(i);
+  for (int64_t i = 0; i < 24; ++i) places.Data<float>()[i] = 100;
+  const ValueId ids = value("ids", DType::kInt64, {2, 3});
+  graph.inputs = {ids};
+  const Shape shape = {2, 3, 8};
+  ValueId x = add_node("Gather", {graph.AddConstant("table", Tensor(DType::kFloat32, {5, 8})), ids},
+                       value("words", DType::kFloat32, shape));
+  x = add_node("Add", {x, graph.AddConstant("kind", kind)}, value("sum", DType::kFloat32, shape));
+  x = add_node("Add", {graph.AddConstant("places", places), x}, value("sums", DType::kFloat32, shape));
+  x = add_node("LayerNormalization", {x, graph.AddConstant("scale", Tensor(DType::kFloat32, {8}))},
+               value("normal", DType::kFloat32, shape));
+  x = add_node("Cast", {x}, value("half", DType::kFloat16, shape));
+  graph.outputs = {x};
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  ASSERT_EQ(graph.NumNodes(), 1u) << graph.ToString();
+  const Node& fused = graph.node(graph.NodeIds()[0]);
+  EXPECT_TRUE(fused.IsTamis("EmbeddingNorm"));
+  EXPECT_EQ(fused.outputs, graph.outputs);
+  const Tensor* addend = graph.ConstantInput(fused, 2);
+  ASSERT_NE(addend, nullptr);
+  ASSERT_EQ(addend->dims(), (Dims{3, 8}));
+  for (int64_t i = 0; i < 24; ++i) EXPECT_EQ(addend->Data<float>()[i], static_cast<float>(100 + i % 8));
+}
+
+TEST(FuseForCuda, PutsANormIntoTheProductBeforeIt) {
+  Graph graph = LinearThenNorm(64);
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  ASSERT_EQ(graph.NumNodes(), 1u) << graph.ToString();
+  const Node& fused = graph.node(graph.NodeIds()[0]);
+  EXPECT_TRUE(fused.IsTamis("LinearNorm"));
+  EXPECT_EQ(fused.inputs.size(), 5u);
+  EXPECT_EQ(fused.outputs, graph.outputs);
+  EXPECT_EQ(fused.Float("epsilon", 0), 1e-3f);
+  Graph odd = LinearThenNorm(13);  // no kernel takes such a depth
+  ASSERT_TRUE(FuseForCuda(odd).ok());
+  EXPECT_EQ(odd.NumNodes(), 2u);
+  Graph shared = LinearThenNorm(64);
+  shared.outputs.push_back(shared.node(shared.NodeIds()[0]).outputs[0]);
+  ASSERT_TRUE(FuseForCuda(shared).ok());
+  EXPECT_EQ(shared.NumNodes(), 2u);
+}
+
 }  // namespace
 }  // namespace tamis

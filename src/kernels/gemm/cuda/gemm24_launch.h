@@ -32,6 +32,9 @@ struct Gemm24Problem {
   ImageSource image;  // of a convolution; batch is 0 otherwise
   // The weight is dense and packed by PackDenseTiles (src/kernels/gemm/dense_tiles.h); f16 and on Hopper only.
   bool dense = false;
+  // y is the layer norm of its rows, act() being none; no convolutions; Hopper only.
+  bool norm = false;
+  float epsilon = 0;
 
   bool OfImages() const { return image.batch > 0; }
   int64_t Runs() const { return int64_t{image.kernel_h} * image.kernel_w; }
@@ -44,6 +47,7 @@ struct Gemm24Operands {
   const float* bias = nullptr;     // may be null
   const void* residual = nullptr;  // may be null
   void* y = nullptr;
+  const void *norm_scale = nullptr, *norm_bias = nullptr;  // with `norm`, of x's type; the bias may be null
 };
 
 // A way to compute the product: an instance of a kernel, and how many blocks share the depth of a tile.

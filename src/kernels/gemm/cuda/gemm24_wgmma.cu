@@ -9,6 +9,7 @@ namespace tamis::cuda {
 namespace {
 
 WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
+  if (problem.norm) return NormInstanceF16(index, problem.dense);
   if (problem.dense) return DenseInstanceF16(index);
   return problem.bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
 }
@@ -40,13 +41,21 @@ double PredictedCycles(const Gemm24Problem& problem, const WgmmaInstance& instan
   return kStart * starts + waves * (tiles * tile + finish) + (split > 1 ? 1900 + 300 * split : 0);
 }
 
+// One cluster holds all outputs of a row.
+bool NormFits(const Gemm24Problem& problem, const WgmmaInstance& instance) {
+  const int outputs = instance.panels * 64;
+  return !problem.bf16 && problem.outputs % outputs == 0 && problem.outputs / outputs <= kMostClusterBlocks;
+}
+
 }  // namespace
 
 std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors) {
   if (problem.depth % 8 != 0 || problem.outputs % 8 != 0 || problem.rows < 1) return {};
   std::vector<std::pair<double, Gemm24Tactic>> ranked;
-  for (int index = 0; index < (problem.dense ? kDenseInstances : kWgmmaInstances); ++index) {
+  const int instances = problem.norm ? kNormInstances : problem.dense ? kDenseInstances : kWgmmaInstances;
+  for (int index = 0; index < instances; ++index) {
     const WgmmaInstance instance = Instance(problem, index);
+    if (problem.norm && !NormFits(problem, instance)) continue;
     // A block shape with more than half its rows empty is beaten by a smaller one.
     if (instance.tokens > 16 && problem.rows * 2 <= instance.tokens) continue;
     const int64_t blocks = int64_t{Ceil(problem.outputs, instance.panels * 64)} * Ceil(problem.rows, instance.tokens);
@@ -77,6 +86,12 @@ std::string Gemm24WgmmaName(const Gemm24Problem& problem, const Gemm24Tactic& ta
 
 cudaError_t AllowGemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic) {
   const WgmmaInstance instance = Instance(problem, tactic.instance);
+  if (problem.norm && problem.outputs > 8 * 64 * instance.panels) {
+    if (cudaError_t error = cudaFuncSetAttribute(instance.kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+        error != cudaSuccess) {
+      return error;
+    }
+  }
   return cudaFuncSetAttribute(instance.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, instance.shared_bytes);
 }
 
@@ -104,6 +119,9 @@ cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic
   params.group = 16;
   params.split = tactic.split;
   params.activation = WithLimits(problem.activation);
+  params.norm_scale = operands.norm_scale;
+  params.norm_bias = operands.norm_bias;
+  params.epsilon = problem.epsilon;
   const bool bf16 = problem.bf16;
   const cudaError_t made = params.images
                                ? MakeImageMap(&params.x, operands.x, image, instance.tokens, bf16)
@@ -140,10 +158,10 @@ cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic
   config.stream = stream;
   cudaLaunchAttribute attributes[2];
   config.attrs = attributes;
-  if (tactic.split > 1) {
+  if (tactic.split > 1 || problem.norm) {
     cudaLaunchAttribute& cluster = attributes[config.numAttrs++];
     cluster.id = cudaLaunchAttributeClusterDimension;
-    cluster.val.clusterDim.x = 1;
+    cluster.val.clusterDim.x = problem.norm ? static_cast<unsigned>(params.output_blocks) : 1;
     cluster.val.clusterDim.y = static_cast<unsigned>(tactic.split);
     cluster.val.clusterDim.z = 1;
   }

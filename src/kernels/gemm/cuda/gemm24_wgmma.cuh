@@ -9,12 +9,13 @@
 // parts: the result does not depend on timing.
 #pragma once
 
+#include "src/kernels/gemm/cuda/gemm24_norm.cuh"
 #include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
 
 namespace tamis::cuda {
 
 template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
-          int kPerMultiprocessorValue, bool kSparseValue = true>
+          int kPerMultiprocessorValue, bool kSparseValue = true, bool kNormValue = false>
 struct WgmmaShape {
   static constexpr bool kSparse = kSparseValue;
   static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
@@ -33,8 +34,9 @@ struct WgmmaShape {
   static constexpr int kStageBytes = kXStage + kWeightStage;
   static constexpr int kSharedBytes = kStages * kStageBytes + 1024;  // and alignment
   static constexpr int kPitch = kPanels * 64 + 4;                    // of sums in shared memory: no bank conflicts
-  static constexpr bool kCanSplit = kTokens * kPitch * 4 <= kStages * kStageBytes;
+  static constexpr bool kCanSplit = !kNormValue && kTokens * kPitch * 4 <= kStages * kStageBytes;
   static constexpr bool kPersistent = false;
+  static constexpr bool kNorm = kNormValue;  // rows are normalised: a cluster holds all outputs
   static_assert(kPanels * kXTile <= kStages * kXStage, "tiles of y pass through the memory of x");
 };
 
@@ -92,7 +94,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
 
   const int warp = __shfl_sync(0xffffffff, threadIdx.x / 32, 0);
   const int lane = threadIdx.x % 32;
-  const bool in_cluster = params.split > 1;
+  const bool in_cluster = Shape::kNorm || params.split > 1;
   if (threadIdx.x == kConsumers) {
     ring.Init(Shape::kWarpgroups * 4);
     for (int p = 0; p < kPanels; ++p) BarrierInit(fetched + 8 * p, 1);
@@ -123,7 +125,8 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
     }
     __syncwarp();
     if (in_cluster) {
-      ClusterBarrier();         // the sums of all parts are there
+      ClusterBarrier();  // the sums of all parts are there
+      if (Shape::kNorm) ClusterBarrier();
       ClusterBarrierRelaxed();  // no block ends while others reach into it
     }
     return;
@@ -136,7 +139,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
   products.Finish(ring);
   NamedBarrier(1, kConsumers);  // all stages have been read: their memory is free
   WaitForPrevious();
-  if (params.split == 1) {
+  if (Shape::kNorm || params.split == 1) {
     const int first_output = (block.output_block * kPanels + first_panel) * 64;
     const int first_token = block.token_block * kTokens;
     const uint32_t tile = base + first_panel * Shape::kXTile;
@@ -148,11 +151,17 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
       }
     }
     __syncwarp();
+    if constexpr (Shape::kNorm) {
+      static_assert(NormMemory<Shape>::kBytes <= kStages * Shape::kWeightStage);
+      for (int e = 0; e < kEach && params.residual_rows != nullptr; ++e) BarrierWait(barrier + 8 * e, 0);
+      FinishNorm<Shape, kBf16>(sums, params, first_output, first_token, tile, NormMemory<Shape>{ring.weights});
+    } else {
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) {
-      if (params.residual_rows != nullptr) BarrierWait(barrier + 8 * e, 0);
-      StoreTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile + e * Shape::kXTile,
-                              2 + warp / 4);
+      for (int e = 0; e < kEach; ++e) {
+        if (params.residual_rows != nullptr) BarrierWait(barrier + 8 * e, 0);
+        StoreTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile + e * Shape::kXTile,
+                                2 + warp / 4);
+      }
     }
     if (threadIdx.x % 128 == 0) TensorStoreDrain();
   } else {

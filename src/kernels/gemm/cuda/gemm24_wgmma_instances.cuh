@@ -34,6 +34,7 @@ inline constexpr int kWgmmaInstances = 12;
   X(128, 3, 1, 1, 5, 1)       \
   X(128, 2, 1, 1, 3, 2)       \
   X(128, 1, 1, 1, 4, 2)       \
+  X(128, 1, 1, 1, 2, 3)       \
   X(64, 2, 1, 1, 4, 2)        \
   X(64, 1, 1, 2, 3, 2)        \
   X(32, 1, 1, 2, 4, 2)        \
@@ -41,10 +42,26 @@ inline constexpr int kWgmmaInstances = 12;
 
 #define TAMIS_DENSE_PERSISTENT_SHAPES(X) \
   X(192, 2, 2, 1, 3)                     \
+  X(192, 2, 1, 1, 4)                     \
   X(128, 2, 2, 1, 4)                     \
   X(256, 2, 1, 1, 3)
 
-inline constexpr int kDenseInstances = 13;
+inline constexpr int kDenseInstances = 15;
+
+// Those with a layer norm behind the product, of 2:4 and of dense weights.
+#define TAMIS_NORM_SHAPES(X) \
+  X(128, 2, 2, 1, 6, 1)      \
+  X(64, 2, 2, 1, 6, 1)       \
+  X(32, 2, 1, 2, 6, 1)       \
+  X(16, 1, 1, 2, 8, 2)
+#define TAMIS_DENSE_NORM_SHAPES(X) \
+  X(128, 2, 2, 1, 4, 1)            \
+  X(64, 2, 2, 1, 5, 1)             \
+  X(32, 2, 1, 2, 4, 1)             \
+  X(16, 1, 1, 2, 5, 2)
+
+inline constexpr int kNormInstances = 4;
+inline constexpr int kMostClusterBlocks = 16;  // above 8 the kernel must be allowed to
 
 struct WgmmaInstance {
   const void* kernel;
@@ -99,8 +116,29 @@ inline WgmmaInstance MakeDenseInstance(int index) {
   return {};
 }
 
-// One object for each type.
+inline WgmmaInstance MakeNormInstance(int index, bool dense) {
+  int at = 0;
+#define TAMIS_MAKE_NORM(sparse, ...)                                                              \
+  if (index == at++) {                                                                            \
+    using Shape = WgmmaShape<__VA_ARGS__, sparse, true>;                                          \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
+  }
+#define TAMIS_MAKE_SPARSE_NORM(...) TAMIS_MAKE_NORM(true, __VA_ARGS__)
+#define TAMIS_MAKE_DENSE_NORM(...) TAMIS_MAKE_NORM(false, __VA_ARGS__)
+  if (dense) {
+    TAMIS_DENSE_NORM_SHAPES(TAMIS_MAKE_DENSE_NORM)
+  } else {
+    TAMIS_NORM_SHAPES(TAMIS_MAKE_SPARSE_NORM)
+  }
+#undef TAMIS_MAKE_NORM
+#undef TAMIS_MAKE_SPARSE_NORM
+#undef TAMIS_MAKE_DENSE_NORM
+  return {};
+}
+
+// One object for each kind.
 WgmmaInstance DenseInstanceF16(int index);
+WgmmaInstance NormInstanceF16(int index, bool dense);
 WgmmaInstance WgmmaInstanceF16(int index);
 WgmmaInstance WgmmaInstanceBf16(int index);
 

@@ -28,6 +28,9 @@ struct WgmmaParams {
   int group;  // so many blocks along the outputs are computed before the next rows of x
   int split;
   ActivationArgs activation;
+  // Layer norm of the finished rows, over all outputs; null: none.
+  const void *norm_scale, *norm_bias;  // of x's type; the bias may be null
+  float epsilon;
   // Rows are pixels of images and x holds the images; otherwise `kernel_w` and `kernel_h` are 1.
   bool images;
   int run_tiles;  // of the channels of one kernel position
@@ -296,57 +299,84 @@ struct DenseProducts {
 template <class Shape, bool kBf16>
 using Products = std::conditional_t<Shape::kSparse, SparseProducts<Shape, kBf16>, DenseProducts<Shape>>;
 
-// One warpgroup: bias, residual and activation on the sums, which leave as 64 columns of y by the copy engine through
-// `tile` in shared memory: [token][64 outputs] in the 128-byte swizzle. Returns when the sums are in `tile`; one thread
-// has begun the store and awaits it by TensorStoreDrain() before the tile is written again. `barrier` is the named
-// barrier of this warpgroup. If there is a residual, its part has arrived in `tile`.
+// One warpgroup: bias and residual onto the sums of 64 outputs. If there is a residual, its part has arrived in `tile`
+// in shared memory: [token][64 outputs] in the 128-byte swizzle.
+template <class Shape>
+struct TileLanes {
+  static constexpr int kMatrices = Shape::kTokens >= 16 ? 4 : 2;
+  static constexpr int kSteps = Shape::kTokens / (kMatrices * 4);
+  // This lane's row of the four (two) matrices of a step.
+  static __device__ __forceinline__ uint32_t Address(uint32_t tile) {
+    const int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+    const int token = (kMatrices == 4 ? lane / 16 * 8 : 0) + lane % 8;
+    const int chunk = (warp * 2 + lane / 8 % 2) ^ (lane % 8);
+    return tile + token * 128 + chunk * 16;
+  }
+};
+
 template <class Shape, bool kBf16>
-__device__ __forceinline__ void StoreTile(float (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
-                                          int first_output, int first_token, uint32_t tile, int barrier) {
-  constexpr int kTokens = Shape::kTokens;
-  constexpr int kMatrices = kTokens >= 16 ? 4 : 2;
-  constexpr int kSteps = kTokens / (kMatrices * 4);
-  const int warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+__device__ __forceinline__ void AddBiasAndResidual(float (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
+                                                   int first_output, uint32_t tile) {
+  using Lanes = TileLanes<Shape>;
   if (params.bias != nullptr) {
-    const int output = first_output + warp * 16 + lane / 4;
+    const int output = first_output + threadIdx.x / 32 % 4 * 16 + threadIdx.x % 32 / 4;
     const float low = output < params.outputs ? params.bias[output] : 0.0f;
     const float high = output + 8 < params.outputs ? params.bias[output + 8] : 0.0f;
 #pragma unroll
-    for (int i = 0; i < kTokens / 2; ++i) sums[i] += i / 2 % 2 == 0 ? low : high;
+    for (int i = 0; i < Shape::kTokens / 2; ++i) sums[i] += i / 2 % 2 == 0 ? low : high;
   }
-  // This lane's row of the four (two) matrices of a step.
-  const int token = (kMatrices == 4 ? lane / 16 * 8 : 0) + lane % 8;
-  const int chunk = (warp * 2 + lane / 8 % 2) ^ (lane % 8);
-  const uint32_t address = tile + token * 128 + chunk * 16;
-  if (params.residual_rows != nullptr) {
+  if (params.residual_rows == nullptr) return;
+  const uint32_t address = Lanes::Address(tile);
 #pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-      uint32_t m[kMatrices];
-      LoadTransposed(address + step * kMatrices * 4 * 128, m);
+  for (int step = 0; step < Lanes::kSteps; ++step) {
+    uint32_t m[Lanes::kMatrices];
+    LoadTransposed(address + step * Lanes::kMatrices * 4 * 128, m);
 #pragma unroll
-      for (int j = 0; j < kMatrices; ++j) {
-        const float2 pair = UnpackPair<kBf16>(m[j]);
-        sums[(step * kMatrices + j) * 2] += pair.x;
-        sums[(step * kMatrices + j) * 2 + 1] += pair.y;
-      }
+    for (int j = 0; j < Lanes::kMatrices; ++j) {
+      const float2 pair = UnpackPair<kBf16>(m[j]);
+      sums[(step * Lanes::kMatrices + j) * 2] += pair.x;
+      sums[(step * Lanes::kMatrices + j) * 2 + 1] += pair.y;
     }
   }
-  DispatchActivation(params.activation.kind, [&](auto kind) {
+}
+
+// Puts finish(sum, i) for every sum i into `tile`.
+template <class Shape, bool kBf16, class F>
+__device__ __forceinline__ void FillTile(const float (&sums)[Shape::kTokens / 2], uint32_t tile, F&& finish) {
+  using Lanes = TileLanes<Shape>;
+  const uint32_t address = Lanes::Address(tile);
 #pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-      uint32_t m[kMatrices];
+  for (int step = 0; step < Lanes::kSteps; ++step) {
+    uint32_t m[Lanes::kMatrices];
 #pragma unroll
-      for (int j = 0; j < kMatrices; ++j) {
-        const int i = (step * kMatrices + j) * 2;
-        m[j] = PackPair<kBf16>(ActivateAs<decltype(kind)::kValue>(sums[i], params.activation),
-                               ActivateAs<decltype(kind)::kValue>(sums[i + 1], params.activation));
-      }
-      StoreTransposed(address + step * kMatrices * 4 * 128, m);
+    for (int j = 0; j < Lanes::kMatrices; ++j) {
+      const int i = (step * Lanes::kMatrices + j) * 2;
+      m[j] = PackPair<kBf16>(finish(sums[i], i), finish(sums[i + 1], i + 1));
     }
-  });
+    StoreTransposed(address + step * Lanes::kMatrices * 4 * 128, m);
+  }
+}
+
+// The tile leaves as 64 columns of y by the copy engine. Returns when the sums are in `tile`; one thread has begun the
+// store and awaits it by TensorStoreDrain() before the tile is written again. `barrier` is the named barrier of this
+// warpgroup.
+__device__ __forceinline__ void SendTile(const WgmmaParams& params, int first_output, int first_token, uint32_t tile,
+                                         int barrier) {
   FenceForCopyEngine();
   NamedBarrier(barrier, 128);
   if (threadIdx.x % 128 == 0) TensorStore(params.y, first_output, first_token, tile);
+}
+
+// Bias, residual and activation on the sums, and their way to y.
+template <class Shape, bool kBf16>
+__device__ __forceinline__ void StoreTile(float (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
+                                          int first_output, int first_token, uint32_t tile, int barrier) {
+  AddBiasAndResidual<Shape, kBf16>(sums, params, first_output, tile);
+  DispatchActivation(params.activation.kind, [&](auto kind) {
+    FillTile<Shape, kBf16>(sums, tile,
+                           [&](float sum, int) { return ActivateAs<decltype(kind)::kValue>(sum, params.activation); });
+  });
+  SendTile(params, first_output, first_token, tile, barrier);
 }
 
 }  // namespace tamis::cuda

@@ -99,6 +99,16 @@ __device__ __forceinline__ float4 LoadFromRank(uint32_t address, uint32_t rank) 
   return v;
 }
 
+__device__ __forceinline__ float LoadFloatFromRank(uint32_t address, uint32_t rank) {
+  float v;
+  asm volatile(
+      "{\n.reg .b32 remote;\nmapa.shared::cluster.u32 remote, %1, %2;\nld.shared::cluster.f32 %0, [remote];\n}\n"
+      : "=f"(v)
+      : "r"(address), "r"(rank)
+      : "memory");
+  return v;
+}
+
 // Moves registers between the warpgroups of a block. All warps of a warpgroup.
 template <int kRegisters>
 __device__ __forceinline__ void GiveRegisters() {

@@ -16,6 +16,74 @@ __device__ __forceinline__ float MaxOfWarp(float x) {
   return x;
 }
 
+// The norm of a row that a warp holds: element i of vector v of a lane is of column (v * 32 + lane) * 8 + i.
+template <int kVectors>
+__device__ __forceinline__ void NormalizeRow(float (&values)[kVectors][8], int columns, float epsilon) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  float sum = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    if ((v * 32 + lane) * 8 >= columns) continue;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) sum += values[v][i];
+  }
+  const float mean = SumOfWarp(sum) / static_cast<float>(columns);
+  float squares = 0;
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    if ((v * 32 + lane) * 8 >= columns) continue;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      values[v][i] -= mean;
+      squares += values[v][i] * values[v][i];
+    }
+  }
+  const float inverse = rsqrtf(SumOfWarp(squares) / static_cast<float>(columns) + epsilon);
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[v][i] *= inverse;
+  }
+}
+
+template <class T, int kVectors>
+__global__ void __launch_bounds__(128) EmbeddingNormKernel(const __grid_constant__ EmbeddingNormArgs args) {
+  LetNextStart();
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int row = static_cast<int>(blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32);
+  WaitForPrevious();
+  if (row >= args.rows) return;
+  int64_t index = args.wide_indices ? static_cast<const int64_t*>(args.indices)[row]
+                                    : static_cast<const int32_t*>(args.indices)[row];
+  if (index < 0) index += args.table_rows;
+  const bool inside = index >= 0 && index < args.table_rows;
+  const float* from = args.table + (inside ? index : 0) * args.columns;
+  const float* more = args.addend == nullptr ? nullptr : args.addend + int64_t{row % args.addend_rows} * args.columns;
+  float values[kVectors][8];
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int column = (v * 32 + lane) * 8;
+    if (column >= args.columns) continue;
+    Load8(from + column, values[v]);
+    float added[8] = {};
+    if (more != nullptr) Load8(more + column, added);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[v][i] = (inside ? values[v][i] : 0.0f) + added[i];
+  }
+  NormalizeRow(values, args.columns, args.epsilon);
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int column = (v * 32 + lane) * 8;
+    if (column >= args.columns) continue;
+    float scale[8], bias[8] = {};
+    Load8(args.scale + column, scale);
+    if (args.bias != nullptr) Load8(args.bias + column, bias);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * scale[i] + bias[i];
+    Store8(static_cast<T*>(args.y) + static_cast<int64_t>(row) * args.columns + column, values[v]);
+  }
+}
+
 // A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8.
 template <class T, int kVectors>
 __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant__ LayerNormArgs args) {
@@ -27,29 +95,12 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
   if (row >= args.rows) return;
   const int64_t at = static_cast<int64_t>(row) * args.columns;
   float values[kVectors][8];
-  float sum = 0;
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     const int column = (v * 32 + lane) * 8;
-    if (column < args.columns) {
-      Load8(static_cast<const T*>(args.x) + at + column, values[v]);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) sum += values[v][i];
-    }
+    if (column < args.columns) Load8(static_cast<const T*>(args.x) + at + column, values[v]);
   }
-  const float mean = SumOfWarp(sum) / static_cast<float>(args.columns);
-  float squares = 0;
-#pragma unroll
-  for (int v = 0; v < kVectors; ++v) {
-    if ((v * 32 + lane) * 8 < args.columns) {
-#pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        values[v][i] -= mean;
-        squares += values[v][i] * values[v][i];
-      }
-    }
-  }
-  const float inverse = rsqrtf(SumOfWarp(squares) / static_cast<float>(args.columns) + args.epsilon);
+  NormalizeRow(values, args.columns, args.epsilon);
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     const int column = (v * 32 + lane) * 8;
@@ -58,7 +109,7 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
     Load8(static_cast<const T*>(args.scale) + column, scale);
     if (args.bias != nullptr) Load8(static_cast<const T*>(args.bias) + column, bias);
 #pragma unroll
-    for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * inverse * scale[i] + bias[i];
+    for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * scale[i] + bias[i];
     Store8(static_cast<T*>(args.y) + at + column, values[v]);
   }
 }
@@ -146,6 +197,19 @@ cudaError_t LaunchTyped(const LayerNormArgs& args, cudaStream_t stream) {
 }
 
 }  // namespace
+
+cudaError_t LaunchEmbeddingNorm(const EmbeddingNormArgs& args, cudaStream_t stream) {
+  LaunchShape shape;
+  const int warps = args.rows < 1024 ? 1 : 4;
+  shape.block = dim3(static_cast<unsigned>(warps * 32));
+  shape.grid = dim3(static_cast<unsigned>((args.rows + warps - 1) / warps));
+  if (args.columns <= 1024) {
+    return args.y_f16 ? LaunchKernel(EmbeddingNormKernel<__half, 4>, shape, stream, args)
+                      : LaunchKernel(EmbeddingNormKernel<float, 4>, shape, stream, args);
+  }
+  return args.y_f16 ? LaunchKernel(EmbeddingNormKernel<__half, 8>, shape, stream, args)
+                    : LaunchKernel(EmbeddingNormKernel<float, 8>, shape, stream, args);
+}
 
 cudaError_t LaunchLayerNorm(const LayerNormArgs& args, cudaStream_t stream) {
   return args.f16 ? LaunchTyped<__half>(args, stream) : LaunchTyped<float>(args, stream);

@@ -3,6 +3,8 @@
 
 #include <cuda_runtime_api.h>
 
+#include <cstdint>
+
 namespace tamis::cuda {
 
 // y = (x - mean) / sqrt(variance + epsilon) * scale + bias, a row at a time, statistics in f32.
@@ -15,6 +17,22 @@ struct LayerNormArgs {
 };
 
 cudaError_t LaunchLayerNorm(const LayerNormArgs& args, cudaStream_t stream);
+
+// The layer norm of rows of a table and of what is added to them, both f32: y[r] = norm(table[indices[r]] +
+// addend[r % addend_rows]), f16 or f32. `columns` is a multiple of 8, 2048 at most. Indices out of range, which the
+// host refuses where it sees them, read zeros.
+struct EmbeddingNormArgs {
+  const float *table = nullptr, *addend = nullptr, *scale = nullptr, *bias = nullptr;  // addend and bias may be null
+  const void* indices = nullptr;
+  void* y = nullptr;
+  int rows = 0, columns = 0, addend_rows = 1;
+  int64_t table_rows = 0;
+  float epsilon = 0;
+  bool wide_indices = false;  // int64, else int32
+  bool y_f16 = false;
+};
+
+cudaError_t LaunchEmbeddingNorm(const EmbeddingNormArgs& args, cudaStream_t stream);
 
 // softmax over the last axis; log softmax with `logarithm`.
 struct SoftmaxArgs {

@@ -87,7 +87,7 @@ Status CudaProgram::Prepare(const CudaProgramOptions& options, PackCache& cache)
       TAMIS_ASSIGN_OR_RETURN(step.host, PreparedNode::Make(graph_, node, options.threads, std::string(), cache));
       step.tactic = "cpu: " + step.host->tactic();
       cpu_nodes_.push_back(fmt::format("{} '{}' runs on the CPU ({})", node.op, name, reason));
-    } else if (node.Is("Gather")) {
+    } else if (node.Is("Gather") || node.IsTamis("EmbeddingNorm")) {
       const auto input = std::find(graph_.inputs.begin(), graph_.inputs.end(), Root(node.inputs[1]));
       const int64_t rank = static_cast<int64_t>(problem.inputs[0].dims.size());
       const int64_t axis = node.Int("axis", 0);
