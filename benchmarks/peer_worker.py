@@ -14,7 +14,7 @@ import numpy as np
 def load_tamis(request, inputs):
     import tamis
     session = tamis.Session(request["path"], threads=request["threads"])
-    names = [output.name for output in session.outputs]
+    names = [output.name for output in session.get_outputs()]
     return lambda: dict(zip(names, session.run(None, inputs)))
 
 
