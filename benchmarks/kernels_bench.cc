@@ -1,11 +1,13 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
+// tamis_kernels_bench --check 1
 //
 // Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
 // int8 (u8 in, u8 out). All kernels of a shape take turns, so that a change of clock or load hits them alike; printed
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With
 // --cold weights and activations come from memory: a buffer larger than the caches is walked through before every run.
-// With --paired two outputs each share a mask.
+// With --paired two outputs each share a mask. --check times nothing: it fails if this CPU has a product kernel that no
+// shape gives a chance.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -55,6 +57,15 @@ Shape ConvShape(int64_t size, int64_t in, int64_t out, int64_t kernel, int64_t s
   shape.weight = {out, kernel, kernel, in};
   shape.y = {1, result, result, out};
   shape.flops = 2.0 * static_cast<double>(result * result * out * in * kernel * kernel);
+  return shape;
+}
+
+Shape DepthwiseShape(int64_t size, int64_t channels, int64_t stride) {
+  Shape shape = ConvShape(size, channels, channels, 3, stride);
+  shape.text = fmt::format("Depthwise {}x{} C{} k3 s{}", size, size, channels, stride);
+  shape.attributes["group"] = channels;
+  shape.weight.back() = 1;
+  shape.flops /= static_cast<double>(channels);
   return shape;
 }
 
@@ -126,11 +137,15 @@ Operands MakeOperands(const Shape& shape, Type type, Pattern pattern, bool paire
   return operands;
 }
 
+bool IsPlain(const KernelDef& kernel) {
+  return kernel.isa == Isa::kX86_64 && kernel.name.find("onednn") == std::string_view::npos;
+}
+
 struct Options {
   int threads = 1;
   double seconds = 0.5;
   std::string filter, types = "f32,bf16,int8";
-  bool cold = false, paired = false;
+  bool cold = false, paired = false, check = false;
 };
 
 // Fills the caches with something else.
@@ -153,8 +168,7 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
         const auto candidates = CandidateKernels(problem->problem, nullptr);
         if (std::find(candidates.begin(), candidates.end(), def) == candidates.end()) continue;
         const bool dense = def->name.find("24") == std::string_view::npos;
-        const bool plain = def->isa == Isa::kX86_64 && def->name.find("onednn") == std::string_view::npos;
-        if (plain || dense == (pattern == Pattern::kTwoFour)) continue;
+        if (IsPlain(*def) || dense == (pattern == Pattern::kTwoFour)) continue;
         auto prepared = def->prepare(problem->problem, problem->cache);
         if (!prepared.ok()) {
           fmt::print("  {}: {}\n", def->name, prepared.status().message());
@@ -206,6 +220,39 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
   }
 }
 
+// Whether each kernel of a matrix product or convolution that this CPU can run is a candidate for some shape.
+int Check(const std::vector<Shape>& shapes) {
+  const auto computes_product = [](const KernelDef& kernel) {
+    for (const std::string_view op : {"Linear", "ChannelsLastConv", "QuantizedLinear", "QuantizedConv"}) {
+      if (std::find(kernel.ops.begin(), kernel.ops.end(), op) != kernel.ops.end()) return true;
+    }
+    return false;
+  };
+  std::map<std::string_view, bool> found;
+  for (const KernelDef* kernel : AllKernels()) {
+    if (computes_product(*kernel) && !IsPlain(*kernel) && kernel->isa <= Cpu().isa) found[kernel->name] = false;
+  }
+  for (const Shape& shape : shapes) {
+    for (const Type type : {Type::kF32, Type::kBf16, Type::kInt8}) {
+      for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+        const Operands operands = MakeOperands(shape, type, pattern, false);
+        KernelCase problem(operands.op, operands.attributes, operands.tensors, operands.tensors[0].dtype(), shape.y,
+                           pattern, 1);
+        if (type == Type::kInt8) problem.SetConstant(2);
+        for (const KernelDef* kernel : CandidateKernels(problem.problem, nullptr)) {
+          if (found.count(kernel->name) > 0) found[kernel->name] = true;
+        }
+      }
+    }
+  }
+  int missing = 0;
+  for (const auto& [name, reached] : found) {
+    fmt::print("{:<28} {}\n", name, reached ? "benchmarked" : "NOT REACHED, or the CPU lacks a feature");
+    missing += reached ? 0 : 1;
+  }
+  return missing == 0 ? 0 : 1;
+}
+
 int Main(int argc, char** argv) {
   Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -214,6 +261,7 @@ int Main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--filter") == 0) options.filter = argv[i + 1];
     if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
     if (std::strcmp(argv[i], "--paired") == 0) options.paired = std::atoi(argv[i + 1]) != 0;
+    if (std::strcmp(argv[i], "--check") == 0) options.check = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--cold") == 0) options.cold = std::atoi(argv[i + 1]) != 0;
   }
   ConfigureLibraries();
@@ -239,6 +287,12 @@ int Main(int argc, char** argv) {
   shapes.push_back(ConvShape(56, 256, 64, 1, 1));
   shapes.push_back(ConvShape(14, 1024, 256, 1, 1));
   shapes.push_back(ConvShape(56, 128, 128, 3, 2));
+  shapes.push_back(DepthwiseShape(56, 144, 1));
+  shapes.push_back(DepthwiseShape(14, 576, 2));
+  if (options.check) {
+    std::erase_if(shapes, [](const Shape& shape) { return shape.flops > 2e8; });  // the small ones do
+    return Check(shapes);
+  }
   for (const Shape& shape : shapes) {
     if (shape.text.find(options.filter) != std::string::npos) BenchShape(shape, options, pool);
   }

@@ -112,7 +112,20 @@ void RunOne(const KernelDef& kernel, const KernelCase& c, const Problem& problem
   }
 }
 
+std::set<std::string>& CheckedFamilies() {
+  static std::set<std::string> families;
+  return families;
+}
+
 }  // namespace
+
+void NoteFamilyChecked(std::string_view family) {
+  CheckedFamilies().emplace(family);
+}
+
+bool FamilyIsChecked(std::string_view family) {
+  return CheckedFamilies().count(std::string(family)) > 0;
+}
 
 Tensor RandomTensor(DType dtype, Dims dims, uint64_t seed, double low, double high) {
   std::mt19937_64 random(seed);
@@ -208,6 +221,7 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, 
       EXPECT_GT(runs, 0u) << "no kernel of " << family << " accepts " << c.name << reasons;
     }
   }
+  if (need_all) NoteFamilyChecked(family);
   const CpuInfo& cpu = Cpu();
   for (const KernelDef* kernel : AllKernels()) {
     if (kernel->family != family || !need_all) continue;

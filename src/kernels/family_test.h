@@ -42,6 +42,9 @@ std::vector<double> Doubles(const Tensor& tensor);
 // CPU can't run are named on stdout.
 // Without `need_all` a kernel may be reached by no case.
 void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, bool need_all = true);
+// A test that looked for every kernel of the family by other means says so here; CheckFamily does.
+void NoteFamilyChecked(std::string_view family);
+bool FamilyIsChecked(std::string_view family);
 // The family's kernels must all refuse the problem, each with a reason that contains `reason`.
 void ExpectRefused(std::string_view family, const KernelCase& refused, std::string_view reason);
 // The family's kernels accept the problem and their Check returns an error.

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "src/kernels/conv/conv_shape.h"
+#include "src/kernels/family_test.h"
 #include "src/kernels/gemm/kernel_case.h"
 
 namespace tamis {
@@ -218,6 +219,7 @@ TEST(Conv, ExactOnSmallIntegers) {
       }
     }
   }
+  kernel_test::NoteFamilyChecked("conv");
   for (const KernelDef* kernel : AllKernels()) {
     if (kernel->family != "conv") continue;
     const bool runs = kernel->isa <= Cpu().isa && (kernel->feature != CpuFeature::kAvx512Bf16 || Cpu().avx512_bf16);

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "src/kernels/family_test.h"
 #include "src/kernels/gemm/kernel_case.h"
 #include "src/kernels/gemm/packed_columns.h"
 #include "src/kernels/gemm/packed_panels.h"
@@ -177,6 +178,7 @@ TEST(Gemm, ExactOnSmallIntegers) {
       }
     }
   }
+  kernel_test::NoteFamilyChecked("gemm");
   for (const KernelDef* kernel : AllKernels()) {
     if (kernel->family != "gemm") continue;
     if (RunsHere(*kernel)) {
