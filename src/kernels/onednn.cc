@@ -40,6 +40,16 @@ dnnl::algorithm EltwiseAlgorithm(Activation activation) {
       return dnnl::algorithm::eltwise_logistic;
     case Activation::kTanh:
       return dnnl::algorithm::eltwise_tanh;
+    case Activation::kLeakyRelu:
+      return dnnl::algorithm::eltwise_relu;
+    case Activation::kElu:
+      return dnnl::algorithm::eltwise_elu;
+    case Activation::kHardSigmoid:
+      return dnnl::algorithm::eltwise_linear;  // and a clip
+    case Activation::kSwish:
+      return dnnl::algorithm::eltwise_swish;
+    case Activation::kMish:
+      return dnnl::algorithm::eltwise_mish;
   }
   return dnnl::algorithm::undef;
 }
@@ -77,7 +87,14 @@ dnnl::primitive_attr EpilogueAttributes(const Epilogue& epilogue, const std::opt
       beta = epilogue.clip_max;
     }
     if (epilogue.activation == Activation::kSilu) alpha = 1;
+    if (epilogue.activation != Activation::kClip && HasParameters(epilogue.activation)) {
+      alpha = epilogue.alpha;
+      beta = epilogue.beta;
+    }
     operations.append_eltwise(1.F, EltwiseAlgorithm(epilogue.activation), alpha, beta);
+    if (epilogue.activation == Activation::kHardSigmoid) {
+      operations.append_eltwise(1.F, dnnl::algorithm::eltwise_clip, 0.F, 1.F);
+    }
   }
   attributes.set_post_ops(operations);
   return attributes;

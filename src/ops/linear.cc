@@ -57,9 +57,13 @@ std::vector<OpTestCase> TestCases() {
       {{make.Floats({33, 64}), make.Floats({48, 64}), make.Floats({48})}, {{"activation", std::string("Gelu")}}});
   cases.push_back({{make.Floats({1, 31}), make.Floats({17, 31}), Tensor(), make.Floats({1, 17})},
                    {{"activation", std::string("Clip")}, {"clip_min", -0.5f}, {"clip_max", 1.0f}}});
-  for (const char* name : {"GeluTanh", "Silu", "HardSwish", "Sigmoid", "Tanh"}) {
+  for (const char* name : {"GeluTanh", "Silu", "HardSwish", "Sigmoid", "Tanh", "Mish"}) {
     cases.push_back(
         {{make.Floats({4, 20}, -2, 2), make.Floats({9, 20}), make.Floats({9})}, {{"activation", std::string(name)}}});
+  }
+  for (const char* name : {"LeakyRelu", "Elu", "HardSigmoid", "Swish"}) {
+    cases.push_back({{make.Floats({4, 20}, -2, 2), make.Floats({9, 20}), make.Floats({9})},
+                     {{"activation", std::string(name)}, {"alpha", 0.3f}, {"beta", 0.4f}}});
   }
   return cases;
 }

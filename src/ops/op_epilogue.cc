@@ -37,6 +37,8 @@ void CheckEpilogue(const Operands& operands, const Shape& y, NodeProblems* probl
     } else if (!(least <= most)) {
       problems->Add("attribute 'clip_min' {} must not be greater than 'clip_max' {}", least, most);
     }
+  } else if (HasParameters(*activation) && !node.Has("alpha")) {
+    problems->Add("activation '{}' needs the attribute 'alpha'", name);
   }
 }
 

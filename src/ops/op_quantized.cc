@@ -10,6 +10,8 @@ Epilogue QuantizedActivation(const Node& node) {
   epilogue.activation = ActivationFromName(node.String("activation", "")).value_or(Activation::kNone);
   epilogue.clip_min = node.Float("clip_min", 0);
   epilogue.clip_max = node.Float("clip_max", 0);
+  epilogue.alpha = node.Float("alpha", 0);
+  epilogue.beta = node.Float("beta", 0);
   return epilogue;
 }
 

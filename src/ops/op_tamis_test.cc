@@ -52,11 +52,11 @@ TEST(LinearTest, InferAndRefusals) {
   const Type x16 = Type::Tensor(DType::kBFloat16, {b, 8});
   EXPECT_EQ(InferText(Tamis("Linear", {}), {x16, F32({4, 8})}), "bfloat16[batch, 4]");
   EXPECT_EQ(InferText(Tamis("Linear", {{"output_dtype", int64_t{1}}}), {x16, F32({4, 8})}), "float32[batch, 4]");
-  const Attributes wrong = {{"activation", std::string("Mish")}, {"output_dtype", int64_t{7}}};
+  const Attributes wrong = {{"activation", std::string("Softmax")}, {"output_dtype", int64_t{7}}};
   EXPECT_NE(InferText(Tamis("Linear", wrong), {F32({2, 8}), F32({4, 8})}).find("output_dtype"), std::string::npos);
-  const Attributes unknown = {{"activation", std::string("Mish")}};
+  const Attributes unknown = {{"activation", std::string("Softmax")}};
   const std::string error = InferText(Tamis("Linear", unknown), {F32({2, 8}), F32({4, 8}), F32({5}), F32({2, 5})});
-  EXPECT_NE(error.find("Mish"), std::string::npos) << error;
+  EXPECT_NE(error.find("Softmax"), std::string::npos) << error;
   EXPECT_NE(error.find("input 2"), std::string::npos) << error;
   EXPECT_NE(error.find("input 3"), std::string::npos) << error;
   EXPECT_NE(InferText(Tamis("Linear", {}), {F32({2, 8}), F32({4, 9})}).find("9 features"), std::string::npos);

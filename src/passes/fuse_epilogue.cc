@@ -24,8 +24,9 @@ bool IsFusable(const Node& node) {
 
 // An activation, or the addition of a bias or residual. For near misses only; what really fits is decided one by one.
 bool IsEpilogue(const Node& node) {
-  constexpr std::array<std::string_view, 8> kNames = {"Add",     "Relu", "Clip",      "Gelu",
-                                                      "Sigmoid", "Tanh", "HardSwish", "Swish"};
+  constexpr std::array<std::string_view, 12> kNames = {"Add",     "Relu",      "Clip",      "Gelu",
+                                                       "Sigmoid", "Tanh",      "HardSwish", "Swish",
+                                                       "Mish",    "LeakyRelu", "Elu",       "HardSigmoid"};
   return node.domain.empty() && std::find(kNames.begin(), kNames.end(), node.op) != kNames.end();
 }
 
@@ -138,26 +139,35 @@ class EpilogueFuser {
     }
     if (node.Is("Clip")) {
       const auto bounds = ClipBounds(graph_, node);
-      if (!bounds || !IsProduct(graph_.node(id))) return kNoNode;
-      const std::pair<float, float> clip{static_cast<float>(bounds->first), static_cast<float>(bounds->second)};
-      return SetActivation(id, reader, Activation::kClip, clip);
+      if (!bounds) return kNoNode;
+      return SetActivation(
+          id, reader, Activation::kClip,
+          {{"clip_min", static_cast<float>(bounds->first)}, {"clip_max", static_cast<float>(bounds->second)}});
     }
-    if (node.Is("Swish")) return node.Float("alpha", 1) == 1 ? SetActivation(id, reader, Activation::kSilu) : kNoNode;
-    constexpr std::array<Activation, 4> kSameName = {Activation::kRelu, Activation::kHardSwish, Activation::kSigmoid,
-                                                     Activation::kTanh};
+    if (node.Is("Swish") && node.Float("alpha", 1) == 1) return SetActivation(id, reader, Activation::kSilu);
+    if (node.Is("Swish")) return SetActivation(id, reader, Activation::kSwish, {{"alpha", node.Float("alpha", 1)}});
+    if (node.Is("Elu")) return SetActivation(id, reader, Activation::kElu, {{"alpha", node.Float("alpha", 1)}});
+    if (node.Is("LeakyRelu")) {
+      return SetActivation(id, reader, Activation::kLeakyRelu, {{"alpha", node.Float("alpha", 0.01f)}});
+    }
+    if (node.Is("HardSigmoid")) {
+      return SetActivation(id, reader, Activation::kHardSigmoid,
+                           {{"alpha", node.Float("alpha", 0.2f)}, {"beta", node.Float("beta", 0.5f)}});
+    }
+    constexpr std::array<Activation, 5> kSameName = {Activation::kRelu, Activation::kHardSwish, Activation::kSigmoid,
+                                                     Activation::kTanh, Activation::kMish};
     for (Activation activation : kSameName) {
       if (node.Is(Name(activation))) return SetActivation(id, reader, activation);
     }
     return kNoNode;
   }
 
-  NodeId SetActivation(NodeId id, NodeId reader, Activation activation, std::pair<float, float> clip = {}) {
+  NodeId SetActivation(NodeId id, NodeId reader, Activation activation,
+                       const std::map<std::string, Attribute>& parameters = {}) {
+    if (HasParameters(activation) && !IsProduct(graph_.node(id))) return kNoNode;  // group norms hold none
     Node fused = Copy(id);
     fused.attributes["activation"] = std::string(Name(activation));
-    if (activation == Activation::kClip) {
-      fused.attributes["clip_min"] = clip.first;
-      fused.attributes["clip_max"] = clip.second;
-    }
+    for (const auto& [name, value] : parameters) fused.attributes[name] = value;
     return Move(std::move(fused), reader, Name(activation));
   }
 

@@ -42,6 +42,31 @@ TEST(FuseEpilogue, Activations) {
   EXPECT_EQ(silu.after.node(0).String("activation", ""), "Silu");
 }
 
+TEST(FuseEpilogue, ActivationsWithParameters) {
+  struct Given {
+    std::string op;
+    Attributes attributes;
+    std::string activation;
+    float alpha, beta;
+  };
+  const std::vector<Given> all = {{"LeakyRelu", {{"alpha", 0.2f}}, "LeakyRelu", 0.2f, 0},
+                                  {"LeakyRelu", {}, "LeakyRelu", 0.01f, 0},
+                                  {"Elu", {{"alpha", 0.7f}}, "Elu", 0.7f, 0},
+                                  {"HardSigmoid", {}, "HardSigmoid", 0.2f, 0.5f},
+                                  {"Swish", {{"alpha", 1.702f}}, "Swish", 1.702f, 0},
+                                  {"Mish", {}, "Mish", 0, 0}};
+  for (const Given& given : all) {
+    Chain c;
+    EXPECT_EQ(c.Run(c.t.Op(given.op, {c.Product(c.x)}, given.attributes)), (Counts{{"tamis.Linear", 1}})) << given.op;
+    EXPECT_EQ(c.after.node(0).String("activation", ""), given.activation);
+    EXPECT_EQ(c.after.node(0).Float("alpha", 0), given.alpha);
+    EXPECT_EQ(c.after.node(0).Float("beta", 0), given.beta);
+  }
+  Chain twice;  // the second activation stays
+  EXPECT_EQ(twice.Run(twice.t.Op("LeakyRelu", {twice.t.Op("Elu", {twice.Product(twice.x)})})),
+            (Counts{{"tamis.Linear", 1}, {"LeakyRelu", 1}}));
+}
+
 TEST(FuseEpilogue, BiasResidualActivationInThisOrder) {
   Chain c;
   TestGraph& t = c.t;

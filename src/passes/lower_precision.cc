@@ -50,10 +50,10 @@ Role RoleOf(const Graph& graph, const Node& node, DType low) {
     }
     constexpr std::array<std::string_view, 3> kPools = {"ChannelsLastMaxPool", "ChannelsLastAveragePool",
                                                         "ChannelsLastGlobalAveragePool"};
-    if (node.op == "ChannelsLastGroupNorm") return Role::kFollow;
+    if (node.op == "ChannelsLastGroupNorm" || node.op == "Rotary") return Role::kFollow;
     return IsOneOf(node, kPools) ? Role::kFollow : Role::kFull;
   }
-  constexpr std::array<std::string_view, 27> kFollow = {"LayerNormalization",
+  constexpr std::array<std::string_view, 29> kFollow = {"LayerNormalization",
                                                         "Add",
                                                         "Sub",
                                                         "Mul",
@@ -64,6 +64,8 @@ Role RoleOf(const Graph& graph, const Node& node, DType low) {
                                                         "Sigmoid",
                                                         "Tanh",
                                                         "HardSwish",
+                                                        "Swish",
+                                                        "Mish",
                                                         "HardSigmoid",
                                                         "LeakyRelu",
                                                         "Elu",
@@ -87,7 +89,7 @@ Role RoleOf(const Graph& graph, const Node& node, DType low) {
 bool IsLowOperand(const Graph& graph, const Node& node, size_t i) {
   if (node.inputs[i] == kNoValue || DTypeOf(graph, node.inputs[i]) != DType::kFloat32) return false;
   if (node.IsTamis("Attention")) return i < 3;
-  if (node.IsTamis("MaskedMean")) return i == 0;
+  if (node.IsTamis("MaskedMean") || node.IsTamis("Rotary")) return i == 0;
   if (node.IsTamis("ChannelsLastGroupNorm")) return i == 0;
   if (node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv")) return i != 2;
   return true;

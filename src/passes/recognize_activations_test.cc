@@ -50,6 +50,51 @@ TEST(RecognizeActivations, GeluWithTanh) {
   }
 }
 
+// x/2 * erfc(-x / sqrt(2)), with erfc as 1 - erf.
+TEST(RecognizeActivations, GeluOfTheNegativeArgument) {
+  Builder b;
+  const ValueId erf = b.t.Op("Erf", {b.Mul(b.t.Op("Neg", {b.x}), b.C(0.70710678f))});
+  EXPECT_EQ(b.Run(b.Mul(b.Mul(b.x, b.C(0.5f)), b.t.Op("Sub", {b.C(1), erf}))),
+            (std::map<std::string, int>{{"Gelu", 1}}));
+  Builder wrong;  // the sign of the argument must fit that of the term
+  const ValueId positive = wrong.t.Op("Erf", {wrong.Mul(wrong.x, wrong.C(0.70710678f))});
+  EXPECT_EQ(wrong.Run(wrong.Mul(wrong.Mul(wrong.x, wrong.C(0.5f)), wrong.t.Op("Sub", {wrong.C(1), positive})))["Gelu"],
+            0);
+}
+
+TEST(RecognizeActivations, SwishAndGeluWithSigmoid) {
+  for (const float alpha : {1.0f, 1.702f, -0.5f}) {
+    Builder b;
+    const ValueId argument = alpha == 1 ? b.x : b.Mul(b.C(alpha), b.x);
+    EXPECT_EQ(b.Run(b.Mul(b.t.Op("Sigmoid", {argument}), b.x)), (std::map<std::string, int>{{"Swish", 1}}));
+    EXPECT_FLOAT_EQ(b.after.node(0).Float("alpha", 0), alpha);
+  }
+  Builder b;
+  const ValueId cubic = b.Mul(b.x, b.Add(b.C(1.5957691f), b.Mul(b.C(0.07135481f), b.Mul(b.x, b.x))));
+  EXPECT_EQ(b.Run(b.Mul(b.x, b.t.Op("Sigmoid", {cubic}))), (std::map<std::string, int>{{"Gelu", 1}}));
+  EXPECT_EQ(b.after.node(0).String("approximate", ""), "tanh");
+}
+
+TEST(RecognizeActivations, SigmoidOfAnotherArgumentStays) {
+  const std::map<std::string, int> shifted = {{"Add", 1}, {"Sigmoid", 1}, {"Mul", 1}};
+  Builder b;
+  EXPECT_EQ(b.Run(b.Mul(b.x, b.t.Op("Sigmoid", {b.Add(b.x, b.C(1))}))), shifted);
+  Builder gate;  // of another value
+  const ValueId other = gate.t.Op("Exp", {gate.x});
+  EXPECT_EQ(gate.Run(gate.Mul(gate.x, gate.t.Op("Sigmoid", {other})), 1e-5)["Sigmoid"], 1);
+}
+
+TEST(RecognizeActivations, Mish) {
+  for (const bool spelt : {false, true}) {
+    Builder b;
+    const ValueId softplus = spelt ? b.t.Op("Log", {b.Add(b.t.Op("Exp", {b.x}), b.C(1))}) : b.t.Op("Softplus", {b.x});
+    EXPECT_EQ(b.Run(b.Mul(b.x, b.t.Op("Tanh", {softplus}))), (std::map<std::string, int>{{"Mish", 1}}));
+  }
+  Builder b;  // twice the logarithm
+  const ValueId twice = b.t.Op("Log", {b.Add(b.t.Op("Exp", {b.x}), b.C(2))});
+  EXPECT_EQ(b.Run(b.Mul(b.x, b.t.Op("Tanh", {twice})))["Mish"], 0);
+}
+
 TEST(RecognizeActivations, HardSwishAndHardSigmoid) {
   {
     Builder b;

@@ -133,6 +133,25 @@ __device__ __forceinline__ void ActivateAll(float (&x)[kCount], ActivationArgs a
     case Activation::kTanh:
       each([](float v) { return tanhf(v); });
       break;
+    case Activation::kLeakyRelu:
+      each([&](float v) { return v < 0 ? activation.low * v : v; });
+      break;
+    case Activation::kElu:
+      each([&](float v) { return v < 0 ? activation.low * expm1f(v) : v; });
+      break;
+    case Activation::kHardSigmoid:
+      each([&](float v) { return fminf(fmaxf(activation.low * v + activation.high, 0.0f), 1.0f); });
+      break;
+    case Activation::kSwish:
+      each([&](float v) { return v / (1.0f + __expf(-activation.low * v)); });
+      break;
+    case Activation::kMish:
+      each([](float v) {
+        const float e = __expf(v > 20.0f ? 20.0f : v);
+        const float n = e * (e + 2.0f);
+        return v * (n / (n + 2.0f));
+      });
+      break;
   }
 }
 

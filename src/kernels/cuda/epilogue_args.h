@@ -7,7 +7,7 @@ namespace tamis::cuda {
 
 struct ActivationArgs {
   Activation kind = Activation::kNone;
-  float low = 0, high = 0;  // of Clip
+  float low = 0, high = 0;  // of Clip; alpha and beta of the others that have them
 };
 
 }  // namespace tamis::cuda

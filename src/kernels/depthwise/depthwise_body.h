@@ -57,7 +57,7 @@ TAMIS_INLINE void Pixels(const DepthwiseArgs& args, const void* const* inputs, v
       }
     }
   }
-  const Vec low = Set(args.epilogue.clip_min), high = Set(args.epilogue.clip_max);
+  const ActivationParameters parameters = ParametersOf(args.epilogue);
   for (int p = 0; p < kWidth; ++p) {
     const int64_t at = (row * x.out + column + p) * channels + channel;
     for (int v = 0; v < kCount; ++v) {
@@ -66,7 +66,7 @@ TAMIS_INLINE void Pixels(const DepthwiseArgs& args, const void* const* inputs, v
         value = value + (args.bf16_residual ? lanes.Read(static_cast<const Bf16*>(inputs[3]) + at, v)
                                             : lanes.Read(static_cast<const float*>(inputs[3]) + at, v));
       }
-      value = Activate(args.epilogue.activation, low, high, value);
+      value = Activate(args.epilogue.activation, parameters, value);
       if (args.bf16_output) {
         lanes.Write(static_cast<Bf16*>(outputs[0]) + at, v, value);
       } else {

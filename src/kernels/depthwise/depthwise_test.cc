@@ -25,6 +25,8 @@ KernelCase DepthwiseCase(const ConvShape& s, DType in, DType weight, DType out, 
   c.node = {"ChannelsLastConv", std::string(kTamisDomain), {{"group", s.channels}, {"activation", activation}}};
   c.node.attributes["clip_min"] = 0.0f;
   c.node.attributes["clip_max"] = 6.0f;
+  c.node.attributes["alpha"] = 0.3f;
+  c.node.attributes["beta"] = 0.4f;
   const size_t spatial = one_dimension ? 1 : 2;
   c.node.attributes["strides"] = Ints(spatial, s.stride);
   c.node.attributes["dilations"] = Ints(spatial, s.dilation);
@@ -46,6 +48,8 @@ KernelCase DepthwiseCase(const ConvShape& s, DType in, DType weight, DType out, 
   Epilogue epilogue;
   epilogue.activation = *ActivationFromName(activation);
   epilogue.clip_max = 6;
+  epilogue.alpha = 0.3f;
+  epilogue.beta = 0.4f;
   c.expected = {{}};
   for (int64_t b = 0; b < s.batch; ++b) {
     for (int64_t i = 0; i < rows * columns; ++i) {
@@ -84,7 +88,8 @@ TEST(DepthwiseKernels, MatchTheReference) {
       }
     }
   }
-  for (const char* activation : {"Relu", "Gelu", "GeluTanh", "Silu", "HardSwish", "Sigmoid", "Tanh"}) {
+  for (const char* activation : {"Relu", "Gelu", "GeluTanh", "Silu", "HardSwish", "Sigmoid", "Tanh", "LeakyRelu", "Elu",
+                                 "HardSigmoid", "Swish", "Mish"}) {
     cases.push_back(DepthwiseCase(shapes[0], f32, f32, f32, activation, true, true));
   }
   cases.push_back(DepthwiseCase({2, 1, 40, 19, 1, 7, 1, 3, 3, 1}, f32, f32, f32, "Relu", true, false, true));

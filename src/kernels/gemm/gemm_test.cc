@@ -69,6 +69,10 @@ std::unique_ptr<KernelCase> Make(const LinearCase& c) {
   std::map<std::string, Attribute> attributes;
   if (c.activation != Activation::kNone) attributes["activation"] = std::string(Name(c.activation));
   if (c.activation == Activation::kClip) attributes = {{"activation", "Clip"}, {"clip_min", -1.5F}, {"clip_max", 2.F}};
+  if (c.activation != Activation::kClip && HasParameters(c.activation)) {
+    attributes["alpha"] = 0.3F;
+    attributes["beta"] = 0.4F;
+  }
   return std::make_unique<KernelCase>("Linear", attributes, std::vector<Tensor>{x, weight, bias, residual}, c.out,
                                       Dims{c.rows, c.outputs}, c.pattern, c.threads);
 }
@@ -215,7 +219,7 @@ TEST(Gemm, EpiloguesWithinBounds) {
   for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
     for (const DType in : DTypes(pattern)) {
       for (const DType out : DTypes(pattern)) {
-        for (int activation = 0; activation <= static_cast<int>(Activation::kTanh); ++activation) {
+        for (int activation = 0; activation <= static_cast<int>(Activation::kMish); ++activation) {
           for (int operands = 0; operands < 4; ++operands) {
             LinearCase c;
             c.rows = 21;
@@ -261,7 +265,7 @@ TEST(Gemm, LargeShapes) {
 
 // Values where approximations of the activations have their seams and ends; the sum is the bias.
 TEST(Gemm, ActivationsOverTheWholeRange) {
-  for (int activation = 0; activation <= static_cast<int>(Activation::kTanh); ++activation) {
+  for (int activation = 0; activation <= static_cast<int>(Activation::kMish); ++activation) {
     for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
       LinearCase c;
       c.rows = 2;

@@ -22,7 +22,7 @@ Status SupportsGroupNorm(const Problem& problem) {
     }
   }
   const auto activation = ActivationFromName(problem.node->String("activation", ""));
-  if (!activation || *activation == Activation::kClip) return UserError("its activation is not supported");
+  if (!activation || HasParameters(*activation)) return UserError("its activation is not supported");
   return {};
 }
 

@@ -65,7 +65,7 @@ void GroupNormItems(const GroupNormArgs& args, const void* const* inputs, void* 
     AddPixels(args, x, channels, means, factors, [](Vec v, Vec sum) { return Fma(v, v, sum); });
     JoinGroups(args, groups, factors,
                [&](float variance) { return 1.0f / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(variance + args.epsilon))); });
-    const Vec zero = Set(0);
+    const ActivationParameters none = {Set(0), Set(0)};
     for (int64_t p = 0; p < args.pixels; ++p) {
       const In* row = x + p * args.channels;
       Out* out = y + p * args.channels;
@@ -73,12 +73,12 @@ void GroupNormItems(const GroupNormArgs& args, const void* const* inputs, void* 
           channels,
           [&](int64_t c) {
             const Vec normal = (Load(row + c) - Load(means + c)) * Load(factors + c);
-            Store(out + c, Activate(args.activation, zero, zero, Fma(normal, Load(scale + c), Load(bias + c))));
+            Store(out + c, Activate(args.activation, none, Fma(normal, Load(scale + c), Load(bias + c))));
           },
           [&](int64_t c, int rest) {
             const Vec normal = (LoadPart(row + c, rest) - LoadPart(means + c, rest)) * LoadPart(factors + c, rest);
             const Vec affine = Fma(normal, LoadPart(scale + c, rest), LoadPart(bias + c, rest));
-            StorePart(out + c, Activate(args.activation, zero, zero, affine), rest);
+            StorePart(out + c, Activate(args.activation, none, affine), rest);
           });
     }
   }

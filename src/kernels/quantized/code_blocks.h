@@ -43,9 +43,10 @@ TAMIS_INLINE void NarrowCodes(CodeType type, const float* v, int64_t count, floa
 // v = factor * activation(v), in place. `v` has room for whole vectors.
 TAMIS_INLINE void ActivateBlock(const Epilogue& epilogue, float factor, float* v, int64_t count) {
   if (epilogue.activation == Activation::kNone && factor == 1.0f) return;
-  const Vec lowest = Set(epilogue.clip_min), highest = Set(epilogue.clip_max), scale = Set(factor);
+  const ActivationParameters parameters = ParametersOf(epilogue);
+  const Vec scale = Set(factor);
   for (int64_t i = 0; i < count; i += kLanes) {
-    Store(v + i, Activate(epilogue.activation, lowest, highest, Load(v + i)) * scale);
+    Store(v + i, Activate(epilogue.activation, parameters, Load(v + i)) * scale);
   }
 }
 

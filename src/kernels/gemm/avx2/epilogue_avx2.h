@@ -80,6 +80,22 @@ inline __m256 Activate(__m256 x, const Epilogue& epilogue) {
       return Sigmoid(x);
     case Activation::kTanh:
       return _mm256_fmsub_ps(Set(2), Sigmoid(_mm256_add_ps(x, x)), Set(1));
+    case Activation::kLeakyRelu:
+      return _mm256_blendv_ps(x, _mm256_mul_ps(Set(epilogue.alpha), x), x);
+    case Activation::kElu:
+      return _mm256_blendv_ps(x, _mm256_mul_ps(Set(epilogue.alpha), _mm256_sub_ps(Exp(x), Set(1))), x);
+    case Activation::kHardSigmoid: {
+      const __m256 ramp = _mm256_fmadd_ps(x, Set(epilogue.alpha), Set(epilogue.beta));
+      return _mm256_min_ps(Set(1), _mm256_max_ps(_mm256_setzero_ps(), ramp));
+    }
+    case Activation::kSwish:
+      return _mm256_mul_ps(x, Sigmoid(_mm256_mul_ps(Set(epilogue.alpha), x)));
+    case Activation::kMish: {  // x n / (n + 2) with n = e^x (e^x + 2); from 20 on it rounds to x, below -100 to 0
+      x = _mm256_max_ps(Set(-100), x);
+      const __m256 e = Exp(_mm256_min_ps(Set(20), x));
+      const __m256 n = _mm256_mul_ps(e, _mm256_add_ps(e, Set(2)));
+      return _mm256_mul_ps(x, _mm256_div_ps(n, _mm256_add_ps(n, Set(2))));
+    }
   }
   return x;
 }

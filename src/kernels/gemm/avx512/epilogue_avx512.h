@@ -88,6 +88,22 @@ inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluRegisters& 
   if constexpr (kActivation == Activation::kTanh) {
     return _mm512_fmsub_ps(_mm512_set1_ps(2), Sigmoid(_mm512_add_ps(x, x)), one);
   }
+  const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
+  const __m512 alpha = _mm512_set1_ps(epilogue.alpha);
+  if constexpr (kActivation == Activation::kLeakyRelu) return _mm512_mask_mul_ps(x, negative, alpha, x);
+  if constexpr (kActivation == Activation::kElu) {
+    return _mm512_mask_mul_ps(x, negative, alpha, _mm512_sub_ps(Exp(x), one));
+  }
+  if constexpr (kActivation == Activation::kHardSigmoid) {
+    const __m512 ramp = _mm512_fmadd_ps(x, alpha, _mm512_set1_ps(epilogue.beta));
+    return _mm512_min_ps(one, _mm512_max_ps(_mm512_setzero_ps(), ramp));
+  }
+  if constexpr (kActivation == Activation::kSwish) return _mm512_mul_ps(x, Sigmoid(_mm512_mul_ps(alpha, x)));
+  if constexpr (kActivation == Activation::kMish) {  // x n / (n + 2) with n = e^x (e^x + 2); from 20 on it rounds to x
+    const __m512 e = Exp(_mm512_min_ps(_mm512_set1_ps(20), x));
+    const __m512 n = _mm512_mul_ps(e, _mm512_add_ps(e, _mm512_set1_ps(2)));
+    return _mm512_mul_ps(x, _mm512_div_ps(n, _mm512_add_ps(n, _mm512_set1_ps(2))));
+  }
   return x;
 }
 
@@ -161,6 +177,16 @@ inline void Finish(const PanelTask& task, int64_t first_row, int rows, const flo
       return FinishRows<Activation::kSigmoid, kNativeBf16>(task, first_row, rows, sums);
     case Activation::kTanh:
       return FinishRows<Activation::kTanh, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kLeakyRelu:
+      return FinishRows<Activation::kLeakyRelu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kElu:
+      return FinishRows<Activation::kElu, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kHardSigmoid:
+      return FinishRows<Activation::kHardSigmoid, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kSwish:
+      return FinishRows<Activation::kSwish, kNativeBf16>(task, first_row, rows, sums);
+    case Activation::kMish:
+      return FinishRows<Activation::kMish, kNativeBf16>(task, first_row, rows, sums);
   }
 }
 

@@ -10,7 +10,8 @@ namespace tamis::cuda {
 
 ActivationArgs ReadActivation(const Node& node) {
   const Epilogue epilogue = EpilogueOf(node);
-  return {epilogue.activation, epilogue.clip_min, epilogue.clip_max};
+  if (epilogue.activation == Activation::kClip) return {epilogue.activation, epilogue.clip_min, epilogue.clip_max};
+  return {epilogue.activation, epilogue.alpha, epilogue.beta};
 }
 
 Status CheckProductOperands(const Problem& problem, DType x_dtype) {

@@ -48,6 +48,9 @@ __device__ __forceinline__ float Gelu(float x) {
   return fmaf(half, TanhApproximate(x * p), half);
 }
 
+// Stands for all that are too rare for code of their own: chosen at run time.
+constexpr Activation kRareActivation = Activation::kSwish;
+
 // The activation of one value, chosen at compile time, and cheaper than Activate(): it runs beside the products, on
 // sums that are rounded to 16 bits afterwards. kRelu and kClip are one case with limits.
 template <Activation kKind>
@@ -68,6 +71,7 @@ __device__ __forceinline__ float ActivateAs(float x, const ActivationArgs& param
   }
   if constexpr (kKind == Activation::kSigmoid) return Sigmoid(x);
   if constexpr (kKind == Activation::kTanh) return fmaf(2.0f, Sigmoid(2 * x), -1.0f);
+  if constexpr (kKind == kRareActivation) return Activate(x, params);
   return x;
 }
 
@@ -96,6 +100,12 @@ __device__ __forceinline__ void DispatchActivation(Activation kind, F&& f) {
       return f(KindConstant<Activation::kSigmoid>());
     case Activation::kTanh:
       return f(KindConstant<Activation::kTanh>());
+    case Activation::kLeakyRelu:
+    case Activation::kElu:
+    case Activation::kHardSigmoid:
+    case Activation::kSwish:
+    case Activation::kMish:
+      return f(KindConstant<kRareActivation>());
   }
 }
 

@@ -86,6 +86,16 @@ inline void StoreTile(const Int8Task& task, int64_t first_row, int rows, const i
       return StoreRows<Activation::kSigmoid>(task, first_row, rows, sums);
     case Activation::kTanh:
       return StoreRows<Activation::kTanh>(task, first_row, rows, sums);
+    case Activation::kLeakyRelu:
+      return StoreRows<Activation::kLeakyRelu>(task, first_row, rows, sums);
+    case Activation::kElu:
+      return StoreRows<Activation::kElu>(task, first_row, rows, sums);
+    case Activation::kHardSigmoid:
+      return StoreRows<Activation::kHardSigmoid>(task, first_row, rows, sums);
+    case Activation::kSwish:
+      return StoreRows<Activation::kSwish>(task, first_row, rows, sums);
+    case Activation::kMish:
+      return StoreRows<Activation::kMish>(task, first_row, rows, sums);
   }
 }
 
