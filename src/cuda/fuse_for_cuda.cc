@@ -72,7 +72,8 @@ class SiblingFusion {
     const Node attention = CopyOf(graph_.node(attention_id));
     const int64_t heads = attention.Int("num_heads", 1);
     const bool plain = attention.Int("kv_heads", heads) == heads && attention.Int("causal", 0) == 0 &&
-                       attention.Int("zero_masked", 0) == 0;
+                       attention.Int("zero_masked", 0) == 0 && attention.Int("windowed", 0) == 0 &&
+                       attention.Float("softcap", 0) == 0;
     if (!plain) return;
     std::array<NodeId, 3> ids{};
     std::vector<const Tensor*> weights, biases;

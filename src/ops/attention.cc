@@ -29,6 +29,9 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   if (kv_heads < 1 || heads % std::max<int64_t>(kv_heads, 1) != 0) {
     problems.Add("attribute 'kv_heads' is {}, which doesn't divide the {} heads", kv_heads, heads);
   }
+  if (!(operands.node().Float("softcap", 0) >= 0)) {
+    problems.Add("attribute 'softcap' is {} and must not be negative", operands.node().Float("softcap", 0));
+  }
   if (!operands.node().Has("scale")) problems.Add("attribute 'scale' is missing");
   Shape parts[3];
   bool known = true;
@@ -102,8 +105,11 @@ Status Eval(EvalContext& context) {
   const int64_t heads = context.node.Int("num_heads", 1), kv_heads = context.node.Int("kv_heads", heads);
   const Rows q(*context.input(0), heads), k(*context.input(1), kv_heads), v(*context.input(2), kv_heads);
   const auto scale = static_cast<double>(context.node.Float("scale", 1));
-  const bool causal = context.node.Int("causal", 0) != 0, zero_masked = context.node.Int("zero_masked", 0) != 0;
-  const int64_t offset = context.node.Int("causal_offset", 0), shared = heads / kv_heads;
+  const bool zero_masked = context.node.Int("zero_masked", 0) != 0;
+  const bool mean_masked = context.node.Int("mean_masked", 0) != 0;
+  const auto softcap = static_cast<double>(context.node.Float("softcap", 0));
+  const AttentionSight sight = SightOf(context.node, q.rows, k.rows);
+  const int64_t shared = heads / kv_heads;
   const int64_t batch = context.outputs[0].dim(0);
   const BroadcastIndex mask_index(mask != nullptr ? mask->dims() : Dims{}, {batch, heads, q.rows, k.rows});
   std::vector<double> scores(static_cast<size_t>(k.rows));
@@ -113,15 +119,19 @@ Status Eval(EvalContext& context) {
     const int64_t h = row / q.rows % heads;
     const int64_t b = row / q.rows / heads;
     bool visible = false;
+    double most = -std::numeric_limits<double>::infinity();
     for (int64_t t = 0; t < k.rows; ++t) {
       double& score = scores[static_cast<size_t>(t)];
       score = scale * Dot(q.Row(b, h, s), k.Row(b, h / shared, t), q.depth);
+      if (softcap > 0) score = softcap * std::tanh(score / softcap);
       if (mask != nullptr) score += static_cast<double>(mask->Data<float>()[mask_index(row * k.rows + t)]);
-      if (causal && t > s + offset) score = -std::numeric_limits<double>::infinity();
+      if (t < s + sight.first || t > s + sight.last) score = -std::numeric_limits<double>::infinity();
+      most = std::max(most, score);
       visible = visible || score != -std::numeric_limits<double>::infinity();
     }
+    if (mean_masked && most < kMeanMasked) std::fill(scores.begin(), scores.end(), 0.0);
     Softmax(scores);
-    if (zero_masked && !visible) std::fill(scores.begin(), scores.end(), 0.0);
+    if (zero_masked && !visible && !mean_masked) std::fill(scores.begin(), scores.end(), 0.0);
     std::fill(sum.begin(), sum.end(), 0.0);
     for (int64_t t = 0; t < k.rows; ++t) {
       const float* value = v.Row(b, h / shared, t);
@@ -158,6 +168,16 @@ std::vector<OpTestCase> TestCases() {
                    with(attributes(6, 0.3f), {{"kv_heads", int64_t{2}}, {"causal", int64_t{1}}})});
   cases.push_back({{make.Floats({1, 2, 3, 8}), make.Floats({1, 2, 10, 8}), make.Floats({1, 2, 10, 8})},
                    with(attributes(2, 0.3f), {{"causal", int64_t{1}}, {"causal_offset", int64_t{7}}})});
+  const std::map<std::string, Attribute> window = {{"causal", int64_t{1}},   {"causal_offset", int64_t{2}},
+                                                   {"windowed", int64_t{1}}, {"window_offset", int64_t{-20}},
+                                                   {"from_end", int64_t{1}}, {"softcap", 1.5f}};
+  cases.push_back(
+      {{make.Floats({2, 60, 16}), make.Floats({2, 70, 16}), make.Floats({2, 70, 16}), make.Floats({2, 1, 1, 70})},
+       with(attributes(2, 0.5f), window)});
+  Tensor hiding = make.Floats({2, 1, 1, 20});
+  for (int64_t t = 0; t < 7; ++t) hiding.Data<float>()[t] = std::numeric_limits<float>::lowest();
+  cases.push_back({{make.Floats({2, 20, 16}), make.Floats({2, 20, 16}), make.Floats({2, 20, 16}), hiding},
+                   with(attributes(2, 0.5f), {{"causal", int64_t{1}}, {"mean_masked", int64_t{1}}})});
   return cases;
 }
 

@@ -107,8 +107,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
   args.k = reads.k.steps;
   args.v = reads.v.steps;
   args.zero_masked = problem.node->Int("zero_masked", 0) != 0;
-  args.causal = problem.node->Int("causal", 0) != 0;
-  args.causal_offset = problem.node->Int("causal_offset", 0);
+  args.mean_masked = problem.node->Int("mean_masked", 0) != 0;
+  args.softcap = problem.node->Float("softcap", 0);
+  args.sight = SightOf(*problem.node, args.queries, args.keys);
   args.scale = problem.node->Float("scale", 1);
   args.bf16_inputs = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);

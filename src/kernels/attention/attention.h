@@ -2,10 +2,12 @@
 //
 // An item is one block of query rows of one head of one batch entry. For it the body computes whole rows of scores in
 // scratch (keys x block floats stay in L2 for some thousand keys), their softmax in f32, and the weighted sum of the
-// values. Keys and values of a head are repacked once per head and thread.
+// values. Keys and values of a head are repacked once per head and thread. Of keys that no query of the block sees
+// nothing is computed.
 #pragma once
 
 #include "src/kernels/range_kernel.h"
+#include "src/ops/op_tamis.h"
 
 namespace tamis {
 
@@ -27,9 +29,10 @@ struct AttentionArgs {
   float scale = 1;
   bool bf16_inputs = false;
   bool bf16_output = false;
+  float softcap = 0;
   bool zero_masked = false;  // a row without a visible key gives 0, not NaN
-  bool causal = false;       // query s sees the keys up to s + causal_offset
-  int64_t causal_offset = 0;
+  bool mean_masked = false;  // a row of scores below kMeanMasked gives the mean of all values
+  AttentionSight sight;
   MaskKind mask = MaskKind::kNone;
   int64_t mask_strides[4] = {};  // in elements, along batch, head, query and key; 0 where broadcast
   // Row lengths in scratch, multiples of 16 elements, and byte offsets of its parts.

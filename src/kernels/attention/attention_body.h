@@ -4,7 +4,8 @@
 //   Queries     rows of Product::A for the tile, in place or packed into scratch; sets their stride
 //   PackKeys    k [keys][depth] -> Product::B [depth / step][keys_pad]
 //   PackValues  v [keys][value_depth] -> Product::B [keys / step][value_pad]
-//   Weights     the rows of softmax numerators as Product::A, WeightStride apart
+//   Weights     the rows of softmax numerators of keys [begin, end) as Product::A, WeightStride apart
+//   kKeys       keys of one step of the weighted sum
 #pragma once
 
 #include "src/kernels/attention/attention.h"
@@ -51,13 +52,13 @@ struct F32Attention {
       for (int64_t e = args.value_depth; e < args.value_pad; ++e) row[e] = 0;
     }
   }
+  static constexpr int64_t kKeys = 1;
   static const float* Weights(const AttentionArgs& /*args*/, const float* scores, std::byte* /*scratch*/,
-                              int64_t /*rows*/) {
-    return scores;
+                              int64_t /*rows*/, int64_t begin, int64_t /*end*/) {
+    return scores + begin;
   }
   static int64_t WeightStride(const AttentionArgs& args) { return args.keys_pad; }
   static int64_t DepthSteps(const AttentionArgs& args) { return args.depth; }
-  static int64_t KeySteps(const AttentionArgs& args) { return args.keys; }
 };
 
 template <class M>
@@ -66,17 +67,47 @@ TAMIS_INLINE Vec MaskAt(const M* mask, int64_t stride, int64_t t, int64_t keys) 
   return t + kLanes <= keys ? Load(mask + t) : LoadPart(mask + t, static_cast<int>(keys - t));
 }
 
-// scores = exp(scale * scores + mask - their maximum), 0 from key `visible` on. Returns the sum.
-inline float SoftmaxRow(const AttentionArgs& args, float* scores, const void* mask, int64_t visible) {
+// Keys [begin, end).
+struct KeyRange {
+  int64_t begin = 0, end = 0;
+};
+
+TAMIS_INLINE KeyRange Seen(const AttentionArgs& args, int64_t s) {
+  const int64_t end = MaxOf(MinOf(s + args.sight.last + 1, args.keys), 0);
+  return {MinOf(MaxOf(s + args.sight.first, 0), end), end};
+}
+
+// Whole vectors of keys with all that queries [first, first + rows) see; one at least.
+TAMIS_INLINE KeyRange SeenByBlock(const AttentionArgs& args, int64_t first, int64_t rows) {
+  const int64_t most = RoundUp(args.keys, kLanes);
+  const int64_t begin = MinOf(MaxOf(first + args.sight.first, 0) / kLanes * kLanes, most - kLanes);
+  const int64_t end = RoundUp(MaxOf(MinOf(first + rows + args.sight.last, args.keys), 0), kLanes);
+  return {begin, MaxOf(end, begin + kLanes)};
+}
+
+// What the softmax of a row divides by; or the result is the mean of all values.
+struct SoftmaxSum {
+  float sum = 0;
+  bool mean = false;
+};
+
+// scores = exp(scale * scores + mask - their maximum) for the keys of `range`, 0 for those that aren't seen.
+inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const void* mask, KeyRange range,
+                             KeyRange seen) {
   const float infinity = __builtin_inff();
-  const int64_t end = RoundUp(args.keys, kLanes);
   const int64_t stride = args.mask_strides[3];
+  float scale = args.scale;
+  if (args.softcap > 0) {
+    const Vec factor = Set(scale / args.softcap), cap = Set(args.softcap);
+    for (int64_t t = range.begin; t < range.end; t += kLanes) Store(scores + t, cap * Tanh(factor * Load(scores + t)));
+    scale = 1;
+  }
   Vec highest = Set(-infinity);
   const auto apply = [&](auto addend) {
-    for (int64_t t = 0; t < end; t += kLanes) {
-      const Vec x = Fma(Load(scores + t), Set(args.scale), addend(t));
+    for (int64_t t = range.begin; t < range.end; t += kLanes) {
+      const Vec x = Fma(Load(scores + t), Set(scale), addend(t));
       Store(scores + t, x);
-      if (t + kLanes <= visible) highest = Max(highest, x);
+      if (t >= seen.begin && t + kLanes <= seen.end) highest = Max(highest, x);
     }
   };
   if (args.mask == MaskKind::kF32) {
@@ -86,21 +117,37 @@ inline float SoftmaxRow(const AttentionArgs& args, float* scores, const void* ma
   } else {
     apply([](int64_t) { return Set(0); });
   }
-  for (int64_t t = visible; t < end; ++t) scores[t] = -infinity;
-  if (visible % kLanes != 0) highest = Max(highest, Load(scores + visible / kLanes * kLanes));
+  for (int64_t t = range.begin; t < MinOf(seen.begin, range.end); ++t) scores[t] = -infinity;
+  for (int64_t t = MaxOf(seen.end, range.begin); t < range.end; ++t) scores[t] = -infinity;
+  // The vectors that are seen in part.
+  for (const int64_t edge : {seen.begin, seen.end}) {
+    const int64_t t = edge / kLanes * kLanes;
+    if (t < edge && t >= range.begin && t < range.end) highest = Max(highest, Load(scores + t));
+  }
   const float most = MaxLane(highest);
-  if (args.zero_masked && most == -infinity) {
-    for (int64_t t = 0; t < end; t += kLanes) Store(scores + t, Set(0));
-    return 1;
+  const bool mean = args.mean_masked && most < kMeanMasked;
+  if (mean || (args.zero_masked && most == -infinity)) {
+    for (int64_t t = range.begin; t < range.end; t += kLanes) Store(scores + t, Set(0));
+    return {1, mean};
   }
   const Vec top = Set(most);
   Vec sum = Set(0);
-  for (int64_t t = 0; t < end; t += kLanes) {
+  for (int64_t t = range.begin; t < range.end; t += kLanes) {
     const Vec e = Exp(Load(scores + t) - top);
     sum = sum + e;
     Store(scores + t, e);
   }
-  return SumLanes(sum);
+  return {SumLanes(sum), false};
+}
+
+// The mean of a head's values; rare, and not hurried.
+template <class T>
+void MeanOfValues(const AttentionArgs& args, const T* v, float* mean) {
+  for (int64_t e = 0; e < args.value_depth; ++e) {
+    float sum = 0;
+    for (int64_t t = 0; t < args.keys; ++t) sum += ToFloat(v[t * args.v.row + e]);
+    mean[e] = sum / static_cast<float>(args.keys);
+  }
 }
 
 template <class M>
@@ -135,21 +182,27 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
     const T* q = static_cast<const T*>(inputs[0]) + b * args.q.batch + h * args.q.head + first * args.q.row;
     int64_t stride = 0;
     const A* queries = Policy::Queries(args, q, rows, scratch, &stride);
-    MultiplyTiles<typename Policy::Product>(rows, RoundUp(args.keys, kLanes), Policy::DepthSteps(args), queries, stride,
-                                            keys, args.keys_pad, scores, args.keys_pad);
-    float sums[32];
+    const KeyRange range = SeenByBlock(args, first, rows);
+    MultiplyTiles<typename Policy::Product>(rows, range.end - range.begin, Policy::DepthSteps(args), queries, stride,
+                                            keys + range.begin, args.keys_pad, scores + range.begin, args.keys_pad);
+    SoftmaxSum sums[32];
     for (int64_t r = 0; r < rows; ++r) {
       const void* mask = nullptr;
       if (args.mask == MaskKind::kF32) mask = MaskRow<float>(args, inputs[3], b, h, first + r);
       if (args.mask == MaskKind::kBf16) mask = MaskRow<Bf16>(args, inputs[3], b, h, first + r);
-      const int64_t visible = args.causal ? MaxOf(MinOf(first + r + args.causal_offset + 1, args.keys), 0) : args.keys;
-      sums[r] = SoftmaxRow(args, scores + r * args.keys_pad, mask, visible);
+      sums[r] = SoftmaxRow(args, scores + r * args.keys_pad, mask, range, Seen(args, first + r));
     }
-    const A* weights = Policy::Weights(args, scores, scratch, rows);
-    MultiplyTiles<typename Policy::Product>(rows, RoundUp(args.value_depth, kLanes), Policy::KeySteps(args), weights,
-                                            Policy::WeightStride(args), values, args.value_pad, result, args.value_pad);
+    const A* weights = Policy::Weights(args, scores, scratch, rows, range.begin, range.end);
+    const int64_t steps = (MinOf(range.end, args.keys) - range.begin + Policy::kKeys - 1) / Policy::kKeys;
+    MultiplyTiles<typename Policy::Product>(
+        rows, RoundUp(args.value_depth, kLanes), steps, weights, Policy::WeightStride(args),
+        values + range.begin / Policy::kKeys * args.value_pad, args.value_pad, result, args.value_pad);
     for (int64_t r = 0; r < rows; ++r) {
-      const Vec inverse = Set(1.0f / sums[r]);
+      if (sums[r].mean) {
+        MeanOfValues(args, static_cast<const T*>(inputs[2]) + b * args.v.batch + h / args.shared * args.v.head,
+                     result + r * args.value_pad);
+      }
+      const Vec inverse = Set(1.0f / sums[r].sum);
       const auto scaled = [&](Vec x) { return x * inverse; };
       const int64_t at = (b * args.queries + first + r) * y_stride + h * args.value_depth;
       const float* row = result + r * args.value_pad;

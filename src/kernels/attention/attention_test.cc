@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "src/kernels/family_test.h"
+#include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
 namespace {
@@ -119,6 +119,46 @@ Tensor Shared(const Tensor& few, int64_t few_heads, int64_t shared) {
     }
   }
   return rows;
+}
+
+// Windows of all widths, from either end, with and without masks; blocks that see no key at all.
+TEST(AttentionKernels, WindowsCapsAndMeans) {
+  struct Sight {
+    bool causal, windowed, from_end;
+    int64_t causal_offset, window_offset;
+  };
+  const std::vector<Sight> sights = {{true, false, true, 0, 0},    {true, true, false, 0, -7},
+                                     {false, true, true, 0, -3},   {true, true, true, 5, -40},
+                                     {true, true, false, 60, 50},  {true, true, true, 2, 1},
+                                     {true, false, false, -30, 0}, {true, true, false, 0, -90}};
+  std::vector<KernelCase> cases;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const Sight& sight : sights) {
+      for (const bool masked : {false, true}) {
+        std::map<std::string, Attribute> attributes = {{"num_heads", int64_t{2}}, {"scale", 0.5f}};
+        if (sight.causal) attributes["causal"] = int64_t{1};
+        if (sight.windowed) attributes["windowed"] = int64_t{1};
+        if (sight.from_end) attributes["from_end"] = int64_t{1};
+        attributes["causal_offset"] = sight.causal_offset;
+        attributes["window_offset"] = sight.window_offset;
+        attributes[masked ? "mean_masked" : "zero_masked"] = int64_t{1};
+        if (masked) attributes["softcap"] = 1.5f;
+        std::vector<Tensor> inputs = {RandomTensor(dtype, {2, 61, 36}, 61), RandomTensor(dtype, {2, 83, 36}, 62),
+                                      RandomTensor(dtype, {2, 83, 40}, 63)};
+        if (masked) {
+          inputs.push_back(RandomTensor(DType::kFloat32, {2, 1, 1, 83}, 64));
+          for (int64_t t = 0; t < 9; ++t) inputs[3].Data<float>()[t] = std::numeric_limits<float>::lowest();
+        }
+        KernelCase c = ReferenceCase({"Attention", std::string(kTamisDomain), attributes}, inputs);
+        c.name += fmt::format(" causal {} {} window {} {} from end {} masked {}", sight.causal, sight.causal_offset,
+                              sight.windowed, sight.window_offset, sight.from_end, masked);
+        // As in AttentionCase; expected values of bf16 are rounded themselves.
+        c.absolute = dtype == DType::kBFloat16 ? 3.0 / 256 : 1e-6 * (18 + 83);
+        cases.push_back(c);
+      }
+    }
+  }
+  CheckFamily("attention", cases);
 }
 
 TEST(AttentionKernels, OtherOrdersSharedHeadsAndCausality) {

@@ -68,17 +68,21 @@ struct PairAttention {
       }
     }
   }
-  static const Pair* Weights(const AttentionArgs& args, const float* scores, std::byte* scratch, int64_t rows) {
+  static constexpr int64_t kKeys = 2;
+  static const Pair* Weights(const AttentionArgs& args, const float* scores, std::byte* scratch, int64_t rows,
+                             int64_t begin, int64_t end) {
     auto* packed = reinterpret_cast<Bf16*>(scratch + args.weights_at);
-    for (int64_t i = 0; i < rows * args.keys_pad; i += kLanes) {
-      const __m256bh narrow = _mm512_cvtneps_pbh(Load(scores + i).v);
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed + i), reinterpret_cast<__m256i>(narrow));
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t t = begin; t < end; t += kLanes) {
+        const __m256bh narrow = _mm512_cvtneps_pbh(Load(scores + r * args.keys_pad + t).v);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed + r * args.keys_pad + t),
+                            reinterpret_cast<__m256i>(narrow));
+      }
     }
-    return reinterpret_cast<const Pair*>(packed);
+    return reinterpret_cast<const Pair*>(packed + begin);
   }
   static int64_t WeightStride(const AttentionArgs& args) { return args.keys_pad / 2; }
   static int64_t DepthSteps(const AttentionArgs& args) { return (args.depth + 1) / 2; }
-  static int64_t KeySteps(const AttentionArgs& args) { return (args.keys + 1) / 2; }
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "src/kernels/attention/cuda/flash_attention.h"
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/operand_check.h"
+#include "src/ops/op_tamis.h"
 
 namespace tamis::cuda {
 namespace {
@@ -65,6 +66,9 @@ Result<Shape> Read(const Problem& problem) {
   if (problem.outputs[0].dtype != DType::kFloat16) return UserError("the result must be float16");
   const Node& node = *problem.node;
   const int64_t heads = node.Int("num_heads", 1), kv_heads = node.Int("kv_heads", heads);
+  if (node.Int("windowed", 0) != 0) return UserError("a window");
+  if (node.Int("mean_masked", 0) != 0) return UserError("rows of all closed keys that give a mean");
+  if (node.Float("softcap", 0) != 0) return UserError("a soft cap");
   const Dims& y = problem.outputs[0].dims;
   Heads q(problem.input(0).dims, heads), k(problem.input(packed ? 0 : 1).dims, kv_heads),
       v(problem.input(packed ? 0 : 2).dims, kv_heads);
@@ -89,7 +93,7 @@ Result<Shape> Read(const Problem& problem) {
   args.keys = static_cast<int>(k.count);
   args.scale = node.Float("scale", 1);
   args.causal = node.Int("causal", 0) != 0;
-  args.causal_offset = static_cast<int>(std::clamp<int64_t>(node.Int("causal_offset", 0), -(1 << 30), 1 << 30));
+  args.causal_offset = static_cast<int>(std::clamp<int64_t>(SightOf(node, q.count, k.count).last, -(1 << 30), 1 << 30));
   args.zero_masked = node.Int("zero_masked", 0) != 0;
   if (args.batch > 65535 || args.heads > 65535) return UserError("more than 65535 heads or batch entries");
   if (args.queries > 1 << 29 || args.keys > 1 << 29) return UserError("more than 2^29 queries or keys");
