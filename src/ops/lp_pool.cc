@@ -9,11 +9,7 @@ namespace tamis {
 namespace {
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
-  NodeProblems problems;
-  if (operands.node().Int("p", 2) < 1)
-    problems.Add("attribute 'p' is {} but must be positive", operands.node().Int("p", 2));
-  operands.CheckFloat(0, &problems);
-  return PoolType(operands, Layout::kChannelsFirst, operands.dtype(0), std::move(problems));
+  return LpPoolRule(operands, false);
 }
 
 Status Infer(InferContext& context) {

@@ -218,4 +218,14 @@ void ComputeMaxIndices(EvalContext& context) {
   }
 }
 
+Result<std::vector<Type>> LpPoolRule(const Operands& operands, bool global) {
+  NodeProblems problems;
+  const int64_t p = operands.node().Int("p", 2);
+  if (p < 1) problems.Add("attribute 'p' is {} but must be positive", p);
+  operands.CheckFloat(0, &problems);
+  const DType dtype = operands.dtype(0);
+  return global ? GlobalPoolType(operands, Layout::kChannelsFirst, dtype, std::move(problems))
+                : PoolType(operands, Layout::kChannelsFirst, dtype, std::move(problems));
+}
+
 }  // namespace tamis

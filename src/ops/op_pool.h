@@ -42,6 +42,9 @@ Status EvalFloatPool(EvalContext& context) {
   return {};
 }
 
+// Of LpPool and GlobalLpPool: a float pool whose exponent p is positive.
+Result<std::vector<Type>> LpPoolRule(const Operands& operands, bool global);
+
 // `infer` and `eval` of a global float pool.
 template <Layout kLayout>
 Result<std::vector<Type>> FloatGlobalPoolRuleOf(const Operands& operands) {
