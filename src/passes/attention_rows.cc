@@ -46,37 +46,6 @@ Tensor Rows(const Tensor& tensor, int64_t begin, int64_t end) {
   return part;
 }
 
-// Part `part` of the columns of a Linear's result as a Linear of its own; kNoValue if `source` is no plain Linear.
-ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
-  Graph& graph = rewriter.graph();
-  const Node* found = Producer(graph, source, "Linear", kTamisDomain);
-  if (found == nullptr || found->input(3) != kNoValue || !found->String("activation", "").empty()) return kNoValue;
-  const Node linear = MakeNode("Linear", kTamisDomain, found->inputs, {}, found->attributes, found->name);
-  const Tensor* weight = graph.ConstantInput(linear, 1);
-  const Tensor* bias = graph.ConstantInput(linear, 2);
-  if (weight == nullptr || weight->dim(0) % parts != 0 || (linear.input(2) != kNoValue && bias == nullptr))
-    return kNoValue;
-  const int64_t count = weight->dim(0) / parts;
-  const int64_t begin = part * count;
-  const Tensor weight_rows = Rows(*weight, begin, begin + count);
-  const Tensor bias_rows = bias != nullptr ? Rows(*bias, begin, begin + count) : Tensor();
-  std::optional<WeightOrigin> origin = graph.value(linear.inputs[1]).origin;
-  if (origin) {
-    origin->row_begin += begin;
-    origin->row_end = origin->row_begin + count;
-  }
-  const std::string suffix = "_part" + std::to_string(part);
-  const std::string weight_name = graph.value(linear.inputs[1]).name + suffix;
-  std::vector<ValueId> inputs = {linear.inputs[0], rewriter.AddConstant(weight_name, weight_rows)};
-  graph.value(inputs[1]).origin = origin;
-  if (bias_rows.Defined()) {
-    inputs.push_back(rewriter.AddConstant(graph.value(linear.inputs[2]).name + suffix, bias_rows));
-  }
-  Type type = graph.value(source).type;
-  type.shape.back() = Dim(count);
-  return rewriter.Append("Linear", kTamisDomain, inputs, linear.attributes, graph.value(source).name + suffix, type);
-}
-
 ValueId SliceLastAxis(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
   const Shape shape = *ShapeOf(rewriter.graph(), source);
   const int64_t count = *shape.back().Constant() / parts;
@@ -213,6 +182,65 @@ ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows) {
   if (shape == wanted) return value;
   const ValueId target = rewriter.AddConstant(name + "_shape", Tensor::Int64s(*ReshapeTarget(shape, wanted)));
   return rewriter.Append("Reshape", "", {value, target}, {}, name, type);
+}
+
+void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int64_t head_size) {
+  Graph& graph = rewriter.graph();
+  const ValueId output = graph.node(id).outputs[0];
+  const Shape row_shape = *ShapeOf(graph, rows);
+  const Shape shape = *ShapeOf(graph, output);
+  const std::string name = graph.value(output).name;
+  const auto reshape_input = [&](const std::vector<int64_t>& target) {
+    return rewriter.AddConstant(name + "_heads_shape", Tensor::Int64s(target));
+  };
+  const Dim &batch = row_shape[0], &tokens = row_shape[1];
+  const auto append = [&](const std::string& op, std::vector<ValueId> inputs, std::vector<int64_t> perm, Shape result) {
+    std::map<std::string, Attribute> attributes;
+    if (!perm.empty()) attributes["perm"] = std::move(perm);
+    return rewriter.Append(op, "", std::move(inputs), std::move(attributes), name + "_heads",
+                           Type::Tensor(DType::kFloat32, std::move(result)));
+  };
+  const ValueId split = append("Reshape", {rows, reshape_input({0, 0, heads, head_size})}, {},
+                               {batch, tokens, Dim(heads), Dim(head_size)});
+  if (shape.size() == 4) {
+    rewriter.Replace(id, MakeNode("Transpose", "", {split}, {output}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}));
+    return;
+  }
+  // [B*H, S, E] by way of [S, B*H, E]: so no Reshape has to name two symbols.
+  const ValueId turned = append("Transpose", {split}, {1, 0, 2, 3}, {tokens, batch, Dim(heads), Dim(head_size)});
+  const ValueId joined =
+      append("Reshape", {turned, reshape_input({0, -1, head_size})}, {}, {tokens, batch * Dim(heads), Dim(head_size)});
+  rewriter.Replace(id, MakeNode("Transpose", "", {joined}, {output}, {{"perm", std::vector<int64_t>{1, 0, 2}}}));
+}
+
+ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
+  Graph& graph = rewriter.graph();
+  const Node* found = Producer(graph, source, "Linear", kTamisDomain);
+  if (found == nullptr || found->input(3) != kNoValue || !found->String("activation", "").empty()) return kNoValue;
+  const Node linear = MakeNode("Linear", kTamisDomain, found->inputs, {}, found->attributes, found->name);
+  const Tensor* weight = graph.ConstantInput(linear, 1);
+  const Tensor* bias = graph.ConstantInput(linear, 2);
+  if (weight == nullptr || weight->dim(0) % parts != 0 || (linear.input(2) != kNoValue && bias == nullptr))
+    return kNoValue;
+  const int64_t count = weight->dim(0) / parts;
+  const int64_t begin = part * count;
+  const Tensor weight_rows = Rows(*weight, begin, begin + count);
+  const Tensor bias_rows = bias != nullptr ? Rows(*bias, begin, begin + count) : Tensor();
+  std::optional<WeightOrigin> origin = graph.value(linear.inputs[1]).origin;
+  if (origin) {
+    origin->row_begin += begin;
+    origin->row_end = origin->row_begin + count;
+  }
+  const std::string suffix = "_part" + std::to_string(part);
+  const std::string weight_name = graph.value(linear.inputs[1]).name + suffix;
+  std::vector<ValueId> inputs = {linear.inputs[0], rewriter.AddConstant(weight_name, weight_rows)};
+  graph.value(inputs[1]).origin = origin;
+  if (bias_rows.Defined()) {
+    inputs.push_back(rewriter.AddConstant(graph.value(linear.inputs[2]).name + suffix, bias_rows));
+  }
+  Type type = graph.value(source).type;
+  type.shape.back() = Dim(count);
+  return rewriter.Append("Linear", kTamisDomain, inputs, linear.attributes, graph.value(source).name + suffix, type);
 }
 
 }  // namespace tamis

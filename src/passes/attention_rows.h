@@ -31,5 +31,10 @@ bool CanMakeRows(const Graph& graph, const AttentionRows& rows);
 // value already. A part of a Linear's result is a Linear of its own with those rows of the weight. The caller sorts the
 // graph.
 ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows);
+// Part `part` of the columns of a Linear's result as a Linear of its own; kNoValue if `source` is no plain Linear.
+ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts);
+// Puts views of the rows [B, S, H*E] in the slot of the node: the head-split form [B, H, S, E] or [B*H, S, E] that the
+// readers of its result expect. The caller sorts the graph.
+void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int64_t head_size);
 
 }  // namespace tamis

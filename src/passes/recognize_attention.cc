@@ -1,9 +1,10 @@
 // recognize_attention: MatMul(softmax(scale * q . k^T + mask), v) with its head splits becomes Attention. The scale may
-// stand on q, on k, on both, or on the scores, as factors or divisors; the mask is added, or chooses between the scores
-// and a constant that is negative beyond all scores. A choice of 0 where the softmax is NaN, because all of a row is
-// masked, is part of it. q, k and v may be parts of one projection; k and v may have fewer heads than q, each repeated
-// by Expand or Tile. An operand that is no head split of rows (rotated, or appended to a cache) is read as
-// [batch, heads, tokens, elements]. A mask that is constant and causal becomes an attribute.
+// stand on q, on k, on both, or on the scores, as factors or divisors; the scores may be capped, c * tanh(scores / c);
+// the mask is added, or chooses between the scores and a constant that is negative beyond all scores. A choice of 0
+// where the softmax is NaN, because all of a row is masked, is part of it. q, k and v may be parts of one projection; k
+// and v may have fewer heads than q, each repeated by Expand or Tile. An operand that is no head split of rows
+// (rotated, or appended to a cache) is read as [batch, heads, tokens, elements]. A mask that is constant and causal
+// becomes an attribute.
 #include <algorithm>
 #include <cmath>
 
@@ -26,6 +27,7 @@ struct Fill {
 struct Scores {
   const Node* product = nullptr;  // MatMul(q, k^T)
   double scale = 1;
+  double softcap = 0;
   std::vector<ValueId> masks;  // added
   std::vector<Fill> fills;
   std::vector<ValueId> Leaves() const {
@@ -56,8 +58,14 @@ bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scor
     const auto scaled = MatchScalarOperand(graph, node);
     if (!scaled || scaled->constant == 0) return false;
     const double factor = node.Is("Mul") ? scaled->constant : 1 / scaled->constant;
+    if (const Node* tanh = Producer(graph, scaled->value, "Tanh")) {
+      if (after != 1 || factor <= 0 || scores->softcap != 0) return false;
+      scores->softcap = factor;
+      return WalkScores(graph, tanh->input(0), factor, depth - 1, scores);
+    }
     return WalkScores(graph, scaled->value, after * factor, depth - 1, scores);
   }
+  if (scores->softcap != 0) return false;  // a mask must not be capped
   if (node.Is("Add") && after == 1) {
     for (size_t i : {size_t{0}, size_t{1}}) {
       const ValueId mask = node.input(1 - i);
@@ -148,36 +156,6 @@ ValueId MakeMask(Rewriter& rewriter, const Scores& scores) {
   return mask;
 }
 
-// The head-split form that the graph's readers expect, from the rows [B, S, H*E] of the result.
-void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int64_t head_size) {
-  Graph& graph = rewriter.graph();
-  const ValueId output = graph.node(id).outputs[0];
-  const Shape row_shape = *ShapeOf(graph, rows);
-  const Shape shape = *ShapeOf(graph, output);
-  const std::string name = graph.value(output).name;
-  const auto reshape_input = [&](const std::vector<int64_t>& target) {
-    return rewriter.AddConstant(name + "_heads_shape", Tensor::Int64s(target));
-  };
-  const Dim &batch = row_shape[0], &tokens = row_shape[1];
-  const auto append = [&](const std::string& op, std::vector<ValueId> inputs, std::vector<int64_t> perm, Shape result) {
-    std::map<std::string, Attribute> attributes;
-    if (!perm.empty()) attributes["perm"] = std::move(perm);
-    return rewriter.Append(op, "", std::move(inputs), std::move(attributes), name + "_heads",
-                           Type::Tensor(DType::kFloat32, std::move(result)));
-  };
-  const ValueId split = append("Reshape", {rows, reshape_input({0, 0, heads, head_size})}, {},
-                               {batch, tokens, Dim(heads), Dim(head_size)});
-  if (shape.size() == 4) {
-    rewriter.Replace(id, MakeNode("Transpose", "", {split}, {output}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}));
-    return;
-  }
-  // [B*H, S, E] by way of [S, B*H, E]: so no Reshape has to name two symbols.
-  const ValueId turned = append("Transpose", {split}, {1, 0, 2, 3}, {tokens, batch, Dim(heads), Dim(head_size)});
-  const ValueId joined =
-      append("Reshape", {turned, reshape_input({0, -1, head_size})}, {}, {tokens, batch * Dim(heads), Dim(head_size)});
-  rewriter.Replace(id, MakeNode("Transpose", "", {joined}, {output}, {{"perm", std::vector<int64_t>{1, 0, 2}}}));
-}
-
 void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   Graph& graph = rewriter.graph();
   const Node& product = graph.node(id);
@@ -218,6 +196,7 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   std::map<std::string, Attribute> attributes = {{"num_heads", heads}, {"scale", static_cast<float>(scale)}};
   if (!(k->shared == Dim(1))) attributes["kv_heads"] = *k->head_count.Constant();
   if (zero_masked) attributes["zero_masked"] = int64_t{1};
+  if (scores.softcap != 0) attributes["softcap"] = static_cast<float>(scores.softcap);
   std::vector<ValueId> inputs = {MakeRows(rewriter, *q), MakeRows(rewriter, *k), MakeRows(rewriter, *v)};
   const ValueId mask = MakeMask(rewriter, scores);
   if (const auto offset = CausalOffset(graph, mask)) {

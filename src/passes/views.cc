@@ -79,6 +79,22 @@ bool TakePart(View* view, size_t axis, const Dim& parts, int64_t index) {
   return true;
 }
 
+// Takes every `step`-th index of an axis, from `first` on.
+bool TakeEvery(View* view, size_t axis, int64_t step, int64_t first) {
+  Shape shape;
+  for (const Axis& a : view->axes) shape.push_back(SizeOf(a));
+  Dim rest;
+  if (!Divides(Dim(step), shape[axis], &rest)) return false;
+  shape[axis] = rest;
+  shape.insert(shape.begin() + static_cast<int64_t>(axis) + 1, Dim(step));
+  if (!Regroup(shape, view)) return false;
+  const Axis taken = view->axes[axis + 1];
+  if (taken.size() != 1) return false;
+  view->selected.push_back({taken[0].id, first});
+  view->axes.erase(view->axes.begin() + static_cast<int64_t>(axis) + 1);
+  return true;
+}
+
 bool ApplyGather(const Graph& graph, const Node& node, View* view) {
   const auto index = KnownInts(graph, node.input(1));
   const auto rank = static_cast<int64_t>(view->axes.size());
@@ -109,6 +125,16 @@ bool ApplyRange(View* view, int64_t axis, int64_t begin, int64_t end) {
   return TakePart(view, static_cast<size_t>(axis), Dim(*size / length), begin / length);
 }
 
+// Slice with a step: one of the axis' interleaved parts, to its end.
+bool ApplyEvery(View* view, int64_t axis, int64_t begin, int64_t end, int64_t step) {
+  const auto rank = static_cast<int64_t>(view->axes.size());
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) return false;
+  const auto size = SizeOf(view->axes[static_cast<size_t>(axis)]).Constant();
+  if (!size || *size % step != 0 || begin < 0 || begin >= step || end < 0 || end <= *size - step + begin) return false;
+  return TakeEvery(view, static_cast<size_t>(axis), step, begin);
+}
+
 bool ApplySplit(const Graph& graph, const Node& node, ValueId output, View* view) {
   const auto rank = static_cast<int64_t>(view->axes.size());
   int64_t axis = node.Int("axis", 0);
@@ -137,7 +163,8 @@ bool ApplySlice(const Graph& graph, const Node& node, View* view) {
   }
   if (node.input(4) != kNoValue) {
     const auto steps = KnownInts(graph, node.input(4));
-    if (!steps || steps->size() != 1 || (*steps)[0] != 1) return false;
+    if (!steps || steps->size() != 1 || (*steps)[0] < 1) return false;
+    if ((*steps)[0] > 1) return ApplyEvery(view, axis, (*starts)[0], (*ends)[0], (*steps)[0]);
   }
   return ApplyRange(view, axis, (*starts)[0], (*ends)[0]);
 }
