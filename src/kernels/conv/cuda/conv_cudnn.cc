@@ -6,6 +6,7 @@
 
 #include "src/kernels/conv/cuda/cuda_conv.h"
 #include "src/kernels/cuda/cudnn.h"
+#include "src/kernels/cuda/settle.h"
 
 namespace tamis::cuda {
 namespace {
@@ -271,6 +272,7 @@ class ConvCudnn : public CudaKernel {
             .Set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, addresses)
             .Set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, std::vector<const void*>{workspace})
             .Finalize("binding operands"));
+    TAMIS_CUDA_RETURN_IF_ERROR(SettleStream(stream));
     TAMIS_RETURN_IF_ERROR(dnn_.Check(dnn_.set_stream(dnn_.handle, stream), "choosing a stream"));
     return dnn_.Check(dnn_.execute(dnn_.handle, built_->plan.get(), pack.get()), "a convolution");
   }

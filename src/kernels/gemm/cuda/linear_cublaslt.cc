@@ -6,6 +6,7 @@
 
 #include "src/base/float16.h"
 #include "src/kernels/cuda/cublaslt.h"
+#include "src/kernels/cuda/settle.h"
 #include "src/kernels/gemm/cuda/cuda_linear.h"
 #include "src/kernels/gemm/cuda/finish_rows.h"
 
@@ -110,6 +111,7 @@ class LinearCublasLt : public CudaKernel {
     const bool adds = plan_.library_finishes && linear_.residual;
     const float alpha = 1, beta = adds ? 1 : 0;
     const void* residual = in.size() > 3 ? in[3] : nullptr;
+    TAMIS_CUDA_RETURN_IF_ERROR(SettleStream(stream));
     TAMIS_RETURN_IF_ERROR(CublasStatus(
         lt_.matmul(lt_.handle, plan_.desc, &alpha, in[1], plan_.w, in[0], plan_.x, &beta, adds ? residual : out[0],
                    plan_.c, out[0], plan_.y, &algorithm_.algo, workspace, algorithm_.workspaceSize, stream),
