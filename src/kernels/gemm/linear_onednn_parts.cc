@@ -131,10 +131,12 @@ Result<std::unique_ptr<PreparedKernel>> PrepareLinear(const Problem& problem, Pa
                                                       LinearPrimitive primitive) {
   TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
   // Rows are cut where each thread gets enough of them to reuse a loaded weight; otherwise outputs. One packed weight
-  // then serves all parts, and inner products want a contiguous y.
+  // then serves all parts. Inner products never cut outputs: for a y with gaps the library has its reference only,
+  // which a plan made for many rows would meet where a request has few.
   constexpr int64_t kRowsWorthCutting = 24;
-  const bool cut_rows =
-      shape.rows >= kRowsWorthCutting * problem.threads || shape.outputs < int64_t{32} * problem.threads;
+  const bool cut_rows = primitive == LinearPrimitive::kInnerProduct ||
+                        shape.rows >= kRowsWorthCutting * problem.threads ||
+                        shape.outputs < int64_t{32} * problem.threads;
   const auto rows = Cut(shape.rows, cut_rows ? problem.threads : 1, 8);
   const auto outputs = Cut(shape.outputs, cut_rows ? 1 : problem.threads, 64);
   std::vector<Part> parts;
