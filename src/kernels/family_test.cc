@@ -9,6 +9,7 @@
 
 #include "src/base/float16.h"
 #include "src/base/hash.h"
+#include "src/kernels/quantized/int8_panel.h"
 #include "src/ops/op_def.h"
 
 namespace tamis::kernel_test {
@@ -226,7 +227,8 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, 
   for (const KernelDef* kernel : AllKernels()) {
     if (kernel->family != family || !need_all) continue;
     const bool runs_here = kernel->isa <= cpu.isa && (kernel->feature != CpuFeature::kAvx512Vnni || cpu.avx512_vnni) &&
-                           (kernel->feature != CpuFeature::kAvx512Bf16 || cpu.avx512_bf16);
+                           (kernel->feature != CpuFeature::kAvx512Bf16 || cpu.avx512_bf16) &&
+                           (!kernel->name.ends_with("_avxvnni") || HasAvxVnni());  // asked for by `supports`
     if (!runs_here) {
       fmt::print("skipped: {} needs more than {}\n", kernel->name, Cpu().Fingerprint());
     } else {
