@@ -2,6 +2,7 @@
 
 #include "src/base/float16.h"
 #include "src/kernels/elementwise/elementwise.h"
+#include "src/kernels/elementwise/typed.h"
 #include "src/kernels/operand_check.h"
 
 namespace tamis {
@@ -65,35 +66,11 @@ bool WithType(DType dtype, F f) {
     case DType::kFloat64:
       f(double{});
       return true;
-    case DType::kInt64:
-      f(int64_t{});
-      return true;
-    case DType::kInt32:
-      f(int32_t{});
-      return true;
-    case DType::kInt16:
-      f(int16_t{});
-      return true;
-    case DType::kInt8:
-      f(int8_t{});
-      return true;
-    case DType::kUInt64:
-      f(uint64_t{});
-      return true;
-    case DType::kUInt32:
-      f(uint32_t{});
-      return true;
-    case DType::kUInt16:
-      f(uint16_t{});
-      return true;
-    case DType::kUInt8:
-      f(uint8_t{});
-      return true;
     case DType::kBool:
       f(bool{});
       return true;
     default:
-      return false;
+      return WithInteger(dtype, f);
   }
 }
 

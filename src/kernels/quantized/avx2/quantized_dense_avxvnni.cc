@@ -1,15 +1,8 @@
 // int8 products with a dense weight for processors with VNNI in 256 bits only.
-#include "src/kernels/quantized/avx2/int8_tile_avx2.h"
+#include "src/kernels/quantized/avx2/vnni_dot.h"
 
 namespace tamis {
 namespace {
-
-struct VnniDot {
-  static constexpr int kTallest = 12;
-  using Weight = __m256i;
-  static Weight Prepare(__m256i w) { return w; }
-  static __m256i Add(__m256i acc, __m256i x, Weight w) { return _mm256_dpbusd_avx_epi32(acc, x, w); }
-};
 
 constexpr Int8Routine kRoutine = {.sparse = false, .run = RunTiles<VnniDot, false>};
 
