@@ -11,6 +11,7 @@
 #include "src/compiler/choose_precision.h"
 #include "src/compiler/confirm_plan.h"
 #include "src/compiler/overlap_trial.h"
+#include "src/compiler/verify_plan.h"
 #include "src/cuda/device.h"
 #include "src/cuda/fuse_for_cuda.h"
 #include "src/kernels/kernel.h"
@@ -235,10 +236,15 @@ class PlanMaker {
     TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(concrete));
     size_t at = 0;
     for (Plan& plan : plans) {
+      bool right = true;
       for (PlanPoint& point : plan.points) {
         Fill(tuned[at++], &point);
-        if (cuda) TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
+        if (!cuda) continue;
+        TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
+        TAMIS_ASSIGN_OR_RETURN(const bool point_is_right, Verify(plan, cuda, &point));
+        right = right && point_is_right;
       }
+      if (!right) continue;
       if (!cuda) TAMIS_RETURN_IF_ERROR(ConfirmSparse(&plan));
       Replace(std::move(plan));
     }
@@ -275,6 +281,24 @@ class PlanMaker {
         node_plan.candidates.push_back({candidate.kernel, candidate.seconds, candidate.reason});
       }
     }
+  }
+
+  // Compares a plan for a GPU with the CPU; kernels at fault are exchanged. False if it is wrong and nothing helps.
+  Result<bool> Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point) {
+    if (options_.progress) options_.progress(0, 1, "comparing the plan with the CPU");
+    TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict,
+                           VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, point));
+    notices_.insert(notices_.end(), verdict.notices.begin(), verdict.notices.end());
+    if (verdict.right) {
+      double& recorded = engine_.provenance.accuracy["gpu_error_of_allowed." + engine_.Precision(plan.variant)];
+      recorded = std::max(recorded, verdict.excess);
+      return true;
+    }
+    notices_.push_back(fmt::format(
+        "the engine carries no plan for {} in {}: the whole network answered wrongly, {:.3g} times as far "
+        "from the CPU's answers as rounding explains, and no exchange of kernels helped; don't run it there",
+        cuda->Fingerprint(), engine_.Precision(plan.variant), verdict.excess));
+    return false;
   }
 
   // Where the network as a whole is slower with its 2:4 kernels than with dense ones, these are used.
