@@ -134,6 +134,21 @@ Result<std::vector<InputRanges>> ProfileFlags::Take() const {
   return profiles;
 }
 
+// What to write instead where somebody bounds a dimension by its own name.
+std::string DimensionHint(const Graph& graph, const std::string& name) {
+  for (ValueId id : graph.inputs) {
+    const Type& type = graph.value(id).type;
+    if (!type.IsTensor() || !type.has_rank) continue;
+    for (const Dim& dim : type.shape) {
+      if (!dim.IsConstant() && dim.ToString() == name) {
+        return fmt::format(". '{}' is a dimension of '{}', which is {}: a profile gives an input's whole shape", name,
+                           graph.value(id).name, ToString(type.shape));
+      }
+    }
+  }
+  return "";
+}
+
 Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
   Profile profile;
   std::vector<std::string> problems;
@@ -143,7 +158,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
     const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
                                     [&graph, &name = name](ValueId id) { return graph.value(id).name == name; });
     if (found == graph.inputs.end()) {
-      problems.push_back(fmt::format("the network has no input '{}'; it has {}", name, names));
+      problems.push_back(fmt::format("the network has no input '{}'; it has {}{}", name, names, DimensionHint(graph, name)));
       continue;
     }
     const Type& type = graph.value(*found).type;

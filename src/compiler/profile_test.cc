@@ -67,6 +67,15 @@ TEST(MakeProfile, EveryContradictionIsNamed) {
   EXPECT_NE(profile.status().message().find("no input 'other'"), std::string::npos);
 }
 
+TEST(MakeProfile, ADimensionThatIsTakenForAnInputIsExplained) {
+  InputRanges ranges;
+  ASSERT_TRUE(ParseProfile("batch=1:4:8", &ranges).ok());
+  const auto profile = MakeProfile(TokenGraph(), ranges);
+  ASSERT_FALSE(profile.ok());
+  EXPECT_NE(profile.status().message().find("'batch' is a dimension of 'ids', which is [batch, "), std::string::npos)
+      << profile.status().message();
+}
+
 TEST(ParseProfile, TwoProfilesOfOneInputAreRefused) {
   InputRanges ranges;
   ASSERT_TRUE(ParseProfile("ids=1x16", &ranges).ok());

@@ -158,11 +158,11 @@ Status NotAModel(std::string_view bytes, std::string_view detail) {
 
 Result<ModelFile> OpenModelFile(const std::string& path) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file.valid()) return UserError("{}: cannot be opened: {}", path, std::strerror(errno));
+  if (!file.valid()) return UserError("cannot be opened: {}", std::strerror(errno));
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return RuntimeError("{}: {}", path, std::strerror(errno));
-  if (!S_ISREG(info.st_mode)) return UserError("{}: not a file; an ONNX model was expected", path);
-  if (info.st_size > INT_MAX) return UserError("{}: {} bytes, but {}", path, info.st_size, kTooLarge);
+  if (::fstat(file.get(), &info) != 0) return RuntimeError("{}", std::strerror(errno));
+  if (!S_ISREG(info.st_mode)) return UserError("not a file; an ONNX model was expected");
+  if (info.st_size > INT_MAX) return UserError("{} bytes, but {}", info.st_size, kTooLarge);
   return ModelFile{std::move(file), static_cast<size_t>(info.st_size)};
 }
 
@@ -173,7 +173,7 @@ Result<std::string> ReadModelFile(const std::string& path) {
   while (done < bytes.size()) {
     const ssize_t got = ::read(file.descriptor.get(), bytes.data() + done, bytes.size() - done);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return RuntimeError("{}: {}", path, std::strerror(errno));
+    if (got < 0) return RuntimeError("{}", std::strerror(errno));
     if (got == 0) break;  // the file shrank meanwhile; the parser will see what is left
     done += static_cast<size_t>(got);
   }

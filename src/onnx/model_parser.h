@@ -16,7 +16,7 @@ struct ModelFile {
   size_t bytes = 0;
 };
 
-// An error (kUser: missing, a folder, above 2 GiB; kRuntime: the system's) names the path.
+// An error (kUser: missing, a folder, above 2 GiB; kRuntime: the system's) does not name the path: who asks does.
 Result<ModelFile> OpenModelFile(const std::string& path);
 // The whole file in memory; the same errors, and kRuntime where reading fails.
 Result<std::string> ReadModelFile(const std::string& path);
