@@ -37,6 +37,33 @@ TEST(FoldBatchNorm, IntoProducts) {
   EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"Gemm", 1}, {"MatMul", 1}, {"Add", 1}}));
 }
 
+TEST(FoldBatchNorm, ThroughViewsThatKeepTheChannels) {
+  TestGraph t;
+  const Dim n = Dim::Symbol("n");
+  const ValueId x = t.Input("x", {n, 5, 4});
+  const ValueId flat = t.Op("Flatten", {t.Op("MatMul", {x, t.Weight({4, 6})})}, {{"axis", int64_t{2}}});
+  const ValueId tokens = t.Op("Reshape", {BatchNorm(t, flat, 6), t.Ints({-1, 5, 6})});
+  const ValueId product = t.Op("Add", {t.Op("MatMul", {tokens, t.Weight({6, 3})}), t.Weight({3})});
+  const ValueId turned =
+      t.Op("Transpose", {t.Op("MatMul", {product, t.Weight({3, 7})})}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  t.Output(BatchNorm(t, turned, 7));
+  const Graph after = RewriteAndCompare(t.graph, kBatchNorm, {{"x", RandomTensor({2, 5, 4}, 2)}});
+  EXPECT_EQ(CountOps(after)["BatchNormalization"], 0);
+}
+
+TEST(FoldBatchNorm, NotThroughViewsThatMixTheChannels) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {2, 6, 4});
+  const ValueId mixed = t.Op("Reshape", {t.Op("MatMul", {x, t.Weight({4, 6})}), t.Ints({2, 12, 3})});
+  const ValueId swapped = t.Op("MatMul", {x, t.Weight({4, 6})});  // the six rows are normalised, not the six columns
+  t.Output(BatchNorm(t, mixed, 12));
+  t.Output(BatchNorm(t, swapped, 6));
+  const ValueId flat = t.Op("Flatten", {t.Op("MatMul", {x, t.Weight({4, 6})})}, {{"axis", int64_t{2}}});
+  t.Output(t.Op("Add", {BatchNorm(t, flat, 6), flat}));  // read again
+  const Graph after = RewriteAndCompare(t.graph, kBatchNorm, {{"x", RandomTensor({2, 6, 4}, 3)}});
+  EXPECT_EQ(CountOps(after)["BatchNormalization"], 3);
+}
+
 TEST(FoldBatchNorm, SharedWeightStaysForItsOtherReader) {
   TestGraph t;
   const ValueId x = t.Input("x", {1, 3, 5, 5});
