@@ -12,6 +12,7 @@ from tamis import _dtypes, _tamis
 _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
+from tamis._gate import GateReport, gate  # noqa: E402
 from tamis._onnxruntime import InferenceSession, SessionOptions, get_available_providers  # noqa: E402
 from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
 from tamis._verbs import (  # noqa: E402
@@ -30,6 +31,7 @@ __version__: str = _tamis.VERSION
 __all__ = [
     "Difference",
     "Engine",
+    "GateReport",
     "InferenceSession",
     "NodeTime",
     "OptimizeReport",
@@ -41,6 +43,7 @@ __all__ = [
     "TensorInfo",
     "build",
     "compare",
+    "gate",
     "get_available_providers",
     "inspect",
     "optimize",

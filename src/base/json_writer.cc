@@ -1,29 +1,8 @@
 #include "src/base/json_writer.h"
 
+#include "src/base/utf8.h"
+
 namespace tamis {
-namespace {
-
-// Length of the UTF-8 sequence at the start of `text`; 0 if there is none (overlong and surrogates included).
-size_t SequenceLength(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : lead >= 0xe0 && lead < 0xf0 ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  if (length < 3) return length;
-  const unsigned second = byte(1);
-  const bool bad = (lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
-                   (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90);
-  return bad ? 0 : length;
-}
-
-}  // namespace
 
 JsonWriter& JsonWriter::String(std::string_view value) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -40,7 +19,7 @@ JsonWriter& JsonWriter::String(std::string_view value) {
     } else if (code < 0x20 || code == 0x7f) {
       text_ += "\\u00";
       text_ += {kHex[code >> 4], kHex[code & 15]};
-    } else if (const size_t length = SequenceLength(value); length > 0) {
+    } else if (const size_t length = Utf8Length(value); length > 0) {
       text_.append(value.substr(0, length));
       used = length;
     } else {

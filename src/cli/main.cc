@@ -16,18 +16,19 @@
 namespace tamis {
 
 extern const Verb verb_inspect, verb_prune, verb_build, verb_run, verb_bench, verb_compare, verb_optimize, verb_serve,
-    verb_cache, verb_quantize;
+    verb_cache, verb_quantize, verb_gate;
 
 namespace {
 
-const std::array<const Verb*, 10> kVerbs = {&verb_inspect, &verb_prune,   &verb_quantize, &verb_build, &verb_run,
-                                            &verb_bench,   &verb_compare, &verb_optimize, &verb_serve, &verb_cache};
+const std::array<const Verb*, 11> kVerbs = {&verb_inspect, &verb_prune, &verb_quantize, &verb_build,
+                                            &verb_run,     &verb_bench, &verb_compare,  &verb_optimize,
+                                            &verb_gate,    &verb_serve, &verb_cache};
 
-// 1: the user's to mend, 2: the machine's, 3: ours.
-int ExitCode(ErrorKind kind) {
+// 1: the user's to mend, 2: the machine's, 3: ours. `verb` may say otherwise.
+int ExitCode(ErrorKind kind, const Verb* verb = nullptr) {
   switch (kind) {
     case ErrorKind::kUser:
-      return 1;
+      return verb == nullptr ? 1 : verb->user_error_code;
     case ErrorKind::kRuntime:
       return 2;
     case ErrorKind::kInternal:
@@ -36,10 +37,10 @@ int ExitCode(ErrorKind kind) {
   return 3;
 }
 
-int Fail(std::string_view verb, const Status& status) {
+int Fail(const Verb* verb, const Status& status) {
   const char* prefix = status.kind() == ErrorKind::kInternal ? "internal error (a bug in Tamis): " : "error: ";
-  fmt::print(stderr, "tamis {}: {}{}\n", verb, prefix, status.message());
-  return ExitCode(status.kind());
+  fmt::print(stderr, "tamis {}: {}{}\n", verb == nullptr ? "" : verb->name, prefix, status.message());
+  return ExitCode(status.kind(), verb);
 }
 
 // The parser would only say that a subcommand is missing.
@@ -89,9 +90,12 @@ int Main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
-    return code == 0 ? 0 : 1;
+    if (code == 0) return 0;
+    const auto used =
+        std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb* verb) { return verb->name == argv[1]; });
+    return ExitCode(ErrorKind::kUser, used == kVerbs.end() ? nullptr : *used);
   }
-  if (const Status status = CheckIsaVariable(); !status.ok()) return Fail("", status);
+  if (const Status status = CheckIsaVariable(); !status.ok()) return Fail(nullptr, status);
   ConfigureLibraries();
   // By the environment, so that processes started from here know it too.
   if (!common->custom_ops.empty()) setenv("TAMIS_CUSTOM_OPS", common->custom_ops.c_str(), 1);
@@ -105,10 +109,10 @@ int Main(int argc, char** argv) {
     } catch (const std::bad_alloc&) {
       status = RuntimeError("not enough memory");
     }
-    if (!status.ok()) return Fail(kVerbs[i]->name, status);
+    if (!status.ok()) return Fail(kVerbs[i], status);
   }
-  if (std::fflush(stdout) != 0) return Fail("", RuntimeError("standard output can't be written"));
-  return 0;
+  if (std::fflush(stdout) != 0) return Fail(nullptr, RuntimeError("standard output can't be written"));
+  return common->exit_code;
 }
 
 }  // namespace

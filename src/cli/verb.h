@@ -16,6 +16,7 @@ struct CommonFlags {
   bool json = false;       // one JSON object on standard output, nothing else there
   bool verbose = false;    // what is done, and why, on standard error
   std::string custom_ops;  // folder of shared libraries with operators
+  int exit_code = 0;       // set by a verb whose answer is its exit code
 };
 
 struct Verb {
@@ -24,6 +25,8 @@ struct Verb {
   std::string_view example;  // shown by --help
   // Declares the verb's flags on `app`. The result runs the verb after parsing; it owns the flags' values.
   std::function<Status()> (*declare)(CLI::App& app, std::shared_ptr<CommonFlags> common);
+  // What the program returns after an error of the user's: not 1 where 1 is an answer.
+  int user_error_code = 1;
 };
 
 // Lines for people. Progress goes to standard error, only when that is a terminal, on one line that is rewritten and

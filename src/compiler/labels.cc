@@ -1,0 +1,44 @@
+#include "src/compiler/labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "src/compiler/npy.h"
+
+namespace tamis {
+
+Result<std::vector<int64_t>> ReadLabels(const std::string& path, int64_t samples) {
+  TAMIS_ASSIGN_OR_RETURN(const Tensor labels, ReadNpy(path));
+  if (!IsInteger(labels.dtype()) || labels.rank() != 1 || labels.dim(0) != samples) {
+    return UserError("labels '{}' are {} {}; the data need integers of shape [{}], one a sample", path,
+                     Name(labels.dtype()), ToString(labels.dims()), samples);
+  }
+  return labels.ToInt64s();
+}
+
+Status CheckLabels(std::span<const int64_t> labels, int64_t classes, const std::string& output,
+                   std::span<const std::string> class_names) {
+  constexpr int kShown = 5;
+  int64_t outside = 0;
+  std::string shown;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] >= 0 && labels[i] < classes) continue;
+    if (outside++ < kShown) shown += fmt::format("{}{} of sample {}", shown.empty() ? "" : ", ", labels[i], i);
+  }
+  if (outside == 0) return {};
+  const auto [low, high] = std::minmax_element(labels.begin(), labels.end());
+  std::string advice = fmt::format("labels count from 0 to {}", classes - 1);
+  if (!class_names.empty()) {
+    advice = fmt::format(
+        "the data have {} class folders and the network {} classes, so the folders are other classes than the "
+        "network's; give --labels FILE.npy with the network's numbers, or --labels none",
+        class_names.size(), classes);
+  } else if (*low >= 1 && *high == classes) {
+    advice += "; these seem to count from 1";
+  }
+  return UserError("{} of {} labels are no class of output '{}', which has {}: {}{}. {}", outside, labels.size(),
+                   output, classes, shown, outside > kShown ? ", ..." : "", advice);
+}
+
+}  // namespace tamis
