@@ -5,6 +5,7 @@
 #   src/ops/<name>.cc (except op_*.cc)             one operator  -> generated ops_list.inc
 #   src/kernels/<family>/<isa>/<name>.cc           one kernel    -> generated kernels_list.inc, with the ISA's flags
 #   .../avx2/<name>_avxvnni.cc                     the same with AVX-VNNI; such a kernel asks for it in `supports`
+#   .../avx512/<name>_vbmi.cc                      likewise with AVX512_VBMI
 #   *_test.cc / *_fuzz.cc / main*.cc               tests, fuzz targets, programs; never part of a library
 # An <isa> folder is one of reference, avx2, avx512, onednn. A dependency that is not declared above its user is an error.
 set(TAMIS_FOLDERS "" CACHE INTERNAL "")
@@ -73,6 +74,8 @@ function(tamis_add_library folder)
   foreach(file ${sources})
     if(file MATCHES "/avx2/[a-z0-9_]+_avxvnni\\.cc$")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX2_FLAGS};-mavxvnni")
+    elseif(file MATCHES "/avx512/[a-z0-9_]+_vbmi\\.cc$")
+      set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX512_FLAGS};-mavx512vbmi")
     elseif(file MATCHES "/avx2/")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX2_FLAGS}")
     elseif(file MATCHES "/avx512/")

@@ -228,7 +228,8 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, 
     if (kernel->family != family || !need_all) continue;
     const bool runs_here = kernel->isa <= cpu.isa && (kernel->feature != CpuFeature::kAvx512Vnni || cpu.avx512_vnni) &&
                            (kernel->feature != CpuFeature::kAvx512Bf16 || cpu.avx512_bf16) &&
-                           (!kernel->name.ends_with("_avxvnni") || HasAvxVnni());  // asked for by `supports`
+                           (!kernel->name.ends_with("_avxvnni") || HasAvxVnni()) &&
+                           (!kernel->name.ends_with("_vbmi") || HasVbmi());  // asked for by `supports`
     if (!runs_here) {
       fmt::print("skipped: {} needs more than {}\n", kernel->name, Cpu().Fingerprint());
     } else {

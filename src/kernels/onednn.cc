@@ -193,6 +193,7 @@ void PartsKernel::Run(std::span<const void* const> inputs, std::span<void* const
         part.primitive.get(), bound.stream.get(), static_cast<int>(bound.arguments.size()), bound.arguments.data());
     TAMIS_ASSERT(status == dnnl_success);
     TAMIS_ASSERT(dnnl_stream_wait(bound.stream.get()) == dnnl_success);
+    if (part.finish) part.finish(outputs[0]);
   };
   pool.Run(static_cast<int>(parts_.size()), [&run_part](int part) { run_part(part); });
   const std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@
 
 #include <dnnl.hpp>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +75,7 @@ struct Part {
   size_t copy_from = 0;  // index of the input
   size_t copy_offset = 0;
   size_t copy_bytes = 0;
+  std::function<void(void* y)> finish;  // called with output 0 behind the primitive; may be none
 };
 
 // Runs its parts side by side. Argument objects are not thread-safe in oneDNN, so each concurrent Run borrows a set.

@@ -30,6 +30,19 @@ void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* 
     operands.CheckShape(i, {outputs}, problems);
   }
   CheckQuantizedResult(operands.node(), problems);
+  if (!operands.node().Has("table")) return;
+  const DType y = QuantizedOutputDType(operands.node());
+  if (y == DType::kFloat32) problems->Add("attribute 'table' needs 'y_dtype'");
+  CheckTable(operands.node(), y, problems);
+}
+
+void CheckTable(const Node& node, DType dtype, NodeProblems* problems) {
+  const std::vector<int64_t> table = node.Ints("table");
+  if (table.size() != 256) problems->Add("attribute 'table' has {} codes, must have 256", table.size());
+  const int64_t low = dtype == DType::kUInt8 ? 0 : -128, high = low + 255;
+  if (std::any_of(table.begin(), table.end(), [&](int64_t code) { return code < low || code > high; })) {
+    problems->Add("attribute 'table' has a code that is not in [{}, {}]", low, high);
+  }
 }
 
 void CheckQuantizedResult(const Node& node, NodeProblems* problems) {
@@ -72,7 +85,8 @@ CodeWriter::CodeWriter(const Node& node, Tensor& y)
     : epilogue_(QuantizedActivation(node)),
       y_(y),
       scale_(static_cast<double>(node.Float("y_scale", 1))),
-      zero_(static_cast<double>(node.Int("y_zero_point", 0))) {}
+      zero_(static_cast<double>(node.Int("y_zero_point", 0))),
+      table_(node.Ints("table")) {}
 
 void CodeWriter::Write(int64_t index, double value) const {
   value = Apply(epilogue_, value);
@@ -86,6 +100,9 @@ void CodeWriter::Write(int64_t index, double value) const {
   } else {
     y_.Data<int8_t>()[index] = static_cast<int8_t>(std::clamp(code, -128.0, 127.0));
   }
+  if (table_.empty()) return;
+  std::byte& byte = y_.raw()[index];
+  byte = static_cast<std::byte>(table_[std::to_integer<size_t>(byte)]);
 }
 
 QuantizedWriter::QuantizedWriter(const EvalContext& context, Tensor& y)

@@ -21,7 +21,8 @@
 //
 // Attributes: x_zero_point; activation, clip_min and clip_max as of Linear; and, where y is quantised, y_dtype (an ONNX
 // number, u8 or s8), y_scale and y_zero_point: y = saturate(round to even(v / y_scale) + y_zero_point). Without y_dtype
-// y is v in f32.
+// y is v in f32. QuantizedLinear and QuantizedConv take a QuantizedLookup behind them as their own attribute table:
+// each code of y is then exchanged for table[its byte], of the same dtype.
 #pragma once
 
 #include "src/ops/op_epilogue.h"
@@ -34,6 +35,8 @@ Epilogue QuantizedActivation(const Node& node);
 DType QuantizedOutputDType(const Node& node);
 // Checks weight, scale, bias and attributes for so many output channels.
 void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* problems);
+// Adds what is wrong with the attribute `table`, 256 codes of the dtype.
+void CheckTable(const Node& node, DType dtype, NodeProblems* problems);
 // Checks the activation, and how y is quantised.
 void CheckQuantizedResult(const Node& node, NodeProblems* problems);
 // Input 4 of a product with results of this shape: codes with residual_scale, or f32.
@@ -63,6 +66,7 @@ class CodeWriter {
   Epilogue epilogue_;
   Tensor& y_;
   double scale_, zero_;
+  std::vector<int64_t> table_;
 };
 
 // Writes the result of one sum.

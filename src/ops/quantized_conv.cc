@@ -115,6 +115,10 @@ std::vector<OpTestCase> TestCases() {
   residual.inputs.push_back(Codes(make, DType::kUInt8, {1, 4, 5, 5}));
   residual.attributes["residual_scale"] = 0.04f;
   residual.attributes["residual_zero_point"] = int64_t{70};
+  cases.push_back(residual);
+  std::vector<int64_t> table;
+  for (int64_t code = 0; code < 256; ++code) table.push_back(code * 91 % 256);
+  residual.attributes["table"] = std::move(table);
   cases.push_back(std::move(residual));
   cases.push_back({{Codes(make, DType::kUInt8, {1, 13, 6}), Codes(make, DType::kInt8, {4, 4, 3}),
                     make.Floats({4}, 0, 1e-3f), make.Floats({4})},

@@ -1,6 +1,4 @@
 // QuantizedLookup (src/ops/op_quantized.h).
-#include <algorithm>
-
 #include "src/ops/op_case.h"
 #include "src/ops/op_quantize.h"
 #include "src/ops/op_quantized.h"
@@ -14,12 +12,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   operands.CheckDType(0, {DType::kUInt8, DType::kInt8}, &problems);
   const DType y = QuantizedOutputDType(operands.node());
   if (y == DType::kFloat32) problems.Add("attribute 'y_dtype' must name uint8 or int8");
-  const std::vector<int64_t> table = operands.node().Ints("table");
-  if (table.size() != 256) problems.Add("attribute 'table' has {} codes, must have 256", table.size());
-  const int64_t low = y == DType::kUInt8 ? 0 : -128, high = low + 255;
-  if (std::any_of(table.begin(), table.end(), [&](int64_t code) { return code < low || code > high; })) {
-    problems.Add("attribute 'table' has a code that is not in [{}, {}]", low, high);
-  }
+  CheckTable(operands.node(), y, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   if (operands.shape(0) == nullptr) return std::vector<Type>{Unranked(y)};
   return std::vector<Type>{Type::Tensor(y, *operands.shape(0))};

@@ -42,9 +42,9 @@ struct Quantised {
     return t.Op("Conv", {x, weight}, {{"pads", Ints{1, 1, 1, 1}}});
   }
   // What is left, after a comparison within `tolerance` of the output.
-  Graph Run(const Feeds& feeds, double tolerance) {
+  Graph Run(const Feeds& feeds, double tolerance, const std::vector<Pass>& passes = kPasses) {
     Graph after = t.graph.Clone();
-    const Status status = RunPasses(after, kPasses, {});
+    const Status status = RunPasses(after, passes, {});
     EXPECT_TRUE(status.ok()) << status.message();
     const auto expected = Evaluate(t.graph, feeds), actual = Evaluate(after, feeds);
     if (expected.empty() || actual.empty()) {
@@ -74,6 +74,38 @@ TEST(FuseCodes, FunctionsOfOneValueAreATable) {
   t.Output(q.Around(t.Op("Mul", {x, gate}), 0.01f, 30));
   const Graph after = q.Run(kImage, 0);
   EXPECT_EQ(CountOps(after), (Counts{{"QuantizeLinear", 1}, {"tamis.QuantizedLookup", 1}, {"DequantizeLinear", 1}}));
+}
+
+TEST(FuseCodes, PoolsGoInFrontOfActivations) {
+  for (const char* activation : {"Relu", "Clip"}) {
+    Quantised q;
+    TestGraph& t = q.t;
+    const ValueId x = q.Around(t.Input("x", {Dim::Symbol("n"), 4, 8, 6}), 0.02f, 128);
+    std::vector<ValueId> operands = {x};
+    if (std::string(activation) == "Clip") operands = {x, t.Scalar(-0.5f), t.Scalar(0.7f)};
+    const ValueId y = t.Op(activation, operands);
+    const Attributes window = {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}};
+    t.Output(q.Around(t.Op("MaxPool", {y}, window), 0.013f, 3));
+    const Graph after = q.Run(kImage, 0);
+    EXPECT_EQ(CountOps(after), (Counts{{"QuantizeLinear", 1},
+                                       {"Transpose", 2},
+                                       {"tamis.ChannelsLastMaxPool", 1},
+                                       {"tamis.QuantizedLookup", 1},
+                                       {"DequantizeLinear", 1}}));
+  }
+}
+
+TEST(FuseCodes, ProductsTakeTheTableBehindThem) {
+  Quantised q;
+  TestGraph& t = q.t;
+  const ValueId x = q.Around(t.Input("x", {Dim::Symbol("n"), 4, 8, 6}), 0.02f, 128);
+  const ValueId rounded = q.Around(q.Conv(x, 4, 8), 0.05f, 128);
+  t.Output(q.Around(t.Op("Relu", {rounded}), 0.03f, 0));
+  std::vector<Pass> passes = kPasses;
+  passes.push_back({"fuse_epilogue", FuseEpilogue});
+  const Graph after = q.Run(kImage, 0, passes);
+  EXPECT_EQ(CountOps(after),
+            (Counts{{"QuantizeLinear", 1}, {"Transpose", 2}, {"tamis.QuantizedConv", 1}, {"DequantizeLinear", 1}}));
 }
 
 TEST(FuseCodes, SumsPoolsAndMovesKeepCodes) {

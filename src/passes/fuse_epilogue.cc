@@ -1,7 +1,7 @@
 // fuse_epilogue: what follows a Linear or ChannelsLastConv and reads nothing else becomes part of it, in the order in
 // which the operator applies it: bias, residual, activation. A residual is another value of the same shape; where both
 // operands of an Add could take the other as residual, the one made later does. The fused node stands where the last
-// fused one stood, so that everything it reads is there.
+// fused one stood, so that everything it reads is there. An int8 product takes the table of codes behind it.
 #include <algorithm>
 #include <array>
 
@@ -20,6 +20,12 @@ bool IsProduct(const Node& node) {
 // Group norms take an activation alone: their bias has been joined before.
 bool IsFusable(const Node& node) {
   return IsProduct(node) || node.IsTamis("ChannelsLastGroupNorm");
+}
+
+// Makes codes, and can exchange them by a table.
+bool TakesTable(const Node& node) {
+  return (node.IsTamis("QuantizedConv") || node.IsTamis("QuantizedLinear")) && node.Has("y_dtype") &&
+         !node.Has("table");
 }
 
 // An activation, or the addition of a bias or residual. For near misses only; what really fits is decided one by one.
@@ -52,6 +58,17 @@ class EpilogueFuser {
     if (graph_.node(reader).outputs.size() != 1) return kNoNode;
     if (graph_.node(reader).Is("Add")) return IsProduct(producer) ? FuseAdd(id, reader) : kNoNode;
     return FuseActivation(id, reader);
+  }
+
+  void TakeTable(NodeId id) {
+    const ValueId output = graph_.node(id).outputs[0];
+    if (!rewriter_.SingleUse(output)) return;
+    const NodeId reader = rewriter_.Users(output)[0];
+    const Node& lookup = graph_.node(reader);
+    if (!lookup.IsTamis("QuantizedLookup") || DTypeOf(graph_, lookup.outputs[0]) != DTypeOf(graph_, output)) return;
+    Node fused = Copy(id);
+    fused.attributes["table"] = lookup.Ints("table");
+    Move(std::move(fused), reader, "table of codes");
   }
 
  private:
@@ -181,7 +198,9 @@ class EpilogueFuser {
 Status FuseEpilogue(Graph& graph, const PassOptions& options) {
   EpilogueFuser fuser(graph, options);
   for (NodeId id : graph.NodeIds()) {
-    if (graph.node(id).removed || !IsFusable(graph.node(id))) continue;
+    if (graph.node(id).removed) continue;
+    if (TakesTable(graph.node(id))) fuser.TakeTable(id);
+    if (!IsFusable(graph.node(id))) continue;
     for (NodeId at = id; at != kNoNode;) at = fuser.Extend(at);
   }
   TAMIS_RETURN_IF_ERROR(graph.Sort());

@@ -41,7 +41,11 @@ class CodesPusher {
     const Node& node = graph_.node(id);
     if (!node.domain.empty() || node.outputs.size() != 1 || node.outputs[0] == kNoValue) return;
     if (node.Is("QuantizeLinear")) return Cancel(id);
-    if (MovesElements(node) || node.Is("MaxPool")) return Push(id, node.inputs);
+    if (node.Is("MaxPool")) {
+      const NodeId pool = PassActivation(id);
+      return Push(pool, graph_.node(pool).inputs);
+    }
+    if (MovesElements(node)) return Push(id, node.inputs);
     if (node.Is("Pad")) return PushPad(id);
     if (node.Is("Resize") && node.String("mode", "nearest") == "nearest") return Push(id, node.inputs);
     if (node.Is("Concat")) return PushConcat(id);
@@ -150,6 +154,27 @@ class CodesPusher {
     const NodeId dequantize = graph_.value(inputs[0]).producer;
     inputs[0] = x->value;
     Replace(id, std::move(inputs), dequantize);
+  }
+
+  // The largest of what a function that never falls makes of numbers is what it makes of the largest: the pool of codes
+  // goes in front of an activation between it and them. Returns where the pool is then.
+  NodeId PassActivation(NodeId id) {
+    const Node pool = Copy(id);
+    const ValueId activated = pool.input(0);
+    const NodeId producer = graph_.value(activated).producer;
+    if (producer == kNoNode || !rewriter_.SingleUse(activated)) return id;
+    if (!graph_.node(producer).Is("Relu") && !graph_.node(producer).Is("Clip")) return id;
+    const Node activation = Copy(producer);
+    if (!DequantizedCodes(graph_, activation.input(0))) return id;
+    std::vector<ValueId> inputs = pool.inputs;
+    inputs[0] = activation.input(0);
+    const ValueId output = pool.outputs[0];
+    const ValueId pooled = rewriter_.Append("MaxPool", "", std::move(inputs), pool.attributes,
+                                            graph_.value(output).name + "_before", graph_.value(output).type);
+    std::vector<ValueId> operands = activation.inputs;
+    operands[0] = pooled;
+    rewriter_.Replace(id, MakeNode(activation.op, "", std::move(operands), {output}, activation.attributes));
+    return graph_.value(pooled).producer;
   }
 
   void PushPad(NodeId id) {

@@ -29,10 +29,17 @@ struct Int8Task {
   float factor = 1;
   int lanes = 0;
   const QuantizedResult* result = nullptr;
+  // Writes a tile of codes whose activation only bounds, table included, where this CPU exchanges codes in registers;
+  // null elsewhere. AVX-512 only.
+  void (*exchange_tile)(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) = nullptr;
   const void* residual = nullptr;  // added before the activation; laid out as y, in elements of its own type
   void* y = nullptr;               // the panel's first output of the first row
   int64_t y_pitch = 0;             // elements
 };
+
+// VNNI in vectors of 256 bits, as processors without AVX-512 have it.
+bool HasAvxVnni();
+void ExchangeTileVbmi(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums);
 
 struct Int8Routine {
   bool sparse = false;
@@ -47,8 +54,6 @@ struct Int8Routine {
 Status Int8PanelsSupported(const Problem& problem, bool sparse);
 // `work`: operations of the cost model (PredictSeconds) for one multiply-add.
 double Int8PanelsCost(const Problem& problem, Isa isa, double work);
-// VNNI in vectors of 256 bits, as processors without AVX-512 have it.
-bool HasAvxVnni();
 // That of VNNI with a 2:4 weight in 512 bits on this CPU.
 double Int8SparseWork();
 Result<std::unique_ptr<PreparedKernel>> PrepareInt8Panels(const Problem& problem, PackCache& cache,

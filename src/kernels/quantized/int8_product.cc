@@ -19,6 +19,9 @@ struct Int8Shape {
   std::array<int64_t, 3> padded = {1, 1, 1};
   int64_t pixel_pitch = 0;
   bool staged = false;  // laid out anew in the workspace
+  // The taps of a kernel row lie side by side, as their weights do: they are one tap with all of their channels. Fewer
+  // steps are then filled up, and loops are longer.
+  bool rows_as_taps = false;
   int64_t lines = 0, line_rows = 0;
 };
 
@@ -39,8 +42,8 @@ Result<Int8Shape> ReadShape(const Problem& problem) {
   return shape;
 }
 
-// Lays out what Run needs; `step` is the number of inputs that a routine reads at once.
-void PlanLayout(Int8Shape& shape, int64_t step, int64_t panels) {
+// Lays out what Run needs for a weight packed like this.
+void PlanLayout(Int8Shape& shape, const PackedInt8& weight) {
   const auto& axes = shape.conv.geometry.axes;
   bool pointwise = true, pads = false;
   for (size_t i = 0; i < 3; ++i) {
@@ -56,9 +59,9 @@ void PlanLayout(Int8Shape& shape, int64_t step, int64_t panels) {
   shape.pixel_pitch = shape.conv.channels;
   // A routine reads whole steps: the last row needs bytes behind it. And rows whose pitch is a large power of two would
   // share few cache sets.
-  const bool overread = shape.conv.channels / shape.conv.group % step != 0;
+  const bool overread = weight.geometry().channels % weight.inputs_per_step() != 0;
   const bool aliasing =
-      one_line && !shape.dynamic && shape.conv.channels % 1024 == 0 && panels > 4 && shape.line_rows > 4;
+      one_line && !shape.dynamic && shape.conv.channels % 1024 == 0 && weight.panels() > 4 && shape.line_rows > 4;
   if (aliasing) shape.pixel_pitch += 64;
   shape.staged = shape.is_signed || shape.dynamic || pads || overread || aliasing;
 }
@@ -77,7 +80,7 @@ class Int8Product : public PreparedKernel {
     const auto& [d, h, w] = shape_.conv.geometry.axes;
     for (int64_t kd = 0; kd < d.kernel; ++kd) {
       for (int64_t kh = 0; kh < h.kernel; ++kh) {
-        for (int64_t kw = 0; kw < w.kernel; ++kw) {
+        for (int64_t kw = 0; kw < (shape_.rows_as_taps ? 1 : w.kernel); ++kw) {
           taps_.push_back(PixelAt(0, kd * d.dilation, kh * h.dilation, kw * w.dilation));
         }
       }
@@ -161,6 +164,7 @@ class Int8Product : public PreparedKernel {
     task.factor = call.factor;
     task.lanes = static_cast<int>(std::min(PackedInt8::kLanes, weight_->geometry().outputs - first));
     task.result = &result_;
+    if (HasVbmi()) task.exchange_tile = ExchangeTileVbmi;
     task.y_pitch = shape_.conv.outputs;
     if (routine_.widen != nullptr && rows.end - rows.begin > routine_.inline_rows) {
       routine_.widen(task.codes, weight_->steps(), widened);
@@ -272,9 +276,17 @@ Result<std::unique_ptr<PreparedKernel>> PrepareInt8Panels(const Problem& problem
   geometry.outputs = shape.conv.outputs / shape.conv.group;
   geometry.taps = shape.conv.geometry.KernelSize();
   geometry.channels = shape.conv.channels / shape.conv.group;
+  const SlidingAxis& w = shape.conv.geometry.axes[2];
+  // Groups of four of the 2:4 pattern start anew at every tap.
+  shape.rows_as_taps =
+      geometry.groups == 1 && w.kernel > 1 && w.dilation == 1 && (!routine.sparse || geometry.channels % 4 == 0);
+  if (shape.rows_as_taps) {
+    geometry.taps /= w.kernel;
+    geometry.channels *= w.kernel;
+  }
   TAMIS_ASSIGN_OR_RETURN(auto packed, PackedInt8::Get(cache, weight.constant_hash, *weight.constant, geometry,
                                                       routine.sparse ? Pattern::kTwoFour : Pattern::kDense));
-  PlanLayout(shape, packed->inputs_per_step(), packed->panels());
+  PlanLayout(shape, *packed);
   return std::unique_ptr<PreparedKernel>(std::make_unique<Int8Product>(shape, problem, std::move(packed), routine));
 }
 

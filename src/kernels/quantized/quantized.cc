@@ -17,6 +17,31 @@ float RoundedCode(float x, float zero, float low, float high) {
   return std::min(std::max(((bounded + kMagic) - kMagic) + zero, low), high);
 }
 
+// Rounding keeps the order, so that codes may be bounded instead of values.
+void BoundCodes(QuantizedResult& result) {
+  const bool is_unsigned = result.dtype == DType::kUInt8;
+  const float low = is_unsigned ? 0.0f : -128.0f, high = is_unsigned ? 255.0f : 127.0f;
+  const auto code = [&](float value) {
+    return static_cast<int>(RoundedCode(value / result.y_scale, result.y_zero, low, high));
+  };
+  result.lowest = static_cast<int>(low);
+  result.highest = static_cast<int>(high);
+  switch (result.activation.activation) {
+    case Activation::kNone:
+      break;
+    case Activation::kRelu:
+      result.lowest = code(0);
+      break;
+    case Activation::kClip:
+      result.highest = code(result.activation.clip_max);
+      result.lowest = std::min(code(result.activation.clip_min), result.highest);
+      break;
+    default:
+      return;
+  }
+  result.bounds_only = true;
+}
+
 }  // namespace
 
 CodeType CodeTypeOf(DType dtype) {
@@ -35,6 +60,9 @@ QuantizedResult ResultOf(const Node& node, DType residual) {
     result.residual_scale = node.Float("residual_scale", 1);
     result.residual_zero = static_cast<float>(node.Int("residual_zero_point", 0));
   }
+  if (result.dtype != DType::kFloat32) BoundCodes(result);
+  result.table = TableOf(node);
+  result.lookup = BestLookup();
   switch (Cpu().isa) {
     case Isa::kAvx512:
       result.write = WriteQuantizedRowAvx512;

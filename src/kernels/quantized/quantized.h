@@ -2,6 +2,7 @@
 #pragma once
 
 #include "src/kernels/kernel.h"
+#include "src/kernels/quantized/code_table.h"
 #include "src/kernels/quantized/code_type.h"
 #include "src/ops/op_quantized.h"
 #include "src/ops/op_window.h"
@@ -20,16 +21,26 @@ struct QuantizedRow {
   int64_t count;
 };
 
-// From sums to results: y = code(activation(factor * scale * sum + bias + residual)).
+// From sums to results: y = table(code(activation(factor * scale * sum + bias + residual))).
 struct QuantizedResult {
   Epilogue activation;
   DType dtype = DType::kFloat32;
   CodeType y_type = CodeType::kFloat32, residual_type = CodeType::kFloat32;
   float y_scale = 1, y_zero = 0;
   float residual_scale = 1, residual_zero = 0;
+  // The activation as bounds of the codes, where it is one that only bounds.
+  bool bounds_only = false;
+  int lowest = 0, highest = 0;
+  std::shared_ptr<const CodeTable> table;  // null if the node has none
+  LookupFunction lookup = nullptr;         // the best there is
 
   // By the best instructions there are. `row.residual` is null if the node has none.
-  void Write(const QuantizedRow& row) const { write(*this, row); }
+  void Write(const QuantizedRow& row) const {
+    write(*this, row);
+    if (table != nullptr) Exchange(static_cast<uint8_t*>(row.y) + row.at, row.count);
+  }
+  // Codes of y, before the table, as they come out of it.
+  void Exchange(uint8_t* y, int64_t count) const { lookup(*table, y, count, y); }
   void (*write)(const QuantizedResult&, const QuantizedRow&) = nullptr;
 };
 // Of a node whose residual (input 4) has this dtype, or is omitted (kUndefined).

@@ -138,6 +138,16 @@ void AddCasesBetween(std::vector<KernelCase>* cases) {
   }
 }
 
+// Exchanges neighbouring codes: where a kernel is one step off, so is the result.
+std::vector<int64_t> SteadyTable(DType dtype) {
+  std::vector<int64_t> table;
+  for (int64_t byte = 0; byte < 256; ++byte) {
+    const int64_t code = dtype == DType::kUInt8 || byte < 128 ? byte : byte - 256;
+    table.push_back(dtype == DType::kUInt8 ? 255 - std::max<int64_t>(code, 90) : std::min<int64_t>(-code, 127));
+  }
+  return table;
+}
+
 std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
   std::vector<KernelCase> cases;
   if (pattern == Pattern::kDense) AddCasesBetween(&cases);
@@ -166,9 +176,19 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       const std::vector<Tensor> inputs = {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2),
                                           Scales(n, 3), RandomTensor(DType::kFloat32, {n}, 4), third};
       cases.push_back(MakeCase("QuantizedLinear", inputs, attributes, pattern, paired));
-      for (const char* activation : {"", "Relu", "Gelu"}) {
+      for (const char* activation : {"", "Relu", "Gelu", "Clip"}) {
         attributes["activation"] = std::string(activation);
+        attributes["clip_min"] = -0.4f;
+        attributes["clip_max"] = 1.7f;
         cases.push_back(MakeCase("QuantizedLinear", inputs, Requantised(attributes, DType::kUInt8), pattern, paired));
+      }
+    }
+    for (const DType y : {DType::kUInt8, DType::kInt8}) {
+      for (const char* activation : {"", "Relu", "Silu"}) {
+        auto attributes = Requantised({{"activation", std::string(activation)}, {"table", SteadyTable(y)}}, y);
+        const std::vector<Tensor> inputs = {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2),
+                                            Scales(n, 3), RandomTensor(DType::kFloat32, {n}, 4)};
+        cases.push_back(MakeCase("QuantizedLinear", inputs, attributes, pattern, paired));
       }
     }
     const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
@@ -199,6 +219,10 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       const Tensor residual = Codes(DType::kUInt8, cases.back().outputs[0].second, 14);
       cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
                                Requantised(attributes, DType::kUInt8), pattern, paired));
+      attributes["table"] = SteadyTable(DType::kUInt8);
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
+                               Requantised(attributes, DType::kUInt8), pattern, paired));
+      attributes.erase("table");
       attributes["activation"] = std::string("HardSwish");
       cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
                                Requantised(attributes, DType::kInt8), pattern, paired));
@@ -212,6 +236,48 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     conv({1, 20, 20, 3}, {16, 7, 7, 3}, window({2, 2}, {3, 3, 3, 3}, {1, 1}, 1, zero));
   }
   return cases;
+}
+
+// One filter per channel: every width of the last block, kernels of one and two sets of rows, strides, dilations, rows
+// of padding alone, images of few rows.
+TEST(QuantizedKernels, DepthwiseMatchesTheReference) {
+  std::vector<KernelCase> cases;
+  const auto add = [&](DType x, Dims in, Dims kernel, Dims strides, Dims pads, Dims dilations) {
+    const int64_t channels = in.back();
+    std::map<std::string, Attribute> attributes = {{"strides", std::move(strides)},
+                                                   {"pads", std::move(pads)},
+                                                   {"dilations", std::move(dilations)},
+                                                   {"group", channels},
+                                                   {"x_zero_point", int64_t{x == DType::kUInt8 ? 93 : -11}}};
+    Dims weight = {channels};
+    weight.insert(weight.end(), kernel.begin(), kernel.end());
+    weight.push_back(1);
+    const std::vector<Tensor> inputs = {Codes(x, std::move(in), 41), Codes(DType::kInt8, weight, 42),
+                                        Scales(channels, 43), RandomTensor(DType::kFloat32, {channels}, 44)};
+    for (const char* activation : {"", "Relu", "Clip"}) {
+      attributes["activation"] = std::string(activation);
+      attributes["clip_min"] = -0.4f;
+      attributes["clip_max"] = 1.7f;
+      const DType y = std::string(activation).empty() ? DType::kInt8 : DType::kUInt8;
+      cases.push_back(MakeCase("QuantizedConv", inputs, Requantised(attributes, y)));
+      cases.back().constants = {1, 2, 3};
+      attributes["table"] = SteadyTable(y);
+      cases.push_back(MakeCase("QuantizedConv", inputs, Requantised(attributes, y)));
+      cases.back().constants = {1, 2, 3};
+      attributes.erase("table");
+    }
+  };
+  for (const DType x : {DType::kUInt8, DType::kInt8}) {
+    for (const int64_t channels : {3, 16, 24, 32, 40, 64, 80, 96, 144}) {
+      add(x, {1, 9, 10, channels}, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1});
+    }
+    add(x, {2, 9, 11, 72}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1});
+    add(x, {1, 7, 6, 33}, {5, 5}, {1, 2}, {2, 2, 2, 2}, {1, 1});
+    add(x, {1, 3, 3, 20}, {3, 3}, {1, 1}, {4, 4, 3, 3}, {1, 1});
+    add(x, {1, 8, 12, 17}, {2, 4}, {1, 1}, {0, 1, 2, 0}, {2, 3});
+    add(x, {2, 19, 48}, {3}, {1}, {1, 1}, {2});
+  }
+  CheckFamily("quantized", cases, /*need_all=*/false);
 }
 
 TEST(QuantizedKernels, MatchTheReference) {

@@ -202,6 +202,10 @@ onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, 
     part.copy_offset = ByteSize(y_dtype, y_at);
     part.copy_bytes = y.get_size();
   }
+  if (const QuantizedResult result = ResultOf(*problem.node); result.table != nullptr) {
+    const auto bytes = static_cast<int64_t>(y.get_size());
+    part.finish = [result, y_at, bytes](void* codes) { result.Exchange(static_cast<uint8_t*>(codes) + y_at, bytes); };
+  }
   if (pd.scratchpad_desc().get_size() > 0) {
     part.arguments.push_back({DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc(), Source::kScratch, 0, 0});
   }
