@@ -118,16 +118,19 @@ PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int 
   const int64_t block_bytes = std::max<int64_t>(256 << 10, Cpu().l2_bytes / 2);
   const int64_t units = (rows + kRowUnit - 1) / kRowUnit;
   PanelGrid best;
-  int64_t best_work = INT64_MAX;
+  double best_cycles = 0;
   for (int64_t panel_parts = 1; panel_parts <= threads; ++panel_parts) {
     if (panel_parts > panels) break;
     const int64_t row_parts = std::clamp<int64_t>(threads / panel_parts, 1, units);
-    // The largest part, and what it must read of the weight: a tie goes to fewer bytes of it.
-    const int64_t largest_rows = (units + row_parts - 1) / row_parts;
-    const int64_t largest_panels = (panels + panel_parts - 1) / panel_parts;
-    const int64_t work = largest_rows * largest_panels * 64 + largest_panels;
-    if (work < best_work) {
-      best_work = work;
+    // Cycles of the largest part, over the bytes of a row: two vectors of products a cycle, and twelve bytes a cycle from
+    // beyond the core's own cache, of which half wait for nothing if they are the weight, which is read in order. Where
+    // panels are cut, half of x was written by another core, which still holds it: such lines take twice as long.
+    const auto largest_rows = static_cast<double>((units + row_parts - 1) / row_parts);
+    const auto largest_panels = static_cast<double>((panels + panel_parts - 1) / panel_parts);
+    const double cycles = largest_rows * largest_panels * 2 + largest_rows * kRowUnit * (panel_parts > 1 ? 2 : 1) / 12 +
+                          largest_panels * PackedPanels::kLanes / 24;
+    if (panel_parts == 1 || cycles < best_cycles) {
+      best_cycles = cycles;
       best.row_parts = row_parts;
       best.panel_parts = panel_parts;
     }

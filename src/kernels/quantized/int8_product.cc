@@ -61,7 +61,7 @@ void PlanLayout(Int8Shape& shape, const PackedInt8& weight) {
   // share few cache sets.
   const bool overread = weight.geometry().channels % weight.inputs_per_step() != 0;
   const bool aliasing =
-      one_line && !shape.dynamic && shape.conv.channels % 1024 == 0 && weight.panels() > 4 && shape.line_rows > 4;
+      one_line && !shape.dynamic && shape.conv.channels % 4096 == 0 && weight.panels() > 4 && shape.line_rows > 4;
   if (aliasing) shape.pixel_pitch += 64;
   shape.staged = shape.is_signed || shape.dynamic || pads || overread || aliasing;
 }
@@ -89,6 +89,18 @@ class Int8Product : public PreparedKernel {
     grid_ = CutPanelGrid(Rows(), weight_->panels(), bytes_per_row, threads_);
     constexpr int64_t kSlack = 64;
     staged_bytes_ = shape_.staged ? Padded64(shape_.conv.batch * PaddedPixels() * shape_.pixel_pitch + kSlack) : 0;
+    // Parts of rows lay out what they read themselves, a few rows of x twice: it is then in the right core's cache, and
+    // nobody waits. Else all parts read all of it.
+    staged_by_part_ = shape_.staged && !shape_.dynamic && grid_.panel_parts == 1 && grid_.row_parts > 1;
+    if (staged_by_part_) {
+      size_t largest = 0;
+      for (int part = 0; part < grid_.row_parts; ++part) {
+        const PartSpan pixels = PixelsOf(RowsOf(grid_, Rows(), part));
+        largest = std::max(largest, Padded64((pixels.end - pixels.begin) * shape_.pixel_pitch + kSlack));
+      }
+      part_bytes_ = largest;
+      staged_bytes_ = largest * static_cast<size_t>(grid_.row_parts);
+    }
     widened_bytes_ = routine_.widen != nullptr ? static_cast<size_t>(weight_->steps() * 64) : 0;
   }
 
@@ -105,7 +117,7 @@ class Int8Product : public PreparedKernel {
           static_cast<const float*>(inputs[0]), shape_.conv.channels * shape_.conv.geometry.InputSize(), staged, pool);
       call.factor = scale.scale;
       call.zero = scale.zero;
-    } else if (shape_.staged) {
+    } else if (shape_.staged && !staged_by_part_) {
       pool.ParallelFor(shape_.conv.batch * PaddedPixels(), 256, [&](int64_t begin, int64_t end) {
         Stage(static_cast<const uint8_t*>(inputs[0]), begin, end, staged);
       });
@@ -116,10 +128,17 @@ class Int8Product : public PreparedKernel {
       std::byte* widened = workspace + staged_bytes_ + widened_bytes_ * static_cast<size_t>(part);
       const PartSpan rows = RowsOf(grid_, Rows(), part);
       const PartSpan panels = PanelsOf(grid_, weight_->panels(), part);
+      Call own = call;
+      if (staged_by_part_ && rows.begin < rows.end) {
+        const PartSpan pixels = PixelsOf(rows);
+        uint8_t* const to = staged + part_bytes_ * static_cast<size_t>(part) - pixels.begin * shape_.pixel_pitch;
+        Stage(static_cast<const uint8_t*>(inputs[0]), pixels.begin, pixels.end, to);
+        own.x = to;
+      }
       for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
         const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
         for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-          Panel(call, block, panel, panel + 1 < panels.end, widened);
+          Panel(own, block, panel, panel + 1 < panels.end, widened);
         }
       }
     });
@@ -140,6 +159,24 @@ class Int8Product : public PreparedKernel {
   // Bytes from x to a pixel of the padded image.
   int64_t PixelAt(int64_t image, int64_t z, int64_t y, int64_t x) const {
     return (((image * shape_.padded[0] + z) * shape_.padded[1] + y) * shape_.padded[2] + x) * shape_.pixel_pitch;
+  }
+
+  // Pixels of the padded images that these rows read.
+  PartSpan PixelsOf(PartSpan rows) const {
+    if (shape_.lines == 1) {
+      const int64_t stride = shape_.conv.geometry.axes[2].stride;
+      return {rows.begin * stride, std::min((rows.end - 1) * stride + shape_.conv.geometry.axes[2].kernel *
+                                                                          shape_.conv.geometry.axes[2].dilation,
+                                            shape_.conv.batch * PaddedPixels())};
+    }
+    const auto& [d, h, w] = shape_.conv.geometry.axes;
+    const auto first_row = [&](int64_t line) {  // of the padded images
+      return (line / (d.out * h.out) * shape_.padded[0] + line / h.out % d.out * d.stride) * shape_.padded[1] +
+             line % h.out * h.stride;
+    };
+    const int64_t begin = first_row(rows.begin / shape_.line_rows), last = first_row((rows.end - 1) / shape_.line_rows);
+    const int64_t reach = (d.kernel - 1) * d.dilation * shape_.padded[1] + (h.kernel - 1) * h.dilation + 1;
+    return {begin * shape_.padded[2], (last + reach) * shape_.padded[2]};
   }
 
   void Panel(const Call& call, PartSpan rows, int64_t panel, bool has_next, std::byte* widened) const {
@@ -239,7 +276,8 @@ class Int8Product : public PreparedKernel {
   int threads_;
   std::vector<int64_t> taps_;
   PanelGrid grid_;
-  size_t staged_bytes_ = 0, widened_bytes_ = 0;
+  bool staged_by_part_ = false;
+  size_t staged_bytes_ = 0, part_bytes_ = 0, widened_bytes_ = 0;
 };
 
 }  // namespace
