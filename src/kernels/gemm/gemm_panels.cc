@@ -122,9 +122,9 @@ PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int 
   for (int64_t panel_parts = 1; panel_parts <= threads; ++panel_parts) {
     if (panel_parts > panels) break;
     const int64_t row_parts = std::clamp<int64_t>(threads / panel_parts, 1, units);
-    // Cycles of the largest part, over the bytes of a row: two vectors of products a cycle, and twelve bytes a cycle from
-    // beyond the core's own cache, of which half wait for nothing if they are the weight, which is read in order. Where
-    // panels are cut, half of x was written by another core, which still holds it: such lines take twice as long.
+    // Cycles of the largest part, over the bytes of a row: two vectors of products a cycle, and twelve bytes a cycle
+    // from beyond the core's own cache, of which half wait for nothing if they are the weight, which is read in order.
+    // Where panels are cut, half of x was written by another core, which still holds it: such lines take twice as long.
     const auto largest_rows = static_cast<double>((units + row_parts - 1) / row_parts);
     const auto largest_panels = static_cast<double>((panels + panel_parts - 1) / panel_parts);
     const double cycles = largest_rows * largest_panels * 2 + largest_rows * kRowUnit * (panel_parts > 1 ? 2 : 1) / 12 +
