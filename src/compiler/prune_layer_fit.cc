@@ -26,7 +26,7 @@ PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layou
 
 }  // namespace
 
-Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const Moments> moments,
+Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const MomentFolds> moments,
                           const PruneOptions& options, ThreadPool& pool) {
   WeightLayout layout = layer.layout;
   layout.rows /= layer.groups;
@@ -42,7 +42,9 @@ Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::s
     if (moments.empty()) {
       pruned = PruneBlind(part, layout, settings.paired, pool);
     } else if (!reconstruct) {
-      pruned = PruneByMagnitude(part, layout, moments[static_cast<size_t>(g)], settings, pool);
+      Moments all = moments[static_cast<size_t>(g)][0];
+      all.Add(moments[static_cast<size_t>(g)][1]);
+      pruned = PruneByMagnitude(part, layout, all, settings, pool);
     } else {
       TAMIS_ASSIGN_OR_RETURN(pruned, Reconstruct(part, layout, moments[static_cast<size_t>(g)], settings, pool));
     }

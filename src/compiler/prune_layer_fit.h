@@ -6,6 +6,7 @@
 
 #include "src/compiler/prune.h"
 #include "src/compiler/prune_layers.h"
+#include "src/compiler/prune_moments.h"
 
 namespace tamis {
 
@@ -19,7 +20,7 @@ struct LayerFit {
 
 // `moments` has one entry for each convolution group; empty: nothing is known of the inputs, which then count as
 // uncorrelated, of unit variance.
-Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const Moments> moments,
+Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const MomentFolds> moments,
                           const PruneOptions& options, ThreadPool& pool);
 
 }  // namespace tamis

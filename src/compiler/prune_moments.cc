@@ -15,10 +15,19 @@ int64_t RowLimit(int64_t columns) {
 }
 constexpr size_t kRowsAtOnce = 8192;
 
+// Columns [begin, begin + count) of these rows.
+std::vector<float> Cut(const Tensor& matrix, const Positions& rows, int64_t begin, int64_t count) {
+  const int64_t width = matrix.dim(-1);
+  std::vector<float> part(rows.size() * static_cast<size_t>(count));
+  float* out = part.data();
+  for (const int64_t row : rows) out = std::copy_n(matrix.Data<float>() + row * width + begin, count, out);
+  return part;
+}
+
 }  // namespace
 
-void AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, const PairedRun& run,
-                const TokenFilter& filter, uint64_t seed, ThreadPool& pool, std::vector<Moments>* moments) {
+Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, PairedRun& run, const TokenFilter& filter,
+                  uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments) {
   const Node& node = graph.node(user);
   const ValueId input = node.inputs[0];
   const Tensor& weight = *graph.value(layer.weight).constant;
@@ -35,24 +44,30 @@ void AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, const
   }
   const double share =
       static_cast<double>(RowLimit(layer.layout.columns)) / static_cast<double>(std::max<int64_t>(1, total));
+  const int64_t outputs = layer.layout.rows / layer.groups;
   std::mt19937_64 random(seed);
   for (size_t b = 0; b < run.batches(); ++b) {
     if (share < 1) {
       std::erase_if(positions[b], [&](int64_t) { return static_cast<double>(random() >> 11) * 0x1p-53 >= share; });
     }
-    for (size_t begin = 0; begin < positions[b].size(); begin += kRowsAtOnce) {
-      const size_t end = std::min(positions[b].size(), begin + kRowsAtOnce);
+    TAMIS_ASSIGN_OR_RETURN(const std::optional<Tensor> gap, run.Gap(b, user));
+    const size_t count = positions[b].size();
+    for (size_t begin = 0; begin < count; begin += kRowsAtOnce) {
+      const size_t end = std::min(count, begin + kRowsAtOnce);
       const auto first = positions[b].begin();
       const Positions part(first + static_cast<int64_t>(begin), first + static_cast<int64_t>(end));
+      // A single batch lies with its first samples in one fold and its last ones in the other.
+      const size_t fold = run.batches() > 1 ? b % 2 : begin >= count / 2;
       for (int64_t g = 0; g < layer.groups; ++g) {
-        const std::vector<float> dense = GatherRows(node, run.dense(b, input), weight, g, part);
-        std::vector<float> pruned;
-        if (!run.Same(b, input)) pruned = GatherRows(node, run.pruned(b, input), weight, g, part);
-        (*moments)[static_cast<size_t>(g)].Add(dense.data(), pruned.empty() ? nullptr : pruned.data(),
-                                               static_cast<int64_t>(part.size()), pool);
+        const std::vector<float> rows = GatherRows(node, run.pruned(b, input), weight, g, part);
+        std::vector<float> gaps;
+        if (gap) gaps = Cut(*gap, part, g * outputs, outputs);
+        (*moments)[static_cast<size_t>(g)][fold].Add(rows.data(), gap ? gaps.data() : nullptr,
+                                                     static_cast<int64_t>(part.size()), pool);
       }
     }
   }
+  return {};
 }
 
 }  // namespace tamis

@@ -1,6 +1,7 @@
 // Second moments of a weight layer's inputs over all samples of a paired run.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -17,10 +18,14 @@ struct TokenFilter {
   std::vector<TokenFlags> flags;
 };
 
+// Moments of one convolution group's inputs over two halves of the samples, so that what one half teaches can be
+// checked on the other.
+using MomentFolds = std::array<Moments, 2>;
+
 // Adds the input rows of `user`, one of the layer's nodes, to moments[g] for each convolution group g. Both networks
-// must have the node's input. Where the samples hold more rows than the layer's width pays for, a share of them is
+// must have the node's operands. Where the samples hold more rows than the layer's width pays for, a share of them is
 // drawn with `seed`; padding tokens never count.
-void AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, const PairedRun& run,
-                const TokenFilter& filter, uint64_t seed, ThreadPool& pool, std::vector<Moments>* moments);
+Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, PairedRun& run, const TokenFilter& filter,
+                  uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments);
 
 }  // namespace tamis

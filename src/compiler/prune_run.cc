@@ -5,7 +5,34 @@
 namespace tamis {
 
 PairedRun::PairedRun(const Graph& dense, const Graph& pruned, std::shared_ptr<ThreadPool> pool)
-    : dense_graph_(dense), pruned_graph_(pruned), dense_runner_(pool), pruned_runner_(pool) {}
+    : dense_graph_(dense),
+      pruned_graph_(pruned),
+      linear_graph_(dense.Clone()),
+      dense_runner_(pool),
+      pruned_runner_(pool),
+      linear_runner_(pool) {
+  for (const NodeId id : linear_graph_.NodeIds()) {
+    Node& node = linear_graph_.node(id);
+    if (node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv")) node.attributes.erase("activation");
+  }
+}
+
+bool PairedRun::SameOperands(size_t batch, const Node& node) const {
+  return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) {
+    return v == kNoValue || static_cast<size_t>(v) >= dense_[batch].size() || dense_graph_.value(v).IsConstant() ||
+           Same(batch, v);
+  });
+}
+
+Result<std::optional<Tensor>> PairedRun::Gap(size_t batch, NodeId id) {
+  if (SameOperands(batch, linear_graph_.node(id))) return std::optional<Tensor>();
+  TAMIS_ASSIGN_OR_RETURN(const auto dense, RunNode(linear_runner_, linear_graph_, id, dense_[batch]));
+  TAMIS_ASSIGN_OR_RETURN(const auto pruned, RunNode(linear_runner_, linear_graph_, id, pruned_[batch]));
+  Tensor gap = dense[0].ToFloat32().Clone();
+  const Tensor other = pruned[0].ToFloat32();
+  for (int64_t i = 0; i < gap.NumElements(); ++i) gap.Data<float>()[i] -= other.Data<float>()[i];
+  return std::optional<Tensor>(std::move(gap));
+}
 
 Status PairedRun::Start(std::span<const NamedTensors> batches) {
   dense_.assign(batches.size(), Values(dense_graph_.NumValues()));
@@ -50,10 +77,7 @@ Status PairedRun::RunDense(NodeId id) {
 Status PairedRun::RunPruned(NodeId id, bool changed) {
   const Node& node = pruned_graph_.node(id);
   for (size_t b = 0; b < pruned_.size(); ++b) {
-    const bool same = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) {
-      return v == kNoValue || pruned_graph_.value(v).IsConstant() || Same(b, v);
-    });
-    if (same && !changed) continue;
+    if (!changed && SameOperands(b, node)) continue;
     TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunNode(pruned_runner_, pruned_graph_, id, pruned_[b]));
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) pruned_[b][static_cast<size_t>(node.outputs[i])] = outputs[i];

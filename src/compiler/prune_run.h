@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,9 @@ class PairedRun {
   Status RunDense(NodeId id);
   // The node in the pruned network, which has another weight (`changed`) or not. RunDense must have been called.
   Status RunPruned(NodeId id, bool changed);
+  // What a Linear or ChannelsLastConv node with the dense network's weight lacks, before its activation, when it reads
+  // the pruned network's operands (a residual among them) instead of the dense network's; nothing if they are the same.
+  Result<std::optional<Tensor>> Gap(size_t batch, NodeId id);
   // The pruned network has the dense network's values everywhere again.
   void ResetPruned() { pruned_ = dense_; }
   void Release(ValueId value);
@@ -34,11 +38,13 @@ class PairedRun {
 
  private:
   using Values = std::vector<Tensor>;
+  bool SameOperands(size_t batch, const Node& node) const;
   static Result<std::vector<Tensor>> RunNode(NodeRunner& runner, const Graph& graph, NodeId id, const Values& values);
 
   const Graph& dense_graph_;
   const Graph& pruned_graph_;
-  NodeRunner dense_runner_, pruned_runner_;
+  Graph linear_graph_;  // the dense graph without its products' activations
+  NodeRunner dense_runner_, pruned_runner_, linear_runner_;
   std::vector<Values> dense_, pruned_;  // by batch, then by value
 };
 

@@ -112,8 +112,9 @@ Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
   return Take();
 }
 
-std::vector<Moments> Pruner::NewMoments(const WeightLayer& layer) const {
-  return std::vector<Moments>(static_cast<size_t>(layer.groups), Moments(layer.layout.columns));
+std::vector<MomentFolds> Pruner::NewMoments(const WeightLayer& layer) const {
+  const Moments none(layer.layout.columns, layer.layout.rows / layer.groups);
+  return std::vector<MomentFolds>(static_cast<size_t>(layer.groups), MomentFolds{none, none});
 }
 
 uint64_t Pruner::SeedOf(const WeightLayer& layer, NodeId user) const {
@@ -136,7 +137,7 @@ Status Pruner::SeeShared(const PreparedBatches& batches) {
     if (const auto found = later.find(id); found != later.end()) {
       const WeightLayer& layer = *found->second;
       auto& moments = shared_.try_emplace(layer.weight, NewMoments(layer)).first->second;
-      AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments);
+      TAMIS_RETURN_IF_ERROR(AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments));
     }
     TAMIS_RETURN_IF_ERROR(run.RunDense(id));
     Release(last, id, &run);
@@ -158,12 +159,14 @@ Status Pruner::Walk(const PreparedBatches& batches) {
     if (left == 0) break;  // what comes after the last layer changes nothing
     if (const auto found = first_user.find(id); found != first_user.end()) {
       const WeightLayer& layer = *found->second;
-      std::vector<Moments> moments;
+      std::vector<MomentFolds> moments;
       if (HasMoments(layer)) {
         moments = NewMoments(layer);
-        AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments);
+        TAMIS_RETURN_IF_ERROR(AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments));
         if (const auto shared = shared_.extract(layer.weight)) {
-          for (size_t g = 0; g < moments.size(); ++g) moments[g].Add(shared.mapped()[g]);
+          for (size_t g = 0; g < moments.size(); ++g) {
+            for (const size_t fold : {0, 1}) moments[g][fold].Add(shared.mapped()[g][fold]);
+          }
         }
       } else {
         report_.notes.push_back(layer.initializer + ": " + Moments::CheckColumns(layer.layout.columns).message());
@@ -187,7 +190,7 @@ void Pruner::Release(const std::vector<NodeId>& last, NodeId id, PairedRun* run)
   }
 }
 
-Status Pruner::Fit(const WeightLayer& layer, std::span<const Moments> moments) {
+Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moments) {
   if (!layer.reason.empty()) return {};
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
   if (options_.cancelled && options_.cancelled()) return RuntimeError("pruning was interrupted");

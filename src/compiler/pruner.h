@@ -41,12 +41,12 @@ class Pruner {
   const std::map<ValueId, LayerFit>& fits() const { return fits_; }
 
  private:
-  std::vector<Moments> NewMoments(const WeightLayer& layer) const;
+  std::vector<MomentFolds> NewMoments(const WeightLayer& layer) const;
   uint64_t SeedOf(const WeightLayer& layer, NodeId user) const;
   Status SeeShared(const PreparedBatches& batches);
   Status Walk(const PreparedBatches& batches);
   void Release(const std::vector<NodeId>& last, NodeId id, PairedRun* run) const;
-  Status Fit(const WeightLayer& layer, std::span<const Moments> moments);
+  Status Fit(const WeightLayer& layer, std::span<const MomentFolds> moments);
   PruneReport Take();
 
   Graph& simplified_;
@@ -56,7 +56,7 @@ class Pruner {
   Mode mode_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<WeightLayer> layers_;
-  std::map<ValueId, std::vector<Moments>> shared_;
+  std::map<ValueId, std::vector<MomentFolds>> shared_;
   std::map<ValueId, LayerReport> reports_;
   std::map<ValueId, LayerFit> fits_;
   PruneReport report_;

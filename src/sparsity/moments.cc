@@ -11,17 +11,24 @@ void AddSums(const float* data, int64_t rows, Eigen::VectorXd* sums) {
   }
 }
 
-RowMatrix Mirrored(const RowMatrix& upper) {
-  return upper.selfadjointView<Eigen::Upper>();
+void AddSquares(const float* data, int64_t rows, Eigen::VectorXd* squares) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t k = 0; k < squares->size(); ++k) {
+      const auto x = static_cast<double>(data[r * squares->size() + k]);
+      (*squares)[k] += x * x;
+    }
+  }
 }
 
 }  // namespace
 
-Moments::Moments(int64_t columns)
+Moments::Moments(int64_t columns, int64_t outputs)
     : columns_(columns),
-      pruned_(RowMatrix::Zero(columns, columns)),
-      sum_pruned_(Eigen::VectorXd::Zero(columns)),
-      sum_dense_(Eigen::VectorXd::Zero(columns)) {
+      outputs_(outputs),
+      inputs_(RowMatrix::Zero(columns, columns)),
+      sum_inputs_(Eigen::VectorXd::Zero(columns)),
+      sum_gaps_(Eigen::VectorXd::Zero(outputs)),
+      gap_squares_(Eigen::VectorXd::Zero(outputs)) {
   TAMIS_ASSERT(CheckColumns(columns).ok());
 }
 
@@ -31,67 +38,56 @@ Status Moments::CheckColumns(int64_t columns) {
                    kMaxMomentColumns);
 }
 
-void Moments::Add(const float* dense, const float* pruned, int64_t rows, ThreadPool& pool) {
-  const bool same_block = pruned == nullptr || pruned == dense;
-  if (!same_block && same_) {
-    cross_ = Mirrored(pruned_);
-    dense_ = pruned_;
-    same_ = false;
-  }
-  const MatrixView x = {dense, rows, columns_, columns_};
-  const MatrixView x_hat = {same_block ? dense : pruned, rows, columns_, columns_};
-  AddTransposedProduct(x_hat, x_hat, pruned_.data(), columns_, true, pool);
-  AddSums(x_hat.data, rows, &sum_pruned_);
-  AddSums(x.data, rows, &sum_dense_);
-  if (!same_) {
-    AddTransposedProduct(x, x_hat, cross_.data(), columns_, false, pool);
-    AddTransposedProduct(x, x, dense_.data(), columns_, true, pool);
-  }
+void Moments::Add(const float* inputs, const float* gaps, int64_t rows, ThreadPool& pool) {
+  const MatrixView x = {inputs, rows, columns_, columns_};
+  AddTransposedProduct(x, x, inputs_.data(), columns_, true, pool);
+  AddSums(inputs, rows, &sum_inputs_);
   rows_ += rows;
+  if (gaps == nullptr) return;
+  if (same_) gaps_ = RowMatrix::Zero(outputs_, columns_);
+  same_ = false;
+  AddTransposedProduct({gaps, rows, outputs_, outputs_}, x, gaps_.data(), columns_, false, pool);
+  AddSums(gaps, rows, &sum_gaps_);
+  AddSquares(gaps, rows, &gap_squares_);
 }
 
 void Moments::Add(const Moments& other) {
-  TAMIS_ASSERT(other.columns_ == columns_);
-  if (!other.same_ && same_) {
-    cross_ = Mirrored(pruned_);
-    dense_ = pruned_;
+  TAMIS_ASSERT(other.columns_ == columns_ && other.outputs_ == outputs_);
+  if (!other.same_) {
+    if (same_) gaps_ = RowMatrix::Zero(outputs_, columns_);
     same_ = false;
+    gaps_ += other.gaps_;
   }
-  if (!same_) {
-    cross_ += other.same_ ? Mirrored(other.pruned_) : other.cross_;
-    dense_ += other.same_ ? other.pruned_ : other.dense_;
-  }
-  pruned_ += other.pruned_;
-  sum_pruned_ += other.sum_pruned_;
-  sum_dense_ += other.sum_dense_;
+  inputs_ += other.inputs_;
+  sum_inputs_ += other.sum_inputs_;
+  sum_gaps_ += other.sum_gaps_;
+  gap_squares_ += other.gap_squares_;
   rows_ += other.rows_;
 }
 
-RowMatrix Moments::Pruned(bool centred) const {
-  RowMatrix h = Mirrored(pruned_);
-  if (centred) h.noalias() -= sum_pruned_ * MeanPruned().transpose();
+RowMatrix Moments::Inputs(bool centred) const {
+  RowMatrix h = inputs_.selfadjointView<Eigen::Upper>();
+  if (centred) h.noalias() -= sum_inputs_ * MeanInput().transpose();
   return h;
 }
 
-RowMatrix Moments::Cross(bool centred) const {
-  if (same_) return Pruned(centred);
-  RowMatrix g = cross_;
-  if (centred) g.noalias() -= sum_dense_ * MeanPruned().transpose();
+RowMatrix Moments::Gaps(bool centred) const {
+  if (same_) return RowMatrix::Zero(outputs_, columns_);
+  RowMatrix g = gaps_;
+  if (centred) g.noalias() -= sum_gaps_ * MeanInput().transpose();
   return g;
 }
 
-RowMatrix Moments::Dense(bool centred) const {
-  if (same_) return Pruned(centred);
-  RowMatrix d = Mirrored(dense_);
-  if (centred) d.noalias() -= sum_dense_ * MeanDense().transpose();
-  return d;
+Eigen::VectorXd Moments::GapSquares(bool centred) const {
+  if (!centred) return gap_squares_;
+  return (gap_squares_ - sum_gaps_.cwiseProduct(MeanGap())).cwiseMax(0);
 }
 
-Eigen::VectorXd Moments::MeanDense() const {
-  return rows_ == 0 ? sum_dense_ : sum_dense_ / static_cast<double>(rows_);
+Eigen::VectorXd Moments::MeanInput() const {
+  return rows_ == 0 ? sum_inputs_ : sum_inputs_ / static_cast<double>(rows_);
 }
-Eigen::VectorXd Moments::MeanPruned() const {
-  return rows_ == 0 ? sum_pruned_ : sum_pruned_ / static_cast<double>(rows_);
+Eigen::VectorXd Moments::MeanGap() const {
+  return rows_ == 0 ? sum_gaps_ : sum_gaps_ / static_cast<double>(rows_);
 }
 
 }  // namespace tamis

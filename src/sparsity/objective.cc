@@ -25,31 +25,35 @@ RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t
   return result;
 }
 
-Objective::Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool)
+Objective::Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool,
+                     std::span<const int64_t> rows)
     : weight_(std::move(weight)), pool_(pool) {
   const Eigen::Index k = weight_.cols();
-  TAMIS_ASSERT(k == moments.columns());
-  if (moments.rows() == 0) {
-    hessian_ = RowMatrix::Identity(k, k);
-    energies_ = weight_.rowwise().squaredNorm();
-  } else {
-    hessian_ = moments.Pruned(centred);
-    energies_ = RowDots(TimesF32(weight_, ToF32(moments.Dense(centred)), k, pool), weight_);
+  TAMIS_ASSERT(k == moments.columns() && weight_.rows() == moments.outputs());
+  hessian_ = moments.rows() == 0 ? RowMatrix::Identity(k, k) : moments.Inputs(centred);
+  shift_ = moments.Gaps(centred);
+  errors_at_weight_ = moments.GapSquares(centred);
+  if (!rows.empty()) {
+    const std::vector<Eigen::Index> picked(rows.begin(), rows.end());
+    weight_ = RowMatrix(weight_(picked, Eigen::all));
+    shift_ = RowMatrix(shift_(picked, Eigen::all));
+    errors_at_weight_ = Eigen::VectorXd(errors_at_weight_(picked));
   }
-  if (moments.same()) {
-    shift_ = RowMatrix::Zero(weight_.rows(), k);
-    errors_at_weight_ = Eigen::VectorXd::Zero(weight_.rows());
-  } else {
-    RowMatrix difference = moments.Cross(centred) - hessian_;
-    shift_ = TimesF32(weight_, ToF32(difference), k, pool);
-    // D - 2 G + H: the moments of X - X^ as seen by a quadratic form.
-    difference = moments.Dense(centred) - hessian_ - 2 * difference;
-    errors_at_weight_ = RowDots(TimesF32(weight_, ToF32(difference), k, pool), weight_).cwiseMax(0);
-  }
-  lambda_ = damping * hessian_.trace() / static_cast<double>(k);
-  if (lambda_ <= 0) lambda_ = 1;
-  hessian_.diagonal().array() += lambda_;
+  mean_diagonal_ = hessian_.trace() / static_cast<double>(k);
   hessian32_ = ToF32(hessian_);
+  energies_ = (RowDots(TimesHessian(weight_), weight_) + 2 * RowDots(shift_, weight_) + errors_at_weight_).cwiseMax(0);
+  SetDamping(damping);
+}
+
+void Objective::SetDamping(double damping) {
+  const double before = lambda_;
+  lambda_ = damping * mean_diagonal_;
+  if (lambda_ <= 0) lambda_ = 1;
+  hessian_.diagonal().array() += lambda_ - before;
+  const Eigen::Index k = hessian_.cols();
+  for (Eigen::Index i = 0; i < k; ++i) {
+    hessian32_[static_cast<size_t>(i * k + i)] = static_cast<float>(hessian_(i, i));
+  }
 }
 
 RowMatrix Objective::TimesHessian(const RowMatrix& direction) const {

@@ -1,6 +1,7 @@
 // The damped least-squares objective of one weight, and what it says of any candidate for it.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "src/base/thread_pool.h"
@@ -8,19 +9,23 @@
 
 namespace tamis {
 
-// f(V) = |X W' - X^ V'|^2 + lambda |V - W|^2 for a weight W [N][K], inputs X of the dense and X^ of the pruned network,
-// and lambda = damping * mean(diag(X^' X^)). With `centred` the outputs are compared about their means, which is f
-// after the best choice of a bias. With A = X^' X^ + lambda I and S = W (X' X^ - X^' X^):
+// f(V) = |Y - X^ V'|^2 + lambda |V - W|^2 for a weight W [N][K], inputs X^ of the pruned network, the outputs
+// Y = X^ W' + E to be met, and lambda = damping * mean(diag(X^' X^)). With `centred` the outputs are compared about
+// their means, which is f after the best choice of a bias. With A = X^' X^ + lambda I and S = E' X^:
 //   -f'(V) / 2 = S - (V - W) A,   minimised by W* = W + S A^-1.
-// Rows are independent of each other. Read-only after construction; its functions use the pool.
+// Rows are independent of each other. Its functions use the pool.
 class Objective {
  public:
-  // Moments without rows count as those of uncorrelated inputs of unit variance; if all are zero, A = I.
-  Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool);
+  // Moments without rows count as those of uncorrelated inputs of unit variance; if all are zero, A = I. `rows`, if
+  // given, picks the rows of the weight to look at.
+  Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool,
+            std::span<const int64_t> rows = {});
+  void SetDamping(double damping);
 
   const RowMatrix& weight() const { return weight_; }    // W
   const RowMatrix& hessian() const { return hessian_; }  // A
   const RowMatrix& shift() const { return shift_; }      // S
+  const std::vector<float>& hessian32() const { return hessian32_; }
   // S - (V - W) A. The product is in f32, so the result is exact to about 1e-6 of the magnitude of its terms.
   RowMatrix Descent(const RowMatrix& v) const;
   // direction A, [N][K].
@@ -28,13 +33,13 @@ class Objective {
   // f(V) by row, with and without the damping term.
   Eigen::VectorXd DampedErrors(const RowMatrix& v) const;
   Eigen::VectorXd Errors(const RowMatrix& v) const;
-  // |X W'|^2 by row (about the mean if centred).
+  // |Y|^2 by row (about the mean if centred).
   const Eigen::VectorXd& energies() const { return energies_; }
 
  private:
   RowMatrix weight_;
   ThreadPool& pool_;
-  double lambda_ = 0;
+  double mean_diagonal_ = 0, lambda_ = 0;
   RowMatrix hessian_;
   std::vector<float> hessian32_;
   RowMatrix shift_;

@@ -1,7 +1,9 @@
 #include "src/sparsity/reconstruct.h"
 
+#include <limits>
 #include <numeric>
 
+#include "src/sparsity/group_descent.h"
 #include "src/sparsity/inverse_factor.h"
 #include "src/sparsity/objective.h"
 #include "src/sparsity/partners.h"
@@ -35,7 +37,7 @@ PrunedWeight Finish(const Objective& objective, const Moments& moments, bool fre
   const double error = objective.Errors(v).sum();
   pruned.output_error = energy > 0 ? error / energy : 0;
   if (free_bias) {
-    const Eigen::VectorXd delta = objective.weight() * moments.MeanDense() - v * moments.MeanPruned();
+    const Eigen::VectorXd delta = (objective.weight() - v) * moments.MeanInput() + moments.MeanGap();
     for (const double d : delta) pruned.bias_delta.push_back(static_cast<float>(d));
   }
   return pruned;
@@ -51,11 +53,53 @@ std::vector<int64_t> PartnersOf(const Objective& objective, const WeightLayout& 
   return ChoosePartners(saliency, layout, pool);
 }
 
+// The damping of kDampings whose weights, fitted to the first fold, have the least error on the others. Some rows speak
+// for all. Masks come from a local search alone, for a factorisation a candidate would cost too much.
+double ChooseDamping(const RowMatrix& weight, const WeightLayout& layout, const Moments& fit, const Moments& check,
+                     const ReconstructOptions& options, ThreadPool& pool) {
+  constexpr int64_t kRows = 48;
+  constexpr int kSweeps = 3, kIterations = 8;
+  std::vector<int64_t> picked;
+  const int64_t step = std::max<int64_t>(1, layout.rows / kRows);
+  for (int64_t row = 0; row < layout.rows; row += step) picked.push_back(row);
+  Objective objective(weight, fit, kDampings[0], options.free_bias, pool, picked);
+  const Objective judge(weight, check, kDampings[0], options.free_bias, pool, picked);
+  const WeightLayout some = {static_cast<int64_t>(picked.size()), layout.columns, layout.run};
+  std::vector<int64_t> alone(picked.size());
+  std::iota(alone.begin(), alone.end(), 0);
+  double best = kUsualDamping, least = std::numeric_limits<double>::infinity();
+  for (const double damping : kDampings) {
+    objective.SetDamping(damping);
+    const RowMatrix scaled =
+        objective.weight().array().rowwise() * objective.hessian().diagonal().transpose().array().sqrt();
+    Mask mask = MagnitudeMask(ToF32(scaled), some);
+    RowMatrix v = Masked(objective.weight(), mask);
+    RefitKept(objective, mask, kIterations, v);
+    DescendByGroups(objective, some, alone, kSweeps, mask, v, pool);
+    RefitKept(objective, mask, kIterations, v);
+    const double error = judge.Errors(v).sum();
+    if (!(error < least)) continue;
+    least = error;
+    best = damping;
+  }
+  return best;
+}
+
 }  // namespace
 
-Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
-                                 const ReconstructOptions& options, ThreadPool& pool) {
-  const Objective objective(ToMatrix(weight, layout), moments, options.damping, options.free_bias, pool);
+Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout,
+                                 std::span<const Moments> folds, const ReconstructOptions& options, ThreadPool& pool) {
+  constexpr int64_t kSettledShare = 500;  // rounds end when fewer than one group in so many has changed
+  constexpr int64_t kLeastRows = 64;      // of a fold that says something
+  TAMIS_ASSERT(!folds.empty());
+  RowMatrix dense = ToMatrix(weight, layout);
+  double damping = options.damping > 0 ? options.damping : kUsualDamping;
+  if (options.damping <= 0 && folds.size() > 1 && folds[0].rows() >= kLeastRows && folds[1].rows() >= kLeastRows) {
+    damping = ChooseDamping(dense, layout, folds[0], folds[1], options, pool);
+  }
+  Moments moments = folds[0];
+  for (const Moments& fold : folds.subspan(1)) moments.Add(fold);
+  const Objective objective(std::move(dense), moments, damping, options.free_bias, pool);
   const std::vector<int64_t> partner = PartnersOf(objective, layout, options.paired, pool);
   RowMatrix v = objective.weight();
   Mask mask;
@@ -68,6 +112,13 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
     mask = RemoveByGroups(layout, factor, partner, v, pool);
   }
   RefitKept(objective, mask, options.refit_iterations, v);
+  constexpr int64_t kSweeps = 2;
+  int64_t others = layout.rows * layout.GroupsPerRow();
+  for (int round = 0; round < options.descent_rounds && others * kSettledShare > layout.rows * layout.GroupsPerRow();
+       ++round) {
+    others = DescendByGroups(objective, layout, partner, kSweeps, mask, v, pool);
+    RefitKept(objective, mask, options.refit_iterations, v);
+  }
 
   // Rows, or pairs, are independent: each takes the better of two masks.
   const Mask by_magnitude = MagnitudeMask(weight, layout, partner);
@@ -82,12 +133,15 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
     std::copy_n(by_magnitude.begin() + row * layout.columns, layout.columns, mask.begin() + row * layout.columns);
   }
   if (!v.allFinite()) return RuntimeError("the layer's inputs are not finite or far too ill-conditioned");
-  return Finish(objective, moments, options.free_bias, v, std::move(mask));
+  PrunedWeight pruned = Finish(objective, moments, options.free_bias, v, std::move(mask));
+  pruned.damping = damping;
+  return pruned;
 }
 
 PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
                               const ReconstructOptions& options, ThreadPool& pool) {
-  const Objective objective(ToMatrix(weight, layout), moments, options.damping, options.free_bias, pool);
+  const double damping = options.damping > 0 ? options.damping : kUsualDamping;
+  const Objective objective(ToMatrix(weight, layout), moments, damping, options.free_bias, pool);
   Mask mask = MagnitudeMask(weight, layout, PartnersOf(objective, layout, options.paired, pool));
   const RowMatrix v = Masked(objective.weight(), mask);
   return Finish(objective, moments, options.free_bias, v, std::move(mask));

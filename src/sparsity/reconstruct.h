@@ -1,7 +1,9 @@
 // One-shot pruning of one weight to 2:4 by second-order reconstruction (SparseGPT, Frantar & Alistarh 2023; optimal
-// brain surgeon, Hassibi & Stork 1993), against the dense network's outputs on the pruned network's inputs.
+// brain surgeon, Hassibi & Stork 1993) and local search, against the dense network's outputs on the pruned network's
+// inputs.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -13,28 +15,36 @@
 namespace tamis {
 
 struct ReconstructOptions {
-  double damping = 0.01;      // lambda, as a share of the mean squared input
+  // lambda, as a share of the mean squared input; 0: the one of kDampings under which half of the rows predict the
+  // other half best
+  double damping = 0;
   double target_blend = 1;    // 0: aim at W; 1: at the weights that best map the pruned inputs to the dense outputs
+  int descent_rounds = 3;     // of the local search that improves the mask; 0: none
   int refit_iterations = 12;  // on the kept elements, once the mask is final; 0: none
   bool paired = false;        // paired 2:4: outputs in pairs that keep the same positions
   bool free_bias = true;      // the layer has a bias that may move: outputs are compared about their means
 };
+
+inline constexpr std::array<double, 5> kDampings = {0.003, 0.01, 0.03, 0.1, 0.3};
 
 struct PrunedWeight {
   std::vector<float> weight;      // [N][K], 2:4
   std::vector<float> bias_delta;  // [N], to be added to the bias; empty without free_bias
   Mask mask;
   double saliency_kept = 1;  // share of the dense weight's squared magnitude under the mask
+  double damping = 0;        // that was used
   double output_error = 0;   // |Y - Y^|^2 / |Y|^2 over the calibration rows (about the means with free_bias)
 };
 
-// `weight` is [N][K] as `layout` says; `moments` are those of its inputs. No row's damped error is above that of the
-// magnitude mask with refitted weights. Error (kRuntime) if the moments can't be factorised even with damping, as when
-// inputs hold infinities. With `options.paired` both masks are chosen for the pairs of ChoosePartners, whose costs are
-// the squared weights times their inputs' energies, and it is the pair's damped error that is not above that of the
+// `weight` is [N][K] as `layout` says; `folds` are the moments of its inputs, of one or several sets of samples. With
+// one, or few rows, damping can't be compared and is kUsualDamping unless given. No row's damped error is above that of
+// the magnitude mask with refitted weights. Error (kRuntime) if the moments can't be factorised even with damping, as
+// when inputs hold infinities. With `options.paired` both masks are chosen for the pairs of ChoosePartners, whose costs
+// are the squared weights times their inputs' energies, and it is the pair's damped error that is not above that of the
 // other.
-Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
-                                 const ReconstructOptions& options, ThreadPool& pool);
+inline constexpr double kUsualDamping = 0.01;
+Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout,
+                                 std::span<const Moments> folds, const ReconstructOptions& options, ThreadPool& pool);
 
 // The magnitude mask alone; the bias moves if `options.free_bias`, other options are not used.
 PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
