@@ -31,7 +31,7 @@ if [ "${1:-}" = pack ]; then
     grep -vE '/(libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s)\.so' | xargs -I{} cp -L {} "$to/bin/lib/"
   XZ_OPT=-3 tar -C "$to" -cJf "$to/bin.tar.xz" bin
   rm -r "$to/bin"
-  cp "$here"/gpu.sh "$here"/gpu_bench.py "$here"/gpu_models.py "$to/"
+  cp "$here"/gpu.sh "$here"/gpu_*.py "$to/"
   du -sh "$to"
   exit 0
 fi

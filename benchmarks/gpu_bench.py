@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 
+import gpu_int8
 import gpu_models
 
 CASES = [("resnet50", 1), ("resnet50", 32), ("bert_base", 1), ("bert_base", 32)]
@@ -320,6 +321,8 @@ def main():
     parser.add_argument("--cases", nargs="*", default=[f"{m}:{b}" for m, b in CASES])
     parser.add_argument("--sparse", nargs="*", default=["bert_base:32", "bert_large:32", "resnet50:32"],
                         help="2:4 networks to compare with their best dense plans")
+    parser.add_argument("--int8", nargs="*", default=["resnet50:1", "resnet50:32", "bert_base:32"],
+                        help="networks to quantise and time in int8")
     parser.add_argument("--layers", action="store_true", help="time of every node, into the logs")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -327,7 +330,8 @@ def main():
     cases = [(m, int(b)) for m, b in (case.split(":") for case in options.cases)]
     for model, write, weights in (("resnet50", gpu_models.write_resnet50, gpu_models.resnet50_weights),
                                   ("bert_base", gpu_models.write_bert, gpu_models.bert_weights)):
-        if any(m == model for m, _ in cases) and not (options.work / f"{model}.onnx").exists():
+        used = [case.split(":")[0] for case in options.cases + options.int8]
+        if model in used and not (options.work / f"{model}.onnx").exists():
             write(options.work / f"{model}.onnx", weights())
     tamis = Tamis(options.programs, options.work)
     torch_side = Torch(options.variants)
@@ -383,14 +387,24 @@ def main():
         if row:
             results["sparse"].append(row)
             log(json.dumps(row))
-    text = markdown(results) + "\n\n" + sparse_markdown(results["sparse"])
+    results["int8"] = []
+    for case in options.int8:
+        model, batch = case.split(":")
+        log(f"{model} b{batch}, int8")
+        row = gpu_int8.measure(tamis, torch_side, inputs_of, differences, model, int(batch), options.rounds, options.layers)
+        if row:
+            results["int8"].append(row)
+            if options.layers:
+                log(gpu_int8.layer_table(row))
+            log(json.dumps({key: value for key, value in row.items() if key != "layers"}))
+    text = "\n\n".join([markdown(results), sparse_markdown(results["sparse"]), gpu_int8.markdown(results["int8"])])
     print(text, flush=True)
     (options.out / "gpu.json").write_text(json.dumps(results, indent=1))
     (options.out / "gpu.md").write_text(text + "\n")
     for path in options.work.glob("*.log"):
-        lines = path.read_text()
+        lines = re.sub(r"[^\n]*\r", "", path.read_text())  # without what progress wrote over
         with open(options.out / "logs.txt", "a") as logs:
-            logs.write(f"==== {path.name}\n{re.sub(r'[^\\n]*\\r', '', lines)}\n")
+            logs.write(f"==== {path.name}\n{lines}\n")
 
 
 if __name__ == "__main__":

@@ -128,17 +128,20 @@ const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeI
   return id != kNoNode && graph.node(id).Is(op) ? &graph.node(id) : nullptr;
 }
 
+// Whether a convolution's kernel is one that a first layer has, and that is read as one.
+bool IsFirstKernel(const Node& conv, const Tensor& weight) {
+  return conv.Int("group", 1) == 1 && weight.rank() == 4 && weight.dim(3) < 8 && weight.dim(2) <= 8 &&
+         conv.Ints("dilations") == Dims{1, 1};
+}
+
 // The first convolution of a network reads the images as they come.
 void ReadImagesDirectly(Graph& graph) {
   const auto users = graph.Users();
   for (NodeId id : graph.NodeIds()) {
     Node& conv = graph.node(id);
-    if (!conv.IsTamis("ChannelsLastConv") || conv.Int("group", 1) != 1) continue;
+    if (!conv.IsTamis("ChannelsLastConv")) continue;
     const Tensor* weight = graph.ConstantInput(conv, 1);
-    if (weight == nullptr || weight->dtype() != DType::kFloat16 || weight->rank() != 4 || weight->dim(3) >= 8 ||
-        weight->dim(2) > 8 || conv.Ints("dilations") != Dims{1, 1}) {
-      continue;
-    }
+    if (weight == nullptr || weight->dtype() != DType::kFloat16 || !IsFirstKernel(conv, *weight)) continue;
     const Node* cast = SoleProducer(graph, users, conv.inputs[0], "Cast");
     const Node* transpose = cast == nullptr ? nullptr : SoleProducer(graph, users, cast->inputs[0], "Transpose");
     if (transpose == nullptr || transpose->Ints("perm") != Dims{0, 2, 3, 1}) continue;
@@ -149,6 +152,40 @@ void ReadImagesDirectly(Graph& graph) {
     const NodeId transpose_id = graph.value(transpose->outputs[0]).producer;
     graph.RemoveNode(cast_id);
     graph.RemoveNode(transpose_id);
+  }
+}
+
+// The first convolution of an int8 network quantises the images as it reads them.
+void QuantizeImagesDirectly(Graph& graph) {
+  const auto users = graph.Users();
+  for (NodeId id : graph.NodeIds()) {
+    Node& conv = graph.node(id);
+    if (!conv.IsTamis("QuantizedConv") || conv.input(4) != kNoValue) continue;
+    const Tensor* weight = graph.ConstantInput(conv, 1);
+    const bool known = weight != nullptr && graph.ConstantInput(conv, 2) != nullptr &&
+                       (conv.input(3) == kNoValue || graph.ConstantInput(conv, 3) != nullptr);
+    if (!known || !IsFirstKernel(conv, *weight)) continue;
+    const Node* transpose = SoleProducer(graph, users, conv.inputs[0], "Transpose");
+    const Node* quantize =
+        transpose == nullptr ? nullptr : SoleProducer(graph, users, transpose->inputs[0], "QuantizeLinear");
+    if (quantize == nullptr || transpose->Ints("perm") != Dims{0, 2, 3, 1}) continue;
+    const Tensor* scale = graph.ConstantInput(*quantize, 1);
+    const Tensor* zero = graph.ConstantInput(*quantize, 2);
+    const DType codes = graph.value(quantize->outputs[0]).type.dtype;
+    const bool plain = scale != nullptr && scale->dtype() == DType::kFloat32 && scale->NumElements() == 1 &&
+                       (quantize->input(2) == kNoValue || (zero != nullptr && zero->NumElements() == 1)) &&
+                       (codes == DType::kUInt8 || codes == DType::kInt8) &&
+                       graph.value(quantize->inputs[0]).type.dtype == DType::kFloat32 &&
+                       (zero == nullptr ? 0 : zero->ToInt64s()[0]) == conv.Int("x_zero_point", 0);
+    if (!plain) continue;
+    conv.op = "QuantizedChannelsFirstConv";
+    conv.attributes["x_scale"] = scale->Data<float>()[0];
+    conv.attributes["x_dtype"] = static_cast<int64_t>(codes);
+    conv.inputs[0] = quantize->inputs[0];
+    const NodeId quantize_id = graph.value(quantize->outputs[0]).producer;
+    const NodeId transpose_id = graph.value(transpose->outputs[0]).producer;
+    graph.RemoveNode(transpose_id);
+    graph.RemoveNode(quantize_id);
   }
 }
 
@@ -207,6 +244,36 @@ std::optional<int64_t> RepeatedRows(const Tensor& constant, const Dims& rows, in
 }
 
 // The start of an encoder of text: rows of a table, positions and the like added, a norm.
+// Casts around int8 work: products of codes write f16 as well as f32, and f16 is quantised as well as f32.
+void ConvertInsideOfQuantized(Graph& graph) {
+  const auto users = graph.Users();
+  for (NodeId id : graph.NodeIds()) {
+    const Node& cast = graph.node(id);
+    if (!cast.Is("Cast")) continue;
+    const ValueId from = cast.inputs[0], to = cast.outputs[0];
+    const auto dtype = [&](ValueId value) { return graph.value(value).type.dtype; };
+    if (dtype(from) == DType::kFloat32 && dtype(to) == DType::kFloat16) {
+      const NodeId producer_id = graph.value(from).producer;
+      if (producer_id == kNoNode || graph.IsOutput(from) || users[static_cast<size_t>(from)].size() != 1) continue;
+      Node& producer = graph.node(producer_id);
+      const Tensor* weight = graph.ConstantInput(producer, 1);
+      const bool product = producer.IsTamis("QuantizedLinear") || producer.IsTamis("QuantizedConv");
+      const bool known = product && weight != nullptr && graph.ConstantInput(producer, 2) != nullptr &&
+                         (producer.input(3) == kNoValue || graph.ConstantInput(producer, 3) != nullptr);
+      if (!known) continue;
+      graph.RemoveNode(id);
+      producer.outputs = {to};
+      graph.value(to).producer = producer_id;
+    } else if (dtype(from) == DType::kFloat16 && dtype(to) == DType::kFloat32 && !graph.IsOutput(to)) {
+      const auto& readers = users[static_cast<size_t>(to)];
+      const auto quantizes = [&](NodeId reader) { return graph.node(reader).Is("QuantizeLinear"); };
+      if (readers.empty() || !std::all_of(readers.begin(), readers.end(), quantizes)) continue;
+      for (const NodeId reader : readers) graph.node(reader).inputs[0] = from;
+      graph.RemoveNode(id);
+    }
+  }
+}
+
 class EmbeddingFusion {
  public:
   explicit EmbeddingFusion(Graph& graph) : graph_(graph), users_(graph.Users()) {}
@@ -312,6 +379,8 @@ Status FuseForCuda(Graph& graph) {
   EmbeddingFusion(graph).Run();
   FuseNorms(graph);
   ReadImagesDirectly(graph);
+  QuantizeImagesDirectly(graph);
+  ConvertInsideOfQuantized(graph);
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();
   return {};

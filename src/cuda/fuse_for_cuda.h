@@ -14,6 +14,9 @@ namespace tamis {
 //   Transpose of f32 images to channels last, Cast to f16, ChannelsLastConv of fewer than 8 channels   ->
 //   ChannelsFirstConv x[B, C, H, W] (f32), everything else as ChannelsLastConv
 //
+//   QuantizeLinear of f32 images, Transpose to channels last, QuantizedConv of fewer than 8 channels   ->
+//   QuantizedChannelsFirstConv x[B, C, H, W] (f32), everything else as QuantizedConv, with x_scale and x_dtype
+//
 //   Linear that only a LayerNormalization of its rows reads, all f16   ->
 //   LinearNorm x, w, bias?, residual?, scale, shift?, attributes as Linear, and epsilon
 //

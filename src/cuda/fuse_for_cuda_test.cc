@@ -127,6 +127,96 @@ TEST(FuseForCuda, JoinsTheStartOfAnEncoder) {
   for (int64_t i = 0; i < 24; ++i) EXPECT_EQ(addend->Data<float>()[i], static_cast<float>(100 + i % 8));
 }
 
+// f32 images quantised, turned to channels last, convolved with this zero point.
+Graph QuantizedImages(int64_t channels, int64_t zero_of_conv) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
+                       DType dtype, Shape shape, std::map<std::string, Attribute> attributes) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    node.outputs = {graph.AddValue(name, Type::Tensor(dtype, std::move(shape)))};
+    const ValueId output = node.outputs[0];
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {2, Dim(channels), 8, 8}));
+  graph.inputs = {x};
+  Tensor scale(DType::kFloat32, {}), zero(DType::kUInt8, {}), scales(DType::kFloat32, {16});
+  scale.Data<float>()[0] = 0.25f;
+  zero.Data<uint8_t>()[0] = 100;
+  const ValueId codes =
+      add("QuantizeLinear", "", {x, graph.AddConstant("scale", scale), graph.AddConstant("zero", zero)}, "codes",
+          DType::kUInt8, {2, Dim(channels), 8, 8}, {});
+  const ValueId last =
+      add("Transpose", "", {codes}, "last", DType::kUInt8, {2, 8, 8, Dim(channels)}, {{"perm", Dims{0, 2, 3, 1}}});
+  const ValueId weight = graph.AddConstant("w", Tensor(DType::kInt8, {16, 3, 3, channels}));
+  graph.outputs = {add("QuantizedConv", kTamisDomain, {last, weight, graph.AddConstant("scales", scales)}, "y",
+                       DType::kFloat32, {2, 6, 6, 16},
+                       {{"strides", Dims{1, 1}},
+                        {"pads", Dims(4, 0)},
+                        {"dilations", Dims{1, 1}},
+                        {"group", int64_t{1}},
+                        {"x_zero_point", zero_of_conv}})};
+  return graph;
+}
+
+TEST(FuseForCuda, QuantizesImagesInTheFirstConvolution) {
+  Graph graph = QuantizedImages(3, 100);
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  ASSERT_EQ(graph.NumNodes(), 1u) << graph.ToString();
+  const Node& conv = graph.node(graph.NodeIds()[0]);
+  EXPECT_TRUE(conv.IsTamis("QuantizedChannelsFirstConv"));
+  EXPECT_EQ(conv.inputs[0], graph.inputs[0]);
+  EXPECT_EQ(conv.Float("x_scale", 0), 0.25f);
+  EXPECT_EQ(conv.Int("x_dtype", 0), static_cast<int64_t>(DType::kUInt8));
+  for (const auto& [channels, zero] : {std::pair(16, 100), {3, 0}}) {  // many channels; another zero point
+    Graph other = QuantizedImages(channels, zero);
+    ASSERT_TRUE(FuseForCuda(other).ok());
+    EXPECT_EQ(other.NumNodes(), 3u) << other.ToString();
+  }
+}
+
+// Casts beside int8 work become its own types.
+TEST(FuseForCuda, CastsEndInQuantizedProducts) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
+                       DType dtype) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.outputs = {graph.AddValue(name, Type::Tensor(dtype, {4, 16}))};
+    const ValueId output = node.outputs[0];
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat16, {4, 16}));
+  graph.inputs = {x};
+  const ValueId scale = graph.AddConstant("scale", Tensor(DType::kFloat32, {}));
+  const ValueId zero = graph.AddConstant("zero", Tensor(DType::kUInt8, {}));
+  const ValueId wide = add("Cast", "", {x}, "wide", DType::kFloat32);
+  const ValueId codes = add("QuantizeLinear", "", {wide, scale, zero}, "codes", DType::kUInt8);
+  const ValueId weight = graph.AddConstant("w", Tensor(DType::kInt8, {16, 16}));
+  const ValueId sums =
+      add("QuantizedLinear", kTamisDomain, {codes, weight, graph.AddConstant("scales", Tensor(DType::kFloat32, {16}))},
+          "sums", DType::kFloat32);
+  graph.outputs = {add("Cast", "", {sums}, "y", DType::kFloat16)};
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  const auto ids = graph.NodeIds();
+  ASSERT_EQ(ids.size(), 2u) << graph.ToString();
+  EXPECT_TRUE(graph.node(ids[0]).Is("QuantizeLinear"));
+  EXPECT_EQ(graph.node(ids[0]).inputs[0], graph.inputs[0]);
+  EXPECT_TRUE(graph.node(ids[1]).IsTamis("QuantizedLinear"));
+  EXPECT_EQ(graph.node(ids[1]).outputs, graph.outputs);
+}
+
 TEST(FuseForCuda, PutsANormIntoTheProductBeforeIt) {
   Graph graph = LinearThenNorm(64);
   ASSERT_TRUE(FuseForCuda(graph).ok());

@@ -4,9 +4,7 @@
 
 namespace tamis::cuda {
 
-Result<CudaConv> ReadCudaConv(const Problem& problem) {
-  const bool channels_first = problem.node->op == "ChannelsFirstConv";
-  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, channels_first ? DType::kFloat32 : DType::kFloat16));
+Result<CudaConv> ReadConvGeometry(const Problem& problem, bool channels_first) {
   Dims x = problem.input(0).dims;
   if (channels_first) std::rotate(x.begin() + 1, x.begin() + 2, x.end());
   const Dims& w = problem.input(1).dims;
@@ -38,11 +36,18 @@ Result<CudaConv> ReadCudaConv(const Problem& problem) {
   conv.channels = static_cast<int>(x.back());
   conv.outputs = static_cast<int>(w[0]);
   conv.group = static_cast<int>(node.Int("group", 1));
+  return conv;
+}
+
+Result<CudaConv> ReadCudaConv(const Problem& problem) {
+  const bool channels_first = problem.node->op == "ChannelsFirstConv";
+  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, channels_first ? DType::kFloat32 : DType::kFloat16));
+  TAMIS_ASSIGN_OR_RETURN(CudaConv conv, ReadConvGeometry(problem, channels_first));
   conv.bias = problem.input(2).Present();
   conv.residual = problem.input(3).Present();
   conv.residual_f32 = problem.input(3).dtype == DType::kFloat32;
   conv.output_f32 = problem.outputs[0].dtype == DType::kFloat32;
-  conv.activation = ReadActivation(node);
+  conv.activation = ReadActivation(*problem.node);
   return conv;
 }
 

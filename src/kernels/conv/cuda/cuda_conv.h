@@ -23,6 +23,9 @@ struct CudaConv {
   }
 };
 
+// The geometry alone, of any convolution over channels-last images, or over channels-first ones if `channels_first`.
+Result<CudaConv> ReadConvGeometry(const Problem& problem, bool channels_first);
+
 // Every ChannelsLastConv of one or two spatial axes with f16 x and a constant f16 w, and f16 or f32 residual and
 // result; otherwise the reason.
 // ChannelsFirstConv (src/cuda/fuse_for_cuda.h) differs only in x, which is f32 [batch, channels, in_h, in_w].

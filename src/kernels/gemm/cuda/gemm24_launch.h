@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "src/kernels/cuda/epilogue_args.h"
+#include "tamis/dtype.h"
 
 namespace tamis::cuda {
 
@@ -23,6 +24,32 @@ struct ImageSource {
   int64_t pixel_pitch = 0, line_pitch = 0, image_pitch = 0;
 };
 
+constexpr bool IsCode(DType dtype) {
+  return dtype == DType::kUInt8 || dtype == DType::kInt8;
+}
+
+// The activations of int8 products.
+constexpr bool IsInt8Activation(Activation kind) {
+  return kind == Activation::kNone || kind == Activation::kRelu || kind == Activation::kClip ||
+         kind == Activation::kGelu || kind == Activation::kSilu || kind == Activation::kHardSwish;
+}
+
+// What an int8 product adds to one output: y = code(act(scale * (sum - offset) + bias + residual)). `offset` is the
+// weight's sum times the zero point of x.
+struct alignas(16) Int8Channel {
+  float scale = 0, bias = 0;
+  int32_t offset = 0, unused = 0;
+};
+
+// The types of an int8 product, and how numbers become codes: code = round(number * y_inverse) + y_zero, within the
+// type; number = residual_scale * (code - residual_zero).
+struct Int8Types {
+  bool x_unsigned = false;                                    // u8, otherwise s8
+  DType y = DType::kUndefined, residual = DType::kUndefined;  // u8, s8, f16 or f32
+  float y_inverse = 1, residual_scale = 1;
+  int y_zero = 0, residual_zero = 0;
+};
+
 struct Gemm24Problem {
   int64_t rows = 0;  // tokens or pixels
   int64_t outputs = 0;
@@ -35,6 +62,10 @@ struct Gemm24Problem {
   // y is the layer norm of its rows, act() being none; no convolutions; Hopper only.
   bool norm = false;
   float epsilon = 0;
+  // x and w are codes, counted in pairs: depth, channels and pitches are half of theirs. The weight is dense and packed
+  // by PackCodeTiles; Hopper only. Outputs are a multiple of 16, or of 8 where neither y nor the residual are codes.
+  bool int8 = false;
+  Int8Types types = {};
 
   bool OfImages() const { return image.batch > 0; }
   int64_t Runs() const { return int64_t{image.kernel_h} * image.kernel_w; }
@@ -48,6 +79,7 @@ struct Gemm24Operands {
   const void* residual = nullptr;  // may be null
   void* y = nullptr;
   const void *norm_scale = nullptr, *norm_bias = nullptr;  // with `norm`, of x's type; the bias may be null
+  const Int8Channel* channels = nullptr;                   // of int8 products, by output; `bias` is null then
 };
 
 // A way to compute the product: an instance of a kernel, and how many blocks share the depth of a tile.

@@ -5,13 +5,15 @@
 // tile, the fewer bytes a multiplication needs from the level-2 cache, which is what bounds these products.
 #pragma once
 
-#include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
+#include "src/kernels/gemm/cuda/int8_epilogue.cuh"
 
 namespace tamis::cuda {
 
 template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
-          bool kSparseValue = true>
+          bool kSparseValue = true, bool kInt8Value = false>
 struct PersistentShape {
+  static constexpr bool kInt8 = kInt8Value;  // x and the weight are codes
+  using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
   static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
   static constexpr int kTokens = kTokensValue;
@@ -28,6 +30,7 @@ struct PersistentShape {
   static constexpr int kFetchRegisters = 40;
   static_assert(kWarpgroups == 2, "the numbers of registers are for this");
   static constexpr int kXTile = kTokens * 128;  // bytes; of a panel's tile of y too
+  static constexpr int kTileOfY = kInt8 ? kXTile / 2 : kXTile;
   static constexpr int kXStage = kTiles * kXTile;
   static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kTileBytes);
   static constexpr int kStageBytes = kXStage + kWeightStage;
@@ -92,37 +95,38 @@ __global__ __launch_bounds__(Shape::kThreads,
     const int warpgroup = warp / 4;
     const int first_panel = warpgroup * Shape::kPanelsEach;
     const uint32_t tile_of_y = tiles_of_y + warpgroup * Shape::kXTile;
+    const bool fetches = FetchesResidual<Shape>(params);
     int residuals = 0;
     // The first thread: awaits the store of what the tile holds and has it filled with a panel's residual.
     const auto prepare_tile = [&](int first_output, int first_token) {
       if (threadIdx.x % 128 == 0) {
         TensorStoreDrain();
-        if (params.residual_rows != nullptr) {
-          BarrierExpect(fetched + 8 * warpgroup, Shape::kXTile);
+        if (fetches) {
+          BarrierExpect(fetched + 8 * warpgroup, Shape::kTileOfY);
           TensorLoad(tile_of_y, params.residual, first_output, first_token, fetched + 8 * warpgroup);
         }
       }
       __syncwarp();
     };
     WaitForPrevious();
-    Products<Shape, kBf16> products;
+    Products<Shape, kBf16> products = MakeProducts<Shape, kBf16>(params);
     for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
       const BlockPosition block = position(tile);
       const int first_output = (block.output_block * Shape::kPanels + first_panel) * 64;
       const int first_token = block.token_block * kTokens;
       prepare_tile(first_output, first_token);
-      float sums[Shape::kPanelsEach][kTokens / 2];
+      typename Shape::Sum sums[Shape::kPanelsEach][kTokens / 2];
       products.Run(sums, ring, first_panel, stage_count);
       products.Finish(ring);
 #pragma unroll
       for (int e = 0; e < Shape::kPanelsEach; ++e) {
         if (e > 0) prepare_tile(first_output + e * 64, first_token);
-        if (params.residual_rows != nullptr) {
+        if (fetches) {
           BarrierWait(fetched + 8 * warpgroup, residuals++ & 1);
         } else {
           NamedBarrier(1 + warpgroup, 128);  // the tile is free
         }
-        StoreTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile_of_y, 1 + warpgroup);
+        FinishTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile_of_y, 1 + warpgroup);
       }
     }
     if (threadIdx.x % 128 == 0) TensorStoreDrain();

@@ -9,6 +9,7 @@ namespace tamis::cuda {
 namespace {
 
 WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
+  if (problem.int8) return Int8Instance(index);
   if (problem.norm) return NormInstanceF16(index, problem.dense);
   if (problem.dense) return DenseInstanceF16(index);
   return problem.bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
@@ -52,7 +53,10 @@ bool NormFits(const Gemm24Problem& problem, const WgmmaInstance& instance) {
 std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors) {
   if (problem.depth % 8 != 0 || problem.outputs % 8 != 0 || problem.rows < 1) return {};
   std::vector<std::pair<double, Gemm24Tactic>> ranked;
-  const int instances = problem.norm ? kNormInstances : problem.dense ? kDenseInstances : kWgmmaInstances;
+  const int instances = problem.int8    ? kInt8Instances
+                        : problem.norm  ? kNormInstances
+                        : problem.dense ? kDenseInstances
+                                        : kWgmmaInstances;
   for (int index = 0; index < instances; ++index) {
     const WgmmaInstance instance = Instance(problem, index);
     if (problem.norm && !NormFits(problem, instance)) continue;
@@ -122,20 +126,22 @@ cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic
   params.norm_scale = operands.norm_scale;
   params.norm_bias = operands.norm_bias;
   params.epsilon = problem.epsilon;
+  params.channels = operands.channels;
+  params.types = problem.types;
   const bool bf16 = problem.bf16;
   const cudaError_t made = params.images
                                ? MakeImageMap(&params.x, operands.x, image, instance.tokens, bf16)
                                : MakeRowMap(&params.x, operands.x, problem.rows, problem.depth, instance.tokens, bf16);
   if (made != cudaSuccess) return made;
   if (tactic.split == 1) {
-    if (cudaError_t error = MakeRowMap(&params.y, operands.y, problem.rows, problem.outputs, instance.tokens, bf16);
-        error != cudaSuccess) {
-      return error;
-    }
+    const auto map = [&](CUtensorMap* to, const void* rows, DType dtype) {
+      if (!problem.int8) return MakeRowMap(to, rows, problem.rows, problem.outputs, instance.tokens, bf16);
+      if (!IsCode(dtype)) return cudaSuccess;  // not by the copy engine
+      return MakeCodeMap(to, rows, problem.rows, problem.outputs, instance.tokens);
+    };
+    if (cudaError_t error = map(&params.y, operands.y, problem.types.y); error != cudaSuccess) return error;
     if (operands.residual != nullptr) {
-      if (cudaError_t error =
-              MakeRowMap(&params.residual, operands.residual, problem.rows, problem.outputs, instance.tokens, bf16);
-          error != cudaSuccess) {
+      if (cudaError_t error = map(&params.residual, operands.residual, problem.types.residual); error != cudaSuccess) {
         return error;
       }
     }

@@ -11,12 +11,15 @@
 
 #include "src/kernels/gemm/cuda/gemm24_norm.cuh"
 #include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
+#include "src/kernels/gemm/cuda/int8_epilogue.cuh"
 
 namespace tamis::cuda {
 
 template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
-          int kPerMultiprocessorValue, bool kSparseValue = true, bool kNormValue = false>
+          int kPerMultiprocessorValue, bool kSparseValue = true, bool kNormValue = false, bool kInt8Value = false>
 struct WgmmaShape {
+  static constexpr bool kInt8 = kInt8Value;  // x and the weight are codes
+  using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
   static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
   static constexpr int kTokens = kTokensValue;
@@ -28,7 +31,8 @@ struct WgmmaShape {
   static constexpr int kPerMultiprocessor = kPerMultiprocessorValue;
 
   static constexpr int kThreads = kWarpgroups * 128 + 32;
-  static constexpr int kXTile = kTokens * 128;  // bytes
+  static constexpr int kXTile = kTokens * 128;                  // bytes
+  static constexpr int kTileOfY = kInt8 ? kXTile / 2 : kXTile;  // of a panel
   static constexpr int kXStage = kTiles * kXTile;
   static constexpr int kWeightStage = kPanels * kTiles * static_cast<int>(kTileBytes);
   static constexpr int kStageBytes = kXStage + kWeightStage;
@@ -133,8 +137,8 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
   }
 
   const int first_panel = warp / 4 * kEach;
-  float sums[kEach][kTokens / 2];
-  Products<Shape, kBf16> products;
+  typename Shape::Sum sums[kEach][kTokens / 2];
+  Products<Shape, kBf16> products = MakeProducts<Shape, kBf16>(params);
   products.Run(sums, ring, first_panel, stage_count);
   products.Finish(ring);
   NamedBarrier(1, kConsumers);  // all stages have been read: their memory is free
@@ -144,38 +148,44 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
     const int first_token = block.token_block * kTokens;
     const uint32_t tile = base + first_panel * Shape::kXTile;
     const uint32_t barrier = fetched + 8 * first_panel;
-    if (params.residual_rows != nullptr && threadIdx.x % 128 == 0) {
+    const bool fetches = FetchesResidual<Shape>(params);
+    if (fetches && threadIdx.x % 128 == 0) {
       for (int e = 0; e < kEach; ++e) {
-        BarrierExpect(barrier + 8 * e, Shape::kXTile);
+        BarrierExpect(barrier + 8 * e, Shape::kTileOfY);
         TensorLoad(tile + e * Shape::kXTile, params.residual, first_output + e * 64, first_token, barrier + 8 * e);
       }
     }
     __syncwarp();
     if constexpr (Shape::kNorm) {
       static_assert(NormMemory<Shape>::kBytes <= kStages * Shape::kWeightStage);
-      for (int e = 0; e < kEach && params.residual_rows != nullptr; ++e) BarrierWait(barrier + 8 * e, 0);
+      for (int e = 0; e < kEach && fetches; ++e) BarrierWait(barrier + 8 * e, 0);
       FinishNorm<Shape, kBf16>(sums, params, first_output, first_token, tile, NormMemory<Shape>{ring.weights});
     } else {
 #pragma unroll
       for (int e = 0; e < kEach; ++e) {
-        if (params.residual_rows != nullptr) BarrierWait(barrier + 8 * e, 0);
-        StoreTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile + e * Shape::kXTile,
-                                2 + warp / 4);
+        if (fetches) BarrierWait(barrier + 8 * e, 0);
+        FinishTile<Shape, kBf16>(sums[e], params, first_output + e * 64, first_token, tile + e * Shape::kXTile,
+                                 2 + warp / 4);
       }
     }
     if (threadIdx.x % 128 == 0) TensorStoreDrain();
   } else {
-    const uint32_t own = base + (lane % 4 * 2 * Shape::kPitch + first_panel * 64 + warp % 4 * 16 + lane / 4) * 4;
+    // The rows of a warp's sums are its outputs in order, or by turns where codes are packed so.
+    constexpr int kStep = Shape::kInt8 ? 2 : 1, kSecond = Shape::kInt8 ? 1 : 8;
+    const uint32_t own =
+        base + (lane % 4 * 2 * Shape::kPitch + first_panel * 64 + warp % 4 * 16 + lane / 4 * kStep) * 4;
 #pragma unroll
     for (int i = 0; i < kEach * kTokens / 2; ++i) {
       const int e = i / (kTokens / 2), j = i % (kTokens / 2);
       const int token = j / 4 * 8 + j % 2;
-      asm volatile("st.shared.f32 [%0], %1;\n" ::"r"(own + (token * Shape::kPitch + e * 64 + j / 2 % 2 * 8) * 4),
-                   "f"(sums[e][j])
-                   : "memory");
+      StoreSum(own + (token * Shape::kPitch + e * 64 + j / 2 % 2 * kSecond) * 4, sums[e][j]);
     }
     ClusterBarrier();
-    StoreSplitTile<Shape, kBf16>(params, block, part, base);
+    if constexpr (Shape::kInt8) {
+      StoreSplitCodes<Shape>(params, block, part, base);
+    } else {
+      StoreSplitTile<Shape, kBf16>(params, block, part, base);
+    }
   }
   if (in_cluster) ClusterBarrierRelaxed();
 #endif

@@ -63,6 +63,24 @@ inline constexpr int kDenseInstances = 15;
 inline constexpr int kNormInstances = 4;
 inline constexpr int kMostClusterBlocks = 16;  // above 8 the kernel must be allowed to
 
+// Of codes, whose tiles hold twice the inputs in the same bytes.
+#define TAMIS_INT8_SHAPES(X) \
+  X(256, 2, 1, 1, 4, 1)      \
+  X(128, 2, 2, 1, 4, 1)      \
+  X(128, 2, 1, 1, 3, 2)      \
+  X(128, 1, 1, 1, 4, 2)      \
+  X(128, 1, 1, 1, 2, 3)      \
+  X(64, 2, 1, 1, 4, 2)       \
+  X(64, 1, 1, 2, 3, 2)       \
+  X(32, 1, 1, 2, 4, 2)       \
+  X(16, 1, 1, 2, 5, 2)
+#define TAMIS_INT8_PERSISTENT_SHAPES(X) \
+  X(192, 2, 2, 1, 3)                    \
+  X(128, 2, 2, 1, 4)                    \
+  X(256, 2, 1, 1, 3)
+
+inline constexpr int kInt8Instances = 12;
+
 struct WgmmaInstance {
   const void* kernel;
   int tokens, panels, tiles, stages, threads, shared_bytes, per_multiprocessor;
@@ -116,6 +134,25 @@ inline WgmmaInstance MakeDenseInstance(int index) {
   return {};
 }
 
+inline WgmmaInstance MakeInt8Instance(int index) {
+  int at = 0;
+#define TAMIS_MAKE_WGMMA(...)                                                                     \
+  if (index == at++) {                                                                            \
+    using Shape = WgmmaShape<__VA_ARGS__, false, false, true>;                                    \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
+  }
+#define TAMIS_MAKE_PERSISTENT(...)                                                                     \
+  if (index == at++) {                                                                                 \
+    using Shape = PersistentShape<__VA_ARGS__, false, true>;                                           \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, false>)); \
+  }
+  TAMIS_INT8_SHAPES(TAMIS_MAKE_WGMMA)
+  TAMIS_INT8_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+#undef TAMIS_MAKE_WGMMA
+#undef TAMIS_MAKE_PERSISTENT
+  return {};
+}
+
 inline WgmmaInstance MakeNormInstance(int index, bool dense) {
   int at = 0;
 #define TAMIS_MAKE_NORM(sparse, ...)                                                              \
@@ -138,6 +175,7 @@ inline WgmmaInstance MakeNormInstance(int index, bool dense) {
 
 // One object for each kind.
 WgmmaInstance DenseInstanceF16(int index);
+WgmmaInstance Int8Instance(int index);
 WgmmaInstance NormInstanceF16(int index, bool dense);
 WgmmaInstance WgmmaInstanceF16(int index);
 WgmmaInstance WgmmaInstanceBf16(int index);

@@ -10,6 +10,7 @@
 #include "src/kernels/gemm/cuda/gemm24_epilogue.cuh"
 #include "src/kernels/gemm/cuda/hopper.cuh"
 #include "src/kernels/gemm/cuda/wgmma_dense.cuh"
+#include "src/kernels/gemm/cuda/wgmma_int8.cuh"
 #include "src/kernels/gemm/cuda/wgmma_sp.cuh"
 #include "src/kernels/gemm/dense_tiles.h"
 #include "src/kernels/gemm/sparse_tile_format.h"
@@ -31,6 +32,9 @@ struct WgmmaParams {
   // Layer norm of the finished rows, over all outputs; null: none.
   const void *norm_scale, *norm_bias;  // of x's type; the bias may be null
   float epsilon;
+  // Of int8 products; `bias` and `activation` are as ever.
+  const Int8Channel* channels;
+  Int8Types types;
   // Rows are pixels of images and x holds the images; otherwise `kernel_w` and `kernel_h` are 1.
   bool images;
   int run_tiles;  // of the channels of one kernel position
@@ -260,11 +264,17 @@ struct SparseProducts {
 template <class Shape>
 struct DenseProducts {
   static constexpr int kEach = Shape::kPanelsEach;
+  using Sum = typename Shape::Sum;
   RingPosition<Shape::kStages> position;
   int last_stage = 0;
 
-  __device__ __forceinline__ void Run(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
+  __device__ __forceinline__ void Run(Sum (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
                                       int count) {
+    RunBy<WgmmaDense<Shape::kTokens>>(sums, ring, panel, count);
+  }
+  template <class Instruction>
+  __device__ __forceinline__ void RunBy(Sum (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
+                                        int count) {
 #pragma unroll 1
     for (int i = 0; i < count; ++i) {
       const int s = position.stage;
@@ -279,7 +289,7 @@ struct DenseProducts {
           const uint64_t a = WgmmaDescriptor<128>(tiles + (e * Shape::kTiles + t) * Shape::kTileBytes);
 #pragma unroll
           for (int k = 0; k < 4; ++k) {
-            WgmmaDense<Shape::kTokens>::Run(sums[e], a + 2 * k, b + 2 * k, i + t + k);
+            Instruction::Run(sums[e], a + 2 * k, b + 2 * k, i + t + k);
           }
         }
       }
@@ -296,8 +306,33 @@ struct DenseProducts {
   }
 };
 
+// Of codes: the weight's are s8, x's of either sign.
+template <class Shape>
+struct Int8Products : DenseProducts<Shape> {
+  using typename DenseProducts<Shape>::Sum;
+  bool x_unsigned = false;
+
+  __device__ __forceinline__ void Run(Sum (&sums)[Shape::kPanelsEach][Shape::kTokens / 2], const StageRing<Shape>& ring,
+                                      int panel, int count) {
+    if (x_unsigned) {
+      this->template RunBy<WgmmaInt8<Shape::kTokens, true>>(sums, ring, panel, count);
+    } else {
+      this->template RunBy<WgmmaInt8<Shape::kTokens, false>>(sums, ring, panel, count);
+    }
+  }
+};
+
 template <class Shape, bool kBf16>
-using Products = std::conditional_t<Shape::kSparse, SparseProducts<Shape, kBf16>, DenseProducts<Shape>>;
+using Products =
+    std::conditional_t<Shape::kInt8, Int8Products<Shape>,
+                       std::conditional_t<Shape::kSparse, SparseProducts<Shape, kBf16>, DenseProducts<Shape>>>;
+
+template <class Shape, bool kBf16>
+__device__ __forceinline__ Products<Shape, kBf16> MakeProducts(const WgmmaParams& params) {
+  Products<Shape, kBf16> products;
+  if constexpr (Shape::kInt8) products.x_unsigned = params.types.x_unsigned;
+  return products;
+}
 
 // One warpgroup: bias and residual onto the sums of 64 outputs. If there is a residual, its part has arrived in `tile`
 // in shared memory: [token][64 outputs] in the 128-byte swizzle.

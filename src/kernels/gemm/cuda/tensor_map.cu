@@ -20,20 +20,31 @@ CUtensorMapDataType TypeOf(bool bf16) {
   return bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
 }
 
+// Boxes of 64 columns, in the swizzle as wide as they are.
+cudaError_t MakeMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows,
+                    CUtensorMapDataType type, int element_bytes) {
+  static const auto encode = FindDriver<decltype(&cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
+  if (encode == nullptr) return cudaErrorNotSupported;
+  const cuuint64_t extents[2] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(row_count)};
+  const cuuint64_t pitch[1] = {static_cast<cuuint64_t>(columns) * static_cast<cuuint64_t>(element_bytes)};
+  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(box_rows)};
+  const cuuint32_t steps[2] = {1, 1};
+  const CUtensorMapSwizzle swizzle = element_bytes == 2 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B;
+  const CUresult result =
+      encode(map, type, 2, const_cast<void*>(rows), extents, pitch, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
+             CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
+}
+
 }  // namespace
 
 cudaError_t MakeRowMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows,
                        bool bf16) {
-  static const auto encode = FindDriver<decltype(&cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
-  if (encode == nullptr) return cudaErrorNotSupported;
-  const cuuint64_t extents[2] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(row_count)};
-  const cuuint64_t pitch[1] = {static_cast<cuuint64_t>(columns) * 2};
-  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(box_rows)};
-  const cuuint32_t steps[2] = {1, 1};
-  const CUresult result =
-      encode(map, TypeOf(bf16), 2, const_cast<void*>(rows), extents, pitch, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
-             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
+  return MakeMap(map, rows, row_count, columns, box_rows, TypeOf(bf16), 2);
+}
+
+cudaError_t MakeCodeMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows) {
+  return MakeMap(map, rows, row_count, columns, box_rows, CU_TENSOR_MAP_DATA_TYPE_UINT8, 1);
 }
 
 cudaError_t MakeImageMap(CUtensorMap* map, const void* images, const ImageSource& source, int box_pixels, bool bf16) {

@@ -14,6 +14,9 @@ namespace tamis::cuda {
 // 128-byte swizzle. `columns` is a multiple of 8 and `rows` 16-byte aligned.
 cudaError_t MakeRowMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows, bool bf16);
 
+// Rows of `columns` bytes as boxes of 64 columns in the 64-byte swizzle. `columns` is a multiple of 16.
+cudaError_t MakeCodeMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows);
+
 // Images fetched by ImageLoad as 64 channels of `box_pixels` output pixels; `channels` is a multiple of 8.
 cudaError_t MakeImageMap(CUtensorMap* map, const void* images, const ImageSource& source, int box_pixels, bool bf16);
 

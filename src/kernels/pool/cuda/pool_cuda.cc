@@ -1,4 +1,4 @@
-// Channels-last pools over one or two spatial axes, f16 or f32.
+// Channels-last pools over one or two spatial axes, f16 or f32; max pools of codes too.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
@@ -13,9 +13,15 @@ bool IsF16OrF32(const Operand& operand) {
   return operand.dtype == DType::kFloat16 || operand.dtype == DType::kFloat32;
 }
 
+bool HoldsCodes(const Operand& operand) {
+  return operand.dtype == DType::kUInt8 || operand.dtype == DType::kInt8;
+}
+
 Status Check(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
-  if (!IsF16OrF32(problem.input(0)) || !IsF16OrF32(problem.outputs[0])) {
+  const bool codes = problem.node->op == "ChannelsLastMaxPool" && HoldsCodes(problem.input(0)) &&
+                     problem.outputs[0].dtype == problem.input(0).dtype;
+  if (!codes && (!IsF16OrF32(problem.input(0)) || !IsF16OrF32(problem.outputs[0]))) {
     return UserError("x and y must be float16 or float32");
   }
   if (Elements(problem.outputs[0]) == 0 || Elements(problem.input(0)) == 0) return UserError("an operand is empty");
@@ -44,6 +50,7 @@ Result<WindowArgs> ReadWindow(const Problem& problem) {
   args.count_padding = problem.node->Int("count_include_pad", 0) != 0;
   args.x_f32 = problem.input(0).dtype == DType::kFloat32;
   args.y_f32 = problem.outputs[0].dtype == DType::kFloat32;
+  if (HoldsCodes(problem.input(0))) args.codes = problem.input(0).dtype;
   return args;
 }
 

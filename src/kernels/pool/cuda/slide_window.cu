@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "src/kernels/cuda/device.cuh"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/pool/cuda/slide_window.h"
@@ -105,6 +107,62 @@ __global__ void __launch_bounds__(256) MaxPoolVectors(const __grid_constant__ Wi
   Store8(static_cast<__half*>(args.y) + static_cast<int64_t>(pixel) * args.channels + c, values);
 }
 
+// Max pool of codes, kBytes channels a thread, compared four by four.
+template <int kBytes>
+__global__ void __launch_bounds__(256) MaxPoolCodes(const __grid_constant__ WindowArgs args) {
+  LetNextStart();
+  WaitForPrevious();
+  using Vector = std::conditional_t<kBytes == 16, uint4, std::conditional_t<kBytes == 4, uint32_t, uint8_t>>;
+  constexpr int kWords = kBytes == 16 ? 4 : 1;
+  const int lanes = args.channels / kBytes;
+  const int64_t item = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (item >= static_cast<int64_t>(args.batch) * args.out_h * args.out_w * lanes) return;
+  const int c = static_cast<int>(item % lanes) * kBytes;
+  const int64_t pixel = item / lanes;
+  const int ox = static_cast<int>(pixel % args.out_w);
+  const int oy = static_cast<int>(pixel / args.out_w % args.out_h);
+  const int64_t b = pixel / args.out_w / args.out_h;
+  const auto* image = static_cast<const uint8_t*>(args.x) + b * args.in_h * args.in_w * args.channels + c;
+  // Codes of s8 compare as u8 with their highest bits flipped.
+  const uint32_t flips = args.codes == DType::kInt8 ? 0x80808080u : 0;
+  uint32_t most[kWords] = {};
+  for (int r = 0; r < args.kernel_h; ++r) {
+    const int iy = oy * args.stride_h - args.pad_h + r * args.dilation_h;
+    if (iy < 0 || iy >= args.in_h) continue;
+    for (int s = 0; s < args.kernel_w; ++s) {
+      const int ix = ox * args.stride_w - args.pad_w + s * args.dilation_w;
+      if (ix < 0 || ix >= args.in_w) continue;
+      const int64_t at = (static_cast<int64_t>(iy) * args.in_w + ix) * args.channels;
+      const Vector codes = *reinterpret_cast<const Vector*>(image + at);
+      uint32_t words[kWords];
+      if constexpr (kBytes == 16) {
+        words[0] = codes.x, words[1] = codes.y, words[2] = codes.z, words[3] = codes.w;
+      } else {
+        words[0] = codes;
+      }
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) most[i] = __vmaxu4(most[i], words[i] ^ flips);
+    }
+  }
+#pragma unroll
+  for (uint32_t& word : most) word ^= flips;
+  auto* to = static_cast<uint8_t*>(args.y) + pixel * args.channels + c;
+  if constexpr (kBytes == 16) {
+    *reinterpret_cast<uint4*>(to) = make_uint4(most[0], most[1], most[2], most[3]);
+  } else {
+    *reinterpret_cast<Vector*>(to) = static_cast<Vector>(most[0]);
+  }
+}
+
+template <int kBytes>
+cudaError_t LaunchMaxPoolCodes(const WindowArgs& args, cudaStream_t stream) {
+  LaunchShape shape;
+  shape.block = dim3(256);
+  const int64_t items = static_cast<int64_t>(args.batch) * args.out_h * args.out_w * (args.channels / kBytes);
+  shape.grid = dim3(static_cast<unsigned>((items + 255) / 256));
+  return LaunchKernel(MaxPoolCodes<kBytes>, shape, stream, args);
+}
+
 // A block sums 64 channels of one image, eight threads to a pair of them.
 __global__ void __launch_bounds__(256) GlobalAverageKernel(const __grid_constant__ GlobalAverageArgs args) {
   __shared__ float2 sums[8][32];
@@ -135,6 +193,11 @@ __global__ void __launch_bounds__(256) GlobalAverageKernel(const __grid_constant
 }  // namespace
 
 cudaError_t LaunchWindow(const WindowArgs& args, cudaStream_t stream) {
+  if (args.codes != DType::kUndefined) {
+    return args.channels % 16 == 0  ? LaunchMaxPoolCodes<16>(args, stream)
+           : args.channels % 4 == 0 ? LaunchMaxPoolCodes<4>(args, stream)
+                                    : LaunchMaxPoolCodes<1>(args, stream);
+  }
   const int lanes = args.channels % 2 == 0 ? args.channels / 2 : args.channels;
   const int64_t count = static_cast<int64_t>(args.batch) * args.out_h * args.out_w * lanes;
   LaunchShape shape;

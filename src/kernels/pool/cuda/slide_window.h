@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include "src/kernels/cuda/epilogue_args.h"
+#include "tamis/dtype.h"
 
 namespace tamis::cuda {
 
@@ -23,6 +24,7 @@ struct WindowArgs {
   bool count_padding = false;      // kAverage: divide by taps in the padding too,
   int padded_h = 0, padded_w = 0;  // which ends there (input and padding behind it)
   bool x_f32 = false, y_f32 = false, residual_f32 = false;
+  DType codes = DType::kUndefined;  // kMax: u8 or s8, of x and y
   ActivationArgs activation;
 };
 

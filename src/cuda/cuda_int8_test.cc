@@ -1,0 +1,196 @@
+// int8 products of the CUDA backend.
+#include "src/cuda/cuda_kernel_check.h"
+
+namespace tamis {
+namespace {
+
+Tensor Codes(DType dtype, Dims dims, std::mt19937& random) {
+  Tensor tensor(dtype, std::move(dims));
+  for (size_t i = 0; i < tensor.NumBytes(); ++i) tensor.raw()[i] = static_cast<std::byte>(random());
+  return tensor;
+}
+
+// Types and rounding of a product.
+struct Types {
+  DType x = DType::kUInt8, y = DType::kUInt8, residual = DType::kUndefined;
+  const char* activation = "";
+  int64_t x_zero = 0;
+};
+
+constexpr Types kTypes[] = {{DType::kUInt8, DType::kUInt8, DType::kUndefined, "Relu", 0},
+                            {DType::kInt8, DType::kInt8, DType::kInt8, "", -3},
+                            {DType::kUInt8, DType::kInt8, DType::kUInt8, "Relu", 7},
+                            {DType::kInt8, DType::kUInt8, DType::kFloat32, "Gelu", 0},
+                            {DType::kUInt8, DType::kFloat32, DType::kFloat32, "", 128},
+                            {DType::kUInt8, DType::kFloat32, DType::kUInt8, "HardSwish", 0},
+                            {DType::kInt8, DType::kFloat16, DType::kUndefined, "Silu", 0}};
+
+// The inputs after x, attributes and the result's type; `depth` products a sum, `y` the result's dimensions.
+void AddOperands(CudaCase* c, const Types& types, const Dims& weight, const Dims& y, int64_t depth, CudaRandom& random,
+                 std::mt19937& codes) {
+  const int64_t outputs = weight[0];
+  c->domain = kTamisDomain;
+  c->codes = true;
+  c->attributes["x_zero_point"] = types.x_zero;
+  c->attributes["activation"] = std::string(types.activation);
+  Tensor scale(DType::kFloat32, {outputs});
+  // Sums of this many products of codes are as large as the root of their number; results fill most of the codes.
+  const float size = 74.0f * 74.0f * std::sqrt(static_cast<float>(depth));
+  for (int64_t i = 0; i < outputs; ++i) scale.Data<float>()[i] = (1.0f + 0.01f * static_cast<float>(i % 50)) / size;
+  c->inputs.push_back(Codes(DType::kInt8, weight, codes));
+  c->inputs.push_back(std::move(scale));
+  c->inputs.push_back(random.Floats(DType::kFloat32, {outputs}));
+  c->constants = {1, 2, 3};
+  if (types.residual == DType::kFloat32) {
+    c->inputs.push_back(random.Floats(DType::kFloat32, y));
+  } else if (types.residual != DType::kUndefined) {
+    c->inputs.push_back(Codes(types.residual, y, codes));
+    c->attributes["residual_scale"] = 0.017f;
+    c->attributes["residual_zero_point"] = int64_t{types.residual == DType::kUInt8 ? 111 : -5};
+  }
+  if (!IsFloat(types.y)) {
+    c->attributes["y_dtype"] = static_cast<int64_t>(types.y);
+    c->attributes["y_scale"] = 0.021f;
+    c->attributes["y_zero_point"] = int64_t{types.y == DType::kUInt8 ? 9 : -17};
+  }
+}
+
+// What the reference gives, which knows f32 and codes; f16 results are rounded from f32.
+void Expect(CudaCase* c, const Types& types, const std::string& op, const std::vector<Tensor>& inputs) {
+  const DType known = types.y == DType::kFloat16 ? DType::kFloat32 : types.y;
+  c->output_dtypes = {known};
+  auto expected = Reference(*c, op, inputs);
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  c->expected = std::move(expected).value();
+  if (types.y == DType::kFloat16) c->expected = {Halves(c->expected[0])};
+  c->output_dtypes = {types.y};
+}
+
+TEST_F(CudaKernels, QuantizedProducts) {
+  CudaRandom random(2040);
+  std::mt19937 codes(2041);
+  struct Shape {
+    int64_t rows, outputs, depth;
+  };
+  int tried = 0;
+  for (const Shape& s : {Shape{1, 1000, 2048},
+                         {128, 768, 3072},
+                         {300, 2304, 256},
+                         {49, 2048, 512},
+                         {513, 64, 64},
+                         {1000, 256, 80},
+                         {130, 130, 264},
+                         {7, 40, 33}}) {
+    for (const Types& types : kTypes) {
+      CudaCase c;
+      c.op = "QuantizedLinear";
+      c.inputs = {Codes(types.x, {s.rows, s.depth}, codes)};
+      AddOperands(&c, types, {s.outputs, s.depth}, {s.rows, s.outputs}, s.depth, random, codes);
+      Expect(&c, types, c.op, c.inputs);
+      tried += Check(c);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  std::printf("%d runs\n", tried);
+}
+
+struct ConvShape {
+  int64_t batch, height, width, channels, outputs, kernel, stride, pad, dilation, group;
+  Dims Y() const {
+    const auto out = [&](int64_t in) { return (in + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1; };
+    return {batch, out(height), out(width), outputs};
+  }
+  std::map<std::string, Attribute> Attributes() const {
+    return {{"strides", Dims{stride, stride}},
+            {"pads", Dims(4, pad)},
+            {"dilations", Dims{dilation, dilation}},
+            {"group", group}};
+  }
+};
+
+TEST_F(CudaKernels, QuantizedConvolutions) {
+  CudaRandom random(2042);
+  std::mt19937 codes(2043);
+  int tried = 0;
+  for (const ConvShape& s : {ConvShape{2, 28, 28, 128, 128, 3, 2, 1, 1, 1},
+                             {1, 7, 7, 512, 512, 3, 1, 1, 1, 1},
+                             {1, 56, 56, 64, 64, 3, 1, 1, 1, 1},
+                             {2, 13, 14, 256, 512, 1, 2, 0, 1, 1},
+                             {3, 14, 14, 256, 1024, 1, 1, 0, 1, 1},
+                             {2, 15, 17, 16, 32, 3, 1, 2, 2, 1},
+                             {1, 14, 14, 144, 48, 3, 1, 1, 1, 1},
+                             {2, 20, 19, 96, 96, 3, 2, 1, 1, 96},
+                             {1, 9, 9, 40, 40, 5, 1, 2, 1, 10}}) {
+    for (const Types& types : kTypes) {
+      CudaCase c;
+      c.op = "QuantizedConv";
+      c.inputs = {Codes(types.x, {s.batch, s.height, s.width, s.channels}, codes)};
+      c.attributes = s.Attributes();
+      const int64_t channels = s.channels / s.group;
+      AddOperands(&c, types, {s.outputs, s.kernel, s.kernel, channels}, s.Y(), s.kernel * s.kernel * channels, random,
+                  codes);
+      Expect(&c, types, c.op, c.inputs);
+      tried += Check(c);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  std::printf("%d runs\n", tried);
+}
+
+// What FuseForCuda makes of the first convolution.
+TEST_F(CudaKernels, QuantizedChannelsFirstConv) {
+  CudaRandom random(2044);
+  std::mt19937 codes(2045);
+  for (const ConvShape& s : {ConvShape{2, 33, 29, 3, 64, 7, 2, 3, 1, 1},
+                             {1, 40, 40, 3, 32, 3, 1, 1, 1, 1},
+                             {2, 9, 9, 1, 16, 5, 1, 0, 1, 1},
+                             {1, 32, 32, 4, 96, 4, 4, 0, 1, 1},
+                             {3, 30, 31, 3, 32, 3, 2, 1, 1, 1},
+                             {1, 20, 20, 3, 10, 3, 2, 1, 1, 1}}) {
+    for (const Types& types : kTypes) {
+      if (types.residual != DType::kUndefined) continue;
+      CudaCase c;
+      c.op = "QuantizedChannelsFirstConv";
+      c.inputs = {random.Floats(DType::kFloat32, {s.batch, s.channels, s.height, s.width})};
+      c.attributes = s.Attributes();
+      Types shifted = types;
+      shifted.x_zero = types.x == DType::kUInt8 ? 117 : 11;
+      AddOperands(&c, shifted, {s.outputs, s.kernel, s.kernel, s.channels}, s.Y(), s.kernel * s.kernel * s.channels,
+                  random, codes);
+      c.attributes["x_scale"] = 0.02f;
+      c.attributes["x_dtype"] = static_cast<int64_t>(types.x);
+      Tensor last(types.x, {s.batch, s.height, s.width, s.channels});
+      const int64_t pixels = s.height * s.width;
+      const int low = types.x == DType::kUInt8 ? 0 : -128;
+      for (int64_t i = 0; i < last.NumElements(); ++i) {
+        const int64_t channel = i % s.channels, pixel = i / s.channels % pixels, b = i / s.channels / pixels;
+        const float x = c.inputs[0].Data<float>()[(b * s.channels + channel) * pixels + pixel];
+        const int code = static_cast<int>(std::nearbyint(x / 0.02f)) + static_cast<int>(shifted.x_zero);
+        last.raw()[i] = static_cast<std::byte>(std::clamp(code, low, low + 255));
+      }
+      Expect(&c, shifted, "QuantizedConv", {last, c.inputs[1], c.inputs[2], c.inputs[3]});
+      EXPECT_GT(Check(c), 0);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+TEST_F(CudaKernels, PoolsOfCodes) {
+  std::mt19937 codes(2046);
+  for (const DType dtype : {DType::kUInt8, DType::kInt8}) {
+    for (const int64_t channels : {64, 20, 7}) {
+      CudaCase c;
+      c.op = "ChannelsLastMaxPool";
+      c.domain = kTamisDomain;
+      c.attributes = {
+          {"kernel_shape", Dims{3, 3}}, {"strides", Dims{2, 2}}, {"pads", Dims(4, 1)}, {"dilations", Dims{1, 1}}};
+      c.inputs = {Codes(dtype, {2, 15, 14, channels}, codes)};
+      c.output_dtypes = {dtype};
+      EXPECT_EQ(Check(c), 1);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tamis

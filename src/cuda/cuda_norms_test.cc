@@ -1,0 +1,102 @@
+// Norms of the CUDA backend, alone and with what stands before them.
+#include "src/cuda/cuda_kernel_check.h"
+
+namespace tamis {
+namespace {
+
+TEST_F(CudaKernels, LinearNorm) {
+  CudaRandom random(2032);
+  struct Shape {
+    int64_t rows, outputs, depth;
+    bool residual, bias;
+  };
+  int tried = 0;
+  for (const Shape& s :
+       {Shape{128, 768, 768, true, true}, Shape{77, 768, 3072, true, true}, Shape{1, 1024, 256, false, true},
+        Shape{300, 256, 136, true, false}, Shape{130, 384, 64, false, false}, Shape{40, 72, 40, true, true}}) {
+    CudaCase c;
+    c.op = "LinearNorm";
+    c.domain = kTamisDomain;
+    c.attributes = {{"output_dtype", kHalf}, {"epsilon", 1e-5f}};
+    const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
+    c.inputs = {random.Floats(DType::kFloat16, {s.rows, s.depth}),
+                random.Floats(DType::kFloat16, {s.outputs, s.depth}, scale),
+                s.bias ? random.Floats(DType::kFloat32, {s.outputs}) : Tensor(),
+                s.residual ? random.Floats(DType::kFloat16, {s.rows, s.outputs}) : Tensor(),
+                random.Floats(DType::kFloat16, {s.outputs}),
+                random.Floats(DType::kFloat16, {s.outputs})};
+    c.constants = {1, 2, 4, 5};
+    c.output_dtypes = {DType::kFloat16};
+    CudaCase linear;
+    linear.domain = kTamisDomain;
+    linear.attributes = {{"output_dtype", kFull}};
+    linear.output_dtypes = {DType::kFloat32};
+    const auto sums = Reference(linear, "Linear", {c.inputs.begin(), c.inputs.begin() + 4});
+    ASSERT_TRUE(sums.ok()) << sums.status().message();
+    CudaCase norm;
+    norm.attributes = {{"axis", int64_t{-1}}, {"epsilon", 1e-5f}};
+    norm.output_dtypes = {DType::kFloat32};
+    const auto expected =
+        Reference(norm, "LayerNormalization", {(*sums)[0], c.inputs[4].ToFloat32(), c.inputs[5].ToFloat32()});
+    ASSERT_TRUE(expected.ok()) << expected.status().message();
+    c.expected = {Halves((*expected)[0])};
+    tried += Check(c);
+    ASSERT_FALSE(HasFailure());
+  }
+  std::printf("%d runs\n", tried);
+}
+
+TEST_F(CudaKernels, EmbeddingNorm) {
+  CudaRandom random(2033);
+  for (const int64_t columns : {8, 72, 768, 2048}) {
+    for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+      constexpr int64_t kBatch = 3, kRows = 50, kTable = 17;
+      CudaCase c;
+      c.op = "EmbeddingNorm";
+      c.domain = kTamisDomain;
+      c.attributes = {{"epsilon", 1e-5f}};
+      std::vector<int64_t> indices;
+      for (int64_t i = 0; i < kBatch * kRows; ++i) indices.push_back(i * 7 % (2 * kTable) - kTable);
+      c.inputs = {random.Floats(DType::kFloat32, {kTable, columns}), Tensor::Int64s(indices).Reshaped({kBatch, kRows}),
+                  random.Floats(DType::kFloat32, {kRows, columns}), random.Floats(DType::kFloat32, {columns}),
+                  random.Floats(DType::kFloat32, {columns})};
+      c.constants = {0, 2, 3, 4};
+      c.output_dtypes = {dtype};
+      Tensor rows(DType::kFloat32, {kBatch, kRows, columns});
+      for (int64_t i = 0; i < rows.NumElements(); ++i) {
+        const int64_t index = (indices[static_cast<size_t>(i / columns)] + kTable) % kTable;
+        rows.Data<float>()[i] =
+            c.inputs[0].Data<float>()[index * columns + i % columns] + c.inputs[2].Data<float>()[i % (kRows * columns)];
+      }
+      CudaCase norm;
+      norm.attributes = {{"axis", int64_t{-1}}, {"epsilon", 1e-5f}};
+      norm.output_dtypes = {DType::kFloat32};
+      const auto expected = Reference(norm, "LayerNormalization", {rows, c.inputs[3], c.inputs[4]});
+      ASSERT_TRUE(expected.ok()) << expected.status().message();
+      c.expected = {dtype == DType::kFloat16 ? Halves((*expected)[0]) : (*expected)[0]};
+      EXPECT_EQ(Check(c), 1);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+TEST_F(CudaKernels, NormsOfManyWidths) {
+  CudaRandom random(2028);
+  for (const int64_t columns : {8, 768, 1024, 1536, 2048, 4096, 77}) {
+    for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+      for (const int64_t rows : {3, 1200}) {
+        CudaCase c;
+        c.op = "LayerNormalization";
+        c.inputs = {random.Floats(dtype, {rows, columns}, 2), random.Floats(dtype, {columns}),
+                    random.Floats(dtype, {columns})};
+        c.attributes = {{"axis", int64_t{-1}}};
+        c.output_dtypes = {dtype};
+        EXPECT_EQ(Check(c), 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tamis

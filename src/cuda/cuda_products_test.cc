@@ -1,0 +1,137 @@
+// Products and convolutions of the CUDA backend.
+#include "src/cuda/cuda_kernel_check.h"
+
+namespace tamis {
+namespace {
+
+TEST_F(CudaKernels, Products) {
+  CudaRandom random(2025);
+  struct Shape {
+    int64_t rows, outputs, depth;
+  };
+  int tried = 0;
+  for (const Shape& s : {Shape{1, 1000, 2048},
+                         {128, 768, 3072},
+                         {128, 2304, 768},
+                         {77, 200, 136},
+                         {300, 72, 8},
+                         {4096, 768, 768},
+                         {49, 2048, 512},
+                         {130, 130, 264}}) {
+    for (const char* activation : {"", "Relu", "Gelu"}) {
+      for (const bool residual : {false, true}) {
+        for (const int64_t out : {kHalf, kFull}) {
+          if (s.rows * s.outputs > 200000 && residual != (out == kHalf)) continue;  // the references take seconds
+          CudaCase c;
+          c.op = "Linear";
+          c.domain = kTamisDomain;
+          c.attributes = {{"activation", std::string(activation)}, {"output_dtype", out}};
+          const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
+          c.inputs = {random.Floats(DType::kFloat16, {s.rows, s.depth}),
+                      random.Floats(DType::kFloat16, {s.outputs, s.depth}, scale),
+                      random.Floats(DType::kFloat32, {s.outputs})};
+          if (residual) c.inputs.push_back(random.Floats(static_cast<DType>(out), {s.rows, s.outputs}));
+          c.constants = {1, 2};
+          c.output_dtypes = {static_cast<DType>(out)};
+          tried += Check(c);
+          ASSERT_FALSE(HasFailure());
+        }
+      }
+    }
+  }
+  CudaCase exact;
+  exact.op = "Linear";
+  exact.domain = kTamisDomain;
+  exact.attributes = {{"output_dtype", kHalf}};
+  exact.inputs = {random.Integers(DType::kFloat16, {70, 192}, 2), random.Integers(DType::kFloat16, {96, 192}, 2)};
+  exact.constants = {1};
+  exact.output_dtypes = {DType::kFloat16};
+  exact.exact = true;
+  tried += Check(exact);
+  std::printf("%d runs\n", tried);
+}
+
+TEST_F(CudaKernels, Convolutions) {
+  CudaRandom random(2026);
+  struct Shape {
+    int64_t batch, height, width, channels, outputs, kernel, stride, pad, dilation, group;
+  };
+  int tried = 0;
+  for (const Shape& s : {Shape{1, 56, 56, 64, 64, 3, 1, 1, 1, 1},
+                         {2, 28, 28, 128, 128, 3, 2, 1, 1, 1},
+                         {1, 7, 7, 512, 512, 3, 1, 1, 1, 1},
+                         {2, 33, 29, 3, 64, 7, 2, 3, 1, 1},
+                         {1, 28, 28, 256, 512, 1, 2, 0, 1, 1},
+                         {3, 14, 14, 256, 1024, 1, 1, 0, 1, 1},
+                         {2, 15, 17, 16, 24, 3, 1, 2, 2, 1},
+                         {2, 20, 19, 96, 96, 3, 2, 1, 1, 96},
+                         {1, 9, 9, 40, 40, 5, 1, 2, 1, 40}}) {
+    for (const char* activation : {"", "Relu", "Clip"}) {
+      for (const bool residual : {false, true}) {
+        if (residual != (std::string(activation) == "Relu")) continue;  // the references take seconds
+        const int64_t taken = (s.kernel - 1) * s.dilation + 1;
+        const int64_t out_h = (s.height + 2 * s.pad - taken) / s.stride + 1;
+        const int64_t out_w = (s.width + 2 * s.pad - taken) / s.stride + 1;
+        CudaCase c;
+        c.op = "ChannelsLastConv";
+        c.domain = kTamisDomain;
+        c.attributes = {{"activation", std::string(activation)},     {"output_dtype", kHalf},
+                        {"strides", Dims{s.stride, s.stride}},       {"pads", Dims(4, s.pad)},
+                        {"dilations", Dims{s.dilation, s.dilation}}, {"group", s.group}};
+        if (std::string(activation) == "Clip") {
+          c.attributes["clip_min"] = 0.0f;
+          c.attributes["clip_max"] = 1.0f;
+        }
+        const int64_t depth = s.kernel * s.kernel * s.channels / s.group;
+        const float scale = 1 / std::sqrt(static_cast<float>(depth));
+        c.inputs = {random.Floats(DType::kFloat16, {s.batch, s.height, s.width, s.channels}),
+                    random.Floats(DType::kFloat16, {s.outputs, s.kernel, s.kernel, s.channels / s.group}, scale),
+                    random.Floats(DType::kFloat32, {s.outputs})};
+        if (residual) c.inputs.push_back(random.Floats(DType::kFloat16, {s.batch, out_h, out_w, s.outputs}));
+        c.constants = {1, 2};
+        c.output_dtypes = {DType::kFloat16};
+        tried += Check(c);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+  std::printf("%d runs\n", tried);
+}
+
+TEST_F(CudaKernels, ChannelsFirstConv) {
+  CudaRandom random(2031);
+  struct Shape {
+    int64_t batch, channels, height, width, outputs, kernel, stride, pad;
+  };
+  for (const Shape& s :
+       {Shape{2, 3, 33, 29, 64, 7, 2, 3}, Shape{1, 3, 40, 40, 24, 3, 1, 1}, Shape{2, 1, 9, 9, 16, 5, 1, 0},
+        Shape{1, 4, 32, 32, 96, 4, 4, 0}, Shape{2, 3, 64, 48, 72, 16, 16, 0}, Shape{3, 3, 30, 31, 32, 3, 2, 1}}) {
+    CudaCase c;
+    c.op = "ChannelsFirstConv";
+    c.domain = kTamisDomain;
+    c.attributes = {{"activation", std::string("Relu")},
+                    {"output_dtype", kHalf},
+                    {"strides", Dims{s.stride, s.stride}},
+                    {"pads", Dims(4, s.pad)},
+                    {"dilations", Dims{1, 1}},
+                    {"group", int64_t{1}}};
+    const float scale = 1 / std::sqrt(static_cast<float>(s.kernel * s.kernel * s.channels));
+    c.inputs = {random.Floats(DType::kFloat32, {s.batch, s.channels, s.height, s.width}),
+                random.Floats(DType::kFloat16, {s.outputs, s.kernel, s.kernel, s.channels}, scale),
+                random.Floats(DType::kFloat32, {s.outputs})};
+    c.constants = {1, 2};
+    c.output_dtypes = {DType::kFloat16};
+    Tensor last(DType::kFloat32, {s.batch, s.height, s.width, s.channels});
+    const int64_t pixels = s.height * s.width;
+    for (int64_t i = 0; i < last.NumElements(); ++i) {
+      const int64_t channel = i % s.channels, pixel = i / s.channels % pixels, b = i / s.channels / pixels;
+      last.Data<float>()[i] = c.inputs[0].Data<float>()[(b * s.channels + channel) * pixels + pixel];
+    }
+    c.expected = Reference(c, "ChannelsLastConv", {Halves(last), c.inputs[1], c.inputs[2]}).value();
+    EXPECT_GT(Check(c), 0);
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+}  // namespace
+}  // namespace tamis

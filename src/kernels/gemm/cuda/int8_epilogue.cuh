@@ -1,0 +1,238 @@
+// From the s32 sums of an int8 product to y: scale, bias, residual, activation, and codes again.
+//
+// The weight's rows are packed so (src/kernels/gemm/code_tiles.h) that the two rows of sums that a thread holds are
+// neighbouring outputs. Their two codes are one 16-bit element of the 8 x 8 matrices that stmatrix transposes, and a
+// panel's tile of y is [token][64 codes] in the 64-byte swizzle.
+#pragma once
+
+#include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
+
+namespace tamis::cuda {
+
+// Whether the residual comes by the copy engine.
+template <class Shape>
+__device__ __forceinline__ bool FetchesResidual(const WgmmaParams& params) {
+  if (params.residual_rows == nullptr) return false;
+  return !Shape::kInt8 || IsCode(params.types.residual);
+}
+
+// Codes of either type as u8: those of s8 are shifted by 128, which flips their highest bits.
+struct CodeBits {
+  uint32_t flips;  // of four codes
+  int zero;        // point of the u8 code
+};
+__device__ __forceinline__ CodeBits BitsOf(DType dtype, int zero) {
+  return dtype == DType::kInt8 ? CodeBits{0x80808080u, zero + 128} : CodeBits{0, zero};
+}
+
+// As ONNX's QuantizeLinear rounds: to even, before the zero point is added.
+__device__ __forceinline__ int CodeOf(float value, float inverse, int zero) {
+  return __float2int_rn(value * inverse) + zero;
+}
+// Saturated to u8: a is the lowest byte.
+__device__ __forceinline__ uint32_t PackCodes(int a, int b, int c, int d) {
+  uint32_t high, codes;
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(high) : "r"(d), "r"(c), "r"(0));
+  asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(codes) : "r"(b), "r"(a), "r"(high));
+  return codes;
+}
+template <int kByte>
+__device__ __forceinline__ float ByteAsFloat(uint32_t bits) {
+  return static_cast<float>(bits >> 8 * kByte & 0xff);
+}
+
+// Those of IsInt8Activation: each stands in every kernel once an element.
+template <int kCount>
+__device__ __forceinline__ void ActivateCodes(float (&values)[kCount], const ActivationArgs& activation) {
+  const auto each = [&](auto kind) {
+#pragma unroll
+    for (float& value : values) value = ActivateAs<decltype(kind)::kValue>(value, activation);
+  };
+  switch (activation.kind) {
+    case Activation::kRelu:
+    case Activation::kClip:
+      return each(KindConstant<Activation::kClip>());
+    case Activation::kGelu:
+      return each(KindConstant<Activation::kGelu>());
+    case Activation::kSilu:
+      return each(KindConstant<Activation::kSilu>());
+    case Activation::kHardSwish:
+      return each(KindConstant<Activation::kHardSwish>());
+    default:
+      return;
+  }
+}
+
+// Two neighbouring outputs of one row, in f16 or f32.
+__device__ __forceinline__ float2 LoadOutputs(const void* rows, DType dtype, int64_t at) {
+  if (dtype == DType::kFloat32) return *reinterpret_cast<const float2*>(static_cast<const float*>(rows) + at);
+  return __half22float2(*reinterpret_cast<const __half2*>(static_cast<const __half*>(rows) + at));
+}
+__device__ __forceinline__ void StoreOutputs(void* rows, DType dtype, int64_t at, float low, float high) {
+  if (dtype == DType::kFloat32) {
+    *reinterpret_cast<float2*>(static_cast<float*>(rows) + at) = make_float2(low, high);
+  } else {
+    *reinterpret_cast<__half2*>(static_cast<__half*>(rows) + at) = __floats2half2_rn(low, high);
+  }
+}
+
+// The lane's place in a panel's tile of codes.
+template <class Shape>
+struct CodeLanes {
+  static constexpr int kMatrices = Shape::kTokens >= 32 ? 4 : 2;  // of eight tokens
+  static constexpr int kSteps = Shape::kTokens / (kMatrices * 8);
+  static __device__ __forceinline__ uint32_t Address(uint32_t tile) {
+    const int warp = threadIdx.x / 32 % 4, token = threadIdx.x % 32 % (kMatrices * 8);
+    return tile + token * 64 + (warp ^ (token / 2 % 4)) * 16;
+  }
+};
+
+// One warpgroup: the sums of 64 outputs on their way to y. If the residual is fetched, its part has arrived in `tile`.
+template <class Shape>
+__device__ __forceinline__ void StoreCodes(int32_t (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
+                                           int first_output, int first_token, uint32_t tile, int barrier) {
+  using Lanes = CodeLanes<Shape>;
+  const Int8Types& types = params.types;
+  const int lane = threadIdx.x % 32;
+  const int output = first_output + threadIdx.x / 32 % 4 * 16 + lane / 4 * 2;
+  const bool inside = output < params.outputs;  // and the next one
+  const Int8Channel none;
+  const Int8Channel low = inside ? params.channels[output] : none;
+  const Int8Channel high = inside ? params.channels[output + 1] : none;
+  float values[Shape::kTokens / 2];
+#pragma unroll
+  for (int i = 0; i < Shape::kTokens / 2; ++i) {
+    const Int8Channel& channel = i / 2 % 2 == 0 ? low : high;
+    values[i] = fmaf(channel.scale, static_cast<float>(sums[i] - channel.offset), channel.bias);
+  }
+  const uint32_t address = Lanes::Address(tile);
+  // Calls f(values of an output and the next, address in rows) for every token of this thread that there is.
+  const auto for_each_token = [&](auto&& f) {
+#pragma unroll
+    for (int j = 0; j < Shape::kTokens / 8; ++j) {
+#pragma unroll
+      for (int c = 0; c < 2; ++c) {
+        const int token = first_token + j * 8 + lane % 4 * 2 + c;
+        if (!inside || token >= params.rows) continue;
+        f(values[j * 4 + c], values[j * 4 + 2 + c], static_cast<int64_t>(token) * params.outputs + output);
+      }
+    }
+  };
+  if (FetchesResidual<Shape>(params)) {
+    const CodeBits bits = BitsOf(types.residual, types.residual_zero);
+    const float scale = types.residual_scale, shift = -scale * static_cast<float>(bits.zero);
+#pragma unroll
+    for (int step = 0; step < Lanes::kSteps; ++step) {
+      uint32_t m[Lanes::kMatrices];
+      LoadTransposed(address + step * Lanes::kMatrices * 8 * 64, m);
+#pragma unroll
+      for (int j = 0; j < Lanes::kMatrices; ++j) {
+        float* v = values + (step * Lanes::kMatrices + j) * 4;
+        const uint32_t codes = m[j] ^ bits.flips;
+        v[0] += fmaf(scale, ByteAsFloat<0>(codes), shift);
+        v[2] += fmaf(scale, ByteAsFloat<1>(codes), shift);
+        v[1] += fmaf(scale, ByteAsFloat<2>(codes), shift);
+        v[3] += fmaf(scale, ByteAsFloat<3>(codes), shift);
+      }
+    }
+  } else if (params.residual_rows != nullptr) {
+    for_each_token([&](float& a, float& b, int64_t at) {
+      const float2 more = LoadOutputs(params.residual_rows, types.residual, at);
+      a += more.x, b += more.y;
+    });
+  }
+  ActivateCodes(values, params.activation);
+  if (!IsCode(types.y)) {
+    for_each_token([&](float a, float b, int64_t at) { StoreOutputs(params.y_rows, types.y, at, a, b); });
+    return;
+  }
+  const CodeBits bits = BitsOf(types.y, types.y_zero);
+#pragma unroll
+  for (int step = 0; step < Lanes::kSteps; ++step) {
+    uint32_t m[Lanes::kMatrices];
+#pragma unroll
+    for (int j = 0; j < Lanes::kMatrices; ++j) {
+      const float* v = values + (step * Lanes::kMatrices + j) * 4;
+      const auto code = [&](int i) { return CodeOf(v[i], types.y_inverse, bits.zero); };
+      m[j] = PackCodes(code(0), code(2), code(1), code(3)) ^ bits.flips;
+    }
+    StoreTransposed(address + step * Lanes::kMatrices * 8 * 64, m);
+  }
+  SendTile(params, first_output, first_token, tile, barrier);
+}
+
+// Sums of the parts of a split, as StoreSplitTile.
+template <class Shape>
+__device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const BlockPosition& block, int part,
+                                                uint32_t sums) {
+  constexpr int kQuads = Shape::kPanels * 16;  // of outputs
+  const Int8Types& types = params.types;
+  const int quad_begin = kQuads * part / params.split;
+  const int quads = kQuads * (part + 1) / params.split - quad_begin;
+  const int first_token = block.token_block * Shape::kTokens;
+  const int tokens = min(Shape::kTokens, params.rows - first_token);
+  const CodeBits y_bits = BitsOf(types.y, types.y_zero), residual_bits = BitsOf(types.residual, types.residual_zero);
+  for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
+    const int token = item / quads;
+    const int quad = quad_begin + item % quads;
+    const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
+    if (output >= params.outputs) continue;  // a multiple of 8
+    const uint32_t address = sums + (token * Shape::kPitch + quad * 4) * 4;
+    int sum[4] = {};
+    for (int r = 0; r < params.split; ++r) {
+      const float4 more = LoadFromRank(address, r);
+      sum[0] += __float_as_int(more.x), sum[1] += __float_as_int(more.y);
+      sum[2] += __float_as_int(more.z), sum[3] += __float_as_int(more.w);
+    }
+    float v[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const Int8Channel channel = params.channels[output + i];
+      v[i] = fmaf(channel.scale, static_cast<float>(sum[i] - channel.offset), channel.bias);
+    }
+    const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
+    if (FetchesResidual<Shape>(params)) {
+      const uint32_t codes =
+          *reinterpret_cast<const uint32_t*>(static_cast<const uint8_t*>(params.residual_rows) + at) ^
+          residual_bits.flips;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        v[i] +=
+            types.residual_scale * (static_cast<float>(codes >> 8 * i & 0xff) - static_cast<float>(residual_bits.zero));
+      }
+    } else if (params.residual_rows != nullptr) {
+      const float2 low = LoadOutputs(params.residual_rows, types.residual, at);
+      const float2 high = LoadOutputs(params.residual_rows, types.residual, at + 2);
+      v[0] += low.x, v[1] += low.y, v[2] += high.x, v[3] += high.y;
+    }
+    ActivateCodes(v, params.activation);
+    if (IsCode(types.y)) {
+      const auto code = [&](int i) { return CodeOf(v[i], types.y_inverse, y_bits.zero); };
+      *reinterpret_cast<uint32_t*>(static_cast<uint8_t*>(params.y_rows) + at) =
+          PackCodes(code(0), code(1), code(2), code(3)) ^ y_bits.flips;
+    } else {
+      StoreOutputs(params.y_rows, types.y, at, v[0], v[1]);
+      StoreOutputs(params.y_rows, types.y, at + 2, v[2], v[3]);
+    }
+  }
+}
+
+// One warpgroup's panel, of either kind.
+template <class Shape, bool kBf16>
+__device__ __forceinline__ void FinishTile(typename Shape::Sum (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
+                                           int first_output, int first_token, uint32_t tile, int barrier) {
+  if constexpr (Shape::kInt8) {
+    StoreCodes<Shape>(sums, params, first_output, first_token, tile, barrier);
+  } else {
+    StoreTile<Shape, kBf16>(sums, params, first_output, first_token, tile, barrier);
+  }
+}
+
+__device__ __forceinline__ void StoreSum(uint32_t address, float sum) {
+  asm volatile("st.shared.f32 [%0], %1;\n" ::"r"(address), "f"(sum) : "memory");
+}
+__device__ __forceinline__ void StoreSum(uint32_t address, int32_t sum) {
+  asm volatile("st.shared.s32 [%0], %1;\n" ::"r"(address), "r"(sum) : "memory");
+}
+
+}  // namespace tamis::cuda
