@@ -12,6 +12,7 @@
 #include "python/src/source.h"
 #include "src/base/atomic_file.h"
 #include "src/base/hash.h"
+#include "src/compiler/check_samples.h"
 #include "src/compiler/compare.h"
 #include "src/compiler/data_source.h"
 #include "src/compiler/optimize.h"
@@ -82,11 +83,14 @@ nb::dict PruneToFile(const nb::object& model, const std::string& folder, const s
   options.progress = [&work](int done, int total, const std::string& layer) { work.Report(done, total, layer); };
   const Source source = Source::Of(model, folder, false);
   PruneReport report;
+  std::vector<std::string> notes;
   work.Run([&] {
     Network network = source.Load();
     const auto samples = data.Open(InputSpecs(network.graph));
     const auto batches = Unwrap(ReadBatches(*samples, AllSamples(*samples, data.samples), 32));
+    notes = Unwrap(CheckSamples(network.graph, batches, {threads, options.cancelled}));
     report = Unwrap(Prune(network.graph, batches, options, std::make_shared<ThreadPool>(threads)));
+    report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
     Check(ExportOnnx(network.graph, output,
                      {{"tamis.pattern", "2:4"},
                       {"tamis.method", method},
@@ -117,10 +121,12 @@ nb::dict QuantizeToFile(const nb::object& model, const std::string& folder, cons
   options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
   const Source source = Source::Of(model, folder, false);
   QuantizeReport report;
+  std::vector<std::string> notes;
   work.Run([&] {
     Network network = source.Load();
     const auto samples = data.Open(InputSpecs(network.graph));
     const auto batches = Unwrap(ReadBatches(*samples, AllSamples(*samples, data.samples), 32));
+    notes = Unwrap(CheckSamples(network.graph, batches, {threads, options.cancelled}));
     report = Unwrap(Quantize(network.graph, batches, options));
     Check(ExportOnnx(network.graph, output,
                      {{"tamis.observer", observer},
@@ -156,6 +162,7 @@ nb::dict QuantizeToFile(const nb::object& model, const std::string& folder, cons
   result["samples"] = report.samples;
   result["settled"] = report.settled;
   result["verdict"] = report.verdict;
+  result["notes"] = notes;
   return result;
 }
 

@@ -98,6 +98,8 @@ class QuantizeReport:
     settled: bool
     """Whether more samples would hardly move the ranges; `verdict` is that in a sentence."""
     verdict: str
+    notes: list[str]
+    """What is odd about the samples: too few, repeated, not normalised as the network expects; one sentence each."""
 
 
 def quantize(

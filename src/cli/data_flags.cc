@@ -1,5 +1,7 @@
 #include "src/cli/data_flags.h"
 
+#include "src/cli/verb.h"
+#include "src/compiler/check_samples.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -27,6 +29,12 @@ Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const
 
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const Graph& graph) {
   return OpenData(flags, InputSpecs(graph));
+}
+
+Status NoticeOddSamples(const Graph& simplified, std::span<const NamedTensors> batches, int threads) {
+  TAMIS_ASSIGN_OR_RETURN(const auto notices, CheckSamples(simplified, batches, {threads}));
+  for (const std::string& notice : notices) PrintNotice(notice);
+  return {};
 }
 
 }  // namespace tamis

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "src/compiler/data_source.h"
@@ -19,5 +20,8 @@ struct DataFlags {
 void DeclareDataFlags(CLI::App& app, DataFlags* flags);
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const std::vector<TensorSpec>& inputs);
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const Graph& graph);
+
+// Prints a notice for everything that is odd about the samples (src/compiler/check_samples.h).
+Status NoticeOddSamples(const Graph& simplified, std::span<const NamedTensors> batches, int threads);
 
 }  // namespace tamis

@@ -35,6 +35,7 @@ bool IsInt8(const Flags& flags) {
 Status QuantizeNetwork(const Flags& flags, Network* network) {
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.calibration, network->graph));
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.calibration.samples), 32));
+  TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network->graph, batches, flags.threads));
   QuantizeOptions options;
   options.threads = flags.threads;
   TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, batches, options));

@@ -30,6 +30,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(Network network, LoadNetwork(flags.input));
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.data.samples), 32));
+  TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network.graph, batches, flags.threads));
   PruneReport report;
   {
     Progress progress("pruning");

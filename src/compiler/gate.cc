@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "src/compiler/labels.h"
+#include "src/compiler/scaling_trial.h"
 #include "src/runtime/benchmark.h"
 
 namespace tamis {
@@ -197,6 +198,18 @@ class GateRun {
   GateResult result_;
 };
 
+// Both sides agree on inputs that neither was trained for, so the dense network is asked.
+Result<std::string> CheckScaling(Session& dense, const DataSource& data, std::span<const int64_t> samples) {
+  constexpr size_t kMost = 64;
+  std::vector<int64_t> some;
+  for (size_t i = 0; i < std::min(kMost, samples.size()); ++i) {
+    some.push_back(samples[i * samples.size() / std::min(kMost, samples.size())]);
+  }
+  if (data.fixed_batch() > static_cast<int64_t>(some.size())) return std::string();
+  TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(data, some, 32));
+  return TryScalings(dense, batches, {});
+}
+
 double MedianOf(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -300,6 +313,8 @@ Result<GateResult> RunGate(Session& dense, Session& candidate, const DataSource&
     result.notices.push_back(fmt::format("{} samples at the end fill no batch of {} and were left out",
                                          samples.size() - answers.samples.size(), data.fixed_batch()));
   }
+  TAMIS_ASSIGN_OR_RETURN(const std::string scaling, CheckScaling(dense, data, answers.samples));
+  if (!scaling.empty()) result.notices.push_back(scaling);
   if (options.max_latency_ratio) {
     TAMIS_RETURN_IF_ERROR(MeasureLatency(dense, candidate, data, answers.samples, options, &result));
   }

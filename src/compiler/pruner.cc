@@ -4,6 +4,7 @@
 #include <set>
 
 #include "src/base/hash.h"
+#include "src/compiler/check_samples.h"
 #include "src/compiler/prune_tokens.h"
 #include "src/compiler/prune_write_back.h"
 
@@ -104,6 +105,7 @@ Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
     for (const WeightLayer& layer : layers_) TAMIS_RETURN_IF_ERROR(Fit(layer, {}));
     return Take();
   }
+  TAMIS_RETURN_IF_ERROR(CheckInputs(dense_, given));
   TAMIS_ASSIGN_OR_RETURN(const PreparedBatches batches,
                          PrepareBatches(dense_, given, options_, false, pool_, &report_.notes));
   report_.samples = SamplesOf(batches.inputs);
