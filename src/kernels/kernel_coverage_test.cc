@@ -124,7 +124,7 @@ const std::map<std::string_view, Entry>& Listed() {
       {"AffineGrid", {kFloats, kNotYet}},
       {"Attention",
        {kFloats, "the forms with a past or unusual masks; passes rewrite the common ones to tamis.Attention"}},
-      {"AveragePool", {kFloats, kRewritten}},
+      {"AveragePool", {"float64", kRewritten}},
       {"BatchNormalization", {kFloats, kRewritten}},
       {"Bernoulli", {kFloats, kTraining}},
       {"BitCast", {"float32, int32, int64, uint32", "a copy; met in no network yet"}},

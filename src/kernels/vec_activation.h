@@ -39,7 +39,7 @@ TAMIS_INLINE Vec Activate(Activation activation, const ActivationParameters& par
     case Activation::kLeakyRelu:
       return IfLess(x, Set(0), x * parameters.first, x);
     case Activation::kElu:
-      return IfLess(x, Set(0), parameters.first * (Exp(x) - Set(1)), x);
+      return IfLess(x, Set(0), parameters.first * Expm1(x), x);
     case Activation::kHardSigmoid:
       return HardSigmoid(x, parameters.first, parameters.second);
     case Activation::kSwish:

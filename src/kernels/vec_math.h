@@ -25,6 +25,20 @@ TAMIS_INLINE Vec Exp(Vec x) {
   return ScaleByPowerOfTwo(p, n);
 }
 
+// e^x - 1, as exact near 0 as elsewhere.
+TAMIS_INLINE Vec Expm1(Vec x) {
+  x = Min(Set(88.0f), Max(Set(-104.0f), x));
+  const Vec n = Round(x * Set(1.44269504f));
+  Vec r = Fma(n, Set(-0.693359375f), x);
+  r = Fma(n, Set(2.12194440e-4f), r);
+  Vec p = Fma(r, Set(1.9875691500e-4f), Set(1.3981999507e-3f));
+  p = Fma(p, r, Set(8.3334519073e-3f));
+  p = Fma(p, r, Set(4.1665795894e-2f));
+  p = Fma(p, r, Set(1.6666665459e-1f));
+  p = Fma(p, r, Set(5.0000001201e-1f));
+  return ScaleByPowerOfTwo(Fma(p * r, r, r), n) + (ScaleByPowerOfTwo(Set(1.0f), n) - Set(1.0f));
+}
+
 TAMIS_INLINE Vec Tanh(Vec x) {
   const Vec a = Abs(x);
   const Vec z = x * x;

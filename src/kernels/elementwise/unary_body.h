@@ -39,7 +39,7 @@ inline void Transform(const UnaryArgs& args, const float* x, float* y, int64_t n
       return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, v * alpha, v); });
     case UnaryKind::kElu: {
       const Vec gamma = Set(args.gamma);
-      return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, alpha * (Exp(v * gamma) - Set(1)), v * beta); });
+      return Map(x, y, n, [&](Vec v) { return IfLess(v, zero, alpha * Expm1(v * gamma), v * beta); });
     }
     case UnaryKind::kSoftplus:
       return Map(x, y, n, [](Vec v) { return Softplus(v); });

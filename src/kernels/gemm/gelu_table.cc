@@ -7,7 +7,7 @@ namespace tamis {
 namespace {
 
 double Tail(double a) {
-  return 0.5 * a * std::erfc(a * std::numbers::sqrt2 / 2);
+  return 0.5 * std::erfc(a * std::numbers::sqrt2 / 2);
 }
 
 // Interpolates at the four Chebyshev nodes of each interval, by divided differences.

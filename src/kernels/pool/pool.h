@@ -1,5 +1,9 @@
-// ChannelsLastMaxPool and ChannelsLastAveragePool: the arguments of their bodies and the part that does not depend on
-// the ISA. Items are rows of the result. Sizes of the result are the graph's (floor or ceil mode).
+// Max and average pools, channels last or (f32, without indices) in ONNX's order, where every plane is an image of one
+// channel: the arguments of their bodies and the part that does not depend on the ISA. Items are rows of the result.
+// Sizes of the result are the graph's (floor or ceil mode).
+//
+// A row of the result is reduced along the other axes first, whole rows of the image at a time, and then along x. The
+// scratch of a part holds the row in between.
 #pragma once
 
 #include "src/kernels/range_kernel.h"

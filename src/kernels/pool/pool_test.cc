@@ -100,9 +100,17 @@ TEST(PoolKernels, MatchTheReference) {
       with_order["storage_order"] = order;
       cases.push_back(ReferenceCase({"MaxPool", "", with_order}, {image}, {}, 2));
     }
-    for (const DType dtype : {DType::kInt8, DType::kUInt8, DType::kFloat64}) {
+    for (const DType dtype : {DType::kInt8, DType::kUInt8, DType::kFloat64, DType::kFloat32}) {
       const Tensor bytes = Converted(RandomIndices(DType::kInt64, {2, 3, 17, 19}, 62, 0, 90), dtype);
       cases.push_back(ReferenceCase({"MaxPool", "", attributes}, {bytes}));
+    }
+    for (const int64_t count : {0, 1}) {
+      auto average = attributes;
+      average["count_include_pad"] = count;
+      for (const Dims& dims : {Dims{2, 3, 17, 19}, {1, 2, 40, 70}}) {
+        cases.push_back(
+            ReferenceCase({"AveragePool", "", average}, {RandomTensor(DType::kFloat32, dims, 65)}, {}, 1, 1e-5));
+      }
     }
     for (const int64_t p : {1, 2, 3}) {
       auto norm = attributes;
@@ -113,6 +121,14 @@ TEST(PoolKernels, MatchTheReference) {
   }
   cases.push_back(ReferenceCase({"MaxPool", "", {{"kernel_shape", Ints{2, 2, 2}}, {"strides", Ints{1, 2, 1}}}},
                                 {RandomTensor(DType::kFloat32, {1, 2, 4, 5, 6}, 64)}, {}, 2));
+  for (const char* op : {"MaxPool", "AveragePool"}) {
+    const std::map<std::string, Attribute> deep = {{"kernel_shape", Ints{3, 7, 4}},
+                                                   {"pads", Ints{1, 3, 1, 1, 3, 2}},
+                                                   {"strides", Ints{2, 1, 1}}};  // 21 rows a window
+    cases.push_back(ReferenceCase({op, "", deep}, {RandomTensor(DType::kFloat32, {1, 2, 7, 9, 37}, 66)}, {}, 1, 1e-5));
+    cases.push_back(ReferenceCase({op, "", {{"kernel_shape", Ints{5}}, {"pads", Ints{2, 2}}}},
+                                  {RandomTensor(DType::kFloat32, {2, 3, 50}, 67)}, {}, 1, 1e-5));
+  }
   CheckFamily("pool", cases);
 }
 

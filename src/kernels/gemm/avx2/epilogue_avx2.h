@@ -13,26 +13,45 @@ inline __m256 Set(float value) {
   return _mm256_set1_ps(value);
 }
 
-// e^x, relative error below 2e-7; infinity where it overflows, the smallest normal number where it underflows.
-inline __m256 Exp(__m256 x) {
-  x = _mm256_min_ps(Set(89), _mm256_max_ps(Set(-87.3365447F), x));
-  const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, Set(1.44269504F)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  __m256 r = _mm256_fnmadd_ps(n, Set(0.693359375F), x);
-  r = _mm256_fnmadd_ps(n, Set(-2.12194440e-4F), r);
+// e^x = 2^n (1 + r + r^2 c(r)): r for a whole n near x / ln 2, and c(r).
+inline __m256 ExpRest(__m256 x, __m256 n) {
+  return _mm256_fnmadd_ps(n, Set(-2.12194440e-4F), _mm256_fnmadd_ps(n, Set(0.693359375F), x));
+}
+inline __m256 ExpCurve(__m256 r) {
   __m256 p = Set(1.98756915e-4F);
   p = _mm256_fmadd_ps(p, r, Set(1.39819995e-3F));
   p = _mm256_fmadd_ps(p, r, Set(8.33345190e-3F));
   p = _mm256_fmadd_ps(p, r, Set(4.16657960e-2F));
   p = _mm256_fmadd_ps(p, r, Set(1.66666655e-1F));
-  p = _mm256_fmadd_ps(p, r, Set(5.00000012e-1F));
-  p = _mm256_fmadd_ps(p, _mm256_mul_ps(r, r), _mm256_add_ps(r, Set(1)));
-  // Two factors, because 2^n alone overflows for the largest n.
+  return _mm256_fmadd_ps(p, r, Set(5.00000012e-1F));
+}
+// v * 2^n by two factors, because 2^n alone overflows for the largest n.
+inline __m256 ScaleByPowerOfTwo(__m256 v, __m256 n) {
   const __m256i whole = _mm256_cvtps_epi32(n);
   const __m256i half = _mm256_srai_epi32(whole, 1);
   const auto power = [](__m256i e) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23));
   };
-  return _mm256_mul_ps(_mm256_mul_ps(p, power(half)), power(_mm256_sub_epi32(whole, half)));
+  return _mm256_mul_ps(_mm256_mul_ps(v, power(half)), power(_mm256_sub_epi32(whole, half)));
+}
+inline __m256 WholePowers(__m256 x) {
+  return _mm256_round_ps(_mm256_mul_ps(x, Set(1.44269504F)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+// e^x, relative error below 2e-7; infinity where it overflows, the smallest normal number where it underflows.
+inline __m256 Exp(__m256 x) {
+  x = _mm256_min_ps(Set(89), _mm256_max_ps(Set(-87.3365447F), x));
+  const __m256 n = WholePowers(x), r = ExpRest(x, n);
+  const __m256 p = _mm256_fmadd_ps(ExpCurve(r), _mm256_mul_ps(r, r), _mm256_add_ps(r, Set(1)));
+  return ScaleByPowerOfTwo(p, n);
+}
+
+// e^x - 1 for x below 88, as exact near 0 as elsewhere.
+inline __m256 Expm1(__m256 x) {
+  x = _mm256_max_ps(Set(-87.3365447F), x);
+  const __m256 n = WholePowers(x), r = ExpRest(x, n);
+  const __m256 p = _mm256_fmadd_ps(ExpCurve(r), _mm256_mul_ps(r, r), r);
+  return _mm256_add_ps(ScaleByPowerOfTwo(p, n), _mm256_sub_ps(ScaleByPowerOfTwo(Set(1), n), Set(1)));
 }
 
 inline __m256 Sigmoid(__m256 x) {
@@ -78,12 +97,15 @@ inline __m256 Activate(__m256 x, const Epilogue& epilogue) {
     }
     case Activation::kSigmoid:
       return Sigmoid(x);
-    case Activation::kTanh:
-      return _mm256_fmsub_ps(Set(2), Sigmoid(_mm256_add_ps(x, x)), Set(1));
+    case Activation::kTanh: {  // e / (e + 2) with e = e^(2x) - 1; beyond 10 it rounds to 1
+      x = _mm256_min_ps(Set(10), _mm256_max_ps(Set(-10), x));
+      const __m256 e = Expm1(_mm256_add_ps(x, x));
+      return _mm256_div_ps(e, _mm256_add_ps(e, Set(2)));
+    }
     case Activation::kLeakyRelu:
       return _mm256_blendv_ps(x, _mm256_mul_ps(Set(epilogue.alpha), x), x);
     case Activation::kElu:
-      return _mm256_blendv_ps(x, _mm256_mul_ps(Set(epilogue.alpha), _mm256_sub_ps(Exp(x), Set(1))), x);
+      return _mm256_blendv_ps(x, _mm256_mul_ps(Set(epilogue.alpha), Expm1(_mm256_min_ps(_mm256_setzero_ps(), x))), x);
     case Activation::kHardSigmoid: {
       const __m256 ramp = _mm256_fmadd_ps(x, Set(epilogue.alpha), Set(epilogue.beta));
       return _mm256_min_ps(Set(1), _mm256_max_ps(_mm256_setzero_ps(), ramp));

@@ -12,19 +12,35 @@
 namespace tamis {
 namespace {
 
-// e^x, relative error below 2e-7; 0 and infinity beyond the range of float.
-inline __m512 Exp(__m512 x) {
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)), _MM_FROUND_TO_NEAREST_INT);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375F), x);
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4F), r);
+// e^x = 2^n (1 + r + r^2 c(r)): r for a whole n near x / ln 2, and c(r).
+inline __m512 ExpRest(__m512 x, __m512 n) {
+  const __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375F), x);
+  return _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4F), r);
+}
+inline __m512 ExpCurve(__m512 r) {
   __m512 p = _mm512_set1_ps(1.98756915e-4F);
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.39819995e-3F));
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.33345190e-3F));
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.16657960e-2F));
   p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.66666655e-1F));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.00000012e-1F));
-  p = _mm512_fmadd_ps(p, _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1)));
+  return _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.00000012e-1F));
+}
+
+// e^x, relative error below 2e-7; 0 and infinity beyond the range of float.
+inline __m512 Exp(__m512 x) {
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)), _MM_FROUND_TO_NEAREST_INT);
+  const __m512 r = ExpRest(x, n);
+  const __m512 p = _mm512_fmadd_ps(ExpCurve(r), _mm512_mul_ps(r, r), _mm512_add_ps(r, _mm512_set1_ps(1)));
   return _mm512_scalef_ps(p, n);
+}
+
+// e^x - 1 for x below 88, as exact near 0 as elsewhere.
+inline __m512 Expm1(__m512 x) {
+  const __m512 one = _mm512_set1_ps(1);
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504F)), _MM_FROUND_TO_NEAREST_INT);
+  const __m512 r = ExpRest(x, n);
+  const __m512 p = _mm512_fmadd_ps(ExpCurve(r), _mm512_mul_ps(r, r), r);
+  return _mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_sub_ps(_mm512_scalef_ps(one, n), one));
 }
 
 inline __m512 Sigmoid(__m512 x) {
@@ -62,7 +78,7 @@ inline __m512 Gelu(__m512 x, const GeluRegisters& table) {
   __m512 t = _mm512_fmadd_ps(coefficient(3), u, coefficient(2));
   t = _mm512_fmadd_ps(t, u, coefficient(1));
   t = _mm512_fmadd_ps(t, u, coefficient(0));
-  return _mm512_sub_ps(_mm512_max_ps(_mm512_setzero_ps(), x), t);  // max(0, NaN) is its second operand
+  return _mm512_fnmadd_ps(a, t, _mm512_max_ps(_mm512_setzero_ps(), x));  // max(0, NaN) is its second operand
 }
 
 // One activation over whole vectors; a NaN stays a NaN.
@@ -86,13 +102,16 @@ inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluRegisters& 
   }
   if constexpr (kActivation == Activation::kSigmoid) return Sigmoid(x);
   if constexpr (kActivation == Activation::kTanh) {
-    return _mm512_fmsub_ps(_mm512_set1_ps(2), Sigmoid(_mm512_add_ps(x, x)), one);
+    // e / (e + 2) with e = e^(2x) - 1; beyond 10 it rounds to 1. Both keep a NaN, which is their second operand.
+    const __m512 bounded = _mm512_min_ps(_mm512_set1_ps(10), _mm512_max_ps(_mm512_set1_ps(-10), x));
+    const __m512 e = Expm1(_mm512_add_ps(bounded, bounded));
+    return _mm512_div_ps(e, _mm512_add_ps(e, _mm512_set1_ps(2)));
   }
   const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
   const __m512 alpha = _mm512_set1_ps(epilogue.alpha);
   if constexpr (kActivation == Activation::kLeakyRelu) return _mm512_mask_mul_ps(x, negative, alpha, x);
   if constexpr (kActivation == Activation::kElu) {
-    return _mm512_mask_mul_ps(x, negative, alpha, _mm512_sub_ps(Exp(x), one));
+    return _mm512_mask_mul_ps(x, negative, alpha, Expm1(_mm512_max_ps(_mm512_set1_ps(-104), x)));
   }
   if constexpr (kActivation == Activation::kHardSigmoid) {
     const __m512 ramp = _mm512_fmadd_ps(x, alpha, _mm512_set1_ps(epilogue.beta));

@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_pool_avx2 = {
     .name = "pool_avx2",
     .family = "pool",
-    .ops = {"ChannelsLastMaxPool", "ChannelsLastAveragePool"},
+    .ops = {"ChannelsLastMaxPool", "ChannelsLastAveragePool", "MaxPool", "AveragePool"},
     .isa = Isa::kAvx2,
     .supports = SupportsPool,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, PoolFlops(problem)); },

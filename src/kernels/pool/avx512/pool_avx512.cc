@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_pool_avx512 = {
     .name = "pool_avx512",
     .family = "pool",
-    .ops = {"ChannelsLastMaxPool", "ChannelsLastAveragePool"},
+    .ops = {"ChannelsLastMaxPool", "ChannelsLastAveragePool", "MaxPool", "AveragePool"},
     .isa = Isa::kAvx512,
     .supports = SupportsPool,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, PoolFlops(problem)); },
