@@ -13,7 +13,7 @@ help:
 	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     Tamis against ONNX Runtime, OpenVINO and PyTorch on this machine (BENCH=--quick for three minutes)"
 	@echo "make bench-kernels  kernel benchmarks of this machine"
-	@echo "make architectures  export some fifty networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
+	@echo "make architectures  export some 150 networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
 	@echo "make fuzz      every fuzz target for a minute (scripts/fuzz.sh SECONDS TARGET...)"
 

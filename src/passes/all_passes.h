@@ -30,6 +30,7 @@ Status RecognizePoolingHead(Graph& graph, const PassOptions& options);
 Status MakeLinear(Graph& graph, const PassOptions& options);
 Status LowerAttention(Graph& graph, const PassOptions& options);
 Status LowerVariadic(Graph& graph, const PassOptions& options);
+Status SpellDefaults(Graph& graph, const PassOptions& options);
 Status SplitProducts(Graph& graph, const PassOptions& options);
 Status FuseElementwise(Graph& graph, const PassOptions& options);
 Status LowerEinsum(Graph& graph, const PassOptions& options);

@@ -1,7 +1,7 @@
 // make_channels_last: convolutions and pools run on channels-last activations, and so does what lies between them.
 // Every node that may run in that order does so on the channels-last twins of its operands; the change back to ONNX's
 // order stands behind it only for readers that need it. A batch normalisation that no convolution took in becomes a
-// product and a sum.
+// product and a sum. Pools and norms that no convolution is near stay as they are.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,6 +11,7 @@
 #include "src/passes/codes.h"
 #include "src/passes/elementwise.h"
 #include "src/passes/match.h"
+#include "src/passes/near_convolutions.h"
 #include "src/passes/rewriter.h"
 
 namespace tamis {
@@ -20,16 +21,18 @@ using Attributes = std::map<std::string, Attribute>;
 
 class ChannelsLastMaker {
  public:
-  explicit ChannelsLastMaker(Graph& graph) : graph_(graph), rewriter_(graph), twins_(rewriter_) {}
+  explicit ChannelsLastMaker(Graph& graph)
+      : graph_(graph), near_(NearConvolutions(graph)), rewriter_(graph), twins_(rewriter_) {}
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
     if ((!node.domain.empty() && !IsElementwise(node)) || node.outputs.empty() || node.outputs[0] == kNoValue) return;
     if (node.Is("Conv")) return ConvertConv(id);
     if (node.Is("ConvTranspose")) return ConvertConvTranspose(id);
-    if (node.Is("MaxPool") || node.Is("AveragePool")) return ConvertPool(id);
-    if (node.Is("GlobalAveragePool")) return ConvertGlobalPool(id);
-    if (node.Is("BatchNormalization")) return ConvertBatchNorm(id);
+    const bool near = near_[static_cast<size_t>(id)];
+    if (node.Is("MaxPool") || node.Is("AveragePool")) return near ? ConvertPool(id) : void();
+    if (node.Is("GlobalAveragePool")) return near ? ConvertGlobalPool(id) : void();
+    if (node.Is("BatchNormalization")) return near ? ConvertBatchNorm(id) : void();
     if (node.Is("Transpose")) return MeetTranspose(id);
     if (std::none_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return twins_.Has(input); })) return;
     if (IsElementwise(node)) return ConvertElementwise(id);
@@ -304,6 +307,7 @@ class ChannelsLastMaker {
   }
 
   Graph& graph_;
+  std::vector<bool> near_;  // by node
   Rewriter rewriter_;
   ChannelsLastTwins twins_;
 };

@@ -25,6 +25,7 @@ std::vector<Pass> SimplifyPasses() {
 std::vector<Pass> FusePasses() {
   return {
       {"widen_half", WidenHalf},
+      {"spell_defaults", SpellDefaults},
       {"lower_einsum", LowerEinsum},
       {"recognize_activations", RecognizeActivations},
       {"push_codes", PushCodes},

@@ -5,10 +5,12 @@
 //   Reshape(InstanceNormalization(Reshape(x, [N, G, ...])), shape of x)            as exporters write group norms
 //   GroupNormalization(x)                                                          parameters a channel or a group
 //
-// each with a following Mul and Add by constants of one number a channel.
+// each with a following Mul and Add by constants of one number a channel, where a convolution is near: others have
+// kernels for ONNX's order.
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/match.h"
+#include "src/passes/near_convolutions.h"
 #include "src/passes/rewriter.h"
 
 namespace tamis {
@@ -137,12 +139,15 @@ void Replace(Rewriter& rewriter, const GroupNorm& norm) {
 
 Status RecognizeGroupNorm(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph);
+  std::optional<std::vector<bool>> near;
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (node.removed || node.outputs.size() != 1) continue;
     if (!node.Is("InstanceNormalization") && !node.Is("GroupNormalization")) continue;
+    if (!near) near = NearConvolutions(graph);
     GroupNorm norm;
-    const std::string reason = Match(rewriter, id, &norm);
+    const bool alone = !(*near)[static_cast<size_t>(id)];
+    const std::string reason = alone ? "no convolution is near" : Match(rewriter, id, &norm);
     if (!reason.empty()) {
       options.Missed(graph, node.outputs[0], "ChannelsLastGroupNorm", reason);
       continue;

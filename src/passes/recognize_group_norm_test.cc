@@ -43,20 +43,36 @@ TEST(RecognizeGroupNorm, ReshapedInstanceNormWithAffineAndSilu) {
 
 TEST(RecognizeGroupNorm, InstanceNorm) {
   TestGraph t;
-  const ValueId x = t.Input("x", InputShape());
+  const ValueId x = Conv(t, t.Input("x", InputShape()), 6, 6);
   t.Output(t.Op("Relu", {t.Op("InstanceNormalization", {x, t.Weight({6}), t.Weight({6})})}));
   EXPECT_EQ(CountOps(RewriteAndCompare(t.graph, kPasses, kFeeds)),
-            (Counts{{"tamis.ChannelsLastGroupNorm", 1}, {"Transpose", 2}}));
+            (Counts{{"tamis.ChannelsLastConv", 1}, {"tamis.ChannelsLastGroupNorm", 1}, {"Transpose", 2}}));
+}
+
+TEST(RecognizeGroupNorm, StaysWhereNoConvolutionIsNear) {
+  TestGraph t;
+  const ValueId x = t.Op("MatMul", {t.Input("x", InputShape()), t.Weight({7, 7})});
+  const ValueId norm = t.Op("InstanceNormalization", {t.Op("Relu", {x}), t.Weight({6}), t.Weight({6})});
+  const ValueId pool = t.Op("AveragePool", {norm}, {{"kernel_shape", Ints{2, 2}}});
+  t.Output(t.Op("GlobalAveragePool", {t.Op("MaxPool", {pool}, {{"kernel_shape", Ints{3, 3}}})}));
+  EXPECT_EQ(CountOps(RewriteAndCompare(t.graph, kPasses, kFeeds)), (Counts{{"MatMul", 1},
+                                                                           {"Relu", 1},
+                                                                           {"InstanceNormalization", 1},
+                                                                           {"AveragePool", 1},
+                                                                           {"MaxPool", 1},
+                                                                           {"GlobalAveragePool", 1}}));
 }
 
 TEST(RecognizeGroupNorm, GroupNormalizationOfBothOpsets) {
   for (int64_t opset : {18, 21}) {
     TestGraph t(opset);
     const int64_t parameters = opset == 18 ? 3 : 6;
-    t.Output(t.Op("GroupNormalization", {t.Input("x", InputShape()), t.Weight({parameters}), t.Weight({parameters})},
-                  {{"num_groups", int64_t{3}}}));
+    const ValueId x = t.Input("x", InputShape());
+    const ValueId norm =
+        t.Op("GroupNormalization", {x, t.Weight({parameters}), t.Weight({parameters})}, {{"num_groups", int64_t{3}}});
+    t.Output(Conv(t, norm, 6, 2));
     EXPECT_EQ(CountOps(RewriteAndCompare(t.graph, kPasses, kFeeds)),
-              (Counts{{"tamis.ChannelsLastGroupNorm", 1}, {"Transpose", 2}}))
+              (Counts{{"tamis.ChannelsLastConv", 1}, {"tamis.ChannelsLastGroupNorm", 1}, {"Transpose", 2}}))
         << "opset " << opset;
   }
 }

@@ -1,4 +1,5 @@
-"""Writes OUT/NAME-EXPORTER.onnx and its inputs and names OUT/NAME-SIZE.npz; each in a process of its own.
+"""Writes OUT/NAME-EXPORTER.onnx, its inputs OUT/NAME-SIZE.npz and the outputs that the network gives in double,
+OUT/NAME-SIZE.double.npz; each network in a process of its own.
 
     python export.py OUT [--only NAME,...] [--exporter torchscript|dynamo] [--timeout SECONDS]
 """
@@ -19,8 +20,8 @@ def export(name, exporter, out):
     warnings.filterwarnings("ignore")
     import numpy as np
     import torch
-    from zoo import ENTRIES, settle
-    entry = ENTRIES[name]
+    from zoo import settle
+    entry = entries()[name]
     torch.manual_seed(7)
     network = entry.make().eval()
     traced = entry.inputs(0)
@@ -43,6 +44,36 @@ def export(name, exporter, out):
     for size in (1, 2):
         np.savez(out / f"{name}-{size}.npz", **{k: v.numpy() for k, v in entry.inputs(size).items()})
     os.replace(partial, path)
+    write_doubles(network, entry, name, out)
+
+
+def write_doubles(network, entry, name, out):
+    """What the network answers in double, where it can be run so: networks of random weights may be so sensitive that
+    the f32 answers of two runtimes differ and neither is to blame."""
+    import numpy as np
+    import torch
+    network.double()
+    for size in (1, 2):
+        path = out / f"{name}-{size}.double.npz"
+        if path.exists():
+            continue
+        inputs = [v.double() if v.dtype == torch.float32 else v for v in entry.inputs(size).values()]
+        try:
+            with torch.no_grad():
+                result = network(*inputs)
+        except Exception as error:
+            print(f"not in double: {error}")
+            return
+        result = result if isinstance(result, tuple) else (result,)
+        np.savez(path, *[v.numpy() for v in result])
+
+
+def entries():
+    import zoo
+    import zoo_custom  # noqa: F401  each adds to the same entries
+    import zoo_language  # noqa: F401
+    import zoo_vision  # noqa: F401
+    return zoo.ENTRIES
 
 
 def run(name, exporter, out, timeout):
@@ -84,10 +115,9 @@ def main():
     sys.path.insert(0, str(Path(__file__).parent))
     import torch
     torch.set_num_threads(1)  # a forked child may not use the parent's threads
-    from zoo import ENTRIES
     import torch.onnx._internal.exporter._core  # noqa: F401
     failed = 0
-    for name in arguments.only.split(",") if arguments.only else ENTRIES:
+    for name in arguments.only.split(",") if arguments.only else entries():
         for exporter in (arguments.exporter,) if arguments.exporter else EXPORTERS:
             if (arguments.out / f"{name}-{exporter}.onnx").exists():
                 continue

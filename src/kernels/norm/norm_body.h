@@ -7,35 +7,42 @@
 namespace tamis {
 namespace {
 
+// Sums in several chains, so that an addition need not wait for the one before.
 template <class T>
 TAMIS_INLINE float SumOf(const T* x, int64_t n) {
-  Vec sums[2] = {Set(0), Set(0)};
+  constexpr int64_t kChains = 4;
+  Vec sums[kChains] = {Set(0), Set(0), Set(0), Set(0)};
   int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-    sums[0] = sums[0] + Load(x + i);
-    sums[1] = sums[1] + Load(x + i + kLanes);
+  for (; i + kChains * kLanes <= n; i += kChains * kLanes) {
+    for (int64_t c = 0; c < kChains; ++c) sums[c] = sums[c] + Load(x + i + c * kLanes);
   }
   for (; i + kLanes <= n; i += kLanes) sums[0] = sums[0] + Load(x + i);
   if (i < n) sums[1] = sums[1] + LoadPart(x + i, static_cast<int>(n - i));
-  return SumLanes(sums[0] + sums[1]);
+  return SumLanes((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 template <class T>
 TAMIS_INLINE float SumOfSquares(const T* x, int64_t n, float mean) {
+  constexpr int64_t kChains = 4;
   const Vec center = Set(mean);
-  Vec sums[2] = {Set(0), Set(0)};
+  Vec sums[kChains] = {Set(0), Set(0), Set(0), Set(0)};
   int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-    const Vec a = Load(x + i) - center, b = Load(x + i + kLanes) - center;
+  for (; i + kChains * kLanes <= n; i += kChains * kLanes) {
+    for (int64_t c = 0; c < kChains; ++c) {
+      const Vec a = Load(x + i + c * kLanes) - center;
+      sums[c] = Fma(a, a, sums[c]);
+    }
+  }
+  for (; i + kLanes <= n; i += kLanes) {
+    const Vec a = Load(x + i) - center;
     sums[0] = Fma(a, a, sums[0]);
-    sums[1] = Fma(b, b, sums[1]);
   }
   float rest = 0;
   for (; i < n; ++i) {
     const float a = ToFloat(x[i]) - mean;
     rest += a * a;
   }
-  return SumLanes(sums[0] + sums[1]) + rest;
+  return SumLanes((sums[0] + sums[1]) + (sums[2] + sums[3])) + rest;
 }
 
 TAMIS_INLINE float SquareRoot(float x) {
