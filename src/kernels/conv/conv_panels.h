@@ -11,8 +11,9 @@ namespace tamis {
 // OK for operands of `dtype` and one group. kTwoFour needs a weight that follows it and channels a multiple of four:
 // groups of four of the pattern start anew at every tap.
 Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
-double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
+double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, bool taps = false);
+// `taps`: the routine has them. Convolutions are then implicit (conv_implicit.h) where they can be.
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine);
+                                                          PanelRoutine routine, bool taps = false);
 
 }  // namespace tamis

@@ -70,8 +70,9 @@ class GemmPanels : public PreparedKernel {
 }  // namespace
 
 PartSpan RowsOf(const PanelGrid& grid, int64_t rows, int64_t index) {
-  const PartSpan units = PartOf((rows + kRowUnit - 1) / kRowUnit, grid.row_parts, index / grid.panel_parts);
-  return {units.begin * kRowUnit, std::min(units.end * kRowUnit, rows)};
+  const int64_t unit = grid.row_unit;
+  const PartSpan units = PartOf((rows + unit - 1) / unit, grid.row_parts, index / grid.panel_parts);
+  return {units.begin * unit, std::min(units.end * unit, rows)};
 }
 
 PartSpan PanelsOf(const PanelGrid& grid, int64_t panels, int64_t index) {
@@ -83,51 +84,65 @@ int64_t CopyPitch(int64_t groups, int64_t element) {
   return (bytes % 1024 == 0 ? bytes + 64 : bytes) / element;
 }
 
-void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels,
-                          std::byte* scratch) const {
+PanelTask PanelRun::TaskOf(int64_t panel, bool has_next, int64_t x_pitch) const {
   PanelTask task;
-  task.x = x;
   task.x_pitch = x_pitch;
-  task.rows = rows;
   task.groups = weight.groups();
-  task.scratch = scratch;
+  if (!taps.empty()) {
+    task.taps = taps.data();
+    task.tap_count = static_cast<int64_t>(taps.size());
+    task.tap_groups = weight.groups() / task.tap_count;
+  }
   task.epilogue = &shape.epilogue;
   task.residual_bf16 = shape.residual == DType::kBFloat16;
   task.y_bf16 = shape.out == DType::kBFloat16;
   task.y_pitch = shape.outputs;
+  const int64_t first = panel * PackedPanels::kLanes;
+  task.values = weight.values(panel);
+  task.codes = weight.codes(panel);
+  task.ahead = has_next ? reinterpret_cast<const std::byte*>(weight.values(panel + 1)) : nullptr;
+  task.ahead_lines = has_next ? (weight.values(panel + 1) - weight.values(panel)) / 64 : 0;
+  task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
+  if (shape.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
+  return task;
+}
+
+void PanelRun::Call(PanelTask& task, const void* x, int64_t row, int64_t panel) const {
+  const int64_t at = row * shape.outputs + panel * PackedPanels::kLanes;
+  task.x = x;
+  if (shape.epilogue.residual) {
+    task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
+  }
+  task.y = static_cast<std::byte*>(y) + at * (task.y_bf16 ? 2 : 4);
+  routine(task);
+}
+
+void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels,
+                          std::byte* scratch) const {
   for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-    const int64_t first = panel * PackedPanels::kLanes;
-    const int64_t at = row * shape.outputs + first;
-    task.values = weight.values(panel);
-    task.codes = weight.codes(panel);
-    const bool last = panel + 1 == panels.end;
-    task.ahead = last ? nullptr : reinterpret_cast<const std::byte*>(weight.values(panel + 1));
-    task.ahead_lines = last ? 0 : (weight.values(panel + 1) - weight.values(panel)) / 64;
-    task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
-    if (shape.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
-    if (shape.epilogue.residual) {
-      task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
-    }
-    task.y = static_cast<std::byte*>(y) + at * (task.y_bf16 ? 2 : 4);
-    routine(task);
+    PanelTask task = TaskOf(panel, panel + 1 < panels.end, x_pitch);
+    task.rows = rows;
+    task.scratch = scratch;
+    Call(task, x, row, panel);
   }
 }
 
-PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads) {
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads, int64_t row_unit) {
   // More than this of x at a time would push the panel out of the second-level cache; less reads the weight more often.
   const int64_t block_bytes = std::max<int64_t>(256 << 10, Cpu().l2_bytes / 2);
-  const int64_t units = (rows + kRowUnit - 1) / kRowUnit;
+  const int64_t units = (rows + row_unit - 1) / row_unit;
   PanelGrid best;
+  best.row_unit = row_unit;
   double best_cycles = 0;
   for (int64_t panel_parts = 1; panel_parts <= threads; ++panel_parts) {
     if (panel_parts > panels) break;
     const int64_t row_parts = std::clamp<int64_t>(threads / panel_parts, 1, units);
     // Cycles of the largest part, over the bytes of a row: two vectors of products a cycle, and twelve bytes a cycle
-    // from beyond the core's own cache, of which half wait for nothing if they are the weight, which is read in order.
-    // Where panels are cut, half of x was written by another core, which still holds it: such lines take twice as long.
-    const auto largest_rows = static_cast<double>((units + row_parts - 1) / row_parts);
+    // from beyond the core's own cache, twice as many of the weight, which is read in order. Where panels are cut, half
+    // of x was written by another core, which still holds it: such lines take twice as long.
+    const auto largest_rows = static_cast<double>((units + row_parts - 1) / row_parts * row_unit);
     const auto largest_panels = static_cast<double>((panels + panel_parts - 1) / panel_parts);
-    const double cycles = largest_rows * largest_panels * 2 + largest_rows * kRowUnit * (panel_parts > 1 ? 2 : 1) / 12 +
+    const double cycles = largest_rows * largest_panels / 4 + largest_rows * (panel_parts > 1 ? 2 : 1) / 12 +
                           largest_panels * PackedPanels::kLanes / 24;
     if (panel_parts == 1 || cycles < best_cycles) {
       best_cycles = cycles;
@@ -135,8 +150,9 @@ PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int 
       best.panel_parts = panel_parts;
     }
   }
-  const int64_t fitting = block_bytes / std::max<int64_t>(bytes_per_row, 1) / kRowUnit * kRowUnit;
-  best.block_rows = std::clamp<int64_t>(fitting, 24, std::max<int64_t>(24, AlignUp(rows, kRowUnit)));
+  constexpr int64_t kTile = 8;
+  const int64_t fitting = block_bytes / std::max<int64_t>(bytes_per_row, 1) / kTile * kTile;
+  best.block_rows = std::clamp<int64_t>(fitting, 24, std::max<int64_t>(24, AlignUp(rows, kTile)));
   return best;
 }
 

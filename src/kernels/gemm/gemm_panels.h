@@ -20,10 +20,10 @@ std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shar
 struct PanelGrid {
   int64_t row_parts = 1;
   int64_t panel_parts = 1;
+  int64_t row_unit = 1;  // rows are cut at multiples of this
   int64_t block_rows = 1;
 };
-constexpr int64_t kRowUnit = 8;  // rows are cut at multiples of this, the tile height of the vector routines
-PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads);
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads, int64_t row_unit = 2);
 // [begin, end) of part `index` of `parts` over `count` items, sizes differing by at most one.
 struct PartSpan {
   int64_t begin = 0;
@@ -47,7 +47,12 @@ struct PanelRun {
   PanelRoutine routine;
   std::span<const void* const> inputs;  // bias and residual are 2 and 3
   void* y;
+  // As of PanelTask; for routines that have taps.
+  std::span<const int64_t> taps = {};
   void operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels, std::byte* scratch) const;
+  // One panel at a time: the task without its rows, and a call of the routine on those that begin at `row`.
+  PanelTask TaskOf(int64_t panel, bool has_next, int64_t x_pitch) const;
+  void Call(PanelTask& task, const void* x, int64_t row, int64_t panel) const;
 };
 
 }  // namespace tamis

@@ -13,6 +13,11 @@ struct PanelTask {
   int64_t x_pitch = 0;      // elements from row to row
   int64_t rows = 0;
   int64_t groups = 0;
+  // Routines with taps (see below) take the groups of a row from `tap_count` places, tap_groups from each: where those
+  // of tap t begin, in elements from the row's x. Null: one place.
+  const int64_t* taps = nullptr;
+  int64_t tap_count = 1;
+  int64_t tap_groups = 0;
   const void* values = nullptr;    // of the panel, as PackedPanels lays them out
   const uint8_t* codes = nullptr;  // of the panel; null if dense
   // Cache lines that the panel after this one begins with. Weights come from far away, once a run, faster than a core
@@ -37,8 +42,8 @@ constexpr size_t PanelScratchBytes(int64_t groups) {
   return static_cast<size_t>(groups) * 64;
 }
 
-void PanelF32Avx512(const PanelTask& task);
-void PanelBf16Avx512(const PanelTask& task);  // needs AVX512_BF16
+void PanelF32Avx512(const PanelTask& task);   // has taps
+void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
 void Panel24F32Reference(const PanelTask& task);
 void Panel24Bf16Reference(const PanelTask& task);
 void Panel24F32Avx2(const PanelTask& task);

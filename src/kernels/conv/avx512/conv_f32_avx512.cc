@@ -1,6 +1,6 @@
-// ChannelsLastConv in f32 with a dense weight: the panel routine of gemm_f32_avx512 over gathered pixels. What it has
-// over a library is the cut of the work: where an image has few pixels and a weight many bytes, threads share out the
-// outputs, and each reads its part of the weight only.
+// ChannelsLastConv in f32 with a dense weight: the panel routine of gemm_f32_avx512 over taps that read x where it
+// lies. What it has over a library is the cut of the work: where an image has few pixels and a weight many bytes,
+// threads share out the outputs, and each reads its part of the weight only.
 #include "src/kernels/conv/conv_panels.h"
 
 namespace tamis {
@@ -12,9 +12,12 @@ const KernelDef kernel_conv_f32_avx512 = {
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx512,
     .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kFloat32, Pattern::kDense); },
-    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kDense); },
-    .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareConvPanels(problem, cache, Pattern::kDense, PanelF32Avx512); },
+    .cost =
+        [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kDense, /*taps=*/true); },
+    .prepare =
+        [](const Problem& problem, PackCache& cache) {
+          return PrepareConvPanels(problem, cache, Pattern::kDense, PanelF32Avx512, /*taps=*/true);
+        },
 };
 
 }  // namespace tamis

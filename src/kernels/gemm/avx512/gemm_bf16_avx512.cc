@@ -13,50 +13,72 @@ namespace {
 constexpr int kTallest = 8;
 constexpr DType kDType = DType::kBFloat16;
 
+struct Operands {
+  const uint16_t* x;
+  int64_t pitch;
+  const int64_t* taps;
+  int64_t tap_count, tap_groups;
+  const uint16_t* values;
+  float* sums;
+};
+
 template <int kRows>
-[[gnu::noinline]] void Tile(const uint16_t* x, int64_t pitch, int64_t groups, const uint16_t* values, float* sums,
-                            LinesAhead ahead) {
+[[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
+  const int64_t pitch = o.pitch;
+  const uint16_t* values = o.values;
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-  for (int64_t group = 0; group < groups; ++group) {
-    if constexpr (kRows > kFewRows) ahead.Step();
-      // Not unrolled: so many addresses would not fit the registers.
+  for (int64_t tap = 0; tap < o.tap_count; ++tap) {
+    const uint16_t* x = o.x + o.taps[tap];
+    for (int64_t group = 0; group < o.tap_groups; ++group) {
+      if constexpr (kRows > kFewRows) ahead.Step();
+        // Not unrolled: so many addresses would not fit the registers.
 #pragma GCC unroll 1
-    for (int k = 0; k < 2; ++k) {
-      if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
-      const auto w0 = (__m512bh)_mm512_load_si512(values);
-      const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
+      for (int k = 0; k < 2; ++k) {
+        if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
+        const auto w0 = (__m512bh)_mm512_load_si512(values);
+        const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
 #pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        // Two inputs a step: 32 bits of x to all lanes.
-        int pair;
-        std::memcpy(&pair, x + r * pitch, sizeof(pair));
-        const auto all = (__m512bh)_mm512_set1_epi32(pair);
-        acc[r][0] = _mm512_dpbf16_ps(acc[r][0], all, w0);
-        acc[r][1] = _mm512_dpbf16_ps(acc[r][1], all, w1);
+        for (int r = 0; r < kRows; ++r) {
+          // Two inputs a step: 32 bits of x to all lanes.
+          int pair;
+          std::memcpy(&pair, x + r * pitch, sizeof(pair));
+          const auto all = (__m512bh)_mm512_set1_epi32(pair);
+          acc[r][0] = _mm512_dpbf16_ps(acc[r][0], all, w0);
+          acc[r][1] = _mm512_dpbf16_ps(acc[r][1], all, w1);
+        }
+        x += 2;
+        values += 64;
       }
-      x += 2;
-      values += 64;
     }
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
-    _mm512_store_ps(sums + r * PackedPanels::kLanes, acc[r][0]);
-    _mm512_store_ps(sums + r * PackedPanels::kLanes + 16, acc[r][1]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
+    _mm512_store_ps(o.sums + r * PackedPanels::kLanes + 16, acc[r][1]);
   }
 }
 
-using TileFunction = void (*)(const uint16_t*, int64_t, int64_t, const uint16_t*, float*, LinesAhead);
+using TileFunction = void (*)(const Operands&, LinesAhead);
 constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>, Tile<5>, Tile<6>, Tile<7>, Tile<8>};
 
 }  // namespace
 
 void PanelBf16Avx512(const PanelTask& task) {
   alignas(64) float sums[kTallest * PackedPanels::kLanes];
+  constexpr int64_t kOnePlace = 0;
+  const bool taps = task.taps != nullptr;
+  Operands operands = {.x = nullptr,
+                       .pitch = task.x_pitch,
+                       .taps = taps ? task.taps : &kOnePlace,
+                       .tap_count = taps ? task.tap_count : 1,
+                       .tap_groups = taps ? task.tap_groups : task.groups,
+                       .values = static_cast<const uint16_t*>(task.values),
+                       .sums = sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    kTiles[rows - 1](static_cast<const uint16_t*>(task.x) + row * task.x_pitch, task.x_pitch, task.groups,
-                     static_cast<const uint16_t*>(task.values), sums, LinesAhead(task, row, rows));
+    operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
+    kTiles[rows - 1](operands, LinesAhead(task, row, rows));
     Finish<true>(task, row, rows, sums);
   });
 }

@@ -1,0 +1,134 @@
+#include "src/kernels/conv/conv_implicit.h"
+
+#include <algorithm>
+
+#include "src/kernels/padded_image.h"
+
+namespace tamis {
+namespace {
+
+// Whether the taps of a kernel row and their channels are one run of memory.
+bool RowsAreRuns(const ConvShape& shape) {
+  return shape.dilation[2] == 1;
+}
+
+PaddedImage ImageOf(const ConvShape& shape, int64_t element) {
+  WindowGeometry geometry;
+  for (size_t i = 0; i < geometry.axes.size(); ++i) {
+    geometry.axes[i] = {.in = shape.in[i],
+                        .out = shape.out[i],
+                        .kernel = shape.kernel[i],
+                        .stride = shape.stride[i],
+                        .dilation = shape.dilation[i],
+                        .pad_begin = shape.pad_begin[i],
+                        .pad_end = shape.pad_end[i]};
+  }
+  return {shape.batch, geometry, shape.channels * element};
+}
+
+class ImplicitConv : public PreparedKernel {
+ public:
+  ImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
+      : gemm_(shape.AsGemm()),
+        weight_(std::move(weight)),
+        routine_(routine),
+        element_(BitSize(shape.in_dtype) / 8),
+        image_(ImageOf(shape, element_)) {
+    for (int64_t z = 0; z < shape.kernel[0]; ++z) {
+      for (int64_t y = 0; y < shape.kernel[1]; ++y) {
+        for (int64_t x = 0; x < (RowsAreRuns(shape) ? 1 : shape.kernel[2]); ++x) {
+          const int64_t at = image_.At(0, z * shape.dilation[0], y * shape.dilation[1], x * shape.dilation[2]);
+          taps_.push_back(at / element_);
+        }
+      }
+    }
+    const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
+    grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
+    if (!image_.pads) return;
+    // Where parts share out the panels, all of them read all of x, and it is laid out once for all.
+    for (int64_t part = 0; part < (grid_.panel_parts == 1 ? grid_.row_parts : 1); ++part) {
+      const PaddedImage::Span pixels = Pixels(part);
+      staged_bytes_ = std::max(staged_bytes_, ((pixels.end - pixels.begin) * image_.pitch + 63) / 64 * 64);
+    }
+  }
+
+  size_t WorkspaceBytes() const override {
+    return static_cast<size_t>(staged_bytes_ * (grid_.panel_parts == 1 ? grid_.row_parts : 1));
+  }
+
+  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
+           ThreadPool& pool) const override {
+    const bool together = image_.pads && grid_.panel_parts > 1;
+    if (together) {
+      pool.ParallelFor(image_.Pixels(), 64,
+                       [&](int64_t begin, int64_t end) { image_.LayOut(inputs[0], begin, end, 0, 0, workspace); });
+    }
+    const PanelRun run = {gemm_, *weight_, routine_, inputs, outputs[0], taps_};
+    const auto part = [&](int index) {
+      const PartSpan rows = RowsOf(grid_, gemm_.rows, index);
+      if (rows.begin == rows.end) return;
+      const auto* x = static_cast<const std::byte*>(inputs[0]);
+      if (together) {
+        x = workspace;
+      } else if (image_.pads) {
+        const PaddedImage::Span pixels = Pixels(index);
+        std::byte* const to = workspace + staged_bytes_ * index - pixels.begin * image_.pitch;
+        image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
+        x = to;
+      }
+      Rows(run, x, rows, PanelsOf(grid_, weight_->panels(), index));
+    };
+    pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
+  }
+
+ private:
+  PaddedImage::Span Pixels(int64_t part) const {
+    if (grid_.panel_parts > 1) return {0, image_.Pixels()};
+    const PartSpan rows = RowsOf(grid_, gemm_.rows, part);
+    return image_.PixelsOf(rows.begin, std::max(rows.end, rows.begin + 1));
+  }
+
+  // Panel by panel over a block of rows that stays in the cache, line by line.
+  void Rows(const PanelRun& run, const std::byte* x, PartSpan rows, PartSpan panels) const {
+    const int64_t line_rows = image_.LineRows(), pitch = image_.RowPitch();
+    for (int64_t block = rows.begin; block < rows.end; block += grid_.block_rows) {
+      const int64_t block_end = std::min(block + grid_.block_rows, rows.end);
+      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+        PanelTask task = run.TaskOf(panel, panel + 1 < panels.end, pitch / element_);
+        const int64_t lines_ahead = task.ahead_lines;
+        const std::byte* const ahead = task.ahead;
+        for (int64_t row = block; row < block_end; row += task.rows) {
+          const int64_t line = row / line_rows, at = row % line_rows;
+          task.rows = std::min(line_rows - at, block_end - row);
+          const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
+          task.ahead = ahead + share(row) * 64;
+          task.ahead_lines = share(row + task.rows) - share(row);
+          run.Call(task, x + image_.LineStart(line) + at * pitch, row, panel);
+        }
+      }
+    }
+  }
+
+  GemmShape gemm_;
+  std::shared_ptr<const PackedPanels> weight_;
+  PanelRoutine routine_;
+  int64_t element_;  // bytes
+  PaddedImage image_;
+  std::vector<int64_t> taps_;
+  PanelGrid grid_;
+  int64_t staged_bytes_ = 0;  // of a part, or of all
+};
+
+}  // namespace
+
+bool HasImplicitTaps(const ConvShape& shape) {
+  const int64_t run = RowsAreRuns(shape) ? shape.kernel[2] * shape.channels : shape.channels;
+  return shape.group == 1 && run % 4 == 0;
+}
+
+std::unique_ptr<PreparedKernel> MakeImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight,
+                                                 int threads, PanelRoutine routine) {
+  return std::make_unique<ImplicitConv>(shape, std::move(weight), threads, routine);
+}
+
+}  // namespace tamis
