@@ -15,12 +15,19 @@ Result<Window> WindowOf(const Problem& problem) {
 class Depthwise : public RangeKernel<DepthwiseArgs> {
  public:
   Depthwise(std::shared_ptr<const PackedWeight> packed, const DepthwiseArgs& args, DepthwiseBody body, int threads)
-      : RangeKernel(args, body, args.window.batch * args.window.y.out,
-                    GrainFor(args.window.x.out * args.window.channels * args.window.x.taps * args.window.y.taps / 8),
-                    threads),
-        packed_(std::move(packed)) {}
+      : RangeKernel(args, body, Items(args), GrainFor(Operations(args)), threads), packed_(std::move(packed)) {}
 
  private:
+  static int64_t Items(const DepthwiseArgs& args) {
+    if (args.by_channels) return (args.window.channels + kChannelUnit - 1) / kChannelUnit;
+    return args.window.batch * args.window.y.out;
+  }
+  static int64_t Operations(const DepthwiseArgs& args) {  // of an item
+    const Window& w = args.window;
+    const int64_t results = args.by_channels ? w.batch * w.y.out * kChannelUnit : w.channels;
+    return results * w.x.out * w.x.taps * w.y.taps / 8;
+  }
+
   std::shared_ptr<const PackedWeight> packed_;
 };
 
@@ -76,6 +83,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareDepthwise(const Problem& problem,
   const int64_t channels = args.window.channels;
   const int64_t taps = args.window.y.taps * args.window.x.taps;
   args.weight_stride = (channels + 15) / 16 * 16;
+  // Products over images as small as this share out their outputs between threads (CutPanelGrid): what a thread wrote
+  // is best read by itself.
+  args.by_channels = args.window.batch * args.window.y.in < 5 * problem.threads;
   const Operand& weight = problem.input(1);
   auto packed = cache.Get(weight.constant_hash, "depthwise_f32/16",
                           [&] { return Pack(*weight.constant, taps, channels, args.weight_stride); });

@@ -1,10 +1,13 @@
 // The body of depthwise convolution for the ISA of the including file.
 //
-// For one block of channels, outputs whose whole window lies inside the image are computed kPixels at a time, so that
-// a weight vector is loaded once for all of them; the others one by one with their taps clipped.
+// One block of channels at a time goes through all rows of the part, so that a row of x is in the first-level cache
+// when the next rows of results read it again. What depthwise_wide.h does not do is done here: outputs whose whole
+// window lies inside the image are computed kPixels at a time, so that a weight vector is loaded once for all of them,
+// the others one by one with their taps clipped.
 #pragma once
 
 #include "src/kernels/depthwise/depthwise.h"
+#include "src/kernels/depthwise/depthwise_wide.h"
 #include "src/kernels/vec_activation.h"
 #include "src/kernels/vec_window.h"
 
@@ -32,6 +35,29 @@ struct Lanes {
   }
 };
 
+// Sums to results: kWidth neighbouring pixels of kCount vectors, the first at element `first`.
+template <int kWidth, int kCount>
+TAMIS_INLINE void Finish(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int64_t first,
+                         Lanes<kCount> lanes, const Vec (&sum)[kWidth][kCount]) {
+  const ActivationParameters parameters = ParametersOf(args.epilogue);
+  for (int p = 0; p < kWidth; ++p) {
+    const int64_t at = first + p * args.window.channels;
+    for (int v = 0; v < kCount; ++v) {
+      Vec value = sum[p][v];
+      if (args.epilogue.residual) {
+        value = value + (args.bf16_residual ? lanes.Read(static_cast<const Bf16*>(inputs[3]) + at, v)
+                                            : lanes.Read(static_cast<const float*>(inputs[3]) + at, v));
+      }
+      value = Activate(args.epilogue.activation, parameters, value);
+      if (args.bf16_output) {
+        lanes.Write(static_cast<Bf16*>(outputs[0]) + at, v, value);
+      } else {
+        lanes.Write(static_cast<float*>(outputs[0]) + at, v, value);
+      }
+    }
+  }
+}
+
 // kCount vectors of channels from `channel`, of kWidth neighbouring outputs at (row, column).
 template <class In, int kWidth, int kCount>
 TAMIS_INLINE void Pixels(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, const In* image,
@@ -57,23 +83,7 @@ TAMIS_INLINE void Pixels(const DepthwiseArgs& args, const void* const* inputs, v
       }
     }
   }
-  const ActivationParameters parameters = ParametersOf(args.epilogue);
-  for (int p = 0; p < kWidth; ++p) {
-    const int64_t at = (row * x.out + column + p) * channels + channel;
-    for (int v = 0; v < kCount; ++v) {
-      Vec value = sum[p][v];
-      if (args.epilogue.residual) {
-        value = value + (args.bf16_residual ? lanes.Read(static_cast<const Bf16*>(inputs[3]) + at, v)
-                                            : lanes.Read(static_cast<const float*>(inputs[3]) + at, v));
-      }
-      value = Activate(args.epilogue.activation, parameters, value);
-      if (args.bf16_output) {
-        lanes.Write(static_cast<Bf16*>(outputs[0]) + at, v, value);
-      } else {
-        lanes.Write(static_cast<float*>(outputs[0]) + at, v, value);
-      }
-    }
-  }
+  Finish<kWidth, kCount>(args, inputs, outputs, (row * x.out + column) * channels + channel, lanes, sum);
 }
 
 template <class In, int kCount>
@@ -101,24 +111,35 @@ inline void Row(const DepthwiseArgs& args, const void* const* inputs, void* cons
 }
 
 template <class In>
-inline void Rows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
-                 int64_t end) {
-  const int64_t channels = args.window.channels;
-  for (int64_t row = begin; row < end; ++row) {
-    int64_t c = 0;
-    for (; c + 2 * kLanes <= channels; c += 2 * kLanes) {
-      Row<In, 2>(args, inputs, outputs, row, c, Lanes<2>{static_cast<int>(kLanes)});
-    }
-    for (; c < channels; c += kLanes) {
-      Row<In, 1>(args, inputs, outputs, row, c, Lanes<1>{static_cast<int>(MinOf(kLanes, channels - c))});
-    }
+inline void AnyRows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs,
+                    const DepthwisePart& part) {
+  const int64_t channels = part.last_channel, begin = part.first_row, end = part.last_row;
+  int64_t c = part.first_channel;
+  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) {
+    const Lanes<2> lanes{static_cast<int>(kLanes)};
+    for (int64_t row = begin; row < end; ++row) Row<In, 2>(args, inputs, outputs, row, c, lanes);
+  }
+  for (; c < channels; c += kLanes) {
+    const Lanes<1> lanes{static_cast<int>(MinOf(kLanes, channels - c))};
+    for (int64_t row = begin; row < end; ++row) Row<In, 1>(args, inputs, outputs, row, c, lanes);
   }
 }
 
+template <class In>
+inline void Rows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs,
+                 const DepthwisePart& part) {
+  if (const auto wide = WideRowsFor<In>(args); wide != nullptr) return wide(args, inputs, outputs, part);
+  AnyRows<In>(args, inputs, outputs, part);
+}
+
+// Items are rows, or rows of 32 channels if the arguments say so.
 inline void Convolve(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
                      int64_t end, std::byte* /*scratch*/) {
   const auto rows = args.bf16_input ? Rows<Bf16> : Rows<float>;
-  rows(args, inputs, outputs, begin, end);
+  const int64_t channels = args.window.channels, all = args.window.batch * args.window.y.out;
+  if (!args.by_channels) return rows(args, inputs, outputs, {begin, end, 0, channels});
+  const int64_t first = begin * kChannelUnit, last = MinOf(end * kChannelUnit, channels);
+  rows(args, inputs, outputs, {0, all, first, last});
 }
 
 }  // namespace

@@ -90,6 +90,8 @@ class DepthwiseInt8 : public PreparedKernel {
     const SlidingAxis& h = args_.shape.geometry.axes[1];
     row_units_ = (h.out + kDepthwiseRows - 1) / kDepthwiseRows;
     items_ = args_.shape.batch * row_units_ * args_.blocks;
+    // As in PrepareDepthwise.
+    by_channels_ = args_.shape.batch * h.in < int64_t{5} * threads;
     scratch_bytes_ = args_.columns * args_.row_sets * 4 * args_.block;
     const int64_t work = args_.shape.batch * args_.shape.geometry.OutputSize() * args_.blocks;  // vectors of results
     constexpr int64_t kLeast = 400;                                                             // worth a thread
@@ -107,9 +109,10 @@ class DepthwiseInt8 : public PreparedKernel {
       task.y = outputs[0];
       task.scratch = reinterpret_cast<uint8_t*>(workspace) + scratch_bytes_ * part;
       for (int64_t item = items_ * part / threads_; item < items_ * (part + 1) / threads_; ++item) {
-        const int64_t unit = item / args_.blocks % row_units_;
-        task.block = item % args_.blocks;
-        task.image = item / (args_.blocks * row_units_);
+        const int64_t units = args_.shape.batch * row_units_;
+        const int64_t row_unit = by_channels_ ? item % units : item / args_.blocks, unit = row_unit % row_units_;
+        task.block = by_channels_ ? item / units : item % args_.blocks;
+        task.image = row_unit / row_units_;
         task.row = unit * kDepthwiseRows;
         task.rows = std::min(kDepthwiseRows, rows - task.row);
         body_(args_, task);
@@ -132,7 +135,7 @@ class DepthwiseInt8 : public PreparedKernel {
   DepthwiseInt8Args args_;
   std::unique_ptr<const Packed> packed_;
   DepthwiseInt8Body body_;
-  bool exchanges_;
+  bool exchanges_, by_channels_ = false;
   int64_t row_units_ = 1, items_ = 1, scratch_bytes_ = 0;
   int threads_ = 1;
 };

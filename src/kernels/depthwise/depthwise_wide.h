@@ -1,0 +1,171 @@
+// Depthwise kernels of three or five columns with a stride of one or two: seven results of a row at a time (the images
+// of most networks are multiples of that wide). Each vector of x is loaded once a kernel row and meets every weight
+// that it has to; what reaches beyond the image reads zeros.
+#pragma once
+
+#include "src/kernels/depthwise/depthwise.h"
+#include "src/kernels/vec_activation.h"
+#include "src/kernels/vec_window.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kWide = 7;
+
+// What is the same for all rows. kWhole: the vector of channels is; kPlain: results are f32 without a residual, and
+// their activation only bounds them.
+template <class In, bool kWhole, bool kPlain>
+class WidePixels {
+ public:
+  WidePixels(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int64_t channel, int rest)
+      : args_(args),
+        inputs_(inputs),
+        outputs_(outputs),
+        channel_(channel),
+        rest_(rest),
+        parameters_(ParametersOf(args.epilogue)),
+        bias_(args.epilogue.bias ? Read(static_cast<const float*>(inputs[2]) + channel) : Set(0)),
+        low_(Set(-__builtin_inff())),
+        high_(Set(__builtin_inff())) {
+    if (args.epilogue.activation == Activation::kRelu) low_ = Set(0);
+    if (args.epilogue.activation == Activation::kClip) {
+      low_ = Set(args.epilogue.clip_min);
+      high_ = Set(args.epilogue.clip_max);
+    }
+  }
+
+  template <int kTaps, int kStride>
+  TAMIS_INLINE void Row(int64_t row) const {
+    const WindowAxis &y = args_.window.y, &x = args_.window.x;
+    const int64_t at_y = row % y.out;
+    const In* image = static_cast<const In*>(inputs_[0]) + row / y.out * y.in * x.in * args_.window.channels;
+    const TapRange taps = TapsInImage(y, at_y);
+    for (int64_t column = 0; column < x.out; column += kWide) {
+      if (column + kWide > x.out) column = x.out - kWide;  // some results are made twice
+      const int64_t first = column * kStride - x.pad_begin;
+      if (first >= 0 && first + (kWide - 1) * kStride + kTaps <= x.in) {
+        Seven<kTaps, kStride, false>(image, row, at_y, column, taps);
+      } else {
+        Seven<kTaps, kStride, true>(image, row, at_y, column, taps);
+      }
+    }
+  }
+
+ private:
+  template <class T>
+  TAMIS_INLINE Vec Read(const T* p) const {
+    if constexpr (kWhole) return Load(p);
+    return LoadPart(p, rest_);
+  }
+  template <class T>
+  TAMIS_INLINE void Write(T* p, Vec v) const {
+    if constexpr (kWhole) {
+      Store(p, v);
+    } else {
+      StorePart(p, v, rest_);
+    }
+  }
+
+  template <int kTaps, int kStride, bool kEdge>
+  inline void Seven(const In* image, int64_t row, int64_t at_y, int64_t column, TapRange taps) const {
+    static constexpr In kZeros[kLanes] = {};
+    constexpr int kReads = (kWide - 1) * kStride + kTaps;
+    const WindowAxis &y = args_.window.y, &x = args_.window.x;
+    const int64_t channels = args_.window.channels;
+    Vec sum[kWide];
+#pragma GCC unroll 8
+    for (int p = 0; p < kWide; ++p) sum[p] = bias_;
+    const int64_t first = column * kStride - x.pad_begin;
+    for (int64_t r = taps.first; r < taps.last; ++r) {
+      const int64_t in_row = at_y * y.stride - y.pad_begin + r * y.dilation;
+      const In* source = image + (in_row * x.in + first) * channels + channel_;
+      const float* weights = args_.weights + r * kTaps * args_.weight_stride + channel_;
+      Vec weight[kTaps];
+#pragma GCC unroll 8
+      for (int s = 0; s < kTaps; ++s) weight[s] = Load(weights + s * args_.weight_stride);
+#pragma GCC unroll 32
+      for (int j = 0; j < kReads; ++j) {
+        const In* at = source + j * channels;
+        if (kEdge && j < kTaps - 1 && first + j < 0) at = kZeros;
+        if (kEdge && j > kReads - kTaps && first + j >= x.in) at = kZeros;
+        const Vec value = Read(at);
+#pragma GCC unroll 8
+        for (int s = 0; s < kTaps; ++s) {
+          const int p = (j - s) / kStride;
+          if (j >= s && (j - s) % kStride == 0 && p < kWide) sum[p] = Fma(value, weight[s], sum[p]);
+        }
+      }
+    }
+    const int64_t at = (row * x.out + column) * channels + channel_;
+#pragma GCC unroll 8
+    for (int p = 0; p < kWide; ++p) Result(at + p * channels, sum[p]);
+  }
+
+  TAMIS_INLINE void Result(int64_t at, Vec value) const {
+    if constexpr (kPlain) {
+      Write(static_cast<float*>(outputs_[0]) + at, Min(high_, Max(low_, value)));
+      return;
+    }
+    if (args_.epilogue.residual) {
+      value = value + (args_.bf16_residual ? Read(static_cast<const Bf16*>(inputs_[3]) + at)
+                                           : Read(static_cast<const float*>(inputs_[3]) + at));
+    }
+    value = Activate(args_.epilogue.activation, parameters_, value);
+    if (args_.bf16_output) {
+      Write(static_cast<Bf16*>(outputs_[0]) + at, value);
+    } else {
+      Write(static_cast<float*>(outputs_[0]) + at, value);
+    }
+  }
+
+  const DepthwiseArgs& args_;
+  const void* const* inputs_;
+  void* const* outputs_;
+  int64_t channel_;
+  int rest_;
+  ActivationParameters parameters_;
+  Vec bias_, low_, high_;
+};
+
+// Rows [begin, end), one vector of the part's channels after the other.
+template <class In, bool kPlain, int kTaps, int kStride>
+void WideRows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, const DepthwisePart& part) {
+  const int64_t channels = part.last_channel, begin = part.first_row, end = part.last_row;
+  for (int64_t c = part.first_channel; c < channels; c += kLanes) {
+    const auto rest = static_cast<int>(MinOf(kLanes, channels - c));
+    if (rest == kLanes) {
+      const WidePixels<In, true, kPlain> pixels(args, inputs, outputs, c, rest);
+      for (int64_t row = begin; row < end; ++row) pixels.template Row<kTaps, kStride>(row);
+    } else {
+      const WidePixels<In, false, kPlain> pixels(args, inputs, outputs, c, rest);
+      for (int64_t row = begin; row < end; ++row) pixels.template Row<kTaps, kStride>(row);
+    }
+  }
+}
+
+using WideRoutine = void (*)(const DepthwiseArgs&, const void* const*, void* const*, const DepthwisePart&);
+
+template <class In, bool kPlain>
+TAMIS_INLINE WideRoutine WideRoutineFor(const WindowAxis& x) {
+  // Some tap of every result lies inside: only the first and last few reads may be outside.
+  const int64_t pad_end = (x.out - 1) * x.stride + x.taps - x.pad_begin - x.in;
+  if (x.dilation != 1 || x.out < kWide || MaxOf(x.pad_begin, pad_end) >= x.taps) return nullptr;
+  if (x.taps == 3 && x.stride == 1) return WideRows<In, kPlain, 3, 1>;
+  if (x.taps == 3 && x.stride == 2) return WideRows<In, kPlain, 3, 2>;
+  if (x.taps == 5 && x.stride == 1) return WideRows<In, kPlain, 5, 1>;
+  if (x.taps == 5 && x.stride == 2) return WideRows<In, kPlain, 5, 2>;
+  return nullptr;
+}
+
+// Null where another routine is needed.
+template <class In>
+TAMIS_INLINE WideRoutine WideRowsFor(const DepthwiseArgs& args) {
+  const Activation activation = args.epilogue.activation;
+  const bool bounds =
+      activation == Activation::kNone || activation == Activation::kRelu || activation == Activation::kClip;
+  if (bounds && !args.epilogue.residual && !args.bf16_output) return WideRoutineFor<In, true>(args.window.x);
+  return WideRoutineFor<In, false>(args.window.x);
+}
+
+}  // namespace
+}  // namespace tamis
