@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "src/tuner/candidate_check.h"
 
@@ -13,18 +14,49 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Buffers of one problem: seeded inputs, outputs to be overwritten.
+//
+// In a network the activations that a kernel reads were written just before, part by part by the threads, and where it
+// writes lies whatever the memory held last. So inputs are written anew before a run, and outputs go to several places
+// in turns: kernels that only shine on what the first-level cache already holds are not chosen for it.
 struct Buffers {
   std::vector<Tensor> inputs, outputs;
   std::vector<const void*> in;
   std::vector<void*> out;
 
   explicit Buffers(const Problem& problem) : inputs(SeededInputs(problem)) {
-    for (const Tensor& input : inputs) in.push_back(input.Defined() ? input.raw() : nullptr);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      in.push_back(inputs[i].Defined() ? inputs[i].raw() : nullptr);
+      const bool activation = inputs[i].Defined() && problem.inputs[i].constant == nullptr;
+      pristine_.push_back(activation ? inputs[i].Clone() : Tensor());
+    }
+    constexpr size_t kPlaces = 3;
     for (const Operand& operand : problem.outputs) {
       outputs.push_back(operand.Present() ? Tensor(operand.dtype, operand.dims) : Tensor());
       out.push_back(operand.Present() ? outputs.back().raw() : nullptr);
     }
+    places_.push_back(out);
+    while (places_.size() < kPlaces) {
+      places_.emplace_back();
+      for (const Operand& operand : problem.outputs) {
+        others_.push_back(operand.Present() ? Tensor(operand.dtype, operand.dims) : Tensor());
+        places_.back().push_back(operand.Present() ? others_.back().raw() : nullptr);
+      }
+    }
   }
+
+  void WriteInputs(ThreadPool& pool) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (!pristine_[i].Defined()) continue;
+      pool.ParallelFor(static_cast<int64_t>(inputs[i].NumBytes()), 4096, [&](int64_t begin, int64_t end) {
+        std::memcpy(inputs[i].raw() + begin, pristine_[i].raw() + begin, static_cast<size_t>(end - begin));
+      });
+    }
+  }
+  std::span<void* const> Place(int round) const { return places_[static_cast<size_t>(round) % places_.size()]; }
+
+ private:
+  std::vector<Tensor> pristine_, others_;
+  std::vector<std::vector<void*>> places_;
 };
 
 struct Running {
@@ -97,8 +129,9 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
   for (int round = 0; round < options.max_rounds && (round < 5 || Clock::now() < deadline); ++round) {
     for (Running& run : running) {
       const auto& prepared = run.copies[static_cast<size_t>(round) % run.copies.size()];
+      buffers.WriteInputs(pool);
       const auto start = Clock::now();
-      prepared->Run(buffers.in, buffers.out, run.workspace->data(), pool);
+      prepared->Run(buffers.in, buffers.Place(round), run.workspace->data(), pool);
       run.times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
     }
   }

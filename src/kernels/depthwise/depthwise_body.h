@@ -1,9 +1,8 @@
 // The body of depthwise convolution for the ISA of the including file.
 //
-// One block of channels at a time goes through all rows of the part, so that a row of x is in the first-level cache
-// when the next rows of results read it again. What depthwise_wide.h does not do is done here: outputs whose whole
-// window lies inside the image are computed kPixels at a time, so that a weight vector is loaded once for all of them,
-// the others one by one with their taps clipped.
+// What depthwise_wide.h does not do is done here: for one block of channels, outputs whose whole window lies inside the
+// image are computed kPixels at a time, so that a weight vector is loaded once for all of them, the others one by one
+// with their taps clipped.
 #pragma once
 
 #include "src/kernels/depthwise/depthwise.h"
@@ -113,15 +112,15 @@ inline void Row(const DepthwiseArgs& args, const void* const* inputs, void* cons
 template <class In>
 inline void AnyRows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs,
                     const DepthwisePart& part) {
-  const int64_t channels = part.last_channel, begin = part.first_row, end = part.last_row;
-  int64_t c = part.first_channel;
-  for (; c + 2 * kLanes <= channels; c += 2 * kLanes) {
-    const Lanes<2> lanes{static_cast<int>(kLanes)};
-    for (int64_t row = begin; row < end; ++row) Row<In, 2>(args, inputs, outputs, row, c, lanes);
-  }
-  for (; c < channels; c += kLanes) {
-    const Lanes<1> lanes{static_cast<int>(MinOf(kLanes, channels - c))};
-    for (int64_t row = begin; row < end; ++row) Row<In, 1>(args, inputs, outputs, row, c, lanes);
+  const int64_t channels = part.last_channel;
+  for (int64_t row = part.first_row; row < part.last_row; ++row) {
+    int64_t c = part.first_channel;
+    for (; c + 2 * kLanes <= channels; c += 2 * kLanes) {
+      Row<In, 2>(args, inputs, outputs, row, c, Lanes<2>{static_cast<int>(kLanes)});
+    }
+    for (; c < channels; c += kLanes) {
+      Row<In, 1>(args, inputs, outputs, row, c, Lanes<1>{static_cast<int>(MinOf(kLanes, channels - c))});
+    }
   }
 }
 

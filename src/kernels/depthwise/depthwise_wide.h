@@ -12,19 +12,17 @@ namespace {
 
 constexpr int64_t kWide = 7;
 
-// What is the same for all rows. kWhole: the vector of channels is; kPlain: results are f32 without a residual, and
-// their activation only bounds them.
+// One vector of channels. kWhole: it is; kPlain: results are f32 without a residual, and their activation only bounds
+// them.
 template <class In, bool kWhole, bool kPlain>
 class WidePixels {
  public:
-  WidePixels(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int64_t channel, int rest)
+  WidePixels(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int rest)
       : args_(args),
         inputs_(inputs),
         outputs_(outputs),
-        channel_(channel),
         rest_(rest),
         parameters_(ParametersOf(args.epilogue)),
-        bias_(args.epilogue.bias ? Read(static_cast<const float*>(inputs[2]) + channel) : Set(0)),
         low_(Set(-__builtin_inff())),
         high_(Set(__builtin_inff())) {
     if (args.epilogue.activation == Activation::kRelu) low_ = Set(0);
@@ -34,52 +32,21 @@ class WidePixels {
     }
   }
 
-  template <int kTaps, int kStride>
-  TAMIS_INLINE void Row(int64_t row) const {
-    const WindowAxis &y = args_.window.y, &x = args_.window.x;
-    const int64_t at_y = row % y.out;
-    const In* image = static_cast<const In*>(inputs_[0]) + row / y.out * y.in * x.in * args_.window.channels;
-    const TapRange taps = TapsInImage(y, at_y);
-    for (int64_t column = 0; column < x.out; column += kWide) {
-      if (column + kWide > x.out) column = x.out - kWide;  // some results are made twice
-      const int64_t first = column * kStride - x.pad_begin;
-      if (first >= 0 && first + (kWide - 1) * kStride + kTaps <= x.in) {
-        Seven<kTaps, kStride, false>(image, row, at_y, column, taps);
-      } else {
-        Seven<kTaps, kStride, true>(image, row, at_y, column, taps);
-      }
-    }
-  }
-
- private:
-  template <class T>
-  TAMIS_INLINE Vec Read(const T* p) const {
-    if constexpr (kWhole) return Load(p);
-    return LoadPart(p, rest_);
-  }
-  template <class T>
-  TAMIS_INLINE void Write(T* p, Vec v) const {
-    if constexpr (kWhole) {
-      Store(p, v);
-    } else {
-      StorePart(p, v, rest_);
-    }
-  }
-
   template <int kTaps, int kStride, bool kEdge>
-  inline void Seven(const In* image, int64_t row, int64_t at_y, int64_t column, TapRange taps) const {
+  inline void Seven(const In* image, int64_t row, int64_t column, TapRange taps, int64_t channel) const {
     static constexpr In kZeros[kLanes] = {};
     constexpr int kReads = (kWide - 1) * kStride + kTaps;
     const WindowAxis &y = args_.window.y, &x = args_.window.x;
     const int64_t channels = args_.window.channels;
+    const Vec bias = args_.epilogue.bias ? Read(static_cast<const float*>(inputs_[2]) + channel) : Set(0);
     Vec sum[kWide];
 #pragma GCC unroll 8
-    for (int p = 0; p < kWide; ++p) sum[p] = bias_;
+    for (int p = 0; p < kWide; ++p) sum[p] = bias;
     const int64_t first = column * kStride - x.pad_begin;
     for (int64_t r = taps.first; r < taps.last; ++r) {
-      const int64_t in_row = at_y * y.stride - y.pad_begin + r * y.dilation;
-      const In* source = image + (in_row * x.in + first) * channels + channel_;
-      const float* weights = args_.weights + r * kTaps * args_.weight_stride + channel_;
+      const int64_t in_row = row % y.out * y.stride - y.pad_begin + r * y.dilation;
+      const In* source = image + (in_row * x.in + first) * channels + channel;
+      const float* weights = args_.weights + r * kTaps * args_.weight_stride + channel;
       Vec weight[kTaps];
 #pragma GCC unroll 8
       for (int s = 0; s < kTaps; ++s) weight[s] = Load(weights + s * args_.weight_stride);
@@ -96,9 +63,24 @@ class WidePixels {
         }
       }
     }
-    const int64_t at = (row * x.out + column) * channels + channel_;
+    const int64_t at = (row * x.out + column) * channels + channel;
 #pragma GCC unroll 8
     for (int p = 0; p < kWide; ++p) Result(at + p * channels, sum[p]);
+  }
+
+ private:
+  template <class T>
+  TAMIS_INLINE Vec Read(const T* p) const {
+    if constexpr (kWhole) return Load(p);
+    return LoadPart(p, rest_);
+  }
+  template <class T>
+  TAMIS_INLINE void Write(T* p, Vec v) const {
+    if constexpr (kWhole) {
+      Store(p, v);
+    } else {
+      StorePart(p, v, rest_);
+    }
   }
 
   TAMIS_INLINE void Result(int64_t at, Vec value) const {
@@ -121,24 +103,41 @@ class WidePixels {
   const DepthwiseArgs& args_;
   const void* const* inputs_;
   void* const* outputs_;
-  int64_t channel_;
   int rest_;
   ActivationParameters parameters_;
-  Vec bias_, low_, high_;
+  Vec low_, high_;
 };
 
-// Rows [begin, end), one vector of the part's channels after the other.
+// Row by row, and of each seven pixels all channels: reads and writes are streams of neighbouring lines, which the
+// hardware's prefetcher follows into the second-level cache. (One vector of channels through all rows reads each line
+// once, and waits for it: 14 x 14 pixels of 384 channels took 41 us in a network on two cores instead of 18.)
+template <class In, bool kPlain, int kTaps, int kStride, bool kEdge>
+TAMIS_INLINE void SevenOfAll(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs,
+                             const In* image, int64_t row, int64_t column, TapRange taps, const DepthwisePart& part) {
+  const WidePixels<In, true, kPlain> whole(args, inputs, outputs, kLanes);
+  int64_t c = part.first_channel;
+  for (; c + kLanes <= part.last_channel; c += kLanes) {
+    whole.template Seven<kTaps, kStride, kEdge>(image, row, column, taps, c);
+  }
+  if (c == part.last_channel) return;
+  const WidePixels<In, false, kPlain> rest(args, inputs, outputs, static_cast<int>(part.last_channel - c));
+  rest.template Seven<kTaps, kStride, kEdge>(image, row, column, taps, c);
+}
+
 template <class In, bool kPlain, int kTaps, int kStride>
 void WideRows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, const DepthwisePart& part) {
-  const int64_t channels = part.last_channel, begin = part.first_row, end = part.last_row;
-  for (int64_t c = part.first_channel; c < channels; c += kLanes) {
-    const auto rest = static_cast<int>(MinOf(kLanes, channels - c));
-    if (rest == kLanes) {
-      const WidePixels<In, true, kPlain> pixels(args, inputs, outputs, c, rest);
-      for (int64_t row = begin; row < end; ++row) pixels.template Row<kTaps, kStride>(row);
-    } else {
-      const WidePixels<In, false, kPlain> pixels(args, inputs, outputs, c, rest);
-      for (int64_t row = begin; row < end; ++row) pixels.template Row<kTaps, kStride>(row);
+  const WindowAxis &y = args.window.y, &x = args.window.x;
+  for (int64_t row = part.first_row; row < part.last_row; ++row) {
+    const In* image = static_cast<const In*>(inputs[0]) + row / y.out * y.in * x.in * args.window.channels;
+    const TapRange taps = TapsInImage(y, row % y.out);
+    for (int64_t column = 0; column < x.out; column += kWide) {
+      if (column + kWide > x.out) column = x.out - kWide;  // some results are made twice
+      const int64_t first = column * kStride - x.pad_begin;
+      if (first >= 0 && first + (kWide - 1) * kStride + kTaps <= x.in) {
+        SevenOfAll<In, kPlain, kTaps, kStride, false>(args, inputs, outputs, image, row, column, taps, part);
+      } else {
+        SevenOfAll<In, kPlain, kTaps, kStride, true>(args, inputs, outputs, image, row, column, taps, part);
+      }
     }
   }
 }
