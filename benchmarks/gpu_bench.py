@@ -15,6 +15,7 @@ import numpy as np
 
 import gpu_int8
 import gpu_models
+import gpu_serve
 
 CASES = [("resnet50", 1), ("resnet50", 32), ("bert_base", 1), ("bert_base", 32)]
 SEQUENCE = 128
@@ -323,6 +324,9 @@ def main():
                         help="2:4 networks to compare with their best dense plans")
     parser.add_argument("--int8", nargs="*", default=["resnet50:1", "resnet50:32", "bert_base:32"],
                         help="networks to quantise and time in int8")
+    parser.add_argument("--serve", type=int, nargs="*", default=[14],
+                        help="numbers of clients that ask for ResNet-50 through HTTP")
+    parser.add_argument("--serve-seconds", type=float, default=4)
     parser.add_argument("--layers", action="store_true", help="time of every node, into the logs")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
@@ -397,7 +401,18 @@ def main():
             if options.layers:
                 log(gpu_int8.layer_table(row))
             log(json.dumps({key: value for key, value in row.items() if key != "layers"}))
-    text = "\n\n".join([markdown(results), sparse_markdown(results["sparse"]), gpu_int8.markdown(results["int8"])])
+    results["serve"] = []
+    for clients in options.serve:
+        for name in ("resnet50", "resnet50_int8"):
+            engine = options.work / f"{name}_b1.tamis"
+            if engine.exists():
+                results["serve"].append(gpu_serve.run(tamis, f"Tamis {name}", engine, clients, options.serve_seconds))
+        results["serve"].append(gpu_serve.run_torch(clients, options.serve_seconds))
+    results["serve"] = [row for row in results["serve"] if row]
+    for row in results["serve"]:
+        log(json.dumps(row))
+    text = "\n\n".join([markdown(results), sparse_markdown(results["sparse"]), gpu_int8.markdown(results["int8"]),
+                         gpu_serve.markdown(results["serve"])])
     print(text, flush=True)
     (options.out / "gpu.json").write_text(json.dumps(results, indent=1))
     (options.out / "gpu.md").write_text(text + "\n")

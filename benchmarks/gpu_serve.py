@@ -1,0 +1,247 @@
+"""ResNet-50 behind KServe v2 over HTTP on a GPU: `tamis serve`, and PyTorch f32 behind the same requests.
+
+Clients are processes that send prepared requests of one image over a connection each. First as fast as they can, which
+gives the rate at saturation and the activity of the multiprocessors then; then at four fifths of that rate, on a
+schedule, latencies counted from the moment a request was due.
+"""
+import concurrent.futures
+import json
+import multiprocessing
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+
+SHAPE = [1, 3, 224, 224]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def prepared_request(port, model):
+    image = np.random.default_rng(4).standard_normal(SHAPE, dtype=np.float32).tobytes()
+    header = json.dumps({"inputs": [{"name": "image", "shape": SHAPE, "datatype": "FP32",
+                                     "parameters": {"binary_data_size": len(image)}}],
+                         "outputs": [{"name": "scores", "parameters": {"binary_data": True}}]}).encode()
+    lines = [f"POST /v2/models/{model}/infer HTTP/1.1", f"Host: 127.0.0.1:{port}", "Content-Type: application/octet-stream",
+             f"Inference-Header-Content-Length: {len(header)}", f"Content-Length: {len(header) + len(image)}", "", ""]
+    return "\r\n".join(lines).encode() + header + image
+
+
+def exchange(connection, message):
+    """Sends one request and reads its answer; whether it was 200."""
+    connection.sendall(message)
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, body = received.split(b"\r\n\r\n", 1)
+    size = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+    while len(body) < size:
+        body += connection.recv(65536)
+    return head.split()[1] == b"200"
+
+
+def client(port, model, seconds, interval, offset, results):
+    """Requests for so long; each `interval` seconds, or one after the other if it is 0."""
+    message = prepared_request(port, model)
+    latencies, failures = [], 0
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        start = time.perf_counter() + offset
+        due = start
+        while due < start + seconds:
+            wait = due - time.perf_counter()
+            if wait > 0:
+                time.sleep(wait)
+            begun = due if interval else time.perf_counter()
+            failures += not exchange(connection, message)
+            latencies.append(time.perf_counter() - begun)
+            due = due + interval if interval else time.perf_counter()
+    results.put((latencies, failures))
+
+
+def load(port, model, clients, seconds, rate=0.0):
+    """Requests a second and the latencies of all; `rate` 0 is as fast as they can."""
+    results = multiprocessing.Queue()
+    interval = clients / rate if rate else 0.0
+    processes = [multiprocessing.Process(target=client, args=(port, model, seconds, interval, interval * i / clients, results))
+                 for i in range(clients)]
+    start = time.perf_counter()
+    for process in processes:
+        process.start()
+    parts = [results.get() for _ in processes]
+    took = time.perf_counter() - start
+    for process in processes:
+        process.join()
+    latencies = np.sort(np.concatenate([part[0] for part in parts]))
+    assert not sum(part[1] for part in parts), "a request was refused"
+    return len(latencies) / min(took, seconds + 1), latencies
+
+
+class SmActivity:
+    """Mean activity of multiprocessors between start and stop, by NVML; None without it."""
+
+    def __init__(self):
+        try:
+            import pynvml
+            pynvml.nvmlInit()
+            self.nvml, self.card = pynvml, pynvml.nvmlDeviceGetHandleByIndex(0)
+            self.samples = [pynvml.nvmlGpmSampleAlloc() for _ in range(2)]
+        except Exception:  # noqa: BLE001  no NVML, no figure
+            self.nvml = None
+
+    def take(self, index):
+        if self.nvml:
+            self.nvml.nvmlGpmSampleGet(self.card, self.samples[index])
+
+    def value(self):
+        if not self.nvml:
+            return None
+        query = self.nvml.c_nvmlGpmMetricsGet_t()
+        query.version, query.numMetrics = self.nvml.NVML_GPM_METRICS_GET_VERSION, 1
+        query.sample1, query.sample2 = self.samples
+        query.metrics[0].metricId = self.nvml.NVML_GPM_METRIC_SM_UTIL
+        try:
+            self.nvml.nvmlGpmMetricsGet(query)
+        except Exception:  # noqa: BLE001
+            return None
+        return query.metrics[0].value
+
+
+def gpu_bytes():
+    """Bytes of the card that are in use; this process holds none."""
+    try:
+        import pynvml
+        pynvml.nvmlInit()
+        return pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).used
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def joules():
+    import pynvml
+    return pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(0)) / 1e3
+
+
+def measure(port, model, clients, seconds, before):
+    _, alone = load(port, model, 1, 1.0)
+    activity = SmActivity()
+    timer = threading.Timer(seconds * 0.3, activity.take, [0]), threading.Timer(seconds * 0.8, activity.take, [1])
+    for t in timer:
+        t.start()
+    energy = joules()
+    rate, _ = load(port, model, clients, seconds)
+    energy = joules() - energy
+    row = {"latency_b1_ms": float(np.median(alone)) * 1e3, "clients": clients, "requests_per_second": rate,
+           "joules_per_request": energy / (rate * seconds), "sm_active_percent": activity.value()}
+    _, latencies = load(port, model, clients, seconds, rate * 0.8)
+    row["p50_ms_at_80"], row["p99_ms_at_80"] = (float(np.percentile(latencies, p)) * 1e3 for p in (50, 99))
+    used = gpu_bytes()
+    row["gpu_mb"] = (used - before) / 1e6 if used and before is not None else None
+    return row
+
+
+def torch_server(port, weights):
+    """PyTorch f32, eager, behind the same requests."""
+    import http.server
+
+    import torch
+    import torchvision
+    module = torchvision.models.resnet50()
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=False)
+    module = module.eval().cuda()
+    torch.backends.cudnn.benchmark = True
+    worker = concurrent.futures.ThreadPoolExecutor(1)  # cuDNN keeps handles and choices for each thread
+
+    def answer_to(image):
+        with torch.no_grad():
+            return module(image.cuda()).cpu().numpy().tobytes()
+
+    worker.submit(answer_to, torch.zeros(SHAPE)).result()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *_):
+            pass
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            header = int(self.headers["Inference-Header-Content-Length"])
+            image = torch.frombuffer(bytearray(body[header:]), dtype=torch.float32).reshape(SHAPE)
+            scores = worker.submit(answer_to, image).result()
+            answer = json.dumps({"outputs": [{"name": "scores", "shape": [1, 1000], "datatype": "FP32",
+                                              "parameters": {"binary_data_size": len(scores)}}]}).encode()
+            self.send_response(200)
+            self.send_header("Inference-Header-Content-Length", str(len(answer)))
+            self.send_header("Content-Length", str(len(answer) + len(scores)))
+            self.end_headers()
+            self.wfile.write(answer + scores)
+
+    http.server.ThreadingHTTPServer.request_queue_size = 256
+    http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+def await_port(port, process, seconds=60):
+    for _ in range(seconds * 20):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        except OSError:
+            if process.poll() is not None:
+                return False
+            time.sleep(0.05)
+    return False
+
+
+def run(tamis, name, engine, clients, seconds):
+    """Rows for one engine of the program."""
+    port, before = free_port(), gpu_bytes()
+    command = [tamis.programs / "tamis", "serve", engine, "--http-port", str(port), "--device", "cuda"]
+    with open(tamis.work / f"serve_{name}.log", "w") as log:
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=tamis.environment)
+        try:
+            if not await_port(port, process):
+                return None
+            row = measure(port, engine.stem, clients, seconds, before)
+            return {"what": name, **row}
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def run_torch(clients, seconds):
+    port, before = free_port(), gpu_bytes()
+    process = subprocess.Popen([sys.executable, __file__, str(port)])
+    try:
+        if not await_port(port, process):
+            return None
+        return {"what": "PyTorch f32", **measure(port, "resnet50", clients, seconds, before)}
+    finally:
+        process.kill()
+        process.wait()
+
+
+def markdown(rows):
+    lines = ["| ResNet-50 behind HTTP | latency b1, ms | requests/s, all clients | GPU memory, MB | operations per joule, T | "
+             "SM active at saturation | p50, p99 at 80 % load, ms |", "|---|---|---|---|---|---|---|"]
+    operations = 8.2e9  # of one image, multiplications and additions
+    for row in rows:
+        sm, mb = row["sm_active_percent"], row["gpu_mb"]
+        lines.append(f"| {row['what']} | {row['latency_b1_ms']:.2f} | {row['requests_per_second']:.0f} ({row['clients']}) | "
+                     f"{f'{mb:.0f}' if mb else ''} | {operations / row['joules_per_request'] / 1e12:.3f} | "
+                     f"{f'{sm:.0f} %' if sm is not None else ''} | {row['p50_ms_at_80']:.2f}, {row['p99_ms_at_80']:.2f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    import gpu_models
+    torch_server(int(sys.argv[1]), gpu_models.resnet50_weights())
