@@ -52,6 +52,12 @@ void AddOperands(CudaCase* c, const Types& types, const Dims& weight, const Dims
     c->attributes["y_dtype"] = static_cast<int64_t>(types.y);
     c->attributes["y_scale"] = 0.021f;
     c->attributes["y_zero_point"] = int64_t{types.y == DType::kUInt8 ? 9 : -17};
+    if (types.residual != DType::kUndefined) return;
+    // Neighbours stay neighbours, so that a code may still be one off. The table begins with the code whose byte is 0.
+    Dims table(256);
+    for (int64_t i = 0; i < 256; ++i)
+      table[static_cast<size_t>(i)] = types.y == DType::kUInt8 ? 255 - i : i < 128 ? i / 2 : (i - 256) / 2;
+    c->attributes["table"] = table;
   }
 }
 

@@ -98,5 +98,39 @@ TEST_F(CudaKernels, NormsOfManyWidths) {
   }
 }
 
+// What FuseForCuda makes of a norm that is only quantised.
+TEST_F(CudaKernels, QuantizedLayerNorm) {
+  CudaRandom random(2034);
+  for (const int64_t columns : {8, 72, 768, 2048}) {
+    for (const DType x : {DType::kFloat16, DType::kFloat32}) {
+      for (const DType y : {DType::kUInt8, DType::kInt8}) {
+        CudaCase c;
+        c.op = "QuantizedLayerNorm";
+        c.domain = kTamisDomain;
+        c.codes = true;
+        c.attributes = {
+            {"epsilon", 1e-5f}, {"y_scale", 0.02f}, {"y_zero_point", int64_t{y == DType::kUInt8 ? 120 : -9}}};
+        c.inputs = {random.Floats(x, {45, columns}, 2), random.Floats(DType::kFloat32, {columns}),
+                    random.Floats(DType::kFloat32, {columns})};
+        CudaCase norm;
+        norm.attributes = {{"axis", int64_t{-1}}, {"epsilon", 1e-5f}};
+        norm.output_dtypes = {DType::kFloat32};
+        const auto normal = Reference(norm, "LayerNormalization", {c.inputs[0].ToFloat32(), c.inputs[1], c.inputs[2]});
+        ASSERT_TRUE(normal.ok()) << normal.status().message();
+        Tensor expected(y, {45, columns});
+        const int zero = y == DType::kUInt8 ? 120 : -9, low = y == DType::kUInt8 ? 0 : -128;
+        for (int64_t i = 0; i < expected.NumElements(); ++i) {
+          const int code = static_cast<int>(std::nearbyint((*normal)[0].Data<float>()[i] / 0.02f)) + zero;
+          expected.raw()[i] = static_cast<std::byte>(std::clamp(code, low, low + 255));
+        }
+        c.expected = {expected};
+        c.output_dtypes = {y};
+        EXPECT_EQ(Check(c), 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tamis

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/base/hash.h"
+#include "src/cuda/fuse_parts.h"
 
 namespace tamis {
 namespace {
@@ -25,8 +26,9 @@ Tensor Stacked(const std::vector<const Tensor*>& parts) {
   return whole;
 }
 
-ValueId AddStacked(Graph& graph, const std::string& name, const std::vector<const Tensor*>& parts, Pattern pattern) {
-  const ValueId id = graph.AddConstant(graph.FreshName(name), Stacked(parts));
+// Constants of the graph move when one is added: all that is read from them has been stacked before.
+ValueId AddHashed(Graph& graph, const std::string& name, Tensor constant, Pattern pattern) {
+  const ValueId id = graph.AddConstant(graph.FreshName(name), std::move(constant));
   graph.value(id).constant_hash = HashTensor(*graph.value(id).constant);
   graph.value(id).pattern = pattern;
   return id;
@@ -60,12 +62,20 @@ class SiblingFusion {
     const NodeId id = graph_.value(value).producer;
     if (id == kNoNode || graph_.IsOutput(value) || users_[static_cast<size_t>(value)].size() != 1) return kNoNode;
     const Node& node = graph_.node(id);
+    if (node.IsTamis("QuantizedLinear")) return IsPlainQuantized(node, value) ? id : kNoNode;
     if (!node.IsTamis("Linear") || node.input(3) != kNoValue || !node.String("activation", "").empty()) return kNoNode;
     const Tensor* weight = graph_.ConstantInput(node, 1);
     const bool bias_known = node.input(2) == kNoValue || graph_.ConstantInput(node, 2) != nullptr;
     const bool half =
         weight != nullptr && weight->dtype() == DType::kFloat16 && graph_.value(value).type.dtype == DType::kFloat16;
     return half && bias_known ? id : kNoNode;
+  }
+
+  // A product of codes that gives f16 (FuseQuantizedForCuda has run), without residual, activation or codes behind it.
+  bool IsPlainQuantized(const Node& node, ValueId value) const {
+    return graph_.ConstantInput(node, 1) != nullptr && graph_.ConstantInput(node, 2) != nullptr &&
+           (node.input(3) == kNoValue || graph_.ConstantInput(node, 3) != nullptr) && node.input(4) == kNoValue &&
+           node.String("activation", "").empty() && graph_.value(value).type.dtype == DType::kFloat16;
   }
 
   void TryPack(NodeId attention_id) {
@@ -76,7 +86,7 @@ class SiblingFusion {
                        attention.Float("softcap", 0) == 0;
     if (!plain) return;
     std::array<NodeId, 3> ids{};
-    std::vector<const Tensor*> weights, biases;
+    std::vector<const Tensor*> weights, biases, scales;  // scales: of products of codes
     std::vector<Tensor> zeros;
     zeros.reserve(3);
     Pattern pattern = Pattern::kTwoFour;
@@ -84,10 +94,13 @@ class SiblingFusion {
       ids[i] = Projection(attention.inputs[i]);
       if (ids[i] == kNoNode || graph_.node(ids[i]).inputs[0] != graph_.node(ids[0]).inputs[0]) return;
       const Node& linear = graph_.node(ids[i]);
+      const bool codes = linear.IsTamis("QuantizedLinear");
+      if (linear.op != graph_.node(ids[0]).op) return;
+      if (codes) scales.push_back(graph_.ConstantInput(linear, 2));
       weights.push_back(graph_.ConstantInput(linear, 1));
       if (weights[i]->dims() != weights[0]->dims()) return;
       if (graph_.value(linear.inputs[1]).pattern != Pattern::kTwoFour) pattern = Pattern::kDense;
-      if (const Tensor* bias = graph_.ConstantInput(linear, 2)) {
+      if (const Tensor* bias = graph_.ConstantInput(linear, codes ? 3 : 2)) {
         biases.push_back(bias);
       } else {
         zeros.emplace_back(DType::kFloat32, Dims{weights[i]->dim(0)});
@@ -101,10 +114,16 @@ class SiblingFusion {
     Type type = q.type;
     type.shape.back() = Dim(3 * weights[0]->dim(0));
     Node linear = CopyOf(graph_.node(ids[0]));
-    const ValueId weight = AddStacked(graph_, name + "_weight", weights, pattern);
-    const ValueId bias = AddStacked(graph_, name + "_bias", biases, Pattern::kDense);
+    Tensor all_weights = Stacked(weights), all_biases = Stacked(biases);
+    Tensor all_scales = scales.empty() ? Tensor() : Stacked(scales);
+    const ValueId weight = AddHashed(graph_, name + "_weight", std::move(all_weights), pattern);
+    const ValueId bias = AddHashed(graph_, name + "_bias", std::move(all_biases), Pattern::kDense);
     const ValueId packed = graph_.AddValue(graph_.FreshName(name), type);
-    linear.inputs = {linear.inputs[0], weight, bias};
+    linear.inputs = {linear.inputs[0], weight};
+    if (all_scales.Defined()) {
+      linear.inputs.push_back(AddHashed(graph_, name + "_scale", std::move(all_scales), Pattern::kDense));
+    }
+    linear.inputs.push_back(bias);
     linear.outputs = {packed};
     Node fused = CopyOf(attention);
     fused.op = "PackedAttention";
@@ -119,20 +138,6 @@ class SiblingFusion {
   Graph& graph_;
   std::vector<std::vector<NodeId>> users_;
 };
-
-// The node that makes `value` for one reader alone, if it is this operator; nullptr otherwise.
-const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeId>>& users, ValueId value,
-                         std::string_view op) {
-  if (value == kNoValue || graph.IsOutput(value) || users[static_cast<size_t>(value)].size() != 1) return nullptr;
-  const NodeId id = graph.value(value).producer;
-  return id != kNoNode && graph.node(id).Is(op) ? &graph.node(id) : nullptr;
-}
-
-// Whether a convolution's kernel is one that a first layer has, and that is read as one.
-bool IsFirstKernel(const Node& conv, const Tensor& weight) {
-  return conv.Int("group", 1) == 1 && weight.rank() == 4 && weight.dim(3) < 8 && weight.dim(2) <= 8 &&
-         conv.Ints("dilations") == Dims{1, 1};
-}
 
 // The first convolution of a network reads the images as they come.
 void ReadImagesDirectly(Graph& graph) {
@@ -152,40 +157,6 @@ void ReadImagesDirectly(Graph& graph) {
     const NodeId transpose_id = graph.value(transpose->outputs[0]).producer;
     graph.RemoveNode(cast_id);
     graph.RemoveNode(transpose_id);
-  }
-}
-
-// The first convolution of an int8 network quantises the images as it reads them.
-void QuantizeImagesDirectly(Graph& graph) {
-  const auto users = graph.Users();
-  for (NodeId id : graph.NodeIds()) {
-    Node& conv = graph.node(id);
-    if (!conv.IsTamis("QuantizedConv") || conv.input(4) != kNoValue) continue;
-    const Tensor* weight = graph.ConstantInput(conv, 1);
-    const bool known = weight != nullptr && graph.ConstantInput(conv, 2) != nullptr &&
-                       (conv.input(3) == kNoValue || graph.ConstantInput(conv, 3) != nullptr);
-    if (!known || !IsFirstKernel(conv, *weight)) continue;
-    const Node* transpose = SoleProducer(graph, users, conv.inputs[0], "Transpose");
-    const Node* quantize =
-        transpose == nullptr ? nullptr : SoleProducer(graph, users, transpose->inputs[0], "QuantizeLinear");
-    if (quantize == nullptr || transpose->Ints("perm") != Dims{0, 2, 3, 1}) continue;
-    const Tensor* scale = graph.ConstantInput(*quantize, 1);
-    const Tensor* zero = graph.ConstantInput(*quantize, 2);
-    const DType codes = graph.value(quantize->outputs[0]).type.dtype;
-    const bool plain = scale != nullptr && scale->dtype() == DType::kFloat32 && scale->NumElements() == 1 &&
-                       (quantize->input(2) == kNoValue || (zero != nullptr && zero->NumElements() == 1)) &&
-                       (codes == DType::kUInt8 || codes == DType::kInt8) &&
-                       graph.value(quantize->inputs[0]).type.dtype == DType::kFloat32 &&
-                       (zero == nullptr ? 0 : zero->ToInt64s()[0]) == conv.Int("x_zero_point", 0);
-    if (!plain) continue;
-    conv.op = "QuantizedChannelsFirstConv";
-    conv.attributes["x_scale"] = scale->Data<float>()[0];
-    conv.attributes["x_dtype"] = static_cast<int64_t>(codes);
-    conv.inputs[0] = quantize->inputs[0];
-    const NodeId quantize_id = graph.value(quantize->outputs[0]).producer;
-    const NodeId transpose_id = graph.value(transpose->outputs[0]).producer;
-    graph.RemoveNode(transpose_id);
-    graph.RemoveNode(quantize_id);
   }
 }
 
@@ -244,36 +215,6 @@ std::optional<int64_t> RepeatedRows(const Tensor& constant, const Dims& rows, in
 }
 
 // The start of an encoder of text: rows of a table, positions and the like added, a norm.
-// Casts around int8 work: products of codes write f16 as well as f32, and f16 is quantised as well as f32.
-void ConvertInsideOfQuantized(Graph& graph) {
-  const auto users = graph.Users();
-  for (NodeId id : graph.NodeIds()) {
-    const Node& cast = graph.node(id);
-    if (!cast.Is("Cast")) continue;
-    const ValueId from = cast.inputs[0], to = cast.outputs[0];
-    const auto dtype = [&](ValueId value) { return graph.value(value).type.dtype; };
-    if (dtype(from) == DType::kFloat32 && dtype(to) == DType::kFloat16) {
-      const NodeId producer_id = graph.value(from).producer;
-      if (producer_id == kNoNode || graph.IsOutput(from) || users[static_cast<size_t>(from)].size() != 1) continue;
-      Node& producer = graph.node(producer_id);
-      const Tensor* weight = graph.ConstantInput(producer, 1);
-      const bool product = producer.IsTamis("QuantizedLinear") || producer.IsTamis("QuantizedConv");
-      const bool known = product && weight != nullptr && graph.ConstantInput(producer, 2) != nullptr &&
-                         (producer.input(3) == kNoValue || graph.ConstantInput(producer, 3) != nullptr);
-      if (!known) continue;
-      graph.RemoveNode(id);
-      producer.outputs = {to};
-      graph.value(to).producer = producer_id;
-    } else if (dtype(from) == DType::kFloat16 && dtype(to) == DType::kFloat32 && !graph.IsOutput(to)) {
-      const auto& readers = users[static_cast<size_t>(to)];
-      const auto quantizes = [&](NodeId reader) { return graph.node(reader).Is("QuantizeLinear"); };
-      if (readers.empty() || !std::all_of(readers.begin(), readers.end(), quantizes)) continue;
-      for (const NodeId reader : readers) graph.node(reader).inputs[0] = from;
-      graph.RemoveNode(id);
-    }
-  }
-}
-
 class EmbeddingFusion {
  public:
   explicit EmbeddingFusion(Graph& graph) : graph_(graph), users_(graph.Users()) {}
@@ -375,12 +316,11 @@ class EmbeddingFusion {
 }  // namespace
 
 Status FuseForCuda(Graph& graph) {
+  FuseQuantizedForCuda(graph);
   SiblingFusion(graph).Run();
   EmbeddingFusion(graph).Run();
   FuseNorms(graph);
   ReadImagesDirectly(graph);
-  QuantizeImagesDirectly(graph);
-  ConvertInsideOfQuantized(graph);
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();
   return {};

@@ -17,6 +17,14 @@ namespace tamis {
 //   QuantizeLinear of f32 images, Transpose to channels last, QuantizedConv of fewer than 8 channels   ->
 //   QuantizedChannelsFirstConv x[B, C, H, W] (f32), everything else as QuantizedConv, with x_scale and x_dtype
 //
+//   Cast to f16 of what a product of codes gives, Cast to f32 of what is quantised   ->   nothing: these nodes write
+//   and read f16 as well; so does an Attention of f16 whose result is only quantised
+//
+//   DequantizeLinear of codes as the residual of a product of codes   ->   the codes
+//
+//   LayerNormalization of the last axis that only a QuantizeLinear reads   ->
+//   QuantizedLayerNorm x, scale, shift?, with epsilon, y_scale and y_zero_point; x may be f16
+//
 //   Linear that only a LayerNormalization of its rows reads, all f16   ->
 //   LinearNorm x, w, bias?, residual?, scale, shift?, attributes as Linear, and epsilon
 //

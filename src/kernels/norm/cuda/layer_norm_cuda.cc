@@ -1,4 +1,4 @@
-// LayerNormalization over the last axis, f16 or f32.
+// LayerNormalization over the last axis, f16 or f32; QuantizedLayerNorm (src/cuda/fuse_for_cuda.h), which gives codes.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
@@ -9,7 +9,8 @@ namespace tamis::cuda {
 namespace {
 
 Result<LayerNormArgs> Read(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  const bool codes = problem.node->op == "QuantizedLayerNorm";
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, codes ? kTamisDomain : ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   const Operand& x = problem.input(0);
   if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) {
@@ -25,8 +26,9 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   }
   for (size_t i = 1; i < 3; ++i) {
     const Operand& parameter = problem.input(i);
-    if (parameter.Present() && (Elements(parameter) != columns || parameter.dtype != x.dtype)) {
-      return UserError("input {} is not one number of the type of x for each element of a row", i);
+    const DType dtype = codes ? DType::kFloat32 : x.dtype;
+    if (parameter.Present() && (Elements(parameter) != columns || parameter.dtype != dtype)) {
+      return UserError("input {} is not one number of {} for each element of a row", i, Name(dtype));
     }
   }
   args.columns = static_cast<int>(columns);
@@ -34,6 +36,12 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   if (args.rows == 0) return UserError("x is empty");
   args.epsilon = problem.node->Float("epsilon", 1e-5f);
   args.f16 = x.dtype == DType::kFloat16;
+  if (!codes) return args;
+  if (columns % 8 != 0 || columns > 2048) return UserError("rows of {}; multiples of 8 up to 2048", columns);
+  args.codes = problem.outputs[0].dtype;
+  if (args.codes != DType::kUInt8 && args.codes != DType::kInt8) return UserError("y is {}", Name(args.codes));
+  args.y_scale = problem.node->Float("y_scale", 1);
+  args.y_zero = static_cast<int>(problem.node->Int("y_zero_point", 0));
   return args;
 }
 
@@ -66,7 +74,7 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
 
 extern const CudaKernelDef cuda_kernel_layer_norm_cuda = {.name = "layer_norm_cuda",
                                                           .family = "norm",
-                                                          .ops = {"LayerNormalization"},
+                                                          .ops = {"LayerNormalization", "QuantizedLayerNorm"},
                                                           .supports = Supports,
                                                           .prepare = Prepare};
 

@@ -1,6 +1,7 @@
 #include "src/kernels/cuda/device.cuh"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/norm/cuda/norm_rows.h"
+#include "src/kernels/quantized/cuda/codes.cuh"
 
 namespace tamis::cuda {
 namespace {
@@ -84,8 +85,19 @@ __global__ void __launch_bounds__(128) EmbeddingNormKernel(const __grid_constant
   }
 }
 
-// A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8.
-template <class T, int kVectors>
+__device__ __forceinline__ void StoreCodes8(uint8_t* to, const float (&values)[8], const LayerNormArgs& args) {
+  uint32_t words[2] = {};
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const auto code = static_cast<uint32_t>(QuantizedCode(values[i], args.y_scale, args.y_zero, args.codes));
+    words[i / 4] |= (code & 0xff) << i % 4 * 8;
+  }
+  *reinterpret_cast<uint2*>(to) = make_uint2(words[0], words[1]);
+}
+
+// A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8. Scale and bias are P; with
+// kCodes y is codes.
+template <class T, int kVectors, class P = T, bool kCodes = false>
 __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant__ LayerNormArgs args) {
   LetNextStart();
   const int warp = static_cast<int>(threadIdx.x) / 32;
@@ -106,11 +118,15 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
     const int column = (v * 32 + lane) * 8;
     if (column >= args.columns) continue;
     float scale[8], bias[8] = {};
-    Load8(static_cast<const T*>(args.scale) + column, scale);
-    if (args.bias != nullptr) Load8(static_cast<const T*>(args.bias) + column, bias);
+    Load8(static_cast<const P*>(args.scale) + column, scale);
+    if (args.bias != nullptr) Load8(static_cast<const P*>(args.bias) + column, bias);
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * scale[i] + bias[i];
-    Store8(static_cast<T*>(args.y) + at + column, values[v]);
+    if constexpr (kCodes) {
+      StoreCodes8(static_cast<uint8_t*>(args.y) + at + column, values[v], args);
+    } else {
+      Store8(static_cast<T*>(args.y) + at + column, values[v]);
+    }
   }
 }
 
@@ -192,6 +208,10 @@ cudaError_t LaunchTyped(const LayerNormArgs& args, cudaStream_t stream) {
   const int warps = args.rows < 1024 ? 1 : 4;  // few rows spread over more multiprocessors
   shape.block = dim3(static_cast<unsigned>(warps * 32));
   shape.grid = dim3(static_cast<unsigned>((args.rows + warps - 1) / warps));
+  if (args.codes != DType::kUndefined) {
+    return args.columns <= 1024 ? LaunchKernel(LayerNormRegisters<T, 4, float, true>, shape, stream, args)
+                                : LaunchKernel(LayerNormRegisters<T, 8, float, true>, shape, stream, args);
+  }
   return args.columns <= 1024 ? LaunchKernel(LayerNormRegisters<T, 4>, shape, stream, args)
                               : LaunchKernel(LayerNormRegisters<T, 8>, shape, stream, args);
 }

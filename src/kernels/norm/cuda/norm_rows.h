@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "tamis/dtype.h"
+
 namespace tamis::cuda {
 
 // y = (x - mean) / sqrt(variance + epsilon) * scale + bias, a row at a time, statistics in f32.
@@ -14,6 +16,11 @@ struct LayerNormArgs {
   int rows = 0, columns = 0;
   float epsilon = 0;
   bool f16 = false;  // of all operands; else f32
+  // Not kUndefined: y holds codes of this type, round(y / y_scale) + y_zero; scale and bias are f32 then, and `columns`
+  // is a multiple of 8, 2048 at most.
+  DType codes = DType::kUndefined;
+  float y_scale = 1;
+  int y_zero = 0;
 };
 
 cudaError_t LaunchLayerNorm(const LayerNormArgs& args, cudaStream_t stream);

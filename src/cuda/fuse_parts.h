@@ -1,0 +1,20 @@
+// What the fusions for GPUs share.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "src/ir/graph.h"
+
+namespace tamis {
+
+// The node that makes `value` for one reader alone, if it is this operator; nullptr otherwise. `users` is Graph::Users.
+const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeId>>& users, ValueId value,
+                         std::string_view op);
+// Whether a convolution's kernel is one that a first layer has, and that is read as one.
+bool IsFirstKernel(const Node& conv, const Tensor& weight);
+
+// The part of FuseForCuda that is about int8: before what looks for f16 values.
+void FuseQuantizedForCuda(Graph& graph);
+
+}  // namespace tamis

@@ -1,0 +1,167 @@
+// The part of FuseForCuda that is about int8.
+#include <gtest/gtest.h>
+
+#include "src/cuda/fuse_for_cuda.h"
+
+namespace tamis {
+namespace {
+
+// f32 images quantised, turned to channels last, convolved with this zero point.
+Graph QuantizedImages(int64_t channels, int64_t zero_of_conv) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
+                       DType dtype, Shape shape, std::map<std::string, Attribute> attributes) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    node.outputs = {graph.AddValue(name, Type::Tensor(dtype, std::move(shape)))};
+    const ValueId output = node.outputs[0];
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {2, Dim(channels), 8, 8}));
+  graph.inputs = {x};
+  Tensor scale(DType::kFloat32, {}), zero(DType::kUInt8, {}), scales(DType::kFloat32, {16});
+  scale.Data<float>()[0] = 0.25f;
+  zero.Data<uint8_t>()[0] = 100;
+  const ValueId codes =
+      add("QuantizeLinear", "", {x, graph.AddConstant("scale", scale), graph.AddConstant("zero", zero)}, "codes",
+          DType::kUInt8, {2, Dim(channels), 8, 8}, {});
+  const ValueId last =
+      add("Transpose", "", {codes}, "last", DType::kUInt8, {2, 8, 8, Dim(channels)}, {{"perm", Dims{0, 2, 3, 1}}});
+  const ValueId weight = graph.AddConstant("w", Tensor(DType::kInt8, {16, 3, 3, channels}));
+  graph.outputs = {add("QuantizedConv", kTamisDomain, {last, weight, graph.AddConstant("scales", scales)}, "y",
+                       DType::kFloat32, {2, 6, 6, 16},
+                       {{"strides", Dims{1, 1}},
+                        {"pads", Dims(4, 0)},
+                        {"dilations", Dims{1, 1}},
+                        {"group", int64_t{1}},
+                        {"x_zero_point", zero_of_conv}})};
+  return graph;
+}
+
+TEST(FuseForCuda, QuantizesImagesInTheFirstConvolution) {
+  Graph graph = QuantizedImages(3, 100);
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  ASSERT_EQ(graph.NumNodes(), 1u) << graph.ToString();
+  const Node& conv = graph.node(graph.NodeIds()[0]);
+  EXPECT_TRUE(conv.IsTamis("QuantizedChannelsFirstConv"));
+  EXPECT_EQ(conv.inputs[0], graph.inputs[0]);
+  EXPECT_EQ(conv.Float("x_scale", 0), 0.25f);
+  EXPECT_EQ(conv.Int("x_dtype", 0), static_cast<int64_t>(DType::kUInt8));
+  for (const auto& [channels, zero] : {std::pair(16, 100), {3, 0}}) {  // many channels; another zero point
+    Graph other = QuantizedImages(channels, zero);
+    ASSERT_TRUE(FuseForCuda(other).ok());
+    EXPECT_EQ(other.NumNodes(), 3u) << other.ToString();
+  }
+}
+
+// Casts beside int8 work become its own types.
+TEST(FuseForCuda, CastsEndInQuantizedProducts) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
+                       DType dtype) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.outputs = {graph.AddValue(name, Type::Tensor(dtype, {4, 16}))};
+    const ValueId output = node.outputs[0];
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat16, {4, 16}));
+  graph.inputs = {x};
+  const ValueId scale = graph.AddConstant("scale", Tensor(DType::kFloat32, {}));
+  const ValueId zero = graph.AddConstant("zero", Tensor(DType::kUInt8, {}));
+  const ValueId wide = add("Cast", "", {x}, "wide", DType::kFloat32);
+  const ValueId codes = add("QuantizeLinear", "", {wide, scale, zero}, "codes", DType::kUInt8);
+  const ValueId weight = graph.AddConstant("w", Tensor(DType::kInt8, {16, 16}));
+  const ValueId sums =
+      add("QuantizedLinear", kTamisDomain, {codes, weight, graph.AddConstant("scales", Tensor(DType::kFloat32, {16}))},
+          "sums", DType::kFloat32);
+  graph.outputs = {add("Cast", "", {sums}, "y", DType::kFloat16)};
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  const auto ids = graph.NodeIds();
+  ASSERT_EQ(ids.size(), 2u) << graph.ToString();
+  EXPECT_TRUE(graph.node(ids[0]).Is("QuantizeLinear"));
+  EXPECT_EQ(graph.node(ids[0]).inputs[0], graph.inputs[0]);
+  EXPECT_TRUE(graph.node(ids[1]).IsTamis("QuantizedLinear"));
+  EXPECT_EQ(graph.node(ids[1]).outputs, graph.outputs);
+}
+
+// A block of an encoder, as the passes leave it: codes, three projections in f32 cast to f16, attention, codes, the
+// output product with the dequantised codes as residual, norm, codes.
+TEST(FuseForCuda, JoinsAnInt8Block) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
+                       DType dtype, std::map<std::string, Attribute> attributes = {}) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    node.outputs = {graph.AddValue(name, Type::Tensor(dtype, {1, 5, 64}))};
+    const ValueId output = node.outputs[0];
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  Tensor one(DType::kFloat32, {}), zero(DType::kUInt8, {});
+  one.Data<float>()[0] = 0.5f;
+  zero.Data<uint8_t>()[0] = 7;
+  const ValueId scale = graph.AddConstant("scale", one), point = graph.AddConstant("point", zero);
+  const auto product = [&](ValueId x, const char* name, ValueId residual = kNoValue) {
+    const std::string own(name);
+    const ValueId weight = graph.AddConstant(own + "_w", Tensor(DType::kInt8, {64, 64}));
+    const ValueId scales = graph.AddConstant(own + "_s", Tensor(DType::kFloat32, {64}));
+    std::vector<ValueId> inputs = {x, weight, scales};
+    if (residual != kNoValue) inputs.insert(inputs.end(), {kNoValue, residual});
+    return add("QuantizedLinear", kTamisDomain, std::move(inputs), name, DType::kFloat32,
+               {{"x_zero_point", int64_t{7}}});
+  };
+  const ValueId codes = graph.AddValue("codes", Type::Tensor(DType::kUInt8, {1, 5, 64}));
+  graph.inputs = {codes};
+  const ValueId numbers = add("DequantizeLinear", "", {codes, scale, point}, "numbers", DType::kFloat32);
+  std::vector<ValueId> parts;
+  for (const char* name : {"q", "k", "v"}) {
+    parts.push_back(add("Cast", "", {product(codes, name)}, (std::string(name) + "_half").c_str(), DType::kFloat16,
+                        {{"to", static_cast<int64_t>(DType::kFloat16)}}));
+  }
+  const ValueId context =
+      add("Attention", kTamisDomain, parts, "context", DType::kFloat32,
+          {{"num_heads", int64_t{2}}, {"scale", 1.0f}, {"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
+  const ValueId coded = add("QuantizeLinear", "", {context, scale, point}, "coded", DType::kUInt8);
+  const ValueId sums = product(coded, "sums", numbers);
+  const ValueId gain = graph.AddConstant("gain", Tensor(DType::kFloat32, {64}));
+  const ValueId normal = add("LayerNormalization", "", {sums, gain}, "normal", DType::kFloat32);
+  graph.outputs = {add("QuantizeLinear", "", {normal, scale, point}, "y", DType::kUInt8)};
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  std::vector<std::string> ops;
+  for (const NodeId id : graph.NodeIds()) ops.push_back(graph.node(id).op);
+  ASSERT_EQ(ops, (std::vector<std::string>{"QuantizedLinear", "PackedAttention", "QuantizeLinear", "QuantizedLinear",
+                                           "QuantizedLayerNorm"}))
+      << graph.ToString();
+  const auto ids = graph.NodeIds();
+  const auto type = [&](size_t node) { return graph.value(graph.node(ids[node]).outputs[0]).type; };
+  EXPECT_EQ(ToString(type(0).shape), "[1, 5, 192]");
+  for (const size_t half : {0, 1, 3}) EXPECT_EQ(type(half).dtype, DType::kFloat16) << half;
+  const Node& packed = graph.node(ids[0]);
+  EXPECT_EQ(graph.ConstantInput(packed, 1)->dims(), (Dims{192, 64}));
+  EXPECT_EQ(graph.ConstantInput(packed, 2)->dims(), (Dims{192}));
+  const Node& out = graph.node(ids[3]);
+  EXPECT_EQ(out.input(4), graph.inputs[0]);
+  EXPECT_EQ(out.Float("residual_scale", 0), 0.5f);
+  EXPECT_EQ(out.Int("residual_zero_point", 0), 7);
+  EXPECT_EQ(graph.node(ids[4]).Float("y_scale", 0), 0.5f);
+}
+
+}  // namespace
+}  // namespace tamis
