@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(256) FoldImageKernel(const __grid_constant__ F
 #pragma unroll
   for (int i = 0; i < kChannels; ++i) {
     const short2 place = places[first + i];
-    const int row = line * args.fold_h - args.pad_h + place.y;
+    const int row = line * (args.step_h > 0 ? args.step_h : args.fold_h) - args.pad_h + place.y;
     const int at = column * args.fold_w - args.pad_w + place.x;
     const bool inside = place.x >= 0 && row >= 0 && row < args.in_h && at >= 0 && at < args.in_w;
     values[i] = inside ? image[planes[first + i] + row * args.in_w + at] : 0.0f;

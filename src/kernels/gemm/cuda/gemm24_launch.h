@@ -28,17 +28,10 @@ constexpr bool IsCode(DType dtype) {
   return dtype == DType::kUInt8 || dtype == DType::kInt8;
 }
 
-// The activations of int8 products.
-constexpr bool IsInt8Activation(Activation kind) {
-  return kind == Activation::kNone || kind == Activation::kRelu || kind == Activation::kClip ||
-         kind == Activation::kGelu || kind == Activation::kSilu || kind == Activation::kHardSwish;
-}
-
-// What an int8 product adds to one output: y = code(act(scale * (sum - offset) + bias + residual)). `offset` is the
-// weight's sum times the zero point of x.
-struct alignas(16) Int8Channel {
+// One output of an int8 product: y = code(act(scale * sum + bias + residual)), the sum over codes as they are. `bias`
+// makes up for the zero point of x.
+struct alignas(8) Int8Channel {
   float scale = 0, bias = 0;
-  int32_t offset = 0, unused = 0;
 };
 
 // The types of an int8 product, and how numbers become codes: code = round(number * y_inverse) + y_zero, within the
@@ -48,6 +41,13 @@ struct Int8Types {
   DType y = DType::kUndefined, residual = DType::kUndefined;  // u8, s8, f16 or f32
   float y_inverse = 1, residual_scale = 1;
   int y_zero = 0, residual_zero = 0;
+
+  // Whether a tile is finished in registers (StoreCodes); all else goes through shared memory.
+  bool InRegisters(Activation activation) const {
+    const bool usual = activation == Activation::kNone || activation == Activation::kRelu ||
+                       activation == Activation::kClip || activation == Activation::kGelu;
+    return usual && (IsCode(y) || y == DType::kFloat16) && (IsCode(residual) || residual == DType::kUndefined);
+  }
 };
 
 struct Gemm24Problem {

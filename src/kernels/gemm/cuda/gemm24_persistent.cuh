@@ -5,7 +5,7 @@
 // tile, the fewer bytes a multiplication needs from the level-2 cache, which is what bounds these products.
 #pragma once
 
-#include "src/kernels/gemm/cuda/int8_epilogue.cuh"
+#include "src/kernels/gemm/cuda/finish_tile.cuh"
 
 namespace tamis::cuda {
 

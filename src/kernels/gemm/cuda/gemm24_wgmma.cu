@@ -9,7 +9,7 @@ namespace tamis::cuda {
 namespace {
 
 WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
-  if (problem.int8) return Int8Instance(index);
+  if (problem.int8) return index < kInt8Blocks ? Int8Instance(index) : Int8PersistentInstance(index - kInt8Blocks);
   if (problem.norm) return NormInstanceF16(index, problem.dense);
   if (problem.dense) return DenseInstanceF16(index);
   return problem.bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
@@ -60,6 +60,8 @@ std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int m
   for (int index = 0; index < instances; ++index) {
     const WgmmaInstance instance = Instance(problem, index);
     if (problem.norm && !NormFits(problem, instance)) continue;
+    const bool through_shared = problem.int8 && !problem.types.InRegisters(problem.activation.kind);
+    if (through_shared && !instance.can_split) continue;
     // A block shape with more than half its rows empty is beaten by a smaller one.
     if (instance.tokens > 16 && problem.rows * 2 <= instance.tokens) continue;
     const int64_t blocks = int64_t{Ceil(problem.outputs, instance.panels * 64)} * Ceil(problem.rows, instance.tokens);
@@ -128,6 +130,7 @@ cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic
   params.epsilon = problem.epsilon;
   params.channels = operands.channels;
   params.types = problem.types;
+  params.through_shared = problem.int8 && !problem.types.InRegisters(problem.activation.kind);
   const bool bf16 = problem.bf16;
   const cudaError_t made = params.images
                                ? MakeImageMap(&params.x, operands.x, image, instance.tokens, bf16)
@@ -136,6 +139,9 @@ cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic
   if (tactic.split == 1) {
     const auto map = [&](CUtensorMap* to, const void* rows, DType dtype) {
       if (!problem.int8) return MakeRowMap(to, rows, problem.rows, problem.outputs, instance.tokens, bf16);
+      if (dtype == DType::kFloat16 && to == &params.y) {
+        return MakeRowMap(to, rows, problem.rows, problem.outputs, instance.tokens, false);
+      }
       if (!IsCode(dtype)) return cudaSuccess;  // not by the copy engine
       return MakeCodeMap(to, rows, problem.rows, problem.outputs, instance.tokens);
     };

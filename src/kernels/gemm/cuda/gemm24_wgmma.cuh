@@ -9,9 +9,9 @@
 // parts: the result does not depend on timing.
 #pragma once
 
+#include "src/kernels/gemm/cuda/finish_tile.cuh"
 #include "src/kernels/gemm/cuda/gemm24_norm.cuh"
 #include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
-#include "src/kernels/gemm/cuda/int8_epilogue.cuh"
 
 namespace tamis::cuda {
 
@@ -98,7 +98,8 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
 
   const int warp = __shfl_sync(0xffffffff, threadIdx.x / 32, 0);
   const int lane = threadIdx.x % 32;
-  const bool in_cluster = Shape::kNorm || params.split > 1;
+  const bool whole = params.split == 1 && !(Shape::kInt8 && params.through_shared);  // finished in registers
+  const bool in_cluster = Shape::kNorm || !whole;
   if (threadIdx.x == kConsumers) {
     ring.Init(Shape::kWarpgroups * 4);
     for (int p = 0; p < kPanels; ++p) BarrierInit(fetched + 8 * p, 1);
@@ -143,7 +144,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
   products.Finish(ring);
   NamedBarrier(1, kConsumers);  // all stages have been read: their memory is free
   WaitForPrevious();
-  if (Shape::kNorm || params.split == 1) {
+  if (Shape::kNorm || whole) {
     const int first_output = (block.output_block * kPanels + first_panel) * 64;
     const int first_token = block.token_block * kTokens;
     const uint32_t tile = base + first_panel * Shape::kXTile;

@@ -79,7 +79,8 @@ inline constexpr int kMostClusterBlocks = 16;  // above 8 the kernel must be all
   X(128, 2, 2, 1, 4)                    \
   X(256, 2, 1, 1, 3)
 
-inline constexpr int kInt8Instances = 12;
+inline constexpr int kInt8Blocks = 9, kInt8PersistentBlocks = 3;  // shapes of each
+inline constexpr int kInt8Instances = kInt8Blocks + kInt8PersistentBlocks;
 
 struct WgmmaInstance {
   const void* kernel;
@@ -134,7 +135,9 @@ inline WgmmaInstance MakeDenseInstance(int index) {
   return {};
 }
 
-inline WgmmaInstance MakeInt8Instance(int index) {
+// Of one kind: the persistent ones or the others.
+template <bool kPersistent>
+WgmmaInstance MakeInt8Instance(int index) {
   int at = 0;
 #define TAMIS_MAKE_WGMMA(...)                                                                     \
   if (index == at++) {                                                                            \
@@ -146,8 +149,11 @@ inline WgmmaInstance MakeInt8Instance(int index) {
     using Shape = PersistentShape<__VA_ARGS__, false, true>;                                           \
     return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, false>)); \
   }
-  TAMIS_INT8_SHAPES(TAMIS_MAKE_WGMMA)
-  TAMIS_INT8_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+  if constexpr (kPersistent) {
+    TAMIS_INT8_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+  } else {
+    TAMIS_INT8_SHAPES(TAMIS_MAKE_WGMMA)
+  }
 #undef TAMIS_MAKE_WGMMA
 #undef TAMIS_MAKE_PERSISTENT
   return {};
@@ -176,6 +182,7 @@ inline WgmmaInstance MakeNormInstance(int index, bool dense) {
 // One object for each kind.
 WgmmaInstance DenseInstanceF16(int index);
 WgmmaInstance Int8Instance(int index);
+WgmmaInstance Int8PersistentInstance(int index);
 WgmmaInstance NormInstanceF16(int index, bool dense);
 WgmmaInstance WgmmaInstanceF16(int index);
 WgmmaInstance WgmmaInstanceBf16(int index);

@@ -35,6 +35,7 @@ struct WgmmaParams {
   // Of int8 products; `bias` and `activation` are as ever.
   const Int8Channel* channels;
   Int8Types types;
+  bool through_shared;  // tiles are finished from shared memory although the depth is not split
   // Rows are pixels of images and x holds the images; otherwise `kernel_w` and `kernel_h` are 1.
   bool images;
   int run_tiles;  // of the channels of one kernel position

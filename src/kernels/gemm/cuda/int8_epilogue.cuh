@@ -2,19 +2,13 @@
 //
 // The weight's rows are packed so (src/kernels/gemm/code_tiles.h) that the two rows of sums that a thread holds are
 // neighbouring outputs. Their two codes are one 16-bit element of the 8 x 8 matrices that stmatrix transposes, and a
-// panel's tile of y is [token][64 codes] in the 64-byte swizzle.
+// panel's tile of y is [token][64 codes] in the 64-byte swizzle. In f16 the two are one word of a tile of [token][64
+// outputs] in the 128-byte swizzle.
 #pragma once
 
-#include "src/kernels/gemm/cuda/gemm24_wgmma_parts.cuh"
+#include "src/kernels/gemm/cuda/finish_tile.cuh"
 
 namespace tamis::cuda {
-
-// Whether the residual comes by the copy engine.
-template <class Shape>
-__device__ __forceinline__ bool FetchesResidual(const WgmmaParams& params) {
-  if (params.residual_rows == nullptr) return false;
-  return !Shape::kInt8 || IsCode(params.types.residual);
-}
 
 // Codes of either type as u8: those of s8 are shifted by 128, which flips their highest bits.
 struct CodeBits {
@@ -41,26 +35,49 @@ __device__ __forceinline__ float ByteAsFloat(uint32_t bits) {
   return static_cast<float>(bits >> 8 * kByte & 0xff);
 }
 
-// Those of IsInt8Activation: each stands in every kernel once an element.
+// The activations that stand in every kernel once an element.
 template <int kCount>
 __device__ __forceinline__ void ActivateCodes(float (&values)[kCount], const ActivationArgs& activation) {
   const auto each = [&](auto kind) {
 #pragma unroll
     for (float& value : values) value = ActivateAs<decltype(kind)::kValue>(value, activation);
   };
-  switch (activation.kind) {
-    case Activation::kRelu:
-    case Activation::kClip:
-      return each(KindConstant<Activation::kClip>());
-    case Activation::kGelu:
-      return each(KindConstant<Activation::kGelu>());
-    case Activation::kSilu:
-      return each(KindConstant<Activation::kSilu>());
-    case Activation::kHardSwish:
-      return each(KindConstant<Activation::kHardSwish>());
-    default:
-      return;
+  if (activation.kind == Activation::kGelu) return each(KindConstant<Activation::kGelu>());
+  if (activation.kind != Activation::kNone) return each(KindConstant<Activation::kClip>());
+}
+
+// What becomes of a sum: fma(scale, sum, bias). With codes for y and an activation that is a pair of bounds, in units
+// of y's codes and without their zero point.
+struct SumScale {
+  float scale, bias;
+};
+__device__ __forceinline__ SumScale ScaleOf(const WgmmaParams& params, int output, float unit) {
+  if (output >= params.outputs) return {0, 0};
+  const Int8Channel channel = params.channels[output];
+  return {channel.scale * unit, channel.bias * unit};
+}
+
+__device__ __forceinline__ bool IsBounds(Activation kind) {
+  return kind == Activation::kNone || kind == Activation::kRelu || kind == Activation::kClip;
+}
+struct Bounds {
+  float low, high;
+};
+// Of the activation in units of y's codes, and of the codes.
+__device__ __forceinline__ Bounds BoundsOf(const WgmmaParams& params, const CodeBits& y) {
+  const auto zero = static_cast<float>(y.zero);
+  Bounds bounds = {-zero, 255.0f - zero};
+  if (params.activation.kind != Activation::kNone) {
+    bounds.low = fminf(fmaxf(bounds.low, params.activation.low * params.types.y_inverse), bounds.high);
+    bounds.high = fmaxf(fminf(bounds.high, params.activation.high * params.types.y_inverse), bounds.low);
   }
+  return bounds;
+}
+// Four codes of numbers within the bounds: 1.5 * 2^23 added, the last byte of a float is the number rounded to even.
+__device__ __forceinline__ uint32_t RoundToCodes(float a, float b, float c, float d, Bounds bounds, uint32_t zeros) {
+  const auto bits = [&](float x) { return __float_as_uint(fminf(fmaxf(x, bounds.low), bounds.high) + 12582912.0f); };
+  const uint32_t low = __byte_perm(bits(a), bits(b), 0x0040), high = __byte_perm(bits(c), bits(d), 0x0040);
+  return __vadd4(__byte_perm(low, high, 0x5410), zeros);
 }
 
 // Two neighbouring outputs of one row, in f16 or f32.
@@ -87,44 +104,33 @@ struct CodeLanes {
   }
 };
 
-// One warpgroup: the sums of 64 outputs on their way to y. If the residual is fetched, its part has arrived in `tile`.
+// One warpgroup: the sums of 64 outputs on their way to y, which is codes or f16. If there is a residual it is codes,
+// and its part has arrived in `tile`. All else goes through StoreSplitCodes.
 template <class Shape>
 __device__ __forceinline__ void StoreCodes(int32_t (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
                                            int first_output, int first_token, uint32_t tile, int barrier) {
   using Lanes = CodeLanes<Shape>;
+  constexpr int kStep = Lanes::kMatrices * 8 * 64;  // bytes
   const Int8Types& types = params.types;
   const int lane = threadIdx.x % 32;
-  const int output = first_output + threadIdx.x / 32 % 4 * 16 + lane / 4 * 2;
-  const bool inside = output < params.outputs;  // and the next one
-  const Int8Channel none;
-  const Int8Channel low = inside ? params.channels[output] : none;
-  const Int8Channel high = inside ? params.channels[output + 1] : none;
+  const int output = first_output + threadIdx.x / 32 % 4 * 16 + lane / 4 * 2;  // and the next one
+  const bool in_codes = IsCode(types.y) && IsBounds(params.activation.kind);
+  const float unit = in_codes ? types.y_inverse : 1.0f;
+  const SumScale low = ScaleOf(params, output, unit), high = ScaleOf(params, output + 1, unit);
   float values[Shape::kTokens / 2];
 #pragma unroll
   for (int i = 0; i < Shape::kTokens / 2; ++i) {
-    const Int8Channel& channel = i / 2 % 2 == 0 ? low : high;
-    values[i] = fmaf(channel.scale, static_cast<float>(sums[i] - channel.offset), channel.bias);
+    const SumScale& scale = i / 2 % 2 == 0 ? low : high;
+    values[i] = fmaf(scale.scale, static_cast<float>(sums[i]), scale.bias);
   }
   const uint32_t address = Lanes::Address(tile);
-  // Calls f(values of an output and the next, address in rows) for every token of this thread that there is.
-  const auto for_each_token = [&](auto&& f) {
-#pragma unroll
-    for (int j = 0; j < Shape::kTokens / 8; ++j) {
-#pragma unroll
-      for (int c = 0; c < 2; ++c) {
-        const int token = first_token + j * 8 + lane % 4 * 2 + c;
-        if (!inside || token >= params.rows) continue;
-        f(values[j * 4 + c], values[j * 4 + 2 + c], static_cast<int64_t>(token) * params.outputs + output);
-      }
-    }
-  };
-  if (FetchesResidual<Shape>(params)) {
+  if (params.residual_rows != nullptr) {
     const CodeBits bits = BitsOf(types.residual, types.residual_zero);
-    const float scale = types.residual_scale, shift = -scale * static_cast<float>(bits.zero);
+    const float scale = types.residual_scale * unit, shift = -scale * static_cast<float>(bits.zero);
 #pragma unroll
     for (int step = 0; step < Lanes::kSteps; ++step) {
       uint32_t m[Lanes::kMatrices];
-      LoadTransposed(address + step * Lanes::kMatrices * 8 * 64, m);
+      LoadTransposed(address + step * kStep, m);
 #pragma unroll
       for (int j = 0; j < Lanes::kMatrices; ++j) {
         float* v = values + (step * Lanes::kMatrices + j) * 4;
@@ -135,33 +141,44 @@ __device__ __forceinline__ void StoreCodes(int32_t (&sums)[Shape::kTokens / 2], 
         v[3] += fmaf(scale, ByteAsFloat<3>(codes), shift);
       }
     }
-  } else if (params.residual_rows != nullptr) {
-    for_each_token([&](float& a, float& b, int64_t at) {
-      const float2 more = LoadOutputs(params.residual_rows, types.residual, at);
-      a += more.x, b += more.y;
-    });
-  }
-  ActivateCodes(values, params.activation);
-  if (!IsCode(types.y)) {
-    for_each_token([&](float a, float b, int64_t at) { StoreOutputs(params.y_rows, types.y, at, a, b); });
-    return;
   }
   const CodeBits bits = BitsOf(types.y, types.y_zero);
+  // Puts pack(values of eight tokens) for all of them into the tile of codes.
+  const auto fill = [&](auto&& pack) {
 #pragma unroll
-  for (int step = 0; step < Lanes::kSteps; ++step) {
-    uint32_t m[Lanes::kMatrices];
+    for (int step = 0; step < Lanes::kSteps; ++step) {
+      uint32_t m[Lanes::kMatrices];
 #pragma unroll
-    for (int j = 0; j < Lanes::kMatrices; ++j) {
-      const float* v = values + (step * Lanes::kMatrices + j) * 4;
-      const auto code = [&](int i) { return CodeOf(v[i], types.y_inverse, bits.zero); };
-      m[j] = PackCodes(code(0), code(2), code(1), code(3)) ^ bits.flips;
+      for (int j = 0; j < Lanes::kMatrices; ++j) m[j] = pack(values + (step * Lanes::kMatrices + j) * 4) ^ bits.flips;
+      StoreTransposed(address + step * kStep, m);
     }
-    StoreTransposed(address + step * Lanes::kMatrices * 8 * 64, m);
+    SendTile(params, first_output, first_token, tile, barrier);
+  };
+  if (in_codes) {
+    const Bounds bounds = BoundsOf(params, bits);
+    const uint32_t zeros = static_cast<uint32_t>(bits.zero & 0xff) * 0x01010101u;
+    return fill([&](const float* v) { return RoundToCodes(v[0], v[2], v[1], v[3], bounds, zeros); });
+  }
+  ActivateCodes(values, params.activation);
+  if (IsCode(types.y)) {
+    const auto code = [&](float v) { return CodeOf(v, types.y_inverse, bits.zero); };
+    return fill([&](const float* v) { return PackCodes(code(v[0]), code(v[2]), code(v[1]), code(v[3])); });
+  }
+  NamedBarrier(barrier, 128);  // every lane has read the residual's codes, which lie elsewhere in the tile
+  const int row = lane % 4 * 2, chunk = threadIdx.x / 32 % 4 * 2 + lane / 16, word = lane / 4 % 4 * 4;
+#pragma unroll
+  for (int i = 0; i < Shape::kTokens / 4; ++i) {
+    const int j = i / 2 * 4 + i % 2, token = i / 2 * 8 + i % 2;  // + row
+    const __half2 pair = __floats2half2_rn(values[j], values[j + 2]);
+    asm volatile("st.shared.b32 [%0], %1;\n" ::"r"(tile + (token + row) * 128 + (chunk ^ (i % 2 + row)) * 16 + word),
+                 "r"(reinterpret_cast<const uint32_t&>(pair))
+                 : "memory");
   }
   SendTile(params, first_output, first_token, tile, barrier);
 }
 
-// Sums of the parts of a split, as StoreSplitTile.
+// Sums of the parts of a split, as StoreSplitTile; also whole sums, for types and activations that are too rare for
+// code in every kernel.
 template <class Shape>
 __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const BlockPosition& block, int part,
                                                 uint32_t sums) {
@@ -188,7 +205,7 @@ __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const Int8Channel channel = params.channels[output + i];
-      v[i] = fmaf(channel.scale, static_cast<float>(sum[i] - channel.offset), channel.bias);
+      v[i] = fmaf(channel.scale, static_cast<float>(sum[i]), channel.bias);
     }
     const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
     if (FetchesResidual<Shape>(params)) {
@@ -205,7 +222,10 @@ __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const
       const float2 high = LoadOutputs(params.residual_rows, types.residual, at + 2);
       v[0] += low.x, v[1] += low.y, v[2] += high.x, v[3] += high.y;
     }
-    ActivateCodes(v, params.activation);
+    DispatchActivation(params.activation.kind, [&](auto kind) {
+#pragma unroll
+      for (float& value : v) value = ActivateAs<decltype(kind)::kValue>(value, params.activation);
+    });
     if (IsCode(types.y)) {
       const auto code = [&](int i) { return CodeOf(v[i], types.y_inverse, y_bits.zero); };
       *reinterpret_cast<uint32_t*>(static_cast<uint8_t*>(params.y_rows) + at) =
@@ -215,24 +235,6 @@ __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const
       StoreOutputs(params.y_rows, types.y, at + 2, v[2], v[3]);
     }
   }
-}
-
-// One warpgroup's panel, of either kind.
-template <class Shape, bool kBf16>
-__device__ __forceinline__ void FinishTile(typename Shape::Sum (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
-                                           int first_output, int first_token, uint32_t tile, int barrier) {
-  if constexpr (Shape::kInt8) {
-    StoreCodes<Shape>(sums, params, first_output, first_token, tile, barrier);
-  } else {
-    StoreTile<Shape, kBf16>(sums, params, first_output, first_token, tile, barrier);
-  }
-}
-
-__device__ __forceinline__ void StoreSum(uint32_t address, float sum) {
-  asm volatile("st.shared.f32 [%0], %1;\n" ::"r"(address), "f"(sum) : "memory");
-}
-__device__ __forceinline__ void StoreSum(uint32_t address, int32_t sum) {
-  asm volatile("st.shared.s32 [%0], %1;\n" ::"r"(address), "r"(sum) : "memory");
 }
 
 }  // namespace tamis::cuda

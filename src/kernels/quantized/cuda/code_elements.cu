@@ -50,6 +50,24 @@ __global__ void __launch_bounds__(256) CodeElementsKernel(const __grid_constant_
   }
 }
 
+// Eight numbers with one scale a thread.
+template <class T>
+__global__ void __launch_bounds__(256) QuantizeVectors(const __grid_constant__ CodeElementsArgs args) {
+  LetNextStart();
+  WaitForPrevious();
+  const int64_t at = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * 8;
+  if (at >= args.count) return;
+  float values[8];
+  Load8(static_cast<const T*>(args.a) + at, values);
+  uint32_t words[2] = {};
+#pragma unroll
+  for (int i = 0; i < 8; ++i) {
+    const auto code = static_cast<uint32_t>(QuantizedCode(values[i], args.y_scale, args.y_zero, args.y_dtype));
+    words[i / 4] |= (code & 0xff) << i % 4 * 8;
+  }
+  *reinterpret_cast<uint2*>(static_cast<uint8_t*>(args.y) + at) = make_uint2(words[0], words[1]);
+}
+
 // A block takes 32 channels of one image, eight threads to each. Sums of codes are exact in int32.
 __global__ void __launch_bounds__(256) MeanOfCodesKernel(const __grid_constant__ CodeElementsArgs args) {
   __shared__ int sums[8][32];
@@ -98,6 +116,11 @@ cudaError_t LaunchCodeElements(const CodeElementsArgs& args, cudaStream_t stream
     const auto images = static_cast<unsigned>(args.count / args.channels);
     shape.grid = dim3(static_cast<unsigned>((args.channels + 31) / 32), images);
     return LaunchKernel(MeanOfCodesKernel, shape, stream, args);
+  }
+  if (args.task == CodeTask::kQuantize && args.scales == nullptr && args.count % 8 == 0) {
+    shape.grid = dim3(static_cast<unsigned>((args.count / 8 + 255) / 256));
+    return args.a_dtype == DType::kFloat16 ? LaunchKernel(QuantizeVectors<__half>, shape, stream, args)
+                                           : LaunchKernel(QuantizeVectors<float>, shape, stream, args);
   }
   shape.grid = dim3(Blocks(args.count));
   return LaunchKernel(CodeElementsKernel, shape, stream, args);

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/quantized/cuda/code_elements.h"
 #include "src/ops/op_quantized.h"
 
 namespace tamis::cuda {
@@ -51,6 +52,9 @@ Result<CudaInt8> ReadCudaInt8(const Problem& problem) {
   } else {
     TAMIS_ASSIGN_OR_RETURN(int8.conv, ReadConvGeometry(problem, int8.quantizes));
   }
+  if (const size_t codes = node.Ints("table").size(); codes != 0 && (codes != 256 || !IsCode(y.dtype))) {
+    return UserError("a table of {} codes for y of {}", codes, Name(y.dtype));
+  }
   // 255 * 128 * 2^16 still fits.
   if (int8.Depth() > 65536) return UserError("sums of {} products might leave int32", int8.Depth());
   const Epilogue epilogue = QuantizedActivation(node);
@@ -74,23 +78,40 @@ Result<CudaInt8> ReadCudaInt8(const Problem& problem) {
   return int8;
 }
 
-Result<std::shared_ptr<const DeviceBytes>> HoldChannels(const Problem& problem, const CudaInt8& int8,
+Result<std::shared_ptr<const DeviceBytes>> HoldChannels(const Problem& problem, const CudaInt8& int8, bool makes_up,
                                                         PrepareContext& context) {
   const Operand &weight = problem.input(1), &scale = problem.input(2), &bias = problem.input(3);
   const auto outputs = static_cast<size_t>(int8.conv.outputs), depth = static_cast<size_t>(int8.Depth());
   const bool shared = scale.constant_hash != 0 && (!bias.Present() || bias.constant_hash != 0);
   const std::string packing =
-      fmt::format("int8 channels {:x} {:x} {}", scale.constant_hash, bias.constant_hash, int8.x_zero);
+      fmt::format("int8 channels {:x} {:x} {}", scale.constant_hash, bias.constant_hash, makes_up ? int8.x_zero : 0);
   return context.Packed(shared ? weight.constant_hash : 0, packing, outputs * sizeof(Int8Channel), [&](std::byte* to) {
     auto* channels = reinterpret_cast<Int8Channel*>(to);
     const auto* codes = weight.constant->Data<int8_t>();
     for (size_t o = 0; o < outputs; ++o) {
       int32_t sum = 0;
       for (size_t k = 0; k < depth; ++k) sum += codes[o * depth + k];
-      channels[o] = {scale.constant->Data<float>()[o], bias.Present() ? bias.constant->Data<float>()[o] : 0.0f,
-                     sum * int8.x_zero, 0};
+      const auto s = static_cast<double>(scale.constant->Data<float>()[o]);
+      const double added = bias.Present() ? static_cast<double>(bias.constant->Data<float>()[o]) : 0;
+      const double zero = makes_up ? s * (static_cast<double>(sum) * int8.x_zero) : 0;
+      channels[o] = {scale.constant->Data<float>()[o], static_cast<float>(added - zero)};
     }
   });
+}
+
+Result<std::shared_ptr<const DeviceBytes>> HoldTable(const Problem& problem, PrepareContext& context) {
+  const std::vector<int64_t> table = problem.node->Ints("table");
+  if (table.empty()) return std::shared_ptr<const DeviceBytes>();
+  return context.Packed(0, "table", table.size(), [&](std::byte* to) {
+    for (size_t i = 0; i < table.size(); ++i) to[i] = static_cast<std::byte>(table[i]);
+  });
+}
+
+Status ExchangeCodes(const DeviceBytes* table, void* y, int64_t count, cudaStream_t stream) {
+  if (table == nullptr) return {};
+  auto* codes = static_cast<uint8_t*>(y);
+  return CudaStatus(LaunchLookup(codes, static_cast<const uint8_t*>(table->data()), codes, count, stream),
+                    "exchanging codes");
 }
 
 Gemm24Problem Int8Gemm(const CudaInt8& int8) {
@@ -111,7 +132,6 @@ Status CheckInt8Wgmma(const CudaInt8& int8, const Device& device) {
   if (const int multiple = codes ? 16 : 8; int8.conv.outputs % multiple != 0) {
     return UserError("{} outputs are not a multiple of {}", int8.conv.outputs, multiple);
   }
-  if (!IsInt8Activation(int8.activation.kind)) return UserError("an activation that is not in its epilogue");
   return {};
 }
 

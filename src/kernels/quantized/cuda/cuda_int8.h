@@ -24,9 +24,14 @@ Result<CudaInt8> ReadCudaInt8(const Problem& problem);
 // Bits of the inputs that a kernel of these holds: weight, scale, bias.
 inline constexpr uint64_t kInt8PackedInputs = 0b1110;
 
-// Int8Channel of every output.
-Result<std::shared_ptr<const DeviceBytes>> HoldChannels(const Problem& problem, const CudaInt8& int8,
+// Int8Channel of every output. `makes_up`: their bias makes up for the zero point of x.
+Result<std::shared_ptr<const DeviceBytes>> HoldChannels(const Problem& problem, const CudaInt8& int8, bool makes_up,
                                                         PrepareContext& context);
+
+// The table that the node's codes are exchanged by; null if it has none.
+Result<std::shared_ptr<const DeviceBytes>> HoldTable(const Problem& problem, PrepareContext& context);
+// Exchanges the codes of y by `table`, if it isn't null.
+Status ExchangeCodes(const DeviceBytes* table, void* y, int64_t count, cudaStream_t stream);
 
 // As a product by warpgroups; the image is left out, and so is whether its padding would be right.
 Gemm24Problem Int8Gemm(const CudaInt8& int8);

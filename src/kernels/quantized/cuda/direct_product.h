@@ -9,7 +9,7 @@ namespace tamis::cuda {
 
 // y[batch, out_h, out_w, outputs] over x[batch, in_h, in_w, channels] of codes, or, with `quantizes`, over x[batch,
 // channels, in_h, in_w] of f32, coded as round(x / x_scale) + x_zero. w is [outputs, kernel_h, kernel_w, channels /
-// group] of s8. Offsets of `channels_of_y` are not used: padding counts as the zero point here.
+// group] of s8. Sums are of codes less their zero point, and no bias makes up for it.
 struct DirectProductArgs {
   const void* x = nullptr;
   const int8_t* w = nullptr;

@@ -9,8 +9,8 @@ namespace {
 class QuantizedDirect : public CudaKernel {
  public:
   QuantizedDirect(const DirectProductArgs& args, std::shared_ptr<const DeviceBytes> weight,
-                  std::shared_ptr<const DeviceBytes> channels)
-      : args_(args), weight_(std::move(weight)), channels_(std::move(channels)) {}
+                  std::shared_ptr<const DeviceBytes> channels, std::shared_ptr<const DeviceBytes> table)
+      : args_(args), weight_(std::move(weight)), channels_(std::move(channels)), table_(std::move(table)) {}
 
   uint64_t PackedInputs() const override { return kInt8PackedInputs; }
 
@@ -22,12 +22,14 @@ class QuantizedDirect : public CudaKernel {
     args.channels_of_y = static_cast<const Int8Channel*>(channels_->data());
     args.residual = in.size() > 4 ? in[4] : nullptr;
     args.y = out[0];
-    return CudaStatus(LaunchDirectProduct(args, stream), "quantized_direct");
+    TAMIS_RETURN_IF_ERROR(CudaStatus(LaunchDirectProduct(args, stream), "quantized_direct"));
+    const int64_t pixels = int64_t{args.batch} * args.out_h * args.out_w;
+    return ExchangeCodes(table_.get(), args.y, pixels * args.outputs, stream);
   }
 
  private:
   DirectProductArgs args_;
-  std::shared_ptr<const DeviceBytes> weight_, channels_;
+  std::shared_ptr<const DeviceBytes> weight_, channels_, table_;
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
@@ -50,8 +52,10 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   args.activation = int8.activation;
   args.types = int8.types;
   TAMIS_ASSIGN_OR_RETURN(auto weight, HoldConstant(problem, 1, context));
-  TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, int8, context));
-  return std::unique_ptr<CudaKernel>(std::make_unique<QuantizedDirect>(args, std::move(weight), std::move(channels)));
+  TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, int8, false, context));
+  TAMIS_ASSIGN_OR_RETURN(auto table, HoldTable(problem, context));
+  return std::unique_ptr<CudaKernel>(
+      std::make_unique<QuantizedDirect>(args, std::move(weight), std::move(channels), std::move(table)));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // The first convolution of an int8 network by warpgroup products of codes, on Hopper: as conv_folded_wgmma, the images
-// quantised while they are folded. The padding is written there too, so that it may have any code.
+// quantised while they are folded. The padding is written there too, so that it may have any code. Where the kernel is
+// higher than the stride, a folded pixel holds the rows of as many strides as fill the 128 bytes that are fetched at
+// once (7 x 7 by strides of 2 over 3 channels: 4 rows of 2 pixels, in 2 steps of 128 codes); its lines overlap.
 #include "src/kernels/conv/cuda/cuda_conv24.h"
 #include "src/kernels/conv/cuda/fold_image.h"
 #include "src/kernels/cuda/launch.h"
@@ -30,15 +32,22 @@ Result<Folded> Read(const Problem& problem, const Device& device) {
   if (conv.batch > 65535) return UserError("more than 65535 images");
   FoldImageArgs& fold = folded.fold;
   fold.batch = conv.batch, fold.channels = conv.channels, fold.in_h = conv.in_h, fold.in_w = conv.in_w;
-  fold.fold_h = conv.stride_h, fold.fold_w = conv.stride_w, fold.pad_h = conv.pad_h, fold.pad_w = conv.pad_w;
-  fold.pitch = CeilDiv(conv.channels * conv.stride_h * conv.stride_w, 16) * 16;
+  fold.step_h = conv.stride_h, fold.fold_w = conv.stride_w, fold.pad_h = conv.pad_h, fold.pad_w = conv.pad_w;
+  const int kernel_w = CeilDiv(conv.kernel_w, conv.stride_w);
+  const auto pitch = [&](int strides) {
+    return CeilDiv(conv.channels * conv.stride_h * strides * conv.stride_w, 16) * 16;
+  };
+  int strides = 1;
+  while (strides * conv.stride_h < conv.kernel_h && kernel_w * pitch(strides + 1) <= 128) ++strides;
+  fold.fold_h = strides * conv.stride_h;
+  fold.pitch = pitch(strides);
   if (fold.pitch > kMostFolded) return UserError("{} channels of a folded pixel; {} at most", fold.pitch, kMostFolded);
   fold.codes = folded.int8.types.x_unsigned ? DType::kUInt8 : DType::kInt8;
   fold.scale = folded.int8.x_scale;
   fold.zero = folded.int8.x_zero;
-  const int kernel_h = CeilDiv(conv.kernel_h, conv.stride_h), kernel_w = CeilDiv(conv.kernel_w, conv.stride_w);
+  const int kernel_h = CeilDiv(conv.kernel_h, fold.fold_h);
   folded.run = kernel_w * fold.pitch;
-  fold.out_h = conv.out_h + kernel_h - 1;
+  fold.out_h = conv.out_h + (kernel_h - 1) * strides;
   fold.out_w = conv.out_w + kernel_w - 1;
   folded.gemm = Int8Gemm(folded.int8);
   folded.gemm.depth = folded.run / 2;
@@ -46,6 +55,7 @@ Result<Folded> Read(const Problem& problem, const Device& device) {
   image.batch = conv.batch, image.channels = folded.run / 2;
   image.in_h = fold.out_h, image.in_w = conv.out_w, image.out_h = conv.out_h, image.out_w = conv.out_w;
   image.kernel_h = kernel_h;
+  image.dilation_h = strides;
   image.pixel_pitch = fold.pitch / 2;
   image.line_pitch = image.pixel_pitch * fold.out_w;
   image.image_pitch = image.line_pitch * fold.out_h;
@@ -76,8 +86,12 @@ std::vector<int8_t> FoldWeight(const Problem& problem, const Folded& folded) {
 class QuantizedFolded : public CudaKernel {
  public:
   QuantizedFolded(Folded folded, Gemm24Tactic tactic, std::shared_ptr<const DeviceBytes> weight,
-                  std::shared_ptr<const DeviceBytes> channels)
-      : folded_(std::move(folded)), tactic_(tactic), weight_(std::move(weight)), channels_(std::move(channels)) {}
+                  std::shared_ptr<const DeviceBytes> channels, std::shared_ptr<const DeviceBytes> table)
+      : folded_(std::move(folded)),
+        tactic_(tactic),
+        weight_(std::move(weight)),
+        channels_(std::move(channels)),
+        table_(std::move(table)) {}
 
   uint64_t PackedInputs() const override { return kInt8PackedInputs; }
   size_t WorkspaceBytes() const override {
@@ -92,14 +106,15 @@ class QuantizedFolded : public CudaKernel {
     TAMIS_RETURN_IF_ERROR(CudaStatus(LaunchFoldImage(fold, stream), "folding images"));
     Gemm24Operands operands{workspace, weight_->data(), nullptr, nullptr, out[0]};
     operands.channels = static_cast<const Int8Channel*>(channels_->data());
-    return CudaStatus(Gemm24Wgmma(folded_.gemm, tactic_, operands, MayOverlapLaunches(), stream),
-                      "quantized_folded_wgmma");
+    TAMIS_RETURN_IF_ERROR(CudaStatus(Gemm24Wgmma(folded_.gemm, tactic_, operands, MayOverlapLaunches(), stream),
+                                     "quantized_folded_wgmma"));
+    return ExchangeCodes(table_.get(), out[0], folded_.gemm.rows * folded_.gemm.outputs, stream);
   }
 
  private:
   Folded folded_;
   Gemm24Tactic tactic_;
-  std::shared_ptr<const DeviceBytes> weight_, channels_;
+  std::shared_ptr<const DeviceBytes> weight_, channels_, table_;
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext& context) {
@@ -119,9 +134,10 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant,
       context.Packed(problem.input(1).constant_hash, packing, CodeTilesBytes(outputs, runs, run), [&](std::byte* to) {
         PackCodeTiles(FoldWeight(problem, folded).data(), outputs, runs, run, to);
       }));
-  TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, folded.int8, context));
-  return std::unique_ptr<CudaKernel>(
-      std::make_unique<QuantizedFolded>(std::move(folded), tactic, std::move(weight), std::move(channels)));
+  TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, folded.int8, true, context));
+  TAMIS_ASSIGN_OR_RETURN(auto table, HoldTable(problem, context));
+  return std::unique_ptr<CudaKernel>(std::make_unique<QuantizedFolded>(std::move(folded), tactic, std::move(weight),
+                                                                       std::move(channels), std::move(table)));
 }
 
 }  // namespace

@@ -32,8 +32,12 @@ Result<Gemm24Problem> Read(const Problem& problem, const CudaInt8& int8, const D
 class QuantizedWgmma : public CudaKernel {
  public:
   QuantizedWgmma(const Gemm24Problem& gemm, const Gemm24Tactic& tactic, std::shared_ptr<const DeviceBytes> weight,
-                 std::shared_ptr<const DeviceBytes> channels)
-      : gemm_(gemm), tactic_(tactic), weight_(std::move(weight)), channels_(std::move(channels)) {}
+                 std::shared_ptr<const DeviceBytes> channels, std::shared_ptr<const DeviceBytes> table)
+      : gemm_(gemm),
+        tactic_(tactic),
+        weight_(std::move(weight)),
+        channels_(std::move(channels)),
+        table_(std::move(table)) {}
 
   uint64_t PackedInputs() const override { return kInt8PackedInputs; }
 
@@ -41,13 +45,15 @@ class QuantizedWgmma : public CudaKernel {
                  cudaStream_t stream) const override {
     Gemm24Operands operands{in[0], weight_->data(), nullptr, in.size() > 4 ? in[4] : nullptr, out[0]};
     operands.channels = static_cast<const Int8Channel*>(channels_->data());
-    return CudaStatus(Gemm24Wgmma(gemm_, tactic_, operands, MayOverlapLaunches(), stream), "quantized_wgmma");
+    TAMIS_RETURN_IF_ERROR(
+        CudaStatus(Gemm24Wgmma(gemm_, tactic_, operands, MayOverlapLaunches(), stream), "quantized_wgmma"));
+    return ExchangeCodes(table_.get(), out[0], gemm_.rows * gemm_.outputs, stream);
   }
 
  private:
   Gemm24Problem gemm_;
   Gemm24Tactic tactic_;
-  std::shared_ptr<const DeviceBytes> weight_, channels_;
+  std::shared_ptr<const DeviceBytes> weight_, channels_, table_;
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext& context) {
@@ -67,9 +73,10 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant,
       auto packed,
       context.Packed(weight.constant_hash, "tiles of codes", CodeTilesBytes(outputs, runs, run),
                      [&](std::byte* to) { PackCodeTiles(weight.constant->Data<int8_t>(), outputs, runs, run, to); }));
-  TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, int8, context));
+  TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, int8, true, context));
+  TAMIS_ASSIGN_OR_RETURN(auto table, HoldTable(problem, context));
   return std::unique_ptr<CudaKernel>(
-      std::make_unique<QuantizedWgmma>(gemm, tactic, std::move(packed), std::move(channels)));
+      std::make_unique<QuantizedWgmma>(gemm, tactic, std::move(packed), std::move(channels), std::move(table)));
 }
 
 }  // namespace
