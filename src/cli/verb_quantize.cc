@@ -14,7 +14,7 @@ namespace {
 struct Flags {
   std::string input, output, observer = "mse", activations = "u8";
   double percentile = 99.99;
-  bool plain_weights = false, keep_bias = false;
+  bool plain_weights = false, keep_bias = false, no_balance = false;
   std::vector<std::string> keep;
   DataFlags data;
   int threads = 0;
@@ -26,8 +26,8 @@ void PrintReport(const Flags& flags, const QuantizeReport& report) {
     const std::string error = layer.quantized ? fmt::format("{:.2e}", layer.weight_error) : "";
     fmt::print("{:<44} {:<8} {:>12}  {}\n", layer.name, layer.quantized ? "int8" : "float", error, layer.reason);
   }
-  fmt::print("\n{}: {} of {} layers are int8; {} tensors have ranges; {}\n", flags.output, report.Quantized(),
-             report.layers.size(), report.tensors.size(), report.verdict);
+  fmt::print("\n{}: {} of {} layers are int8; {} tensors have ranges, {} were balanced; {}\n", flags.output,
+             report.Quantized(), report.layers.size(), report.tensors.size(), report.balanced.size(), report.verdict);
 }
 
 std::string Json(const Flags& flags, const QuantizeReport& report) {
@@ -47,6 +47,8 @@ std::string Json(const Flags& flags, const QuantizeReport& report) {
     json.Field("zero_point", static_cast<int64_t>(tensor.map.zero));
     json.Field("clipped", tensor.clipped).Field("growth", tensor.growth).EndObject();
   }
+  json.EndArray().Key("balanced").BeginArray();
+  for (const std::string& name : report.balanced) json.String(name);
   return json.EndArray().EndObject().text();
 }
 
@@ -63,6 +65,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.signed_activations = flags.activations == "s8";
   options.clip_weights = !flags.plain_weights;
   options.correct_bias = !flags.keep_bias;
+  options.balance = !flags.no_balance;
   options.keep = flags.keep;
   options.threads = flags.threads;
   TAMIS_ASSIGN_OR_RETURN(Network network, LoadNetwork(flags.input));
@@ -99,6 +102,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--activations", flags->activations, "u8 (asymmetric, the default) or s8 (symmetric)");
   app.add_flag("--plain-weights", flags->plain_weights, "Weight scales by the largest weight, none clipped");
   app.add_flag("--no-bias-correction", flags->keep_bias, "Leave biases as they are");
+  app.add_flag("--no-balance", flags->no_balance,
+               "Leave activations as they are: no factors between their channels and the weights");
   app.add_option("--keep", flags->keep, "Layers that stay float, by weight or node name");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);

@@ -1,5 +1,8 @@
 #include "src/compiler/calibrate.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "src/compiler/build.h"
 
 namespace tamis {
@@ -7,7 +10,7 @@ namespace {
 
 // Sums of each channel and how many elements each had.
 struct ChannelSums {
-  std::vector<double> sums;
+  std::vector<double> sums, squares, largest;
   int64_t elements = 0;
 
   void Add(const Tensor& tensor, bool spatial) {
@@ -15,14 +18,22 @@ struct ChannelSums {
     const int64_t axis = spatial && tensor.rank() >= 3 ? 1 : tensor.rank() - 1, channels = tensor.dim(axis);
     int64_t inner = 1;
     for (int64_t i = axis + 1; i < tensor.rank(); ++i) inner *= tensor.dim(i);
-    sums.resize(static_cast<size_t>(channels), 0);
+    for (auto* of_channel : {&sums, &squares, &largest}) of_channel->resize(static_cast<size_t>(channels), 0);
     const float* x = tensor.Data<float>();
     const int64_t rows = tensor.NumElements() / (channels * inner);
     for (int64_t row = 0; row < rows; ++row) {
       for (int64_t c = 0; c < channels; ++c, x += inner) {
-        double sum = 0;
-        for (int64_t i = 0; i < inner; ++i) sum += static_cast<double>(x[i]);
-        sums[static_cast<size_t>(c)] += sum;
+        double sum = 0, square = 0, most = 0;
+        for (int64_t i = 0; i < inner; ++i) {
+          const auto v = static_cast<double>(x[i]);
+          sum += v;
+          square += v * v;
+          most = std::max(most, std::fabs(v));
+        }
+        const auto at = static_cast<size_t>(c);
+        sums[at] += sum;
+        squares[at] += square;
+        largest[at] = std::max(largest[at], most);
       }
     }
     elements += rows * inner;
@@ -75,9 +86,10 @@ Result<std::map<ValueId, TensorStatistics>> Calibrate(const Graph& simplified, c
   }
   for (auto& [value, of_value] : statistics) {
     const ChannelSums& channel = sums[value];
-    for (const double sum : channel.sums) {
-      of_value.means.push_back(channel.elements > 0 ? sum / static_cast<double>(channel.elements) : 0);
-    }
+    const double share = channel.elements > 0 ? 1 / static_cast<double>(channel.elements) : 0;
+    for (const double sum : channel.sums) of_value.means.push_back(share * sum);
+    for (const double square : channel.squares) of_value.mean_squares.push_back(share * square);
+    of_value.largest = channel.largest;
   }
   return statistics;
 }

@@ -18,7 +18,8 @@ namespace tamis {
 struct TensorStatistics {
   Histogram histogram;
   float half_min = 0, half_max = 0;  // after the first half of the batches
-  std::vector<double> means;         // of each channel: axis 1 of rank 3 and more with `spatial`, else the last axis
+  // Of each channel: axis 1 of rank 3 and more with `spatial`, else the last axis.
+  std::vector<double> means, mean_squares, largest;  // largest magnitude
 };
 
 struct CalibrateOptions {

@@ -7,6 +7,7 @@
 
 #include "src/compiler/calibrate.h"
 #include "src/compiler/check_samples.h"
+#include "src/compiler/quantize_balance.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
@@ -45,14 +46,19 @@ class NetworkQuantizer {
     FindTensors();
     if (batches.empty()) return UserError("quantisation needs samples of the network's inputs");
     TAMIS_RETURN_IF_ERROR(CheckInputs(graph_, batches));
-    CalibrateOptions calibrate;
-    calibrate.threads = options_.threads;
-    calibrate.cancelled = options_.cancelled;
-    if (options_.progress) {
-      calibrate.progress = [this](int done, int total) { options_.progress(done, total, "batch"); };
+    TAMIS_RETURN_IF_ERROR(CollectStatistics(batches));
+    if (options_.balance) {
+      TAMIS_ASSIGN_OR_RETURN(balanced_, BalanceActivations(graph_, BalanceSites(), statistics_));
+      if (!balanced_.empty()) {  // ids have changed, and ranges with them
+        layers_.clear();
+        tensors_.clear();
+        spatial_.clear();
+        FindLayers();
+        FindTensors();
+        TAMIS_RETURN_IF_ERROR(CollectStatistics(batches));
+      }
     }
-    TAMIS_ASSIGN_OR_RETURN(statistics_, Calibrate(graph_, tensors_, spatial_, batches, calibrate));
-    TAMIS_RETURN_IF_ERROR(CheckStatistics());
+    RememberNames();
     ChooseMaps();
     {
       Rewriter rewriter(graph_);
@@ -67,6 +73,31 @@ class NetworkQuantizer {
   }
 
  private:
+  Status CollectStatistics(std::span<const NamedTensors> batches) {
+    CalibrateOptions calibrate;
+    calibrate.threads = options_.threads;
+    calibrate.cancelled = options_.cancelled;
+    if (options_.progress) {
+      calibrate.progress = [this](int done, int total) { options_.progress(done, total, "batch"); };
+    }
+    TAMIS_ASSIGN_OR_RETURN(statistics_, Calibrate(graph_, tensors_, spatial_, batches, calibrate));
+    return CheckStatistics();
+  }
+
+  // Activations that only matrix products read as codes.
+  std::vector<BalanceSite> BalanceSites() const {
+    std::map<ValueId, BalanceSite> sites;
+    for (const Layer& layer : layers_) {
+      const ValueId x = graph_.node(layer.node).input(0);
+      if (!layer.report.quantized || layer.conv || spatial_.count(x) != 0) continue;
+      sites[x].activation = x;
+      sites[x].products.push_back(layer.node);
+    }
+    std::vector<BalanceSite> list;
+    for (auto& [x, site] : sites) list.push_back(std::move(site));
+    return list;
+  }
+
   void FindLayers() {
     const auto named = [&](const std::string& name) {
       return std::find(options_.keep.begin(), options_.keep.end(), name) != options_.keep.end();
@@ -335,6 +366,7 @@ class NetworkQuantizer {
   QuantizeReport Report(std::span<const NamedTensors> batches) {
     constexpr double kSettled = 0.05;
     QuantizeReport report;
+    report.balanced = balanced_;
     for (Layer& layer : layers_) report.layers.push_back(std::move(layer.report));
     for (const NamedTensors& batch : batches) {
       if (!batch.empty() && batch.begin()->second.rank() > 0) report.samples += batch.begin()->second.dim(0);
@@ -377,7 +409,6 @@ class NetworkQuantizer {
     return report;
   }
 
- public:
   // Names of values as they are before nodes are added and ids change.
   void RememberNames() {
     for (size_t i = 0; i < graph_.NumValues(); ++i) {
@@ -385,7 +416,6 @@ class NetworkQuantizer {
     }
   }
 
- private:
   Graph& graph_;
   const QuantizeOptions& options_;
   std::vector<Layer> layers_;
@@ -393,6 +423,7 @@ class NetworkQuantizer {
   std::map<ValueId, TensorStatistics> statistics_;
   std::map<ValueId, CodeMap> maps_;
   std::map<ValueId, std::string> names_;
+  std::vector<std::string> balanced_;
 };
 
 }  // namespace
@@ -405,7 +436,6 @@ Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors>
                                 const QuantizeOptions& options) {
   Graph graph = simplified.Clone();
   NetworkQuantizer quantizer(graph, options);
-  quantizer.RememberNames();
   TAMIS_ASSIGN_OR_RETURN(QuantizeReport report, quantizer.Run(batches));
   simplified = std::move(graph);
   return report;

@@ -20,6 +20,7 @@ struct QuantizeOptions {
   bool signed_activations = false;  // symmetric s8 instead of u8
   bool clip_weights = true;         // scales of least squared error instead of the largest weight's
   bool correct_bias = true;         // the mean error of each output, by the inputs' means, goes into the bias
+  bool balance = true;              // activations against the weights that read them, channel by channel
   std::vector<std::string> keep;    // weight initializers or node names that stay float
   int threads = 0;
   std::function<void(int done, int total, const std::string& what)> progress;
@@ -47,6 +48,7 @@ struct QuantizedTensor {
 struct QuantizeReport {
   std::vector<QuantizedLayer> layers;
   std::vector<QuantizedTensor> tensors;
+  std::vector<std::string> balanced;  // activations whose channels took a factor each
   int64_t samples = 0;
   bool settled = false;  // more samples would hardly move the ranges
   std::string verdict;   // that in a sentence

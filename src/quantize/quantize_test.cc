@@ -3,6 +3,7 @@
 #include <cmath>
 #include <random>
 
+#include "src/quantize/balance.h"
 #include "src/quantize/observer.h"
 #include "src/quantize/weight_codes.h"
 
@@ -102,6 +103,55 @@ TEST(WeightCodes, RowsOfZerosAndTinyNumbers) {
   EXPECT_EQ(codes.scales[1], 1);
   EXPECT_EQ(codes.codes[4], 64);
   EXPECT_EQ(codes.codes[5], -127);
+}
+
+// The expected error against that of rounding itself, in double, with and without the factors.
+TEST(BalanceFactors, LowerTheErrorOfRounding) {
+  constexpr int64_t kChannels = 16, kOutputs = 24, kRows = 4000;
+  std::vector<float> x = Normal(kRows * kChannels, 21), w = Normal(kOutputs * kChannels, 22);
+  for (size_t i = 0; i < x.size(); ++i) x[i] *= i % kChannels == 5 ? 40.0f : i % kChannels == 9 ? 0.0f : 1.0f;
+  ChannelSizes sizes = {std::vector<double>(kChannels, 0), std::vector<double>(kChannels, 0)};
+  for (size_t i = 0; i < x.size(); ++i) {
+    const auto v = static_cast<double>(x[i]);
+    sizes.largest[i % kChannels] = std::max(sizes.largest[i % kChannels], std::fabs(v));
+    sizes.mean_square[i % kChannels] += v * v / kRows;
+  }
+  const std::vector<BalancedWeight> weights = {{w, kOutputs}};
+  const Balance balance = ChooseBalance(sizes, weights);
+  EXPECT_LT(balance.after, 0.3 * balance.before);
+  EXPECT_EQ(balance.factors[9], 1);  // a channel that is always zero
+  const auto error_with = [&](const std::vector<float>& factors) {
+    double widest = 0;
+    for (size_t i = 0; i < x.size(); ++i) widest = std::max<double>(widest, std::fabs(x[i] * factors[i % kChannels]));
+    const double step = widest / 127;
+    std::vector<float> scaled = w;
+    for (size_t i = 0; i < scaled.size(); ++i) scaled[i] /= factors[i % kChannels];
+    const WeightCodes codes = QuantizeRows(scaled, kOutputs, false);
+    double error = 0, energy = 0;
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int64_t n = 0; n < kOutputs; ++n) {
+        double exact = 0, rounded = 0;
+        for (int64_t j = 0; j < kChannels; ++j) {
+          const auto at = static_cast<size_t>(n * kChannels + j);
+          const double v = x[static_cast<size_t>(r * kChannels + j)];
+          exact += v * w[at];
+          rounded += step * std::nearbyint(v * factors[static_cast<size_t>(j)] / step) *
+                     codes.scales[static_cast<size_t>(n)] * codes.codes[at];
+        }
+        error += (exact - rounded) * (exact - rounded);
+        energy += exact * exact;
+      }
+    }
+    return error / energy;
+  };
+  const double before = error_with(std::vector<float>(kChannels, 1)), after = error_with(balance.factors);
+  EXPECT_NEAR(before / balance.before, 1, 0.3);
+  // What is smaller than half a step loses less than a step's uniform error: the expectation is an upper bound there.
+  EXPECT_LE(after, 1.1 * balance.after);
+  EXPECT_LT(after, 0.3 * before);
+  const Balance even = ChooseBalance({std::vector<double>(4, 1), std::vector<double>(4, 0.3)},
+                                     std::vector<BalancedWeight>{{std::vector<float>(8, 0.5f), 2}});
+  EXPECT_DOUBLE_EQ(even.after, even.before);
 }
 
 }  // namespace

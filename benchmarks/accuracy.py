@@ -1,0 +1,160 @@
+"""What pruning and quantising cost a network in accuracy: one Markdown table from your own ONNX file and samples.
+
+    python benchmarks/accuracy.py model.onnx --calibration images/train --test images/test \
+        --data-flags "--mean 0.4914,0.4822,0.4465 --std 0.2470,0.2435,0.2616" --shape input=1x3x32x32
+
+Every row is made by the `tamis` program from the same unlabelled calibration samples and judged against the dense
+network on samples that it never saw: top-1 by the folders' (or labels.npy's) classes where there are any, the share of
+samples with the dense network's answer, and the mean cosine of the outputs. With --queries (a folder like the test
+samples), outputs count as embeddings: the ten nearest test samples of each query are compared with the dense network's.
+Beside each figure stand the share of the layers' weights that are 2:4 and the median time of an engine built from the
+file (all engines are timed in turns in one run; --seconds 0 leaves it out).
+"""
+import argparse
+import json
+import pathlib
+import shlex
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+
+# name -> (arguments of `tamis prune` or None, whether it is quantised afterwards)
+ROWS = {
+    "dense": (None, False),
+    "magnitude 2:4": (["--method", "magnitude"], False),
+    "2:4": ([], False),
+    "paired 2:4": (["--pattern", "paired"], False),
+    "int8": (None, True),
+    "2:4 + int8": ([], True),
+    "paired 2:4 + int8": (["--pattern", "paired"], True),
+}
+
+
+def run(tamis, *arguments):
+    command = [str(tamis), *map(str, arguments)]
+    result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        raise SystemExit(f"accuracy: `{shlex.join(command)}` ended with code {result.returncode}")
+    return result.stdout
+
+
+def share_of_weights(layers):
+    """Percent of the weights of all layers that lie in 2:4 layers."""
+    sizes = [(layer["outputs"] * layer["inputs"], layer["pattern"] == "2:4") for layer in layers]
+    return 100 * sum(size for size, sparse in sizes if sparse) / max(1, sum(size for size, _ in sizes))
+
+
+def make(tamis, args, name, folder, pruned):
+    """The network of a row: {file, share of weights in 2:4, seconds it took}. `pruned` keeps what rows share."""
+    prune, quantize = ROWS[name]
+    row = {"name": name, "file": args.model, "share": 0.0, "seconds": 0.0}
+    if prune is not None:
+        key = tuple(prune)
+        if key not in pruned:
+            file = folder / f"pruned{len(pruned)}.onnx"
+            start = time.monotonic()
+            report = json.loads(run(tamis, "prune", args.model, "-o", file, *args.fit_flags, *prune, "--json"))
+            pruned[key] = {"file": file, "share": share_of_weights(report["layers"]),
+                           "seconds": time.monotonic() - start}
+        row |= pruned[key]
+    if quantize:
+        file = folder / f"int8_{name.split(' ')[0].replace(':', '')}.onnx"
+        start = time.monotonic()
+        run(tamis, "quantize", row["file"], "-o", file, *args.fit_flags, *shlex.split(args.quantize_flags), "--json")
+        row |= {"file": file, "seconds": row["seconds"] + time.monotonic() - start}
+    return row
+
+
+def embeddings(file, folder, batch=32):
+    import tamis  # only this needs the package: PYTHONPATH=build/python
+
+    session = tamis.Session(str(file))
+    inputs = {path.stem: np.load(path) for path in sorted(pathlib.Path(folder).glob("*.npy")) if path.stem != "labels"}
+    count = len(next(iter(inputs.values())))
+    rows = [session.run(None, {name: array[i : i + batch] for name, array in inputs.items()})[0]
+            for i in range(0, count, batch)]
+    rows = np.concatenate(rows).reshape(count, -1).astype(np.float64)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def nearest(queries, samples, count=10):
+    return np.argsort(-(queries @ samples.T), axis=1, kind="stable")[:, :count]
+
+
+def judge(tamis, args, row, reference):
+    """Adds the row's figures, from `tamis compare` with the dense network."""
+    output = json.loads(run(tamis, "compare", row["file"], args.model, *args.test_flags, "--json"))["outputs"][0]
+    row |= {"cosine": output["mean_cosine"], "agreement": output.get("top1_agreement"), "top1": output.get("top1_a"),
+            "drop": output.get("top1_drop"), "samples": output["samples"]}
+    if args.queries:
+        top = nearest(embeddings(row["file"], args.queries), embeddings(row["file"], args.test))
+        row["overlap"] = 100 * np.mean([len(set(a) & set(b)) / 10 for a, b in zip(top, reference)])
+
+
+def measure_times(tamis, args, rows, folder):
+    engines = []
+    for i, row in enumerate(rows):
+        engines.append(folder / f"row{i}.tamis")
+        shape = ["--profile", *args.shape] if args.shape else []
+        run(tamis, "build", row["file"], "-o", engines[-1], "--threads", args.threads, *shape)
+    shape = ["--shape", *args.shape] if args.shape else []
+    results = json.loads(run(tamis, "bench", *engines, *shape, "--threads", args.threads, "--seconds", args.seconds,
+                             "--json", "-"))["results"]
+    for row, result in zip(rows, results):
+        row["ms"] = result["median_ms"]
+
+
+def table(rows):
+    columns = [("network", lambda r: r["name"]), ("weights in 2:4", lambda r: f"{r['share']:.0f} %"),
+               ("top-1", lambda r: f"{r['top1']:.2f}"), ("drop", lambda r: f"{r['drop']:.2f}"),
+               ("same answer", lambda r: f"{100 * r['agreement']:.2f} %"), ("mean cosine", lambda r: f"{r['cosine']:.4f}"),
+               ("top-ten overlap", lambda r: f"{r['overlap']:.1f} %"), ("ms", lambda r: f"{r['ms']:.2f}"),
+               ("made in", lambda r: f"{r['seconds']:.0f} s")]
+    needed = {"top-1": "top1", "drop": "drop", "same answer": "agreement", "top-ten overlap": "overlap", "ms": "ms"}
+    columns = [c for c in columns if c[0] not in needed or all(r.get(needed[c[0]]) is not None for r in rows)]
+    lines = ["| " + " | ".join(name for name, _ in columns) + " |", "|---" * len(columns) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(text(r) for _, text in columns) + " |" for r in rows])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=pathlib.Path)
+    parser.add_argument("--calibration", required=True, help="unlabelled samples, as `tamis prune --data` takes them")
+    parser.add_argument("--test", required=True, help="other samples, with classes where accuracy is to be measured")
+    parser.add_argument("--queries", help="folder of .npy files: compare the ten nearest test samples of each")
+    parser.add_argument("--samples", type=int, default=512, help="calibration samples, evenly spaced")
+    parser.add_argument("--test-samples", type=int, default=0, help="0: all")
+    parser.add_argument("--data-flags", default="", help="how images are prepared: --mean, --std, --image-size")
+    parser.add_argument("--quantize-flags", default="", help="further flags of `tamis quantize`")
+    parser.add_argument("--rows", default=",".join(ROWS), help="some of: " + ", ".join(ROWS))
+    parser.add_argument("--shape", nargs="*", default=[], help="of the timing, for dynamic dimensions")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of timing, an engine")
+    parser.add_argument("--tamis", type=pathlib.Path, default=pathlib.Path("build/tamis"))
+    args = parser.parse_args()
+    names = [name.strip() for name in args.rows.split(",")]
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        raise SystemExit(f"accuracy: no row is called {', '.join(unknown)}; there are: {', '.join(ROWS)}")
+    prepared = shlex.split(args.data_flags)
+    args.fit_flags = ["--data", args.calibration, "--samples", args.samples, "--threads", args.threads, *prepared]
+    args.test_flags = ["--data", args.test, "--samples", args.test_samples, "--threads", args.threads, *prepared]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, pruned, reference = pathlib.Path(temporary), {}, None
+        if args.queries:
+            reference = nearest(embeddings(args.model, args.queries), embeddings(args.model, args.test))
+        rows = []
+        for name in names:
+            rows.append(make(args.tamis, args, name, folder, pruned))
+            judge(args.tamis, args, rows[-1], reference)
+            print(f"{name}: {rows[-1]}", flush=True)
+        if args.seconds > 0:
+            measure_times(args.tamis, args, rows, folder)
+    print(f"\n{args.model.name}: {args.samples} calibration samples, {rows[0]['samples']} test samples\n")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
