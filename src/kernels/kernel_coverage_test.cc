@@ -137,7 +137,6 @@ const std::map<std::string_view, Entry>& Listed() {
       {"Col2Im", {"float64, int16, int32, int64, int8, uint32, uint64, uint8", "networks fold images of f32"}},
       {"Compress", {kAll, kDataShape}},
       {"Constant", {"float32, int64, int8", kFolded}},
-      {"ConstantOfShape", {"int64", kFolded}},
       {"Conv", {kFloats, kRewritten}},
       {"ConvTranspose", {"float32 variable, float64", kRewritten}},
       {"DFT", {kFloats, kRare64}},

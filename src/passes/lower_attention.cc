@@ -42,9 +42,12 @@ class AttentionLowerer {
     const auto given = Read(node);
     if (!given) return missed("the number or size of heads isn't known");
     ValueId mask = node.input(kMask);
-    if (mask != kNoValue &&
-        !AlwaysBroadcasts(*ShapeOf(graph_, mask), {given->batch, Dim(given->heads), given->queries, given->keys})) {
-      return missed("the mask may be shorter than the keys");
+    const Shape scores = {given->batch, Dim(given->heads), given->queries, given->keys};
+    const bool shorter = mask != kNoValue && !AlwaysBroadcasts(*ShapeOf(graph_, mask), scores);
+    if (shorter) {  // or nothing says that it is as long
+      Shape filled_up = *ShapeOf(graph_, mask);
+      filled_up.back() = given->keys;
+      if (!AlwaysBroadcasts(filled_up, scores)) return missed("the mask may not fit the scores");
     }
     const bool filled = node.input(kFilled) != kNoValue, shown = Shown(node, kScores);
     // The offset of a query's place, from the first key or counted from the last one.
@@ -54,7 +57,9 @@ class AttentionLowerer {
     if (shown && !graph_.value(node.outputs[kY]).type.has_rank) return missed("its shape isn't known");
 
     std::vector<ValueId> inputs = {node.input(kQuery), Keys(id, kPresentKey, *given), Keys(id, kPresentValue, *given)};
+    const int64_t mask_rank = RankOf(graph_, mask);
     if (mask != kNoValue) mask = AsAddend(mask);
+    if (shorter) mask = FilledUp(mask, mask_rank, inputs[1], *given);
     const bool places = filled || (bounded && (shown || !placed));
     if (places) mask = WithPlaces(node, inputs[1], *given, mask);
     if (shown) {
@@ -183,15 +188,26 @@ class AttentionLowerer {
     return Append("Where", {mask, zero, hidden});
   }
 
+  ValueId Count(ValueId of, int64_t axis) { return Append("Gather", {Append("Shape", {of}), Index(axis)}); }
+
+  // The mask with as many columns as there are keys: those that it lacks hide theirs.
+  ValueId FilledUp(ValueId mask, int64_t rank, ValueId keys, const Given& given) {
+    const bool rows = given.packed && RankOf(graph_, keys) == 3;  // of no cache
+    const ValueId lacking = Append("Sub", {Count(keys, rows ? 1 : 2), Count(mask, rank - 1)});
+    const ValueId none = Ints(std::vector<int64_t>(static_cast<size_t>(2 * rank - 1), 0));
+    const ValueId pads = Append("Concat", {none, Append("Unsqueeze", {lacking, Ints({0})})}, {{"axis", int64_t{0}}});
+    const ValueId hidden = rewriter_.AddConstant("hidden", Tensor::Float(-std::numeric_limits<float>::infinity()));
+    return Append("Pad", {mask, pads, hidden});
+  }
+
   // The mask (kNoValue: none), and what the places of keys and queries hide.
   ValueId WithPlaces(const Node& node, ValueId keys, const Given& given, ValueId mask) {
-    const auto count = [&](ValueId of, int64_t axis) { return Append("Gather", {Append("Shape", {of}), Index(axis)}); };
     const auto range = [&](ValueId length, const std::vector<int64_t>& axes) {
       return Append("Unsqueeze", {Append("Range", {Index(0), length, Index(1)}), Ints(axes)});
     };
     const bool keys_packed = RankOf(graph_, keys) == 3;
-    const ValueId queries = count(node.input(kQuery), given.packed ? 1 : 2);
-    const ValueId key_places = range(count(keys, keys_packed ? 1 : 2), {0, 1, 2});
+    const ValueId queries = Count(node.input(kQuery), given.packed ? 1 : 2);
+    const ValueId key_places = range(Count(keys, keys_packed ? 1 : 2), {0, 1, 2});
     ValueId places = range(queries, {0, 1, 3}), seen = kNoValue;
     const auto also = [&](ValueId condition) {
       seen = seen == kNoValue ? condition : Append("And", {seen, condition});
@@ -201,7 +217,7 @@ class AttentionLowerer {
       also(Append("Less", {key_places, filled}));
       places = Append("Add", {places, Append("Sub", {filled, queries})});
     } else if (node.input(kPastKey) != kNoValue) {
-      places = Append("Add", {places, count(node.input(kPastKey), 2)});
+      places = Append("Add", {places, Count(node.input(kPastKey), 2)});
     }
     if (given.right) also(Append("LessOrEqual", {key_places, Append("Add", {places, Index(*given.right)})}));
     if (given.left) also(Append("GreaterOrEqual", {key_places, Append("Sub", {places, Index(*given.left)})}));

@@ -62,9 +62,10 @@ struct Term {
 
 // How two terms become one.
 struct Contraction {
+  Labels lead;  // rows that go in front of the batch, where the right term is repeated along them
   Labels batch, rows, columns, depth;
   bool swapped = false;      // the second term is the left one
-  bool merges_rows = false;  // otherwise each stays an axis, the leading ones as batches of a product
+  bool merges_rows = false;  // into one axis; otherwise there is one
   Term result;               // of no value yet
 };
 
@@ -176,18 +177,16 @@ class EinsumLowerer {
       if (a != b && (a == 1 || b == 1 || (a && b))) return std::nullopt;
     }
     if (!c.depth.empty()) {
-      c.merges_rows = c.rows.empty() || (c.rows.size() > 1 && !c.batch.empty());
-      const bool merges = c.merges_rows || c.columns.size() != 1;
-      int dynamic = 0;
-      for (int label : c.rows) dynamic += c.merges_rows && !left.Size(label) ? 1 : 0;
-      for (int label : c.columns) dynamic += right.Size(label) ? 0 : 1;
+      if (c.rows.size() > 1 && (c.batch.empty() || !left.Size(c.rows))) {
+        c.lead.assign(c.rows.begin(), c.rows.end() - 1);
+        c.rows = {c.rows.back()};
+      }
+      c.merges_rows = c.rows.size() != 1;
       why_ = "several dynamic axes play one part";
       if (c.depth.size() > 1 && (!left.Size(c.depth) || !right.Size(c.depth))) return std::nullopt;
-      if (c.merges_rows && c.rows.size() > 1 && !left.Size(c.rows)) return std::nullopt;
       if (c.columns.size() > 1 && !right.Size(c.columns)) return std::nullopt;
-      if (merges && dynamic > 1) return std::nullopt;
     }
-    c.result.labels = Joined({c.batch, c.rows, c.columns});
+    c.result.labels = Joined({c.lead, c.batch, c.rows, c.columns});
     for (int label : c.result.labels) {
       const auto a = Has(left.labels, label) ? left.Size(label) : 1,
                  b = Has(right.labels, label) ? right.Size(label) : 1;
@@ -230,21 +229,21 @@ class EinsumLowerer {
       result.value = rewriter_.Append("Mul", "", {x, y}, {}, name + "_product");
       return result;
     }
-    const size_t apart = c.merges_rows ? 0 : c.rows.size();  // rows that stay axes
+    const size_t apart = c.lead.size() + c.batch.size() + (c.merges_rows ? 0 : 1);  // axes of the left that stay
     const auto m = left.Size(c.rows), n = right.Size(c.columns), k = left.Size(c.depth);
     const bool merged = c.merges_rows || c.columns.size() != 1;
-    std::vector<int64_t> left_axes(c.batch.size() + apart, 0), right_axes(c.batch.size(), 0);
+    std::vector<int64_t> left_axes(apart, 0), right_axes(c.batch.size(), 0);
     if (c.merges_rows) left_axes.push_back(m.value_or(-1));
     left_axes.push_back(k.value_or(-1));
     right_axes.push_back(c.depth.size() > 1 ? *k : right.Size(c.depth).value_or(0));
     right_axes.push_back(n.value_or(-1));
-    ValueId x = Ordered(left, Joined({c.batch, c.rows, c.depth}), name + "_left");
+    ValueId x = Ordered(left, Joined({c.lead, c.batch, c.rows, c.depth}), name + "_left");
     ValueId y = Ordered(right, Joined({c.batch, c.depth, c.columns}), name + "_right");
-    if ((c.merges_rows && c.rows.size() != 1) || c.depth.size() != 1) x = Reshaped(x, left_axes, name + "_left_matrix");
+    if (c.merges_rows || c.depth.size() != 1) x = Reshaped(x, left_axes, name + "_left_matrix");
     if (c.columns.size() != 1 || c.depth.size() != 1) y = Reshaped(y, right_axes, name + "_right_matrix");
     result.value = rewriter_.Append("MatMul", "", {x, y}, {}, name + "_product");
     if (!merged) return result;
-    std::vector<int64_t> target(c.batch.size() + apart, 0);
+    std::vector<int64_t> target(apart, 0);
     for (int label : c.merges_rows ? c.rows : Labels{}) target.push_back(left.Size(label).value_or(-1));
     for (int label : c.columns) target.push_back(right.Size(label).value_or(-1));
     result.value = Reshaped(result.value, target, name + "_apart");

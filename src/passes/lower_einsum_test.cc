@@ -41,6 +41,8 @@ TEST(LowerEinsum, DynamicAxesThatNeedNotBeOne) {
             (Counts{{"Reshape", 2}, {"MatMul", 1}}));
   EXPECT_EQ(Lower("hnd,ibh->ibnd", {6, 4, 5}, {t, b, 6}, {6, 4, 5}, {3, 2, 6}),
             (Counts{{"Reshape", 2}, {"MatMul", 1}}));
+  EXPECT_EQ(Lower("binh,tnh->bnit", {b, t, 4, 8}, {7, 4, 8}, {2, 3, 4, 8}, {7, 4, 8}),
+            (Counts{{"Transpose", 2}, {"MatMul", 1}}));  // the right term is repeated along b
   // Nothing says that the sizes of one label are the same, but a product needs no proof.
   EXPECT_EQ(Lower("ibnd,jbnd->bnij", {t, b, 4, 8}, {u, Dim::Symbol("c"), 4, 8}, {3, 2, 4, 8}, {5, 2, 4, 8}),
             (Counts{{"Transpose", 2}, {"MatMul", 1}}));

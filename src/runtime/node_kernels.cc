@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "src/base/hash.h"
+#include "src/ops/op_def.h"
 
 namespace tamis {
 namespace {
@@ -17,10 +18,21 @@ bool MayDecideShape(const Tensor& tensor) {
          tensor.NumElements() <= kMaxIntegers;
 }
 
+// Elements that are only moved are so by the evaluation nearly as fast as by a kernel.
+size_t SmallBytes(const Node& node) {
+  const OpDef* op = FindOp(node.op, node.domain);
+  return op != nullptr && !op->widen_half ? size_t{65536} : size_t{4096};
+}
+
 }  // namespace
 
 NodeKernels::NodeKernels(const Graph& graph, NodeId node, int threads, std::string wish, PackCache* cache)
-    : graph_(graph), node_(node), threads_(threads), wish_(std::move(wish)), cache_(cache) {
+    : graph_(graph),
+      node_(node),
+      threads_(threads),
+      wish_(std::move(wish)),
+      cache_(cache),
+      small_bytes_(SmallBytes(graph.node(node))) {
   for (ValueId id : graph.node(node).inputs) {
     uint64_t hash = 0;
     if (id != kNoValue && graph.value(id).constant) {
@@ -121,9 +133,8 @@ bool NodeKernels::DependsOnData() {
 }
 
 std::shared_ptr<const ShapedNode> NodeKernels::Find(std::span<const Tensor* const> operands) {
-  constexpr int kPatience = 8;          // misses in a row before shapes count as ever new
-  constexpr int kProbe = 64;            // of which every so many is prepared all the same: shapes may have settled
-  constexpr size_t kSmallBytes = 4096;  // operands whose evaluation takes less than preparing
+  constexpr int kPatience = 8;  // misses in a row before shapes count as ever new
+  constexpr int kProbe = 64;    // of which every so many is prepared all the same: shapes may have settled
   const std::lock_guard lock(mutex_);
   if (keyed_by_ == KeyedBy::kNothing) return nullptr;
   std::unique_ptr<ShapedNode> shaped;
@@ -144,7 +155,7 @@ std::shared_ptr<const ShapedNode> NodeKernels::Find(std::span<const Tensor* cons
   if (++misses_in_a_row_ > kPatience && misses_in_a_row_ % kProbe != 0) {
     size_t bytes = 0;
     for (const Tensor* operand : operands) bytes += operand ? operand->NumBytes() : 0;
-    if (bytes <= kSmallBytes) return nullptr;
+    if (bytes <= small_bytes_) return nullptr;
   }
   if (!shaped) {
     auto made = Shape(operands, elements);

@@ -58,6 +58,7 @@ class NodeKernels {
   const std::string wish_;
   PackCache* cache_;
   std::vector<uint64_t> hashes_;  // of constant operands
+  size_t small_bytes_;            // operands whose evaluation takes less than preparing
 
   std::mutex mutex_;  // guards what follows
   KeyedBy keyed_by_ = KeyedBy::kUnknown;

@@ -30,6 +30,16 @@ TEST(RearrangeKernels, MatchTheReference) {
   columns({1, 9, 12}, {5, 5}, {3, 3}, {{"pads", Ints{1, 1, 2, 2}}, {"strides", Ints{1, 2}}, {"dilations", Ints{2, 1}}});
   columns({1, 6, 8}, {10}, {3}, {});
   columns({1, 8, 12}, {3, 4, 3}, {2, 2, 2}, {});
+  const auto filled = [&](Ints shape, std::map<std::string, Attribute> attributes) {
+    const auto rank = static_cast<int64_t>(shape.size());
+    cases.push_back(
+        ReferenceCase({"ConstantOfShape", "", std::move(attributes)}, {Int64Tensor({rank}, std::move(shape))}, {0}));
+  };
+  filled({3, 5}, {});
+  filled({}, {{"value", Int64Tensor({1}, {7})}});
+  filled({400, 701}, {{"value", RandomTensor(DType::kFloat32, {1}, 5, 1, 2)}});
+  filled({3, 1001}, {{"value", Int64Tensor({1}, {-1})}});
+  filled({0, 4}, {{"value", Converted(Int64Tensor({1}, {1}), DType::kUInt8)}});
   CheckFamily("rearrange", cases);
 }
 

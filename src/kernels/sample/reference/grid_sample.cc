@@ -1,5 +1,5 @@
-// GridSample of f32 images [N, C, H, W] and volumes [N, C, D, H, W]. The taps of an output pixel are found once and
-// serve all channels.
+// GridSample of f32 images [N, C, H, W] and volumes [N, C, D, H, W]. The taps of a row of output pixels are found once
+// and serve all channels, each of which is then read and written by itself.
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 #include "src/ops/op_grid_sample.h"
@@ -7,23 +7,21 @@
 namespace tamis {
 namespace {
 
-constexpr int kMaxTaps = 64;
-
 // Items are rows of the output of one image.
 struct Args {
   GridOptions options;
+  int most_taps = 0;
   int64_t channels = 0, depth = 1, height = 0, width = 0, out_rows = 0, out_width = 0;
   int axes = 2;
 };
 
-struct Taps {
-  int count = 0;
-  int64_t offset[kMaxTaps];  // in a plane
-  float weight[kMaxTaps];
+struct Tap {
+  int64_t offset;  // in a plane
+  float weight;
 };
 
-// `at` has the coordinate along the last axis first.
-Taps TapsAt(const Args& args, const float* at) {
+// The taps of the pixel at `at`, which has the coordinate along the last axis first; returns how many there are.
+int TapsAt(const Args& args, const float* at, Tap* taps) {
   const auto along = [&](int axis, int64_t length) {
     return GridTapsAt(args.options, static_cast<double>(at[axis]), length);
   };
@@ -31,34 +29,39 @@ Taps TapsAt(const Args& args, const float* at) {
   GridTaps planes;
   planes.weight[0] = 1;
   if (args.axes == 3) planes = along(2, args.depth);
-  Taps taps;
+  int count = 0;
   for (int p = 0; p < planes.count; ++p) {
     for (int r = 0; r < rows.count; ++r) {
       for (int c = 0; c < columns.count; ++c) {
         const double weight = planes.weight[p] * rows.weight[r] * columns.weight[c];
         if (planes.index[p] < 0 || rows.index[r] < 0 || columns.index[c] < 0 || weight == 0) continue;
-        taps.offset[taps.count] = (planes.index[p] * args.height + rows.index[r]) * args.width + columns.index[c];
-        taps.weight[taps.count++] = static_cast<float>(weight);
+        taps[count++] = {(planes.index[p] * args.height + rows.index[r]) * args.width + columns.index[c],
+                         static_cast<float>(weight)};
       }
     }
   }
-  return taps;
+  return count;
 }
 
 void Rows(const Args& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
-          std::byte* /*scratch*/) {
+          std::byte* scratch) {
   const int64_t plane = args.depth * args.height * args.width, out_plane = args.out_rows * args.out_width;
+  auto* const taps = reinterpret_cast<Tap*>(scratch);
+  auto* const counts = reinterpret_cast<int*>(taps + args.out_width * args.most_taps);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t image = item / args.out_rows, row = item % args.out_rows;
     const float* grid = static_cast<const float*>(inputs[1]) + item * args.out_width * args.axes;
+    for (int64_t i = 0; i < args.out_width; ++i) {
+      counts[i] = TapsAt(args, grid + i * args.axes, taps + i * args.most_taps);
+    }
     const float* x = static_cast<const float*>(inputs[0]) + image * args.channels * plane;
     float* y = static_cast<float*>(outputs[0]) + image * args.channels * out_plane + row * args.out_width;
-    for (int64_t i = 0; i < args.out_width; ++i) {
-      const Taps taps = TapsAt(args, grid + i * args.axes);
-      for (int64_t c = 0; c < args.channels; ++c) {
+    for (int64_t c = 0; c < args.channels; ++c, x += plane, y += out_plane) {
+      for (int64_t i = 0; i < args.out_width; ++i) {
+        const Tap* tap = taps + i * args.most_taps;
         float sum = 0;
-        for (int t = 0; t < taps.count; ++t) sum += taps.weight[t] * x[c * plane + taps.offset[t]];
-        y[c * out_plane + i] = sum;
+        for (int t = 0; t < counts[i]; ++t) sum += tap[t].weight * x[tap[t].offset];
+        y[i] = sum;
       }
     }
   }
@@ -89,6 +92,8 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   Args args;
   args.options = ReadGridOptions(*problem.node, &problems);
   args.axes = static_cast<int>(last) - 1;
+  const int each = args.options.mode == GridMode::kNearest ? 1 : args.options.mode == GridMode::kCubic ? 4 : 2;
+  args.most_taps = args.axes == 3 ? each * each * each : each * each;
   args.channels = x[1];
   args.depth = args.axes == 3 ? x[2] : 1;
   args.height = x[last - 1];
@@ -97,7 +102,8 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   args.out_width = grid[last - 1];
   const int64_t items = args.out_width == 0 ? 0 : grid[0] * args.out_rows;
   return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<Args>>(
-      args, Rows, items, GrainFor(args.out_width * (args.channels * 4 + 60)), problem.threads));
+      args, Rows, items, GrainFor(args.out_width * (args.channels * 4 + 60)), problem.threads,
+      static_cast<size_t>(args.out_width) * (static_cast<size_t>(args.most_taps) * sizeof(Tap) + sizeof(int))));
 }
 
 double Cost(const Problem& problem) {
