@@ -174,23 +174,28 @@ def inputs_for(name, batch, length, seed=5):
             "attention_mask": np.ones((batch, length), np.int64)}
 
 
-def _two_four(groups):
-    """Zeros the two smaller magnitudes of every four along the last axis."""
-    order = np.argsort(-np.abs(groups), axis=-1, kind="stable")
+def _two_four(groups, paired):
+    """Zeros the two smaller magnitudes of every four along the last axis; paired: of every two neighbouring outputs
+    (the first axis) together."""
+    saliency = np.abs(groups)
+    if paired:
+        even = len(groups) // 2 * 2
+        saliency[:even] = np.repeat(saliency[0:even:2] + saliency[1:even:2], 2, axis=0)
+    order = np.argsort(-saliency, axis=-1, kind="stable")
     mask = np.zeros(groups.shape, bool)
     np.put_along_axis(mask, order[..., :2], True, axis=-1)
     return np.where(mask, groups, np.float32(0))
 
 
-def _pruned(weight, axis):
+def _pruned(weight, axis, paired):
     moved = np.ascontiguousarray(np.moveaxis(weight, axis, -1))
     if moved.shape[-1] % 4 or moved.shape[-1] < 8:
         return None
     groups = moved.reshape(*moved.shape[:-1], -1, 4)
-    return np.ascontiguousarray(np.moveaxis(_two_four(groups).reshape(moved.shape), -1, axis))
+    return np.ascontiguousarray(np.moveaxis(_two_four(groups, paired).reshape(moved.shape), -1, axis))
 
 
-def prune(source, target):
+def prune(source, target, paired=False):
     """2:4 by magnitude along the input channels, every layer that can be. Speed only: no accuracy is kept."""
     model = onnx.load(str(source))
     by_name = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -203,7 +208,7 @@ def prune(source, target):
         if attributes.get("group", 1) != 1:
             continue
         axis = 1 if node.op_type == "Conv" or attributes.get("transB", 0) else 0
-        result = _pruned(numpy_helper.to_array(tensor), axis)
+        result = _pruned(numpy_helper.to_array(tensor), axis, paired)
         if result is not None:
             tensor.CopyFrom(numpy_helper.from_array(result, tensor.name))
             pruned += 1
@@ -238,7 +243,8 @@ def quantize(source, target, name):
 
 
 def make(name, kind, folder):
-    """Path of a network's file of a kind (f32, f32_24, int8, int8_24), written where it is not there yet."""
+    """Path of a network's file of a kind (f32 or int8, with _24 or _paired behind it where 2:4), written where it is not
+    there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.{kind}.onnx"
     if path.exists():
@@ -246,9 +252,9 @@ def make(name, kind, folder):
     unfinished = path.with_suffix(".part")
     if kind == "f32":
         WRITERS[name][0](unfinished)
-    elif kind == "f32_24":
-        prune(make(name, "f32", folder), unfinished)
+    elif kind.startswith("f32_"):
+        prune(make(name, "f32", folder), unfinished, kind == "f32_paired")
     else:
-        quantize(make(name, "f32_24" if kind.endswith("_24") else "f32", folder), unfinished, name)
+        quantize(make(name, kind.replace("int8", "f32"), folder), unfinished, name)
     unfinished.rename(path)
     return path

@@ -3,6 +3,7 @@
     make bench                                  every network and row (about an hour on two cores)
     benchmarks/peers.py --quick                 three networks, the main rows, under three minutes once files are made
     benchmarks/peers.py --networks resnet50,minilm@1x16 --rows f32,int8
+    benchmarks/peers.py --add --networks bert_base --rows "int8,int8 2:4"     one part after the other, one report
 
 Every row is a process of its own; the rows of a network take turns, so that a slow phase of the machine meets all of
 them, and the median of each row's runs is reported with its quartiles. Numerics of every row are checked: f32 and bf16
@@ -39,6 +40,9 @@ ROWS = {
     "bf16 2:4": ("f32_24", "bf16", "bf16"),
     "int8 2:4": ("int8_24", "f32", "int8"),
     "auto 2:4": ("f32_24", "auto", "f32"),
+    "f32 paired": ("f32_paired", "f32", "f32"),
+    "bf16 paired": ("f32_paired", "bf16", "bf16"),
+    "int8 paired": ("int8_paired", "f32", "int8"),
 }
 PEERS = {"f32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch"), "int8": ("onnxruntime", "openvino")}
 
@@ -134,7 +138,7 @@ def start_rows(args, network, label, inputs, inputs_path, torch):
     for row in args.rows:
         file, precision, compared = ROWS[row]
         model = networks.make(network, file, CACHE / "models")
-        runtimes = ["tamis"] + [peer for peer in PEERS[compared] if "2:4" not in row and row != "auto"]
+        runtimes = ["tamis"] + [peer for peer in PEERS[compared] if row == compared]
         for runtime in runtimes:
             if runtime == "torch" and torch is None or runtime not in args.runtimes:
                 continue
@@ -170,7 +174,7 @@ def references(args, network, inputs, rows):
     import onnxruntime
     answers = {}
     for file in sorted({row["file"] for row in rows}):
-        source = "f32_24" if file.endswith("_24") else "f32"
+        source = file.replace("int8", "f32")
         if source not in answers:
             session = onnxruntime.InferenceSession(str(networks.make(network, source, CACHE / "models")),
                                                    providers=["CPUExecutionProvider"])
@@ -215,6 +219,16 @@ def measure(args, network, shape, torch):
     return {"network": network, "shape": shape, "rows": rows}
 
 
+def add(cases, case):
+    """Puts a case beside the others, its rows in the place of those that were measured before."""
+    for known in cases:
+        if (known["network"], known["shape"]) == (case["network"], case["shape"]):
+            new = {(row["row"], row["runtime"]) for row in case["rows"]}
+            known["rows"] = [row for row in known["rows"] if (row["row"], row["runtime"]) not in new] + case["rows"]
+            return
+    cases.append(case)
+
+
 def machine(threads):
     model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
                   if line.startswith("model name")), platform.machine())
@@ -234,6 +248,7 @@ def parse(arguments):
     parser.add_argument("--turns", type=int, default=8)
     parser.add_argument("--torch-python", help="an interpreter that has torch, torchvision and transformers")
     parser.add_argument("--quick", action="store_true", help="few networks and rows, short turns")
+    parser.add_argument("--add", action="store_true", help="keep what the report holds; rows measured anew replace theirs")
     parser.add_argument("--out", type=pathlib.Path, default=CACHE / "report", help="folder of the report")
     args = parser.parse_args(arguments)
     if args.quick:
@@ -261,12 +276,19 @@ def main():
     if torch is None:
         say("no PyTorch here (benchmarks/bench.sh --torch installs it): its rows are left out")
     result = {"machine": machine(args.threads), "cases": []}
+    if args.add and (args.out / "bench.json").exists():
+        result = json.loads((args.out / "bench.json").read_text())
+        if result["machine"] != machine(args.threads):
+            say(f"{args.out}/bench.json is of another machine, thread count or version: measure into another --out")
+            return 1
+    wrong = []
     for network, shape in args.cases:
-        result["cases"].append(measure(args, network, shape, torch))
+        case = measure(args, network, shape, torch)
+        wrong += [row for row in case["rows"] if row.get("wrong") or "error" in row]
+        print(bench_report.case_text(case), flush=True)
+        add(result["cases"], case)
         bench_report.write(result, args.out)
-        print(bench_report.case_text(result["cases"][-1]), flush=True)
     say(f"written: {args.out}/bench.md, bench.json, bench.svg")
-    wrong = [row for case in result["cases"] for row in case["rows"] if row.get("wrong") or "error" in row]
     return 1 if wrong else 0
 
 
