@@ -164,7 +164,7 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
       for (const KernelDef* def : AllKernels()) {
         auto problem = std::make_unique<KernelCase>(operands.op, operands.attributes, operands.tensors,
                                                     operands.tensors[0].dtype(), shape.y, pattern, threads);
-        if (type == Type::kInt8) problem->SetConstant(2);
+        if (type == Type::kInt8) problem->SetConstant(2), problem->SetConstant(3);
         const auto candidates = CandidateKernels(problem->problem, nullptr);
         if (std::find(candidates.begin(), candidates.end(), def) == candidates.end()) continue;
         const bool dense = def->name.find("24") == std::string_view::npos;
@@ -238,7 +238,7 @@ int Check(const std::vector<Shape>& shapes) {
         const Operands operands = MakeOperands(shape, type, pattern, false);
         KernelCase problem(operands.op, operands.attributes, operands.tensors, operands.tensors[0].dtype(), shape.y,
                            pattern, 1);
-        if (type == Type::kInt8) problem.SetConstant(2);
+        if (type == Type::kInt8) problem.SetConstant(2), problem.SetConstant(3);
         for (const KernelDef* kernel : CandidateKernels(problem.problem, nullptr)) {
           if (found.count(kernel->name) > 0) found[kernel->name] = true;
         }
