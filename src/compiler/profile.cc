@@ -158,7 +158,8 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
     const auto found = std::find_if(graph.inputs.begin(), graph.inputs.end(),
                                     [&graph, &name = name](ValueId id) { return graph.value(id).name == name; });
     if (found == graph.inputs.end()) {
-      problems.push_back(fmt::format("the network has no input '{}'; it has {}{}", name, names, DimensionHint(graph, name)));
+      problems.push_back(
+          fmt::format("the network has no input '{}'; it has {}{}", name, names, DimensionHint(graph, name)));
       continue;
     }
     const Type& type = graph.value(*found).type;
