@@ -46,6 +46,7 @@ TEST(FuseForCuda, StacksTheProjectionsOfAnAttention) {
   const Node& attention = p.graph.node(ids[1]);
   EXPECT_TRUE(linear.IsTamis("Linear"));
   EXPECT_TRUE(attention.IsTamis("PackedAttention"));
+  EXPECT_EQ(p.graph.value(linear.outputs[0]).name, "q_qkv") << "plans know the node by this name";
   const Value& weight = p.graph.value(linear.inputs[1]);
   ASSERT_EQ(weight.constant->dims(), (Dims{192, 64}));
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(weight.constant->Data<uint16_t>()[i * 64 * 64], "qkv"[i]);
