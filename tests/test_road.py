@@ -73,7 +73,22 @@ def test_inspect_tells_nodes_layers_and_gain(tamis, case):
     constants = {i.name for i in case.model.graph.initializer}
     assert weights & constants <= set(layers)  # embedding tables are listed too, with the reason why not
     assert all(layer["eligible"] or layer["reason"] for layer in layers.values())
-    assert report["predicted"]["dense_ms"] > 0 and report["predicted"]["pruned_ms"] > 0
+    predicted = report["predicted"]
+    assert predicted["dense_ms"] > 0 and predicted["pruned_ms"] > 0
+    assert predicted["int8_ms"] > 0 and predicted["int8_layers"] > 0 and not predicted["int8_reason"]
+    assert all(layer["gains"] or layer["stays_dense"] for layer in report["layers"])  # one or the other, with a reason
+
+
+def test_an_engine_remembers_its_samples(tamis, case, tmp_path):
+    tamis("build", case.onnx, "-o", tmp_path / "int8.tamis", "--precision", "int8", "--calibration", case.data)
+    values = tamis.json("inspect", tmp_path / "int8.tamis", "--no-timing")["values"]
+    inputs = {value["name"]: value for value in values if value["input"]}
+    floats = {name: array for name, array in case.inputs.items() if array.dtype == np.float32}
+    assert set(inputs) == set(floats) and any(not value["input"] for value in values)
+    for name, array in floats.items():
+        assert inputs[name]["low"] == array.min() and inputs[name]["high"] == array.max()
+        assert inputs[name]["samples"] == len(array) and sum(inputs[name]["bins"]) == array.size
+    assert "codes of" in tamis("inspect", tmp_path / "int8.tamis", "--no-timing")
 
 
 @pytest.mark.parametrize("method", ["magnitude", "reconstruct"])

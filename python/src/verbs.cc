@@ -14,6 +14,7 @@
 #include "src/base/hash.h"
 #include "src/compiler/check_samples.h"
 #include "src/compiler/compare.h"
+#include "src/compiler/coverage.h"
 #include "src/compiler/data_source.h"
 #include "src/compiler/optimize.h"
 #include "src/compiler/prune.h"
@@ -84,11 +85,13 @@ nb::dict PruneToFile(const nb::object& model, const std::string& folder, const s
   const Source source = Source::Of(model, folder, false);
   PruneReport report;
   std::vector<std::string> notes;
+  CoverageVerdict coverage;
   work.Run([&] {
     Network network = source.Load();
     const auto samples = data.Open(InputSpecs(network.graph));
     const auto batches = Unwrap(ReadBatches(*samples, AllSamples(*samples, data.samples), 32));
     notes = Unwrap(CheckSamples(network.graph, batches, {threads, options.cancelled}));
+    coverage = Unwrap(MeasureCoverage(network.graph, batches, {threads, {}, options.cancelled}));
     report = Unwrap(Prune(network.graph, batches, options, std::make_shared<ThreadPool>(threads)));
     report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
     Check(ExportOnnx(network.graph, output,
@@ -104,6 +107,8 @@ nb::dict PruneToFile(const nb::object& model, const std::string& folder, const s
   result["layers"] = layers;
   result["samples"] = report.samples;
   result["notes"] = report.notes;
+  result["settled"] = coverage.settled;
+  result["verdict"] = coverage.text;
   return result;
 }
 

@@ -40,6 +40,10 @@ class PruneReport:
     saliency_kept, output_error, bias_moved."""
     samples: int
     notes: list[str]
+    """What is odd about the samples, and fallbacks; one sentence each."""
+    settled: bool
+    """Whether more samples would hardly move the ranges of what the layers read; `verdict` is that in a sentence."""
+    verdict: str
 
 
 def prune(

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/cli/data_flags.h"
 #include "src/cli/explain.h"
@@ -9,6 +10,7 @@
 #include "src/cli/plan_text.h"
 #include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
+#include "src/compiler/coverage.h"
 #include "src/compiler/quantize.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
@@ -31,14 +33,21 @@ bool IsInt8(const Flags& flags) {
   return flags.precisions == std::vector<std::string>{"int8"};
 }
 
-// The network in int8, as tamis quantize makes it.
-Status QuantizeNetwork(const Flags& flags, Network* network) {
+// Looks at the calibration samples, makes the network int8 as tamis quantize does if that is asked for, and gives the
+// engine what is to be remembered of the samples.
+Status Calibrate(const Flags& flags, Network* network, BuildOptions* options) {
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.calibration, network->graph));
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.calibration.samples), 32));
   TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network->graph, batches, flags.threads));
-  QuantizeOptions options;
-  options.threads = flags.threads;
-  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, batches, options));
+  options->values = RecordInputs(network->graph, batches);
+  options->data_hash = HexString(data->hash());
+  if (!IsInt8(flags)) return {};
+  QuantizeOptions quantize;
+  quantize.threads = flags.threads;
+  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, batches, quantize));
+  for (const QuantizedTensor& tensor : report.tensors) {
+    if (!tensor.record.input) options->values.push_back(tensor.record);
+  }
   PrintNotice(fmt::format("{} of {} layers are int8; {}", report.Quantized(), report.layers.size(), report.verdict));
   return {};
 }
@@ -65,6 +74,9 @@ Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::v
   const bool engine = LooksLikeEngine(flags.input);
   if (engine && IsInt8(flags))
     return UserError("--precision int8 takes an ONNX file: an engine is not quantised again");
+  if (engine && !flags.calibration.path.empty()) {
+    return UserError("--calibration takes an ONNX file: what an engine remembers of its samples stays as it is");
+  }
   // Other passes make another fused graph, for which the plans that are there mean nothing.
   if (engine && flags.without.empty()) return ExtendEngine(flags.input, precisions, options);
   if (flags.plan_only) return UserError("--plan-only takes an engine, and no --without");
@@ -74,7 +86,7 @@ Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::v
   } else {
     TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input, {.skip = flags.without}));
   }
-  if (IsInt8(flags)) TAMIS_RETURN_IF_ERROR(QuantizeNetwork(flags, &network));
+  if (!flags.calibration.path.empty()) TAMIS_RETURN_IF_ERROR(Calibrate(flags, &network, &options));
   if (!precisions.empty()) {
     options.precision = precisions[0];
     options.more_precisions.assign(precisions.begin() + 1, precisions.end());
@@ -155,8 +167,10 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
       "f32 (the default, on a GPU f16), bf16, f16 or auto (each node in what is measured faster); given again,\n"
       "the engine carries that precision as well. int8, alone and with --calibration: quantised first, as tamis "
       "quantize does it");
-  app.add_option("--calibration", flags->calibration.path,
-                 "Samples for int8: folder of .npy files (one an input), or folder or .zip of images");
+  app.add_option(
+      "--calibration", flags->calibration.path,
+      "Samples, which int8 needs and any engine remembers, so that others can be compared with them: folder of .npy\n"
+      "files (one an input), or folder or .zip of images");
   app.add_option("--samples", flags->calibration.samples, "Use at most so many of them, evenly spaced; 0: all");
   app.add_option("--image-size", flags->calibration.image_size, "Height and width that images are scaled to");
   app.add_option("--mean", flags->calibration.mean, "Per channel, for values in [0, 1]: 0.485,0.456,0.406");

@@ -7,6 +7,7 @@
 #include "src/cli/data_flags.h"
 #include "src/cli/model_file.h"
 #include "src/cli/verb.h"
+#include "src/compiler/coverage.h"
 #include "src/compiler/gate.h"
 #include "src/compiler/gate_report.h"
 #include "src/compiler/labels.h"
@@ -83,7 +84,16 @@ Result<GateResult> Judge(const Flags& flags, GateContext* context) {
   }
   Progress progress("gate");
   options.progress = [&](int64_t done, int64_t total, const std::string& what) { progress.Update(done, total, what); };
-  return RunGate(*dense.session, *candidate.session, *data, samples, labels, options);
+  TAMIS_ASSIGN_OR_RETURN(GateResult result,
+                         RunGate(*dense.session, *candidate.session, *data, samples, labels, options));
+  const std::vector<ValueRecord>& records = candidate.engine->provenance.values;
+  if (!records.empty()) {
+    constexpr int64_t kCompared = 256;
+    TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, kCompared), 32));
+    const auto odd = CompareInputs(records, batches);
+    result.notices.insert(result.notices.end(), odd.begin(), odd.end());
+  }
+  return result;
 }
 
 Status WriteText(const std::string& path, const std::string& text) {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -11,6 +13,7 @@
 #include "src/cli/verb.h"
 #include "src/compiler/confirm_plan.h"
 #include "src/compiler/predict.h"
+#include "src/compiler/predict_int8.h"
 #include "src/compiler/prune_layers.h"
 #include "src/kernels/problem.h"
 #include "src/passes/detect_patterns.h"
@@ -86,6 +89,40 @@ std::vector<LayerRow> Layers(const Network& network, const Graph& fused, const G
   return rows;
 }
 
+// What will become of a layer that is pruned for speed, in a line; empty where 2:4 gains.
+std::string WhyDense(const LayerRow& row, bool timed) {
+  if (!row.layer.reason.empty()) return row.layer.reason;
+  if (!timed) return "";
+  if (row.time.dense_seconds <= 0) return "its time is not known before it runs";
+  if (row.time.sparse_seconds <= 0) return row.time.sparse_reason;
+  if (row.time.Gains()) return "";
+  const double microseconds = (row.time.sparse_seconds - row.time.dense_seconds) * 1e6;
+  if (microseconds > 0) return fmt::format("dense is faster by {:.1f} us", microseconds);
+  return fmt::format("2:4 is faster by {:.1f} us only, which is within the noise of timing", -microseconds);
+}
+
+// The layers that save most, with their share of what all save.
+std::string WhatCarries(const std::vector<LayerRow>& rows) {
+  constexpr size_t kShown = 5;
+  std::vector<const LayerRow*> gaining;
+  double saved = 0;
+  const auto saves = [](const LayerRow* row) { return row->time.dense_seconds - row->time.Best(); };
+  for (const LayerRow& row : rows) {
+    if (!row.layer.reason.empty() || !row.time.Gains()) continue;
+    gaining.push_back(&row);
+    saved += saves(&row);
+  }
+  std::stable_sort(gaining.begin(), gaining.end(),
+                   [&](const LayerRow* a, const LayerRow* b) { return saves(a) > saves(b); });
+  std::string text;
+  for (size_t i = 0; i < std::min(kShown, gaining.size()); ++i) {
+    text +=
+        fmt::format("{}{} {:.0f} %", i > 0 ? ", " : "", gaining[i]->layer.initializer, 100 * saves(gaining[i]) / saved);
+  }
+  if (gaining.size() > kShown) text += fmt::format(" and {} more", gaining.size() - kShown);
+  return text;
+}
+
 Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(flags.file));
   std::vector<PassRecord> passes = network.passes;
@@ -95,6 +132,7 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused, ranges));
   const auto binding = TuningPoints(profile).front();
   GainPrediction prediction;
+  Int8Prediction int8;
   if (!flags.no_timing) {
     Progress progress("timing layers");
     TunerOptions options;
@@ -102,6 +140,8 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     options.cache_path = TimingCache::DefaultPath();
     Tuner tuner(options);
     TAMIS_ASSIGN_OR_RETURN(prediction, PredictGain(fused, binding, tuner, options.threads));
+    TAMIS_ASSIGN_OR_RETURN(int8, PredictInt8(network.graph, binding, tuner, options.threads));
+    TAMIS_RETURN_IF_ERROR(tuner.SaveCache());
     for (const std::string& notice : tuner.notices()) PrintNotice(notice);
   }
   const std::vector<LayerRow> layers = Layers(network, fused, prediction);
@@ -132,13 +172,16 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
       json.Field("pattern", row.sparse ? "2:4" : "dense").Field("eligible", row.layer.reason.empty());
       json.Field("reason", row.layer.reason).Field("dense_ms", row.time.dense_seconds * 1e3);
       json.Field("sparse_ms", row.time.sparse_seconds * 1e3).Field("dense_kernel", row.time.dense_kernel);
-      json.Field("sparse_kernel", row.time.sparse_kernel).EndObject();
+      json.Field("sparse_kernel", row.time.sparse_kernel).Field("gains", row.time.Gains());
+      json.Field("stays_dense", WhyDense(row, !flags.no_timing)).EndObject();
     }
     json.EndArray().Key("notes").BeginArray();
     for (const std::string& note : notes) json.Value(note);
     json.EndArray().Key("predicted").BeginObject().Key("shape").BeginObject();
     for (const auto& [symbol, size] : binding) json.Field(symbol, size);
-    json.EndObject().Field("dense_ms", dense_ms).Field("pruned_ms", pruned_ms).EndObject().EndObject();
+    json.EndObject().Field("dense_ms", dense_ms).Field("pruned_ms", pruned_ms);
+    json.Field("int8_ms", int8.seconds * 1e3).Field("int8_layers", int8.quantized);
+    json.Field("int8_reason", int8.reason).EndObject().EndObject();
     fmt::print("{}\n", json.text());
     return {};
   }
@@ -159,8 +202,8 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     std::string gain = "-";
     if (can && row.time.sparse_seconds > 0)
       gain = fmt::format("{:.2f}x", row.time.dense_seconds / row.time.sparse_seconds);
-    std::string why = can ? "" : ": " + row.layer.reason;
-    if (can && !flags.no_timing && row.time.sparse_seconds <= 0) why = ": " + row.time.sparse_reason;
+    std::string why = WhyDense(row, !flags.no_timing);
+    if (!why.empty()) why = ": " + why;
     fmt::print("{:<7} {:>12} {:>9.4f} {:>9.4f} {:>6}  {}{}\n", row.sparse ? "2:4" : "dense",
                fmt::format("{}x{}", row.outputs, row.inputs), row.time.dense_seconds * 1e3,
                row.time.sparse_seconds * 1e3, gain, row.layer.initializer, why);
@@ -173,6 +216,13 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
         "\n{} of {} layers can be 2:4. Predicted on this machine in f32{}{}: {:.3f} ms dense, {:.3f} ms with all of "
         "them pruned where that is faster ({:.2f}x)\n",
         eligible.size(), layers.size(), shape.empty() ? "" : " at", shape, dense_ms, pruned_ms, dense_ms / pruned_ms);
+    if (const std::string carried = WhatCarries(layers); !carried.empty()) fmt::print("Saved by {}\n", carried);
+    if (int8.seconds > 0) {
+      fmt::print("Predicted in int8, dense, {} of {} layers: {:.3f} ms ({:.2f}x)\n", int8.quantized, int8.layers,
+                 int8.seconds * 1e3, dense_ms / (int8.seconds * 1e3));
+    } else if (!int8.reason.empty()) {
+      fmt::print("No prediction for int8: {}\n", int8.reason);
+    }
   }
   if (common.verbose) {
     for (const PassRecord& pass : passes) {
@@ -199,6 +249,22 @@ std::vector<LayerRecord> EngineLayers(const Engine& engine) {
   return layers;
 }
 
+// A histogram in sixteen characters.
+std::string Bars(const std::vector<uint64_t>& bins) {
+  constexpr std::array kBlocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+  constexpr size_t kShown = 16;
+  std::array<double, kShown> heights{};
+  for (size_t i = 0; i < bins.size(); ++i) heights[i * kShown / bins.size()] += static_cast<double>(bins[i]);
+  const double most = *std::max_element(heights.begin(), heights.end());
+  std::string text;
+  for (const double height : heights) {
+    // What is there at all is seen.
+    const auto block = static_cast<size_t>(std::ceil(most > 0 ? height / most * (kBlocks.size() - 1) : 0));
+    text += kBlocks[std::min(block, kBlocks.size() - 1)];
+  }
+  return text;
+}
+
 void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts& facts) {
   const Provenance& p = engine.provenance;
   JsonWriter json;
@@ -213,7 +279,15 @@ void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts
       .Field("created", p.created);
   json.Key("accuracy").BeginObject();
   for (const auto& [name, value] : p.accuracy) json.Field(name, value);
-  json.EndObject().EndObject().Key("layers").BeginArray();
+  json.EndObject().EndObject().Key("values").BeginArray();
+  for (const ValueRecord& record : p.values) {
+    json.BeginObject().Field("name", record.name).Field("input", record.input).Field("samples", record.samples);
+    json.Field("low", record.low).Field("high", record.high).Field("mean", record.mean);
+    json.Field("deviation", record.deviation).Field("growth", record.growth).Key("bins").BeginArray();
+    for (const uint64_t count : record.bins) json.Number(count);
+    json.EndArray().EndObject();
+  }
+  json.EndArray().Key("layers").BeginArray();
   for (const LayerRecord& layer : EngineLayers(engine)) {
     json.BeginObject().Field("weight", layer.name).Field("pattern", layer.pattern).Field("reason", layer.reason);
     json.Field("saliency_kept", layer.saliency_kept).Field("output_error", layer.output_error);
@@ -311,6 +385,11 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
              p.nodes_before, p.nodes_after);
   if (!p.data_hash.empty()) fmt::print("  calibration data {}\n", p.data_hash);
   for (const auto& [name, value] : p.accuracy) fmt::print("  {} {:.5f}\n", name, value);
+  for (const ValueRecord& record : p.values) {
+    fmt::print("  {} '{}' over {} samples: [{:.4g}, {:.4g}], mean {:.4g}, deviation {:.4g}  {}\n",
+               record.input ? "input" : "codes of", record.name, record.samples, record.low, record.high, record.mean,
+               record.deviation, Bars(record.bins));
+  }
   for (const LayerRecord& layer : EngineLayers(engine)) {
     fmt::print("  {:<6} {}{}\n", layer.pattern, layer.name, layer.reason.empty() ? "" : ": " + layer.reason);
   }
@@ -360,7 +439,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
 }  // namespace
 
 extern const Verb verb_inspect = {
-    "inspect", "Show what is in a network or an engine, and what pruning would gain before anything is pruned",
+    "inspect", "Show what is in a network or an engine, and what 2:4 and int8 would gain before anything is changed",
     "tamis inspect model.onnx --profile ids=1x128", Declare};
 
 }  // namespace tamis

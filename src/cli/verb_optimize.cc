@@ -6,6 +6,7 @@
 #include "src/cli/layer_table.h"
 #include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
+#include "src/compiler/coverage.h"
 #include "src/compiler/optimize.h"
 #include "src/tuner/timing_cache.h"
 
@@ -78,6 +79,12 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.split = {512, 128, 128};
   TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(flags.input));
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
+  {
+    constexpr int64_t kLookedAt = 512;
+    TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, kLookedAt), 32));
+    TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network.graph, batches, flags.threads));
+    options.build.values = RecordInputs(network.graph, batches);
+  }
   OptimizeResult result;
   {
     Progress progress("optimizing");

@@ -6,6 +6,7 @@
 #include "src/cli/layer_table.h"
 #include "src/cli/verb.h"
 #include "src/compiler/build.h"
+#include "src/compiler/coverage.h"
 #include "src/compiler/prune.h"
 #include "src/onnx/onnx.h"
 
@@ -31,6 +32,15 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.data.samples), 32));
   TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network.graph, batches, flags.threads));
+  CoverageVerdict coverage;
+  {
+    Progress progress("looking at the samples");
+    CalibrateOptions calibrate;
+    calibrate.threads = flags.threads;
+    calibrate.progress = [&](int done, int total) { progress.Update(done, total, "batch"); };
+    TAMIS_ASSIGN_OR_RETURN(coverage, MeasureCoverage(network.graph, batches, calibrate));
+  }
+  if (!coverage.settled) PrintNotice(coverage.text);
   PruneReport report;
   {
     Progress progress("pruning");
@@ -47,7 +57,8 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_RETURN_IF_ERROR(VerifyPruned(flags.output, report));
   if (common.json) {
     JsonWriter json;
-    json.BeginObject().Field("output", flags.output).Field("samples", report.samples).Key("layers");
+    json.BeginObject().Field("output", flags.output).Field("samples", report.samples);
+    json.Field("settled", coverage.settled).Field("verdict", coverage.text).Key("layers");
     WriteLayers(report.layers, &json);
     fmt::print("{}\n", json.EndObject().text());
     return {};

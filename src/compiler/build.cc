@@ -462,6 +462,8 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   provenance.precision = first.precision;
   provenance.host = Cpu().Fingerprint();
   provenance.created = BuildTime();
+  provenance.values = options.values;
+  provenance.data_hash = options.data_hash;
   provenance.nodes_before = network.nodes_in_file;
   provenance.nodes_after = static_cast<int64_t>(engine->fused.NumNodes());
   RecordCustomOps(engine->fused, &provenance.custom_ops);

@@ -7,6 +7,7 @@
 
 #include "src/compiler/calibrate.h"
 #include "src/compiler/check_samples.h"
+#include "src/compiler/coverage.h"
 #include "src/compiler/quantize_balance.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/match.h"
@@ -364,16 +365,13 @@ class NetworkQuantizer {
   }
 
   QuantizeReport Report(std::span<const NamedTensors> batches) {
-    constexpr double kSettled = 0.05;
     QuantizeReport report;
     report.balanced = balanced_;
     for (Layer& layer : layers_) report.layers.push_back(std::move(layer.report));
     for (const NamedTensors& batch : batches) {
       if (!batch.empty() && batch.begin()->second.rank() > 0) report.samples += batch.begin()->second.dim(0);
     }
-    int64_t moving = 0;
-    double widest = 0;
-    std::string widest_name;
+    std::vector<NamedGrowth> ranges;
     for (const auto& [value, of_value] : statistics_) {
       QuantizedTensor& tensor = report.tensors.emplace_back();
       tensor.name = names_.at(value);
@@ -381,31 +379,14 @@ class NetworkQuantizer {
       tensor.high = of_value.histogram.max();
       tensor.map = maps_.at(value);
       tensor.clipped = ClippedShare(of_value.histogram, tensor.map);
-      const double span = static_cast<double>(tensor.high) - static_cast<double>(tensor.low);
-      const double half = static_cast<double>(of_value.half_max) - static_cast<double>(of_value.half_min);
-      tensor.growth = span > 0 ? (span - half) / span : 0;
-      if (tensor.growth > kSettled) ++moving;
-      if (tensor.growth > widest) {
-        widest = tensor.growth;
-        widest_name = tensor.name;
-      }
+      tensor.growth = RangeGrowth(of_value);
+      tensor.record =
+          ToRecord(tensor.name, inputs_.count(value) != 0, report.samples, of_value.histogram, tensor.growth);
+      ranges.push_back({tensor.name, tensor.growth});
     }
-    const auto all = static_cast<int64_t>(report.tensors.size());
-    report.settled = batches.size() > 1 && moving * 10 <= all;
-    if (batches.size() < 2) {
-      report.verdict =
-          fmt::format("{} samples came in one batch: whether more would move the ranges can't be told", report.samples);
-    } else if (report.settled) {
-      report.verdict = fmt::format(
-          "the ranges have settled: the second half of {} samples widened {} of {} by more "
-          "than {:.0f} %",
-          report.samples, moving, all, 100 * kSettled);
-    } else {
-      report.verdict = fmt::format(
-          "more samples would still move the ranges: the second half of {} widened {} of {} by "
-          "more than {:.0f} %, most '{}', by {:.0f} %",
-          report.samples, moving, all, 100 * kSettled, widest_name, 100 * widest);
-    }
+    const CoverageVerdict verdict = JudgeCoverage(ranges, report.samples, batches.size());
+    report.settled = verdict.settled;
+    report.verdict = verdict.text;
     return report;
   }
 
@@ -414,6 +395,7 @@ class NetworkQuantizer {
     for (size_t i = 0; i < graph_.NumValues(); ++i) {
       names_[static_cast<ValueId>(i)] = graph_.value(static_cast<ValueId>(i)).name;
     }
+    inputs_.insert(graph_.inputs.begin(), graph_.inputs.end());
   }
 
   Graph& graph_;
@@ -424,6 +406,7 @@ class NetworkQuantizer {
   std::map<ValueId, CodeMap> maps_;
   std::map<ValueId, std::string> names_;
   std::vector<std::string> balanced_;
+  std::set<ValueId> inputs_;
 };
 
 }  // namespace

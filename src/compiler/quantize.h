@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "src/engine/value_record.h"
 #include "src/ir/graph.h"
 #include "src/quantize/observer.h"
 #include "tamis/session.h"
@@ -43,6 +44,7 @@ struct QuantizedTensor {
   CodeMap map;
   double clipped = 0;  // share of the values beyond the codes
   double growth = 0;   // how much the second half of the samples widened the range, as a share of it
+  ValueRecord record;  // its distribution, as an engine keeps it
 };
 
 struct QuantizeReport {

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "src/engine/value_record.h"
 #include "src/ir/graph.h"
 #include "tamis/status.h"
 
@@ -102,6 +103,7 @@ struct Provenance {
   // that LoadSource returns them rounded to it. WriteEngine sets it in the file.
   bool source_exact = true;
   std::vector<CustomOpRecord> custom_ops;
+  std::vector<ValueRecord> values;  // of the calibration samples: inputs, and activations with codes
 };
 
 struct Engine {

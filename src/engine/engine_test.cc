@@ -116,6 +116,17 @@ TEST(EngineFile, RoundTripsEverything) {
     EXPECT_EQ(plan.points[0].binding.at("batch"), 2);
     EXPECT_EQ(plan.points[0].nodes[0].candidates[0].reason, "slower");
     EXPECT_EQ(read.provenance.accuracy, engine.provenance.accuracy);
+    ASSERT_EQ(read.provenance.values.size(), 1U);
+    const ValueRecord& record = read.provenance.values[0];
+    EXPECT_EQ(record.name, "x");
+    EXPECT_TRUE(record.input);
+    EXPECT_EQ(record.samples, 64);
+    EXPECT_EQ(record.low, -1.5);
+    EXPECT_EQ(record.high, 2.5);
+    EXPECT_EQ(record.mean, 0.25);
+    EXPECT_EQ(record.deviation, 1.0);
+    EXPECT_EQ(record.growth, 0.02);
+    EXPECT_EQ(record.bins, engine.provenance.values[0].bins);
     EXPECT_EQ(read.provenance.layers[0].pattern, "2:4");
     EXPECT_EQ(read.provenance.nodes_before, 12);
     EXPECT_TRUE(read.provenance.source_exact);

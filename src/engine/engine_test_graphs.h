@@ -130,6 +130,9 @@ inline Engine EverythingEngine() {
   p.precision = "f32";
   p.accuracy["cosine"] = 0.99;
   p.layers = {{"w_source", "2:4", "", 0.9, 0.1, 1e-3, 5e-4}};
+  ValueRecord record{"x", true, 64, -1.5, 2.5, 0.25, 1.0, 0.02, {}};
+  record.bins = {1, 0, uint64_t{1} << 40, 7};
+  p.values = {record};
   p.nodes_before = 12;
   p.nodes_after = 2;
   return engine;

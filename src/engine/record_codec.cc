@@ -1,5 +1,7 @@
 #include "src/engine/record_codec.h"
 
+#include <cmath>
+
 namespace tamis {
 namespace {
 using flatbuffers::FlatBufferBuilder;
@@ -120,6 +122,13 @@ Offset<fb::Provenance> EncodeProvenance(FlatBufferBuilder& fbb, const Provenance
     const auto library = fbb.CreateString(record.library);
     custom_ops.push_back(fb::CreateCustomOp(fbb, op, domain, library, fbb.CreateString(record.version)));
   }
+  std::vector<Offset<fb::ValueRecord>> values;
+  for (const ValueRecord& record : p.values) {
+    const auto name = fbb.CreateString(record.name);
+    const auto bins = fbb.CreateVector(record.bins);
+    values.push_back(fb::CreateValueRecord(fbb, name, record.input, record.samples, record.low, record.high,
+                                           record.mean, record.deviation, record.growth, bins));
+  }
   const auto version = fbb.CreateString(p.tamis_version);
   const auto source_file = fbb.CreateString(p.source_file);
   const auto source_hash = fbb.CreateString(p.source_hash);
@@ -130,9 +139,10 @@ Offset<fb::Provenance> EncodeProvenance(FlatBufferBuilder& fbb, const Provenance
   const auto stored_accuracy = fbb.CreateVector(accuracy);
   const auto stored_layers = fbb.CreateVector(layers);
   const auto stored_custom_ops = custom_ops.empty() ? 0 : fbb.CreateVector(custom_ops);
+  const auto stored_values = values.empty() ? 0 : fbb.CreateVector(values);
   return fb::CreateProvenance(fbb, version, source_file, source_hash, data_hash, precision, host, created,
                               stored_accuracy, stored_layers, p.nodes_before, p.nodes_after, p.source_exact,
-                              stored_custom_ops);
+                              stored_custom_ops, stored_values);
 }
 
 Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Provenance* p) {
@@ -171,6 +181,24 @@ Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Prov
       TAMIS_RETURN_IF_ERROR(budget->Text(custom->domain(), &record.domain));
       TAMIS_RETURN_IF_ERROR(budget->Text(custom->library(), &record.library));
       TAMIS_RETURN_IF_ERROR(budget->Text(custom->version(), &record.version));
+    }
+  }
+  if (stored.values() != nullptr) {
+    for (const fb::ValueRecord* value : *stored.values()) {
+      TAMIS_RETURN_IF_ERROR(budget->Charge(96));
+      ValueRecord& record = p->values.emplace_back();
+      TAMIS_RETURN_IF_ERROR(budget->Text(value->name(), &record.name));
+      record.input = value->input();
+      record.samples = value->samples();
+      record.low = value->low();
+      record.high = value->high();
+      record.mean = value->mean();
+      record.deviation = value->deviation();
+      record.growth = value->growth();
+      TAMIS_RETURN_IF_ERROR(budget->Numbers(value->bins(), &record.bins));
+      if (!std::isfinite(record.low) || !std::isfinite(record.high) || record.high < record.low) {
+        return UserError("the record of '{}' has the range [{}, {}]", record.name, record.low, record.high);
+      }
     }
   }
   p->nodes_before = stored.nodes_before();
