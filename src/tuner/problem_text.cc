@@ -4,16 +4,27 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 
 #include "src/base/float16.h"
 #include "src/base/json_writer.h"
+#include "src/kernels/gemm/packed_columns.h"
 
 namespace tamis {
 namespace {
 
 constexpr int64_t kMaxSentElements = 64;
+constexpr int64_t kPanel = 32;  // outputs among which partners are looked for
+constexpr std::array<std::array<int, 2>, 6> kMasks = {{{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}};
+
+// The finaliser of SplitMix64.
+uint64_t Mixed(uint64_t x) {
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+  return x ^ x >> 31;
+}
 
 bool TravelsWithElements(const Operand& operand) {
   return operand.constant != nullptr && IsInteger(operand.dtype) && NumElements(operand.dims) <= kMaxSentElements;
@@ -44,10 +55,27 @@ std::string AttributeText(const Attribute& attribute) {
   return {};  // tensors never steer a kernel
 }
 
+// Codes' scales, zero points and tables differ from layer to layer and from one calibration to the next. No kernel is
+// faster for one than for another, but for a zero point of 0, so equal problems are timed once.
+Attribute WithoutCalibration(const Node& node, const std::string& key, const Attribute& attribute) {
+  if (!node.IsTamis(node.op) || node.op.find("Quantized") == std::string::npos) return attribute;
+  if (key.ends_with("_scale") && std::holds_alternative<float>(attribute)) return 0.05f;
+  if (key.ends_with("_zero_point") && std::holds_alternative<int64_t>(attribute)) {
+    return std::get<int64_t>(attribute) == 0 ? int64_t{0} : int64_t{3};
+  }
+  if (const auto* codes = std::get_if<std::vector<int64_t>>(&attribute); key == "table" && codes != nullptr) {
+    return std::vector<int64_t>(codes->size(), 0);
+  }
+  return attribute;
+}
+
 std::string OperandText(const Problem& problem, const Operand& operand) {
   std::string text =
       fmt::format("{{\"dtype\":{},\"dims\":[{}]", static_cast<int>(operand.dtype), fmt::join(operand.dims, ","));
   if (operand.constant != nullptr) text += fmt::format(",\"pattern\":{}", static_cast<int>(operand.pattern));
+  if (operand.constant != nullptr && operand.pattern != Pattern::kDense) {
+    text += fmt::format(",\"pairs\":{}", HasPairs(*operand.constant));
+  }
   if (TravelsWithElements(operand)) text += fmt::format(",\"data\":[{}]", fmt::join(operand.constant->ToInt64s(), ","));
   if (TravelsWithFloats(problem, operand)) {
     text += fmt::format(",\"floats\":[{:.9g}]", fmt::join(operand.constant->Span<float>(), ","));
@@ -132,7 +160,9 @@ Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* const
     if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
     *constant = Tensor::Of<float>(DType::kFloat32, operand->dims, std::span<const float>(elements));
   } else {
-    *constant = RandomTensor(operand->dtype, operand->dims, operand->pattern, seed);
+    bool pairs = false;
+    if (text["pairs"].get(pairs) != simdjson::SUCCESS) pairs = false;  // only 2:4 weights say it
+    *constant = RandomTensor(operand->dtype, operand->dims, operand->pattern, seed, pairs);
   }
   return {};
 }
@@ -142,7 +172,7 @@ Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* const
 std::string ProblemToText(const Problem& problem) {
   std::string attributes;
   for (const auto& [key, attribute] : problem.node->attributes) {
-    const std::string value = AttributeText(attribute);
+    const std::string value = AttributeText(WithoutCalibration(*problem.node, key, attribute));
     if (!value.empty()) attributes += (attributes.empty() ? "" : ",") + JsonQuote(key) + ":" + value;
   }
   return fmt::format(R"({{"op":{},"domain":{},"attributes":{{{}}},"inputs":{},"outputs":{},"threads":{}}})",
@@ -189,16 +219,22 @@ Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, u
   return owned;
 }
 
-Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t seed) {
+Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t seed, bool pairs) {
   Tensor tensor(dtype, dims);
   std::mt19937_64 random(seed);
   const int64_t count = tensor.NumElements();
-  // Two of each group of four, spread over the positions.
-  const auto dropped = [&dims](int64_t i) {
-    const int64_t k = dims.back();
-    const int64_t in_group = i % k % 4;
-    const int64_t group = i / k * ((k + 3) / 4) + i % k / 4;
-    return in_group == group % 4 || in_group == (group + 1 + group / 4 % 2) % 4;
+  const int64_t outputs = dims.empty() ? 1 : std::max<int64_t>(dims.front(), 1);
+  const int64_t columns = std::max<int64_t>(count / outputs, 1);
+  const int64_t run = dims.empty() ? 1 : std::max<int64_t>(dims.back(), 1);
+  // Two of each group of four. Two outputs have the same ones only if they are a pair: a kernel that looks for equal
+  // masks must not find by chance what no weight has.
+  const auto dropped = [&](int64_t i) {
+    int64_t output = i / columns;
+    const int64_t first = output / kPanel * kPanel, last = std::min(first + kPanel, outputs) - 1;
+    if (pairs) output = std::min(output, first + last - output);
+    const auto group = static_cast<uint64_t>(i % columns / run * ((run + 3) / 4) + i % run / 4);
+    const auto& kept = kMasks[(Mixed(static_cast<uint64_t>(output) << 32 | group) >> 32) % kMasks.size()];
+    return i % run % 4 != kept[0] && i % run % 4 != kept[1];
   };
   const bool sparse = pattern != Pattern::kDense && !dims.empty();
   if (dtype == DType::kInt8 && sparse) {  // a weight
@@ -233,6 +269,30 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
     std::transform(values.begin(), values.end(), tensor.Data<uint16_t>(), FloatToHalf);
   }
   return tensor;
+}
+
+bool HasPairs(const Tensor& weight) {
+  if (weight.rank() < 2 || weight.dim(0) < 2 || weight.NumElements() == 0) return false;
+  const int64_t outputs = weight.dim(0), columns = weight.NumElements() / outputs, groups = (columns + 3) / 4;
+  const size_t size = ByteSize(weight.dtype(), 1);
+  if (size == 0) return false;
+  int64_t paired = 0;
+  std::vector<uint8_t> masks;
+  for (int64_t first = 0; first < outputs; first += kPanel) {
+    const int64_t rows = std::min(kPanel, outputs - first);
+    masks.assign(static_cast<size_t>(rows * groups), 0);
+    for (int64_t row = 0; row < rows; ++row) {
+      const std::byte* element = weight.raw() + static_cast<size_t>((first + row) * columns) * size;
+      for (int64_t k = 0; k < columns; ++k, element += size) {
+        if (std::any_of(element, element + size, [](std::byte b) { return b != std::byte{0}; })) {
+          masks[static_cast<size_t>(row * groups + k / 4)] |= static_cast<uint8_t>(1u << k % 4);
+        }
+      }
+    }
+    for (const int32_t partner : FindPartners(masks.data(), rows, groups)) paired += partner >= 0 ? 1 : 0;
+    if (first + rows < outputs && paired == 0) return false;  // the first panel tells
+  }
+  return 4 * paired >= 3 * outputs;
 }
 
 }  // namespace tamis

@@ -18,6 +18,53 @@ TEST(RandomTensor, FollowsThePattern) {
   }
 }
 
+// With 32 groups a row, or a multiple, what is drawn must not depend on the group alone.
+TEST(RandomTensor, OutputsArePartnersOnlyWhereAsked) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kInt8}) {
+    for (const Dims& dims : {Dims{64, 128}, Dims{48, 3, 3, 64}}) {
+      EXPECT_FALSE(HasPairs(RandomTensor(dtype, dims, Pattern::kTwoFour, 5)));
+      EXPECT_TRUE(HasPairs(RandomTensor(dtype, dims, Pattern::kTwoFour, 5, true)));
+      EXPECT_FALSE(HasPairs(RandomTensor(dtype, dims, Pattern::kDense, 5)));
+    }
+  }
+}
+
+TEST(ProblemText, PairsTravelWithTheProblem) {
+  Node node;
+  node.op = "Linear";
+  node.domain = kTamisDomain;
+  std::string texts[2];
+  for (const bool pairs : {false, true}) {
+    const Tensor weight = RandomTensor(DType::kFloat32, {32, 64}, Pattern::kTwoFour, 1, pairs);
+    Problem problem;
+    problem.node = &node;
+    problem.inputs = {{DType::kFloat32, {5, 64}, nullptr, 0, Pattern::kDense},
+                      {DType::kFloat32, weight.dims(), &weight, 5, Pattern::kTwoFour}};
+    problem.outputs = {{DType::kFloat32, {5, 32}, nullptr, 0, Pattern::kDense}};
+    texts[pairs ? 1 : 0] = ProblemToText(problem);
+    const auto owned = ProblemFromText(texts[pairs ? 1 : 0], 7);
+    ASSERT_TRUE(owned.ok()) << owned.status().message();
+    EXPECT_EQ(HasPairs((*owned)->constants[1]), pairs);
+  }
+  EXPECT_NE(texts[0], texts[1]);
+}
+
+TEST(ProblemText, CalibrationMakesNoOtherProblem) {
+  Node node;
+  node.op = "QuantizedLinear";
+  node.domain = kTamisDomain;
+  Problem problem;
+  problem.node = &node;
+  const auto text = [&](float scale, int64_t zero, int64_t code, int64_t dtype) {
+    node.attributes = {
+        {"y_scale", scale}, {"x_zero_point", zero}, {"table", std::vector<int64_t>(256, code)}, {"y_dtype", dtype}};
+    return ProblemToText(problem);
+  };
+  EXPECT_EQ(text(0.1f, 7, 1, 2), text(0.2f, 120, 9, 2));
+  EXPECT_NE(text(0.1f, 7, 1, 2), text(0.1f, 0, 1, 2));
+  EXPECT_NE(text(0.1f, 7, 1, 2), text(0.1f, 7, 1, 3));
+}
+
 TEST(ProblemText, RoundTrip) {
   Node node;
   node.op = "ChannelsLastConv";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/base/hash.h"
 #include "src/kernels/problem.h"
 #include "src/tuner/problem_text.h"
 #include "src/tuner/time_cuda_kernels.h"
@@ -101,8 +102,14 @@ Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
   return tuned;
 }
 
-Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern) {
-  if (problem.inputs.size() > 1) problem.inputs[1].pattern = pattern;
+Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {
+  if (problem.inputs.size() < 2) return TimeProblem(problem);
+  Operand& weight = problem.inputs[1];
+  weight.pattern = pattern;
+  if (pattern == Pattern::kDense || weight.constant == nullptr) return TimeProblem(problem);
+  const Tensor masked = RandomTensor(weight.dtype, weight.dims, pattern, 1, pairs);
+  weight.constant = &masked;
+  weight.constant_hash = HashTensor(masked);
   return TimeProblem(problem);
 }
 

@@ -48,9 +48,10 @@ class Tuner {
   // take longest first.
   Result<std::vector<std::vector<TunedNode>>> Tune(std::span<const Graph> concrete);
   // Best time of one problem, and the kernel that reached it. `pattern` replaces the pattern of the weight (input 1),
-  // so that a dense layer can be asked what it would take as 2:4. seconds 0: no kernel.
+  // so that a dense layer can be asked what it would take as 2:4, and as 2:4 with `pairs` of outputs that keep the same
+  // positions. seconds 0: no kernel.
   Result<TunedNode> TimeProblem(const Problem& problem);
-  Result<TunedNode> TimeAs(Problem problem, Pattern pattern);
+  Result<TunedNode> TimeAs(Problem problem, Pattern pattern, bool pairs = false);
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
   // Sentences for the user: the worker could not be started, the cache could not be written, the time was up.
