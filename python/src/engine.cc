@@ -21,9 +21,11 @@ PyEngine Build(const nb::object& model, const std::string& folder, bool is_engin
                double time_budget, const std::string& cache, nb::object progress) {
   if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
   if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
-  std::vector<Precision> parsed;
-  for (const std::string& precision : precisions) parsed.push_back(Unwrap(ParsePrecision(precision)));
-  if (Unwrap(ParseDevice(device)) && parsed.empty()) parsed.push_back(Precision::kFloat16);
+  const bool extend = is_engine && without.empty();  // as the command line
+  std::vector<std::string> names = precisions;
+  if (Unwrap(ParseDevice(device)) && names.empty()) names.emplace_back("f16");
+  std::vector<Precision> parsed;  // an engine's may also be called by the names of what it has
+  for (size_t i = 0; i < names.size() && !extend; ++i) parsed.push_back(Unwrap(ParsePrecision(names[i])));
   BuildOptions options;
   options.device = device;
   if (!parsed.empty()) {
@@ -40,10 +42,9 @@ PyEngine Build(const nb::object& model, const std::string& folder, bool is_engin
   options.cancelled = [&work] { return work.Cancelled(); };
   options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
   const Source source = Source::Of(model, folder, is_engine);
-  const bool extend = is_engine && without.empty();  // as the command line
   BuildResult built;
   work.Run([&] {
-    built = Unwrap(extend ? ExtendEngine(source.path, parsed, options) : BuildEngine(source.Load(), options));
+    built = Unwrap(extend ? ExtendEngine(source.path, names, options) : BuildEngine(source.Load(), options));
   });
   return {std::move(built.engine), std::move(built.passes), std::move(built.notices)};
 }

@@ -25,7 +25,7 @@ Result<Side> OpenSide(const std::string& path) {
   TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(path, ReadMode::kRead));
   TAMIS_RETURN_IF_ERROR(file.weights->Verify());
   side.fused = file.engine->fused.Clone();
-  side.low = file.engine->provenance.precision == "bf16";
+  side.low = file.engine->provenance.precision.ends_with("bf16");
   for (const Plan& plan : file.engine->plans) {
     if (!plan.measured || plan.device != Cpu().Fingerprint() || plan.points.empty()) continue;
     for (const NodePlan& node : plan.points.front().nodes) side.kernels[node.node] = node.kernel;

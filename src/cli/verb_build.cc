@@ -72,13 +72,15 @@ std::string Summary(const Engine& engine, const std::string& output, const std::
 
 Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::vector<Precision>& precisions) {
   const bool engine = LooksLikeEngine(flags.input);
-  if (engine && IsInt8(flags))
-    return UserError("--precision int8 takes an ONNX file: an engine is not quantised again");
   if (engine && !flags.calibration.path.empty()) {
     return UserError("--calibration takes an ONNX file: what an engine remembers of its samples stays as it is");
   }
   // Other passes make another fused graph, for which the plans that are there mean nothing.
-  if (engine && flags.without.empty()) return ExtendEngine(flags.input, precisions, options);
+  if (engine && flags.without.empty()) {
+    std::vector<std::string> names = flags.precisions;
+    for (const Precision precision : precisions) names.emplace_back(Name(precision));  // the device's, if none is given
+    return ExtendEngine(flags.input, names, options);
+  }
   if (flags.plan_only) return UserError("--plan-only takes an engine, and no --without");
   Network network;
   if (engine) {
@@ -117,16 +119,18 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
   if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
   std::vector<Precision> precisions;
-  if (IsInt8(flags) && flags.calibration.path.empty()) {
+  const bool engine = LooksLikeEngine(flags.input);
+  if (!engine && IsInt8(flags) && flags.calibration.path.empty()) {
     return UserError("--precision int8 needs --calibration with samples of the network's inputs");
   }
   for (const std::string& text : flags.precisions) {
-    if (IsInt8(flags)) break;  // what is not int8 runs in f32
+    if (engine && flags.without.empty()) break;  // also by the names of what it has
+    if (IsInt8(flags)) break;                    // what is not int8 runs in f32
     TAMIS_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(text));
     precisions.push_back(precision);
   }
   BuildOptions options;
-  if (gpu && precisions.empty()) precisions.push_back(Precision::kFloat16);
+  if (gpu && flags.precisions.empty()) precisions.push_back(Precision::kFloat16);
   options.device = flags.device;
   options.threads = flags.threads;
   options.without = flags.without;

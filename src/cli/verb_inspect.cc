@@ -8,6 +8,7 @@
 #include <set>
 
 #include "src/base/json_writer.h"
+#include "src/cli/engine_layers.h"
 #include "src/cli/model_file.h"
 #include "src/cli/plan_text.h"
 #include "src/cli/verb.h"
@@ -233,22 +234,6 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   return {};
 }
 
-// The layers of an engine: its pruning record, or what its weights show.
-std::vector<LayerRecord> EngineLayers(const Engine& engine) {
-  std::vector<LayerRecord> layers = engine.provenance.layers;
-  if (!layers.empty()) return layers;
-  std::set<std::string> seen;
-  for (const NodeId id : engine.fused.NodeIds()) {
-    const ValueId weight = LayerWeight(engine.fused, engine.fused.node(id));
-    if (weight == kNoValue) continue;
-    LayerRecord record;
-    record.name = WeightName(engine.fused, weight);
-    record.pattern = Name(engine.fused.value(weight).pattern);
-    if (seen.insert(record.name).second) layers.push_back(std::move(record));
-  }
-  return layers;
-}
-
 // A histogram in sixteen characters.
 std::string Bars(const std::vector<uint64_t>& bins) {
   constexpr std::array kBlocks = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -288,8 +273,9 @@ void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts
     json.EndArray().EndObject();
   }
   json.EndArray().Key("layers").BeginArray();
-  for (const LayerRecord& layer : EngineLayers(engine)) {
-    json.BeginObject().Field("weight", layer.name).Field("pattern", layer.pattern).Field("reason", layer.reason);
+  for (const auto& [layer, type] : EngineLayers(engine)) {
+    json.BeginObject().Field("weight", layer.name).Field("type", type).Field("pattern", layer.pattern);
+    json.Field("reason", layer.reason);
     json.Field("saliency_kept", layer.saliency_kept).Field("output_error", layer.output_error);
     json.Field("dense_ms", layer.dense_seconds * 1e3).Field("sparse_ms", layer.sparse_seconds * 1e3).EndObject();
   }
@@ -390,8 +376,9 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
                record.input ? "input" : "codes of", record.name, record.samples, record.low, record.high, record.mean,
                record.deviation, Bars(record.bins));
   }
-  for (const LayerRecord& layer : EngineLayers(engine)) {
-    fmt::print("  {:<6} {}{}\n", layer.pattern, layer.name, layer.reason.empty() ? "" : ": " + layer.reason);
+  for (const auto& [layer, type] : EngineLayers(engine)) {
+    fmt::print("  {:<5} {:<10} {}{}\n", type, layer.pattern, layer.name,
+               layer.reason.empty() ? "" : ": " + layer.reason);
   }
   const std::vector<Profile> profiles = ProfilesOf(engine.plans);
   std::optional<Roofline> roofline;

@@ -132,13 +132,21 @@ DType DTypeOf(Precision precision, bool gpu) {
   return gpu ? DType::kFloat16 : DType::kFloat32;
 }
 
-std::string PrecisionName(DType dtype) {
-  return dtype == DType::kFloat16 ? "f16" : dtype == DType::kBFloat16 ? "bf16" : "f32";
+// What a fused graph computes in: "f32", or "int8" and "int8+bf16" where products are int8 and the rest is in f32,
+// bf16.
+std::string PrecisionName(const Graph& fused, DType dtype) {
+  const std::string rest = dtype == DType::kFloat16 ? "f16" : dtype == DType::kBFloat16 ? "bf16" : "f32";
+  const std::vector<NodeId> ids = fused.NodeIds();
+  const bool int8 = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
+    const Node& node = fused.node(id);
+    return node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv") || node.IsTamis("DynamicQuantizedLinear");
+  });
+  return !int8 ? rest : rest == "f32" ? "int8" : "int8+" + rest;
 }
 
 // Whether this machine's CPU has kernels for a variant's precision. It runs others widened to f32.
 bool CpuComputesIn(const std::string& precision) {
-  return precision != "f16" && (precision != "bf16" || Cpu().avx512_bf16);
+  return !precision.ends_with("f16") || (precision.ends_with("bf16") && Cpu().avx512_bf16);
 }
 
 Result<Graph> FuseFor(const Graph& source, DType precision, const std::vector<std::string>& without,
@@ -374,8 +382,8 @@ class Fuser {
     Variant variant;
     if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16) {
       const DType dtype = DTypeOf(precision, !cpu);
-      variant.precision = PrecisionName(dtype);
       TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_));
+      variant.precision = PrecisionName(variant.fused, dtype);
       return variant;
     }
     PrecisionQuestion question;
@@ -393,8 +401,8 @@ class Fuser {
       }
     }
     notices->push_back(std::move(text));
-    variant.precision = PrecisionName(choice.precision);
     variant.fused = std::move(choice.fused);
+    variant.precision = PrecisionName(variant.fused, choice.precision);
     return variant;
   }
 
@@ -426,18 +434,20 @@ class Fuser {
   std::vector<PassRecord>* passes_;
 };
 
+// -1: the engine has none of this name.
+int VariantNamed(const Engine& engine, const std::string& name) {
+  for (int variant = 0; variant < engine.NumVariants(); ++variant) {
+    if (engine.Precision(variant) == name) return variant;
+  }
+  return -1;
+}
+
 // The variant of a precision, made from the source if the engine has none.
 Result<int> VariantFor(Engine* engine, Precision precision, const std::vector<Profile>& profiles, Fuser* fuser,
                        std::vector<std::string>* notices) {
-  const auto known = [&](const std::string& name) {
-    for (int variant = 0; variant < engine->NumVariants(); ++variant) {
-      if (engine->Precision(variant) == name) return variant;
-    }
-    return -1;
-  };
-  if (const int variant = known(std::string(Name(precision))); variant >= 0) return variant;
+  if (const int variant = VariantNamed(*engine, std::string(Name(precision))); variant >= 0) return variant;
   TAMIS_ASSIGN_OR_RETURN(Variant made, fuser->Make(precision, profiles, notices));
-  if (const int variant = known(made.precision); variant >= 0) return variant;
+  if (const int variant = VariantNamed(*engine, made.precision); variant >= 0) return variant;
   engine->variants.push_back(std::move(made));
   return engine->NumVariants() - 1;
 }
@@ -478,7 +488,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   return result;
 }
 
-Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vector<Precision>& precisions,
+Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vector<std::string>& precisions,
                                  const BuildOptions& options) {
   ConfigureLibraries();
   BuildResult result;
@@ -506,9 +516,13 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
   TAMIS_ASSIGN_OR_RETURN(const auto tuner, MakeTuner(options));
   Fuser fuser(engine->source, options, tuner.get(), &result.passes);
   std::vector<int> variants;
-  for (const Precision precision : precisions) {
+  for (const std::string& name : precisions) {
     const int before = engine->NumVariants();
-    TAMIS_ASSIGN_OR_RETURN(const int variant, VariantFor(engine.get(), precision, profiles, &fuser, &result.notices));
+    int variant = VariantNamed(*engine, name);
+    if (variant < 0) {
+      TAMIS_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(name));
+      TAMIS_ASSIGN_OR_RETURN(variant, VariantFor(engine.get(), precision, profiles, &fuser, &result.notices));
+    }
     if (variant >= before && !source.ok()) return source.status();
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }
