@@ -147,7 +147,50 @@ def test_optimize(model, data, tmp_path):
     found = tamis.optimize(model, tmp_path / "m.tamis", data=data, min_agreement=0.5, precision="f32", report=report)
     assert found.holds and found.confirm["agreement"] >= 0.5 and found.precision == "f32"
     assert {layer["weight"] for layer in found.layers} == {"w1", "w2"}
+    assert not any(layer["int8"] for layer in found.layers)
     assert report.read_text().startswith("<!")
     assert tamis.compare(tmp_path / "m.tamis", model, data=data)["y"].mean_cosine > 0.5
-    with pytest.raises(ValueError, match="budget"):
-        tamis.optimize(model, data=data)
+    # Without a budget: 1.5 points of top-1, for which bf16 is exact enough or not used.
+    assert tamis.optimize(model, data=data).holds
+    with pytest.raises(ValueError, match="min-agreement is 1.5"):
+        tamis.optimize(model, data=data, min_agreement=1.5)
+
+
+def wide_network(layers=4, width=512):
+    """Products so large that int8 is faster than floats wherever int8 kernels exist."""
+    weights = {f"w{i}": (RANDOM.normal(size=(width, width)) * np.sqrt(2 / width)).astype(np.float32)
+               for i in range(layers)}  # fmt: skip
+    nodes, value = [], "x"
+    for i in range(layers):
+        last = i + 1 == layers
+        nodes.append(helper.make_node("MatMul", [value, f"w{i}"], ["y" if last else f"p{i}"]))
+        if not last:
+            nodes.append(helper.make_node("Relu", [f"p{i}"], [f"r{i}"]))
+            value = f"r{i}"
+    graph = helper.make_graph(
+        nodes,
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", width])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )
+    samples = (RANDOM.normal(size=(256, 32)) @ RANDOM.normal(size=(32, width))).astype(np.float32)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), {"x": samples}
+
+
+def test_optimize_chooses_int8(tmp_path):
+    network, samples = wide_network()
+    found = tamis.optimize(network, tmp_path / "m.tamis", data=samples, min_agreement=0.99, method="magnitude",
+                           profiles={"x": (64, 512)}, threads=1)  # fmt: skip
+    assert found.holds and all(layer["int8"] for layer in found.layers)
+    assert found.confirm["agreement"] >= 0.99
+    assert {trial["label"] for trial in found.trials} >= {"dense", "int8"}
+    # Fit, choose and confirm are parts of one another's rest.
+    assert found.fit_samples + found.choose_samples + found.confirm_samples <= 256
+    assert tamis.compare(tmp_path / "m.tamis", network, data={"x": samples["x"][:64]})["y"].mean_cosine > 0.99
+
+
+def test_optimize_says_what_is_closest_to_a_budget_it_cannot_hold(model, data, tmp_path):
+    with pytest.raises(ValueError, match="can't be held. The closest .* Nothing was written"):
+        tamis.optimize(model, tmp_path / "m.tamis", data=data, min_agreement=1 - 1e-12, precision="bf16")
+    assert not (tmp_path / "m.tamis").exists()

@@ -148,7 +148,27 @@ def test_optimize_holds_the_agreement(tamis, case, tmp_path):
     engine, report = tmp_path / "best.tamis", tmp_path / "report.html"
     result = tamis.json("optimize", case.onnx, "-o", engine, "--data", case.data, "--min-agreement", "0.95",
                         "--report", report)
-    assert result["agreement"]["confirm"] >= 0.95
+    assert result["holds"] and result["confirm"]["agreement"] >= 0.95
     assert "<html" in report.read_text()
     compared = tamis.json("compare", engine, case.onnx, "--data", case.data)
     assert compared["outputs"][0]["mean_cosine"] >= 0.95
+
+
+def test_optimize_writes_nothing_that_misses_the_budget(tamis, case, tmp_path):
+    engine = tmp_path / "best.tamis"
+    arguments = ["optimize", case.onnx, "-o", engine, "--data", case.data, "--precision", "bf16", "--min-agreement",
+                 "0.999999999999"]  # fmt: skip
+    message = tamis(*arguments, fails=True)
+    assert "can't be held" in message and "closest" in message and "--write-closest" in message
+    assert not engine.exists()
+    assert "written as asked" in tamis(*arguments, "--write-closest", fails=True)
+    assert engine.exists()
+
+
+def test_optimize_refuses_budgets_that_are_none(tamis, case, tmp_path):
+    for flag, value in (("--min-agreement", "0"), ("--min-agreement", "1.01"), ("--max-drop", "-1"),
+                        ("--max-drop", "101")):  # fmt: skip
+        message = tamis("optimize", case.onnx, "-o", tmp_path / "x.tamis", "--data", case.data, flag, value, fails=True)
+        assert flag in message and value in message
+    assert "auto" in tamis("optimize", case.onnx, "-o", tmp_path / "x.tamis", "--data", case.data, "--precision", "int8",
+                           fails=True)  # fmt: skip

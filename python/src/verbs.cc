@@ -176,6 +176,9 @@ nb::dict ToDict(const Quality& quality) {
   row["agreement"] = quality.agreement;
   row["agreement_error"] = quality.agreement_error;
   row["drop"] = quality.drop;
+  row["drop_error"] = quality.drop_error;
+  row["counted_drop"] = quality.counted_drop;
+  row["labelled"] = quality.labelled;
   return row;
 }
 
@@ -183,26 +186,44 @@ nb::dict ToDict(const OptimizeResult& result) {
   nb::dict dict;
   nb::list layers, trials;
   for (const OptimizedLayer& layer : result.layers) {
-    nb::dict row = ToDict(layer.report);
-    row["weight"] = layer.time.weight;
-    row["dense_ms"] = layer.time.dense_seconds * 1e3;
-    row["sparse_ms"] = layer.time.sparse_seconds * 1e3;
-    row["sensitivity"] = layer.sensitivity;
+    nb::dict row;
+    row["weight"] = layer.name;
+    row["node"] = layer.node;
+    row["operator"] = layer.op;
+    row["pattern"] = Name(layer.setting.pattern);
+    row["int8"] = layer.setting.int8;
+    row["reason"] = layer.reason;
+    nb::list float_ms, int8_ms, pattern_error;
+    for (const double seconds : layer.row.as_float.seconds) float_ms.append(seconds * 1e3);
+    for (const double seconds : layer.row.as_int8.seconds) int8_ms.append(seconds * 1e3);
+    for (const double error : layer.row.pattern_error) pattern_error.append(error);
+    row["float_ms"] = float_ms;
+    row["int8_ms"] = int8_ms;
+    row["int8_error"] = layer.row.int8_error;
+    row["pattern_error"] = pattern_error;
+    row["output_error"] = layer.report.output_error;
     layers.append(row);
   }
   for (const OptimizeTrial& trial : result.trials) {
-    nb::dict row = ToDict(trial.choose);
-    row["layers"] = trial.layers;
+    nb::dict row = ToDict(trial.quality);
+    row["label"] = trial.label;
+    row["uniform"] = trial.uniform;
+    row["int8_layers"] = CountInt8(trial.assignment);
+    row["sparse_layers"] = CountSparse(trial.assignment);
+    row["predicted_ms"] = trial.seconds * 1e3;
+    row["ms"] = trial.measured_seconds * 1e3;
     row["holds"] = trial.holds;
     trials.append(row);
   }
   dict["layers"] = layers;
   dict["trials"] = trials;
+  dict["chosen"] = result.trials[static_cast<size_t>(result.chosen)].label;
   dict["choose"] = ToDict(result.choose);
   dict["confirm"] = ToDict(result.confirm);
   dict["holds"] = result.holds;
   dict["precision"] = result.precision;
   dict["dense_ms"] = result.dense_ms;
+  dict["ms"] = result.ms;
   dict["predicted_ms"] = result.predicted_ms;
   dict["fit_samples"] = result.fit_samples;
   dict["choose_samples"] = result.choose_samples;
@@ -222,15 +243,17 @@ nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, cons
                         const std::vector<Profiles>& profiles, int threads, const std::string& report,
                         nb::object progress) {
   OptimizeOptions options;
-  options.min_agreement = min_agreement.value_or(0);
-  options.max_drop = max_drop.value_or(-1);
+  options.budget.min_agreement = min_agreement.value_or(0);
+  options.budget.max_drop = max_drop.value_or(-1);
   options.build.precision = Unwrap(ParsePrecision(precision));
   options.build.threads = threads;
   for (const Profiles& profile : profiles) options.build.profiles.push_back(Ranges(profile));
   options.build.cache_path = TimingCache::DefaultPath();
   options.prune.method = Unwrap(ParsePruneMethod(method));
   options.prune.keep = keep;
-  options.split = {512, 128, 128};
+  options.split = OptimizeSplit(data.samples);
+  options.int8 = options.build.precision == Precision::kAuto;
+  options.command = "tamis.optimize in Python";
   Work work(std::move(progress));
   std::string step = "start";
   options.log = [&step](const std::string& text) { step = text; };
@@ -244,6 +267,7 @@ nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, cons
   work.Run([&] {
     const Network network = source.Load();
     result = Unwrap(Optimize(network, *data.Open(InputSpecs(network.graph)), options));
+    if (!result.holds) result.notices.push_back(BudgetMissed(result));
     if (result.holds && !report.empty()) Check(WriteText(report, OptimizeReportHtml(network, options, result)));
   });
   return nb::make_tuple(PyEngine{result.engine, {}, result.notices}, ToDict(result));

@@ -159,16 +159,24 @@ class OptimizeReport:
 
     engine: Engine
     holds: bool
-    """Whether the budget holds on the samples kept for confirmation."""
+    """Whether the budget holds on samples that were used for nothing else."""
     layers: list[dict[str, Any]]
-    """As of `prune`, with dense_ms, sparse_ms (measured) and sensitivity."""
+    """One a weight: weight, node, operator, pattern ("dense", "2:4" or "paired 2:4"), int8, reason (why it is not 2:4 or
+    not int8), float_ms and int8_ms (measured, by pattern; 0: no kernel), int8_error and pattern_error (what each costs
+    alone, as 1 - cosine at the network's outputs; 0 where it was not worth trying), output_error."""
     trials: list[dict[str, Any]]
-    """layers (how many were pruned), agreement, agreement_error, drop, holds."""
+    """Every network that was tried: label, uniform, int8_layers, sparse_layers, predicted_ms, ms (0: not run whole),
+    holds, and its quality as of `choose`."""
+    chosen: str
+    """The label of the one that was chosen."""
     choose: dict[str, float]
     confirm: dict[str, float]
-    """Quality of the engine on the samples that chose, and on those that confirm: agreement, agreement_error, drop."""
+    """Quality of the engine on the samples that chose, and on those that confirm: agreement and agreement_error; drop
+    (estimated points of top-1), drop_error, counted_drop, and whether labels were there (labelled)."""
     precision: str
     dense_ms: float
+    ms: float
+    """Whole runs of the dense network and of the chosen one, in turns."""
     predicted_ms: float
     fit_samples: int
     choose_samples: int
@@ -195,15 +203,16 @@ def optimize(
     folder: str | os.PathLike[str] = ".",
     progress: Progress | None = None,
 ) -> OptimizeReport:
-    """Prunes, chooses a precision and compiles, as far as an accuracy budget allows.
+    """Prunes, quantises and compiles, layer by layer as far as an accuracy budget allows.
 
     Args:
         model, data, method, keep, samples, image_size, mean, std, threads, folder, progress: As of `prune`. Labels, if
             there are any, come as `data["labels"]`.
         output: Engine file to write.
         min_agreement: The budget: mean cosine between the dense network's outputs and the engine's; or
-        max_drop: the budget: points of top-1, against the labels or the dense network's own answers.
-        precision: "auto", "f32" or "bf16".
+        max_drop: the budget: points of top-1, against the labels or the dense network's own answers; or both. With
+            none of them max_drop is 1.5.
+        precision: "auto" (int8 and bf16 where they are faster and the budget allows it), "f32" or "bf16".
         profiles: As of `build`.
         report: HTML page to write.
 
@@ -220,10 +229,7 @@ def optimize(
     )  # fmt: skip
     result = OptimizeReport(engine=Engine(engine), **found)
     if not result.holds:
-        raise ValueError(
-            "the budget can't be held on the samples kept for confirmation; nothing was written: "
-            + "; ".join(result.engine.notices)
-        )
+        raise ValueError(result.engine.notices[-1] + ". Nothing was written")
     if output is not None:
         result.engine.save(output)
     return result

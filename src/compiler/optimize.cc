@@ -2,97 +2,40 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <utility>
 
 #include "src/base/hash.h"
-#include "src/compiler/choose_precision.h"
-#include "src/compiler/compare.h"
-#include "src/compiler/prune_layers.h"
-#include "src/compiler/sensitivity.h"
-#include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
 
 constexpr int64_t kBatch = 32;
-
-// Samples with the dense network's answers, computed once.
-struct Judge {
-  std::vector<NamedTensors> batches;
-  std::vector<NamedTensors> dense;
-  std::vector<int64_t> labels;  // empty if there are none
-
-  // Quality of a session on these samples.
-  Result<Quality> Measure(Session& session) const {
-    std::map<std::string, OutputComparison> outputs;
-    int64_t right = 0, right_dense = 0, classified = 0;
-    for (size_t i = 0; i < batches.size(); ++i) {
-      TAMIS_ASSIGN_OR_RETURN(const NamedTensors answers, session.Run(batches[i]));
-      for (const auto& [name, reference] : dense[i]) {
-        const Tensor& ours = answers.at(name);
-        TAMIS_RETURN_IF_ERROR(outputs[name].Add(ours, reference));
-        if (labels.empty() || reference.rank() != 2 || reference.dim(1) < 2 || dense[i].size() != 1) continue;
-        const auto top = TopOne(ours);
-        const auto top_dense = TopOne(reference);
-        for (size_t k = 0; k < top.size(); ++k, ++classified) {
-          const int64_t label = labels[static_cast<size_t>(classified)];
-          right += top[k] == label ? 1 : 0;
-          right_dense += top_dense[k] == label ? 1 : 0;
-        }
-      }
-    }
-    Quality quality;
-    for (const auto& [name, comparison] : outputs) {
-      if (comparison.MeanCosine() < quality.agreement) {
-        quality.agreement = comparison.MeanCosine();
-        quality.agreement_error = comparison.MeanCosineError();
-      }
-      const double same = comparison.TopOneAgreement();
-      if (same >= 0 && classified == 0) quality.drop = std::max(quality.drop, 100 * (1 - same));
-    }
-    if (classified > 0)
-      quality.drop = 100.0 * static_cast<double>(right_dense - right) / static_cast<double>(classified);
-    return quality;
-  }
-};
-
-Result<std::shared_ptr<Session>> DenseSession(const Network& network, int threads) {
-  BuildOptions options;
-  options.threads = threads;
-  options.tune = false;
-  TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, options));
-  SessionOptions session;
-  session.threads = threads;
-  return Session::Create(built.engine, session);
-}
-
-Result<Judge> MakeJudge(const DataSource& data, const std::vector<int64_t>& samples, Session& dense) {
-  Judge judge;
-  TAMIS_ASSIGN_OR_RETURN(judge.batches, ReadBatches(data, samples, kBatch));
-  for (const NamedTensors& batch : judge.batches) {
-    TAMIS_ASSIGN_OR_RETURN(NamedTensors answers, dense.Run(batch));
-    judge.dense.push_back(std::move(answers));
-  }
-  if (!data.labels().empty()) {
-    for (const int64_t sample : samples) judge.labels.push_back(data.labels()[static_cast<size_t>(sample)]);
-  }
-  return judge;
-}
+constexpr int64_t kSensitivitySamples = 32;
+constexpr double kRunSeconds = 0.7;  // of whole runs, a network
+constexpr double kClearlyFaster = 0.98;
 
 class Optimizer {
  public:
   Optimizer(const Network& network, const DataSource& data, const OptimizeOptions& options)
-      : network_(network), data_(data), options_(options) {}
+      : network_(network), data_(data), options_(options), budget_(options.budget) {}
 
   Result<OptimizeResult> Run() {
-    pool_ = std::make_shared<ThreadPool>(options_.build.threads);
+    TAMIS_RETURN_IF_ERROR(SplitData());
     TAMIS_RETURN_IF_ERROR(Prepare());
-    TAMIS_RETURN_IF_ERROR(MakeTuner());
-    TAMIS_RETURN_IF_ERROR(ChoosePrecision());
-    TAMIS_RETURN_IF_ERROR(TimeLayers());
-    TAMIS_RETURN_IF_ERROR(RankLayers());
-    TAMIS_RETURN_IF_ERROR(Search());
-    TAMIS_RETURN_IF_ERROR(Finish());
+    TableOptions table;
+    table.int8 = options_.int8;
+    table.threads = options_.build.threads;
+    table.progress = options_.prune.progress;
+    TAMIS_ASSIGN_OR_RETURN(
+        table_, LayerTable::Make(candidates_.get(), timer_.get(), choose_.First(kSensitivitySamples), table));
+    Log(fmt::format("{} layers timed as what they can be, and their errors measured", table_.rows().size()));
+    trials_ = std::make_unique<Trials>(candidates_.get(), timer_.get(), &choose_, budget_, options_.build.threads);
+    search_ = std::make_unique<Search>(&table_, candidates_.get(), timer_.get(), trials_.get(), budget_,
+                                       [this](const std::string& text) { Log(text); });
+    TAMIS_ASSIGN_OR_RETURN(SearchResult found, search_->Run());
+    TAMIS_RETURN_IF_ERROR(Confirm(std::move(found)));
+    TAMIS_RETURN_IF_ERROR(SplitError());
+    Report();
     return std::move(result_);
   }
 
@@ -101,323 +44,360 @@ class Optimizer {
     if (options_.log) options_.log(text);
   }
 
-  bool Holds(const Quality& quality) const {
-    constexpr double kOneSided95 = 1.645;
-    if (options_.min_agreement <= 0) return quality.drop <= options_.max_drop;
-    return quality.agreement - kOneSided95 * quality.agreement_error >= options_.min_agreement;
+  // Samples of a batch that every profile of the engine takes.
+  Result<int64_t> BatchOfProfiles() const {
+    int64_t batch = kBatch;
+    const std::vector<ValueId>& inputs = network_.graph.inputs;
+    if (inputs.empty()) return batch;
+    const Type& type = network_.graph.value(inputs[0]).type;
+    if (!type.has_rank || type.shape.empty()) return batch;
+    for (const InputRanges& ranges : options_.build.profiles) {
+      TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(network_.graph, ranges));
+      std::map<std::string, int64_t> most;
+      for (const auto& [symbol, range] : profile)
+        most[symbol] = range.bounded ? range.max : std::max(range.max, kBatch);
+      if (const auto size = type.shape[0].Evaluate(most)) batch = std::min(batch, *size);
+    }
+    return std::max<int64_t>(batch, 1);
   }
 
-  std::string Describe(const Quality& quality) const {
-    return options_.min_agreement > 0
-               ? fmt::format("agreement {:.4f} +- {:.4f}", quality.agreement, quality.agreement_error)
-               : fmt::format("drop {:.2f} points", quality.drop);
-  }
-
-  Status Prepare() {
+  Status SplitData() {
     TAMIS_ASSIGN_OR_RETURN(const SampleSplit split, SplitSamples(data_, options_.split, options_.seed));
     TAMIS_ASSIGN_OR_RETURN(fit_, ReadBatches(data_, split.fit, kBatch));
     TAMIS_ASSIGN_OR_RETURN(const auto dense, DenseSession(network_, options_.build.threads));
-    TAMIS_ASSIGN_OR_RETURN(choose_, MakeJudge(data_, split.choose, *dense));
-    TAMIS_ASSIGN_OR_RETURN(confirm_, MakeJudge(data_, split.confirm, *dense));
+    TAMIS_ASSIGN_OR_RETURN(const int64_t batch, BatchOfProfiles());
+    TAMIS_ASSIGN_OR_RETURN(choose_, Judge::Make(data_, split.choose, batch, *dense));
+    // Two thirds are asked first. The rest is for a second check, should that fail.
+    const auto first = static_cast<std::ptrdiff_t>((2 * split.confirm.size() + 2) / 3);
+    const std::vector<int64_t> asked(split.confirm.begin(), split.confirm.begin() + first);
+    const std::vector<int64_t> kept(split.confirm.begin() + first, split.confirm.end());
+    TAMIS_ASSIGN_OR_RETURN(confirm_, Judge::Make(data_, asked, batch, *dense));
+    if (static_cast<int64_t>(kept.size()) >= std::max<int64_t>(data_.fixed_batch(), 1)) {
+      TAMIS_ASSIGN_OR_RETURN(reserve_, Judge::Make(data_, kept, batch, *dense));
+    }
     result_.fit_samples = static_cast<int64_t>(split.fit.size());
-    result_.choose_samples = static_cast<int64_t>(split.choose.size());
-    result_.confirm_samples = static_cast<int64_t>(split.confirm.size());
-    Log(fmt::format("samples: {} to fit, {} to choose, {} to confirm", split.fit.size(), split.choose.size(),
-                    split.confirm.size()));
+    result_.choose_samples = choose_.samples();
+    if (choose_.samples() == 0 || confirm_.samples() == 0) {
+      return UserError("{} samples are too few to fit, to choose and to confirm with", data_.size());
+    }
+    if (budget_.max_drop >= 0 && !choose_.HasScores()) {
+      return UserError(
+          "no output has a score for each of several classes ([samples, classes]), so points of top-1 say nothing of "
+          "this network: give --min-agreement");
+    }
+    Log(fmt::format("samples: {} to fit, {} to choose, {} to confirm and {} kept back", split.fit.size(),
+                    choose_.samples(), confirm_.samples(), reserve_.samples()));
     return {};
   }
 
-  Result<Graph> FuseAsChosen(const Graph& graph) const {
-    PassOptions passes;
-    passes.precision = precision_;
-    if (mixed_) passes.low_nodes = &low_nodes_;
-    passes.skip = options_.build.without;
-    return Fuse(graph, passes);
-  }
-
-  // An engine of `graph` that is not tuned: its answers are those of the tuned one but for rounding.
-  Result<std::shared_ptr<Session>> QuickSession(const Graph& graph) const {
-    auto engine = std::make_shared<Engine>();
-    TAMIS_ASSIGN_OR_RETURN(engine->fused, FuseAsChosen(graph));
-    HashConstants(engine->fused);
-    engine->provenance.source_file = network_.file;
-    engine->provenance.precision = precision_ == DType::kBFloat16 ? "bf16" : "f32";
-    SessionOptions session;
-    session.threads = options_.build.threads;
-    return Session::Create(std::move(engine), session);
-  }
-
-  Status MakeTuner() {
-    const auto& ranges = options_.build.profiles;
-    for (size_t i = 0; i < std::max<size_t>(ranges.size(), 1); ++i) {
-      TAMIS_ASSIGN_OR_RETURN(Profile profile,
-                             MakeProfile(network_.graph, i < ranges.size() ? ranges[i] : InputRanges{}));
-      profiles_.push_back(std::move(profile));
-    }
-    TunerOptions options;
-    options.threads = pool_->threads();
-    options.cache_path = options_.build.cache_path;
-    options.cancelled = options_.build.cancelled;
-    tuner_ = std::make_unique<Tuner>(std::move(options));
-    return {};
-  }
-
-  // By measured time, as if every layer were pruned; then by accuracy.
-  Status ChoosePrecision() {
-    precision_ = options_.build.precision == Precision::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
-    may_be_low_ = options_.build.precision == Precision::kAuto && Cpu().avx512_bf16;
-    if (may_be_low_) {
-      PrecisionQuestion question;
-      question.without = options_.build.without;
-      question.profiles = profiles_;
-      question.threads = pool_->threads();
-      question.as_if_pruned = true;
-      TAMIS_ASSIGN_OR_RETURN(PrecisionChoice choice,
-                             tamis::ChoosePrecision(network_.graph, question, *tuner_, nullptr));
-      Log(choice.Describe());
-      precision_ = choice.precision;
-      mixed_ = choice.mixed;
-      low_nodes_ = std::move(choice.low_nodes);
-    }
-    may_be_low_ = may_be_low_ && precision_ == DType::kBFloat16;
-    if (may_be_low_) {
-      TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(network_.graph));
+  Status Prepare() {
+    pool_ = std::make_shared<ThreadPool>(options_.build.threads);
+    QuantizeOptions quantize = options_.quantize;
+    quantize.threads = options_.build.threads;
+    TAMIS_ASSIGN_OR_RETURN(candidates_, Candidates::Make(network_, std::move(fit_), options_.prune, quantize, pool_));
+    Log("ranges of the activations collected");
+    build_ = options_.build;
+    TAMIS_ASSIGN_OR_RETURN(timer_, NetworkTimer::Make(network_.graph, build_));
+    if (build_.precision == Precision::kAuto && timer_->dense().precision == DType::kBFloat16) {
+      TAMIS_ASSIGN_OR_RETURN(const auto session,
+                             QuickSession(timer_->dense().fused, DType::kBFloat16, options_.build.threads));
       TAMIS_ASSIGN_OR_RETURN(const Quality quality, choose_.Measure(*session));
-      if (!Holds(quality)) {
-        precision_ = DType::kFloat32;
-        mixed_ = may_be_low_ = false;
+      if (!budget_.Holds(quality)) {
+        Log("bf16 alone is beyond the budget: " + budget_.Describe(quality));
+        build_.precision = Precision::kFloat32;
+        TAMIS_ASSIGN_OR_RETURN(timer_, NetworkTimer::Make(network_.graph, build_));
       }
-      Log(fmt::format("bf16 without pruning: {}", Describe(quality)));
-    }
-    result_.precision = precision_ == DType::kBFloat16 ? "bf16" : "f32";
-    TAMIS_ASSIGN_OR_RETURN(fused_, FuseAsChosen(network_.graph));
-    return {};
-  }
-
-  // At every profile's opt.
-  Status TimeLayers() {
-    for (const Profile& profile : profiles_) {
-      TAMIS_ASSIGN_OR_RETURN(GainPrediction prediction,
-                             PredictGain(fused_, TuningPoints(profile).front(), *tuner_, pool_->threads()));
-      predictions_.push_back(std::move(prediction));
-    }
-    // What is reported is the profile of the longest run.
-    prediction_ = *std::max_element(
-        predictions_.begin(), predictions_.end(),
-        [](const GainPrediction& a, const GainPrediction& b) { return a.DenseSeconds() < b.DenseSeconds(); });
-    const auto gains = std::count_if(prediction_.layers.begin(), prediction_.layers.end(),
-                                     [&](const LayerTime& layer) { return WeightGains(layer.weight); });
-    Log(fmt::format("{} of {} layers are faster as 2:4 on this machine in {}", gains, prediction_.layers.size(),
-                    result_.precision));
-    return {};
-  }
-
-  bool WeightGains(const std::string& weight) const { return GainOf(weight) > 0; }
-
-  // Share of a run's time, summed over the profiles: a long one does not outweigh the others.
-  double GainOf(const std::string& weight) const {
-    double gain = 0;
-    for (const GainPrediction& prediction : predictions_) {
-      double seconds = 0;
-      for (const LayerTime& layer : prediction.layers) {
-        if (layer.weight == weight) seconds += layer.dense_seconds - layer.Best();
-      }
-      gain += seconds / std::max(prediction.DenseSeconds(), 1e-9);
-    }
-    return gain;
-  }
-
-  // Orders the layers worth pruning by harm for each second gained.
-  Status RankLayers() {
-    PruneOptions prune = options_.prune;
-    Graph plain;
-    TAMIS_ASSIGN_OR_RETURN(plain, Fuse(network_.graph, {}));
-    std::vector<std::string> all;
-    for (const WeightLayer& layer : FindWeightLayers(network_.graph, plain, {})) {
-      all.push_back(layer.initializer);
-      if (!WeightGains(layer.initializer)) prune.keep.push_back(layer.initializer);
-    }
-    all_layers_ = all;
-    const size_t few = std::min<size_t>(choose_.batches.size(), 2);
-    TAMIS_ASSIGN_OR_RETURN(
-        const auto measured,
-        MeasureSensitivity(network_.graph, fit_, std::span(choose_.batches).first(few), prune, pool_));
-    std::vector<std::pair<double, std::string>> harm;
-    for (const LayerSensitivity& layer : measured) {
-      sensitivity_[layer.name] = layer.cosine_loss;
-      const double gain = GainOf(layer.name);
-      if (gain > 0) harm.emplace_back(std::max(layer.cosine_loss, 1e-9) / gain, layer.name);
-    }
-    std::sort(harm.begin(), harm.end());
-    for (const auto& [ratio, name] : harm) order_.push_back(name);
-    Log(fmt::format("sensitivity of {} layers measured", measured.size()));
-    return {};
-  }
-
-  struct Trial {
-    Graph graph;
-    PruneReport report;
-    OptimizeTrial outcome;
-  };
-
-  // Prunes the first `count` layers of the order.
-  Result<Trial> Try(size_t count) {
-    Trial trial;
-    trial.graph = network_.graph.Clone();
-    PruneOptions prune = options_.prune;
-    for (const std::string& layer : all_layers_) {
-      if (std::find(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(count), layer) ==
-          order_.begin() + static_cast<std::ptrdiff_t>(count)) {
-        prune.keep.push_back(layer);
-      }
-    }
-    TAMIS_ASSIGN_OR_RETURN(trial.report, Prune(trial.graph, fit_, prune, pool_));
-    TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(trial.graph));
-    TAMIS_ASSIGN_OR_RETURN(trial.outcome.choose, choose_.Measure(*session));
-    trial.outcome.layers = static_cast<int64_t>(count);
-    trial.outcome.holds = Holds(trial.outcome.choose);
-    Log(fmt::format("{} layers 2:4: {}, {}", count, Describe(trial.outcome.choose),
-                    trial.outcome.holds ? "holds" : "too much"));
-    result_.trials.push_back(trial.outcome);
-    return trial;
-  }
-
-  // The largest number of layers that holds. Quality falls with the number of layers but for noise, so bisection finds
-  // it; the first try is everything.
-  Status Search() {
-    size_t holds = 0;
-    size_t fails = order_.size() + 1;
-    size_t next = order_.size();
-    while (fails - holds > 1) {
-      TAMIS_ASSIGN_OR_RETURN(Trial trial, Try(next));
-      if (trial.outcome.holds) {
-        holds = next;
-        best_ = std::move(trial);
-      } else {
-        fails = next;
-      }
-      next = (holds + fails) / 2;
-    }
-    if (holds == 0) {
-      TAMIS_ASSIGN_OR_RETURN(best_, Try(0));
     }
     return {};
   }
 
-  Result<Quality> Confirm(Trial& trial) {
-    Network pruned;
-    pruned.graph = trial.graph.Clone();
-    pruned.file = network_.file;
-    pruned.hash = network_.hash;
-    pruned.nodes_in_file = network_.nodes_in_file;
-    BuildOptions build = options_.build;
-    build.precision = may_be_low_                      ? Precision::kAuto
-                      : precision_ == DType::kBFloat16 ? Precision::kBFloat16
-                                                       : Precision::kFloat32;
-    Log("building and tuning the engine");
-    TAMIS_ASSIGN_OR_RETURN(BuildResult built, BuildEngine(pruned, build));
-    result_.notices = built.notices;
+  // Whole runs of what is left to choose from, in turns, and the fastest of it.
+  Status RunFinalists(const SearchResult& found) {
+    std::vector<int> finalists;
+    const auto add = [&](int trial) {
+      if (trial >= 0 && std::find(finalists.begin(), finalists.end(), trial) == finalists.end()) {
+        finalists.push_back(trial);
+      }
+    };
+    TAMIS_ASSIGN_OR_RETURN(const size_t dense, trials_->Try("dense", {}, true, 0));
+    add(static_cast<int>(dense));
+    add(found.best_uniform);
+    add(found.best);
+    std::vector<TimedNetwork> networks;
+    for (const int trial : finalists) {
+      TAMIS_ASSIGN_OR_RETURN(const PrunedNetwork network, trials_->NetworkOf(static_cast<size_t>(trial)));
+      TAMIS_ASSIGN_OR_RETURN(TimedNetwork timed, timer_->Time(network.graph));
+      networks.push_back(std::move(timed));
+    }
+    std::vector<const TimedNetwork*> pointers;
+    for (const TimedNetwork& network : networks) pointers.push_back(&network);
+    TAMIS_ASSIGN_OR_RETURN(const auto seconds, timer_->RunInTurns(pointers, kRunSeconds));
+    result_.chosen = found.best;
+    for (size_t i = 0; i < finalists.size(); ++i) {
+      OptimizeTrial& trial = trials_->at(static_cast<size_t>(finalists[i]));
+      trial.measured_seconds = seconds[i];
+      if (seconds[i] <= 0 || result_.chosen < 0 || !trial.holds) continue;
+      const double chosen = trials_->at(static_cast<size_t>(result_.chosen)).measured_seconds;
+      if (chosen <= 0 || seconds[i] < kClearlyFaster * chosen) result_.chosen = finalists[i];
+    }
+    // The chosen one's own time may have come last.
+    for (const int trial : finalists) {
+      const OptimizeTrial& other = trials_->at(static_cast<size_t>(trial));
+      if (result_.chosen < 0 || !other.holds || other.measured_seconds <= 0) continue;
+      const OptimizeTrial& chosen = trials_->at(static_cast<size_t>(result_.chosen));
+      if (other.measured_seconds < kClearlyFaster * chosen.measured_seconds) result_.chosen = trial;
+    }
+    result_.dense_ms = trials_->at(dense).measured_seconds * 1e3;
+    result_.best_uniform = found.best_uniform;
+    return {};
+  }
+
+  // The engine of a trial.
+  Status Build(int trial) {
+    TAMIS_ASSIGN_OR_RETURN(network_chosen_, trials_->NetworkOf(static_cast<size_t>(trial)));
+    Network network;
+    network.graph = network_chosen_.graph.Clone();
+    network.file = network_.file;
+    network.hash = network_.hash;
+    network.producer = network_.producer;
+    network.nodes_in_file = network_.nodes_in_file;
+    Log("building the engine of: " + trials_->at(static_cast<size_t>(trial)).label);
+    TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build_));
     result_.engine = built.engine;
     result_.precision = built.engine->provenance.precision;
-    SessionOptions session_options;
-    session_options.threads = options_.build.threads;
-    TAMIS_ASSIGN_OR_RETURN(const auto session, Session::Create(built.engine, session_options));
-    TAMIS_ASSIGN_OR_RETURN(result_.choose, choose_.Measure(*session));
-    return confirm_.Measure(*session);
-  }
-
-  Status Finish() {
-    // The choose split was looked at many times; the confirm split decides, and where it says no, layers go back.
-    while (true) {
-      TAMIS_ASSIGN_OR_RETURN(result_.confirm, Confirm(best_));
-      result_.holds = Holds(result_.confirm);
-      Log(fmt::format("confirm split: {}, {}", Describe(result_.confirm), result_.holds ? "holds" : "does not hold"));
-      if (result_.holds || best_.outcome.layers == 0) break;
-      const int64_t fewer = best_.outcome.layers - std::max<int64_t>(1, best_.outcome.layers / 8);
-      TAMIS_ASSIGN_OR_RETURN(best_, Try(static_cast<size_t>(fewer)));
-    }
-    if (!result_.holds) {
-      result_.notices.push_back(
-          fmt::format("even without pruning the engine misses the budget in {} ({}); --precision f32 or a wider budget "
-                      "would help",
-                      result_.precision, Describe(result_.confirm)));
-    }
-    std::map<std::string, const LayerReport*> reports;
-    for (const LayerReport& report : best_.report.layers) reports[report.name] = &report;
-    for (const LayerTime& time : prediction_.layers) {
-      OptimizedLayer layer;
-      layer.time = time;
-      layer.sensitivity = sensitivity_.count(time.weight) ? sensitivity_[time.weight] : 0;
-      if (const auto found = reports.find(time.weight); found != reports.end()) layer.report = *found->second;
-      layer.report.name = time.weight;
-      if (layer.report.pattern != "2:4") layer.report.reason = ReasonDense(layer);
-      result_.layers.push_back(std::move(layer));
-    }
-    const auto pruned = [&](const LayerTime& time) {
-      const auto found = reports.find(time.weight);
-      return found != reports.end() && found->second->pattern == "2:4";
-    };
-    result_.dense_ms = prediction_.DenseSeconds() * 1e3;
-    result_.predicted_ms = prediction_.SecondsWith(pruned) * 1e3;
-    Record();
+    result_.chosen = trial;
+    notices_ = built.notices;
+    SessionOptions session;
+    session.threads = options_.build.threads;
+    TAMIS_ASSIGN_OR_RETURN(session_, Session::Create(built.engine, session));
+    TAMIS_ASSIGN_OR_RETURN(result_.choose, choose_.Measure(*session_));
     return {};
   }
 
-  std::string ReasonDense(const OptimizedLayer& layer) const {
-    if (!WeightGains(layer.time.weight)) {
-      if (layer.time.sparse_seconds <= 0) return layer.time.sparse_reason;
-      return fmt::format("2:4 is not faster here: {:.3f} ms against {:.3f} ms dense", layer.time.sparse_seconds * 1e3,
-                         layer.time.dense_seconds * 1e3);
-    }
-    const bool ranked = std::find(order_.begin(), order_.end(), layer.time.weight) != order_.end();
-    if (ranked) return fmt::format("kept dense for accuracy: alone it costs {:.4f} of the cosine", layer.sensitivity);
-    return layer.report.reason;
+  Result<bool> Asked(const Judge& judge) {
+    TAMIS_ASSIGN_OR_RETURN(result_.confirm, judge.Measure(*session_));
+    result_.confirm_samples = judge.samples();
+    result_.holds = budget_.Holds(result_.confirm);
+    ++result_.confirmations;
+    Log(fmt::format("confirmation by {} samples: {}, {}", judge.samples(), budget_.Describe(result_.confirm),
+                    result_.holds ? "holds" : "does not hold"));
+    return result_.holds;
   }
 
-  void Record() {
+  Status Confirm(SearchResult found) {
+    TAMIS_RETURN_IF_ERROR(RunFinalists(found));
+    if (result_.chosen < 0) return Closest();
+    TAMIS_RETURN_IF_ERROR(Build(result_.chosen));
+    TAMIS_ASSIGN_OR_RETURN(const bool first, Asked(confirm_));
+    if (first) return {};
+    // These samples are seen now. They help to choose, and the ones kept back confirm.
+    choose_.Join(confirm_);
+    result_.choose_samples = choose_.samples();
+    const double excess = budget_.Excess(result_.confirm);
+    TAMIS_RETURN_IF_ERROR(trials_->MeasureAgain());
+    const double used = trials_->at(static_cast<size_t>(result_.chosen)).modelled_error;
+    TAMIS_ASSIGN_OR_RETURN(found, search_->Tighten(std::min(found.allowed, used) / (1 + std::max(excess, 0.2))));
+    if (reserve_.samples() > 0) {
+      TAMIS_RETURN_IF_ERROR(RunFinalists(found));
+      if (result_.chosen >= 0) {
+        TAMIS_RETURN_IF_ERROR(Build(result_.chosen));
+        TAMIS_ASSIGN_OR_RETURN(const bool second, Asked(reserve_));
+        if (second) return {};
+      }
+    }
+    return DenseNetwork();
+  }
+
+  // The network as it is. What it loses is rounding, which no choice made smaller: all samples may say so.
+  Status DenseNetwork() {
+    TAMIS_ASSIGN_OR_RETURN(const size_t dense, trials_->Try("dense", {}, true, 0));
+    TAMIS_RETURN_IF_ERROR(Build(static_cast<int>(dense)));
+    confirm_.Join(std::exchange(reserve_, Judge()));
+    TAMIS_ASSIGN_OR_RETURN(const bool holds, Asked(confirm_));
+    notices_.push_back("what was chosen was not confirmed by samples kept for that; the engine is the dense network");
+    if (!holds) return Closest();
+    return {};
+  }
+
+  // Nothing holds: the trial that is nearest to the budget.
+  Status Closest() {
+    int closest = 0;
+    for (size_t i = 0; i < trials_->all().size(); ++i) {
+      const OptimizeTrial& trial = trials_->at(i);
+      if (!trial.in_order) continue;
+      const OptimizeTrial& best = trials_->at(static_cast<size_t>(closest));
+      const double ours = budget_.Excess(trial.quality), others = budget_.Excess(best.quality);
+      if (ours < others || (ours == others && trial.relative < best.relative)) closest = static_cast<int>(i);
+    }
+    TAMIS_RETURN_IF_ERROR(Build(closest));
+    confirm_.Join(std::exchange(reserve_, Judge()));
+    TAMIS_RETURN_IF_ERROR(Asked(confirm_).status());
+    result_.holds = false;
+    return {};
+  }
+
+  // The chosen network with its patterns only, and with its int8 only.
+  Status SplitError() {
+    Assignment sparse, quantized;
+    for (const auto& [name, setting] : trials_->at(static_cast<size_t>(result_.chosen)).assignment) {
+      if (setting.pattern != LayerPattern::kDense) sparse[name] = {setting.pattern, false};
+      if (setting.int8) quantized[name] = {LayerPattern::kDense, true};
+    }
+    const auto error = [&](const Assignment& assignment) -> Result<double> {
+      if (assignment.empty()) return 0.0;
+      TAMIS_ASSIGN_OR_RETURN(const Graph draft, candidates_->Draft(assignment));
+      TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(draft, {}));
+      TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(fused, DType::kFloat32, options_.build.threads));
+      TAMIS_ASSIGN_OR_RETURN(const Quality quality, choose_.Measure(*session));
+      return 1 - quality.agreement;
+    };
+    TAMIS_ASSIGN_OR_RETURN(result_.split.sparse, error(sparse));
+    TAMIS_ASSIGN_OR_RETURN(result_.split.quantized, error(quantized));
+    result_.split.both = 1 - result_.choose.agreement;
+    return {};
+  }
+
+  std::string ReasonOf(const CandidateLayer& layer, const LayerRow& row, const LayerSetting& setting) const {
+    std::string reason;
+    const auto add = [&](const std::string& text) { reason += (reason.empty() ? "" : "; ") + text; };
+    const auto may = [&](const auto& wanted) { return std::any_of(row.settings.begin(), row.settings.end(), wanted); };
+    const LayerTimes& times = setting.int8 ? row.as_int8 : row.as_float;
+    if (setting.pattern == LayerPattern::kDense) {
+      if (!layer.sparse_reason.empty()) {
+        add("dense: " + layer.sparse_reason);
+      } else if (!may([](const LayerSetting& s) { return s.pattern != LayerPattern::kDense; })) {
+        add(fmt::format("dense: 2:4 is not faster ({:.3f} ms, paired {:.3f} ms, dense {:.3f} ms)",
+                        times.seconds[1] * 1e3, times.seconds[2] * 1e3, times.seconds[0] * 1e3));
+      } else {
+        add("dense for accuracy");
+      }
+    }
+    if (!setting.int8) {
+      if (!options_.int8) {
+        add("float: as asked");
+      } else if (!layer.int8_reason.empty()) {
+        add("float: " + layer.int8_reason);
+      } else if (!may([](const LayerSetting& s) { return s.int8; })) {
+        add(fmt::format("float: int8 is not faster ({:.3f} ms against {:.3f} ms)", row.as_int8.seconds[0] * 1e3,
+                        row.as_float.seconds[0] * 1e3));
+      } else {
+        add("float for accuracy");
+      }
+    }
+    return reason;
+  }
+
+  void Report() {
+    result_.trials = trials_->all();
+    result_.budget = budget_;
+    result_.data_hash = data_.hash();
+    result_.calibration = candidates_->verdict();
+    const OptimizeTrial& chosen = result_.trials[static_cast<size_t>(result_.chosen)];
+    result_.ms = chosen.measured_seconds * 1e3;
+    result_.predicted_ms = chosen.seconds * 1e3;
+    result_.dense_predicted_ms = timer_->Seconds(timer_->dense()) * 1e3;
+    result_.notices.insert(result_.notices.end(), notices_.begin(), notices_.end());
+    if (budget_.max_drop >= 0 && !result_.choose.labelled) {
+      result_.notices.push_back("there are no labels: top-1 is compared with the dense network's own answers");
+    }
+    std::map<std::string, const LayerReport*> reports;
+    for (const LayerReport& report : network_chosen_.prune.layers) reports[report.name] = &report;
     Provenance& provenance = result_.engine->provenance;
+    for (const CandidateLayer& candidate : candidates_->layers()) {
+      OptimizedLayer layer;
+      layer.name = candidate.name;
+      layer.node = candidate.node;
+      layer.op = candidate.op;
+      layer.elements = candidate.elements;
+      layer.setting = SettingOf(chosen.assignment, candidate.name);
+      if (const LayerRow* row = table_.Find(candidate.name)) layer.row = *row;
+      layer.reason = ReasonOf(candidate, layer.row, layer.setting);
+      layer.weight_error = layer.setting.int8 ? candidate.weight_error : 0;
+      if (const auto found = reports.find(candidate.name); found != reports.end()) layer.report = *found->second;
+      LayerRecord record = ToRecord(layer.report);
+      record.name = layer.name;
+      record.pattern = Name(layer.setting.pattern);
+      record.reason = layer.reason;
+      record.dense_seconds = layer.row.as_float.seconds[0];
+      record.sparse_seconds = layer.row.as_float.seconds[1];
+      provenance.layers.push_back(std::move(record));
+      result_.layers.push_back(std::move(layer));
+    }
     provenance.data_hash = HexString(data_.hash());
     provenance.accuracy["agreement.choose"] = result_.choose.agreement;
     provenance.accuracy["agreement.confirm"] = result_.confirm.agreement;
-    provenance.accuracy["drop.confirm"] = result_.confirm.drop;
-    for (const OptimizedLayer& layer : result_.layers) {
-      LayerRecord record = ToRecord(layer.report);
-      record.dense_seconds = layer.time.dense_seconds;
-      record.sparse_seconds = layer.time.sparse_seconds;
-      provenance.layers.push_back(std::move(record));
-    }
+    if (result_.confirm.has_scores) provenance.accuracy["drop.confirm"] = result_.confirm.drop;
   }
 
   const Network& network_;
   const DataSource& data_;
   const OptimizeOptions& options_;
+  const Budget& budget_;
+  BuildOptions build_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<NamedTensors> fit_;
-  Judge choose_, confirm_;
-  std::vector<Profile> profiles_;
-  std::unique_ptr<Tuner> tuner_;
-  DType precision_ = DType::kFloat32;  // kBFloat16 as soon as one node is
-  bool mixed_ = false;                 // low_nodes_ says which
-  bool may_be_low_ = false;            // the engine's build may choose again, for the weights as they are pruned
-  std::set<std::string> low_nodes_;
-  Graph fused_;
-  std::vector<GainPrediction> predictions_;  // by profile
-  GainPrediction prediction_;
-  std::map<std::string, double> sensitivity_;
-  std::vector<std::string> all_layers_, order_;
-  Trial best_;
+  Judge choose_, confirm_, reserve_;
+  std::unique_ptr<Candidates> candidates_;
+  std::unique_ptr<NetworkTimer> timer_;
+  LayerTable table_;
+  std::unique_ptr<Trials> trials_;
+  std::unique_ptr<Search> search_;
+  PrunedNetwork network_chosen_;
+  std::shared_ptr<Session> session_;
+  std::vector<std::string> notices_;
   OptimizeResult result_;
 };
 
+Status CheckBudget(const Budget& budget) {
+  std::string problems;
+  const auto add = [&](const std::string& text) { problems += (problems.empty() ? "" : "; ") + text; };
+  if (!(budget.min_agreement >= 0 && budget.min_agreement <= 1)) {
+    add(fmt::format("--min-agreement is {}; a mean cosine is above 0 and at most 1", budget.min_agreement));
+  }
+  if (std::isnan(budget.max_drop) || budget.max_drop > 100) {
+    add(fmt::format("--max-drop is {}; it takes points of top-1, 0 to 100", budget.max_drop));
+  }
+  if (problems.empty()) return {};
+  return UserError("{}", problems);
+}
+
 }  // namespace
 
-Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, const OptimizeOptions& options) {
-  if ((options.min_agreement > 0) == (options.max_drop >= 0)) {
-    return UserError("give one budget: --min-agreement COSINE or --max-drop POINTS");
+SplitSizes OptimizeSplit(int64_t samples) {
+  constexpr int64_t kUsual = 512;
+  const int64_t all = samples > 0 ? samples : kUsual;
+  SplitSizes sizes;
+  sizes.choose = std::max<int64_t>(all * 3 / 16, 1);
+  sizes.confirm = std::max<int64_t>(all / 4, 1);
+  sizes.fit = std::max<int64_t>(all - sizes.choose - sizes.confirm, 1);
+  return sizes;
+}
+
+Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, const OptimizeOptions& given) {
+  OptimizeOptions options = given;
+  TAMIS_RETURN_IF_ERROR(CheckBudget(options.budget));
+  if (options.budget.min_agreement <= 0 && options.budget.max_drop < 0) {
+    options.budget.max_drop = OptimizeOptions::kDefaultDrop;
   }
-  if (options.min_agreement > 1)
-    return UserError("--min-agreement is {}; a cosine is at most 1", options.min_agreement);
   return Optimizer(network, data, options).Run();
+}
+
+double OptimizeResult::ShareOf(const std::function<bool(const LayerSetting&)>& of) const {
+  double all = 0, some = 0;
+  for (const OptimizedLayer& layer : layers) {
+    all += static_cast<double>(layer.elements);
+    if (of(layer.setting)) some += static_cast<double>(layer.elements);
+  }
+  return all > 0 ? some / all : 0;
+}
+
+std::string BudgetMissed(const OptimizeResult& result) {
+  const OptimizeTrial& closest = result.trials[static_cast<size_t>(result.chosen)];
+  return fmt::format(
+      "the budget, {}, can't be held. The closest that can be had is {} ({}): {} on {} samples kept for that, {:.3f} "
+      "ms",
+      result.budget.Text(), closest.label, result.precision, result.budget.Describe(result.confirm),
+      result.confirm_samples, closest.seconds * 1e3);
 }
 
 }  // namespace tamis

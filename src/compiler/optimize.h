@@ -8,62 +8,79 @@
 
 #include "src/compiler/build.h"
 #include "src/compiler/data_source.h"
-#include "src/compiler/predict.h"
+#include "src/compiler/optimize_budget.h"
+#include "src/compiler/optimize_search.h"
 #include "src/compiler/prune.h"
+#include "src/compiler/quantize.h"
 
 namespace tamis {
 
+// How many samples of `samples` (0: as many as are usual) are there to fit, to choose and to confirm with.
+SplitSizes OptimizeSplit(int64_t samples);
+
 struct OptimizeOptions {
-  // One of the two budgets. Agreement: mean over samples of the cosine between the dense network's outputs (f32) and
-  // ours, the worst output's. Drop: points of top-1 against the labels, or against the dense network's own answers
-  // where there are no labels.
-  double min_agreement = 0;  // 0: not used
-  double max_drop = -1;      // negative: not used
-  BuildOptions build;  // precision kAuto: bf16 node by node where it is measured faster and stays inside the budget
+  // With none of the two given, a drop of at most kDefaultDrop points.
+  Budget budget;
+  static constexpr double kDefaultDrop = 1.5;
+  // Precision kAuto: what is not int8 runs in bf16 node by node where that is measured faster.
+  BuildOptions build;
+  bool int8 = true;  // may be chosen
   PruneOptions prune;
-  SplitSizes split;
+  QuantizeOptions quantize;
+  SplitSizes split = OptimizeSplit(0);
   uint64_t seed = 1;
+  std::string command;                               // for the report: how it was called
   std::function<void(const std::string& step)> log;  // one sentence a step; may be empty
 };
 
-// What one trial measured.
-struct Quality {
-  double agreement = 1;        // as min_agreement
-  double agreement_error = 0;  // standard error of it
-  double drop = 0;             // as max_drop; 0 for networks without class scores
-};
-
-struct OptimizeTrial {
-  int64_t layers = 0;  // how many were pruned
-  Quality choose;
-  bool holds = false;
-};
-
 struct OptimizedLayer {
-  LayerReport report;
-  LayerTime time;          // at the opt of the profile whose runs are longest
-  double sensitivity = 0;  // 1 - cosine with this layer alone pruned; 0 if not measured
+  std::string name, node, op;
+  int64_t elements = 0;  // of its weight
+  LayerSetting setting;
+  LayerRow row;             // measured times and errors of what it could have been
+  std::string reason;       // why it is not 2:4 or not int8; empty if it is both
+  LayerReport report;       // of its pruning; the pattern is "dense" if it was not
+  double weight_error = 0;  // of its int8 codes
+};
+
+// Errors of the chosen network taken apart, as 1 - agreement on the samples to choose by.
+struct ErrorSplit {
+  double sparse = 0, quantized = 0, both = 0;
 };
 
 struct OptimizeResult {
   std::shared_ptr<Engine> engine;
   std::vector<OptimizedLayer> layers;
   std::vector<OptimizeTrial> trials;
-  Quality choose, confirm;  // of the engine itself, precision included
-  bool holds = false;       // on the confirm split
-  std::string precision;
-  double dense_ms = 0;      // predicted for the dense network in the same precision, at that opt
-  double predicted_ms = 0;  // of the result
+  int chosen = -1;          // the trial that the engine was built from
+  int best_uniform = -1;    // the fastest trial that does the same to every layer and holds
+  Quality choose, confirm;  // of the engine itself
+  bool holds = false;       // on samples used for nothing else
+  int confirmations = 0;    // how often such samples were asked; each of them once
+  std::string precision;    // of the engine
+  ErrorSplit split;
+  double dense_predicted_ms = 0, dense_ms = 0;  // sum of measured nodes, and whole runs, at the longest profile's opt
+  double predicted_ms = 0, ms = 0;              // of the result
   int64_t fit_samples = 0, choose_samples = 0, confirm_samples = 0;
+  std::string calibration;  // whether more samples would move the ranges, in a sentence
+  uint64_t data_hash = 0;
+  Budget budget;  // that was asked
   std::vector<std::string> notices;
+
+  // Shares of the weights' elements.
+  double ShareOf(const std::function<bool(const LayerSetting&)>& of) const;
 };
 
-// A budget of agreement must hold at the lower end of the 95 % confidence interval (one-sided) of what the samples
-// show, so that it holds on data never seen and not only on these samples. Splits the data into fit, choose and
-// confirm; times every layer dense and as 2:4; measures each gaining layer's sensitivity; prunes the least sensitive
-// ones, as many as the budget allows (bisection on their number, each trial pruned anew in order), and checks the built
-// engine on the confirm split. Only layers that gain time are pruned.
+// Holds `options.budget` at the bad end of a 95 % confidence interval (one-sided), so that it holds on data never seen
+// and not only on these samples. Splits the data into fit, choose and confirm; times every layer as {dense, 2:4, paired
+// 2:4} x {float, int8}; measures what each costs at the network's outputs; chooses by both (optimize_search.h) and
+// checks the engine on the confirm samples. Where that fails, they join those to choose by, less is allowed, and a part
+// kept back confirms; then the dense network it is. A budget that not even that holds is no error: the result says so,
+// and is the trial closest to it.
 Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, const OptimizeOptions& options);
+
+// What to tell the user of a result that does not hold.
+std::string BudgetMissed(const OptimizeResult& result);
 
 // One self-contained HTML page.
 std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& options, const OptimizeResult& result);

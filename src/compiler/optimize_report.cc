@@ -2,102 +2,180 @@
 
 #include <algorithm>
 
-#include "src/compiler/optimize.h"
+#include "src/base/hash.h"
+#include "src/compiler/optimize_charts.h"
 
 namespace tamis {
 namespace {
 
 constexpr const char* kStyle =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:980px;margin:2rem auto;padding:0 1rem;color:#1d2530}"
-    "table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}"
-    "td,th{padding:.25rem .6rem;border-bottom:1px solid #dde3ea;text-align:right}"
-    "td:first-child,th:first-child,td:last-child,th:last-child{text-align:left}"
-    "svg{width:100%}text{font:12px system-ui;fill:#1d2530}.dense{fill:#9fb0c0}.sparse{fill:#2f7d6b}"
-    "@media(prefers-color-scheme:dark){body{background:#12171d;color:#dde6ee}text{fill:#dde6ee}"
-    "td,th{border-color:#33404c}}";
+    ":root{color-scheme:light dark;--ink:#1d2530;--muted:#5c6875;--line:#dde3ea;--paper:#ffffff;--card:#f4f6f8;"
+    "--int8:#b4632d;--sparse:#2f7d6b;--paired:#3f6fb5;--both:#7a4f9a;--good:#1f7a4d;--bad:#b3362f}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#dde6ee;--muted:#94a3b2;--line:#33404c;--paper:#12171d;--card:#"
+    "1b232b;"
+    "--int8:#e0955f;--sparse:#5dbfa6;--paired:#7ea8e6;--both:#b98ddb;--good:#58c08c;--bad:#ee7c74}}"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:var(--ink);"
+    "background:var(--paper)}h1{margin:0;font-size:1.7rem}h2{margin:2.2rem 0 .3rem;font-size:1.2rem}"
+    ".cards{display:flex;flex-wrap:wrap;gap:.8rem;margin:1rem 0}.card{background:var(--card);border-radius:8px;"
+    "padding:.7rem 1rem;flex:1 1 180px}.card "
+    "b{display:block;font-size:1.4rem;line-height:1.3}.muted{color:var(--muted)}"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;width:100%}"
+    "td,th{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}"
+    "td.t,th.t{text-align:left}th[data-sort]{cursor:pointer;user-select:none}th[data-sort]:hover{color:var(--paired)}"
+    "th[aria-sort=ascending]::after{content:' \\2191'}th[aria-sort=descending]::after{content:' \\2193'}"
+    "tr.chosen td{font-weight:600}td.why{font-size:12px;color:var(--muted);min-width:14rem}"
+    "pre{background:var(--card);padding:.8rem 1rem;border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}"
+    "svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .muted{fill:var(--muted)}"
+    "svg .small{font-size:9px;fill:var(--muted)}svg .strong{font-weight:600}.grid{stroke:var(--line)}"
+    ".budget{stroke:var(--bad);stroke-dasharray:5 4}.frontier{fill:none;stroke:var(--muted);stroke-dasharray:2 3}"
+    ".holds{fill:var(--good)}.misses{fill:var(--bad)}.chosen{fill:none;stroke:var(--ink);stroke-width:2}"
+    ".int8{fill:var(--int8)}.sparse{fill:var(--sparse)}.paired{fill:var(--paired)}.both{fill:var(--both)}"
+    ".key i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 1em;vertical-align:-.05em}"
+    ".yes{color:var(--good)}.no{color:var(--bad)}";
 
-std::string Escape(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
+// Sorts a table by the column whose head is clicked: numbers as such, by data-v where a cell has one.
+constexpr const char* kScript =
+    "document.querySelectorAll('th[data-sort]').forEach(head=>head.addEventListener('click',()=>{"
+    "const table=head.closest('table'),body=table.tBodies[0],column=head.cellIndex,"
+    "up=head.getAttribute('aria-sort')!=='ascending';"
+    "table.querySelectorAll('th').forEach(other=>other.removeAttribute('aria-sort'));"
+    "head.setAttribute('aria-sort',up?'ascending':'descending');"
+    "const value=row=>{const cell=row.cells[column],text=cell.dataset.v??cell.textContent,number=parseFloat(text);"
+    "return isNaN(number)?text:number};"
+    "[...body.rows].sort((a,b)=>{const x=value(a),y=value(b),"
+    "order=typeof x==='number'&&typeof y==='number'?x-y:String(x).localeCompare(String(y));return up?order:-order})"
+    ".forEach(row=>body.append(row))}))";
+
+double Faster(const OptimizeResult& result) {
+  if (result.ms > 0 && result.dense_ms > 0) return result.dense_ms / result.ms;
+  return result.predicted_ms > 0 ? result.dense_predicted_ms / result.predicted_ms : 1;
 }
 
-// A bar for each layer: its dense time, and inside it the 2:4 time where the layer was pruned.
-std::string LayerChart(const std::vector<OptimizedLayer>& layers) {
-  double longest = 1e-9;
-  for (const OptimizedLayer& layer : layers) longest = std::max(longest, layer.time.dense_seconds);
-  const double left = 330, width = 540;
-  std::string svg =
-      fmt::format("<svg viewBox=\"0 0 980 {}\" role=\"img\" aria-label=\"time per layer\">", 18 * layers.size() + 10);
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const OptimizedLayer& layer = layers[i];
-    const bool sparse = layer.report.pattern == "2:4";
-    const size_t y = 18 * i + 4;
-    svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left - 8, y + 11,
-                       Escape(layer.time.weight.substr(0, 52)));
-    svg += fmt::format("<rect class=\"dense\" x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"13\"/>", left, y,
-                       width * layer.time.dense_seconds / longest);
-    if (sparse) {
-      svg += fmt::format("<rect class=\"sparse\" x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"13\"/>", left, y,
-                         width * layer.time.Best() / longest);
-    }
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\">{:.3f} ms{}</text>",
-                       left + width * layer.time.dense_seconds / longest + 5, y + 11, layer.time.dense_seconds * 1e3,
-                       sparse ? fmt::format(" &#8594; {:.3f}", layer.time.Best() * 1e3) : "");
+std::string Ms(double seconds) {
+  return seconds > 0 ? fmt::format("{:.4f}", seconds * 1e3) : "";
+}
+
+std::string Error(double error) {
+  return error > 0 ? fmt::format("{:.5f}", error) : "";
+}
+
+std::string Card(const std::string& value, const std::string& label) {
+  return fmt::format("<div class=\"card\"><b>{}</b><span class=\"muted\">{}</span></div>", value, label);
+}
+
+std::string Head(const Network& network, const OptimizeResult& result) {
+  const OptimizeTrial& chosen = result.trials[static_cast<size_t>(result.chosen)];
+  const double sparse = result.ShareOf([](const LayerSetting& s) { return s.pattern != LayerPattern::kDense; });
+  const double int8 = result.ShareOf([](const LayerSetting& s) { return s.int8; });
+  std::string html = fmt::format(
+      "<h1>{}</h1><p>{:.2f} times as fast as the dense network. The budget, {}, <b class=\"{}\">{}</b> on "
+      "{} samples that were used for nothing else.</p><div class=\"cards\">",
+      EscapeHtml(network.file), Faster(result), result.budget.Text(), result.holds ? "yes" : "no",
+      result.holds ? "holds" : "does not hold", result.confirm_samples);
+  html += Card(fmt::format("{:.3f} ms", result.ms > 0 ? result.ms : result.predicted_ms),
+               fmt::format("dense {:.3f} ms, whole runs in turns",
+                           result.dense_ms > 0 ? result.dense_ms : result.dense_predicted_ms));
+  html += Card(fmt::format("{:.4f}", result.confirm.agreement),
+               fmt::format("mean cosine, &plusmn; {:.4f}", result.confirm.agreement_error));
+  if (result.confirm.has_scores) {
+    html += Card(fmt::format("{:.2f} points", result.confirm.drop),
+                 fmt::format("of top-1 lost, &plusmn; {:.2f}; counted {:.2f}, {}", result.confirm.drop_error,
+                             result.confirm.counted_drop,
+                             result.confirm.labelled ? "by the labels" : "against the dense network's answers"));
   }
-  return svg + "</svg>";
+  html += Card(fmt::format("{:.0f} %", 100 * int8),
+               fmt::format("of the weights int8, {:.0f} % in 2:4; the rest {}", 100 * sparse, chosen.precision));
+  return html + "</div>";
+}
+
+std::string TrialTable(const OptimizeResult& result) {
+  std::string html =
+      "<div class=\"wide\"><table><thead><tr><th data-sort></th><th class=\"t\" data-sort>tried</th><th "
+      "data-sort>predicted ms</th>"
+      "<th data-sort>measured ms</th><th data-sort>mean cosine</th><th data-sort>drop, points</th>"
+      "<th data-sort>counted</th><th data-sort>sum of the layers' errors</th><th class=\"t\" data-sort>holds</th></tr>"
+      "</thead><tbody>";
+  for (size_t i = 0; i < result.trials.size(); ++i) {
+    const OptimizeTrial& trial = result.trials[i];
+    const bool chosen = static_cast<int>(i) == result.chosen;
+    html += fmt::format(
+        "<tr{}><td>{}</td><td "
+        "class=\"t\">{}{}</td><td>{:.3f}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{}</td><td>{:.5f}</td>"
+        "<td class=\"t {}\">{}</td></tr>",
+        chosen ? " class=\"chosen\"" : "", i + 1, EscapeHtml(trial.label), chosen ? ", chosen" : "",
+        trial.seconds * 1e3, trial.measured_seconds > 0 ? fmt::format("{:.3f}", trial.measured_seconds * 1e3) : "",
+        trial.quality.agreement, trial.quality.has_scores ? fmt::format("{:.2f}", trial.quality.drop) : "",
+        trial.quality.has_scores ? fmt::format("{:.2f}", trial.quality.counted_drop) : "", trial.modelled_error,
+        trial.holds ? "yes" : "no", trial.holds ? "yes" : "no");
+  }
+  return html + "</tbody></table></div>";
+}
+
+std::string LayerRows(const OptimizeResult& result) {
+  std::string html =
+      "<div class=\"wide\"><table><thead><tr><th class=\"t\" data-sort>layer</th><th data-sort>weights</th>"
+      "<th class=\"t\" data-sort>type</th><th class=\"t\" data-sort>pattern</th><th data-sort>float ms</th>"
+      "<th data-sort>2:4</th><th data-sort>paired</th><th data-sort>int8 ms</th><th data-sort>2:4</th>"
+      "<th data-sort>paired</th><th data-sort>int8 costs</th><th data-sort>2:4 costs</th><th data-sort>paired "
+      "costs</th>"
+      "<th class=\"t\">why not more</th></tr></thead><tbody>";
+  for (const OptimizedLayer& layer : result.layers) {
+    const LayerRow& row = layer.row;
+    html += fmt::format("<tr><td class=\"t\">{}</td><td>{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td>",
+                        EscapeHtml(layer.name), layer.elements, layer.setting.int8 ? "int8" : "float",
+                        Name(layer.setting.pattern));
+    for (const double seconds : row.as_float.seconds) html += fmt::format("<td>{}</td>", Ms(seconds));
+    for (const double seconds : row.as_int8.seconds) html += fmt::format("<td>{}</td>", Ms(seconds));
+    html += fmt::format("<td>{}</td><td>{}</td><td>{}</td><td class=\"t why\">{}</td></tr>", Error(row.int8_error),
+                        Error(row.pattern_error[1]), Error(row.pattern_error[2]), EscapeHtml(layer.reason));
+  }
+  return html + "</tbody></table></div>";
+}
+
+std::string Reproduce(const Network& network, const OptimizeOptions& options, const OptimizeResult& result) {
+  const Provenance& provenance = result.engine->provenance;
+  std::string text = fmt::format(
+      "{}\n\nnetwork     {} ({})\ndata        {}\nseed        {}\nsamples     {} to fit, {} to choose, {} confirmed\n"
+      "machine     {}\ntamis       {}",
+      options.command, network.file, network.hash, HexString(result.data_hash), options.seed, result.fit_samples,
+      result.choose_samples, result.confirm_samples, provenance.host, provenance.tamis_version);
+  if (!result.calibration.empty()) text += "\ncalibration " + result.calibration;
+  return "<pre>" + EscapeHtml(text) + "</pre>";
 }
 
 }  // namespace
 
 std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& options, const OptimizeResult& result) {
-  const auto sparse = std::count_if(result.layers.begin(), result.layers.end(),
-                                    [](const OptimizedLayer& layer) { return layer.report.pattern == "2:4"; });
-  const std::string budget = options.min_agreement > 0 ? fmt::format("agreement of at least {}", options.min_agreement)
-                                                       : fmt::format("drop of at most {} points", options.max_drop);
   std::string html = fmt::format(
-      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>tamis optimize: {0}</title><style>{1}</style>"
-      "<h1>{0}</h1><p>{2} of {3} layers are 2:4, computed in {4}. Budget: {5}. On {6} samples that nothing was fitted "
-      "or "
-      "chosen on: agreement {7:.4f}, drop {8:.2f} points; the budget {9}.</p>"
-      "<p>Predicted time at the profile's opt: {10:.3f} ms, dense {11:.3f} ms in the same precision.</p>",
-      Escape(network.file), kStyle, sparse, result.layers.size(), result.precision, budget, result.confirm_samples,
-      result.confirm.agreement, result.confirm.drop, result.holds ? "holds" : "does not hold", result.predicted_ms,
-      result.dense_ms);
-  html += "<h2>Time per layer</h2><p>Grey: dense. Green: as 2:4, where it was pruned.</p>" + LayerChart(result.layers);
+      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>tamis optimize: {}</title><style>{}</style></head><body>",
+      EscapeHtml(network.file), kStyle);
+  html += Head(network, result);
   html +=
-      "<h2>Layers</h2><table><tr><th>layer</th><th>pattern</th><th>dense ms</th><th>2:4 ms</th><th>sensitivity</th>"
-      "<th>output error</th><th>why dense</th></tr>";
-  for (const OptimizedLayer& layer : result.layers) {
-    html += fmt::format(
-        "<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.5f}</td><td>{:.2f} %</td><td>{}</td></tr>",
-        Escape(layer.time.weight), layer.report.pattern, layer.time.dense_seconds * 1e3,
-        layer.time.sparse_seconds * 1e3, layer.sensitivity, 100 * layer.report.output_error,
-        Escape(layer.report.reason));
-  }
-  html += "</table><h2>Trials</h2><table><tr><th>layers 2:4</th><th>agreement</th><th>drop</th><th>holds</th></tr>";
-  for (const OptimizeTrial& trial : result.trials) {
-    html += fmt::format("<tr><td>{}</td><td>{:.4f}</td><td>{:.2f}</td><td>{}</td></tr>", trial.layers,
-                        trial.choose.agreement, trial.choose.drop, trial.holds ? "yes" : "no");
-  }
-  return html + "</table></html>\n";
+      "<h2>Time against error</h2><p class=\"muted\">Every network that was tried. The numbers are the rows of the "
+      "table below. Squares do the same to all layers "
+      "that can have it and gain by it, circles mix. Errors are on the samples to choose by.</p>" +
+      TradeChart(result);
+  html +=
+      "<h2>Prediction beside measurement</h2><p class=\"muted\">Predicted is the sum of kernels measured one by one. "
+      "Measured are whole runs, the finalists in turns. Errors of layers alone are taken to add up, which the mean "
+      "cosine beside them shows.</p>" +
+      TrialTable(result);
+  html +=
+      "<h2>Where the error comes from</h2><p class=\"muted\">1 - mean cosine of the chosen network with its 2:4 "
+      "patterns only (each layer as pruned alone), with its int8 only, and with both.</p>" +
+      SplitChart(result);
+  html +=
+      "<h2>Sensitivity</h2><p class=\"muted key\">1 - mean cosine at the network's outputs with this layer alone "
+      "changed:<i class=\"int8\" style=\"background:var(--int8)\"></i>int8<i style=\"background:var(--sparse)\"></i>2:4"
+      "<i style=\"background:var(--paired)\"></i>paired 2:4</p>" +
+      SensitivityChart(result);
+  html +=
+      "<h2>Layers</h2><p class=\"muted\">Times are the best kernel's for each, measured here. Costs as above; none "
+      "where it was not worth a try.</p>" +
+      LayerRows(result);
+  html += "<h2>How to reproduce</h2>" + Reproduce(network, options, result);
+  return html + fmt::format("<script>{}</script></body></html>\n", kScript);
 }
 
 }  // namespace tamis

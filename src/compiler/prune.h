@@ -21,6 +21,7 @@ struct PruneOptions {
   enum class Method { kMagnitude, kReconstruct };
   Method method = Method::kReconstruct;
   std::vector<std::string> keep;          // weight initializers or node names that stay dense
+  std::vector<std::string> paired;        // weight initializers that become paired 2:4 whatever `reconstruct` says
   ReconstructOptions reconstruct;         // free_bias is set for each layer
   int64_t batch = 32;                     // samples of a batch after padding was trimmed
   size_t memory_bytes = size_t{6} << 30;  // of live values; with more, fewer samples are used

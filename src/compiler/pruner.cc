@@ -196,7 +196,11 @@ Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moment
   if (!layer.reason.empty()) return {};
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
   if (options_.cancelled && options_.cancelled()) return RuntimeError("pruning was interrupted");
-  auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, options_, *pool_);
+  PruneOptions options = options_;
+  options.reconstruct.paired =
+      options.reconstruct.paired ||
+      std::find(options_.paired.begin(), options_.paired.end(), layer.initializer) != options_.paired.end();
+  auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, options, *pool_);
   if (!fit.ok()) return fit.status().WithContext("layer '" + layer.initializer + "'");
   if (mode_ == Mode::kInOrder) {
     TAMIS_RETURN_IF_ERROR(WriteBack(layer, fit->weight, fit->bias_delta, simplified_, fused_));

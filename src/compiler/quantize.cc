@@ -17,7 +17,8 @@
 namespace tamis {
 namespace {
 
-constexpr int64_t kOldestOpset = 13;  // of DequantizeLinear with a scale for each index of an axis
+constexpr std::string_view kCodesSuffix = "_codes";          // of a weight's codes, and of a product's in a fused graph
+constexpr std::string_view kNumbersSuffix = "_dequantized";  // of what DequantizeLinear makes of them
 
 // A product with a constant weight.
 struct Layer {
@@ -36,11 +37,11 @@ class NetworkQuantizer {
   NetworkQuantizer(Graph& graph, const QuantizeOptions& options) : graph_(graph), options_(options) {}
 
   Result<QuantizeReport> Run(std::span<const NamedTensors> batches) {
-    if (graph_.Opset() < kOldestOpset) {
+    if (graph_.Opset() < kOldestQuantizedOpset) {
       return UserError(
           "the network is of operator set {}; int8 weights with a scale an output need {} or newer: "
           "export it again, or convert it with onnx.version_converter",
-          graph_.Opset(), kOldestOpset);
+          graph_.Opset(), kOldestQuantizedOpset);
     }
     FindLayers();
     TAMIS_RETURN_IF_ERROR(CheckKeep());
@@ -74,14 +75,33 @@ class NetworkQuantizer {
   }
 
  private:
+  // Statistics of every tensor. Those that earlier calls have left are taken, but for activations that were balanced since:
+  // their factors depend on which layers are int8.
   Status CollectStatistics(std::span<const NamedTensors> batches) {
+    statistics_.clear();
+    std::map<std::string, TensorStatistics>* const known = options_.statistics;
+    std::set<ValueId> unknown;
+    for (const ValueId value : tensors_) {
+      const std::string& name = graph_.value(value).name;
+      const bool balanced = std::find(balanced_.begin(), balanced_.end(), name) != balanced_.end();
+      if (known == nullptr || balanced || known->count(name) == 0) {
+        unknown.insert(value);
+      } else {
+        statistics_[value] = known->at(name);
+      }
+    }
+    if (unknown.empty()) return CheckStatistics();
     CalibrateOptions calibrate;
     calibrate.threads = options_.threads;
     calibrate.cancelled = options_.cancelled;
     if (options_.progress) {
       calibrate.progress = [this](int done, int total) { options_.progress(done, total, "batch"); };
     }
-    TAMIS_ASSIGN_OR_RETURN(statistics_, Calibrate(graph_, tensors_, spatial_, batches, calibrate));
+    TAMIS_ASSIGN_OR_RETURN(auto collected, Calibrate(graph_, unknown, spatial_, batches, calibrate));
+    for (auto& [value, of_value] : collected) {
+      if (known != nullptr && balanced_.empty()) (*known)[graph_.value(value).name] = of_value;
+      statistics_[value] = std::move(of_value);
+    }
     return CheckStatistics();
   }
 
@@ -249,13 +269,13 @@ class NetworkQuantizer {
     const WeightCodes codes = QuantizeRows(rows.Span<float>(), outputs, options_.clip_weights);
     layer->report.weight_error = codes.relative_error;
     const Tensor coded = Tensor::Of<int8_t>(DType::kInt8, rows.dims(), std::span<const int8_t>(codes.codes));
-    const ValueId code_id =
-        rewriter.AddConstant(name + "_codes", layer->outputs_first ? coded : Transposed(coded, {1, 0}));
+    const ValueId code_id = rewriter.AddConstant(name + std::string(kCodesSuffix),
+                                                 layer->outputs_first ? coded : Transposed(coded, {1, 0}));
     const ValueId scale_id = rewriter.AddConstant(name + "_scales", Floats(codes.scales));
     const ValueId zero_id = rewriter.AddConstant(name + "_zeros", Tensor(DType::kInt8, {outputs}));
     const ValueId dequantized = rewriter.Append(
         "DequantizeLinear", "", {code_id, scale_id, zero_id}, {{"axis", int64_t{layer->outputs_first ? 0 : 1}}},
-        name + "_dequantized", Type::Tensor(DType::kFloat32, ToShape(original.dims())));
+        name + std::string(kNumbersSuffix), Type::Tensor(DType::kFloat32, ToShape(original.dims())));
     rewriter.SetInput(layer->node, 1, dequantized);
 
     std::vector<float> shift(static_cast<size_t>(outputs), 0);
@@ -422,6 +442,14 @@ Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors>
   TAMIS_ASSIGN_OR_RETURN(QuantizeReport report, quantizer.Run(batches));
   simplified = std::move(graph);
   return report;
+}
+
+std::string NameBeforeQuantize(const std::string& name) {
+  std::string_view text = name;
+  for (const std::string_view suffix : {kCodesSuffix, kNumbersSuffix}) {
+    if (text.ends_with(suffix)) text.remove_suffix(suffix.size());
+  }
+  return std::string(text);
 }
 
 }  // namespace tamis

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "src/compiler/calibrate.h"
 #include "src/engine/value_record.h"
 #include "src/ir/graph.h"
 #include "src/quantize/observer.h"
@@ -15,6 +17,9 @@
 #include "tamis/status.h"
 
 namespace tamis {
+
+// Of DequantizeLinear with a scale for each index of an axis.
+inline constexpr int64_t kOldestQuantizedOpset = 13;
 
 struct QuantizeOptions {
   ObserverOptions observer;
@@ -26,6 +31,9 @@ struct QuantizeOptions {
   int threads = 0;
   std::function<void(int done, int total, const std::string& what)> progress;
   std::function<bool()> cancelled;  // asked between batches; true ends with an error
+  // By the value's name: what is here is used instead of being collected, what is not is added. For one network that is
+  // quantised in several ways. May be null.
+  std::map<std::string, TensorStatistics>* statistics = nullptr;
 };
 
 // One for each constant weight that a product multiplies by.
@@ -63,5 +71,8 @@ struct QuantizeReport {
 // samples, values that are not finite, inputs that are all zero, a `keep` name that is no layer.
 Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors> batches,
                                 const QuantizeOptions& options);
+
+// The name of the weight from which Quantize made this constant of codes, as its graph or the fused one calls it.
+std::string NameBeforeQuantize(const std::string& name);
 
 }  // namespace tamis

@@ -1,0 +1,59 @@
+#include "src/compiler/optimize_budget.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tamis {
+namespace {
+
+constexpr double kOneSided95 = 1.645;
+
+// The bad ends of the intervals.
+double WorstAgreement(const Quality& quality) {
+  return quality.agreement - kOneSided95 * quality.agreement_error;
+}
+
+// The estimate at its bad end; what was counted may not be beyond the budget either.
+double WorstDrop(const Quality& quality) {
+  return std::max(quality.drop + kOneSided95 * quality.drop_error, quality.counted_drop);
+}
+
+}  // namespace
+
+bool Budget::Holds(const Quality& quality) const {
+  if (min_agreement > 0 && WorstAgreement(quality) < min_agreement) return false;
+  return max_drop < 0 || WorstDrop(quality) <= max_drop;
+}
+
+double Budget::Excess(const Quality& quality) const {
+  constexpr double kLeast = 1e-6;  // of a budget: one of nothing is never held by what rounds
+  double excess = 0;
+  if (min_agreement > 0) {
+    excess = std::max(excess, (min_agreement - WorstAgreement(quality)) / std::max(1 - min_agreement, kLeast));
+  }
+  if (max_drop >= 0) excess = std::max(excess, (WorstDrop(quality) - max_drop) / std::max(max_drop, kLeast));
+  return excess;
+}
+
+std::string Budget::Text() const {
+  std::string text;
+  if (min_agreement > 0) text = fmt::format("mean cosine of at least {:g}", min_agreement);
+  if (max_drop >= 0) {
+    text += fmt::format("{}at most {:g} points of top-1", text.empty() ? "" : " and ", max_drop);
+  }
+  return text;
+}
+
+std::string Budget::Describe(const Quality& quality) const {
+  std::string text;
+  if (min_agreement > 0) text = fmt::format("agreement {:.4f} +- {:.4f}", quality.agreement, quality.agreement_error);
+  if (max_drop >= 0) {
+    text += fmt::format("{}drop {:.2f} +- {:.2f} points (counted {:.2f}{})", text.empty() ? "" : ", ", quality.drop,
+                        quality.drop_error, quality.counted_drop,
+                        quality.labelled ? "" : ", against the dense network's answers");
+  }
+  return text;
+}
+
+}  // namespace tamis

@@ -1,0 +1,36 @@
+// What the user allows a network to lose, and what was measured of it.
+#pragma once
+
+#include <string>
+
+namespace tamis {
+
+// How far answers are from the dense network's, in f32. Errors are standard errors over the samples.
+struct Quality {
+  double agreement = 1;  // mean over samples of the cosine between the outputs, of the worst output
+  double agreement_error = 0;
+  // Points of top-1: against the labels, or against the dense network's own answers where there are none. The estimate
+  // of ScoreDrop (optimize_score_drop.h); `counted_drop` is what was counted on these samples.
+  double drop = 0;
+  double drop_error = 0;
+  double counted_drop = 0;
+  bool has_scores = false;  // an output has a score for each of several classes; else the drops say nothing
+  bool labelled = false;
+};
+
+// One of the two or both.
+struct Budget {
+  double min_agreement = 0;  // 0: not used
+  double max_drop = -1;      // negative: not used
+
+  // At the bad end of a one-sided 95 % confidence interval, so that it holds on data never seen and not only on these.
+  bool Holds(const Quality& quality) const;
+  // How far beyond the budget, in units of it: 0 where it holds, 1 where twice the budget is used.
+  double Excess(const Quality& quality) const;
+  // "mean cosine of at least 0.97 and at most 1.5 points of top-1"
+  std::string Text() const;
+  // What was measured, as far as the budget asks for it.
+  std::string Describe(const Quality& quality) const;
+};
+
+}  // namespace tamis

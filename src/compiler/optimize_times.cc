@@ -1,0 +1,193 @@
+#include "src/compiler/optimize_times.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "src/base/cpu.h"
+#include "src/compiler/choose_precision.h"
+#include "src/compiler/predict.h"
+#include "src/compiler/quantize.h"
+#include "src/kernels/problem.h"
+#include "src/runtime/benchmark.h"
+#include "src/runtime/dynamic_program.h"
+#include "src/runtime/program.h"
+#include "src/runtime/specialize.h"
+
+namespace tamis {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The weight that a product multiplies by, as the network that was not quantised calls it; empty for other nodes.
+std::string WeightOf(const Graph& graph, const Node& node) {
+  const bool plain = node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv");
+  const bool coded = node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv");
+  const ValueId weight = plain || coded ? node.input(1) : kNoValue;
+  if (weight == kNoValue || !graph.value(weight).constant) return {};
+  return plain ? WeightName(graph, weight) : NameBeforeQuantize(WeightName(graph, weight));
+}
+
+std::string FirstOutput(const Graph& graph, const Node& node) {
+  return node.outputs.empty() || node.outputs[0] == kNoValue ? std::string() : graph.value(node.outputs[0]).name;
+}
+
+}  // namespace
+
+bool LayerTimes::Gains(LayerPattern pattern) const {
+  // By more than timing noise.
+  const double share_here = share[static_cast<size_t>(pattern)];
+  return share_here > 0 && share_here < LayerTime::kClearGain * share[0];
+}
+
+Result<std::unique_ptr<NetworkTimer>> NetworkTimer::Make(const Graph& dense, const BuildOptions& options) {
+  std::unique_ptr<NetworkTimer> timer(new NetworkTimer());
+  timer->options_ = options;
+  timer->threads_ = options.threads > 0 ? options.threads : Cpu().usable_cores;
+  for (size_t i = 0; i < std::max<size_t>(options.profiles.size(), 1); ++i) {
+    TAMIS_ASSIGN_OR_RETURN(Profile profile,
+                           MakeProfile(dense, i < options.profiles.size() ? options.profiles[i] : InputRanges{}));
+    timer->profiles_.push_back(std::move(profile));
+  }
+  TunerOptions tuner;
+  tuner.threads = timer->threads_;
+  tuner.cache_path = options.cache_path;
+  tuner.cancelled = options.cancelled;
+  timer->tuner_ = std::make_unique<Tuner>(std::move(tuner));
+  timer->asks_ = options.precision == Precision::kAuto && Cpu().avx512_bf16;
+  TAMIS_ASSIGN_OR_RETURN(timer->dense_, timer->Time(dense));
+  const std::vector<double>& seconds = timer->dense_.seconds;
+  timer->longest_ = static_cast<size_t>(std::max_element(seconds.begin(), seconds.end()) - seconds.begin());
+  if (timer->longest_ > 0) {  // now that it is known which profile's layers are wanted
+    TAMIS_ASSIGN_OR_RETURN(timer->dense_, timer->Time(dense));
+  }
+  return timer;
+}
+
+Result<std::vector<Graph>> NetworkTimer::AtOpt(const Graph& fused) const {
+  std::vector<Graph> concrete;
+  for (const Profile& profile : profiles_) {
+    TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, TuningPoints(profile).front()));
+    TAMIS_ASSIGN_OR_RETURN(Graph graph, Specialize(fused, dims));
+    concrete.push_back(std::move(graph));
+  }
+  return concrete;
+}
+
+Result<TimedNetwork> NetworkTimer::Time(const Graph& network, bool float_only) {
+  TimedNetwork timed;
+  if (asks_ && !float_only) {
+    PrecisionQuestion question;
+    question.without = options_.without;
+    question.profiles = profiles_;
+    question.threads = threads_;
+    TAMIS_ASSIGN_OR_RETURN(PrecisionChoice choice, ChoosePrecision(network, question, *tuner_, nullptr));
+    timed.fused = std::move(choice.fused);
+    timed.precision = choice.precision;
+  } else {
+    PassOptions passes;
+    passes.skip = options_.without;
+    if (options_.precision == Precision::kBFloat16 && !float_only) passes.precision = DType::kBFloat16;
+    timed.precision = passes.precision;
+    TAMIS_ASSIGN_OR_RETURN(timed.fused, Fuse(network, passes));
+    HashConstants(timed.fused);
+  }
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Graph> concrete, AtOpt(timed.fused));
+  TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(concrete));
+  for (size_t p = 0; p < concrete.size(); ++p) {
+    std::map<std::string, double> nodes;
+    double sum = 0;
+    for (const TunedNode& node : tuned[p]) {
+      nodes[node.node] = node.seconds;
+      sum += node.seconds;
+    }
+    timed.seconds.push_back(sum);
+    if (p != longest_) continue;
+    for (const NodeId id : concrete[p].NodeIds()) {
+      const Node& node = concrete[p].node(id);
+      const std::string weight = WeightOf(concrete[p], node);
+      if (!weight.empty()) timed.layers[weight] += nodes[FirstOutput(concrete[p], node)];
+    }
+  }
+  return timed;
+}
+
+Result<std::map<std::string, LayerTimes>> NetworkTimer::TimeLayers(const TimedNetwork& network) {
+  std::map<std::string, LayerTimes> layers;
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Graph> concrete, AtOpt(network.fused));
+  for (size_t p = 0; p < concrete.size(); ++p) {
+    const double whole = std::max(dense_.seconds[p], 1e-9);
+    for (const NodeId id : concrete[p].NodeIds()) {
+      const Node& node = concrete[p].node(id);
+      const std::string weight = WeightOf(concrete[p], node);
+      if (weight.empty() || !IsConcrete(concrete[p], node)) continue;
+      TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete[p], node, threads_));
+      LayerTimes& layer = layers[weight];
+      for (const LayerPattern pattern : {LayerPattern::kDense, LayerPattern::kTwoFour, LayerPattern::kPaired}) {
+        TAMIS_ASSIGN_OR_RETURN(
+            const TunedNode tuned,
+            tuner_->TimeAs(problem, pattern == LayerPattern::kDense ? Pattern::kDense : Pattern::kTwoFour,
+                           pattern == LayerPattern::kPaired));
+        layer.share[static_cast<size_t>(pattern)] += tuned.seconds / whole;
+        if (p == longest_) layer.seconds[static_cast<size_t>(pattern)] += tuned.seconds;
+      }
+    }
+  }
+  TAMIS_RETURN_IF_ERROR(tuner_->SaveCache());
+  return layers;
+}
+
+double NetworkTimer::Relative(const TimedNetwork& network) const {
+  double sum = 0;
+  for (size_t p = 0; p < network.seconds.size(); ++p) {
+    sum += network.seconds[p] / std::max(dense_.seconds[p], 1e-9);
+  }
+  return sum / static_cast<double>(std::max<size_t>(network.seconds.size(), 1));
+}
+
+Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwork* const> networks,
+                                                     double seconds_each) {
+  std::vector<double> quartiles(networks.size(), 0);
+  const auto binding = TuningPoints(profiles_[longest_]).front();
+  const std::vector<TensorSpec> specs = InputSpecs(dense_.fused);
+  if (!std::all_of(specs.begin(), specs.end(), [](const TensorSpec& s) { return s.IsTensor() && s.has_rank; })) {
+    return quartiles;
+  }
+  TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, binding, 1));
+  std::vector<Tensor> inputs;
+  for (const TensorSpec& spec : specs) inputs.push_back(std::move(named.at(spec.name)));
+  ThreadPool pool(threads_);
+  PackCache cache;
+  std::vector<std::unique_ptr<Program>> programs;
+  for (const TimedNetwork* network : networks) {
+    TAMIS_ASSIGN_OR_RETURN(std::vector<Graph> concrete, AtOpt(network->fused));
+    Graph graph = std::move(concrete[longest_]);
+    if (RunsNodeByNode(graph)) return quartiles;
+    TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(std::span(&graph, 1)));
+    std::map<std::string, std::string> kernels;
+    for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
+    ProgramOptions options;
+    options.threads = threads_;
+    options.wish = [&kernels](const std::string& node) {
+      const auto found = kernels.find(node);
+      return found == kernels.end() ? std::string() : found->second;
+    };
+    TAMIS_ASSIGN_OR_RETURN(auto program, Program::Make(std::move(graph), options, cache));
+    programs.push_back(std::move(program));
+  }
+  std::vector<std::vector<double>> times(programs.size());
+  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds_each * static_cast<double>(times.size()));
+  for (int round = 0; round < 6 || (round < 400 && Clock::now() < deadline); ++round) {
+    for (size_t i = 0; i < programs.size(); ++i) {
+      const auto start = Clock::now();
+      TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
+      if (round > 0) times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    }
+  }
+  for (size_t i = 0; i < times.size(); ++i) {
+    std::sort(times[i].begin(), times[i].end());
+    quartiles[i] = times[i][times[i].size() / 4];
+  }
+  return quartiles;
+}
+
+}  // namespace tamis
