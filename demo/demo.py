@@ -79,22 +79,27 @@ def build_engines(tamis, model):
     say("tamis build: dense engines, f32 and bf16")
     for precision in ("f32", "bf16"):
         tamis_command(tamis, "build", model, "-o", OUT / f"dense_{precision}.tamis", "--precision", precision, *profile)
-    say(f"tamis optimize --min-agreement {MIN_AGREEMENT}: pruning as many layers as the agreement allows")
+    say("tamis build --precision int8: every product quantised")
+    tamis_command(tamis, "build", model, "-o", OUT / "int8.tamis", "--precision", "int8", "--calibration",
+                  OUT / "calibration", *profile)
+    say(f"tamis optimize --min-agreement {MIN_AGREEMENT}: 2:4 and int8 layer by layer, as far as the agreement allows")
     optimized = json.loads(tamis_command(
         tamis, "optimize", model, "-o", OUT / "optimized.tamis", "--data", OUT / "calibration", "--min-agreement",
         MIN_AGREEMENT, "--report", OUT / "optimize.html", "--json", *profile))
-    print(f"   precision by measured time: {optimized['precision']}")
+    print(f"   chosen: {optimized['chosen']}, {optimized['precision']}")
     say("tamis prune + build: every eligible layer 2:4, each node in the precision that is measured faster")
     tamis_command(tamis, "prune", model, "-o", OUT / "all_2_4.onnx", "--data", OUT / "calibration", "--method",
                   "reconstruct")
     tamis_command(tamis, "build", OUT / "all_2_4.onnx", "-o", OUT / "all_2_4.tamis", "--precision", "auto", *profile)
     return {"Tamis dense f32": OUT / "dense_f32.tamis", "Tamis dense bf16": OUT / "dense_bf16.tamis",
-            "Tamis optimize": OUT / "optimized.tamis", "Tamis all 2:4": OUT / "all_2_4.tamis"}, optimized
+            "Tamis int8": OUT / "int8.tamis", "Tamis optimize": OUT / "optimized.tamis", "Tamis all 2:4": OUT / "all_2_4.tamis"}, optimized
 
 
-def sparse_layers(tamis, path):
+def compressed_layers(tamis, path):
+    """How many layers are 2:4, how many int8, and how many there are, as the engine's weights show."""
     layers = json.loads(tamis_command(tamis, "inspect", path, "--json"))["layers"]
-    return sum(layer["pattern"] == "2:4" for layer in layers), len(layers)
+    return {"sparse": sum(layer["pattern"].endswith("2:4") for layer in layers),
+            "int8": sum(layer["type"] == "int8" for layer in layers), "layers": len(layers)}
 
 
 def measure(rows, tokenizer, texts, queries, split, tamis):
@@ -107,11 +112,11 @@ def measure(rows, tokenizer, texts, queries, split, tamis):
         top = quality.rankings(query_rows, corpus_rows, TOP)
         if dense is None:
             dense = (corpus_rows, top)
-        sparse, layers = sparse_layers(tamis, row.file) if isinstance(row, runtimes.Engine) else (0, None)
+        layers = compressed_layers(tamis, row.file) if isinstance(row, runtimes.Engine) else {"layers": None}
         row.corpus_rows = corpus_rows
         row.result = {"label": row.label, "mrr": quality.mean_reciprocal_rank(top, split.queries),
                       "cosine": quality.mean_cosine(corpus_rows, dense[0]), "overlap": quality.overlap(top, dense[1]),
-                      "bytes": row.file.stat().st_size, "sparse": sparse, "layers": layers}
+                      "bytes": row.file.stat().st_size, **layers}
     shapes = {"s16": [1, 16], "s128": [1, 128], "b32": [32, 128]}
     samples = {(row.label, key): [] for row in rows for key in shapes}
     rounds = 3
@@ -162,13 +167,17 @@ def main():
     say("tamis inspect: what pruning would gain here, before anything is pruned")
     print(tamis_command(tamis, "inspect", model), end="")
     engines, optimized = build_engines(tamis, model)
-    say("ONNX Runtime's own int8 (dynamic quantisation)")
+    say("int8 for the others: ONNX Runtime's own (dynamic), and what tamis quantize writes (QDQ)")
     peer.quantize(str(model), str(OUT / "minilm_int8.onnx"))
+    tamis_command(tamis, "quantize", model, "-o", OUT / "minilm_qdq.onnx", "--data", OUT / "calibration")
 
     say("measuring everybody: 2 threads, the same batches, in turns")
     rows = [runtimes.Peer("ONNX Runtime f32", "onnxruntime", model),
             runtimes.Peer("ONNX Runtime int8 dynamic", "onnxruntime", OUT / "minilm_int8.onnx"),
-            runtimes.Peer("OpenVINO bf16", "openvino-bf16", model)]
+            runtimes.Peer("ONNX Runtime int8 QDQ", "onnxruntime", OUT / "minilm_qdq.onnx"),
+            runtimes.Peer("OpenVINO f32", "openvino-f32", model),
+            runtimes.Peer("OpenVINO bf16", "openvino-bf16", model),
+            runtimes.Peer("OpenVINO int8 QDQ", "openvino-f32", OUT / "minilm_qdq.onnx")]
     rows += [runtimes.Engine(label, tamis, path, OUT / f"{path.stem}.serve.log") for label, path in engines.items()]
     try:
         results = measure(rows, tokenizer, texts, queries, split, tamis)
