@@ -64,7 +64,9 @@ Attribute WithoutCalibration(const Node& node, const std::string& key, const Att
     return std::get<int64_t>(attribute) == 0 ? int64_t{0} : int64_t{3};
   }
   if (const auto* codes = std::get_if<std::vector<int64_t>>(&attribute); key == "table" && codes != nullptr) {
-    return std::vector<int64_t>(codes->size(), 0);
+    std::vector<int64_t> ramp(codes->size());  // codes of u8 and s8 alike
+    for (size_t i = 0; i < ramp.size(); ++i) ramp[i] = static_cast<int64_t>(i) / 2;
+    return ramp;
   }
   return attribute;
 }
