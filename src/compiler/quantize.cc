@@ -75,8 +75,8 @@ class NetworkQuantizer {
   }
 
  private:
-  // Statistics of every tensor. Those that earlier calls have left are taken, but for activations that were balanced since:
-  // their factors depend on which layers are int8.
+  // Statistics of every tensor. Those that earlier calls have left are taken, but for activations that were balanced
+  // since: their factors depend on which layers are int8.
   Status CollectStatistics(std::span<const NamedTensors> batches) {
     statistics_.clear();
     std::map<std::string, TensorStatistics>* const known = options_.statistics;
