@@ -181,7 +181,7 @@ def wide_network(layers=4, width=512):
 def test_optimize_chooses_int8(tmp_path):
     network, samples = wide_network()
     found = tamis.optimize(network, tmp_path / "m.tamis", data=samples, min_agreement=0.99, method="magnitude",
-                           profiles={"x": (64, 512)}, threads=1)  # fmt: skip
+                           profiles={"x": [(1, 512), (64, 512), (64, 512)]}, threads=1)  # fmt: skip
     assert found.holds and all(layer["int8"] for layer in found.layers)
     assert found.confirm["agreement"] >= 0.99
     assert {trial["label"] for trial in found.trials} >= {"dense", "int8"}
