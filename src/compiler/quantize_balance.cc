@@ -34,6 +34,20 @@ bool FollowsOneProduct(const Graph& graph, ValueId value, ValueId* leaf, int dep
          });
 }
 
+// Whether the value is a pool's result, perhaps in another shape. Pools of images move or add codes, so a Mul behind
+// one would take the end of a network that has only codes until there back to floats.
+bool FollowsPool(const Graph& graph, ValueId value) {
+  while (value != kNoValue && graph.value(value).producer != kNoNode) {
+    const Node& node = graph.node(graph.value(value).producer);
+    if (node.Is("GlobalAveragePool") || node.Is("AveragePool") || node.Is("GlobalMaxPool") || node.Is("MaxPool")) {
+      return true;
+    }
+    if (!node.Is("Flatten") && !node.Is("Reshape") && !node.Is("Squeeze") && !node.Is("Identity")) return false;
+    value = node.input(0);
+  }
+  return false;
+}
+
 bool OutputsFirst(const Node& node) {
   return node.Is("Gemm") && node.Int("transB", 0) != 0;
 }
@@ -81,7 +95,7 @@ Result<std::vector<std::string>> BalanceActivations(Graph& graph, const std::vec
       const ChannelSizes sizes = {of_value.largest, of_value.mean_squares};
       const auto channels = static_cast<int64_t>(sizes.largest.size());
       ValueId leaf = kNoValue;
-      if (FollowsOneProduct(graph, site.activation, &leaf, 0)) continue;
+      if (FollowsOneProduct(graph, site.activation, &leaf, 0) || FollowsPool(graph, site.activation)) continue;
       std::vector<BalancedWeight> weights;
       for (const NodeId id : site.products) {
         const Node& node = graph.node(id);
