@@ -64,8 +64,8 @@ struct BuildResult {
 Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& options);
 // An engine as it is, with plans for this machine and `options.threads` added: of its own profiles, or of
 // `options.profiles` (added to the engine's) if there are any; for all its variants, or, if `precisions` is not empty,
-// for these, made from the unfused graph where the engine does not have them ("int8" it can only have). Plans of the same device, threads,
-// variant and profile are replaced, all others kept.
+// for these, made from the unfused graph where the engine does not have them ("int8" it can only have). Plans of the
+// same device, threads, variant and profile are replaced, all others kept.
 Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vector<std::string>& precisions,
                                  const BuildOptions& options);
 

@@ -197,9 +197,8 @@ Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moment
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
   if (options_.cancelled && options_.cancelled()) return RuntimeError("pruning was interrupted");
   PruneOptions options = options_;
-  options.reconstruct.paired =
-      options.reconstruct.paired ||
-      std::find(options_.paired.begin(), options_.paired.end(), layer.initializer) != options_.paired.end();
+  options.reconstruct.paired = options.reconstruct.paired || std::find(options_.paired.begin(), options_.paired.end(),
+                                                                       layer.initializer) != options_.paired.end();
   auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, options, *pool_);
   if (!fit.ok()) return fit.status().WithContext("layer '" + layer.initializer + "'");
   if (mode_ == Mode::kInOrder) {
