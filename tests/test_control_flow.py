@@ -259,6 +259,8 @@ agraph (float[4] x) => (float[4] y) {
     s2 = Neg(s)
   }>("", "", x)
 }""".replace('("", "", x)', "(, , x)")))
+    # Shells start background jobs with SIGINT ignored, and Python then leaves it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     begin = time.monotonic()
