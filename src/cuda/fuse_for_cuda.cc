@@ -78,15 +78,6 @@ class SiblingFusion {
            node.String("activation", "").empty() && graph_.value(value).type.dtype == DType::kFloat16;
   }
 
-  // A plan names nodes by their values, and the numbers that FreshName counts differ between the graph of a build and
-  // the one that is read from its engine.
-  std::string StableName(const std::string& name) {
-    for (size_t i = 0; i < graph_.NumValues(); ++i) {
-      if (graph_.value(static_cast<ValueId>(i)).name == name) return graph_.FreshName(name);
-    }
-    return name;
-  }
-
   void TryPack(NodeId attention_id) {
     const Node attention = CopyOf(graph_.node(attention_id));
     const int64_t heads = attention.Int("num_heads", 1);
@@ -127,7 +118,7 @@ class SiblingFusion {
     Tensor all_scales = scales.empty() ? Tensor() : Stacked(scales);
     const ValueId weight = AddHashed(graph_, name + "_weight", std::move(all_weights), pattern);
     const ValueId bias = AddHashed(graph_, name + "_bias", std::move(all_biases), Pattern::kDense);
-    const ValueId packed = graph_.AddValue(StableName(name), type);
+    const ValueId packed = graph_.AddValue(StableName(graph_, name), type);
     linear.inputs = {linear.inputs[0], weight};
     if (all_scales.Defined()) {
       linear.inputs.push_back(AddHashed(graph_, name + "_scale", std::move(all_scales), Pattern::kDense));

@@ -18,7 +18,8 @@ namespace tamis {
 //   QuantizedChannelsFirstConv x[B, C, H, W] (f32), everything else as QuantizedConv, with x_scale and x_dtype
 //
 //   Cast to f16 of what a product of codes gives, Cast to f32 of what is quantised   ->   nothing: these nodes write
-//   and read f16 as well; so does an Attention of f16 whose result is only quantised
+//   and read f16 as well; an Attention of f16 writes f16, and a Cast makes f32 of it where
+//   something else than codes is made of it
 //
 //   DequantizeLinear of codes as the residual of a product of codes   ->   the codes
 //

@@ -1,6 +1,7 @@
 // What the fusions for GPUs share.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,6 +12,9 @@ namespace tamis {
 // The node that makes `value` for one reader alone, if it is this operator; nullptr otherwise. `users` is Graph::Users.
 const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeId>>& users, ValueId value,
                          std::string_view op);
+// A name for a new value: this one, or where it is taken FreshName's. A plan names nodes by their values, and the
+// numbers that FreshName counts differ between the graph of a build and the one that is read from its engine.
+std::string StableName(Graph& graph, const std::string& name);
 // Whether a convolution's kernel is one that a first layer has, and that is read as one.
 bool IsFirstKernel(const Node& conv, const Tensor& weight);
 

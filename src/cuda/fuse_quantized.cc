@@ -42,7 +42,7 @@ class QuantizedFusion {
     ForEach([&](NodeId id) { QuantizeImages(id); });
     ForEach([&](NodeId id) { TakeCodesAsResidual(id); });
     ForEach([&](NodeId id) { RemoveCast(id); });
-    ForEach([&](NodeId id) { QuantizeHalf(id); });
+    ForEach([&](NodeId id) { WriteHalf(id); });
     ForEach([&](NodeId id) { QuantizeNorm(id); });
   }
 
@@ -116,18 +116,33 @@ class QuantizedFusion {
     }
   }
 
-  // An attention of f16 that writes f32 only to be quantised.
-  void QuantizeHalf(NodeId id) {
-    Node& node = graph_.node(id);
+  // An attention of f16 that writes f32 writes f16: its kernel does nothing else. Where its result is only quantised
+  // nothing takes it back to f32, elsewhere a Cast does.
+  void WriteHalf(NodeId id) {
+    const Node& node = graph_.node(id);
     if (!node.IsTamis("Attention") || TypeOf(node.inputs[0]) != DType::kFloat16) return;
     // Its result, or a view of it.
     std::vector<ValueId> values = {node.outputs[0]};
+    if (TypeOf(values[0]) != DType::kFloat32) return;
     while (ReadOnlyBy(values.back(), "Reshape") && users_[static_cast<size_t>(values.back())].size() == 1) {
       values.push_back(graph_.node(users_[static_cast<size_t>(values.back())][0]).outputs[0]);
     }
-    if (TypeOf(values[0]) != DType::kFloat32 || !ReadOnlyBy(values.back(), "QuantizeLinear")) return;
-    node.attributes["output_dtype"] = static_cast<int64_t>(DType::kFloat16);
-    for (const ValueId value : values) TypeOf(value) = DType::kFloat16;
+    graph_.node(id).attributes["output_dtype"] = static_cast<int64_t>(DType::kFloat16);
+    if (ReadOnlyBy(values.back(), "QuantizeLinear")) {
+      for (const ValueId value : values) TypeOf(value) = DType::kFloat16;
+      return;
+    }
+    Type type = graph_.value(values[0]).type;
+    type.dtype = DType::kFloat16;
+    const ValueId half = graph_.AddValue(StableName(graph_, graph_.value(values[0]).name + "_half"), type);
+    graph_.node(id).outputs = {half};
+    graph_.value(half).producer = id;
+    Node cast;
+    cast.op = "Cast";
+    cast.inputs = {half};
+    cast.attributes = {{"to", static_cast<int64_t>(DType::kFloat32)}};
+    cast.outputs = {values[0]};
+    graph_.AddNode(std::move(cast));
   }
 
   // LayerNormalization of f32 that is only quantised; the product before it, if it is one of codes in an f16 network,
@@ -194,6 +209,13 @@ const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeI
   if (value == kNoValue || graph.IsOutput(value) || users[static_cast<size_t>(value)].size() != 1) return nullptr;
   const NodeId id = graph.value(value).producer;
   return id != kNoNode && graph.node(id).Is(op) ? &graph.node(id) : nullptr;
+}
+
+std::string StableName(Graph& graph, const std::string& name) {
+  for (size_t i = 0; i < graph.NumValues(); ++i) {
+    if (graph.value(static_cast<ValueId>(i)).name == name) return graph.FreshName(name);
+  }
+  return name;
 }
 
 bool IsFirstKernel(const Node& conv, const Tensor& weight) {

@@ -163,5 +163,42 @@ TEST(FuseForCuda, JoinsAnInt8Block) {
   EXPECT_EQ(graph.node(ids[4]).Float("y_scale", 0), 0.5f);
 }
 
+// As a balanced network has it: the attention's result is multiplied before it is quantised.
+TEST(FuseForCuda, AttentionThatSomethingElseReadsInF32WritesF16) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  std::vector<ValueId> parts;
+  for (const char* name : {"q", "k", "v"}) {
+    parts.push_back(graph.AddValue(name, Type::Tensor(DType::kFloat16, {1, 5, 64})));
+  }
+  graph.inputs = parts;
+  const ValueId factors = graph.AddConstant("factors", Tensor(DType::kFloat32, {64}));
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
+                       std::map<std::string, Attribute> attributes) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    node.outputs = {graph.AddValue(name, Type::Tensor(DType::kFloat32, {1, 5, 64}))};
+    const ValueId output = node.outputs[0];
+    graph.AddNode(std::move(node));
+    return output;
+  };
+  const ValueId context =
+      add("Attention", kTamisDomain, parts, "context",
+          {{"num_heads", int64_t{2}}, {"scale", 1.0f}, {"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
+  graph.outputs = {add("Mul", "", {context, factors}, "balanced", {})};
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  std::vector<std::string> ops;
+  for (const NodeId id : graph.NodeIds()) ops.push_back(graph.node(id).op);
+  ASSERT_EQ(ops, (std::vector<std::string>{"Attention", "Cast", "Mul"})) << graph.ToString();
+  const Node& attention = graph.node(graph.NodeIds()[0]);
+  EXPECT_EQ(graph.value(attention.outputs[0]).type.dtype, DType::kFloat16);
+  EXPECT_EQ(attention.Int("output_dtype", 0), static_cast<int64_t>(DType::kFloat16));
+  EXPECT_EQ(graph.node(graph.NodeIds()[2]).inputs[0], context);
+}
+
 }  // namespace
 }  // namespace tamis
