@@ -159,6 +159,12 @@ Status AtomicFile::Write(const void* data, size_t bytes) {
   return {};
 }
 
+Status AtomicFile::WriteWhole(const std::string& path, std::string_view text) {
+  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, Create(path));
+  TAMIS_RETURN_IF_ERROR(file.Write(text));
+  return file.Commit();
+}
+
 Status AtomicFile::Commit() {
   if (fd_ < 0) return InternalError("'{}' is committed twice or after an error", path_);
   if (fsync(fd_) != 0) return Fail("cannot be synced");

@@ -26,6 +26,8 @@ class AtomicFile {
   Status Write(std::string_view text) { return Write(text.data(), text.size()); }
   // After it, nothing more may be written. On failure the target is as it was.
   Status Commit();
+  // Create, Write and Commit of a text.
+  static Status WriteWhole(const std::string& path, std::string_view text);
   // The name data go to until Commit.
   const std::string& temporary_path() const { return temporary_; }
 

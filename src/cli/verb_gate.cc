@@ -96,12 +96,6 @@ Result<GateResult> Judge(const Flags& flags, GateContext* context) {
   return result;
 }
 
-Status WriteText(const std::string& path, const std::string& text) {
-  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  TAMIS_RETURN_IF_ERROR(file.Write(text));
-  return file.Commit();
-}
-
 Status Run(const Flags& flags, CommonFlags& common) {
   GateContext context;
   context.dense = flags.dense;
@@ -112,13 +106,13 @@ Status Run(const Flags& flags, CommonFlags& common) {
   if (!result.ok()) {
     // A CI job that shows only the JUnit file must not show the last run's.
     if (!flags.junit.empty()) {
-      const Status written = WriteText(flags.junit, GateErrorJunit(context, result.status()));
+      const Status written = AtomicFile::WriteWhole(flags.junit, GateErrorJunit(context, result.status()));
       if (!written.ok()) PrintNotice(written.message());
     }
     return result.status();
   }
   for (const std::string& notice : result->notices) PrintNotice(notice);
-  if (!flags.junit.empty()) TAMIS_RETURN_IF_ERROR(WriteText(flags.junit, GateJunit(context, *result)));
+  if (!flags.junit.empty()) TAMIS_RETURN_IF_ERROR(AtomicFile::WriteWhole(flags.junit, GateJunit(context, *result)));
   fmt::print("{}", common.json ? GateJson(context, *result) + "\n" : GateText(context, *result));
   common.exit_code = result->Passed() ? 0 : 1;
   return {};

@@ -137,10 +137,7 @@ Result<OptimizeOptions> OptionsOf(const Flags& flags) {
 Status WriteReport(const Flags& flags, const Network& network, const OptimizeOptions& options,
                    const OptimizeResult& result) {
   if (flags.report.empty()) return {};
-  const std::string html = OptimizeReportHtml(network, options, result);
-  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(flags.report));
-  TAMIS_RETURN_IF_ERROR(file.Write(html));
-  return file.Commit();
+  return AtomicFile::WriteWhole(flags.report, OptimizeReportHtml(network, options, result));
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {

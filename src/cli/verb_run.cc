@@ -62,9 +62,7 @@ Result<Tensor> ReadLines(const std::string& path) {
 Status WriteLines(const std::string& path, const Tensor& tensor) {
   std::string text;
   for (const std::string& element : tensor.Span<std::string>()) text += element + "\n";
-  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  TAMIS_RETURN_IF_ERROR(file.Write(text.data(), text.size()));
-  return file.Commit();
+  return AtomicFile::WriteWhole(path, text);
 }
 
 // Lines have no shape: it follows from the network's where at most one dimension is dynamic.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/compiler/build.h"
+#include "src/compiler/untuned_session.h"
 
 namespace tamis {
 namespace {
@@ -54,13 +54,7 @@ Result<std::map<ValueId, TensorStatistics>> Calibrate(const Graph& simplified, c
   for (const ValueId value : values) {
     if (outputs.count(value) == 0 && inputs.count(value) == 0) network.graph.outputs.push_back(value);
   }
-  BuildOptions build;
-  build.threads = options.threads;
-  build.tune = false;
-  TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));
-  SessionOptions session_options;
-  session_options.threads = options.threads;
-  TAMIS_ASSIGN_OR_RETURN(const auto session, Session::Create(built.engine, session_options));
+  TAMIS_ASSIGN_OR_RETURN(const auto session, UntunedSession(network, options.threads));
 
   std::map<ValueId, TensorStatistics> statistics;
   std::map<ValueId, ChannelSums> sums;

@@ -10,8 +10,8 @@
 #include <set>
 
 #include "src/base/hash.h"
-#include "src/compiler/build.h"
 #include "src/compiler/scaling_trial.h"
+#include "src/compiler/untuned_session.h"
 
 namespace tamis {
 namespace {
@@ -150,13 +150,7 @@ Result<std::vector<std::string>> CheckSamples(const Graph& simplified, std::span
   AddCounts(simplified, batches, &notices);
   Network network;
   network.graph = simplified.Clone();
-  BuildOptions build;
-  build.threads = options.threads;
-  build.tune = false;
-  TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));
-  SessionOptions session_options;
-  session_options.threads = options.threads;
-  TAMIS_ASSIGN_OR_RETURN(const auto session, Session::Create(built.engine, session_options));
+  TAMIS_ASSIGN_OR_RETURN(const auto session, UntunedSession(network, options.threads));
   TAMIS_ASSIGN_OR_RETURN(const std::string scaling, TryScalings(*session, batches, options.cancelled));
   if (!scaling.empty()) notices.push_back(scaling);
   return notices;

@@ -29,10 +29,6 @@ bool IsLow(const Graph& graph, ValueId id) {
   return id != kNoValue && graph.value(id).type.dtype == DType::kBFloat16;
 }
 
-std::string FirstOutput(const Graph& graph, const Node& node) {
-  return node.outputs.empty() || node.outputs[0] == kNoValue ? std::string() : graph.value(node.outputs[0]).name;
-}
-
 // A fused graph at every profile's opt, with the time of every node.
 struct TimedGraph {
   std::vector<Graph> concrete;                         // by profile
@@ -142,7 +138,7 @@ class Chooser {
       TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(graph, node, question_.threads));
       for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
         TAMIS_ASSIGN_OR_RETURN(const TunedNode tuned, tuner_.TimeAs(problem, pattern));
-        double& known = (*seconds)[FirstOutput(graph, node)];
+        double& known = (*seconds)[NameInPlan(graph, node)];
         if (tuned.seconds > 0) known = std::min(known, tuned.seconds);
       }
     }
@@ -153,7 +149,7 @@ class Chooser {
   Status Label() {
     const std::vector<NodeId> ids = full_.NodeIds();
     std::map<std::string, const Node*> low_nodes;
-    for (const NodeId id : low_.NodeIds()) low_nodes[FirstOutput(low_, low_.node(id))] = &low_.node(id);
+    for (const NodeId id : low_.NodeIds()) low_nodes[NameInPlan(low_, low_.node(id))] = &low_.node(id);
     const std::vector<double> full_sums = full_times_.Sums();
     std::vector<PrecisionNode> nodes(ids.size());
     std::vector<const Node*> twins(ids.size(), nullptr);  // the same node in the bf16 graph
@@ -163,7 +159,7 @@ class Chooser {
       for (const ValueId output : node.outputs) {
         if (output != kNoValue) producer[static_cast<size_t>(output)] = static_cast<int>(n);
       }
-      const std::string name = FirstOutput(full_, node);
+      const std::string name = NameInPlan(full_, node);
       // A graph output keeps its name for the f32 value that is cast from the node's result.
       std::string low_name = name;
       auto twin = low_nodes.find(name);
@@ -190,7 +186,7 @@ class Chooser {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<PrecisionValue> values, Values(ids, nodes, twins, producer, full_sums));
     const std::vector<bool> labels = AssignPrecision(nodes, values);
     for (size_t n = 0; n < ids.size(); ++n) {
-      if (labels[n]) labelled_low_.insert(FirstOutput(full_, full_.node(ids[n])));
+      if (labels[n]) labelled_low_.insert(NameInPlan(full_, full_.node(ids[n])));
     }
     return {};
   }

@@ -1,24 +1,16 @@
 #include "src/compiler/confirm_plan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 
+#include "src/compiler/run_in_turns.h"
 #include "src/kernels/problem.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/dynamic_program.h"
-#include "src/runtime/program.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-using Kernels = std::map<std::string, std::string>;  // by node
-
-std::string FirstOutput(const Graph& graph, const Node& node) {
-  return node.outputs.empty() || node.outputs[0] == kNoValue ? std::string() : graph.value(node.outputs[0]).name;
-}
 
 Result<Graph> At(const Graph& fused, const PlanPoint& point) {
   TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
@@ -26,46 +18,17 @@ Result<Graph> At(const Graph& fused, const PlanPoint& point) {
 }
 
 // With every weight as if it were dense, and the kernels that were fastest so.
-Result<Kernels> MakeDense(Graph& concrete, Tuner& tuner) {
+Result<KernelsByNode> MakeDense(Graph& concrete, Tuner& tuner) {
   for (size_t i = 0; i < concrete.NumValues(); ++i) concrete.value(static_cast<ValueId>(i)).pattern = Pattern::kDense;
   TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner.Tune(std::span(&concrete, 1)));
-  Kernels kernels;
+  KernelsByNode kernels;
   for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
   return kernels;
-}
-
-Result<std::unique_ptr<Program>> MakeProgram(Graph concrete, const Kernels& kernels, int threads, PackCache& cache) {
-  ProgramOptions options;
-  options.threads = threads;
-  options.wish = [&](const std::string& node) {
-    const auto found = kernels.find(node);
-    return found == kernels.end() ? std::string() : found->second;
-  };
-  return Program::Make(std::move(concrete), options, cache);
 }
 
 double Median(std::vector<double> seconds) {
   std::sort(seconds.begin(), seconds.end());
   return seconds[seconds.size() / 2];
-}
-
-// Runs of both in turns for about `seconds`.
-Status RunInTurns(const Program& a, const Program& b, std::span<const Tensor> inputs, ThreadPool& pool, double seconds,
-                  PlanComparison* result) {
-  std::vector<double> times[2];
-  const Program* programs[2] = {&a, &b};
-  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
-  for (int round = 0; round < 5 || (round < 200 && Clock::now() < deadline); ++round) {
-    for (int side = 0; side < 2; ++side) {
-      const auto start = Clock::now();
-      TAMIS_RETURN_IF_ERROR(programs[side]->Run(inputs, pool).status());
-      const double spent = std::chrono::duration<double>(Clock::now() - start).count();
-      if (round > 0) times[side].push_back(spent);
-    }
-  }
-  result->chosen_seconds = Median(times[0]);
-  result->dense_seconds = Median(times[1]);
-  return {};
 }
 
 // Two programs for the same inputs.
@@ -74,6 +37,15 @@ struct Pair {
   std::unique_ptr<Program> chosen, dense;
   std::vector<Tensor> inputs;
 };
+
+// Runs of both in turns for about `seconds`.
+Status Compare(const Pair& pair, ThreadPool& pool, double seconds, PlanComparison* result) {
+  const Program* const programs[] = {pair.chosen.get(), pair.dense.get()};
+  TAMIS_ASSIGN_OR_RETURN(auto times, RunInTurns(programs, pair.inputs, pool, {.seconds = seconds}));
+  result->chosen_seconds = Median(std::move(times[0]));
+  result->dense_seconds = Median(std::move(times[1]));
+  return {};
+}
 
 // nullptr for networks that run node by node, or take other inputs than tensors.
 Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& point, const Graph& dense, Tuner& tuner,
@@ -84,12 +56,12 @@ Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& poin
   TAMIS_ASSIGN_OR_RETURN(Graph chosen_graph, At(fused, point));
   TAMIS_ASSIGN_OR_RETURN(Graph dense_graph, At(dense, point));
   if (RunsNodeByNode(chosen_graph) || RunsNodeByNode(dense_graph)) return std::unique_ptr<Pair>();
-  Kernels kernels;
+  KernelsByNode kernels;
   for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
-  TAMIS_ASSIGN_OR_RETURN(const Kernels dense_kernels, MakeDense(dense_graph, tuner));
+  TAMIS_ASSIGN_OR_RETURN(const KernelsByNode dense_kernels, MakeDense(dense_graph, tuner));
   auto pair = std::make_unique<Pair>();
-  TAMIS_ASSIGN_OR_RETURN(pair->chosen, MakeProgram(std::move(chosen_graph), kernels, threads, pair->cache));
-  TAMIS_ASSIGN_OR_RETURN(pair->dense, MakeProgram(std::move(dense_graph), dense_kernels, threads, pair->cache));
+  TAMIS_ASSIGN_OR_RETURN(pair->chosen, ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache));
+  TAMIS_ASSIGN_OR_RETURN(pair->dense, ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache));
   TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point.binding, 1));
   for (const TensorSpec& spec : specs) pair->inputs.push_back(std::move(named.at(spec.name)));
   return pair;
@@ -106,7 +78,7 @@ Status ForEachSparseNode(const Graph& fused, const PlanPoint& point, int threads
     const ValueId weight = node.input(1);
     if (weight == kNoValue || concrete.value(weight).pattern == Pattern::kDense || !IsConcrete(concrete, node))
       continue;
-    const auto found = by_name.find(FirstOutput(concrete, node));
+    const auto found = by_name.find(NameInPlan(concrete, node));
     if (found == by_name.end()) continue;
     TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete, node, threads));
     visit(found->second, problem);
@@ -122,9 +94,9 @@ Result<PlanComparison> CompareWithDense(const Graph& fused, const PlanPoint& poi
   TAMIS_ASSIGN_OR_RETURN(const auto pair, MakePair(fused, point, dense, tuner, threads));
   if (pair == nullptr) return comparison;
   ThreadPool pool(threads);
-  TAMIS_RETURN_IF_ERROR(RunInTurns(*pair->chosen, *pair->dense, pair->inputs, pool, 0.5, &comparison));
+  TAMIS_RETURN_IF_ERROR(Compare(*pair, pool, 0.5, &comparison));
   if (comparison.Loses()) {
-    TAMIS_RETURN_IF_ERROR(RunInTurns(*pair->chosen, *pair->dense, pair->inputs, pool, 2, &comparison));
+    TAMIS_RETURN_IF_ERROR(Compare(*pair, pool, 2, &comparison));
   }
   return comparison;
 }
@@ -134,7 +106,7 @@ Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& t
   TAMIS_ASSIGN_OR_RETURN(const auto pair, MakePair(fused, point, fused, tuner, threads));
   if (pair == nullptr) return UserError("networks that run node by node have no plan to check");
   ThreadPool pool(threads);
-  TAMIS_RETURN_IF_ERROR(RunInTurns(*pair->chosen, *pair->dense, pair->inputs, pool, 2, &check.whole));
+  TAMIS_RETURN_IF_ERROR(Compare(*pair, pool, 2, &check.whole));
   constexpr int kRounds = 30;
   std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> seconds;
   for (int round = 0; round < kRounds; ++round) {

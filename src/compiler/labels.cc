@@ -18,13 +18,14 @@ Result<std::vector<int64_t>> ReadLabels(const std::string& path, int64_t samples
 }
 
 Status CheckLabels(std::span<const int64_t> labels, int64_t classes, const std::string& output,
-                   std::span<const std::string> class_names) {
+                   std::span<const std::string> class_names, std::span<const int64_t> samples) {
   constexpr int kShown = 5;
   int64_t outside = 0;
   std::string shown;
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= 0 && labels[i] < classes) continue;
-    if (outside++ < kShown) shown += fmt::format("{}{} of sample {}", shown.empty() ? "" : ", ", labels[i], i);
+    const int64_t sample = samples.empty() ? static_cast<int64_t>(i) : samples[i];
+    if (outside++ < kShown) shown += fmt::format("{}{} of sample {}", shown.empty() ? "" : ", ", labels[i], sample);
   }
   if (outside == 0) return {};
   const auto [low, high] = std::minmax_element(labels.begin(), labels.end());

@@ -15,7 +15,8 @@ Result<std::vector<int64_t>> ReadLabels(const std::string& path, int64_t samples
 
 // Error (kUser) that says how many labels are outside [0, classes), which samples' and what would work. `output` is the
 // name of the output whose `classes` columns they index. `class_names` are folder names, if labels come from those.
+// Label i is sample i's, or sample `samples[i]`'s if there are any.
 Status CheckLabels(std::span<const int64_t> labels, int64_t classes, const std::string& output,
-                   std::span<const std::string> class_names);
+                   std::span<const std::string> class_names, std::span<const int64_t> samples = {});
 
 }  // namespace tamis

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/hash.h"
+#include "src/compiler/untuned_session.h"
 
 namespace tamis {
 namespace {
@@ -64,7 +65,7 @@ class Optimizer {
   Status SplitData() {
     TAMIS_ASSIGN_OR_RETURN(const SampleSplit split, SplitSamples(data_, options_.split, options_.seed));
     TAMIS_ASSIGN_OR_RETURN(fit_, ReadBatches(data_, split.fit, kBatch));
-    TAMIS_ASSIGN_OR_RETURN(const auto dense, DenseSession(network_, options_.build.threads));
+    TAMIS_ASSIGN_OR_RETURN(const auto dense, UntunedSession(network_, options_.build.threads));
     TAMIS_ASSIGN_OR_RETURN(const int64_t batch, BatchOfProfiles());
     TAMIS_ASSIGN_OR_RETURN(choose_, Judge::Make(data_, split.choose, batch, *dense));
     // Two thirds are asked first. The rest is for a second check, should that fail.
@@ -132,20 +133,16 @@ class Optimizer {
     std::vector<const TimedNetwork*> pointers;
     for (const TimedNetwork& network : networks) pointers.push_back(&network);
     TAMIS_ASSIGN_OR_RETURN(const auto seconds, timer_->RunInTurns(pointers, kRunSeconds));
+    // The more exact ones come first: a later one has to be clearly faster.
     result_.chosen = found.best;
+    double fastest = 0;
     for (size_t i = 0; i < finalists.size(); ++i) {
       OptimizeTrial& trial = trials_->at(static_cast<size_t>(finalists[i]));
       trial.measured_seconds = seconds[i];
-      if (seconds[i] <= 0 || result_.chosen < 0 || !trial.holds) continue;
-      const double chosen = trials_->at(static_cast<size_t>(result_.chosen)).measured_seconds;
-      if (chosen <= 0 || seconds[i] < kClearlyFaster * chosen) result_.chosen = finalists[i];
-    }
-    // The chosen one's own time may have come last.
-    for (const int trial : finalists) {
-      const OptimizeTrial& other = trials_->at(static_cast<size_t>(trial));
-      if (result_.chosen < 0 || !other.holds || other.measured_seconds <= 0) continue;
-      const OptimizeTrial& chosen = trials_->at(static_cast<size_t>(result_.chosen));
-      if (other.measured_seconds < kClearlyFaster * chosen.measured_seconds) result_.chosen = trial;
+      if (found.best < 0 || seconds[i] <= 0 || !trial.holds) continue;
+      if (fastest > 0 && seconds[i] >= kClearlyFaster * fastest) continue;
+      fastest = seconds[i];
+      result_.chosen = finalists[i];
     }
     result_.dense_ms = trials_->at(dense).measured_seconds * 1e3;
     result_.best_uniform = found.best_uniform;

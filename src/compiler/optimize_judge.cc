@@ -4,6 +4,7 @@
 #include <map>
 
 #include "src/compiler/compare.h"
+#include "src/compiler/labels.h"
 #include "src/compiler/optimize_score_drop.h"
 
 namespace tamis {
@@ -44,20 +45,12 @@ Result<Judge> Judge::Make(const DataSource& data, const std::vector<int64_t>& sa
   for (size_t i = 0; !data.labels().empty() && i < static_cast<size_t>(judge.samples_); ++i) {
     judge.labels_.push_back(data.labels()[static_cast<size_t>(samples[i])]);
   }
-  TAMIS_RETURN_IF_ERROR(judge.CheckLabels());
-  return judge;
-}
-
-Status Judge::CheckLabels() const {
-  if (labels_.empty() || dense_.empty() || dense_.front().size() != 1) return {};
-  const Tensor& scores = dense_.front().begin()->second;
-  if (!IsScores(scores)) return {};
-  for (size_t i = 0; i < labels_.size(); ++i) {
-    if (labels_[i] >= 0 && labels_[i] < scores.dim(1)) continue;
-    return UserError("a sample has the label {}, but '{}' has scores for the classes 0 to {}", labels_[i],
-                     dense_.front().begin()->first, scores.dim(1) - 1);
+  if (judge.labels_.empty() || judge.dense_.front().size() != 1) return judge;
+  const auto& [name, scores] = *judge.dense_.front().begin();
+  if (IsScores(scores)) {
+    TAMIS_RETURN_IF_ERROR(CheckLabels(judge.labels_, scores.dim(1), name, data.class_names(), samples));
   }
-  return {};
+  return judge;
 }
 
 bool Judge::HasScores() const {
@@ -114,16 +107,6 @@ Result<Quality> Judge::Measure(Session& session) const {
     quality.counted_drop = drop.counted;
   }
   return quality;
-}
-
-Result<std::shared_ptr<Session>> DenseSession(const Network& network, int threads) {
-  BuildOptions options;
-  options.threads = threads;
-  options.tune = false;
-  TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, options));
-  SessionOptions session;
-  session.threads = threads;
-  return Session::Create(built.engine, session);
 }
 
 }  // namespace tamis

@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "src/compiler/build.h"
 #include "src/compiler/data_source.h"
 #include "src/compiler/optimize_budget.h"
+#include "tamis/session.h"
 
 namespace tamis {
 
@@ -27,14 +27,9 @@ class Judge {
   Result<Quality> Measure(Session& session) const;
 
  private:
-  Status CheckLabels() const;
-
   int64_t samples_ = 0;
   std::vector<NamedTensors> batches_, dense_;
   std::vector<int64_t> labels_;  // empty if there are none
 };
-
-// The network as it is, in f32; nothing is timed.
-Result<std::shared_ptr<Session>> DenseSession(const Network& network, int threads);
 
 }  // namespace tamis

@@ -1,22 +1,19 @@
 #include "src/compiler/optimize_times.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "src/base/cpu.h"
 #include "src/compiler/choose_precision.h"
 #include "src/compiler/predict.h"
 #include "src/compiler/quantize.h"
+#include "src/compiler/run_in_turns.h"
 #include "src/kernels/problem.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/dynamic_program.h"
-#include "src/runtime/program.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // The weight that a product multiplies by, as the network that was not quantised calls it; empty for other nodes.
 std::string WeightOf(const Graph& graph, const Node& node) {
@@ -25,10 +22,6 @@ std::string WeightOf(const Graph& graph, const Node& node) {
   const ValueId weight = plain || coded ? node.input(1) : kNoValue;
   if (weight == kNoValue || !graph.value(weight).constant) return {};
   return plain ? WeightName(graph, weight) : NameBeforeQuantize(WeightName(graph, weight));
-}
-
-std::string FirstOutput(const Graph& graph, const Node& node) {
-  return node.outputs.empty() || node.outputs[0] == kNoValue ? std::string() : graph.value(node.outputs[0]).name;
 }
 
 }  // namespace
@@ -57,9 +50,6 @@ Result<std::unique_ptr<NetworkTimer>> NetworkTimer::Make(const Graph& dense, con
   TAMIS_ASSIGN_OR_RETURN(timer->dense_, timer->Time(dense));
   const std::vector<double>& seconds = timer->dense_.seconds;
   timer->longest_ = static_cast<size_t>(std::max_element(seconds.begin(), seconds.end()) - seconds.begin());
-  if (timer->longest_ > 0) {  // now that it is known which profile's layers are wanted
-    TAMIS_ASSIGN_OR_RETURN(timer->dense_, timer->Time(dense));
-  }
   return timer;
 }
 
@@ -73,9 +63,9 @@ Result<std::vector<Graph>> NetworkTimer::AtOpt(const Graph& fused) const {
   return concrete;
 }
 
-Result<TimedNetwork> NetworkTimer::Time(const Graph& network, bool float_only) {
+Result<TimedNetwork> NetworkTimer::Time(const Graph& network) {
   TimedNetwork timed;
-  if (asks_ && !float_only) {
+  if (asks_) {
     PrecisionQuestion question;
     question.without = options_.without;
     question.profiles = profiles_;
@@ -86,27 +76,17 @@ Result<TimedNetwork> NetworkTimer::Time(const Graph& network, bool float_only) {
   } else {
     PassOptions passes;
     passes.skip = options_.without;
-    if (options_.precision == Precision::kBFloat16 && !float_only) passes.precision = DType::kBFloat16;
+    if (options_.precision == Precision::kBFloat16) passes.precision = DType::kBFloat16;
     timed.precision = passes.precision;
     TAMIS_ASSIGN_OR_RETURN(timed.fused, Fuse(network, passes));
     HashConstants(timed.fused);
   }
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Graph> concrete, AtOpt(timed.fused));
   TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(concrete));
-  for (size_t p = 0; p < concrete.size(); ++p) {
-    std::map<std::string, double> nodes;
+  for (const std::vector<TunedNode>& nodes : tuned) {
     double sum = 0;
-    for (const TunedNode& node : tuned[p]) {
-      nodes[node.node] = node.seconds;
-      sum += node.seconds;
-    }
+    for (const TunedNode& node : nodes) sum += node.seconds;
     timed.seconds.push_back(sum);
-    if (p != longest_) continue;
-    for (const NodeId id : concrete[p].NodeIds()) {
-      const Node& node = concrete[p].node(id);
-      const std::string weight = WeightOf(concrete[p], node);
-      if (!weight.empty()) timed.layers[weight] += nodes[FirstOutput(concrete[p], node)];
-    }
   }
   return timed;
 }
@@ -163,30 +143,16 @@ Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwor
     Graph graph = std::move(concrete[longest_]);
     if (RunsNodeByNode(graph)) return quartiles;
     TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(std::span(&graph, 1)));
-    std::map<std::string, std::string> kernels;
+    KernelsByNode kernels;
     for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
-    ProgramOptions options;
-    options.threads = threads_;
-    options.wish = [&kernels](const std::string& node) {
-      const auto found = kernels.find(node);
-      return found == kernels.end() ? std::string() : found->second;
-    };
-    TAMIS_ASSIGN_OR_RETURN(auto program, Program::Make(std::move(graph), options, cache));
+    TAMIS_ASSIGN_OR_RETURN(auto program, ProgramWith(std::move(graph), kernels, threads_, cache));
     programs.push_back(std::move(program));
   }
-  std::vector<std::vector<double>> times(programs.size());
-  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds_each * static_cast<double>(times.size()));
-  for (int round = 0; round < 6 || (round < 400 && Clock::now() < deadline); ++round) {
-    for (size_t i = 0; i < programs.size(); ++i) {
-      const auto start = Clock::now();
-      TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
-      if (round > 0) times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
-    }
-  }
-  for (size_t i = 0; i < times.size(); ++i) {
-    std::sort(times[i].begin(), times[i].end());
-    quartiles[i] = times[i][times[i].size() / 4];
-  }
+  std::vector<const Program*> pointers;
+  for (const auto& program : programs) pointers.push_back(program.get());
+  const Turns turns = {.seconds = seconds_each * static_cast<double>(programs.size()), .least = 6, .most = 400};
+  TAMIS_ASSIGN_OR_RETURN(const auto times, tamis::RunInTurns(pointers, inputs, pool, turns));
+  for (size_t i = 0; i < times.size(); ++i) quartiles[i] = times[i][times[i].size() / 4];
   return quartiles;
 }
 

@@ -17,9 +17,8 @@ namespace tamis {
 // A network fused for the precision that was measured faster, and the best times of its nodes.
 struct TimedNetwork {
   Graph fused;
-  DType precision = DType::kFloat32;     // of the nodes that are not int8: kBFloat16 as soon as one is
-  std::vector<double> seconds;           // by profile, at its opt
-  std::map<std::string, double> layers;  // of the profile that takes longest, by weight
+  DType precision = DType::kFloat32;  // of the nodes that are not int8: kBFloat16 as soon as one is
+  std::vector<double> seconds;        // by profile, at its opt
 };
 
 // One weight layer as whatever it may become, whatever its weight is now: best times at every profile's opt.
@@ -36,8 +35,8 @@ class NetworkTimer {
   static Result<std::unique_ptr<NetworkTimer>> Make(const Graph& dense, const BuildOptions& options);
 
   // `network` is not fused; its constants are what is timed, so 2:4 ones count as such. In f32 or bf16 as the build
-  // options say, or, with kAuto, node by node as measured; `float_only` leaves bf16 out.
-  Result<TimedNetwork> Time(const Graph& network, bool float_only = false);
+  // options say, or, with kAuto, node by node as measured.
+  Result<TimedNetwork> Time(const Graph& network);
   // Every weight layer of a timed network, by weight.
   Result<std::map<std::string, LayerTimes>> TimeLayers(const TimedNetwork& network);
 
@@ -46,7 +45,6 @@ class NetworkTimer {
   // Of the profile that takes longest.
   double Seconds(const TimedNetwork& network) const { return network.seconds[longest_]; }
   const TimedNetwork& dense() const { return dense_; }
-  bool uses_bf16() const { return asks_; }
 
   // Whole runs at the opt of that profile, all networks in turns: lower quartiles, which other
   // work on the machine disturbs least. Zeros for networks that are not run as one
@@ -54,7 +52,6 @@ class NetworkTimer {
   Result<std::vector<double>> RunInTurns(std::span<const TimedNetwork* const> networks, double seconds_each);
 
   const std::vector<Profile>& profiles() const { return profiles_; }
-  Tuner& tuner() { return *tuner_; }
 
  private:
   NetworkTimer() = default;

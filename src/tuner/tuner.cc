@@ -9,6 +9,10 @@
 
 namespace tamis {
 
+std::string NameInPlan(const Graph& graph, const Node& node) {
+  return node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : graph.value(node.outputs[0]).name;
+}
+
 Tuner::Tuner(TunerOptions options) : options_(std::move(options)), cache_(options_.cache_path) {}
 
 Tuner::~Tuner() = default;
@@ -142,10 +146,7 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
   std::vector<Work> work;
   for (const auto& [key, one] : unknown) work.push_back(one);
   std::stable_sort(work.begin(), work.end(), [](const Work& a, const Work& b) { return a.cost > b.cost; });
-  const auto name_of = [](const Item& item) {
-    const Node& node = item.graph->node(item.node);
-    return node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : item.graph->value(node.outputs[0]).name;
-  };
+  const auto name_of = [](const Item& item) { return NameInPlan(*item.graph, item.graph->node(item.node)); };
   for (size_t i = 0; i < work.size() && !TimeIsUp(); ++i) {
     const Item& item = items[work[i].item];
     if (options_.progress) options_.progress(static_cast<int>(i), static_cast<int>(work.size()), name_of(item));

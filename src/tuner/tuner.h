@@ -29,8 +29,11 @@ struct TunerOptions {
   std::function<bool()> cancelled;  // may be empty; asked before each node
 };
 
+// What plans call a node: the name of its first output.
+std::string NameInPlan(const Graph& graph, const Node& node);
+
 struct TunedNode {
-  std::string node;  // name of its first output
+  std::string node;  // NameInPlan
   std::string op;
   std::string kernel;                   // the winner; empty: no kernel computes it, the reference runs
   double seconds = 0;                   // of the winner

@@ -1,0 +1,29 @@
+// Whole runs of several programs in turns, so that a slow phase of the machine meets all of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "src/runtime/program.h"
+
+namespace tamis {
+
+using KernelsByNode = std::map<std::string, std::string>;
+// A program of the specialised graph with these kernels; nodes that are not named get what the cost model chooses.
+Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
+                                             PackCache& cache);
+
+// Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up.
+struct Turns {
+  double seconds = 0.5;
+  int least = 5, most = 200;
+};
+// Seconds of each program's runs, ascending.
+Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* const> programs,
+                                                    std::span<const Tensor> inputs, ThreadPool& pool,
+                                                    const Turns& turns);
+
+}  // namespace tamis
