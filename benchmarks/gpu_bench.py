@@ -51,6 +51,17 @@ class Tamis:
                         *more, name=f"build_{model}{kind}_b{batch}")
         return (engine, done[0]) if done else (None, None)
 
+    def answers(self, engine, device, inputs, folder):
+        """What `run` returned, and the outputs by name; both None if it failed."""
+        folder.mkdir(exist_ok=True)
+        flags = []
+        for name, array in inputs.items():
+            path = self.work / f"{folder.name}.{name}.npy"
+            np.save(path, array)
+            flags += ["--input", f"{name}={path}"]
+        done = self.run("run", engine, "--device", device, "--output-dir", folder, *flags, name=f"run_{folder.name}")
+        return (done, {path.stem: np.load(path) for path in folder.glob("*.npy")}) if done else (None, None)
+
     def bench(self, engine, name, *flags):
         done = self.run("bench", engine, "--device", "cuda", "--json", "-", *flags, name=name)
         if done is None:
@@ -214,18 +225,12 @@ def differences(ours, theirs):
 
 def check_answers(tamis, torch_side, engine, model, batch):
     inputs = inputs_of(model, batch)
-    flags, folder = [], tamis.work / f"answers_{model}_b{batch}"
-    for name, array in inputs.items():
-        path = tamis.work / f"{name}_b{batch}.npy"
-        np.save(path, array)
-        flags += ["--input", f"{name}={path}"]
-    done = tamis.run("run", engine, "--device", "cuda", "--output-dir", folder, *flags, name=f"run_{model}_b{batch}")
+    done, ours = tamis.answers(engine, "cuda", inputs, tamis.work / f"answers_{model}_b{batch}")
     if done is None:
         return None
     log(f"opening the engine and the first answer: {done[0]:.2f} s, process start and CUDA context included")
     if done[2]:
         log(f"{model} b{batch} notes: {done[2].strip()[:800]}")
-    ours = {path.stem: np.load(path) for path in folder.glob("*.npy")}
     return differences(ours, torch_side.answer(model, inputs))
 
 

@@ -12,16 +12,6 @@ def samples_for(inputs_of, model, folder):
     return folder
 
 
-def answers(tamis, engine, device, model, inputs, folder):
-    flags = []
-    for name, array in inputs.items():
-        path = tamis.work / f"int8_{name}.npy"
-        np.save(path, array)
-        flags += ["--input", f"{name}={path}"]
-    done = tamis.run("run", engine, "--device", device, "--output-dir", folder, *flags, name=f"run_{folder.name}")
-    return {path.stem: np.load(path) for path in folder.glob("*.npy")} if done else None
-
-
 def measure(tamis, torch_side, inputs_of, differences, model, batch, rounds, layers):
     """Builds and times one int8 network; its answers against the CPU's on the same engine and against PyTorch's f32."""
     name = f"{model}_int8"
@@ -35,8 +25,8 @@ def measure(tamis, torch_side, inputs_of, differences, model, batch, rounds, lay
         return None
     row = {"model": name, "batch": batch, "build_s": seconds}
     inputs = inputs_of(model, batch)
-    ours = answers(tamis, engine, "cuda", model, inputs, tamis.work / f"{name}_b{batch}_cuda")
-    on_cpu = answers(tamis, engine, "cpu", model, inputs, tamis.work / f"{name}_b{batch}_cpu")
+    _, ours = tamis.answers(engine, "cuda", inputs, tamis.work / f"{name}_b{batch}_cuda")
+    _, on_cpu = tamis.answers(engine, "cpu", inputs, tamis.work / f"{name}_b{batch}_cpu")
     if ours and on_cpu:
         row["difference_from_cpu"] = differences(ours, on_cpu)
     if ours:

@@ -85,15 +85,20 @@ def load(port, model, clients, seconds, rate=0.0):
     return len(latencies) / min(took, seconds + 1), latencies
 
 
+def first_card():
+    """NVML and the card's handle."""
+    import pynvml
+    pynvml.nvmlInit()
+    return pynvml, pynvml.nvmlDeviceGetHandleByIndex(0)
+
+
 class SmActivity:
     """Mean activity of multiprocessors between start and stop, by NVML; None without it."""
 
     def __init__(self):
         try:
-            import pynvml
-            pynvml.nvmlInit()
-            self.nvml, self.card = pynvml, pynvml.nvmlDeviceGetHandleByIndex(0)
-            self.samples = [pynvml.nvmlGpmSampleAlloc() for _ in range(2)]
+            self.nvml, self.card = first_card()
+            self.samples = [self.nvml.nvmlGpmSampleAlloc() for _ in range(2)]
         except Exception:  # noqa: BLE001  no NVML, no figure
             self.nvml = None
 
@@ -118,16 +123,19 @@ class SmActivity:
 def gpu_bytes():
     """Bytes of the card that are in use; this process holds none."""
     try:
-        import pynvml
-        pynvml.nvmlInit()
-        return pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).used
+        nvml, card = first_card()
+        return nvml.nvmlDeviceGetMemoryInfo(card).used
     except Exception:  # noqa: BLE001
         return None
 
 
 def joules():
-    import pynvml
-    return pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(0)) / 1e3
+    """That the card has taken since its driver was loaded."""
+    try:
+        nvml, card = first_card()
+        return nvml.nvmlDeviceGetTotalEnergyConsumption(card) / 1e3
+    except Exception:  # noqa: BLE001
+        return None
 
 
 def measure(port, model, clients, seconds, before):
@@ -138,9 +146,9 @@ def measure(port, model, clients, seconds, before):
         t.start()
     energy = joules()
     rate, _ = load(port, model, clients, seconds)
-    energy = joules() - energy
+    energy = None if energy is None else joules() - energy
     row = {"latency_b1_ms": float(np.median(alone)) * 1e3, "clients": clients, "requests_per_second": rate,
-           "joules_per_request": energy / (rate * seconds), "sm_active_percent": activity.value()}
+           "joules_per_request": None if energy is None else energy / (rate * seconds), "sm_active_percent": activity.value()}
     _, latencies = load(port, model, clients, seconds, rate * 0.8)
     row["p50_ms_at_80"], row["p99_ms_at_80"] = (float(np.percentile(latencies, p)) * 1e3 for p in (50, 99))
     used = gpu_bytes()
@@ -235,9 +243,9 @@ def markdown(rows):
              "SM active at saturation | p50, p99 at 80 % load, ms |", "|---|---|---|---|---|---|---|"]
     operations = 8.2e9  # of one image, multiplications and additions
     for row in rows:
-        sm, mb = row["sm_active_percent"], row["gpu_mb"]
+        sm, mb, energy = row["sm_active_percent"], row["gpu_mb"], row["joules_per_request"]
         lines.append(f"| {row['what']} | {row['latency_b1_ms']:.2f} | {row['requests_per_second']:.0f} ({row['clients']}) | "
-                     f"{f'{mb:.0f}' if mb else ''} | {operations / row['joules_per_request'] / 1e12:.3f} | "
+                     f"{f'{mb:.0f}' if mb else ''} | {f'{operations / energy / 1e12:.3f}' if energy else ''} | "
                      f"{f'{sm:.0f} %' if sm is not None else ''} | {row['p50_ms_at_80']:.2f}, {row['p99_ms_at_80']:.2f} |")
     return "\n".join(lines)
 

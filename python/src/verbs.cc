@@ -231,12 +231,6 @@ nb::dict ToDict(const OptimizeResult& result) {
   return dict;
 }
 
-Status WriteText(const std::string& path, const std::string& text) {
-  TAMIS_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  TAMIS_RETURN_IF_ERROR(file.Write(text));
-  return file.Commit();
-}
-
 nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, const PyData& data,
                         std::optional<double> min_agreement, std::optional<double> max_drop,
                         const std::string& precision, const std::string& method, const std::vector<std::string>& keep,
@@ -268,7 +262,9 @@ nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, cons
     const Network network = source.Load();
     result = Unwrap(Optimize(network, *data.Open(InputSpecs(network.graph)), options));
     if (!result.holds) result.notices.push_back(BudgetMissed(result));
-    if (result.holds && !report.empty()) Check(WriteText(report, OptimizeReportHtml(network, options, result)));
+    if (result.holds && !report.empty()) {
+      Check(AtomicFile::WriteWhole(report, OptimizeReportHtml(network, options, result)));
+    }
   });
   return nb::make_tuple(PyEngine{result.engine, {}, result.notices}, ToDict(result));
 }

@@ -73,9 +73,8 @@ class SiblingFusion {
 
   // A product of codes that gives f16 (FuseQuantizedForCuda has run), without residual, activation or codes behind it.
   bool IsPlainQuantized(const Node& node, ValueId value) const {
-    return graph_.ConstantInput(node, 1) != nullptr && graph_.ConstantInput(node, 2) != nullptr &&
-           (node.input(3) == kNoValue || graph_.ConstantInput(node, 3) != nullptr) && node.input(4) == kNoValue &&
-           node.String("activation", "").empty() && graph_.value(value).type.dtype == DType::kFloat16;
+    return IsQuantizedProduct(graph_, node) && node.input(4) == kNoValue && node.String("activation", "").empty() &&
+           graph_.value(value).type.dtype == DType::kFloat16;
   }
 
   void TryPack(NodeId attention_id) {

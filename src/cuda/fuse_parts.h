@@ -12,6 +12,8 @@ namespace tamis {
 // The node that makes `value` for one reader alone, if it is this operator; nullptr otherwise. `users` is Graph::Users.
 const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeId>>& users, ValueId value,
                          std::string_view op);
+// A product of codes whose weight, scales and bias are constants.
+bool IsQuantizedProduct(const Graph& graph, const Node& node);
 // A name for a new value: this one, or where it is taken FreshName's. A plan names nodes by their values, and the
 // numbers that FreshName counts differ between the graph of a build and the one that is read from its engine.
 std::string StableName(Graph& graph, const std::string& name);

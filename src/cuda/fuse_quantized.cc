@@ -28,12 +28,6 @@ std::optional<Coding> CodingOf(const Graph& graph, const Node& node) {
   return Coding{scale->Data<float>()[0], zero == nullptr ? 0 : zero->ToInt64s()[0], codes};
 }
 
-bool IsProduct(const Graph& graph, const Node& node) {
-  return (node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv")) &&
-         graph.ConstantInput(node, 1) != nullptr && graph.ConstantInput(node, 2) != nullptr &&
-         (node.input(3) == kNoValue || graph.ConstantInput(node, 3) != nullptr);
-}
-
 class QuantizedFusion {
  public:
   explicit QuantizedFusion(Graph& graph) : graph_(graph) {}
@@ -63,7 +57,7 @@ class QuantizedFusion {
 
   void QuantizeImages(NodeId id) {
     Node& conv = graph_.node(id);
-    if (!conv.IsTamis("QuantizedConv") || conv.input(4) != kNoValue || !IsProduct(graph_, conv)) return;
+    if (!conv.IsTamis("QuantizedConv") || conv.input(4) != kNoValue || !IsQuantizedProduct(graph_, conv)) return;
     if (!IsFirstKernel(conv, *graph_.ConstantInput(conv, 1))) return;
     const Node* transpose = SoleProducer(graph_, users_, conv.inputs[0], "Transpose");
     if (transpose == nullptr || transpose->Ints("perm") != Dims{0, 2, 3, 1}) return;
@@ -84,7 +78,7 @@ class QuantizedFusion {
   // A residual that was dequantised for this product: the codes themselves.
   void TakeCodesAsResidual(NodeId id) {
     Node& product = graph_.node(id);
-    if (!IsProduct(graph_, product) || product.input(4) == kNoValue) return;
+    if (!IsQuantizedProduct(graph_, product) || product.input(4) == kNoValue) return;
     const ValueId residual = product.inputs[4];
     const NodeId producer = graph_.value(residual).producer;
     if (producer == kNoNode || !graph_.node(producer).Is("DequantizeLinear")) return;
@@ -106,7 +100,7 @@ class QuantizedFusion {
     if (TypeOf(from) == DType::kFloat32 && TypeOf(to) == DType::kFloat16) {
       const NodeId producer = graph_.value(from).producer;
       if (producer == kNoNode || graph_.IsOutput(from) || users_[static_cast<size_t>(from)].size() != 1) return;
-      if (!IsProduct(graph_, graph_.node(producer))) return;
+      if (!IsQuantizedProduct(graph_, graph_.node(producer))) return;
       graph_.RemoveNode(id);
       graph_.node(producer).outputs = {to};
       graph_.value(to).producer = producer;
@@ -179,7 +173,7 @@ class QuantizedFusion {
     graph_.RemoveNode(quantize);
     graph_.AddNode(std::move(fused));
     const bool alone = !graph_.IsOutput(x) && users_[static_cast<size_t>(x)].size() == 1;
-    if (HoldsHalf() && alone && producer != kNoNode && IsProduct(graph_, graph_.node(producer))) {
+    if (HoldsHalf() && alone && producer != kNoNode && IsQuantizedProduct(graph_, graph_.node(producer))) {
       TypeOf(x) = DType::kFloat16;
     }
   }
@@ -203,6 +197,12 @@ class QuantizedFusion {
 };
 
 }  // namespace
+
+bool IsQuantizedProduct(const Graph& graph, const Node& node) {
+  return (node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv")) &&
+         graph.ConstantInput(node, 1) != nullptr && graph.ConstantInput(node, 2) != nullptr &&
+         (node.input(3) == kNoValue || graph.ConstantInput(node, 3) != nullptr);
+}
 
 const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeId>>& users, ValueId value,
                          std::string_view op) {

@@ -16,6 +16,18 @@ PaddedImage::PaddedImage(int64_t images, const WindowGeometry& geometry, int64_t
   }
 }
 
+std::vector<int64_t> PaddedImage::Taps(bool rows_as_taps) const {
+  std::vector<int64_t> taps;
+  for (int64_t z = 0; z < axes[0].kernel; ++z) {
+    for (int64_t y = 0; y < axes[1].kernel; ++y) {
+      for (int64_t x = 0; x < (rows_as_taps ? 1 : axes[2].kernel); ++x) {
+        taps.push_back(At(0, z * axes[0].dilation, y * axes[1].dilation, x * axes[2].dilation));
+      }
+    }
+  }
+  return taps;
+}
+
 int64_t PaddedImage::LineStart(int64_t line) const {
   if (OneLine()) return 0;
   const auto& [d, h, w] = axes;

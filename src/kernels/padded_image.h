@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "src/ops/op_window.h"
 
@@ -38,6 +39,8 @@ struct PaddedImage {
   // Bytes to where the window of the first result of a line begins.
   int64_t LineStart(int64_t line) const;
   int64_t RowPitch() const { return axes[2].stride * pitch; }
+  // Bytes from the window's first pixel to every tap; to the first of every row of them where a row is read as one tap.
+  std::vector<int64_t> Taps(bool rows_as_taps) const;
   // Pixels [begin, end) that rows [first, last) of the results read.
   struct Span {
     int64_t begin = 0, end = 0;

@@ -3,10 +3,10 @@
 // operands of an Add could take the other as residual, the one made later does. The fused node stands where the last
 // fused one stood, so that everything it reads is there. An int8 product takes the table of codes behind it.
 #include <algorithm>
-#include <array>
 
 #include "src/ops/op_tamis.h"
 #include "src/passes/all_passes.h"
+#include "src/passes/codes.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 
@@ -20,6 +20,24 @@ bool IsProduct(const Node& node) {
 // Group norms take an activation alone: their bias has been joined before.
 bool IsFusable(const Node& node) {
   return IsProduct(node) || node.IsTamis("ChannelsLastGroupNorm");
+}
+
+// Activations that products of floats have beside those of ActivationOf.
+std::optional<std::map<std::string, Attribute>> ParametricActivation(const Node& node) {
+  using Attributes = std::map<std::string, Attribute>;
+  const auto named = [](Activation activation) { return std::string(Name(activation)); };
+  if (node.Is("Swish")) return Attributes{{"activation", named(Activation::kSwish)}, {"alpha", node.Float("alpha", 1)}};
+  if (node.Is("Elu")) return Attributes{{"activation", named(Activation::kElu)}, {"alpha", node.Float("alpha", 1)}};
+  if (node.Is("LeakyRelu")) {
+    return Attributes{{"activation", named(Activation::kLeakyRelu)}, {"alpha", node.Float("alpha", 0.01f)}};
+  }
+  if (node.Is("HardSigmoid")) {
+    return Attributes{{"activation", named(Activation::kHardSigmoid)},
+                      {"alpha", node.Float("alpha", 0.2f)},
+                      {"beta", node.Float("beta", 0.5f)}};
+  }
+  if (node.Is("Mish")) return Attributes{{"activation", named(Activation::kMish)}};
+  return std::nullopt;
 }
 
 // Makes codes, and can exchange them by a table.
@@ -142,7 +160,9 @@ class EpilogueFuser {
       const Node& sigmoid = graph_.node(readers[i]);
       const Node& mul = graph_.node(readers[1 - i]);
       if (!sigmoid.Is("Sigmoid") || !mul.Is("Mul") || !rewriter_.SingleUse(sigmoid.outputs[0])) continue;
-      if (OtherOperand(mul, x) == sigmoid.outputs[0]) return SetActivation(id, readers[1 - i], Activation::kSilu);
+      if (OtherOperand(mul, x) == sigmoid.outputs[0]) {
+        return SetActivation(id, readers[1 - i], {{"activation", std::string(Name(Activation::kSilu))}});
+      }
     }
     return kNoNode;
   }
@@ -150,42 +170,18 @@ class EpilogueFuser {
   NodeId FuseActivation(NodeId id, NodeId reader) {
     const Node& node = graph_.node(reader);
     if (!node.domain.empty() || node.input(0) != graph_.node(id).outputs[0]) return kNoNode;
-    if (node.Is("Gelu")) {
-      const bool tanh = node.String("approximate", "none") == "tanh";
-      return SetActivation(id, reader, tanh ? Activation::kGeluTanh : Activation::kGelu);
-    }
-    if (node.Is("Clip")) {
-      const auto bounds = ClipBounds(graph_, node);
-      if (!bounds) return kNoNode;
-      return SetActivation(
-          id, reader, Activation::kClip,
-          {{"clip_min", static_cast<float>(bounds->first)}, {"clip_max", static_cast<float>(bounds->second)}});
-    }
-    if (node.Is("Swish") && node.Float("alpha", 1) == 1) return SetActivation(id, reader, Activation::kSilu);
-    if (node.Is("Swish")) return SetActivation(id, reader, Activation::kSwish, {{"alpha", node.Float("alpha", 1)}});
-    if (node.Is("Elu")) return SetActivation(id, reader, Activation::kElu, {{"alpha", node.Float("alpha", 1)}});
-    if (node.Is("LeakyRelu")) {
-      return SetActivation(id, reader, Activation::kLeakyRelu, {{"alpha", node.Float("alpha", 0.01f)}});
-    }
-    if (node.Is("HardSigmoid")) {
-      return SetActivation(id, reader, Activation::kHardSigmoid,
-                           {{"alpha", node.Float("alpha", 0.2f)}, {"beta", node.Float("beta", 0.5f)}});
-    }
-    constexpr std::array<Activation, 5> kSameName = {Activation::kRelu, Activation::kHardSwish, Activation::kSigmoid,
-                                                     Activation::kTanh, Activation::kMish};
-    for (Activation activation : kSameName) {
-      if (node.Is(Name(activation))) return SetActivation(id, reader, activation);
-    }
-    return kNoNode;
+    auto attributes = ActivationOf(graph_, node);
+    if (!attributes) attributes = ParametricActivation(node);
+    return attributes ? SetActivation(id, reader, *attributes) : kNoNode;
   }
 
-  NodeId SetActivation(NodeId id, NodeId reader, Activation activation,
-                       const std::map<std::string, Attribute>& parameters = {}) {
-    if (HasParameters(activation) && !IsProduct(graph_.node(id))) return kNoNode;  // group norms hold none
+  NodeId SetActivation(NodeId id, NodeId reader, const std::map<std::string, Attribute>& attributes) {
+    const std::string name = std::get<std::string>(attributes.at("activation"));
+    if (HasParameters(*ActivationFromName(name)) && !IsProduct(graph_.node(id)))
+      return kNoNode;  // group norms hold none
     Node fused = Copy(id);
-    fused.attributes["activation"] = std::string(Name(activation));
-    for (const auto& [name, value] : parameters) fused.attributes[name] = value;
-    return Move(std::move(fused), reader, Name(activation));
+    for (const auto& [key, value] : attributes) fused.attributes[key] = value;
+    return Move(std::move(fused), reader, name);
   }
 
   Graph& graph_;

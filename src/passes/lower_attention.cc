@@ -19,7 +19,7 @@ enum class ScoresMode : int64_t { kRaw, kCapped, kBiased, kSoftmax };
 
 // What the node says, with everything that its lowering needs known.
 struct Given {
-  int64_t heads = 0, kv_heads = 0, size = 0;
+  int64_t heads = 0, kv_heads = 0;
   bool packed = false;
   Dim batch, queries, before, keys;
   // How far before and behind its own place a query sees, if there are bounds.
@@ -128,7 +128,6 @@ class AttentionLowerer {
     if (!size || *size < 1) return std::nullopt;
     given.heads = *heads;
     given.kv_heads = *kv_heads;
-    given.size = *size;
     const bool past = node.input(kPastKey) != kNoValue;
     const Dim present = k[given.packed ? 1 : 2];
     given.batch = q[0];

@@ -35,7 +35,6 @@ struct PairElement {
   ValueId source = kNoValue;
   int64_t index = 0;  // 0 or 1
   bool interleaved = false;
-  int depth = 0;
 };
 
 // `value` as such a part, read through exactly so many nodes.
@@ -54,7 +53,7 @@ std::optional<PairElement> MatchElement(const Graph& graph, ValueId value, int d
   std::vector<Axis> leading(view->axes.begin(), view->axes.end() - 1);
   std::vector<Axis> before(view->source_axes.begin(), view->source_axes.end() - 1);
   if (FlatIds(leading) != FlatIds(before) || leading.size() != before.size()) return std::nullopt;
-  return PairElement{view->source, selected.index, interleaved, depth};
+  return PairElement{view->source, selected.index, interleaved};
 }
 
 std::optional<PairElement> MatchElementOf(const Graph& graph, ValueId value, ValueId source) {

@@ -63,35 +63,21 @@ bool Regroup(const Shape& shape, View* view) {
   return true;
 }
 
-// Takes part `index` of `parts` equal ones of an axis; the axis keeps the rest.
-bool TakePart(View* view, size_t axis, const Dim& parts, int64_t index) {
+// Takes part `index` of `parts` equal ones of an axis; the axis keeps the rest. `inner`: every `parts`-th place, from
+// `index` on.
+bool TakePart(View* view, size_t axis, const Dim& parts, int64_t index, bool inner = false) {
+  const size_t part = axis + (inner ? 1 : 0);
   Shape shape;
   for (const Axis& a : view->axes) shape.push_back(SizeOf(a));
   Dim rest;
   if (!Divides(parts, shape[axis], &rest)) return false;
   shape[axis] = rest;
-  shape.insert(shape.begin() + static_cast<int64_t>(axis), parts);
+  shape.insert(shape.begin() + static_cast<int64_t>(part), parts);
   if (!Regroup(shape, view)) return false;
-  const Axis& taken = view->axes[axis];
+  const Axis& taken = view->axes[part];
   if (taken.size() > 1) return false;
   if (taken.size() == 1) view->selected.push_back({taken[0].id, index});
-  view->axes.erase(view->axes.begin() + static_cast<int64_t>(axis));
-  return true;
-}
-
-// Takes every `step`-th index of an axis, from `first` on.
-bool TakeEvery(View* view, size_t axis, int64_t step, int64_t first) {
-  Shape shape;
-  for (const Axis& a : view->axes) shape.push_back(SizeOf(a));
-  Dim rest;
-  if (!Divides(Dim(step), shape[axis], &rest)) return false;
-  shape[axis] = rest;
-  shape.insert(shape.begin() + static_cast<int64_t>(axis) + 1, Dim(step));
-  if (!Regroup(shape, view)) return false;
-  const Axis taken = view->axes[axis + 1];
-  if (taken.size() != 1) return false;
-  view->selected.push_back({taken[0].id, first});
-  view->axes.erase(view->axes.begin() + static_cast<int64_t>(axis) + 1);
+  view->axes.erase(view->axes.begin() + static_cast<int64_t>(part));
   return true;
 }
 
@@ -132,7 +118,7 @@ bool ApplyEvery(View* view, int64_t axis, int64_t begin, int64_t end, int64_t st
   if (axis < 0 || axis >= rank) return false;
   const auto size = SizeOf(view->axes[static_cast<size_t>(axis)]).Constant();
   if (!size || *size % step != 0 || begin < 0 || begin >= step || end < 0 || end <= *size - step + begin) return false;
-  return TakeEvery(view, static_cast<size_t>(axis), step, begin);
+  return TakePart(view, static_cast<size_t>(axis), Dim(step), begin, true);
 }
 
 bool ApplySplit(const Graph& graph, const Node& node, ValueId output, View* view) {

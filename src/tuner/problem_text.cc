@@ -4,20 +4,19 @@
 #include <simdjson.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <random>
 
 #include "src/base/float16.h"
 #include "src/base/json_writer.h"
 #include "src/kernels/gemm/packed_columns.h"
+#include "src/sparsity/pattern.h"
 
 namespace tamis {
 namespace {
 
 constexpr int64_t kMaxSentElements = 64;
 constexpr int64_t kPanel = 32;  // outputs among which partners are looked for
-constexpr std::array<std::array<int, 2>, 6> kMasks = {{{0, 1}, {0, 2}, {0, 3}, {1, 2}, {1, 3}, {2, 3}}};
 
 // The finaliser of SplitMix64.
 uint64_t Mixed(uint64_t x) {
@@ -235,7 +234,7 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
     const int64_t first = output / kPanel * kPanel, last = std::min(first + kPanel, outputs) - 1;
     if (pairs) output = std::min(output, first + last - output);
     const auto group = static_cast<uint64_t>(i % columns / run * ((run + 3) / 4) + i % run / 4);
-    const auto& kept = kMasks[(Mixed(static_cast<uint64_t>(output) << 32 | group) >> 32) % kMasks.size()];
+    const auto& kept = kGroupPairs[(Mixed(static_cast<uint64_t>(output) << 32 | group) >> 32) % kGroupPairs.size()];
     return i % run % 4 != kept[0] && i % run % 4 != kept[1];
   };
   const bool sparse = pattern != Pattern::kDense && !dims.empty();

@@ -70,6 +70,10 @@ Result<std::vector<TimedKernel>> Tuner::Measure(const Problem& problem, const st
 }
 
 Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
+  return TimeKeyed(problem, TimingCache::Key(problem, DeviceKey()));
+}
+
+Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& key) {
   if (options_.cancelled && options_.cancelled()) return RuntimeError("tuning was interrupted");
   TunedNode tuned;
   tuned.op = problem.node->op;
@@ -77,7 +81,6 @@ Result<TunedNode> Tuner::TimeProblem(const Problem& problem) {
   tuned.candidates = std::move(candidates.refused);
   if (candidates.names.empty()) return tuned;
 
-  const std::string key = TimingCache::Key(problem, DeviceKey());
   auto known = cache_.Find(key, candidates.names, TimeIsUp());
   while (!known && !TimeIsUp()) {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<TimedKernel> timed, Measure(problem, candidates.names));
@@ -111,9 +114,14 @@ Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {
   Operand& weight = problem.inputs[1];
   weight.pattern = pattern;
   if (pattern == Pattern::kDense || weight.constant == nullptr) return TimeProblem(problem);
-  const Tensor masked = RandomTensor(weight.dtype, weight.dims, pattern, 1, pairs);
-  weight.constant = &masked;
-  weight.constant_hash = HashTensor(masked);
+  const auto [made, fresh] = masked_.try_emplace({weight.dtype, weight.dims, pattern, pairs});
+  Masked& masked = made->second;
+  if (fresh) {
+    masked.weight = RandomTensor(weight.dtype, weight.dims, pattern, 1, pairs);
+    masked.hash = HashTensor(masked.weight);
+  }
+  weight.constant = &masked.weight;
+  weight.constant_hash = masked.hash;
   return TimeProblem(problem);
 }
 
@@ -122,6 +130,7 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
     const Graph* graph;
     NodeId node;
     Problem problem;
+    std::string key;
   };
   std::vector<Item> items;
   struct Work {
@@ -135,12 +144,12 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
       if (IsView(graph.node(id)) || !IsConcrete(graph, graph.node(id))) continue;
       TAMIS_ASSIGN_OR_RETURN(Problem problem, MakeProblem(graph, graph.node(id), options_.threads));
       TAMIS_ASSIGN_OR_RETURN(const Candidates candidates, CandidatesFor(problem));
-      const std::string key = TimingCache::Key(problem, DeviceKey());
+      std::string key = TimingCache::Key(problem, DeviceKey());
       if (!candidates.names.empty() && !cache_.Find(key, candidates.names)) {
         const auto [it, added] = unknown.try_emplace(key, Work{items.size(), 0.0});
         it->second.cost += candidates.cost;
       }
-      items.push_back({&graph, id, std::move(problem)});
+      items.push_back({&graph, id, std::move(problem), std::move(key)});
     }
   }
   std::vector<Work> work;
@@ -150,13 +159,13 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
   for (size_t i = 0; i < work.size() && !TimeIsUp(); ++i) {
     const Item& item = items[work[i].item];
     if (options_.progress) options_.progress(static_cast<int>(i), static_cast<int>(work.size()), name_of(item));
-    const auto timed = TimeProblem(item.problem);
+    const auto timed = TimeKeyed(item.problem, item.key);
     if (!timed.ok()) return timed.status();
   }
   std::vector<std::vector<TunedNode>> tuned(concrete.size());
   size_t predicted = 0;
   for (const Item& item : items) {
-    TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeProblem(item.problem));
+    TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeKeyed(item.problem, item.key));
     result.node = name_of(item);
     predicted += result.predicted ? 1 : 0;
     tuned[static_cast<size_t>(item.graph - concrete.data())].push_back(std::move(result));

@@ -64,6 +64,11 @@ class Tuner {
 
  private:
   struct Candidates;
+  struct Masked {
+    Tensor weight;
+    uint64_t hash = 0;
+  };
+  Result<TunedNode> TimeKeyed(const Problem& problem, const std::string& key);
   Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
   std::string DeviceKey() const { return options_.cuda ? options_.cuda->TimingKey() : std::string(); }
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
@@ -71,6 +76,8 @@ class Tuner {
 
   TunerOptions options_;
   TimingCache cache_;
+  // The weights of TimeAs, by type, shape, pattern and whether they have pairs.
+  std::map<std::tuple<DType, Dims, Pattern, bool>, Masked> masked_;
   TuneWorker worker_;
   std::unique_ptr<ThreadPool> own_pool_;  // where no worker can be started
   std::vector<std::string> notices_;

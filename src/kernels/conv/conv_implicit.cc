@@ -34,14 +34,7 @@ class ImplicitConv : public PreparedKernel {
         routine_(routine),
         element_(BitSize(shape.in_dtype) / 8),
         image_(ImageOf(shape, element_)) {
-    for (int64_t z = 0; z < shape.kernel[0]; ++z) {
-      for (int64_t y = 0; y < shape.kernel[1]; ++y) {
-        for (int64_t x = 0; x < (RowsAreRuns(shape) ? 1 : shape.kernel[2]); ++x) {
-          const int64_t at = image_.At(0, z * shape.dilation[0], y * shape.dilation[1], x * shape.dilation[2]);
-          taps_.push_back(at / element_);
-        }
-      }
-    }
+    for (const int64_t bytes : image_.Taps(RowsAreRuns(shape))) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
     if (!image_.pads) return;

@@ -1,7 +1,6 @@
 #include "src/kernels/pool/pool.h"
 
 #include "src/kernels/operand_check.h"
-#include "src/ops/op_window.h"
 
 namespace tamis {
 
@@ -10,18 +9,9 @@ namespace {
 Result<Window> WindowOf(const Problem& problem) {
   const Node& node = *problem.node;
   if (node.domain == kTamisDomain) return MakeWindow(problem, node.Ints("kernel_shape"), 3);
-  const Dims &in = problem.input(0).dims, &out = problem.outputs[0].dims;
-  if (in.size() < 3 || in.size() > 5 || out.size() != in.size()) {
-    return UserError("{} does not have one to three spatial axes", ToString(in));
-  }
-  NodeProblems problems;
-  const SlidingWindow sliding = ReadWindow(node, node.Ints("kernel_shape"), WindowAttributes::kOnnx, &problems);
-  TAMIS_RETURN_IF_ERROR(problems.status());
-  if (sliding.rank() != in.size() - 2) return UserError("attribute kernel_shape does not fit {}", ToString(in));
-  const WindowGeometry geometry =
-      GeometryOf(sliding, std::span<const int64_t>(in).subspan(2), std::span<const int64_t>(out).subspan(2));
+  TAMIS_ASSIGN_OR_RETURN(const WindowGeometry geometry, OnnxPoolGeometry(problem));
   Window window;
-  window.batch = in[0] * in[1];
+  window.batch = problem.input(0).dims[0] * problem.input(0).dims[1];
   window.channels = 1;
   WindowAxis* const axes[3] = {&window.z, &window.y, &window.x};
   for (size_t i = 0; i < 3; ++i) {
@@ -33,9 +23,23 @@ Result<Window> WindowOf(const Problem& problem) {
 
 }  // namespace
 
+Result<WindowGeometry> OnnxPoolGeometry(const Problem& problem) {
+  const Node& node = *problem.node;
+  const Dims &in = problem.input(0).dims, &out = problem.outputs[0].dims;
+  if (in.size() < 3 || in.size() > 5 || out.size() != in.size()) {
+    return UserError("{} does not have one to three spatial axes", ToString(in));
+  }
+  NodeProblems problems;
+  const SlidingWindow window = ReadWindow(node, node.Ints("kernel_shape"), WindowAttributes::kOnnx, &problems);
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  if (window.rank() != in.size() - 2) return UserError("attribute kernel_shape does not fit {}", ToString(in));
+  return GeometryOf(window, std::span<const int64_t>(in).subspan(2), std::span<const int64_t>(out).subspan(2));
+}
+
 Status SupportsPool(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
-  if (problem.node->domain == kTamisDomain) {
+  const bool channels_last = problem.node->domain == kTamisDomain;
+  if (channels_last) {
     TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0 (x)"));
     TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
   } else {
@@ -44,7 +48,7 @@ Status SupportsPool(const Problem& problem) {
   }
   const auto window = WindowOf(problem);
   if (!window.ok()) return window.status();
-  if (window->channels != 1 && problem.outputs[0].dims.back() != window->channels) {
+  if (channels_last && problem.outputs[0].dims.back() != window->channels) {
     return UserError("x and y differ in channels");
   }
   return {};

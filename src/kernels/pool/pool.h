@@ -8,6 +8,7 @@
 
 #include "src/kernels/range_kernel.h"
 #include "src/kernels/window.h"
+#include "src/ops/op_window.h"
 
 namespace tamis {
 
@@ -20,6 +21,8 @@ struct PoolArgs {
 
 using PoolBody = RangeBody<PoolArgs>;
 
+// Of a pool in ONNX's order, whatever its type.
+Result<WindowGeometry> OnnxPoolGeometry(const Problem& problem);
 Status SupportsPool(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PreparePool(const Problem& problem, PoolBody body);
 double PoolFlops(const Problem& problem);

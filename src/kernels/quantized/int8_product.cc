@@ -64,13 +64,7 @@ class Int8Product : public PreparedKernel {
         zero_(problem.node->Int("x_zero_point", 0) + (shape.is_signed ? 128 : 0)),
         threads_(std::max(problem.threads, 1)) {
     const auto& [d, h, w] = shape_.conv.geometry.axes;
-    for (int64_t kd = 0; kd < d.kernel; ++kd) {
-      for (int64_t kh = 0; kh < h.kernel; ++kh) {
-        for (int64_t kw = 0; kw < (shape_.rows_as_taps ? 1 : w.kernel); ++kw) {
-          taps_.push_back(shape_.image.At(0, kd * d.dilation, kh * h.dilation, kw * w.dilation));
-        }
-      }
-    }
+    taps_ = shape_.image.Taps(shape_.rows_as_taps);
     const int64_t bytes_per_row = shape_.conv.channels * d.stride * h.stride * w.stride;
     grid_ = CutPanelGrid(Rows(), weight_->panels(), bytes_per_row, threads_, shape_.image.RowUnit(threads_));
     constexpr int64_t kSlack = 64;

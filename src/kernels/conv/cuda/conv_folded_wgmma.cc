@@ -7,7 +7,7 @@
 
 #include "src/base/float16.h"
 #include "src/kernels/conv/cuda/cuda_conv24.h"
-#include "src/kernels/conv/cuda/fold_image.h"
+#include "src/kernels/conv/cuda/fold_weight.h"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/gemm/dense_tiles.h"
 
@@ -15,10 +15,6 @@ namespace tamis::cuda {
 namespace {
 
 constexpr size_t kVariants = 6;
-
-int CeilDiv(int a, int b) {
-  return (a + b - 1) / b;
-}
 
 struct Folded {
   FoldImageArgs fold;
@@ -53,26 +49,6 @@ Result<Folded> Read(const Problem& problem, const Device& device) {
   image.image_pitch = image.line_pitch * fold.out_h;
   TAMIS_RETURN_IF_ERROR(CheckConvWgmma(folded.gemm, device));
   return folded;
-}
-
-// [outputs, kernel_h, kernel_w, channels] as [outputs][folded rows][run].
-std::vector<uint16_t> FoldWeight(const Problem& problem, const Folded& folded) {
-  const Dims& dims = problem.input(1).dims;
-  const int64_t outputs = dims[0], height = dims[1], width = dims[2], channels = dims[3];
-  const FoldImageArgs& fold = folded.fold;
-  const int64_t runs = folded.gemm.Runs(), run = folded.gemm.depth;
-  std::vector<uint16_t> result(static_cast<size_t>(outputs * runs * run));
-  const auto* from = problem.input(1).constant->Data<uint16_t>();
-  for (int64_t o = 0; o < outputs; ++o) {
-    for (int64_t r = 0; r < height; ++r) {
-      for (int64_t s = 0; s < width; ++s) {
-        const int64_t part = r % fold.fold_h * fold.fold_w + s % fold.fold_w;
-        const int64_t to = (o * runs + r / fold.fold_h) * run + s / fold.fold_w * fold.pitch + part * channels;
-        std::copy_n(from + ((o * height + r) * width + s) * channels, channels, result.data() + to);
-      }
-    }
-  }
-  return result;
 }
 
 class ConvFolded : public CudaKernel {
@@ -122,7 +98,8 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant,
   TAMIS_ASSIGN_OR_RETURN(
       auto weight,
       context.Packed(problem.input(1).constant_hash, packing, DenseTilesBytes(outputs, runs, run), [&](std::byte* to) {
-        PackDenseTiles(FoldWeight(problem, folded).data(), outputs, runs, run, to);
+        PackDenseTiles(FoldWeight<uint16_t>(problem, folded.fold, folded.gemm.Runs(), folded.gemm.depth).data(),
+                       outputs, runs, run, to);
       }));
   return std::unique_ptr<CudaKernel>(std::make_unique<ConvFolded>(std::move(folded), tactic, std::move(weight)));
 }

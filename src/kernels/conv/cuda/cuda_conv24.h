@@ -6,6 +6,8 @@
 
 namespace tamis::cuda {
 
+// What a convolution reads, as a product of images does.
+ImageSource ImageOf(const CudaConv& conv);
 // One group, f16, 2:4. A pointwise convolution is a plain product over pixels, any other one of images; otherwise the
 // reason.
 Result<Gemm24Problem> ReadConv24(const Problem& problem, bool dense = false);

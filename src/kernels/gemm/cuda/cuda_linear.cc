@@ -8,10 +8,13 @@
 
 namespace tamis::cuda {
 
-ActivationArgs ReadActivation(const Node& node) {
-  const Epilogue epilogue = EpilogueOf(node);
+ActivationArgs ToArgs(const Epilogue& epilogue) {
   if (epilogue.activation == Activation::kClip) return {epilogue.activation, epilogue.clip_min, epilogue.clip_max};
   return {epilogue.activation, epilogue.alpha, epilogue.beta};
+}
+
+ActivationArgs ReadActivation(const Node& node) {
+  return ToArgs(EpilogueOf(node));
 }
 
 Status CheckProductOperands(const Problem& problem, DType x_dtype) {

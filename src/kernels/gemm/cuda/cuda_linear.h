@@ -3,6 +3,7 @@
 
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/cuda/epilogue_args.h"
+#include "src/ops/op_tamis.h"
 
 namespace tamis::cuda {
 
@@ -18,6 +19,7 @@ struct CudaLinear {
 Result<CudaLinear> ReadCudaLinear(const Problem& problem);
 // The dtype conditions that Linear and ChannelsLastConv share: inputs are x, weight, bias, residual.
 Status CheckProductOperands(const Problem& problem, DType x_dtype = DType::kFloat16);
+ActivationArgs ToArgs(const Epilogue& epilogue);
 ActivationArgs ReadActivation(const Node& node);
 
 // Input `index`, a constant, as it is on the device.

@@ -4,8 +4,8 @@
 #include <limits>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/pool/pool.h"
 #include "src/kernels/range_kernel.h"
-#include "src/ops/op_window.h"
 
 namespace tamis {
 namespace {
@@ -87,16 +87,8 @@ void Rows(const Args& args, const void* const* inputs, void* const* outputs, int
 
 Result<Args> MakeArgs(const Problem& problem) {
   const Node& node = *problem.node;
-  const Dims &in = problem.input(0).dims, &out = problem.outputs[0].dims;
-  if (in.size() < 3 || in.size() > 5 || out.size() != in.size()) {
-    return UserError("{} does not have one to three spatial axes", ToString(in));
-  }
-  NodeProblems problems;
-  const SlidingWindow window = ReadWindow(node, node.Ints("kernel_shape"), WindowAttributes::kOnnx, &problems);
-  TAMIS_RETURN_IF_ERROR(problems.status());
-  if (window.rank() != in.size() - 2) return UserError("attribute kernel_shape does not fit {}", ToString(in));
   Args args;
-  args.geometry = GeometryOf(window, std::span<const int64_t>(in).subspan(2), std::span<const int64_t>(out).subspan(2));
+  TAMIS_ASSIGN_OR_RETURN(args.geometry, OnnxPoolGeometry(problem));
   args.norm = node.op == "LpPool";
   args.p = static_cast<double>(node.Int("p", 2));
   args.indices = problem.outputs.size() > 1 && problem.outputs[1].Present();

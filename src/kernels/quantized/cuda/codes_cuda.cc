@@ -6,14 +6,12 @@
 #include "src/kernels/elementwise/broadcast.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/quantized/cuda/code_elements.h"
+#include "src/kernels/quantized/cuda/cuda_int8.h"
 #include "src/ops/op_quantized.h"
 
 namespace tamis::cuda {
 namespace {
 
-bool HoldsCodes(DType dtype) {
-  return dtype == DType::kUInt8 || dtype == DType::kInt8;
-}
 bool HoldsNumbers(DType dtype) {
   return dtype == DType::kFloat32 || dtype == DType::kFloat16;
 }
@@ -21,10 +19,10 @@ bool HoldsNumbers(DType dtype) {
 Status CheckTypes(const Problem& problem, size_t operands) {
   for (size_t i = 0; i < operands; ++i) {
     const DType dtype = problem.input(i).dtype;
-    if (!HoldsCodes(dtype) && !HoldsNumbers(dtype)) return UserError("input {} is {}", i, Name(dtype));
+    if (!IsCode(dtype) && !HoldsNumbers(dtype)) return UserError("input {} is {}", i, Name(dtype));
   }
   const DType y = problem.outputs[0].dtype;
-  if (!HoldsCodes(y) && !HoldsNumbers(y)) return UserError("y is {}", Name(y));
+  if (!IsCode(y) && !HoldsNumbers(y)) return UserError("y is {}", Name(y));
   if (Elements(problem.outputs[0]) == 0) return UserError("the result is empty");
   return {};
 }
@@ -41,8 +39,7 @@ struct Scales {
 
 struct Read {
   CodeElementsArgs args;
-  Scales along_axis;           // empty: one scale
-  std::vector<uint8_t> table;  // of QuantizedLookup
+  Scales along_axis;  // empty: one scale
 };
 
 Status ReadLinear(const Problem& problem, Read* read) {
@@ -52,7 +49,7 @@ Status ReadLinear(const Problem& problem, Read* read) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckTypes(problem, 1));
   const Operand &x = problem.input(0), &scale = problem.input(1), &zero = problem.input(2), &y = problem.outputs[0];
-  if (!HoldsCodes(quantize ? y.dtype : x.dtype) || !HoldsNumbers(quantize ? x.dtype : y.dtype)) {
+  if (!IsCode(quantize ? y.dtype : x.dtype) || !HoldsNumbers(quantize ? x.dtype : y.dtype)) {
     return UserError("{} to {}", Name(x.dtype), Name(y.dtype));
   }
   if (node.Int("block_size", 0) != 0 || node.Has("precision")) return UserError("blocks or a precision");
@@ -101,7 +98,7 @@ Status ReadBinary(const Problem& problem, CodeElementsArgs* args) {
 Status ReadMean(const Problem& problem, CodeElementsArgs* args) {
   const Dims& x = problem.input(0).dims;
   TAMIS_RETURN_IF_ERROR(CheckTypes(problem, 1));
-  if (!HoldsCodes(problem.input(0).dtype)) return UserError("x is {}", Name(problem.input(0).dtype));
+  if (!IsCode(problem.input(0).dtype)) return UserError("x is {}", Name(problem.input(0).dtype));
   const int64_t pixels = Product(x, 1, x.size() - 1);
   if (pixels < 1 || pixels > (1 << 23)) return UserError("means of {} pixels", pixels);
   if (x[0] > 65535) return UserError("more than 65535 images");
@@ -126,16 +123,11 @@ Result<Read> ReadProblem(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   if (node.op == "QuantizedLookup") {
     TAMIS_RETURN_IF_ERROR(CheckTypes(problem, 1));
-    for (const int64_t code : node.Ints("table")) read.table.push_back(static_cast<uint8_t>(code));
-    if (read.table.size() != 256) return UserError("a table of {} codes", read.table.size());
+    if (const size_t codes = node.Ints("table").size(); codes != 256) return UserError("a table of {} codes", codes);
     return read;
   }
   TAMIS_RETURN_IF_ERROR(node.op == "QuantizedBinary" ? ReadBinary(problem, &args) : ReadMean(problem, &args));
-  const Epilogue epilogue = QuantizedActivation(node);
-  args.activation = {epilogue.activation, epilogue.alpha, epilogue.beta};
-  if (epilogue.activation == Activation::kClip) {
-    args.activation.low = epilogue.clip_min, args.activation.high = epilogue.clip_max;
-  }
+  args.activation = ToArgs(QuantizedActivation(node));
   args.y_scale = node.Float("y_scale", 1);
   args.y_zero = static_cast<int>(node.Int("y_zero_point", 0));
   return read;
@@ -191,10 +183,8 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
       std::copy_n(reinterpret_cast<const std::byte*>(along.zeros.data()), bytes, to + bytes);
     }));
   }
-  if (!read.table.empty()) {
-    TAMIS_ASSIGN_OR_RETURN(table, context.Packed(0, "table", 256, [&](std::byte* to) {
-      std::copy_n(reinterpret_cast<const std::byte*>(read.table.data()), 256, to);
-    }));
+  if (problem.node->op == "QuantizedLookup") {
+    TAMIS_ASSIGN_OR_RETURN(table, HoldTable(problem, context));
   }
   return std::unique_ptr<CudaKernel>(std::make_unique<CodeElements>(read.args, std::move(scales), std::move(table)));
 }

@@ -57,11 +57,7 @@ Result<CudaInt8> ReadCudaInt8(const Problem& problem) {
   }
   // 255 * 128 * 2^16 still fits.
   if (int8.Depth() > 65536) return UserError("sums of {} products might leave int32", int8.Depth());
-  const Epilogue epilogue = QuantizedActivation(node);
-  int8.activation = {epilogue.activation, epilogue.alpha, epilogue.beta};
-  if (epilogue.activation == Activation::kClip) {
-    int8.activation.low = epilogue.clip_min, int8.activation.high = epilogue.clip_max;
-  }
+  int8.activation = ToArgs(QuantizedActivation(node));
   int8.x_zero = static_cast<int>(node.Int("x_zero_point", 0));
   int8.x_scale = node.Float("x_scale", 1);
   int8.types.x_unsigned = (int8.quantizes ? CodeTypeFrom(node, "x_dtype") : x.dtype) == DType::kUInt8;

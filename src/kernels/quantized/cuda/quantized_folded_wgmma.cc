@@ -3,17 +3,13 @@
 // higher than the stride, a folded pixel holds the rows of as many strides as fill the 128 bytes that are fetched at
 // once (7 x 7 by strides of 2 over 3 channels: 4 rows of 2 pixels, in 2 steps of 128 codes); its lines overlap.
 #include "src/kernels/conv/cuda/cuda_conv24.h"
-#include "src/kernels/conv/cuda/fold_image.h"
+#include "src/kernels/conv/cuda/fold_weight.h"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/gemm/code_tiles.h"
 #include "src/kernels/quantized/cuda/cuda_int8.h"
 
 namespace tamis::cuda {
 namespace {
-
-int CeilDiv(int a, int b) {
-  return (a + b - 1) / b;
-}
 
 struct Folded {
   CudaInt8 int8;
@@ -61,26 +57,6 @@ Result<Folded> Read(const Problem& problem, const Device& device) {
   image.image_pitch = image.line_pitch * fold.out_h;
   TAMIS_RETURN_IF_ERROR(CheckConvWgmma(folded.gemm, device));
   return folded;
-}
-
-// [outputs, kernel_h, kernel_w, channels] as [outputs][folded rows][run].
-std::vector<int8_t> FoldWeight(const Problem& problem, const Folded& folded) {
-  const Dims& dims = problem.input(1).dims;
-  const int64_t outputs = dims[0], height = dims[1], width = dims[2], channels = dims[3];
-  const FoldImageArgs& fold = folded.fold;
-  const int64_t runs = folded.gemm.Runs(), run = folded.run;
-  std::vector<int8_t> result(static_cast<size_t>(outputs * runs * run));
-  const auto* from = problem.input(1).constant->Data<int8_t>();
-  for (int64_t o = 0; o < outputs; ++o) {
-    for (int64_t r = 0; r < height; ++r) {
-      for (int64_t s = 0; s < width; ++s) {
-        const int64_t part = r % fold.fold_h * fold.fold_w + s % fold.fold_w;
-        const int64_t to = (o * runs + r / fold.fold_h) * run + s / fold.fold_w * fold.pitch + part * channels;
-        std::copy_n(from + ((o * height + r) * width + s) * channels, channels, result.data() + to);
-      }
-    }
-  }
-  return result;
 }
 
 class QuantizedFolded : public CudaKernel {
@@ -132,7 +108,8 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant,
   TAMIS_ASSIGN_OR_RETURN(
       auto weight,
       context.Packed(problem.input(1).constant_hash, packing, CodeTilesBytes(outputs, runs, run), [&](std::byte* to) {
-        PackCodeTiles(FoldWeight(problem, folded).data(), outputs, runs, run, to);
+        PackCodeTiles(FoldWeight<int8_t>(problem, folded.fold, folded.gemm.Runs(), folded.run).data(), outputs, runs,
+                      run, to);
       }));
   TAMIS_ASSIGN_OR_RETURN(auto channels, HoldChannels(problem, folded.int8, true, context));
   TAMIS_ASSIGN_OR_RETURN(auto table, HoldTable(problem, context));

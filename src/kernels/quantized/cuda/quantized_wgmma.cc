@@ -18,13 +18,8 @@ Result<Gemm24Problem> Read(const Problem& problem, const CudaInt8& int8, const D
   if (pads && int8.x_zero != 0) {
     return UserError("the copy engine pads with the code 0; the zero point is {}", int8.x_zero);
   }
-  ImageSource& image = gemm.image;
-  image.batch = conv.batch, image.channels = conv.channels / 2;
-  image.in_h = conv.in_h, image.in_w = conv.in_w, image.out_h = conv.out_h, image.out_w = conv.out_w;
-  image.kernel_h = conv.kernel_h, image.kernel_w = conv.kernel_w;
-  image.stride_h = conv.stride_h, image.stride_w = conv.stride_w;
-  image.pad_h = conv.pad_h, image.pad_w = conv.pad_w;
-  image.dilation_h = conv.dilation_h, image.dilation_w = conv.dilation_w;
+  gemm.image = ImageOf(conv);
+  gemm.image.channels /= 2;  // two codes an element
   TAMIS_RETURN_IF_ERROR(CheckConvWgmma(gemm, device));
   return gemm;
 }

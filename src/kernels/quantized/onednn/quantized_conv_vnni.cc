@@ -112,8 +112,7 @@ memory::desc PerChannel(const Read& read) {
 }
 
 // What happens to scale * sum: + bias, + residual (which y holds before), the activation, and the way to a code.
-dnnl::post_ops Operations(const Problem& problem, const Read& read) {
-  const QuantizedResult result = ResultOf(*problem.node, problem.input(4).dtype);
+dnnl::post_ops Operations(const Problem& problem, const Read& read, const QuantizedResult& result) {
   dnnl::post_ops operations;
   if (problem.input(3).Present()) operations.append_binary(dnnl::algorithm::binary_add, PerChannel(read));
   if (problem.input(4).Present()) {
@@ -137,18 +136,19 @@ dnnl::post_ops Operations(const Problem& problem, const Read& read) {
   return operations;
 }
 
-dnnl::primitive_attr Attributes(const Problem& problem, const Read& read) {
+dnnl::primitive_attr Attributes(const Problem& problem, const Read& read, const QuantizedResult& result) {
   const auto scales = problem.input(2).constant->Span<float>();
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attributes.set_output_scales(1 << 1, {scales.begin(), scales.end()});
   const auto zero = static_cast<int32_t>(problem.node->Int("x_zero_point", 0));
   if (zero != 0) attributes.set_zero_points(DNNL_ARG_SRC, 0, {zero});
-  attributes.set_post_ops(Operations(problem, read));
+  attributes.set_post_ops(Operations(problem, read, result));
   return attributes;
 }
 
-onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, PackCache& cache) {
+onednn::Part MakePart(const Problem& problem, const Read& read, const QuantizedResult& result, const Cut& cut,
+                      PackCache& cache) {
   const Operand& weight = problem.input(1);
   memory::dims in, out, strides, gaps, pad_begin, pad_end;
   for (const SlidingAxis& axis : read.axes) {
@@ -181,7 +181,7 @@ onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, 
   const memory::desc y = ChannelsLast(cut.batch, read.outputs, out, y_dtype);
   const Conv::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x,
                         WeightDesc(read, true), y, strides, gaps, pad_begin, pad_end);
-  const Conv::primitive_desc pd(desc, Attributes(problem, read), onednn::Engine());
+  const Conv::primitive_desc pd(desc, Attributes(problem, read, result), onednn::Engine());
   const auto x_at = static_cast<size_t>((cut.first * outer.in + first) * in_row);
   const auto y_at = static_cast<size_t>((cut.first * outer.out + cut.row) * out_row);
   using onednn::Source;
@@ -202,7 +202,7 @@ onednn::Part MakePart(const Problem& problem, const Read& read, const Cut& cut, 
     part.copy_offset = ByteSize(y_dtype, y_at);
     part.copy_bytes = y.get_size();
   }
-  if (const QuantizedResult result = ResultOf(*problem.node); result.table != nullptr) {
+  if (result.table != nullptr) {
     const auto bytes = static_cast<int64_t>(y.get_size());
     part.finish = [result, y_at, bytes](void* codes) { result.Exchange(static_cast<uint8_t*>(codes) + y_at, bytes); };
   }
@@ -228,10 +228,11 @@ double Cost(const Problem& problem) {
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache& cache) {
   TAMIS_ASSIGN_OR_RETURN(const Read read, ReadProblem(problem));
+  const QuantizedResult result = ResultOf(*problem.node, problem.input(4).dtype);
   std::unique_ptr<PreparedKernel> kernel;
   TAMIS_RETURN_IF_ERROR(onednn::Guard("build a QuantizedConv primitive", [&] {
     std::vector<onednn::Part> parts;
-    for (const Cut& cut : CutWork(read, problem.threads)) parts.push_back(MakePart(problem, read, cut, cache));
+    for (const Cut& cut : CutWork(read, problem.threads)) parts.push_back(MakePart(problem, read, result, cut, cache));
     kernel = std::make_unique<onednn::PartsKernel>(std::move(parts));
   }));
   return kernel;
