@@ -165,6 +165,18 @@ def test_optimize_writes_nothing_that_misses_the_budget(tamis, case, tmp_path):
     assert engine.exists()
 
 
+def test_what_can_not_be_written_is_said_before_the_work(tamis, case, tmp_path):
+    missing, nowhere = tmp_path / "missing" / "x", tmp_path / "no_data"
+    for verb in ("prune", "quantize", "optimize"):
+        assert f"'{missing}' cannot be created" in tamis(verb, case.onnx, "-o", missing, "--data", nowhere, fails=True)
+    out = tmp_path / "x.tamis"
+    assert f"'{missing}' cannot be created" in tamis("optimize", case.onnx, "-o", out, "--data", nowhere, "--report",
+                                                     missing, fails=True)  # fmt: skip
+    assert "--max-drop is 200" in tamis("optimize", case.onnx, "-o", out, "--data", nowhere, "--max-drop", "200",
+                                        fails=True)  # fmt: skip
+    assert not list(tmp_path.iterdir())
+
+
 def test_optimize_refuses_budgets_that_are_none(tamis, case, tmp_path):
     for flag, value in (("--min-agreement", "0"), ("--min-agreement", "1.01"), ("--max-drop", "-1"),
                         ("--max-drop", "101")):  # fmt: skip

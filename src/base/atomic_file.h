@@ -26,6 +26,8 @@ class AtomicFile {
   Status Write(std::string_view text) { return Write(text.data(), text.size()); }
   // After it, nothing more may be written. On failure the target is as it was.
   Status Commit();
+  // Create's error, if it has one, before long work whose result it would lose. Nothing stays.
+  static Status CheckTarget(const std::string& path) { return Create(path).status(); }
   // Create, Write and Commit of a text.
   static Status WriteWhole(const std::string& path, std::string_view text);
   // The name data go to until Commit.

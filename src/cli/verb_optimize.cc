@@ -115,6 +115,7 @@ Result<OptimizeOptions> OptionsOf(const Flags& flags) {
     return UserError("--max-drop is {}; it takes points of top-1, 0 or more", *flags.max_drop);
   }
   if (!flags.min_agreement && !flags.max_drop) options.budget.max_drop = OptimizeOptions::kDefaultDrop;
+  TAMIS_RETURN_IF_ERROR(CheckBudget(options.budget));
   if (flags.precision == "int8") {
     return UserError("--precision auto is where int8 is chosen, layer by layer; f32 and bf16 leave it out");
   }
@@ -142,6 +143,8 @@ Status WriteReport(const Flags& flags, const Network& network, const OptimizeOpt
 
 Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(OptimizeOptions options, OptionsOf(flags));
+  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.output));
+  if (!flags.report.empty()) TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.report));
   TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(flags.input));
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
   options.split = OptimizeSplit(flags.data.samples);

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "src/base/atomic_file.h"
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/cli/data_flags.h"
@@ -28,6 +29,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.reconstruct.paired = flags.pattern == "paired";
   TAMIS_ASSIGN_OR_RETURN(options.method, ParsePruneMethod(flags.method));
   options.keep = flags.keep;
+  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.output));
   TAMIS_ASSIGN_OR_RETURN(Network network, LoadNetwork(flags.input));
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.data.samples), 32));

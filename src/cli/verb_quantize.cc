@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "src/base/atomic_file.h"
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/cli/data_flags.h"
@@ -68,6 +69,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.balance = !flags.no_balance;
   options.keep = flags.keep;
   options.threads = flags.threads;
+  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.output));
   TAMIS_ASSIGN_OR_RETURN(Network network, LoadNetwork(flags.input));
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.data.samples), 32));

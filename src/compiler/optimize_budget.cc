@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace tamis {
 namespace {
@@ -54,6 +55,19 @@ std::string Budget::Describe(const Quality& quality) const {
                         quality.labelled ? "" : ", against the dense network's answers");
   }
   return text;
+}
+
+Status CheckBudget(const Budget& budget) {
+  std::string problems;
+  const auto add = [&](const std::string& text) { problems += (problems.empty() ? "" : "; ") + text; };
+  if (!(budget.min_agreement >= 0 && budget.min_agreement <= 1)) {
+    add(fmt::format("--min-agreement is {}; a mean cosine is above 0 and at most 1", budget.min_agreement));
+  }
+  if (std::isnan(budget.max_drop) || budget.max_drop > 100) {
+    add(fmt::format("--max-drop is {}; it takes points of top-1, 0 to 100", budget.max_drop));
+  }
+  if (problems.empty()) return {};
+  return UserError("{}", problems);
 }
 
 }  // namespace tamis

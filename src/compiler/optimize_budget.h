@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "tamis/status.h"
+
 namespace tamis {
 
 // How far answers are from the dense network's, in f32. Errors are standard errors over the samples.
@@ -32,5 +34,8 @@ struct Budget {
   // What was measured, as far as the budget asks for it.
   std::string Describe(const Quality& quality) const;
 };
+
+// Error (kUser) that names every number that is no cosine and no share.
+Status CheckBudget(const Budget& budget);
 
 }  // namespace tamis
