@@ -100,6 +100,26 @@ Result<std::optional<BrokenGroup>> FindBrokenGroup(const Tensor& weight) {
   return broken;
 }
 
+std::vector<uint8_t> GroupMasks(const Tensor& weight, int64_t first, int64_t rows) {
+  const WeightLayout layout = LayoutOf(weight.dims());
+  TAMIS_ASSERT(first >= 0 && rows >= 0 && first + rows <= layout.rows);
+  std::vector<uint8_t> masks;
+  masks.reserve(static_cast<size_t>(rows * layout.GroupsPerRow()));
+  const Status known = WithBits(weight.dtype(), [&]<class U>(Bits<U> bits) -> Status {
+    for (int64_t row = first; row < first + rows; ++row) {
+      for (int64_t g = 0; g < layout.GroupsPerRow(); ++g) {
+        const U* group = weight.Data<U>() + row * layout.columns + layout.GroupBegin(g);
+        unsigned mask = 0;
+        for (int64_t i = 0; i < layout.GroupSize(g); ++i) mask |= static_cast<unsigned>(!bits.IsZero(group[i])) << i;
+        masks.push_back(static_cast<uint8_t>(mask));
+      }
+    }
+    return {};
+  });
+  TAMIS_ASSERT(known.ok());
+  return masks;
+}
+
 Result<CompressedWeight> Compress(const Tensor& weight) {
   TAMIS_ASSIGN_OR_RETURN(const std::optional<BrokenGroup> broken, FindBrokenGroup(weight));
   if (broken) return UserError("the weight is not 2:4: {}", broken->ToString());

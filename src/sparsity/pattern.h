@@ -44,6 +44,11 @@ struct BrokenGroup {
 // f64, f16, bf16 and 8-bit integers; -0 is zero and NaN is not. Error for another dtype or a rank below 2.
 Result<std::optional<BrokenGroup>> FindBrokenGroup(const Tensor& weight);
 
+// Which elements of every group of outputs [first, first + rows) are not zero: bit i for the group's element i, groups
+// of a row behind one another. Networks that were masked elsewhere as w * mask hold -0 where w was negative, which is
+// zero here as it is for every kernel that packs weights. The dtypes of FindBrokenGroup; the rank is 2 or more.
+std::vector<uint8_t> GroupMasks(const Tensor& weight, int64_t first, int64_t rows);
+
 // Canonical compressed form. Of every group two elements are kept: `values` is [rows, groups, 2] in the weight's dtype,
 // and `codes` holds 4 bits a group, low nibble first, each row starting on a byte: first position | second << 2, first
 // < second. Missing non-zeros are filled up with the lowest free positions, whose values are zero.

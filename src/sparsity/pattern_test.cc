@@ -121,5 +121,15 @@ TEST(MagnitudeTest, KeepsTheTwoLargest) {
   EXPECT_EQ(SaliencyKept(std::vector<float>(4, 0.0F), Mask{1, 1, 0, 0}), 1);
 }
 
+TEST(GroupMasks, RunsAndZerosOfEitherSign) {
+  // Two taps of six channels: a group of four and one of two each.
+  const std::vector<float> values = {1, 0, -0.0F, 2,     0, -0.0F, -0.0F, -1, 3, 0,  4, 0,
+                                     0, 0, 0,     -0.0F, 1, 1,     1,     0,  0, -1, 0, -0.0F};
+  const Tensor weight = Tensor::Of<float>(DType::kFloat32, {2, 2, 6}, std::span<const float>(values));
+  EXPECT_EQ(GroupMasks(weight, 0, 2), (std::vector<uint8_t>{9, 0, 6, 1, 0, 3, 9, 0}));
+  EXPECT_EQ(GroupMasks(weight, 1, 1), (std::vector<uint8_t>{0, 3, 9, 0}));
+  EXPECT_TRUE(GroupMasks(weight, 2, 0).empty());
+}
+
 }  // namespace
 }  // namespace tamis

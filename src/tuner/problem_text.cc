@@ -274,23 +274,14 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
 
 bool HasPairs(const Tensor& weight) {
   if (weight.rank() < 2 || weight.dim(0) < 2 || weight.NumElements() == 0) return false;
-  const int64_t outputs = weight.dim(0), columns = weight.NumElements() / outputs, groups = (columns + 3) / 4;
-  const size_t size = ByteSize(weight.dtype(), 1);
-  if (size == 0) return false;
+  const WeightLayout layout = LayoutOf(weight.dims());
+  const int64_t outputs = layout.rows;
   int64_t paired = 0;
-  std::vector<uint8_t> masks;
   for (int64_t first = 0; first < outputs; first += kPanel) {
     const int64_t rows = std::min(kPanel, outputs - first);
-    masks.assign(static_cast<size_t>(rows * groups), 0);
-    for (int64_t row = 0; row < rows; ++row) {
-      const std::byte* element = weight.raw() + static_cast<size_t>((first + row) * columns) * size;
-      for (int64_t k = 0; k < columns; ++k, element += size) {
-        if (std::any_of(element, element + size, [](std::byte b) { return b != std::byte{0}; })) {
-          masks[static_cast<size_t>(row * groups + k / 4)] |= static_cast<uint8_t>(1u << k % 4);
-        }
-      }
-    }
-    for (const int32_t partner : FindPartners(masks.data(), rows, groups)) paired += partner >= 0 ? 1 : 0;
+    const std::vector<uint8_t> masks = GroupMasks(weight, first, rows);
+    for (const int32_t partner : FindPartners(masks.data(), rows, layout.GroupsPerRow()))
+      paired += partner >= 0 ? 1 : 0;
     if (first + rows < outputs && paired == 0) return false;  // the first panel tells
   }
   return 4 * paired >= 3 * outputs;

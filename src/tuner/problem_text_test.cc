@@ -29,6 +29,29 @@ TEST(RandomTensor, OutputsArePartnersOnlyWhereAsked) {
   }
 }
 
+// What w * mask leaves where w was negative.
+TEST(HasPairs, NegativeZerosAreNotKept) {
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16, DType::kFloat16}) {
+    for (const bool pairs : {false, true}) {
+      Tensor weight = RandomTensor(dtype, {64, 128}, Pattern::kTwoFour, 5, pairs);
+      int64_t negative = 0;
+      for (int64_t i = 0; i < weight.NumElements(); i += 3) {
+        if (dtype == DType::kFloat32) {
+          float& w = weight.Data<float>()[i];
+          negative += w == 0;
+          w = w == 0 ? -0.0F : w;
+        } else {
+          uint16_t& w = weight.Data<uint16_t>()[i];
+          negative += w == 0;
+          w = w == 0 ? uint16_t{0x8000} : w;
+        }
+      }
+      EXPECT_GT(negative, 1000);
+      EXPECT_EQ(HasPairs(weight), pairs) << Name(dtype);
+    }
+  }
+}
+
 TEST(ProblemText, PairsTravelWithTheProblem) {
   Node node;
   node.op = "Linear";
