@@ -1,4 +1,5 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
+//                     [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
 // tamis_kernels_bench --check 1
 //
 // Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
@@ -6,12 +7,14 @@
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With
 // --cold weights and activations come from memory: a buffer larger than the caches is walked through before every run.
-// With --paired two outputs each share a mask. --check times nothing: it fails if this CPU has a product kernel that no
-// shape gives a chance.
+// With --conv one convolution of your own is measured instead. With --paired two outputs each share a mask. --check
+// times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <optional>
 
@@ -146,6 +149,7 @@ struct Options {
   double seconds = 0.5;
   std::string filter, types = "f32,bf16,int8";
   bool cold = false, paired = false, check = false;
+  std::array<int, 5> conv = {};  // size, inputs, outputs, kernel, stride
 };
 
 // Fills the caches with something else.
@@ -262,10 +266,21 @@ int Main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
     if (std::strcmp(argv[i], "--paired") == 0) options.paired = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--check") == 0) options.check = std::atoi(argv[i + 1]) != 0;
+    if (std::strcmp(argv[i], "--conv") == 0) {
+      auto& [size, in, out, kernel, stride] = options.conv;
+      if (std::sscanf(argv[i + 1], "%d,%d,%d,%d,%d", &size, &in, &out, &kernel, &stride) != 5) {
+        fmt::print(stderr, "--conv needs SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE\n");
+        return 1;
+      }
+    }
     if (std::strcmp(argv[i], "--cold") == 0) options.cold = std::atoi(argv[i + 1]) != 0;
   }
   ConfigureLibraries();
   ThreadPool pool(options.threads);
+  if (const auto [size, in, out, kernel, stride] = options.conv; size > 0) {
+    BenchShape(ConvShape(size, in, out, kernel, stride), options, pool);
+    return 0;
+  }
   std::vector<Shape> shapes;
   for (const int64_t rows : {1, 16, 128, 1024}) {
     shapes.push_back(LinearShape(rows, 384, 384, ""));

@@ -88,11 +88,8 @@ PanelTask PanelRun::TaskOf(int64_t panel, bool has_next, int64_t x_pitch) const 
   PanelTask task;
   task.x_pitch = x_pitch;
   task.groups = weight.groups();
-  if (!taps.empty()) {
-    task.taps = taps.data();
-    task.tap_count = static_cast<int64_t>(taps.size());
-    task.tap_groups = weight.groups() / task.tap_count;
-  }
+  task.taps = taps;
+  task.tap_groups = weight.groups() / static_cast<int64_t>(taps.size());
   task.epilogue = &shape.epilogue;
   task.residual_bf16 = shape.residual == DType::kBFloat16;
   task.y_bf16 = shape.out == DType::kBFloat16;

@@ -48,7 +48,7 @@ struct PanelRun {
   std::span<const void* const> inputs;  // bias and residual are 2 and 3
   void* y;
   // As of PanelTask; for routines that have taps.
-  std::span<const int64_t> taps = {};
+  std::span<const int64_t> taps = kOnePlace;
   void operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels, std::byte* scratch) const;
   // One panel at a time: the task without its rows, and a call of the routine on those that begin at `row`.
   PanelTask TaskOf(int64_t panel, bool has_next, int64_t x_pitch) const;

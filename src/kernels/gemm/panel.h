@@ -2,10 +2,14 @@
 // function for each ISA, dtype and pattern; each is defined in the file of its gemm kernel.
 #pragma once
 
+#include <span>
+
 #include "src/kernels/gemm/packed_panels.h"
 #include "src/ops/op_tamis.h"
 
 namespace tamis {
+
+inline constexpr int64_t kOnePlace[] = {0};
 
 // y[r, l] = act(sum_k x[r, k] w[l, k] + bias[l] + residual[r, l]) for r < rows and l < lanes.
 struct PanelTask {
@@ -13,10 +17,9 @@ struct PanelTask {
   int64_t x_pitch = 0;      // elements from row to row
   int64_t rows = 0;
   int64_t groups = 0;
-  // Routines with taps (see below) take the groups of a row from `tap_count` places, tap_groups from each: where those
-  // of tap t begin, in elements from the row's x. Null: one place.
-  const int64_t* taps = nullptr;
-  int64_t tap_count = 1;
+  // Routines with taps (see below) take the groups of a row from several places, tap_groups from each: where those of
+  // every tap begin, in elements from the row's x. The others read one place.
+  std::span<const int64_t> taps = kOnePlace;
   int64_t tap_groups = 0;
   const void* values = nullptr;    // of the panel, as PackedPanels lays them out
   const uint8_t* codes = nullptr;  // of the panel; null if dense

@@ -8,6 +8,7 @@
 
 #include "src/kernels/gemm/gelu_table.h"
 #include "src/kernels/gemm/panel.h"
+#include "src/kernels/with_activation.h"
 
 namespace tamis {
 namespace {
@@ -177,36 +178,8 @@ void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float*
 // Writes rows [first_row, first_row + rows) of y from their sums, [rows][PackedPanels::kLanes].
 template <bool kNativeBf16>
 inline void Finish(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
-  switch (task.epilogue->activation) {
-    case Activation::kNone:
-      return FinishRows<Activation::kNone, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kRelu:
-      return FinishRows<Activation::kRelu, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kClip:
-      return FinishRows<Activation::kClip, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kGelu:
-      return FinishRows<Activation::kGelu, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kGeluTanh:
-      return FinishRows<Activation::kGeluTanh, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kSilu:
-      return FinishRows<Activation::kSilu, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kHardSwish:
-      return FinishRows<Activation::kHardSwish, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kSigmoid:
-      return FinishRows<Activation::kSigmoid, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kTanh:
-      return FinishRows<Activation::kTanh, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kLeakyRelu:
-      return FinishRows<Activation::kLeakyRelu, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kElu:
-      return FinishRows<Activation::kElu, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kHardSigmoid:
-      return FinishRows<Activation::kHardSigmoid, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kSwish:
-      return FinishRows<Activation::kSwish, kNativeBf16>(task, first_row, rows, sums);
-    case Activation::kMish:
-      return FinishRows<Activation::kMish, kNativeBf16>(task, first_row, rows, sums);
-  }
+  WithActivation(task.epilogue->activation,
+                 [&](auto activation) { FinishRows<activation, kNativeBf16>(task, first_row, rows, sums); });
 }
 
 // Asks for the rows of the next tile, of `bytes` each, while the present one is computed: eight short streams are more

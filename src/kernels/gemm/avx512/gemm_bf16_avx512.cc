@@ -16,8 +16,8 @@ constexpr DType kDType = DType::kBFloat16;
 struct Operands {
   const uint16_t* x;
   int64_t pitch;
-  const int64_t* taps;
-  int64_t tap_count, tap_groups;
+  std::span<const int64_t> taps;
+  int64_t tap_groups;
   const uint16_t* values;
   float* sums;
 };
@@ -29,8 +29,8 @@ template <int kRows>
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-  for (int64_t tap = 0; tap < o.tap_count; ++tap) {
-    const uint16_t* x = o.x + o.taps[tap];
+  for (const int64_t tap : o.taps) {
+    const uint16_t* x = o.x + tap;
     for (int64_t group = 0; group < o.tap_groups; ++group) {
       if constexpr (kRows > kFewRows) ahead.Step();
         // Not unrolled: so many addresses would not fit the registers.
@@ -67,13 +67,10 @@ constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>, T
 
 void PanelBf16Avx512(const PanelTask& task) {
   alignas(64) float sums[kTallest * PackedPanels::kLanes];
-  constexpr int64_t kOnePlace = 0;
-  const bool taps = task.taps != nullptr;
   Operands operands = {.x = nullptr,
                        .pitch = task.x_pitch,
-                       .taps = taps ? task.taps : &kOnePlace,
-                       .tap_count = taps ? task.tap_count : 1,
-                       .tap_groups = taps ? task.tap_groups : task.groups,
+                       .taps = task.taps,
+                       .tap_groups = task.tap_groups,
                        .values = static_cast<const uint16_t*>(task.values),
                        .sums = sums};
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {

@@ -163,36 +163,8 @@ inline void StoreCodeTile(const Int8Task& task, int64_t first_row, int rows, con
 
 // Any activation and result.
 inline void StoreAnyTile(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) {
-  switch (task.result->activation.activation) {
-    case Activation::kNone:
-      return StoreRows<Activation::kNone>(task, first_row, rows, sums);
-    case Activation::kRelu:
-      return StoreRows<Activation::kRelu>(task, first_row, rows, sums);
-    case Activation::kClip:
-      return StoreRows<Activation::kClip>(task, first_row, rows, sums);
-    case Activation::kGelu:
-      return StoreRows<Activation::kGelu>(task, first_row, rows, sums);
-    case Activation::kGeluTanh:
-      return StoreRows<Activation::kGeluTanh>(task, first_row, rows, sums);
-    case Activation::kSilu:
-      return StoreRows<Activation::kSilu>(task, first_row, rows, sums);
-    case Activation::kHardSwish:
-      return StoreRows<Activation::kHardSwish>(task, first_row, rows, sums);
-    case Activation::kSigmoid:
-      return StoreRows<Activation::kSigmoid>(task, first_row, rows, sums);
-    case Activation::kTanh:
-      return StoreRows<Activation::kTanh>(task, first_row, rows, sums);
-    case Activation::kLeakyRelu:
-      return StoreRows<Activation::kLeakyRelu>(task, first_row, rows, sums);
-    case Activation::kElu:
-      return StoreRows<Activation::kElu>(task, first_row, rows, sums);
-    case Activation::kHardSigmoid:
-      return StoreRows<Activation::kHardSigmoid>(task, first_row, rows, sums);
-    case Activation::kSwish:
-      return StoreRows<Activation::kSwish>(task, first_row, rows, sums);
-    case Activation::kMish:
-      return StoreRows<Activation::kMish>(task, first_row, rows, sums);
-  }
+  WithActivation(task.result->activation.activation,
+                 [&](auto activation) { StoreRows<activation>(task, first_row, rows, sums); });
 }
 
 // Writes rows [first_row, first_row + rows) of y from their sums, [rows][PackedInt8::kLanes].
