@@ -1,5 +1,7 @@
 """The gate: what it measures, how it ends, and what it refuses."""
 
+import os
+import signal
 import subprocess
 import xml.etree.ElementTree as xml
 from pathlib import Path
@@ -174,11 +176,34 @@ def test_from_python(net, tmp_path):
     assert not package.gate(net.dense, net.far, data={"x": net.x, "labels": net.labels}).passed
     with pytest.raises(ValueError, match="count from 1"):
         package.gate(net.dense, net.near, data={"x": net.x}, labels=net.labels + 1)
+    with pytest.raises(ValueError, match="there are 599 labels for 600 samples"):
+        package.gate(net.dense, net.near, data={"x": net.x}, labels=net.labels[1:])
+    with pytest.raises(ValueError, match="max_drop -1 .*min_same 95"):
+        package.gate(net.dense, net.near, data={"x": net.x}, max_drop=-1, min_same=95)
+    with pytest.raises(RuntimeError, match="cannot be created"):
+        package.gate(net.dense, net.near, data={"x": net.x}, junit=tmp_path / "nowhere" / "g.xml")
+
+
+def test_from_python_with_engines_in_memory(net):
+    dense = package.build(net.dense, tune=False)
+    steps = []
+    report = package.gate(dense, onnx.load(net.near), data=net.data, progress=lambda *step: steps.append(step))
+    assert report.passed and not report.top1_measured and report.details["data"] == str(net.data)
+    assert steps[-1][:2] == (SAMPLES, SAMPLES) and isinstance(report.notices, list)
+
+
+def test_ctrl_c_ends_the_gate(net):
+    def interrupt(done, total, what):
+        if done < total:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.sigtimedwait([], 0.2)  # longer than the wait between two looks for signals
+
+    with pytest.raises(KeyboardInterrupt):
+        package.gate(net.dense, net.near, data={"x": net.x}, progress=interrupt)
 
 
 @pytest.mark.parametrize("budget, code", [("--max-drop 60 --max-latency-ratio 1000 --seconds 0.2", 0), ("--min-agreement 1", 1)])
 def test_the_example_for_ci(tamis, net, tmp_path, budget, code):
-    import os
     (tmp_path / "test").mkdir()
     np.save(tmp_path / "test" / "x.npy", net.x)
     np.save(tmp_path / "test" / "labels.npy", net.labels)
@@ -194,7 +219,6 @@ def test_the_example_for_ci(tamis, net, tmp_path, budget, code):
 
 
 def test_the_example_tells_a_failed_step_from_a_failed_gate(tamis, net, tmp_path):
-    import os
     result = subprocess.run(
         ["sh", str(EXAMPLE), str(tmp_path / "no.onnx"), str(net.data), str(net.data), str(tmp_path / "out")],
         env={**os.environ, "TAMIS": tamis.program}, capture_output=True, text=True, timeout=60,

@@ -152,8 +152,34 @@ def test_optimize(model, data, tmp_path):
     assert tamis.compare(tmp_path / "m.tamis", model, data=data)["y"].mean_cosine > 0.5
     # Without a budget: 1.5 points of top-1, for which bf16 is exact enough or not used.
     assert tamis.optimize(model, data=data).holds
-    with pytest.raises(ValueError, match="min-agreement is 1.5"):
+    with pytest.raises(ValueError, match="^min_agreement is 1.5"):
         tamis.optimize(model, data=data, min_agreement=1.5)
+
+
+def test_optimize_looks_at_samples_and_the_engine_remembers_them(model, data, tmp_path):
+    few = {"x": np.concatenate([data["x"][:30]] * 2)}
+    found = tamis.optimize(model, tmp_path / "m.tamis", data=few, min_agreement=0.5, precision="f32")
+    assert any("30 of 60 samples repeat others" in note for note in found.notes)
+    (record,) = tamis.inspect(tmp_path / "m.tamis")["values"]
+    assert record["name"] == "x" and record["samples"] == 60 and record["low"] == few["x"].min()
+    with pytest.raises(ValueError, match="'x' is all zero: nothing flows"):
+        tamis.optimize(model, data={"x": np.zeros_like(few["x"])}, min_agreement=0.5)
+
+
+def test_wrong_arguments_are_listed_together_and_named_as_python_has_them(model, data, tmp_path):
+    with pytest.raises(ValueError) as error:
+        tamis.optimize(model, data=data, min_agreement=2, max_drop=-1, precision="f64", method="dice", threads=-2)
+    assert all(text in str(error.value) for text in ("min_agreement is 2", "max_drop is -1", "f64", "dice", "threads is -2"))
+    with pytest.raises(ValueError) as error:
+        tamis.quantize(model, tmp_path / "q.onnx", data=data, observer="best", activations="u4", percentile=30)
+    assert all(text in str(error.value) for text in ("best", "activations 'u4'", "percentile is 30"))
+    engine = tmp_path / "m.tamis"
+    tamis.build(model, engine, tune=False)
+    for verb in (tamis.prune, tamis.quantize, tamis.optimize):
+        with pytest.raises(ValueError, match=f"{verb.__name__} takes an ONNX model, and '.*' is an engine"):
+            verb(engine, tmp_path / "x", data=data)
+        with pytest.raises(RuntimeError, match="'.*nowhere/x' cannot be created"):
+            verb(model, tmp_path / "nowhere" / "x", data=data)
 
 
 def wide_network(layers=4, width=512):
@@ -194,3 +220,6 @@ def test_optimize_says_what_is_closest_to_a_budget_it_cannot_hold(model, data, t
     with pytest.raises(ValueError, match="can't be held. The closest .* Nothing was written"):
         tamis.optimize(model, tmp_path / "m.tamis", data=data, min_agreement=1 - 1e-12, precision="bf16")
     assert not (tmp_path / "m.tamis").exists()
+    closest = tamis.optimize(model, tmp_path / "m.tamis", data=data, min_agreement=1 - 1e-12, precision="bf16",
+                             write_closest=True)  # fmt: skip
+    assert not closest.holds and closest.confirm["agreement"] < 1 - 1e-12 and (tmp_path / "m.tamis").exists()

@@ -28,4 +28,18 @@ T Unwrap(Result<T> result) {
   return std::move(result).value();
 }
 
+// Of a verb's function, whose messages call options as the command line does: here they are arguments ("--max-drop" is
+// max_drop).
+Status WithArgumentNames(const Status& status);
+
+inline void CheckVerb(const Status& status) {
+  if (!status.ok()) Raise(WithArgumentNames(status));
+}
+
+template <class T>
+T UnwrapVerb(Result<T> result) {
+  CheckVerb(result.status());
+  return std::move(result).value();
+}
+
 }  // namespace tamis::python

@@ -1,4 +1,5 @@
-// tamis._tamis.prune, optimize, and what compare is written over.
+// tamis._tamis.prune, quantize, optimize and gate: the functions behind the command line's verbs, on what Python gives;
+// and what compare is written over.
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/shared_ptr.h>
@@ -10,40 +11,20 @@
 #include "python/src/errors.h"
 #include "python/src/interruptible.h"
 #include "python/src/source.h"
-#include "src/base/atomic_file.h"
-#include "src/base/hash.h"
-#include "src/compiler/check_samples.h"
 #include "src/compiler/compare.h"
-#include "src/compiler/coverage.h"
-#include "src/compiler/data_source.h"
-#include "src/compiler/optimize.h"
-#include "src/compiler/prune.h"
-#include "src/compiler/quantize.h"
-#include "src/onnx/onnx.h"
-#include "src/runtime/specialize.h"
-#include "src/tuner/timing_cache.h"
+#include "src/compiler/gate_models.h"
+#include "src/compiler/optimize_model.h"
+#include "src/compiler/prune_model.h"
+#include "src/compiler/quantize_model.h"
 
 namespace nb = nanobind;
 
 namespace tamis::python {
 namespace {
 
-// Samples as Python gives them, before the network's inputs are known.
-struct PyData {
-  std::string path;      // of a folder or an archive; or
-  NamedTensors tensors;  // by input, first dimension the samples
-  DataOptions options;   // of images
-  int64_t samples = 0;   // at most; 0: all
-
-  std::shared_ptr<const DataSource> Open(std::span<const TensorSpec> inputs) const {
-    if (samples < 0) Raise(UserError("samples is {}; it takes 0 (all) or more", samples));
-    return Unwrap(path.empty() ? OpenTensors(tensors, inputs) : OpenDataSource(path, inputs, options));
-  }
-};
-
-PyData MakeData(const nb::object& source, int64_t samples, int64_t image_size, std::vector<float> mean,
-                std::vector<float> std) {
-  PyData data;
+SampleRequest MakeData(const nb::object& source, int64_t samples, int64_t image_size, std::vector<float> mean,
+                       std::vector<float> std) {
+  SampleRequest data;
   data.samples = samples;
   data.options = {image_size, std::move(mean), std::move(std)};
   if (nb::isinstance<nb::str>(source)) {
@@ -58,215 +39,120 @@ PyData MakeData(const nb::object& source, int64_t samples, int64_t image_size, s
   return data;
 }
 
-nb::dict ToDict(const LayerReport& layer) {
-  nb::dict row;
-  row["weight"] = layer.name;
-  row["node"] = layer.node;
-  row["operator"] = layer.op;
-  row["outputs"] = layer.n;
-  row["inputs"] = layer.k;
-  row["pattern"] = layer.pattern;
-  row["reason"] = layer.reason;
-  row["saliency_kept"] = layer.saliency_kept;
-  row["output_error"] = layer.output_error;
-  row["bias_moved"] = layer.bias_moved;
-  return row;
-}
-
-nb::dict PruneToFile(const nb::object& model, const std::string& folder, const std::string& output, const PyData& data,
-                     const std::string& method, const std::vector<std::string>& keep, int threads,
-                     nb::object progress) {
-  PruneOptions options;
-  options.method = Unwrap(ParsePruneMethod(method));
-  options.keep = keep;
-  Work work(std::move(progress));
-  options.cancelled = [&work] { return work.Cancelled(); };
-  options.progress = [&work](int done, int total, const std::string& layer) { work.Report(done, total, layer); };
-  const Source source = Source::Of(model, folder, false);
-  PruneReport report;
-  std::vector<std::string> notes;
-  CoverageVerdict coverage;
-  work.Run([&] {
-    Network network = source.Load();
-    const auto samples = data.Open(InputSpecs(network.graph));
-    const auto batches = Unwrap(ReadBatches(*samples, AllSamples(*samples, data.samples), 32));
-    notes = Unwrap(CheckSamples(network.graph, batches, {threads, options.cancelled}));
-    coverage = Unwrap(MeasureCoverage(network.graph, batches, {threads, {}, options.cancelled}));
-    report = Unwrap(Prune(network.graph, batches, options, std::make_shared<ThreadPool>(threads)));
-    report.notes.insert(report.notes.begin(), notes.begin(), notes.end());
-    Check(ExportOnnx(network.graph, output,
-                     {{"tamis.pattern", "2:4"},
-                      {"tamis.method", method},
-                      {"tamis.source_hash", network.hash},
-                      {"tamis.data_hash", HexString(samples->hash())}}));
-    Check(VerifyPruned(output, report));
-  });
-  nb::dict result;
-  nb::list layers;
-  for (const LayerReport& layer : report.layers) layers.append(ToDict(layer));
-  result["layers"] = layers;
-  result["samples"] = report.samples;
-  result["notes"] = report.notes;
-  result["settled"] = coverage.settled;
-  result["verdict"] = coverage.text;
-  return result;
-}
-
-nb::dict QuantizeToFile(const nb::object& model, const std::string& folder, const std::string& output,
-                        const PyData& data, const std::string& observer, double percentile, bool signed_activations,
-                        const std::vector<std::string>& keep, int threads, nb::object progress) {
-  QuantizeOptions options;
-  options.observer.observer = Unwrap(ParseObserver(observer));
-  options.observer.percentile = percentile;
-  options.signed_activations = signed_activations;
-  options.keep = keep;
-  options.threads = threads;
-  Work work(std::move(progress));
-  options.cancelled = [&work] { return work.Cancelled(); };
-  options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
-  const Source source = Source::Of(model, folder, false);
-  QuantizeReport report;
-  std::vector<std::string> notes;
-  work.Run([&] {
-    Network network = source.Load();
-    const auto samples = data.Open(InputSpecs(network.graph));
-    const auto batches = Unwrap(ReadBatches(*samples, AllSamples(*samples, data.samples), 32));
-    notes = Unwrap(CheckSamples(network.graph, batches, {threads, options.cancelled}));
-    report = Unwrap(Quantize(network.graph, batches, options));
-    Check(ExportOnnx(network.graph, output,
-                     {{"tamis.observer", observer},
-                      {"tamis.source_hash", network.hash},
-                      {"tamis.data_hash", HexString(samples->hash())}}));
-  });
-  nb::dict result;
-  nb::list layers, tensors;
-  for (const QuantizedLayer& layer : report.layers) {
-    nb::dict row;
-    row["weight"] = layer.name;
-    row["node"] = layer.node;
-    row["operator"] = layer.op;
-    row["int8"] = layer.quantized;
-    row["reason"] = layer.reason;
-    row["weight_error"] = layer.weight_error;
-    row["bias_moved"] = layer.bias_moved;
-    layers.append(row);
+// The model stays alive in Python for as long as the call takes.
+ModelSource ModelOf(const nb::object& model, const std::string& folder) {
+  ModelSource source;
+  if (nb::isinstance<PyEngine>(model)) {
+    source.engine = nb::cast<const PyEngine&>(model).engine;
+  } else if (nb::isinstance<nb::bytes>(model)) {
+    const auto bytes = nb::borrow<nb::bytes>(model);
+    source.bytes = {bytes.c_str(), bytes.size()};
+    source.folder = folder;
+  } else {
+    source.path = nb::cast<std::string>(model);
   }
-  for (const QuantizedTensor& tensor : report.tensors) {
-    nb::dict row;
-    row["name"] = tensor.name;
-    row["low"] = tensor.low;
-    row["high"] = tensor.high;
-    row["scale"] = tensor.map.scale;
-    row["zero_point"] = tensor.map.zero;
-    row["clipped"] = tensor.clipped;
-    row["growth"] = tensor.growth;
-    tensors.append(row);
-  }
-  result["layers"] = layers;
-  result["tensors"] = tensors;
-  result["samples"] = report.samples;
-  result["settled"] = report.settled;
-  result["verdict"] = report.verdict;
-  result["notes"] = notes;
-  return result;
+  return source;
 }
 
-nb::dict ToDict(const Quality& quality) {
-  nb::dict row;
-  row["agreement"] = quality.agreement;
-  row["agreement_error"] = quality.agreement_error;
-  row["drop"] = quality.drop;
-  row["drop_error"] = quality.drop_error;
-  row["counted_drop"] = quality.counted_drop;
-  row["labelled"] = quality.labelled;
-  return row;
-}
-
-nb::dict ToDict(const OptimizeResult& result) {
-  nb::dict dict;
-  nb::list layers, trials;
-  for (const OptimizedLayer& layer : result.layers) {
-    nb::dict row;
-    row["weight"] = layer.name;
-    row["node"] = layer.node;
-    row["operator"] = layer.op;
-    row["pattern"] = Name(layer.setting.pattern);
-    row["int8"] = layer.setting.int8;
-    row["reason"] = layer.reason;
-    nb::list float_ms, int8_ms, pattern_error;
-    for (const double seconds : layer.row.as_float.seconds) float_ms.append(seconds * 1e3);
-    for (const double seconds : layer.row.as_int8.seconds) int8_ms.append(seconds * 1e3);
-    for (const double error : layer.row.pattern_error) pattern_error.append(error);
-    row["float_ms"] = float_ms;
-    row["int8_ms"] = int8_ms;
-    row["int8_error"] = layer.row.int8_error;
-    row["pattern_error"] = pattern_error;
-    row["output_error"] = layer.report.output_error;
-    layers.append(row);
-  }
-  for (const OptimizeTrial& trial : result.trials) {
-    nb::dict row = ToDict(trial.quality);
-    row["label"] = trial.label;
-    row["uniform"] = trial.uniform;
-    row["int8_layers"] = CountInt8(trial.assignment);
-    row["sparse_layers"] = CountSparse(trial.assignment);
-    row["predicted_ms"] = trial.seconds * 1e3;
-    row["ms"] = trial.measured_seconds * 1e3;
-    row["holds"] = trial.holds;
-    trials.append(row);
-  }
-  dict["layers"] = layers;
-  dict["trials"] = trials;
-  dict["chosen"] = result.trials[static_cast<size_t>(result.chosen)].label;
-  dict["choose"] = ToDict(result.choose);
-  dict["confirm"] = ToDict(result.confirm);
-  dict["holds"] = result.holds;
-  dict["precision"] = result.precision;
-  dict["dense_ms"] = result.dense_ms;
-  dict["ms"] = result.ms;
-  dict["predicted_ms"] = result.predicted_ms;
-  dict["fit_samples"] = result.fit_samples;
-  dict["choose_samples"] = result.choose_samples;
-  dict["confirm_samples"] = result.confirm_samples;
-  return dict;
-}
-
-nb::tuple OptimizeModel(const nb::object& model, const std::string& folder, const PyData& data,
-                        std::optional<double> min_agreement, std::optional<double> max_drop,
-                        const std::string& precision, const std::string& method, const std::vector<std::string>& keep,
-                        const std::vector<Profiles>& profiles, int threads, const std::string& report,
-                        nb::object progress) {
-  OptimizeOptions options;
-  options.budget.min_agreement = min_agreement.value_or(0);
-  options.budget.max_drop = max_drop.value_or(-1);
-  options.build.precision = Unwrap(ParsePrecision(precision));
-  options.build.threads = threads;
-  for (const Profiles& profile : profiles) options.build.profiles.push_back(Ranges(profile));
-  options.build.cache_path = TimingCache::DefaultPath();
-  options.prune.method = Unwrap(ParsePruneMethod(method));
-  options.prune.keep = keep;
-  options.split = OptimizeSplit(data.samples);
-  options.int8 = options.build.precision == Precision::kAuto;
-  options.command = "tamis.optimize in Python";
-  Work work(std::move(progress));
-  std::string step = "start";
-  options.log = [&step](const std::string& text) { step = text; };
-  options.build.cancelled = options.prune.cancelled = [&work] { return work.Cancelled(); };
-  options.prune.progress = [&](int done, int total, const std::string& layer) {
-    work.Report(done, total, step + ", " + layer);
+// What a verb takes from Python beside its own arguments.
+VerbHooks HooksOf(Work* work) {
+  VerbHooks hooks;
+  hooks.progress = [work](int64_t done, int64_t total, const std::string& what) {
+    work->Report(static_cast<int>(done), static_cast<int>(total), what);
   };
-  options.build.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
-  const Source source = Source::Of(model, folder, false);
-  OptimizeResult result;
+  hooks.cancelled = [work] { return work->Cancelled(); };
+  return hooks;
+}
+
+// The functions give back what the command line prints with --json.
+
+nb::str PruneToFile(const nb::object& model, const std::string& folder, const std::string& output,
+                    const SampleRequest& data, const std::string& method, const std::string& pattern,
+                    const std::vector<std::string>& keep, int threads, nb::object progress) {
+  const PruneRequest request = {ModelOf(model, folder), output, data, method, pattern, keep, threads};
+  Work work(std::move(progress));
+  std::string json;
+  work.Run([&] { json = ToJson(UnwrapVerb(PruneModel(request, HooksOf(&work)))); });
+  return nb::str(json.data(), json.size());
+}
+
+nb::str QuantizeToFile(const nb::object& model, const std::string& folder, const std::string& output,
+                       const SampleRequest& data, const std::string& observer, double percentile,
+                       const std::string& activations, const std::vector<std::string>& keep, int threads,
+                       nb::object progress) {
+  QuantizeRequest request;
+  request.model = ModelOf(model, folder);
+  request.output = output;
+  request.data = data;
+  request.observer = observer;
+  request.percentile = percentile;
+  request.activations = activations;
+  request.keep = keep;
+  request.threads = threads;
+  Work work(std::move(progress));
+  std::string json;
+  work.Run([&] { json = ToJson(UnwrapVerb(QuantizeModel(request, HooksOf(&work)))); });
+  return nb::str(json.data(), json.size());
+}
+
+// Engine and report. A missed budget raises unless the closest network is wanted.
+nb::tuple Optimize(const nb::object& model, const std::string& folder, const std::string& output,
+                   const SampleRequest& data, std::optional<double> min_agreement, std::optional<double> max_drop,
+                   const std::string& precision, const std::string& method, const std::vector<std::string>& keep,
+                   const std::vector<Profiles>& profiles, int threads, const std::string& report, bool write_closest,
+                   nb::object progress) {
+  OptimizeRequest request;
+  request.model = ModelOf(model, folder);
+  request.output = output;
+  request.report = report;
+  request.data = data;
+  request.min_agreement = min_agreement;
+  request.max_drop = max_drop;
+  request.precision = precision;
+  request.method = method;
+  request.keep = keep;
+  for (const Profiles& profile : profiles) request.profiles.push_back(Ranges(profile));
+  request.write_closest = write_closest;
+  request.threads = threads;
+  request.command = "tamis.optimize in Python";
+  Work work(std::move(progress));
+  OptimizeOutcome outcome;
+  std::string json;
   work.Run([&] {
-    const Network network = source.Load();
-    result = Unwrap(Optimize(network, *data.Open(InputSpecs(network.graph)), options));
-    if (!result.holds) result.notices.push_back(BudgetMissed(result));
-    if (result.holds && !report.empty()) {
-      Check(AtomicFile::WriteWhole(report, OptimizeReportHtml(network, options, result)));
-    }
+    outcome = UnwrapVerb(OptimizeModel(request, HooksOf(&work)));
+    if (!outcome.written) CheckVerb(outcome.Verdict());
+    json = ToJson(outcome);
   });
-  return nb::make_tuple(PyEngine{result.engine, {}, result.notices}, ToDict(result));
+  return nb::make_tuple(PyEngine{outcome.result.engine, {}, outcome.result.notices}, nb::str(json.data(), json.size()));
+}
+
+nb::str Gate(const nb::object& dense, const nb::object& candidate, const SampleRequest& data,
+             std::optional<std::vector<int64_t>> labels, const std::string& output, double max_drop,
+             std::optional<double> min_agreement, std::optional<double> min_same,
+             std::optional<double> max_latency_ratio, bool strict, const std::string& junit, uint64_t seed,
+             const std::string& precision, int threads, nb::object progress) {
+  GateRequest request;
+  request.dense = ModelOf(dense, ".");
+  request.candidate = ModelOf(candidate, ".");
+  request.data = data;
+  request.labels = std::move(labels);
+  request.options.output = output;
+  request.options.max_drop = max_drop;
+  request.options.min_agreement = min_agreement;
+  request.options.min_same = min_same;
+  request.options.max_latency_ratio = max_latency_ratio;
+  request.options.strict = strict;
+  request.options.bootstrap.seed = seed;
+  request.junit = junit;
+  request.precision = precision;
+  request.threads = threads;
+  Work work(std::move(progress));
+  std::string json;
+  work.Run([&] {
+    const GateOutcome outcome = UnwrapVerb(GateModels(request, HooksOf(&work)));
+    json = GateJson(outcome.context, outcome.result);
+  });
+  return nb::str(json.data(), json.size());
 }
 
 // Samples opened for a session's inputs.
@@ -286,9 +172,9 @@ struct PyBatches {
   }
 };
 
-PyBatches OpenBatches(const PySession& session, const PyData& data) {
+PyBatches OpenBatches(const PySession& session, const SampleRequest& data) {
   PyBatches batches;
-  batches.source = data.Open(session.session->inputs());
+  batches.source = UnwrapVerb(data.Open(session.session->inputs()));
   batches.samples = AllSamples(*batches.source, data.samples);
   if (batches.source->fixed_batch() > 0) batches.batch = batches.source->fixed_batch();
   return batches;
@@ -317,17 +203,22 @@ void AddToComparison(OutputComparison& self, nb::handle a, nb::handle b) {
 }  // namespace
 
 void DefineVerbs(nb::module_& module) {
-  nb::class_<PyData>(module, "Data");
+  nb::class_<SampleRequest>(module, "Data");
   module.def("make_data", MakeData, nb::arg("source"), nb::arg("samples"), nb::arg("image_size"), nb::arg("mean"),
              nb::arg("std"));
   module.def("prune", PruneToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("method"), nb::arg("keep"), nb::arg("threads"), nb::arg("progress").none());
+             nb::arg("method"), nb::arg("pattern"), nb::arg("keep"), nb::arg("threads"), nb::arg("progress").none());
   module.def("quantize", QuantizeToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("observer"), nb::arg("percentile"), nb::arg("signed_activations"), nb::arg("keep"),
-             nb::arg("threads"), nb::arg("progress").none());
-  module.def("optimize", OptimizeModel, nb::arg("model"), nb::arg("folder"), nb::arg("data"),
+             nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("keep"), nb::arg("threads"),
+             nb::arg("progress").none());
+  module.def("optimize", Optimize, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("min_agreement").none(), nb::arg("max_drop").none(), nb::arg("precision"), nb::arg("method"),
-             nb::arg("keep"), nb::arg("profiles"), nb::arg("threads"), nb::arg("report"), nb::arg("progress").none());
+             nb::arg("keep"), nb::arg("profiles"), nb::arg("threads"), nb::arg("report"), nb::arg("write_closest"),
+             nb::arg("progress").none());
+  module.def("gate", Gate, nb::arg("dense"), nb::arg("candidate"), nb::arg("data"), nb::arg("labels").none(),
+             nb::arg("output"), nb::arg("max_drop"), nb::arg("min_agreement").none(), nb::arg("min_same").none(),
+             nb::arg("max_latency_ratio").none(), nb::arg("strict"), nb::arg("junit"), nb::arg("seed"),
+             nb::arg("precision"), nb::arg("threads"), nb::arg("progress").none());
   nb::class_<PyBatches>(module, "Batches")
       .def("__len__", &PyBatches::Count)
       .def("__getitem__", ReadBatch, nb::arg("index"))

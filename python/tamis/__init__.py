@@ -12,14 +12,24 @@ from tamis import _dtypes, _tamis
 _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
-from tamis._gate import GateReport, gate  # noqa: E402
+from tamis._gate import gate  # noqa: E402
 from tamis._onnxruntime import InferenceSession, SessionOptions, get_available_providers  # noqa: E402
+from tamis._reports import (  # noqa: E402
+    GateCheck,
+    GateReport,
+    OptimizedLayer,
+    OptimizeReport,
+    OptimizeTrial,
+    PrunedLayer,
+    PruneReport,
+    Quality,
+    QuantizedLayer,
+    QuantizedTensor,
+    QuantizeReport,
+)
 from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
 from tamis._verbs import (  # noqa: E402
     Difference,
-    OptimizeReport,
-    PruneReport,
-    QuantizeReport,
     compare,
     inspect,
     optimize,
@@ -31,13 +41,20 @@ __version__: str = _tamis.VERSION
 __all__ = [
     "Difference",
     "Engine",
+    "GateCheck",
     "GateReport",
     "InferenceSession",
     "NodeTime",
     "OptimizeReport",
+    "OptimizeTrial",
+    "OptimizedLayer",
     "PassRecord",
     "PruneReport",
+    "PrunedLayer",
+    "Quality",
     "QuantizeReport",
+    "QuantizedLayer",
+    "QuantizedTensor",
     "Session",
     "SessionOptions",
     "TensorInfo",

@@ -12,6 +12,7 @@ from typing import Any, Union
 
 from tamis import _models, _tamis
 from tamis._engine import Engine, Progress
+from tamis._reports import OptimizeReport, PruneReport, QuantizeReport, from_json
 from tamis._session import Array, Session
 
 Data = Union[str, "os.PathLike[str]", Mapping[str, Array]]
@@ -31,27 +32,13 @@ def _data(
     raise ValueError(f"data are a path or a dict of arrays by input, not {type(source).__name__}")
 
 
-@dataclasses.dataclass(frozen=True)
-class PruneReport:
-    """What `prune` did."""
-
-    layers: list[dict[str, Any]]
-    """One a weight: weight, node, operator, outputs, inputs, pattern ("2:4" or "dense"), reason (why it stayed dense),
-    saliency_kept, output_error, bias_moved."""
-    samples: int
-    notes: list[str]
-    """What is odd about the samples, and fallbacks; one sentence each."""
-    settled: bool
-    """Whether more samples would hardly move the ranges of what the layers read; `verdict` is that in a sentence."""
-    verdict: str
-
-
 def prune(
     model: _models.ModelLike,
     output: str | os.PathLike[str],
     *,
     data: Data,
     method: str = "reconstruct",
+    pattern: str = "2:4",
     keep: Sequence[str] = (),
     samples: int = 0,
     image_size: int = 0,
@@ -69,6 +56,7 @@ def prune(
         data: Arrays by input, `{"ids": ids, "mask": mask}`, whose first dimension are the samples; or a folder of .npy
             files named so; or a folder or .zip of images.
         method: "reconstruct", second order, the better one; or "magnitude".
+        pattern: "2:4", or "paired": 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact.
         keep: Layers that stay dense, by the name of the weight or of the node.
         samples: At most so many, evenly spaced; 0 is all.
         image_size, mean, std: How images are prepared: height and width; per channel, for values in [0, 1].
@@ -81,29 +69,11 @@ def prune(
         RuntimeError: The machine's fault (disk full, no memory), or a bug of Tamis, which the message then says.
     """
     source = _models.source(model, folder)
-    if source.is_engine:
-        raise ValueError("prune takes an ONNX model, not an engine")
-    report = _tamis.prune(
-        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), method, list(keep),
-        threads, progress,
+    found = _tamis.prune(
+        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), method, pattern,
+        list(keep), threads, progress,
     )  # fmt: skip
-    return PruneReport(**report)
-
-
-@dataclasses.dataclass(frozen=True)
-class QuantizeReport:
-    """What `quantize` did."""
-
-    layers: list[dict[str, Any]]
-    """One a weight: weight, node, operator, int8, reason (why it stayed float), weight_error, bias_moved."""
-    tensors: list[dict[str, Any]]
-    """One an activation with codes: name, low, high (as seen), scale, zero_point, clipped, growth."""
-    samples: int
-    settled: bool
-    """Whether more samples would hardly move the ranges; `verdict` is that in a sentence."""
-    verdict: str
-    notes: list[str]
-    """What is odd about the samples: too few, repeated, not normalised as the network expects; one sentence each."""
+    return from_json(PruneReport, json.loads(found))
 
 
 def quantize(
@@ -140,47 +110,11 @@ def quantize(
         RuntimeError: The machine's fault (disk full, no memory), or a bug of Tamis, which the message then says.
     """
     source = _models.source(model, folder)
-    if source.is_engine:
-        raise ValueError("quantize takes an ONNX model, not an engine")
-    if activations not in ("u8", "s8"):
-        raise ValueError(f"activations '{activations}' is not known; use u8 or s8")
-    if not 50 < percentile <= 100:
-        raise ValueError(f"percentile is {percentile}; it takes more than 50 and at most 100")
-    report = _tamis.quantize(
+    found = _tamis.quantize(
         source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), observer,
-        percentile, activations == "s8", list(keep), threads, progress,
+        percentile, activations, list(keep), threads, progress,
     )  # fmt: skip
-    return QuantizeReport(**report)
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizeReport:
-    """What `optimize` found."""
-
-    engine: Engine
-    holds: bool
-    """Whether the budget holds on samples that were used for nothing else."""
-    layers: list[dict[str, Any]]
-    """One a weight: weight, node, operator, pattern ("dense", "2:4" or "paired 2:4"), int8, reason (why it is not 2:4 or
-    not int8), float_ms and int8_ms (measured, by pattern; 0: no kernel), int8_error and pattern_error (what each costs
-    alone, as 1 - cosine at the network's outputs; 0 where it was not worth trying), output_error."""
-    trials: list[dict[str, Any]]
-    """Every network that was tried: label, uniform, int8_layers, sparse_layers, predicted_ms, ms (0: not run whole),
-    holds, and its quality as of `choose`."""
-    chosen: str
-    """The label of the one that was chosen."""
-    choose: dict[str, float]
-    confirm: dict[str, float]
-    """Quality of the engine on the samples that chose, and on those that confirm: agreement and agreement_error; drop
-    (estimated points of top-1), drop_error, counted_drop, and whether labels were there (labelled)."""
-    precision: str
-    dense_ms: float
-    ms: float
-    """Whole runs of the dense network and of the chosen one, in turns."""
-    predicted_ms: float
-    fit_samples: int
-    choose_samples: int
-    confirm_samples: int
+    return from_json(QuantizeReport, json.loads(found))
 
 
 def optimize(
@@ -200,6 +134,7 @@ def optimize(
     std: Sequence[float] = (),
     threads: int = 0,
     report: str | os.PathLike[str] | None = None,
+    write_closest: bool = False,
     folder: str | os.PathLike[str] = ".",
     progress: Progress | None = None,
 ) -> OptimizeReport:
@@ -215,24 +150,20 @@ def optimize(
         precision: "auto" (int8 and bf16 where they are faster and the budget allows it), "f32" or "bf16".
         profiles: As of `build`.
         report: HTML page to write.
+        write_closest: If the budget can't be held, the closest network is written and given back, with `holds` False.
 
     Raises:
-        ValueError: As `prune`; and if the budget can't be held, and then nothing is written.
+        ValueError: As `prune`; and if the budget can't be held and the closest network is not wanted. Then nothing is
+            written.
         RuntimeError: As `prune`.
     """
     source = _models.source(model, folder)
-    if source.is_engine:
-        raise ValueError("optimize takes an ONNX model, not an engine")
     engine, found = _tamis.optimize(
-        source.model, source.folder, _data(data, samples, image_size, mean, std), min_agreement, max_drop, precision,
-        method, list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), progress,
+        source.model, source.folder, "" if output is None else os.fspath(output),
+        _data(data, samples, image_size, mean, std), min_agreement, max_drop, precision, method, list(keep),
+        _models.profiles(profiles), threads, "" if report is None else os.fspath(report), write_closest, progress,
     )  # fmt: skip
-    result = OptimizeReport(engine=Engine(engine), **found)
-    if not result.holds:
-        raise ValueError(result.engine.notices[-1] + ". Nothing was written")
-    if output is not None:
-        result.engine.save(output)
-    return result
+    return from_json(OptimizeReport, json.loads(found), engine=Engine(engine))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,11 @@ class JsonWriter {
     for (const int64_t number : numbers) Number(number);
     return EndArray();
   }
+  JsonWriter& Value(const std::vector<std::string>& texts) {
+    BeginArray();
+    for (const std::string& text : texts) String(text);
+    return EndArray();
+  }
   template <class T>
   JsonWriter& Field(std::string_view key, const T& value) {
     Key(key);

@@ -1,7 +1,5 @@
 #include "src/cli/data_flags.h"
 
-#include "src/cli/verb.h"
-#include "src/compiler/check_samples.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -14,27 +12,27 @@ void DeclareDataFlags(CLI::App& app, DataFlags* flags) {
   app.add_option("--std", flags->std, "Per channel: 0.229,0.224,0.225");
 }
 
-Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const std::vector<TensorSpec>& inputs) {
-  DataOptions options;
-  options.image_size = flags.image_size;
-  if (flags.samples < 0) return UserError("--samples is {}; it takes 0 (all) or more", flags.samples);
+Result<SampleRequest> RequestOf(const DataFlags& flags) {
+  SampleRequest request;
+  request.path = flags.path;
+  request.samples = flags.samples;
+  request.options.image_size = flags.image_size;
   if (!flags.mean.empty()) {
-    TAMIS_ASSIGN_OR_RETURN(options.mean, ParseChannelValues("--mean", flags.mean));
+    TAMIS_ASSIGN_OR_RETURN(request.options.mean, ParseChannelValues("--mean", flags.mean));
   }
   if (!flags.std.empty()) {
-    TAMIS_ASSIGN_OR_RETURN(options.std, ParseChannelValues("--std", flags.std));
+    TAMIS_ASSIGN_OR_RETURN(request.options.std, ParseChannelValues("--std", flags.std));
   }
-  return OpenDataSource(flags.path, inputs, options);
+  return request;
+}
+
+Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const std::vector<TensorSpec>& inputs) {
+  TAMIS_ASSIGN_OR_RETURN(const SampleRequest request, RequestOf(flags));
+  return request.Open(inputs);
 }
 
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const Graph& graph) {
   return OpenData(flags, InputSpecs(graph));
-}
-
-Status NoticeOddSamples(const Graph& simplified, std::span<const NamedTensors> batches, int threads) {
-  TAMIS_ASSIGN_OR_RETURN(const auto notices, CheckSamples(simplified, batches, {threads}));
-  for (const std::string& notice : notices) PrintNotice(notice);
-  return {};
 }
 
 }  // namespace tamis

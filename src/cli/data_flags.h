@@ -1,12 +1,12 @@
-// --data and what goes with it, shared by prune, compare and optimize.
+// --data and what goes with it, shared by the verbs that take samples.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "src/compiler/data_source.h"
+#include "src/compiler/sample_request.h"
 #include "src/ir/graph.h"
 
 namespace tamis {
@@ -18,10 +18,8 @@ struct DataFlags {
 };
 
 void DeclareDataFlags(CLI::App& app, DataFlags* flags);
+Result<SampleRequest> RequestOf(const DataFlags& flags);
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const std::vector<TensorSpec>& inputs);
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const Graph& graph);
-
-// Prints a notice for everything that is odd about the samples (src/compiler/check_samples.h).
-Status NoticeOddSamples(const Graph& simplified, std::span<const NamedTensors> batches, int threads);
 
 }  // namespace tamis

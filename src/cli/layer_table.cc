@@ -17,15 +17,4 @@ void PrintLayers(const std::vector<LayerReport>& layers) {
   }
 }
 
-void WriteLayers(const std::vector<LayerReport>& layers, JsonWriter* json) {
-  json->BeginArray();
-  for (const LayerReport& layer : layers) {
-    json->BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
-    json->Field("outputs", layer.n).Field("inputs", layer.k).Field("pattern", layer.pattern);
-    json->Field("reason", layer.reason).Field("saliency_kept", layer.saliency_kept);
-    json->Field("output_error", layer.output_error).Field("bias_moved", layer.bias_moved).EndObject();
-  }
-  json->EndArray();
-}
-
 }  // namespace tamis

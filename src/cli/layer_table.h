@@ -3,13 +3,10 @@
 
 #include <vector>
 
-#include "src/base/json_writer.h"
 #include "src/compiler/prune.h"
 
 namespace tamis {
 
 void PrintLayers(const std::vector<LayerReport>& layers);
-// An array of objects.
-void WriteLayers(const std::vector<LayerReport>& layers, JsonWriter* json);
 
 }  // namespace tamis

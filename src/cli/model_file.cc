@@ -1,48 +1,16 @@
 #include "src/cli/model_file.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 
 #include "src/cli/verb.h"
-#include "src/runtime/engine_session.h"
-#include "src/tuner/timing_cache.h"
 
 namespace tamis {
 
-bool LooksLikeEngine(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  char magic[5] = {};
-  return file.read(magic, 5) && std::memcmp(magic, "TAMIS", 5) == 0;
-}
-
 Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options, SessionOptions session_options) {
-  OpenedModel model;
-  model.path = path;
-  if (!std::ifstream(path)) return UserError("can't open '{}': {}", path, std::strerror(errno));
-  session_options.threads = options.threads;
-  session_options.device = options.device;
-  if (LooksLikeEngine(path)) {
-    TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(path, ReadMode::kMap));
-    TAMIS_RETURN_IF_ERROR(file.weights->Verify());
-    model.engine = file.engine;
-    TAMIS_ASSIGN_OR_RETURN(model.session, OpenSession(file, path, session_options));
-  } else {
-    TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(path, {.skip = options.without}));
-    BuildOptions build = options;
-    build.cache_path = TimingCache::DefaultPath();
-    if (options.device != "cpu") build.precision = Precision::kAuto;
-    if (!session_options.precision.empty()) {
-      TAMIS_ASSIGN_OR_RETURN(build.precision, ParsePrecision(session_options.precision));
-      session_options.precision.clear();
-    }
-    TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));
-    for (const std::string& notice : built.notices) PrintNotice(notice);
-    model.engine = built.engine;
-    TAMIS_ASSIGN_OR_RETURN(model.session, Session::Create(model.engine, session_options));
-  }
-  for (const std::string& notice : model.session->notices()) PrintNotice(path + ": " + notice);
+  ModelSource source;
+  source.path = path;
+  TAMIS_ASSIGN_OR_RETURN(OpenedModel model, OpenModel(source, options, std::move(session_options)));
+  for (const std::string& notice : model.notices) PrintNotice(notice);
   return model;
 }
 

@@ -33,8 +33,21 @@ void Progress::Update(int64_t done, int64_t total, const std::string& what) {
   shown_ = true;
 }
 
+VerbHooks HooksOf(Progress* progress, const CommonFlags& common, std::string_view verb) {
+  VerbHooks hooks;
+  hooks.progress = [progress](int64_t done, int64_t total, const std::string& what) {
+    progress->Update(done, total, what);
+  };
+  hooks.notice = PrintNotice;
+  if (common.verbose) {
+    hooks.log = [verb = std::string(verb)](const std::string& step) { fmt::print(stderr, "{}: {}\n", verb, step); };
+  }
+  return hooks;
+}
+
 void PrintNotice(const std::string& text) {
-  fmt::print(stderr, "tamis: note: {}\n", text);
+  // Clears a line of progress, which goes on below.
+  fmt::print(stderr, "{}tamis: note: {}\n", isatty(STDERR_FILENO) != 0 ? "\r\033[K" : "", text);
 }
 
 }  // namespace tamis

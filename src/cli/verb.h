@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "src/compiler/verb_hooks.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -43,6 +44,9 @@ class Progress {
   bool shown_ = false;
   double start_;
 };
+
+// Progress on its line, notices as they come, and with --verbose every step after the verb's name.
+VerbHooks HooksOf(Progress* progress, const CommonFlags& common, std::string_view verb);
 
 // Prints a sentence to standard error: "tamis: note: ...".
 void PrintNotice(const std::string& text);

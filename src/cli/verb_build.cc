@@ -36,15 +36,18 @@ bool IsInt8(const Flags& flags) {
 // Looks at the calibration samples, makes the network int8 as tamis quantize does if that is asked for, and gives the
 // engine what is to be remembered of the samples.
 Status Calibrate(const Flags& flags, Network* network, BuildOptions* options) {
-  TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.calibration, network->graph));
-  TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.calibration.samples), 32));
-  TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network->graph, batches, flags.threads));
-  options->values = RecordInputs(network->graph, batches);
-  options->data_hash = HexString(data->hash());
+  TAMIS_ASSIGN_OR_RETURN(const SampleRequest request, RequestOf(flags.calibration));
+  VerbHooks hooks;
+  hooks.notice = PrintNotice;
+  std::vector<std::string> notices;
+  TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
+                         ReadChecked(request, network->graph, flags.threads, 0, hooks, &notices));
+  options->values = RecordInputs(network->graph, samples.batches);
+  options->data_hash = HexString(samples.source->hash());
   if (!IsInt8(flags)) return {};
   QuantizeOptions quantize;
   quantize.threads = flags.threads;
-  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, batches, quantize));
+  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, samples.batches, quantize));
   for (const QuantizedTensor& tensor : report.tensors) {
     if (!tensor.record.input) options->values.push_back(tensor.record);
   }

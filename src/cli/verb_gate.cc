@@ -1,16 +1,11 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 #include <limits>
 
-#include "src/base/atomic_file.h"
 #include "src/cli/data_flags.h"
-#include "src/cli/model_file.h"
 #include "src/cli/verb.h"
-#include "src/compiler/coverage.h"
-#include "src/compiler/gate.h"
-#include "src/compiler/gate_report.h"
-#include "src/compiler/labels.h"
+#include "src/compiler/gate_models.h"
 
 namespace tamis {
 namespace {
@@ -32,89 +27,33 @@ std::optional<double> IfGiven(double value) {
   return std::isnan(value) ? std::nullopt : std::optional(value);
 }
 
-// The batch that the engine is tuned for: its first profile's, else 1.
-int64_t TunedBatch(const OpenedModel& model) {
-  const auto& inputs = model.session->inputs();
-  if (inputs.empty() || inputs[0].dim_names.empty() || model.engine->plans.empty()) return 1;
-  const Profile& profile = model.engine->plans.front().profile;
-  const auto found = profile.find(inputs[0].dim_names[0]);
-  return found == profile.end() ? 1 : std::max<int64_t>(1, found->second.opt);
-}
-
-Result<std::vector<int64_t>> LabelsFor(const Flags& flags, const DataSource& data) {
-  if (flags.labels == "none") return std::vector<int64_t>();
-  if (flags.labels.empty()) return data.labels();
-  return ReadLabels(flags.labels, data.size());
-}
-
-Result<OpenedModel> OpenSide(const Flags& flags, const std::string& path) {
-  BuildOptions build;
-  build.threads = flags.threads;
-  build.device = flags.device;
-  build.tune = !std::isnan(flags.max_latency_ratio);  // an untuned side would lose by its kernels
-  TAMIS_ASSIGN_OR_RETURN(build.precision, ParsePrecision(flags.precision));
-  return OpenModel(path, build);
-}
-
-Result<GateResult> Judge(const Flags& flags, GateContext* context) {
-  GateOptions options;
-  options.max_drop = flags.max_drop;
-  options.min_agreement = IfGiven(flags.min_agreement);
-  options.min_same = IfGiven(flags.min_same);
-  options.max_latency_ratio = IfGiven(flags.max_latency_ratio);
-  options.strict = flags.strict;
-  options.output = flags.output;
-  options.bootstrap = context->bootstrap;
-  options.latency_seconds = flags.seconds;
-  options.latency_batch = std::max<int64_t>(1, flags.batch);
-  TAMIS_RETURN_IF_ERROR(CheckGateOptions(options));
-  if (flags.batch < 0) return UserError("--batch is {}; it takes 1 or more", flags.batch);
-  TAMIS_ASSIGN_OR_RETURN(const OpenedModel dense, OpenSide(flags, flags.dense));
-  TAMIS_ASSIGN_OR_RETURN(const OpenedModel candidate, OpenSide(flags, flags.candidate));
-  context->dense_hash = dense.engine->provenance.source_hash;
-  context->candidate_hash = candidate.engine->provenance.source_hash;
-  TAMIS_ASSIGN_OR_RETURN(const auto inputs, CommonInputs(*dense.session, *candidate.session));
-  TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, inputs));
-  context->data_hash = data->hash();
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<int64_t> labels, LabelsFor(flags, *data));
-  const std::vector<int64_t> samples = AllSamples(*data, flags.data.samples);
-  if (flags.batch == 0) {
-    const int64_t tuned = TunedBatch(LooksLikeEngine(flags.candidate) ? candidate : dense);
-    options.latency_batch = std::clamp<int64_t>(tuned, 1, std::max<int64_t>(1, static_cast<int64_t>(samples.size())));
-  }
-  Progress progress("gate");
-  options.progress = [&](int64_t done, int64_t total, const std::string& what) { progress.Update(done, total, what); };
-  TAMIS_ASSIGN_OR_RETURN(GateResult result,
-                         RunGate(*dense.session, *candidate.session, *data, samples, labels, options));
-  const std::vector<ValueRecord>& records = candidate.engine->provenance.values;
-  if (!records.empty()) {
-    constexpr int64_t kCompared = 256;
-    TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, kCompared), 32));
-    const auto odd = CompareInputs(records, batches);
-    result.notices.insert(result.notices.end(), odd.begin(), odd.end());
-  }
-  return result;
-}
-
 Status Run(const Flags& flags, CommonFlags& common) {
-  GateContext context;
-  context.dense = flags.dense;
-  context.candidate = flags.candidate;
-  context.data = flags.data.path;
-  context.bootstrap = {flags.seed, flags.resamples};
-  const auto result = Judge(flags, &context);
-  if (!result.ok()) {
-    // A CI job that shows only the JUnit file must not show the last run's.
-    if (!flags.junit.empty()) {
-      const Status written = AtomicFile::WriteWhole(flags.junit, GateErrorJunit(context, result.status()));
-      if (!written.ok()) PrintNotice(written.message());
-    }
-    return result.status();
+  GateRequest request;
+  request.dense.path = flags.dense;
+  request.candidate.path = flags.candidate;
+  TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
+  request.labels_file = flags.labels;
+  request.options.max_drop = flags.max_drop;
+  request.options.min_agreement = IfGiven(flags.min_agreement);
+  request.options.min_same = IfGiven(flags.min_same);
+  request.options.max_latency_ratio = IfGiven(flags.max_latency_ratio);
+  request.options.strict = flags.strict;
+  request.options.output = flags.output;
+  request.options.bootstrap = {flags.seed, flags.resamples};
+  request.options.latency_seconds = flags.seconds;
+  request.batch = flags.batch;
+  request.junit = flags.junit;
+  request.precision = flags.precision;
+  request.device = flags.device;
+  request.threads = flags.threads;
+  GateOutcome outcome;
+  {
+    Progress progress("gate");
+    TAMIS_ASSIGN_OR_RETURN(outcome, GateModels(request, HooksOf(&progress, common, "gate")));
   }
-  for (const std::string& notice : result->notices) PrintNotice(notice);
-  if (!flags.junit.empty()) TAMIS_RETURN_IF_ERROR(AtomicFile::WriteWhole(flags.junit, GateJunit(context, *result)));
-  fmt::print("{}", common.json ? GateJson(context, *result) + "\n" : GateText(context, *result));
-  common.exit_code = result->Passed() ? 0 : 1;
+  fmt::print(
+      "{}", common.json ? GateJson(outcome.context, outcome.result) + "\n" : GateText(outcome.context, outcome.result));
+  common.exit_code = outcome.result.Passed() ? 0 : 1;
   return {};
 }
 

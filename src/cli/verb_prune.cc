@@ -1,15 +1,9 @@
 #include <fmt/format.h>
 
-#include "src/base/atomic_file.h"
-#include "src/base/hash.h"
-#include "src/base/json_writer.h"
 #include "src/cli/data_flags.h"
 #include "src/cli/layer_table.h"
 #include "src/cli/verb.h"
-#include "src/compiler/build.h"
-#include "src/compiler/coverage.h"
-#include "src/compiler/prune.h"
-#include "src/onnx/onnx.h"
+#include "src/compiler/prune_model.h"
 
 namespace tamis {
 namespace {
@@ -22,52 +16,26 @@ struct Flags {
 };
 
 Status Run(const Flags& flags, const CommonFlags& common) {
-  if (flags.pattern != "2:4" && flags.pattern != "paired") {
-    return UserError("--pattern '{}' is not supported; 2:4 and paired are", flags.pattern);
-  }
-  PruneOptions options;
-  options.reconstruct.paired = flags.pattern == "paired";
-  TAMIS_ASSIGN_OR_RETURN(options.method, ParsePruneMethod(flags.method));
-  options.keep = flags.keep;
-  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.output));
-  TAMIS_ASSIGN_OR_RETURN(Network network, LoadNetwork(flags.input));
-  TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
-  TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.data.samples), 32));
-  TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network.graph, batches, flags.threads));
-  CoverageVerdict coverage;
-  {
-    Progress progress("looking at the samples");
-    CalibrateOptions calibrate;
-    calibrate.threads = flags.threads;
-    calibrate.progress = [&](int done, int total) { progress.Update(done, total, "batch"); };
-    TAMIS_ASSIGN_OR_RETURN(coverage, MeasureCoverage(network.graph, batches, calibrate));
-  }
-  if (!coverage.settled) PrintNotice(coverage.text);
-  PruneReport report;
+  PruneRequest request;
+  request.model.path = flags.input;
+  request.output = flags.output;
+  TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
+  request.method = flags.method;
+  request.pattern = flags.pattern;
+  request.keep = flags.keep;
+  request.threads = flags.threads;
+  PruneOutcome outcome;
   {
     Progress progress("pruning");
-    options.progress = [&](int done, int total, const std::string& layer) { progress.Update(done, total, layer); };
-    auto pool = std::make_shared<ThreadPool>(flags.threads);
-    TAMIS_ASSIGN_OR_RETURN(report, Prune(network.graph, batches, options, pool));
+    TAMIS_ASSIGN_OR_RETURN(outcome, PruneModel(request, HooksOf(&progress, common, "prune")));
   }
-  for (const std::string& note : report.notes) PrintNotice(note);
-  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, flags.output,
-                                   {{"tamis.pattern", options.reconstruct.paired ? "paired 2:4" : "2:4"},
-                                    {"tamis.method", flags.method},
-                                    {"tamis.source_hash", network.hash},
-                                    {"tamis.data_hash", HexString(data->hash())}}));
-  TAMIS_RETURN_IF_ERROR(VerifyPruned(flags.output, report));
   if (common.json) {
-    JsonWriter json;
-    json.BeginObject().Field("output", flags.output).Field("samples", report.samples);
-    json.Field("settled", coverage.settled).Field("verdict", coverage.text).Key("layers");
-    WriteLayers(report.layers, &json);
-    fmt::print("{}\n", json.EndObject().text());
+    fmt::print("{}\n", ToJson(outcome));
     return {};
   }
-  PrintLayers(report.layers);
-  fmt::print("\n{}: {} of {} layers are {}, verified after writing; {} samples\n", flags.output, report.Pruned(),
-             report.layers.size(), options.reconstruct.paired ? "paired 2:4" : "2:4", report.samples);
+  PrintLayers(outcome.report.layers);
+  fmt::print("\n{}: {} of {} layers are {}, verified after writing; {} samples\n", flags.output,
+             outcome.report.Pruned(), outcome.report.layers.size(), outcome.pattern, outcome.report.samples);
   return {};
 }
 

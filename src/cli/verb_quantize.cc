@@ -1,13 +1,8 @@
 #include <fmt/format.h>
 
-#include "src/base/atomic_file.h"
-#include "src/base/hash.h"
-#include "src/base/json_writer.h"
 #include "src/cli/data_flags.h"
 #include "src/cli/verb.h"
-#include "src/compiler/build.h"
-#include "src/compiler/quantize.h"
-#include "src/onnx/onnx.h"
+#include "src/compiler/quantize_model.h"
 
 namespace tamis {
 namespace {
@@ -31,64 +26,28 @@ void PrintReport(const Flags& flags, const QuantizeReport& report) {
              report.Quantized(), report.layers.size(), report.tensors.size(), report.balanced.size(), report.verdict);
 }
 
-std::string Json(const Flags& flags, const QuantizeReport& report) {
-  JsonWriter json;
-  json.BeginObject().Field("output", flags.output).Field("samples", report.samples);
-  json.Field("settled", report.settled).Field("verdict", report.verdict).Key("layers").BeginArray();
-  for (const QuantizedLayer& layer : report.layers) {
-    json.BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
-    json.Field("int8", layer.quantized).Field("reason", layer.reason).Field("weight_error", layer.weight_error);
-    json.Field("bias_moved", layer.bias_moved).EndObject();
-  }
-  json.EndArray().Key("tensors").BeginArray();
-  for (const QuantizedTensor& tensor : report.tensors) {
-    json.BeginObject().Field("name", tensor.name);
-    json.Field("low", static_cast<double>(tensor.low)).Field("high", static_cast<double>(tensor.high));
-    json.Field("scale", static_cast<double>(tensor.map.scale));
-    json.Field("zero_point", static_cast<int64_t>(tensor.map.zero));
-    json.Field("clipped", tensor.clipped).Field("growth", tensor.growth).EndObject();
-  }
-  json.EndArray().Key("balanced").BeginArray();
-  for (const std::string& name : report.balanced) json.String(name);
-  return json.EndArray().EndObject().text();
-}
-
 Status Run(const Flags& flags, const CommonFlags& common) {
-  QuantizeOptions options;
-  TAMIS_ASSIGN_OR_RETURN(options.observer.observer, ParseObserver(flags.observer));
-  if (!(flags.percentile > 50 && flags.percentile <= 100)) {
-    return UserError("--percentile is {}; it takes more than 50 and at most 100", flags.percentile);
-  }
-  if (flags.activations != "u8" && flags.activations != "s8") {
-    return UserError("--activations '{}' is not known; use u8 or s8", flags.activations);
-  }
-  options.observer.percentile = flags.percentile;
-  options.signed_activations = flags.activations == "s8";
-  options.clip_weights = !flags.plain_weights;
-  options.correct_bias = !flags.keep_bias;
-  options.balance = !flags.no_balance;
-  options.keep = flags.keep;
-  options.threads = flags.threads;
-  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.output));
-  TAMIS_ASSIGN_OR_RETURN(Network network, LoadNetwork(flags.input));
-  TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, network.graph));
-  TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(*data, AllSamples(*data, flags.data.samples), 32));
-  TAMIS_RETURN_IF_ERROR(NoticeOddSamples(network.graph, batches, flags.threads));
-  QuantizeReport report;
+  QuantizeRequest request;
+  request.model.path = flags.input;
+  request.output = flags.output;
+  TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
+  request.observer = flags.observer;
+  request.activations = flags.activations;
+  request.percentile = flags.percentile;
+  request.clip_weights = !flags.plain_weights;
+  request.correct_bias = !flags.keep_bias;
+  request.balance = !flags.no_balance;
+  request.keep = flags.keep;
+  request.threads = flags.threads;
+  QuantizeOutcome outcome;
   {
     Progress progress("calibrating");
-    options.progress = [&](int done, int total, const std::string& what) { progress.Update(done, total, what); };
-    TAMIS_ASSIGN_OR_RETURN(report, Quantize(network.graph, batches, options));
+    TAMIS_ASSIGN_OR_RETURN(outcome, QuantizeModel(request, HooksOf(&progress, common, "quantize")));
   }
-  if (!report.settled) PrintNotice(report.verdict);
-  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, flags.output,
-                                   {{"tamis.observer", flags.observer},
-                                    {"tamis.source_hash", network.hash},
-                                    {"tamis.data_hash", HexString(data->hash())}}));
   if (common.json) {
-    fmt::print("{}\n", Json(flags, report));
+    fmt::print("{}\n", ToJson(outcome));
   } else {
-    PrintReport(flags, report);
+    PrintReport(flags, outcome.report);
   }
   return {};
 }

@@ -202,7 +202,8 @@ class GateRun {
 };
 
 // Both sides agree on inputs that neither was trained for, so the dense network is asked.
-Result<std::string> CheckScaling(Session& dense, const DataSource& data, std::span<const int64_t> samples) {
+Result<std::string> CheckScaling(Session& dense, const DataSource& data, std::span<const int64_t> samples,
+                                 const std::function<bool()>& cancelled) {
   constexpr size_t kMost = 64;
   std::vector<int64_t> some;
   for (size_t i = 0; i < std::min(kMost, samples.size()); ++i) {
@@ -210,7 +211,7 @@ Result<std::string> CheckScaling(Session& dense, const DataSource& data, std::sp
   }
   if (data.fixed_batch() > static_cast<int64_t>(some.size())) return std::string();
   TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(data, some, 32));
-  return TryScalings(dense, batches, {});
+  return TryScalings(dense, batches, cancelled);
 }
 
 double MedianOf(std::vector<double> values) {
@@ -234,6 +235,7 @@ Status MeasureLatency(Session& dense, Session& candidate, const DataSource& data
   std::vector<double> of_dense, of_candidate;
   std::vector<float> ratios;
   for (int round = 0; round < kRounds; ++round) {
+    if (options.cancelled && options.cancelled()) return RuntimeError("the gate was interrupted");
     BenchmarkOptions benchmark;
     benchmark.warmup_seconds = round == 0 ? std::min(0.5, options.latency_seconds / 4) : 0;
     benchmark.seconds = options.latency_seconds / kRounds;
@@ -303,7 +305,8 @@ Result<GateResult> RunGate(Session& dense, Session& candidate, const DataSource&
   const auto progress = [&](int64_t done, int64_t total) {
     if (options.progress) options.progress(done, total, "samples");
   };
-  TAMIS_ASSIGN_OR_RETURN(const Answers answers, CollectAnswers(dense, candidate, data, samples, progress));
+  TAMIS_ASSIGN_OR_RETURN(const Answers answers,
+                         CollectAnswers(dense, candidate, data, samples, progress, options.cancelled));
   if (answers.samples.size() < 2) {
     return UserError(
         "the gate has {} sample{} to judge by, and {}: nothing is known from that about any other; give some hundreds",
@@ -316,7 +319,7 @@ Result<GateResult> RunGate(Session& dense, Session& candidate, const DataSource&
     result.notices.push_back(fmt::format("{} samples at the end fill no batch of {} and were left out",
                                          samples.size() - answers.samples.size(), data.fixed_batch()));
   }
-  TAMIS_ASSIGN_OR_RETURN(const std::string scaling, CheckScaling(dense, data, answers.samples));
+  TAMIS_ASSIGN_OR_RETURN(const std::string scaling, CheckScaling(dense, data, answers.samples, options.cancelled));
   if (!scaling.empty()) result.notices.push_back(scaling);
   if (options.max_latency_ratio) {
     TAMIS_RETURN_IF_ERROR(MeasureLatency(dense, candidate, data, answers.samples, options, &result));

@@ -31,6 +31,7 @@ struct GateOptions {
   double latency_seconds = 3;  // a side
   int64_t latency_batch = 1;
   std::function<void(int64_t done, int64_t total, const std::string& what)> progress = {};
+  std::function<bool()> cancelled = {};  // asked between batches and rounds; true ends the gate with an error
 
   static constexpr double kDefaultAgreement = 0.99, kDefaultSame = 0.95;
 };

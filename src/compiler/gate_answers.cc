@@ -224,13 +224,15 @@ Result<std::vector<TensorSpec>> CommonInputs(const Session& dense, const Session
 
 Result<Answers> CollectAnswers(Session& dense, Session& candidate, const DataSource& data,
                                std::span<const int64_t> samples,
-                               const std::function<void(int64_t done, int64_t total)>& progress) {
+                               const std::function<void(int64_t done, int64_t total)>& progress,
+                               const std::function<bool()>& cancelled) {
   Answers answers;
   Collector collector(&answers);
   size_t step = data.fixed_batch() > 0 ? static_cast<size_t>(data.fixed_batch()) : 32;
   for (size_t begin = 0; begin < samples.size();) {
     const size_t count = std::min(step, samples.size() - begin);
     if (data.fixed_batch() > 0 && count < step) break;
+    if (cancelled && cancelled()) return RuntimeError("the gate was interrupted");
     const auto chosen = samples.subspan(begin, count);
     TAMIS_ASSIGN_OR_RETURN(const NamedTensors inputs, data.Batch(chosen));
     auto of_dense = dense.Run(inputs);

@@ -27,10 +27,12 @@ class Optimizer {
     table.int8 = options_.int8;
     table.threads = options_.build.threads;
     table.progress = options_.prune.progress;
+    table.cancelled = options_.cancelled;
     TAMIS_ASSIGN_OR_RETURN(
         table_, LayerTable::Make(candidates_.get(), timer_.get(), choose_.First(kSensitivitySamples), table));
     Log(fmt::format("{} layers timed as what they can be, and their errors measured", table_.rows().size()));
-    trials_ = std::make_unique<Trials>(candidates_.get(), timer_.get(), &choose_, budget_, options_.build.threads);
+    trials_ = std::make_unique<Trials>(candidates_.get(), timer_.get(), &choose_, budget_, options_.build.threads,
+                                       options_.cancelled);
     search_ = std::make_unique<Search>(&table_, candidates_.get(), timer_.get(), trials_.get(), budget_,
                                        [this](const std::string& text) { Log(text); });
     TAMIS_ASSIGN_OR_RETURN(SearchResult found, search_->Run());
@@ -159,7 +161,11 @@ class Optimizer {
     network.producer = network_.producer;
     network.nodes_in_file = network_.nodes_in_file;
     Log("building the engine of: " + trials_->at(static_cast<size_t>(trial)).label);
-    TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build_));
+    BuildOptions build = build_;
+    for (const QuantizedTensor& tensor : network_chosen_.quantize.tensors) {
+      if (!tensor.record.input) build.values.push_back(tensor.record);
+    }
+    TAMIS_ASSIGN_OR_RETURN(const BuildResult built, BuildEngine(network, build));
     result_.engine = built.engine;
     result_.precision = built.engine->provenance.precision;
     result_.chosen = trial;
@@ -362,6 +368,20 @@ Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, 
   TAMIS_RETURN_IF_ERROR(CheckBudget(options.budget));
   if (options.budget.min_agreement <= 0 && options.budget.max_drop < 0) {
     options.budget.max_drop = OptimizeOptions::kDefaultDrop;
+  }
+  auto step = std::make_shared<std::string>("start");
+  options.log = [step, log = given.log](const std::string& text) {
+    *step = text;
+    if (log) log(text);
+  };
+  if (given.progress) {
+    const auto report = [step, progress = given.progress](int done, int total, const std::string& what) {
+      progress(done, total, *step + ", " + what);
+    };
+    options.prune.progress = options.quantize.progress = options.build.progress = report;
+  }
+  if (given.cancelled) {
+    options.prune.cancelled = options.quantize.cancelled = options.build.cancelled = given.cancelled;
   }
   return Optimizer(network, data, options).Run();
 }

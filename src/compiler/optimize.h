@@ -31,6 +31,9 @@ struct OptimizeOptions {
   uint64_t seed = 1;
   std::string command;                               // for the report: how it was called
   std::function<void(const std::string& step)> log;  // one sentence a step; may be empty
+  // For all steps; those of `build`, `prune` and `quantize` are set from them. May be empty.
+  std::function<void(int64_t done, int64_t total, const std::string& what)> progress;
+  std::function<bool()> cancelled;  // true ends the work with an error
 };
 
 struct OptimizedLayer {

@@ -88,7 +88,7 @@ Status Candidates::FitAlone(LayerPattern pattern, const std::set<std::string>& l
   return {};
 }
 
-Result<Graph> Candidates::Draft(const Assignment& assignment, bool codes_exact) {
+Result<Graph> Candidates::Draft(const Assignment& assignment, bool codes_exact, QuantizeReport* report) {
   Graph graph = network_.graph.Clone();
   if (CountSparse(assignment) > 0) {
     Graph fused = fused_.Clone();
@@ -106,7 +106,8 @@ Result<Graph> Candidates::Draft(const Assignment& assignment, bool codes_exact) 
     options.clip_weights = options.clip_weights && codes_exact;
     options.balance = options.balance && codes_exact;
     options.progress = nullptr;
-    TAMIS_RETURN_IF_ERROR(Quantize(graph, fit_, options).status());
+    TAMIS_ASSIGN_OR_RETURN(QuantizeReport quantized, Quantize(graph, fit_, options));
+    if (report != nullptr) *report = std::move(quantized);
   }
   return graph;
 }

@@ -46,8 +46,8 @@ class Candidates {
   Status FitAlone(LayerPattern pattern, const std::set<std::string>& layers);
   // Layers as they are when pruned alone, so that a draft takes no pruning; ranges are the dense network's. Every 2:4
   // layer of the assignment must have been fitted. `codes_exact` false: scales by the largest weight, where only times
-  // are wanted.
-  Result<Graph> Draft(const Assignment& assignment, bool codes_exact = true);
+  // are wanted. `report`, if any, gets what Quantize says.
+  Result<Graph> Draft(const Assignment& assignment, bool codes_exact = true, QuantizeReport* report = nullptr);
   Result<PrunedNetwork> InOrder(const Assignment& assignment);
 
  private:

@@ -77,6 +77,7 @@ Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer,
   int done = 0;
   for (LayerRow& row : table.rows_) {
     if (options.progress) options.progress(done++, static_cast<int>(table.rows_.size()), row.name);
+    if (options.cancelled && options.cancelled()) return RuntimeError("optimizing was interrupted");
     const auto may = [&](const auto& wanted) { return std::any_of(row.settings.begin(), row.settings.end(), wanted); };
     if (may([](const LayerSetting& setting) { return setting.int8; })) {
       TAMIS_ASSIGN_OR_RETURN(row.int8_error, alone(row.name, {LayerPattern::kDense, true}));

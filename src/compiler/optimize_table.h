@@ -37,6 +37,7 @@ struct TableOptions {
   bool int8 = true;
   int threads = 0;
   std::function<void(int done, int total, const std::string& what)> progress;
+  std::function<bool()> cancelled;
 };
 
 class LayerTable {

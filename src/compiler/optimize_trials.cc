@@ -51,6 +51,7 @@ Result<size_t> Trials::TryInOrder(size_t draft) {
 }
 
 Status Trials::Measure(const Graph& network, OptimizeTrial* trial) const {
+  if (cancelled_ && cancelled_()) return RuntimeError("optimizing was interrupted");
   TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer_.Time(network));
   trial->relative = timer_.Relative(timed);
   trial->seconds = timer_.Seconds(timed);
@@ -77,7 +78,7 @@ Result<PrunedNetwork> Trials::NetworkOf(size_t trial) const {
     network.quantize = known->second.quantize;
     return network;
   }
-  TAMIS_ASSIGN_OR_RETURN(network.graph, candidates_.Draft(trials_[trial].assignment));
+  TAMIS_ASSIGN_OR_RETURN(network.graph, candidates_.Draft(trials_[trial].assignment, true, &network.quantize));
   return network;
 }
 

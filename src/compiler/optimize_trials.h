@@ -33,8 +33,14 @@ Result<std::shared_ptr<Session>> QuickSession(const Graph& fused, DType precisio
 
 class Trials {
  public:
-  Trials(Candidates* candidates, NetworkTimer* timer, const Judge* judge, const Budget& budget, int threads)
-      : candidates_(*candidates), timer_(*timer), judge_(judge), budget_(budget), threads_(threads) {}
+  Trials(Candidates* candidates, NetworkTimer* timer, const Judge* judge, const Budget& budget, int threads,
+         std::function<bool()> cancelled = {})
+      : candidates_(*candidates),
+        timer_(*timer),
+        judge_(judge),
+        budget_(budget),
+        threads_(threads),
+        cancelled_(std::move(cancelled)) {}
 
   // Times and measures a draft; what was tried before is not tried again. Returns its index.
   Result<size_t> Try(const std::string& label, const Assignment& assignment, bool uniform, double modelled_error);
@@ -57,6 +63,7 @@ class Trials {
   const tamis::Judge* judge_;
   Budget budget_;
   int threads_;
+  std::function<bool()> cancelled_;
   std::vector<OptimizeTrial> trials_;
   std::map<size_t, PrunedNetwork> networks_;  // those that were pruned in order
 };

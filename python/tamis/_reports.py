@@ -1,0 +1,207 @@
+"""What the verbs give back. The rows are those of the command line's --json."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypedDict
+
+from tamis._engine import Engine
+
+
+class PrunedLayer(TypedDict):
+    """One weight of a pruned network."""
+
+    weight: str
+    node: str
+    operator: str
+    outputs: int
+    inputs: int
+    pattern: str
+    """"2:4" or "dense"."""
+    reason: str
+    """Why it stayed dense."""
+    saliency_kept: float
+    """Share of the squared magnitude."""
+    output_error: float
+    """|Y - Y^|^2 / |Y|^2 before the activation."""
+    bias_moved: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneReport:
+    """What `prune` did."""
+
+    pattern: str
+    """"2:4" or "paired 2:4"."""
+    layers: list[PrunedLayer]
+    samples: int
+    notes: list[str]
+    """What is odd about the samples, and fallbacks; one sentence each."""
+    settled: bool
+    """Whether more samples would hardly move the ranges of what the layers read; `verdict` is that in a sentence."""
+    verdict: str
+
+
+class QuantizedLayer(TypedDict):
+    """One weight that a product multiplies by."""
+
+    weight: str
+    node: str
+    operator: str
+    int8: bool
+    reason: str
+    """Why it stayed float."""
+    weight_error: float
+    """|W - W^|^2 / |W|^2."""
+    bias_moved: bool
+
+
+class QuantizedTensor(TypedDict):
+    """One activation with codes."""
+
+    name: str
+    low: float
+    high: float
+    """As seen in the samples."""
+    scale: float
+    zero_point: int
+    clipped: float
+    """Share of the values beyond the codes."""
+    growth: float
+    """By how much the second half of the samples widened the range."""
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeReport:
+    """What `quantize` did."""
+
+    layers: list[QuantizedLayer]
+    tensors: list[QuantizedTensor]
+    balanced: list[str]
+    """Activations whose channels took a factor each."""
+    samples: int
+    settled: bool
+    """Whether more samples would hardly move the ranges; `verdict` is that in a sentence."""
+    verdict: str
+    notes: list[str]
+    """What is odd about the samples: too few, repeated, not normalised as the network expects; one sentence each."""
+
+
+class Quality(TypedDict):
+    """How far answers are from the dense network's; errors are standard errors over the samples."""
+
+    agreement: float
+    """Mean cosine of the worst output."""
+    agreement_error: float
+    drop: float
+    """Points of top-1, estimated; 0 without class scores."""
+    drop_error: float
+    counted_drop: float
+    labelled: bool
+
+
+class OptimizedLayer(TypedDict):
+    """One weight: what became of it, and what it could have been."""
+
+    weight: str
+    node: str
+    operator: str
+    pattern: str
+    """"dense", "2:4" or "paired 2:4"."""
+    int8: bool
+    reason: str
+    """Why it is not 2:4 or not int8."""
+    float_ms: list[float]
+    int8_ms: list[float]
+    """Measured, dense, 2:4 and paired; 0: no kernel."""
+    int8_error: float
+    pattern_error: list[float]
+    """What each costs alone, as 1 - cosine at the network's outputs; 0 where it was not worth trying."""
+    output_error: float
+
+
+class OptimizeTrial(TypedDict):
+    """One network that was tried."""
+
+    label: str
+    uniform: bool
+    in_order: bool
+    int8_layers: int
+    sparse_layers: int
+    predicted_ms: float
+    ms: float
+    """0: not run whole."""
+    quality: Quality
+    holds: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizeReport:
+    """What `optimize` found."""
+
+    engine: Engine
+    holds: bool
+    """Whether the budget holds on samples that were used for nothing else."""
+    budget: str
+    layers: list[OptimizedLayer]
+    trials: list[OptimizeTrial]
+    chosen: str
+    """The label of the trial that was chosen."""
+    choose: Quality
+    confirm: Quality
+    """Of the engine, on the samples that chose and on those that confirm."""
+    precision: str
+    dense_ms: float
+    ms: float
+    """Whole runs of the dense network and of the chosen one, in turns."""
+    dense_predicted_ms: float
+    predicted_ms: float
+    fit_samples: int
+    choose_samples: int
+    confirm_samples: int
+    notes: list[str]
+    """What is odd about the samples, and what there is to know of the choice; one sentence each."""
+
+
+class GateCheck(TypedDict, total=False):
+    """One finding of the gate."""
+
+    name: str
+    output: str
+    measured: float
+    interval: list[float]
+    limit: float | None
+    """None: told, not judged."""
+    verdict: str
+    """"passed", "unproven", "failed" or "not judged"."""
+    samples_needed: int
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class GateReport:
+    """What `gate` found."""
+
+    passed: bool
+    verdict: str
+    """"passed", "unproven" (within every limit, but the samples are too few to prove it) or "failed"."""
+    checks: list[GateCheck]
+    samples: int
+    top1_measured: bool
+    notices: list[str]
+    """What is odd about the samples and the models; one sentence each."""
+    details: dict[str, Any]
+    """All that `tamis gate --json` prints."""
+
+    def __getitem__(self, name: str) -> GateCheck:
+        """The first check of that name: "top1_drop", "same_answers", "cosine", "finite", "latency_ratio"."""
+        for check in self.checks:
+            if check["name"] == name:
+                return check
+        raise KeyError(name)
+
+
+def from_json(kind: type, found: dict[str, Any], **more: Any) -> Any:
+    """A report of what a verb printed; what the dataclass has no field for (the output's path) is left out."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return kind(**{key: value for key, value in found.items() if key in names}, **more)

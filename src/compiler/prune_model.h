@@ -1,0 +1,38 @@
+// `tamis prune` and `tamis.prune`: from a model and samples to a pruned ONNX file that was read again and checked.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/compiler/coverage.h"
+#include "src/compiler/model_source.h"
+#include "src/compiler/prune.h"
+#include "src/compiler/sample_request.h"
+
+namespace tamis {
+
+// Everything as the user says it; PruneModel judges it, all at once.
+struct PruneRequest {
+  ModelSource model;
+  std::string output;  // ONNX file to write
+  SampleRequest data;
+  std::string method = "reconstruct", pattern = "2:4";
+  std::vector<std::string> keep;
+  int threads = 0;
+};
+
+struct PruneOutcome {
+  std::string output, pattern;
+  PruneReport report;
+  CoverageVerdict coverage;
+  std::vector<std::string> notices;
+};
+
+// The target is tried first, then the model and the samples are read and checked; the layers are fitted, and the file
+// is written, with what it was made of as metadata, read again and verified.
+Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& hooks);
+
+// What `--json` prints and Python's report is made of.
+std::string ToJson(const PruneOutcome& outcome);
+
+}  // namespace tamis
