@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "src/kernels/integer/integer_product.h"
+#include "src/kernels/integer/integer_shape.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
 
@@ -10,64 +11,12 @@ namespace {
 
 constexpr int64_t kRowBlock = 48;  // rows that share a panel while it lies in the cache
 
-// Zero points: none, one number, or one a row of a or a column of b.
-struct Zeros {
-  bool given = false;
-  DType dtype = DType::kUInt8;
-  int64_t step = 0;
-
-  int At(const void* zeros, int64_t i) const { return given ? ByteAt(zeros, dtype, i * step) : 0; }
-};
-
-struct ProductShape {
-  int64_t batch = 1, rows = 1, depth = 1, columns = 1;
-  bool shared = true;  // one b for the whole batch, whose rows then count as one
-  int64_t a_rows = 1;  // of one entry of the batch
-};
-
-Result<ProductShape> ShapeOf(const Problem& problem) {
-  const Dims &a = problem.input(0).dims, &b = problem.input(1).dims;
-  if (a.size() < 2 || b.size() < 2) return UserError("vectors are not supported: {} x {}", ToString(a), ToString(b));
-  ProductShape shape;
-  shape.a_rows = a[a.size() - 2];
-  shape.depth = a.back();
-  shape.columns = b.back();
-  const int64_t a_batch = Product(a, 0, a.size() - 2), b_batch = Product(b, 0, b.size() - 2);
-  if (b_batch == 1 && a.size() >= b.size()) {
-    shape.rows = a_batch * shape.a_rows;
-    return shape;
-  }
-  if (a.size() != b.size() || !std::equal(a.begin(), a.end() - 2, b.begin())) {
-    return UserError("the batches of {} and {} differ", ToString(a), ToString(b));
-  }
-  shape.shared = false;
-  shape.batch = a_batch;
-  shape.rows = shape.a_rows;
-  return shape;
-}
-
-Result<Zeros> ZerosOf(const Operand& operand, DType dtype, int64_t count) {
-  Zeros zeros;
-  if (!operand.Present()) return zeros;
-  zeros.given = true;
-  zeros.dtype = dtype;
-  if (Elements(operand) == 1) return zeros;
-  if (Elements(operand) != count) return UserError("zero points {} for {}", ToString(operand.dims), count);
-  zeros.step = 1;
-  return zeros;
-}
-
 class IntegerMatMul : public PreparedKernel {
  public:
-  IntegerMatMul(const IntegerProduct& product, const ProductShape& shape, const Problem& problem, Zeros a_zeros,
-                Zeros b_zeros)
+  IntegerMatMul(const IntegerProduct& product, const IntegerMatMulShape& shape, int threads)
       : product_(product),
         shape_(shape),
-        a_dtype_(problem.input(0).dtype),
-        b_dtype_(problem.input(1).dtype),
-        a_zeros_(a_zeros),
-        b_zeros_(b_zeros),
-        threads_(std::max(problem.threads, 1)),
+        threads_(std::max(threads, 1)),
         pairs_((shape.depth + 1) / 2),
         panels_((shape.columns + product.panel - 1) / product.panel) {}
 
@@ -87,9 +36,9 @@ class IntegerMatMul : public PreparedKernel {
           *to = 0;
           continue;
         }
-        const int zero = b_zeros_.At(zeros, column);
+        const int zero = shape_.b_zeros.At(zeros, column);
         const bool second = 2 * k + 1 < shape_.depth;
-        *to = Pair(ByteAt(b, b_dtype_, at) - zero, second ? ByteAt(b, b_dtype_, at + shape_.columns) - zero : 0);
+        *to = Pair(ByteAt(b, shape_.b, at) - zero, second ? ByteAt(b, shape_.b, at + shape_.columns) - zero : 0);
       }
     }
   }
@@ -103,10 +52,10 @@ class IntegerMatMul : public PreparedKernel {
     auto* rows = reinterpret_cast<int32_t*>(workspace);
     int32_t* panels = rows + RowInts();
     const int64_t all_rows = shape_.batch * shape_.rows;
-    const void* a_zeros = a_zeros_.given ? inputs[2] : nullptr;
+    const void* a_zeros = shape_.a_zeros.given ? inputs[2] : nullptr;
     Share(pool, all_rows, GrainFor(shape_.depth), [&](int64_t row) { PackRow(inputs[0], a_zeros, row, rows); });
     if (packed_ == nullptr) {
-      const void* b_zeros = b_zeros_.given ? inputs[3] : nullptr;
+      const void* b_zeros = shape_.b_zeros.given ? inputs[3] : nullptr;
       Share(pool, shape_.batch * panels_, 1,
             [&](int64_t panel) { PackPanel(inputs[1], b_zeros, panel, panels + panel * pairs_ * product_.panel); });
     }
@@ -137,45 +86,32 @@ class IntegerMatMul : public PreparedKernel {
   }
 
   void PackRow(const void* a, const void* zeros, int64_t row, int32_t* rows) const {
-    const int zero = a_zeros_.At(zeros, row % shape_.a_rows);
+    const int zero = shape_.a_zeros.At(zeros, row % shape_.a_rows);
     const int64_t from = row * shape_.depth;
     int32_t* to = rows + row * pairs_;
     for (int64_t k = 0; k < shape_.depth / 2; ++k) {
-      to[k] = Pair(ByteAt(a, a_dtype_, from + 2 * k) - zero, ByteAt(a, a_dtype_, from + 2 * k + 1) - zero);
+      to[k] = Pair(ByteAt(a, shape_.a, from + 2 * k) - zero, ByteAt(a, shape_.a, from + 2 * k + 1) - zero);
     }
-    if (shape_.depth % 2 != 0) to[pairs_ - 1] = Pair(ByteAt(a, a_dtype_, from + shape_.depth - 1) - zero, 0);
+    if (shape_.depth % 2 != 0) to[pairs_ - 1] = Pair(ByteAt(a, shape_.a, from + shape_.depth - 1) - zero, 0);
   }
 
   IntegerProduct product_;
-  ProductShape shape_;
-  DType a_dtype_, b_dtype_;
-  Zeros a_zeros_, b_zeros_;
+  IntegerMatMulShape shape_;
   int threads_;
   int64_t pairs_, panels_;
   std::shared_ptr<const PackedWeight> weight_;
   const int32_t* packed_ = nullptr;
 };
 
-bool IsByte(const Operand& operand) {
-  return operand.dtype == DType::kUInt8 || operand.dtype == DType::kInt8;
-}
-
 }  // namespace
 
 Status SupportsIntegerMatMul(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
-  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
-  if (!IsByte(problem.input(0)) || !IsByte(problem.input(1))) return UserError("multiplies int8 and uint8");
-  TAMIS_ASSIGN_OR_RETURN(const ProductShape shape, ShapeOf(problem));
-  TAMIS_RETURN_IF_ERROR(ZerosOf(problem.input(2), problem.input(0).dtype, shape.a_rows).status());
-  return ZerosOf(problem.input(3), problem.input(1).dtype, shape.columns).status();
+  return ReadIntegerMatMul(problem).status();
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareIntegerMatMul(const Problem& problem, const IntegerProduct& product) {
-  TAMIS_ASSIGN_OR_RETURN(const ProductShape shape, ShapeOf(problem));
-  TAMIS_ASSIGN_OR_RETURN(const Zeros a_zeros, ZerosOf(problem.input(2), problem.input(0).dtype, shape.a_rows));
-  TAMIS_ASSIGN_OR_RETURN(const Zeros b_zeros, ZerosOf(problem.input(3), problem.input(1).dtype, shape.columns));
-  auto kernel = std::make_unique<IntegerMatMul>(product, shape, problem, a_zeros, b_zeros);
+  TAMIS_ASSIGN_OR_RETURN(const IntegerMatMulShape shape, ReadIntegerMatMul(problem));
+  auto kernel = std::make_unique<IntegerMatMul>(product, shape, problem.threads);
   const Operand &b = problem.input(1), &zeros = problem.input(3);
   if (b.constant != nullptr && (!zeros.Present() || zeros.constant != nullptr)) {
     auto packed = std::make_shared<PackedBytes>(static_cast<size_t>(kernel->PackedInts()) * sizeof(int32_t));

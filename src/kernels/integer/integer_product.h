@@ -5,7 +5,7 @@
 // [panel][pairs][panel width], the left one in rows of pairs.
 #pragma once
 
-#include "src/kernels/kernel.h"
+#include "src/kernels/integer/integer_shape.h"
 
 namespace tamis {
 
@@ -34,10 +34,6 @@ inline Result<std::unique_ptr<PreparedKernel>> PrepareIntegerProduct(const Probl
 }
 double IntegerProductFlops(const Problem& problem);
 
-// A byte of either signedness as a number.
-inline int ByteAt(const void* bytes, DType dtype, int64_t i) {
-  return dtype == DType::kUInt8 ? static_cast<const uint8_t*>(bytes)[i] : static_cast<const int8_t*>(bytes)[i];
-}
 // Two centred elements as one lane.
 inline int32_t Pair(int low, int high) {
   return static_cast<int32_t>((static_cast<uint32_t>(high) << 16) | (static_cast<uint32_t>(low) & 0xffffu));

@@ -1,0 +1,19 @@
+#include "src/kernels/integer/byte_product_body.h"
+#include "src/kernels/quantized/int8_panel.h"
+
+namespace tamis {
+
+extern const KernelDef kernel_byte_product_avxvnni = {
+    .name = "byte_product_avxvnni",
+    .family = "integer",
+    .ops = {"MatMulInteger"},
+    .isa = Isa::kAvx2,
+    .supports =
+        [](const Problem& problem) {
+          return HasAvxVnni() ? ReadIntegerMatMul(problem).status() : UserError("needs AVX_VNNI");
+        },
+    .cost = [](const Problem& problem) { return ByteMatMulCost(problem, Isa::kAvx2, 0.5); },
+    .prepare = [](const Problem& problem, PackCache& cache) { return PrepareByteMatMul(problem, cache, kByteProduct); },
+};
+
+}  // namespace tamis
