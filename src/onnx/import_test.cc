@@ -112,6 +112,36 @@ TEST(OnnxImport, ListsEveryUnknownAttribute) {
   EXPECT_THAT(error, HasSubstr("'colour' of operator 'LeakyRelu': 1 node, named 'n2'"));
 }
 
+TEST(OnnxImport, ListsEveryAttributeOfAWrongTypeBesideUnknownOperators) {
+  onnx::ModelProto model = SmallModel();
+  auto* graph = model.mutable_graph();
+  for (const auto* node : {"n1", "n2"}) {
+    auto* axis = AddNode(graph, "Softmax", {"x"}, {std::string("v") + node}, node)->add_attribute();
+    axis->set_name("axis");
+    axis->set_type(onnx::AttributeProto::FLOAT);
+    axis->set_f(1);
+  }
+  auto* alpha = AddNode(graph, "Elu", {"x"}, {"vn3"}, "n3")->add_attribute();
+  alpha->set_name("alpha");
+  alpha->set_type(onnx::AttributeProto::INT);
+  alpha->set_i(2);
+  auto* body = AddNode(graph, "Loop", {"", "", "x"}, {"vn4"}, "n4")->add_attribute();
+  body->set_name("body");
+  body->set_type(onnx::AttributeProto::STRING);
+  body->set_s("a graph");
+  auto* perm = AddNode(graph, "Transpose", {"x"}, {"vn5"}, "n5")->add_attribute();  // some exporters' empty list
+  perm->set_name("perm");
+  perm->set_type(onnx::AttributeProto::FLOATS);
+  AddNode(graph, "NoSuchOp", {"x"}, {"vn6"}, "n6");
+  const std::string error = ImportError(model);
+  EXPECT_THAT(error,
+              HasSubstr("'axis' of operator 'Softmax' is a float, must be an integer: 2 nodes, named 'n1', 'n2'"));
+  EXPECT_THAT(error, HasSubstr("'alpha' of operator 'Elu' is an integer, must be a float: 1 node, named 'n3'"));
+  EXPECT_THAT(error, HasSubstr("'body' of operator 'Loop' is a string, must be a graph: 1 node, named 'n4'"));
+  EXPECT_THAT(error, HasSubstr("'NoSuchOp' of ai.onnx"));
+  EXPECT_THAT(error, Not(HasSubstr("perm")));
+}
+
 TEST(OnnxImport, ReportsAllUndefinedAndDuplicateNames) {
   onnx::ModelProto model = SmallModel();
   auto* graph = model.mutable_graph();

@@ -1,6 +1,9 @@
 #include "src/onnx/operators.h"
 
+#include <string_view>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "src/onnx/known_attributes.h"
 #include "src/onnx/names.h"
@@ -15,6 +18,12 @@ struct Use {
 };
 using Uses = std::map<std::pair<std::string, std::string>, Use>;  // (domain, operator) -> nodes
 
+// What is wrong with attributes: (operator, attribute) -> nodes, and (operator, "attribute is a float, must be an
+// integer") -> nodes.
+struct AttributeUses {
+  Uses unknown, mistyped;
+};
+
 void Add(const Graph& graph, const Node& node, Use* use) {
   constexpr size_t kMaxNames = 8;
   if (use->count++ >= kMaxNames) return;
@@ -22,12 +31,74 @@ void Add(const Graph& graph, const Node& node, Use* use) {
   use->names.push_back(by_output ? graph.value(node.outputs[0]).name : node.name);
 }
 
-void Collect(const Graph& graph, Uses* uses, Uses* attributes) {
+// The letter of an attribute's type (known_attributes.h). A sparse tensor was made a dense one.
+char TypeLetter(const Attribute& attribute) {
+  static constexpr std::string_view kLetters = "ifstIFS";
+  static_assert(std::variant_size_v<Attribute> == kLetters.size());
+  return kLetters[attribute.index()];
+}
+
+bool IsEmptyList(const Attribute& attribute) {
+  return std::visit(
+      [](const auto& value) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, std::vector<int64_t>> || std::is_same_v<T, std::vector<float>> ||
+                      std::is_same_v<T, std::vector<std::string>>) {
+          return value.empty();
+        }
+        return false;
+      },
+      attribute);
+}
+
+std::string_view TypeName(char letter) {
+  switch (letter) {
+    case 'i':
+      return "an integer";
+    case 'f':
+      return "a float";
+    case 's':
+      return "a string";
+    case 't':
+      return "a tensor";
+    case 'p':
+      return "a sparse tensor";
+    case 'g':
+      return "a graph";
+    case 'y':
+      return "a type";
+    case 'I':
+      return "a list of integers";
+    case 'F':
+      return "a list of floats";
+    default:
+      return "a list of strings";
+  }
+}
+
+void CheckAttribute(const Graph& graph, const Node& node, const std::string& name, char letter, bool empty_list,
+                    AttributeUses* uses) {
+  const auto types = AttributeTypes(node.op, name);
+  if (!types) return Add(graph, node, &uses->unknown[{node.op, name}]);
+  const auto takes = [&](std::string_view letters) { return types->find_first_of(letters) != std::string_view::npos; };
+  // A list of nothing is written by some exporters as one of integers, whatever it should hold.
+  if (takes({&letter, 1}) || (letter == 't' && takes("p")) || (empty_list && takes("IFS"))) return;
+  std::string wanted;
+  for (char type : *types) wanted += (wanted.empty() ? "" : " or ") + std::string(TypeName(type));
+  Add(graph, node,
+      &uses->mistyped[{node.op, fmt::format("{} of operator {} is {}, must be {}", Quote(name), Quote(node.op),
+                                            TypeName(letter), wanted)}]);
+}
+
+void Collect(const Graph& graph, Uses* uses, AttributeUses* attributes) {
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     Add(graph, node, &(*uses)[{node.domain, node.op}]);
-    for (const auto& [name, value] : node.attributes) {
-      if (node.domain.empty() && !IsKnownAttribute(node.op, name)) Add(graph, node, &(*attributes)[{node.op, name}]);
+    if (node.domain.empty()) {
+      for (const auto& [name, value] : node.attributes) {
+        CheckAttribute(graph, node, name, TypeLetter(value), IsEmptyList(value), attributes);
+      }
+      for (const Region& region : node.regions) CheckAttribute(graph, node, region.name, 'g', false, attributes);
     }
     for (const Region& region : node.regions) Collect(*region.body, uses, attributes);
   }
@@ -68,7 +139,8 @@ std::map<std::string, int64_t> ReadOpsets(const onnx::ModelProto& model, Problem
 
 void CheckOperators(const Graph& graph, Problems* problems) {
   constexpr size_t kMaxListed = 500;
-  Uses uses, attributes;
+  Uses uses;
+  AttributeUses attributes;
   Collect(graph, &uses, &attributes);
   std::string unknown, newer;
   size_t unknown_count = 0;
@@ -100,13 +172,16 @@ void CheckOperators(const Graph& graph, Problems* problems) {
                   "\nConvert the model to a newer operator set with onnx.version_converter");
   }
   std::string strange;
-  for (const auto& [key, use] : attributes) {
+  for (const auto& [key, use] : attributes.unknown) {
     strange += fmt::format("\n  {} of operator {}: {}", Quote(key.second), Quote(key.first), Nodes(use));
   }
   if (!strange.empty()) {
     problems->Add("attributes that no version of their operator has:" + strange +
                   "\nIf the operator is one of your own, give it a domain of its own");
   }
+  std::string mistyped;
+  for (const auto& [key, use] : attributes.mistyped) mistyped += "\n  " + key.second + ": " + Nodes(use);
+  if (!mistyped.empty()) problems->Add("attributes of types that their operators do not take:" + mistyped);
 }
 
 }  // namespace tamis
