@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+
+#include "src/runtime/appender.h"
 
 namespace tamis {
 
@@ -13,6 +16,7 @@ struct DynamicProgram::Step {
   size_t number = 0;                     // among all steps of the program
   std::unique_ptr<NodeKernels> kernels;  // null: the operator evaluates itself
   std::vector<DType> dtypes;             // of the outputs; empty if one is not known
+  bool appends = false;                  // a Concat in a body: it may add to its own result, again and again
   std::vector<Block> regions;
   std::vector<ValueId> dead;  // values of the block that nobody reads after this
 };
@@ -70,6 +74,7 @@ class DynamicProgram::Execution {
   std::vector<const Tensor*> tensors_;  // operands of the step in progress
   std::vector<const void*> in_;
   std::vector<void*> out_;
+  std::map<size_t, Appender> appenders_;  // by the step's number
 };
 
 // Runs the bodies of one step. A body's frame is made once, however often it runs.
@@ -140,6 +145,10 @@ Status DynamicProgram::Execution::RunStep(const Step& step, Frame& frame) {
   if (step.kernels != nullptr) {
     TAMIS_ASSIGN_OR_RETURN(const bool done, RunKernel(step, frame));
     if (!done) TAMIS_RETURN_IF_ERROR(Evaluate(step, frame));
+    if (step.appends) {
+      const Datum& result = frame.own[static_cast<size_t>(step.node->outputs[0])];
+      if (result.IsTensor() && result.tensor().NumElements() > 0) appenders_[step.number].Note(result.tensor());
+    }
   } else {
     TAMIS_RETURN_IF_ERROR(Evaluate(step, frame));
   }
@@ -154,6 +163,14 @@ Result<bool> DynamicProgram::Execution::RunKernel(const Step& step, Frame& frame
     const Datum* datum = id == kNoValue ? nullptr : frame.at[static_cast<size_t>(id)];
     if (datum != nullptr && (!datum->IsTensor() || BitSize(datum->tensor().dtype()) == 0)) return false;
     tensors_.push_back(datum ? &datum->tensor() : nullptr);
+  }
+  if (step.appends) {
+    auto joined = appenders_[step.number].Append(*step.node, tensors_, *program_.buffers_);
+    if (joined) {
+      frame.own[static_cast<size_t>(step.node->outputs[0])] = std::move(*joined);
+      if (records_) Note(step, frame, "append");
+      return true;
+    }
   }
   const auto shaped = step.kernels->Find(tensors_);
   if (shaped == nullptr) return false;
@@ -241,6 +258,7 @@ Status DynamicProgram::MakeBlock(const Graph& graph, const std::string& path, co
       // Plans name the main graph's nodes.
       std::string wish = path.empty() && options.wish ? options.wish(name) : std::string();
       step.kernels = std::make_unique<NodeKernels>(graph, id, options.threads, std::move(wish), &cache);
+      step.appends = !path.empty() && node.Is("Concat") && first != kNoValue;
     }
     for (ValueId output : node.outputs) {
       step.dtypes.push_back(output == kNoValue ? DType::kUndefined : graph.value(output).type.dtype);
