@@ -2,7 +2,7 @@
 BUILD ?= build
 JOBS ?= $(shell nproc)
 
-.PHONY: help setup build programs wheel demo test lint tidy bench bench-kernels architectures sanitize fuzz clean
+.PHONY: help setup build programs wheel demo test lint tidy bench bench-trained bench-kernels architectures sanitize fuzz clean
 
 help:
 	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes)"
@@ -12,6 +12,7 @@ help:
 	@echo "make lint      formatting, file sizes, documented paths"
 	@echo "make tidy      clang-tidy on changed files"
 	@echo "make bench     Tamis against ONNX Runtime, OpenVINO and PyTorch on this machine (BENCH=--quick for three minutes)"
+	@echo "make bench-trained  time and accuracy of a trained network side by side (BENCH=\"MODEL --calibration A --test B\")"
 	@echo "make bench-kernels  kernel benchmarks of this machine"
 	@echo "make architectures  export some 150 networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
@@ -48,6 +49,10 @@ tidy: build
 bench: programs
 	@ninja -C $(BUILD) -j $(JOBS) tamis_python
 	@benchmarks/bench.sh $(BUILD) $(BENCH)
+
+bench-trained: programs
+	@ninja -C $(BUILD) -j $(JOBS) tamis_python
+	@benchmarks/bench.sh $(BUILD) --trained $(BENCH)
 
 bench-kernels: build
 	@ninja -C $(BUILD) tamis_kernels_bench

@@ -3,6 +3,7 @@
 # networks into .cache/bench (about 3 GB). With --torch first, PyTorch is installed there too (torch, torchvision and
 # transformers: about 1 GB of CPU wheels, more where only the GPU ones can be had).
 #   benchmarks/bench.sh BUILD [--torch] [peers.py's options]
+#   benchmarks/bench.sh BUILD --trained MODEL trained.py's options
 set -eu
 cd "$(dirname "$0")/.."
 build=$1
@@ -22,4 +23,9 @@ if [ "${1:-}" = "--torch" ]; then
     "$python" -m pip install -q --disable-pip-version-check torch torchvision
   "$python" -m pip install -q --disable-pip-version-check transformers
 fi
-exec "$python" benchmarks/peers.py --tamis "$build/tamis" "$@"
+script=peers.py
+if [ "${1:-}" = "--trained" ]; then
+  shift
+  script=trained.py
+fi
+exec "$python" "benchmarks/$script" "$@" --tamis "$build/tamis"

@@ -44,6 +44,9 @@ ROWS = {
     "bf16 paired": ("f32_paired", "bf16", "bf16"),
     "int8 paired": ("int8_paired", "f32", "int8"),
 }
+ONE_THREAD = "tamis 1 thread"  # beside the rows that show how Tamis scales
+OURS = ("tamis", ONE_THREAD)
+SCALED = ("f32", "int8")
 PEERS = {"f32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch"), "int8": ("onnxruntime", "openvino")}
 
 
@@ -82,12 +85,12 @@ def torch_python(given):
     return None
 
 
-def build(args, model, label, precision, inputs):
+def build(args, model, label, precision, inputs, threads=None):
     """Builds an engine; (path, seconds of the build, what the program said)."""
     import time
     engine = CACHE / "engines" / f"{label}.tamis"
     engine.parent.mkdir(parents=True, exist_ok=True)
-    command = [args.tamis, "build", model, "-o", engine, "--threads", args.threads, "--precision", precision]
+    command = [args.tamis, "build", model, "-o", engine, "--threads", threads or args.threads, "--precision", precision]
     for name, array in inputs.items():
         command += ["--profile", f"{name}={'x'.join(map(str, array.shape))}"]
     start = time.time()
@@ -139,20 +142,23 @@ def start_rows(args, network, label, inputs, inputs_path, torch):
         file, precision, compared = ROWS[row]
         model = networks.make(network, file, CACHE / "models")
         runtimes = ["tamis"] + [peer for peer in PEERS[compared] if row == compared]
+        if row in SCALED and args.threads > 1:
+            runtimes.append(ONE_THREAD)
         for runtime in runtimes:
-            if runtime == "torch" and torch is None or runtime not in args.runtimes:
+            if runtime == "torch" and torch is None or runtime.split()[0] not in args.runtimes:
                 continue
+            threads = 1 if runtime == ONE_THREAD else args.threads
             entry = {"row": row, "runtime": runtime, "file": file, "precision": precision, "compared": compared}
             path = model
-            if runtime == "tamis":
-                path, entry["build_seconds"], entry["notes"] = build(args, model, f"{label}.{row.replace(' ', '_')}"
-                                                                     .replace(":", ""), precision, inputs)
+            if runtime in OURS:
+                name = f"{label}.{row}.{threads}".replace(" ", "_").replace(":", "")
+                path, entry["build_seconds"], entry["notes"] = build(args, model, name, precision, inputs, threads)
                 if path is None:
                     started.append((dict(entry, error=entry["notes"]), None))
                     continue
-                entry["engine_bytes"] = path.stat().st_size
+                entry["engine"], entry["engine_bytes"] = path, path.stat().st_size
             worker = Worker(runtime, torch if runtime == "torch" else sys.executable, environment)
-            answer = worker.ask(do="load", runtime=runtime, network=network, path=str(path), threads=args.threads,
+            answer = worker.ask(do="load", runtime=runtime.split()[0], network=network, path=str(path), threads=threads,
                                 precision="int8" if compared == "int8" else precision, inputs=str(inputs_path))
             if "error" not in answer:
                 outputs = CACHE / f"outputs.{os.getpid()}.npz"
@@ -211,12 +217,32 @@ def measure(args, network, shape, torch):
             entry["ms"], entry["runs"] = statistics.median(times), len(times)
             entry["spread"] = (quartiles[2] - quartiles[0]) / entry["ms"]
     for row in rows:
-        peers = [peer for peer in rows if peer["runtime"] not in ("tamis", "torch") and peer["compared"] == row["compared"]
+        alone = next((one for one in rows if one["runtime"] == ONE_THREAD and one["row"] == row["row"] and "ms" in one), None)
+        if row["runtime"] == "tamis" and "ms" in row and alone:
+            row["scaling"] = alone["ms"] / row["ms"]
+        peers = [peer for peer in rows if peer["runtime"] not in (*OURS, "torch") and peer["compared"] == row["compared"]
                  and "ms" in peer and not peer.get("wrong")]
         if row["runtime"] == "tamis" and "ms" in row and peers:
             best = min(peers, key=lambda peer: peer["ms"])
             row["ratio"], row["best_peer"] = best["ms"] / row["ms"], best["runtime"]
+    for row in rows:
+        engine = row.pop("engine", None)
+        if row["runtime"] == "tamis" and "ms" in row and ("_24" in row["file"] or "_paired" in row["file"]):
+            row["check"] = check_plan(args, engine, inputs)
     return {"network": network, "shape": shape, "rows": rows}
+
+
+def check_plan(args, engine, inputs):
+    """`tamis bench --check`: the plan against the all-dense plan afresh, in turns, end to end and layer by layer."""
+    shapes = [f"{name}={'x'.join(map(str, array.shape))}" for name, array in inputs.items()]
+    done = subprocess.run([str(args.tamis), "bench", str(engine), "--shape", *shapes, "--threads", str(args.threads),
+                           "--seconds", "0.5", "--check", "--json", "-"], capture_output=True, text=True)
+    if done.returncode != 0:
+        return {"error": done.stderr.strip()[-300:]}
+    said = json.loads(done.stdout[done.stdout.index("{"):])["results"][0]["check"]
+    slower = [layer for layer in said["layers"] if layer["chosen_ms"] > 1.03 * layer["dense_ms"]]
+    return {"whole": said["chosen_ms"] / said["dense_ms"], "nodes": said["nodes"], "others": len(said["layers"]),
+            "slower": [{"node": layer["node"], "ratio": layer["chosen_ms"] / layer["dense_ms"]} for layer in slower]}
 
 
 def add(cases, case):

@@ -42,8 +42,8 @@ struct Answers {
 // outputs, called as `dense` and `candidate`.
 Result<std::vector<TensorSpec>> CommonInputs(const Session& dense, const Session& candidate);
 
-// Runs both on `samples`. Errors (kUser): outputs of different shapes, dense answers that are not finite. `cancelled` is
-// asked between batches.
+// Runs both on `samples`. Errors (kUser): outputs of different shapes, dense answers that are not finite. `cancelled`
+// is asked between batches.
 Result<Answers> CollectAnswers(Session& dense, Session& candidate, const DataSource& data,
                                std::span<const int64_t> samples,
                                const std::function<void(int64_t done, int64_t total)>& progress,
