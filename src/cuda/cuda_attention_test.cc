@@ -17,7 +17,10 @@ TEST_F(CudaKernels, Attention) {
                          Shape{2, 2, 2, 50, 33, 32, {2, 1, 1, 33}}, Shape{1, 2, 2, 130, 65, 128, {130, 65}},
                          Shape{2, 4, 4, 150, 150, 64, {}, 1}, Shape{1, 6, 2, 70, 200, 64, {}, 1, 130},
                          Shape{2, 4, 1, 40, 90, 32, {2, 1, 40, 90}, 1, 50, true}, Shape{1, 8, 4, 33, 130, 128, {}},
-                         Shape{1, 2, 2, 90, 40, 64, {}, 1, -20}}) {
+                         Shape{1, 2, 2, 90, 40, 64, {}, 1, -20},
+                         // More than the card computes at once: blocks that take several.
+                         Shape{40, 12, 12, 70, 70, 64, {40, 1, 1, 70}}, Shape{25, 16, 4, 70, 100, 32, {}, 1, 30},
+                         Shape{20, 16, 16, 70, 65, 128, {}}}) {
     for (const bool zero_masked : {false, true}) {
       CudaCase c;
       c.op = "Attention";
@@ -47,7 +50,7 @@ TEST_F(CudaKernels, Attention) {
       ASSERT_FALSE(HasFailure());
     }
   }
-  EXPECT_GE(tried, 18 * 3);
+  EXPECT_GE(tried, 24 * 3);
   std::printf("%d runs\n", tried);
 }
 
@@ -75,6 +78,51 @@ TEST_F(CudaKernels, PackedAttention) {
     c.expected = Reference(c, "Attention", parts).value();
     EXPECT_GT(Check(c), 0);
     ASSERT_FALSE(HasFailure());
+  }
+}
+
+// What FuseForCuda makes of one that is only quantised.
+TEST_F(CudaKernels, QuantizedPackedAttention) {
+  CudaRandom random(2036);
+  for (const int64_t depth : {32, 64, 128}) {
+    for (const DType y : {DType::kUInt8, DType::kInt8}) {
+      constexpr int64_t kBatch = 2, kRows = 70, kHeads = 3;
+      const int64_t width = kHeads * depth;
+      const int zero = y == DType::kUInt8 ? 120 : -9, low = y == DType::kUInt8 ? 0 : -128;
+      CudaCase c;
+      c.op = "QuantizedPackedAttention";
+      c.domain = kTamisDomain;
+      c.codes = true;
+      c.attributes = {{"num_heads", kHeads}, {"scale", 0.2f}, {"y_zero_point", int64_t{zero}}};
+      c.inputs = {random.Floats(DType::kFloat16, {kBatch, kRows, 3 * width}),
+                  depth == 32 ? Tensor() : random.Floats(DType::kFloat32, {kBatch, 1, 1, kRows}),
+                  random.Floats(DType::kFloat32, {width}, 12)};
+      c.output_dtypes = {y};
+      std::vector<Tensor> parts;
+      for (int64_t part = 0; part < 3; ++part) {
+        parts.emplace_back(DType::kFloat32, Dims{kBatch, kRows, width});
+        const Tensor rows = c.inputs[0].ToFloat32();
+        for (int64_t i = 0; i < parts.back().NumElements(); ++i) {
+          parts.back().Data<float>()[i] = rows.Data<float>()[i / width * 3 * width + part * width + i % width];
+        }
+      }
+      parts.push_back(c.inputs[1]);
+      CudaCase wide;
+      wide.domain = kTamisDomain;
+      wide.attributes = {{"num_heads", kHeads}, {"scale", 0.2f}, {"output_dtype", kFull}};
+      wide.output_dtypes = {DType::kFloat32};
+      const auto numbers = Reference(wide, "Attention", parts);
+      ASSERT_TRUE(numbers.ok()) << numbers.status().message();
+      Tensor codes(y, {kBatch, kRows, width});
+      for (int64_t i = 0; i < codes.NumElements(); ++i) {
+        const float value = (*numbers)[0].Data<float>()[i] * c.inputs[2].Data<float>()[i % width];
+        codes.raw()[i] = static_cast<std::byte>(static_cast<int>(std::clamp(
+            std::nearbyint(value) + static_cast<float>(zero), static_cast<float>(low), static_cast<float>(low + 255))));
+      }
+      c.expected = {codes};
+      EXPECT_GT(Check(c), 0);
+      ASSERT_FALSE(HasFailure());
+    }
   }
 }
 

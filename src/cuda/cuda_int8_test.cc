@@ -198,5 +198,37 @@ TEST_F(CudaKernels, PoolsOfCodes) {
   }
 }
 
+// A scale for each index of an axis: the last one and one before it, one zero point and several.
+TEST_F(CudaKernels, QuantizeLinearAlongAnAxis) {
+  CudaRandom random(2041);
+  for (const int64_t columns : {8, 30, 768}) {
+    for (const DType x : {DType::kFloat16, DType::kFloat32}) {
+      for (const auto& [axis, several] : {std::pair(1, false), {1, true}, {0, false}}) {
+        constexpr int64_t kRows = 45;
+        CudaCase c;
+        c.op = "QuantizeLinear";
+        c.codes = true;
+        c.attributes = {{"axis", int64_t{axis}}};
+        const int64_t size = axis == 1 ? columns : kRows;
+        Tensor scales(x, {size}), zeros(DType::kUInt8, {size});
+        for (int64_t i = 0; i < size; ++i) {
+          const float scale = std::ldexp(1.0f, -static_cast<int>(i % 4) - 4);
+          if (x == DType::kFloat16) {
+            scales.Data<uint16_t>()[i] = FloatToHalf(scale);
+          } else {
+            scales.Data<float>()[i] = scale;
+          }
+          zeros.Data<uint8_t>()[i] = static_cast<uint8_t>(several ? 100 + i % 9 : 120);
+        }
+        c.inputs = {random.Floats(x, {kRows, columns}, 2), scales, zeros};
+        c.constants = {1, 2};
+        c.output_dtypes = {DType::kUInt8};
+        EXPECT_EQ(Check(c), 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tamis

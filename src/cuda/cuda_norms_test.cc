@@ -1,4 +1,6 @@
 // Norms of the CUDA backend, alone and with what stands before them.
+#include <tuple>
+
 #include "src/cuda/cuda_kernel_check.h"
 
 namespace tamis {
@@ -125,6 +127,53 @@ TEST_F(CudaKernels, QuantizedLayerNorm) {
         }
         c.expected = {expected};
         c.output_dtypes = {y};
+        EXPECT_EQ(Check(c), 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
+// With what balancing adds: a residual, factors for the codes of each column, and the norm itself beside its codes.
+TEST_F(CudaKernels, QuantizedLayerNormWithResidual) {
+  CudaRandom random(2035);
+  for (const int64_t columns : {8, 768, 1032}) {
+    for (const auto& [x, residual, numbers] : {std::tuple(DType::kFloat16, DType::kFloat16, DType::kFloat16),
+                                               {DType::kFloat16, DType::kFloat32, DType::kFloat32},
+                                               {DType::kFloat32, DType::kFloat16, DType::kUndefined},
+                                               {DType::kFloat32, DType::kUndefined, DType::kFloat32}}) {
+      for (const int64_t rows : {3, 1100}) {
+        CudaCase c;
+        c.op = "QuantizedLayerNorm";
+        c.domain = kTamisDomain;
+        c.codes = true;
+        c.attributes = {{"epsilon", 1e-5f}, {"y_zero_point", int64_t{120}}};
+        const bool adds = residual != DType::kUndefined;
+        c.inputs = {random.Floats(x, {rows, columns}, 2), random.Floats(DType::kFloat32, {columns}),
+                    random.Floats(DType::kFloat32, {columns}),
+                    adds ? random.Floats(residual, {rows, columns}, 2) : Tensor(),
+                    random.Floats(DType::kFloat32, {columns}, 20)};
+        Tensor sums = c.inputs[0].ToFloat32().Clone();
+        if (adds) {
+          const Tensor more = c.inputs[3].ToFloat32();
+          for (int64_t i = 0; i < sums.NumElements(); ++i) sums.Data<float>()[i] += more.Data<float>()[i];
+        }
+        CudaCase norm;
+        norm.attributes = {{"axis", int64_t{-1}}, {"epsilon", 1e-5f}};
+        norm.output_dtypes = {DType::kFloat32};
+        const auto normal = Reference(norm, "LayerNormalization", {sums, c.inputs[1], c.inputs[2]});
+        ASSERT_TRUE(normal.ok()) << normal.status().message();
+        Tensor codes(DType::kUInt8, {rows, columns});
+        for (int64_t i = 0; i < codes.NumElements(); ++i) {
+          const float value = (*normal)[0].Data<float>()[i] * c.inputs[4].Data<float>()[i % columns];
+          codes.Data<uint8_t>()[i] = static_cast<uint8_t>(std::clamp(std::nearbyint(value) + 120, 0.0f, 255.0f));
+        }
+        c.expected = {codes};
+        c.output_dtypes = {DType::kUInt8};
+        if (numbers != DType::kUndefined) {
+          c.expected.push_back(numbers == DType::kFloat16 ? Halves((*normal)[0]) : (*normal)[0]);
+          c.output_dtypes.push_back(numbers);
+        }
         EXPECT_EQ(Check(c), 1);
         ASSERT_FALSE(HasFailure());
       }

@@ -317,6 +317,7 @@ class EmbeddingFusion {
 Status FuseForCuda(Graph& graph) {
   FuseQuantizedForCuda(graph);
   SiblingFusion(graph).Run();
+  QuantizePackedAttention(graph);
   EmbeddingFusion(graph).Run();
   FuseNorms(graph);
   ReadImagesDirectly(graph);

@@ -23,8 +23,16 @@ namespace tamis {
 //
 //   DequantizeLinear of codes as the residual of a product of codes   ->   the codes
 //
-//   LayerNormalization of the last axis that only a QuantizeLinear reads   ->
-//   QuantizedLayerNorm x, scale, shift?, with epsilon, y_scale and y_zero_point; x may be f16
+//   Mul by a constant for each index of the last axis that only QuantizeLinear reads, as balancing leaves it   ->
+//   QuantizeLinear with a scale for each
+//
+//   LayerNormalization of the last axis that one QuantizeLinear reads   ->
+//   QuantizedLayerNorm x, scale, shift?, residual?, factors? -> codes, norm?, with epsilon, y_scale and y_zero_point:
+//   the norm of x + residual, times the factors or else 1 / y_scale, rounded; and the norm in f16 or f32 for other
+//   readers. x may be f16. The residual is one that the product in front would have added
+//
+//   PackedAttention that only a QuantizeLinear reads   ->
+//   QuantizedPackedAttention qkv, mask?, factors -> codes, attributes as before, and y_zero_point
 //
 //   Linear that only a LayerNormalization of its rows reads, all f16   ->
 //   LinearNorm x, w, bias?, residual?, scale, shift?, attributes as Linear, and epsilon

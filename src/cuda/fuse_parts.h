@@ -22,5 +22,7 @@ bool IsFirstKernel(const Node& conv, const Tensor& weight);
 
 // The part of FuseForCuda that is about int8: before what looks for f16 values.
 void FuseQuantizedForCuda(Graph& graph);
+// And what becomes of attentions once they are packed.
+void QuantizePackedAttention(Graph& graph);
 
 }  // namespace tamis

@@ -1,7 +1,11 @@
 // What only GPUs want of an int8 graph (fuse_for_cuda.h): images quantised by the first convolution, codes instead of
-// numbers as residuals, norms that give codes, f16 between int8 work and the rest.
+// numbers as residuals, norms and attentions that give codes, the factors of balancing in the scales of codes, f16
+// between int8 work and the rest.
 #include <algorithm>
+#include <cmath>
 #include <optional>
+
+#include "src/base/hash.h"
 
 #include "src/cuda/fuse_parts.h"
 
@@ -14,6 +18,47 @@ struct Coding {
   int64_t zero = 0;
   DType codes = DType::kUndefined;
 };
+
+// What the numbers along the last axis of a QuantizeLinear's input are multiplied by before they are rounded.
+struct Factors {
+  std::vector<float> factors;  // one, or one an index
+  int64_t zero = 0;
+};
+
+// Of a QuantizeLinear to 8-bit codes with one zero point, and one scale or one for each index of the last axis.
+std::optional<Factors> FactorsOf(const Graph& graph, const Node& quantize) {
+  const Tensor* scale = graph.ConstantInput(quantize, 1);
+  const Tensor* zero = graph.ConstantInput(quantize, 2);
+  const Type& type = graph.value(quantize.inputs[0]).type;
+  const DType codes = graph.value(quantize.outputs[0]).type.dtype;
+  if (scale == nullptr || scale->dtype() != DType::kFloat32 || (codes != DType::kUInt8 && codes != DType::kInt8)) {
+    return std::nullopt;
+  }
+  if ((quantize.input(2) != kNoValue && zero == nullptr) || quantize.Int("block_size", 0) != 0) return std::nullopt;
+  Factors read;
+  if (scale->NumElements() != 1) {
+    const auto rank = static_cast<int64_t>(type.shape.size());
+    const int64_t axis = quantize.Int("axis", 1);
+    if (!type.has_rank || scale->rank() != 1 || (axis != -1 && axis != rank - 1)) return std::nullopt;
+  }
+  for (const float each : scale->Span<float>())
+    read.factors.push_back(static_cast<float>(1 / static_cast<double>(each)));
+  if (zero == nullptr) return read;
+  const std::vector<int64_t> zeros = zero->ToInt64s();
+  if (zeros.empty() || std::any_of(zeros.begin(), zeros.end(), [&](int64_t z) { return z != zeros[0]; })) {
+    return std::nullopt;
+  }
+  read.zero = zeros[0];
+  return read;
+}
+
+ValueId AddVector(Graph& graph, const std::string& name, const std::vector<float>& numbers) {
+  const Dims dims = {static_cast<int64_t>(numbers.size())};
+  const ValueId id = graph.AddConstant(graph.FreshName(name),
+                                       Tensor::Of<float>(DType::kFloat32, dims, std::span<const float>(numbers)));
+  graph.value(id).constant_hash = HashTensor(*graph.value(id).constant);
+  return id;
+}
 
 // Of a QuantizeLinear or DequantizeLinear with constants of that kind.
 std::optional<Coding> CodingOf(const Graph& graph, const Node& node) {
@@ -35,6 +80,7 @@ class QuantizedFusion {
   void Run() {
     ForEach([&](NodeId id) { QuantizeImages(id); });
     ForEach([&](NodeId id) { TakeCodesAsResidual(id); });
+    ForEach([&](NodeId id) { FoldFactors(id); });
     ForEach([&](NodeId id) { RemoveCast(id); });
     ForEach([&](NodeId id) { WriteHalf(id); });
     ForEach([&](NodeId id) { QuantizeNorm(id); });
@@ -139,12 +185,52 @@ class QuantizedFusion {
     graph_.AddNode(std::move(cast));
   }
 
-  // LayerNormalization of f32 that is only quantised; the product before it, if it is one of codes in an f16 network,
-  // writes f16 then.
+  // A Mul between numbers and their codes: its factors divide the scale.
+  void FoldFactors(NodeId id) {
+    const Node& mul = graph_.node(id);
+    if (!mul.Is("Mul") || !ReadOnlyBy(mul.outputs[0], "QuantizeLinear")) return;
+    const size_t constant = graph_.ConstantInput(mul, 1) != nullptr ? 1 : 0;
+    const Tensor* factors = graph_.ConstantInput(mul, constant);
+    const ValueId x = mul.inputs[1 - constant], product = mul.outputs[0];
+    if (factors == nullptr || graph_.value(x).IsConstant() || factors->dtype() != DType::kFloat32) return;
+    const auto dims = ConstantDims(graph_.value(x).type.shape);
+    if (!dims || dims->empty() || TypeOf(x) != DType::kFloat32) return;
+    const int64_t columns = dims->back();
+    if (factors->NumElements() != columns || factors->dims().back() != columns) return;
+    if (factors->dims().size() > dims->size()) return;
+    const std::vector<float> numbers(factors->Span<float>().begin(), factors->Span<float>().end());
+    if (!std::all_of(numbers.begin(), numbers.end(), [](float f) { return f > 0 && std::isnormal(f); })) return;
+    const std::vector<NodeId> readers = users_[static_cast<size_t>(product)];
+    for (const NodeId reader : readers) {
+      const auto coding = CodingOf(graph_, graph_.node(reader));
+      if (!coding || graph_.node(reader).inputs[0] != product) return;
+      if (!std::all_of(numbers.begin(), numbers.end(), [&](float f) { return std::isnormal(coding->scale / f); }))
+        return;
+    }
+    for (const NodeId reader : readers) {
+      const Coding coding = *CodingOf(graph_, graph_.node(reader));
+      std::vector<float> scales;
+      for (const float f : numbers) {
+        scales.push_back(static_cast<float>(static_cast<double>(coding.scale) / static_cast<double>(f)));
+      }
+      Tensor zeros(coding.codes, {columns});
+      for (int64_t i = 0; i < columns; ++i) zeros.raw()[i] = static_cast<std::byte>(coding.zero);
+      const std::string name = graph_.value(graph_.node(reader).outputs[0]).name;
+      const ValueId scale = AddVector(graph_, name + "_scales", scales);
+      const ValueId zero = graph_.AddConstant(graph_.FreshName(name + "_zeros"), std::move(zeros));
+      Node& quantize = graph_.node(reader);
+      quantize.inputs = {x, scale, zero};
+      quantize.attributes["axis"] = static_cast<int64_t>(dims->size()) - 1;
+    }
+    graph_.RemoveNode(id);
+  }
+
+  // LayerNormalization of f32 that is quantised. What else reads it gets it in f16 where it takes that. The product
+  // before it, if it is one of codes in an f16 network, writes f16 then, and leaves its residual to the norm.
   void QuantizeNorm(NodeId id) {
     const Node& norm = graph_.node(id);
     if (!norm.Is("LayerNormalization") || norm.outputs.size() != 1) return;
-    const ValueId x = norm.inputs[0];
+    const ValueId x = norm.inputs[0], y = norm.outputs[0];
     const Type& type = graph_.value(x).type;
     const int64_t axis = norm.Int("axis", -1), rank = static_cast<int64_t>(type.shape.size());
     const Tensor* scale = graph_.ConstantInput(norm, 1);
@@ -157,25 +243,63 @@ class QuantizedFusion {
     if (!known || TypeOf(x) != DType::kFloat32) return;
     const int64_t columns = scale->NumElements();
     if (columns % 8 != 0 || columns > 2048 || columns == 0) return;
-    const ValueId y = norm.outputs[0];
-    if (!ReadOnlyBy(y, "QuantizeLinear") || users_[static_cast<size_t>(y)].size() != 1) return;
-    const NodeId quantize = users_[static_cast<size_t>(y)][0];
-    const auto coding = CodingOf(graph_, graph_.node(quantize));
-    if (!coding) return;
+    NodeId quantize = kNoNode;
+    bool others = graph_.IsOutput(y), halves = !graph_.IsOutput(y) && HoldsHalf();
+    for (const NodeId reader : users_[static_cast<size_t>(y)]) {
+      if (graph_.node(reader).Is("QuantizeLinear")) {
+        if (quantize != kNoNode && quantize != reader) return;
+        quantize = reader;
+      } else {
+        others = true;
+        halves = halves && TakesHalfAsResidual(graph_.node(reader), y);
+      }
+    }
+    const auto factors = quantize == kNoNode ? std::nullopt : FactorsOf(graph_, graph_.node(quantize));
+    if (!factors) return;
     Node fused;
     fused.op = "QuantizedLayerNorm";
     fused.domain = kTamisDomain;
     fused.inputs = norm.inputs;
-    fused.attributes = {
-        {"epsilon", norm.Float("epsilon", 1e-5f)}, {"y_scale", coding->scale}, {"y_zero_point", coding->zero}};
+    fused.attributes = {{"epsilon", norm.Float("epsilon", 1e-5f)}, {"y_zero_point", factors->zero}};
     fused.outputs = graph_.node(quantize).outputs;
-    graph_.RemoveNode(id);
-    graph_.RemoveNode(quantize);
-    graph_.AddNode(std::move(fused));
+    if (others) fused.outputs.push_back(y);
+    if (others && halves) TypeOf(y) = DType::kFloat16;
     const bool alone = !graph_.IsOutput(x) && users_[static_cast<size_t>(x)].size() == 1;
     if (HoldsHalf() && alone && producer != kNoNode && IsQuantizedProduct(graph_, graph_.node(producer))) {
       TypeOf(x) = DType::kFloat16;
+      if (LeavesResidual(graph_.node(producer))) {
+        fused.inputs.resize(4, kNoValue);
+        fused.inputs[3] = graph_.node(producer).inputs[4];
+        graph_.node(producer).inputs.resize(4);
+      }
     }
+    if (const auto coding = CodingOf(graph_, graph_.node(quantize))) {
+      fused.attributes["y_scale"] = coding->scale;
+    } else {
+      fused.inputs.resize(5, kNoValue);
+      fused.inputs[4] = AddVector(graph_, graph_.value(fused.outputs[0]).name + "_factors", factors->factors);
+    }
+    graph_.RemoveNode(id);
+    graph_.RemoveNode(quantize);
+    graph_.AddNode(std::move(fused));
+  }
+
+  // Whether the node reads y as a residual only, which its kernels take in f16 too.
+  bool TakesHalfAsResidual(const Node& node, ValueId y) const {
+    const size_t residual = node.IsTamis("QuantizedLayerNorm") ? 3 : 4;
+    if (residual == 4 && !IsQuantizedProduct(graph_, node)) return false;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == y && i != residual) return false;
+    }
+    return true;
+  }
+
+  // Whether the last that a product of codes does is to add numbers, like its result, in f16 or f32.
+  bool LeavesResidual(const Node& product) {
+    if (!product.IsTamis("QuantizedLinear") || product.input(4) == kNoValue) return false;
+    const DType dtype = TypeOf(product.inputs[4]);
+    return (dtype == DType::kFloat16 || dtype == DType::kFloat32) && product.String("activation", "").empty() &&
+           !product.Has("table");
   }
 
   // Whether the network computes in f16 elsewhere.
@@ -225,6 +349,35 @@ bool IsFirstKernel(const Node& conv, const Tensor& weight) {
 
 void FuseQuantizedForCuda(Graph& graph) {
   QuantizedFusion(graph).Run();
+}
+
+void QuantizePackedAttention(Graph& graph) {
+  const auto users = graph.Users();
+  const auto sole_reader = [&](ValueId value) {
+    const auto& readers = users[static_cast<size_t>(value)];
+    return readers.size() == 1 && !graph.IsOutput(value) ? readers[0] : kNoNode;
+  };
+  for (const NodeId id : graph.NodeIds()) {
+    if (!graph.node(id).IsTamis("PackedAttention")) continue;
+    const ValueId y = graph.node(id).outputs[0];
+    const NodeId quantize = sole_reader(y);
+    if (quantize == kNoNode || !graph.node(quantize).Is("QuantizeLinear") || graph.node(quantize).inputs[0] != y)
+      continue;
+    auto factors = FactorsOf(graph, graph.node(quantize));
+    const auto dims = ConstantDims(graph.value(y).type.shape);
+    if (!factors || !dims || dims->empty()) continue;
+    if (factors->factors.size() == 1) factors->factors.assign(static_cast<size_t>(dims->back()), factors->factors[0]);
+    const ValueId codes = graph.node(quantize).outputs[0];
+    const ValueId vector = AddVector(graph, graph.value(codes).name + "_factors", factors->factors);
+    Node& attention = graph.node(id);
+    attention.op = "QuantizedPackedAttention";
+    attention.inputs.resize(2, kNoValue);
+    attention.inputs.push_back(vector);
+    attention.attributes["y_zero_point"] = factors->zero;
+    graph.RemoveNode(quantize);
+    graph.node(id).outputs = {codes};
+    graph.value(codes).producer = id;
+  }
 }
 
 }  // namespace tamis

@@ -10,20 +10,34 @@
 namespace tamis::cuda {
 namespace {
 
-struct Variant {
-  int warps;
-  bool short_steps;
-};
-constexpr Variant kVariants[] = {{4, false}, {4, true}, {2, true}, {8, false}, {2, false}, {1, false}};
+constexpr FlashTactic kTactics[] = {{4, false, false}, {4, true, false},  {2, true, false},
+                                    {8, false, false}, {2, false, false}, {1, false, false},
+                                    {4, false, true},  {8, false, true},  {4, true, true}};
 
 struct Shape {
   int depth = 0;
   FlashAttentionArgs args;
 };
 
-// PackedAttention (src/cuda/fuse_for_cuda.h) has q, k and v side by side in the rows of one operand.
+// PackedAttention and QuantizedPackedAttention (src/cuda/fuse_for_cuda.h) have q, k and v side by side in the rows of
+// one operand.
 bool IsPacked(const Problem& problem) {
-  return problem.node->op == "PackedAttention";
+  return problem.node->op != "Attention";
+}
+
+// What QuantizedPackedAttention has beside: codes as its result, and a factor for each of their columns.
+Status ReadCodes(const Problem& problem, FlashAttentionArgs* args) {
+  const Operand &y = problem.outputs[0], &factors = problem.input(2);
+  if (problem.node->op != "QuantizedPackedAttention") {
+    return y.dtype == DType::kFloat16 ? Status() : UserError("the result must be float16");
+  }
+  if (y.dtype != DType::kUInt8 && y.dtype != DType::kInt8) return UserError("the result is {}", Name(y.dtype));
+  if (factors.dtype != DType::kFloat32 || Elements(factors) != y.dims.back()) {
+    return UserError("the factors are not one f32 number for each column of the result");
+  }
+  args->codes = y.dtype;
+  args->y_zero = static_cast<int>(problem.node->Int("y_zero_point", 0));
+  return {};
 }
 
 Status ReadMask(const Operand& mask, FlashAttentionArgs* args) {
@@ -63,7 +77,6 @@ Result<Shape> Read(const Problem& problem) {
       return UserError("q, k and v must be float16, input {} is {}", i, Name(problem.input(i).dtype));
     }
   }
-  if (problem.outputs[0].dtype != DType::kFloat16) return UserError("the result must be float16");
   const Node& node = *problem.node;
   const int64_t heads = node.Int("num_heads", 1), kv_heads = node.Int("kv_heads", heads);
   if (node.Int("windowed", 0) != 0) return UserError("a window");
@@ -86,6 +99,7 @@ Result<Shape> Read(const Problem& problem) {
   Shape shape;
   shape.depth = static_cast<int>(q.depth);
   FlashAttentionArgs& args = shape.args;
+  TAMIS_RETURN_IF_ERROR(ReadCodes(problem, &args));
   args.heads = static_cast<int>(heads);
   args.shared = static_cast<int>(heads / kv_heads);
   args.batch = static_cast<int>(y[0]);
@@ -105,8 +119,8 @@ Result<Shape> Read(const Problem& problem) {
 
 class FlashAttention : public CudaKernel {
  public:
-  FlashAttention(const Shape& shape, bool packed, Variant variant)
-      : shape_(shape), packed_(packed), variant_(variant) {}
+  FlashAttention(const Shape& shape, bool packed, FlashTactic tactic)
+      : shape_(shape), packed_(packed), tactic_(tactic) {}
 
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
                  cudaStream_t stream) const override {
@@ -119,34 +133,35 @@ class FlashAttention : public CudaKernel {
       args.q = in[0], args.k = in[1], args.v = in[2];
     }
     args.mask = in.size() > mask ? in[mask] : nullptr;
+    if (args.codes != DType::kUndefined) args.factors = static_cast<const float*>(in[2]);
     args.y = out[0];
-    return CudaStatus(LaunchFlashAttention(shape_.depth, variant_.warps, variant_.short_steps, args, stream),
-                      "attention_flash_f16");
+    return CudaStatus(LaunchFlashAttention(shape_.depth, tactic_, args, stream), "attention_flash_f16");
   }
 
  private:
   Shape shape_;
   bool packed_;
-  Variant variant_;
+  FlashTactic tactic_;
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
   static_cast<void>(shape);
-  return static_cast<int>(std::size(kVariants));
+  return static_cast<int>(std::size(kTactics));
 }
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), kVariants[variant]));
+  return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), kTactics[variant]));
 }
 
 }  // namespace
 
-extern const CudaKernelDef cuda_kernel_attention_flash_f16 = {.name = "attention_flash_f16",
-                                                              .family = "attention",
-                                                              .ops = {"Attention", "PackedAttention"},
-                                                              .supports = Supports,
-                                                              .prepare = Prepare};
+extern const CudaKernelDef cuda_kernel_attention_flash_f16 = {
+    .name = "attention_flash_f16",
+    .family = "attention",
+    .ops = {"Attention", "PackedAttention", "QuantizedPackedAttention"},
+    .supports = Supports,
+    .prepare = Prepare};
 
 }  // namespace tamis::cuda

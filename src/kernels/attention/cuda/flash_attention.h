@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "tamis/dtype.h"
+
 namespace tamis::cuda {
 
 // Where an operand's rows lie, in elements: from one row, head and entry of the batch to the next.
@@ -26,13 +28,24 @@ struct FlashAttentionArgs {
   bool causal = false;  // query s sees the keys up to s + causal_offset
   int causal_offset = 0;
   bool zero_masked = false;  // a row whose every score is -infinity gives 0, not NaN
+  // Not kUndefined: y holds codes of this type, round(y * factors[place in a row of y]) + y_zero.
+  DType codes = DType::kUndefined;
+  const float* factors = nullptr;
+  int y_zero = 0;
 };
 
 inline constexpr int kFlashDepths[] = {32, 64, 128};
 
-// `warps` (1, 2, 4 or 8; 4 at most with `short_steps`) of 16 queries each make a block; `depth`, of a head, is one of
-// kFlashDepths. With `short_steps` a step takes half as many keys, and more blocks share a multiprocessor.
-cudaError_t LaunchFlashAttention(int depth, int warps, bool short_steps, const FlashAttentionArgs& args,
+// How the work is divided. `warps` (1, 2, 4 or 8; 4 at most with `short_steps`) of 16 queries each make a block. With
+// `short_steps` a step takes half as many keys, and more blocks share a multiprocessor. With `persistent` no more
+// blocks are launched than run at once, and each fetches its next work while it computes.
+struct FlashTactic {
+  int warps = 4;
+  bool short_steps = false, persistent = false;
+};
+
+// `depth`, of a head, is one of kFlashDepths.
+cudaError_t LaunchFlashAttention(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
                                  cudaStream_t stream);
 
 }  // namespace tamis::cuda

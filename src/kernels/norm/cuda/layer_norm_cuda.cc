@@ -8,10 +8,19 @@
 namespace tamis::cuda {
 namespace {
 
+// Whether rows like x, which may be absent, are f16 and not f32.
+Result<bool> ReadRows(const Operand& rows, const Dims& dims, const char* what) {
+  if (!rows.Present()) return false;
+  if (rows.dims != dims) return UserError("{} has other dimensions than x", what);
+  if (rows.dtype != DType::kFloat16 && rows.dtype != DType::kFloat32)
+    return UserError("{} is {}", what, Name(rows.dtype));
+  return rows.dtype == DType::kFloat16;
+}
+
 Result<LayerNormArgs> Read(const Problem& problem) {
   const bool codes = problem.node->op == "QuantizedLayerNorm";
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, codes ? kTamisDomain : ""));
-  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, codes && problem.outputs.size() == 2 ? 2 : 1));
   const Operand& x = problem.input(0);
   if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) {
     return UserError("x is {}, the kernel takes float16 or float32", Name(x.dtype));
@@ -40,8 +49,16 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   if (columns % 8 != 0 || columns > 2048) return UserError("rows of {}; multiples of 8 up to 2048", columns);
   args.codes = problem.outputs[0].dtype;
   if (args.codes != DType::kUInt8 && args.codes != DType::kInt8) return UserError("y is {}", Name(args.codes));
-  args.y_scale = problem.node->Float("y_scale", 1);
+  args.factor = 1.0f / problem.node->Float("y_scale", 1);
   args.y_zero = static_cast<int>(problem.node->Int("y_zero_point", 0));
+  TAMIS_ASSIGN_OR_RETURN(args.residual_f16, ReadRows(problem.input(3), x.dims, "the residual"));
+  if (const Operand& factors = problem.input(4);
+      factors.Present() && (factors.dtype != DType::kFloat32 || Elements(factors) != columns)) {
+    return UserError("the factors are not one f32 number for each element of a row");
+  }
+  if (problem.outputs.size() > 1) {
+    TAMIS_ASSIGN_OR_RETURN(args.numbers_f16, ReadRows(problem.outputs[1], x.dims, "the norm"));
+  }
   return args;
 }
 
@@ -51,8 +68,10 @@ class LayerNorm : public CudaKernel {
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
                  cudaStream_t stream) const override {
     LayerNormArgs args = args_;
-    args.x = in[0], args.scale = in[1], args.bias = in.size() > 2 ? in[2] : nullptr;
-    args.y = out[0];
+    const auto input = [&](size_t i) { return i < in.size() ? in[i] : nullptr; };
+    args.x = in[0], args.scale = in[1], args.bias = input(2);
+    args.residual = input(3), args.factors = static_cast<const float*>(input(4));
+    args.y = out[0], args.numbers = out.size() > 1 ? out[1] : nullptr;
     return CudaStatus(LaunchLayerNorm(args, stream), "layer_norm_cuda");
   }
 

@@ -85,14 +85,29 @@ __global__ void __launch_bounds__(128) EmbeddingNormKernel(const __grid_constant
   }
 }
 
-__device__ __forceinline__ void StoreCodes8(uint8_t* to, const float (&values)[8], const LayerNormArgs& args) {
-  uint32_t words[2] = {};
-#pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const auto code = static_cast<uint32_t>(QuantizedCode(values[i], args.y_scale, args.y_zero, args.codes));
-    words[i / 4] |= (code & 0xff) << i % 4 * 8;
+// Eight elements in f16 or f32.
+__device__ __forceinline__ void Load8As(const void* from, bool f16, int64_t at, float (&to)[8]) {
+  if (f16) {
+    Load8(static_cast<const __half*>(from) + at, to);
+  } else {
+    Load8(static_cast<const float*>(from) + at, to);
   }
-  *reinterpret_cast<uint2*>(to) = make_uint2(words[0], words[1]);
+}
+__device__ __forceinline__ void Store8As(void* to, bool f16, int64_t at, const float (&from)[8]) {
+  if (f16) {
+    Store8(static_cast<__half*>(to) + at, from);
+  } else {
+    Store8(static_cast<float*>(to) + at, from);
+  }
+}
+
+// Eight elements of a norm from `column` on, `at` in the whole, as codes.
+__device__ __forceinline__ void StoreCodes8(const LayerNormArgs& args, int64_t at, int column, float (&values)[8]) {
+  float factors[8];
+  if (args.factors != nullptr) Load8(args.factors + column, factors);
+#pragma unroll
+  for (int i = 0; i < 8; ++i) values[i] *= args.factors != nullptr ? factors[i] : args.factor;
+  *reinterpret_cast<uint2*>(static_cast<uint8_t*>(args.y) + at) = PackCodes8(values, args.y_zero, args.codes);
 }
 
 // A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8. Scale and bias are P; with
@@ -110,7 +125,14 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     const int column = (v * 32 + lane) * 8;
-    if (column < args.columns) Load8(static_cast<const T*>(args.x) + at + column, values[v]);
+    if (column >= args.columns) continue;
+    Load8(static_cast<const T*>(args.x) + at + column, values[v]);
+    if (kCodes && args.residual != nullptr) {
+      float more[8];
+      Load8As(args.residual, args.residual_f16, at + column, more);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[v][i] += more[i];
+    }
   }
   NormalizeRow(values, args.columns, args.epsilon);
 #pragma unroll
@@ -123,7 +145,8 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * scale[i] + bias[i];
     if constexpr (kCodes) {
-      StoreCodes8(static_cast<uint8_t*>(args.y) + at + column, values[v], args);
+      if (args.numbers != nullptr) Store8As(args.numbers, args.numbers_f16, at + column, values[v]);
+      StoreCodes8(args, at + column, column, values[v]);
     } else {
       Store8(static_cast<T*>(args.y) + at + column, values[v]);
     }

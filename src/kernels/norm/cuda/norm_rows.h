@@ -16,11 +16,16 @@ struct LayerNormArgs {
   int rows = 0, columns = 0;
   float epsilon = 0;
   bool f16 = false;  // of all operands; else f32
-  // Not kUndefined: y holds codes of this type, round(y / y_scale) + y_zero; scale and bias are f32 then, and `columns`
+  // Not kUndefined: y holds codes of this type, round(y * factor) + y_zero; scale and bias are f32 then, and `columns`
   // is a multiple of 8, 2048 at most.
   DType codes = DType::kUndefined;
-  float y_scale = 1;
+  float factor = 1;
+  const float* factors = nullptr;  // not null: one a column instead
   int y_zero = 0;
+  // With codes, what may be null: rows that are added to x, and where the norm itself goes beside its codes.
+  const void* residual = nullptr;
+  void* numbers = nullptr;
+  bool residual_f16 = false, numbers_f16 = false;  // else f32
 };
 
 cudaError_t LaunchLayerNorm(const LayerNormArgs& args, cudaStream_t stream);

@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(256) CodeElementsKernel(const __grid_constant_
   }
 }
 
-// Eight numbers with one scale a thread.
+// Eight numbers a thread, with one scale or one an index of the last axis.
 template <class T>
 __global__ void __launch_bounds__(256) QuantizeVectors(const __grid_constant__ CodeElementsArgs args) {
   LetNextStart();
@@ -59,13 +59,16 @@ __global__ void __launch_bounds__(256) QuantizeVectors(const __grid_constant__ C
   if (at >= args.count) return;
   float values[8];
   Load8(static_cast<const T*>(args.a) + at, values);
-  uint32_t words[2] = {};
+  if (args.scales != nullptr) {
+    float scales[8];
+    Load8(args.scales + at % args.axis_size, scales);
 #pragma unroll
-  for (int i = 0; i < 8; ++i) {
-    const auto code = static_cast<uint32_t>(QuantizedCode(values[i], args.y_scale, args.y_zero, args.y_dtype));
-    words[i / 4] |= (code & 0xff) << i % 4 * 8;
+    for (int i = 0; i < 8; ++i) values[i] = __fdiv_rn(values[i], scales[i]);
+  } else {
+#pragma unroll
+    for (float& value : values) value = __fdiv_rn(value, args.y_scale);
   }
-  *reinterpret_cast<uint2*>(static_cast<uint8_t*>(args.y) + at) = make_uint2(words[0], words[1]);
+  *reinterpret_cast<uint2*>(static_cast<uint8_t*>(args.y) + at) = PackCodes8(values, args.y_zero, args.y_dtype);
 }
 
 // A block takes 32 channels of one image, eight threads to each. Sums of codes are exact in int32.
@@ -117,7 +120,9 @@ cudaError_t LaunchCodeElements(const CodeElementsArgs& args, cudaStream_t stream
     shape.grid = dim3(static_cast<unsigned>((args.channels + 31) / 32), images);
     return LaunchKernel(MeanOfCodesKernel, shape, stream, args);
   }
-  if (args.task == CodeTask::kQuantize && args.scales == nullptr && args.count % 8 == 0) {
+  const bool in_vectors =
+      args.scales == nullptr || (args.inner == 1 && args.axis_size % 8 == 0 && args.zeros == nullptr);
+  if (args.task == CodeTask::kQuantize && in_vectors && args.count % 8 == 0) {
     shape.grid = dim3(static_cast<unsigned>((args.count / 8 + 255) / 256));
     return args.a_dtype == DType::kFloat16 ? LaunchKernel(QuantizeVectors<__half>, shape, stream, args)
                                            : LaunchKernel(QuantizeVectors<float>, shape, stream, args);

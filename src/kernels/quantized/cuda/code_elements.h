@@ -25,7 +25,8 @@ struct CodeElementsArgs {
   DType a_dtype = DType::kUInt8, b_dtype = DType::kUndefined, y_dtype = DType::kUInt8;  // u8, s8, f16, f32
   float a_scale = 1, b_scale = 1, y_scale = 1;
   int a_zero = 0, b_zero = 0, y_zero = 0;
-  // kQuantize and kDequantize: on the device, one an index of the axis; null: `a_scale` or `y_scale`, and zero points.
+  // kQuantize and kDequantize: on the device, one an index of the axis; null: `a_scale` or `y_scale`, and likewise the
+  // zero points.
   const float* scales = nullptr;
   const int32_t* zeros = nullptr;
   int64_t inner = 1, axis_size = 1;  // elements behind the axis, indices

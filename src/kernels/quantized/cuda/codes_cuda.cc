@@ -34,7 +34,7 @@ bool IsLinear(const Node& node) {
 // Constants of a QuantizeLinear or DequantizeLinear with more than one scale.
 struct Scales {
   std::vector<float> scales;
-  std::vector<int32_t> zeros;
+  std::vector<int32_t> zeros;  // empty: one for all
 };
 
 struct Read {
@@ -69,8 +69,10 @@ Status ReadLinear(const Problem& problem, Read* read) {
   if (scales.NumElements() != args.axis_size) return UserError("scales that don't fit the axis");
   const auto values = scales.Span<const float>();
   read->along_axis.scales.assign(values.begin(), values.end());
-  for (int64_t i = 0; i < args.axis_size; ++i) {
-    read->along_axis.zeros.push_back(static_cast<int32_t>(zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(i)]));
+  if (std::all_of(zeros.begin(), zeros.end(), [&](int64_t zero) { return zero == zeros[0]; })) {
+    (quantize ? args.y_zero : args.a_zero) = static_cast<int>(zeros[0]);
+  } else {
+    read->along_axis.zeros.assign(zeros.begin(), zeros.end());
   }
   return {};
 }
@@ -135,9 +137,9 @@ Result<Read> ReadProblem(const Problem& problem) {
 
 class CodeElements : public CudaKernel {
  public:
-  CodeElements(const CodeElementsArgs& args, std::shared_ptr<const DeviceBytes> scales,
+  CodeElements(const CodeElementsArgs& args, std::shared_ptr<const DeviceBytes> scales, bool has_zeros,
                std::shared_ptr<const DeviceBytes> table)
-      : args_(args), scales_(std::move(scales)), table_(std::move(table)) {}
+      : args_(args), scales_(std::move(scales)), table_(std::move(table)), has_zeros_(has_zeros) {}
 
   // The scales and zero points of QuantizeLinear and DequantizeLinear.
   uint64_t PackedInputs() const override {
@@ -158,7 +160,7 @@ class CodeElements : public CudaKernel {
     args.y = out[0];
     if (scales_ != nullptr) {
       args.scales = static_cast<const float*>(scales_->data());
-      args.zeros = reinterpret_cast<const int32_t*>(args.scales + args.axis_size);
+      if (has_zeros_) args.zeros = reinterpret_cast<const int32_t*>(args.scales + args.axis_size);
     }
     return CudaStatus(LaunchCodeElements(args, stream), "codes_cuda");
   }
@@ -166,6 +168,7 @@ class CodeElements : public CudaKernel {
  private:
   CodeElementsArgs args_;
   std::shared_ptr<const DeviceBytes> scales_, table_;
+  bool has_zeros_;  // behind the scales
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
@@ -177,16 +180,17 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   TAMIS_ASSIGN_OR_RETURN(const Read read, ReadProblem(problem));
   std::shared_ptr<const DeviceBytes> scales, table;
   if (const auto& along = read.along_axis; !along.scales.empty()) {
-    const size_t bytes = along.scales.size() * 4;
-    TAMIS_ASSIGN_OR_RETURN(scales, context.Packed(0, "scales", 2 * bytes, [&](std::byte* to) {
+    const size_t bytes = along.scales.size() * 4, zeros = along.zeros.size() * 4;
+    TAMIS_ASSIGN_OR_RETURN(scales, context.Packed(0, "scales", bytes + zeros, [&](std::byte* to) {
       std::copy_n(reinterpret_cast<const std::byte*>(along.scales.data()), bytes, to);
-      std::copy_n(reinterpret_cast<const std::byte*>(along.zeros.data()), bytes, to + bytes);
+      std::copy_n(reinterpret_cast<const std::byte*>(along.zeros.data()), zeros, to + bytes);
     }));
   }
   if (problem.node->op == "QuantizedLookup") {
     TAMIS_ASSIGN_OR_RETURN(table, HoldTable(problem, context));
   }
-  return std::unique_ptr<CudaKernel>(std::make_unique<CodeElements>(read.args, std::move(scales), std::move(table)));
+  return std::unique_ptr<CudaKernel>(
+      std::make_unique<CodeElements>(read.args, std::move(scales), !read.along_axis.zeros.empty(), std::move(table)));
 }
 
 }  // namespace
