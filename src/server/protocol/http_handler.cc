@@ -214,7 +214,8 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
     return ErrorResponse(413, fmt::format("the body is larger than the limit of {} bytes", options_.max_body_bytes));
   }
   std::string inflated;
-  std::string_view body = request.body;
+  std::string_view body = request.body.bytes();
+  std::shared_ptr<const void> owner = request.body.owner();
   if (const std::string* header = FindHeader(request.headers, "Content-Encoding"); header != nullptr) {
     const std::string encoding = Trim(*header);
     if (!KnownContentEncoding(encoding)) {
@@ -227,12 +228,13 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
     if (!decoded.ok()) return ErrorResponse(too_large ? 413 : HttpStatus(decoded.status()), decoded.status().message());
     inflated = std::move(*decoded);
     body = inflated;
+    owner = nullptr;
   }
   std::optional<std::string> header_length;
   if (const std::string* header = FindHeader(request.headers, "Inference-Header-Content-Length"); header != nullptr) {
     header_length = Trim(*header);
   }
-  auto parsed = ParseInferRequest(body, header_length, *model.session);
+  auto parsed = ParseInferRequest(body, header_length, *model.session, std::move(owner));
   if (!parsed.ok()) return ErrorResponse(HttpStatus(parsed.status()), parsed.status().message());
 
   const auto compute_start = Clock::now();

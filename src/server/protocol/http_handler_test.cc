@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 
 #include "src/base/float16.h"
 #include "src/server/fake_session.h"
+#include "src/server/protocol/infer_request.h"
 
 namespace tamis {
 namespace {
@@ -425,4 +427,30 @@ TEST(RepositoryTest, OneFileAndNothing) {
 }
 
 }  // namespace
+TEST(InferRequest, LooksAtAlignedBytesOfAnOwnedBody) {
+  const auto session = testing::MakeFakeSession();
+  const std::string json =
+      R"({"inputs":[{"name":"a","datatype":"FP32","shape":[8,2],"parameters":{"binary_data_size":64}},)"
+      R"({"name":"b","datatype":"INT64","shape":[1],"parameters":{"binary_data_size":8}}]})";
+  for (const size_t shift : {0, 4}) {
+    const size_t lead = 64 - json.size() % 64 + shift;
+    const auto memory = std::shared_ptr<char>(static_cast<char*>(std::aligned_alloc(64, 1024)), std::free);
+    char* body = memory.get() + lead;
+    const size_t size = json.size() + 72;
+    std::memcpy(body, json.data(), json.size());
+    for (int i = 0; i < 72; ++i) body[json.size() + static_cast<size_t>(i)] = static_cast<char>(i);
+    for (const bool owned : {true, false}) {
+      const auto request = ParseInferRequest({body, size}, std::to_string(json.size()), *session,
+                                             owned ? memory : std::shared_ptr<char>());
+      ASSERT_TRUE(request.ok()) << request.status().message();
+      const Tensor &a = request->inputs.at("a"), &b = request->inputs.at("b");
+      const bool looks = owned && shift == 0;
+      EXPECT_EQ(a.raw() == reinterpret_cast<std::byte*>(body + json.size()), looks);
+      EXPECT_EQ(b.raw() == reinterpret_cast<std::byte*>(body + json.size() + 64), looks);
+      EXPECT_EQ(std::memcmp(a.raw(), body + json.size(), 64), 0);
+      EXPECT_EQ(std::memcmp(b.raw(), body + json.size() + 64, 8), 0);
+    }
+  }
+}
+
 }  // namespace tamis

@@ -1,6 +1,7 @@
 // A request and a response without a socket.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,11 +14,31 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 // The value of the first header of that name (any case); nullptr if there is none.
 const std::string* FindHeader(const HttpHeaders& headers, std::string_view name);
 
+// The bytes of a request, and what keeps them alive.
+class HttpBody {
+ public:
+  HttpBody() = default;
+  HttpBody(std::string text)  // NOLINT(google-explicit-constructor): a body is often just text
+      : HttpBody(std::make_shared<const std::string>(std::move(text))) {}
+  HttpBody(const char* text) : HttpBody(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+  HttpBody(std::string_view bytes, std::shared_ptr<const void> owner) : bytes_(bytes), owner_(std::move(owner)) {}
+
+  std::string_view bytes() const { return bytes_; }
+  size_t size() const { return bytes_.size(); }
+  const std::shared_ptr<const void>& owner() const { return owner_; }
+
+ private:
+  explicit HttpBody(std::shared_ptr<const std::string> text) : bytes_(*text), owner_(std::move(text)) {}
+
+  std::string_view bytes_;
+  std::shared_ptr<const void> owner_;
+};
+
 struct HttpRequest {
   std::string method;
   std::string target;  // as sent: percent-encoded, with a query if there is one
   HttpHeaders headers;
-  std::string body;  // without the transfer encoding, with the content encoding
+  HttpBody body;  // without the transfer encoding, with the content encoding
 };
 
 struct HttpResponse {

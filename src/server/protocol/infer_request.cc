@@ -37,7 +37,8 @@ std::string Names(const std::vector<TensorSpec>& specs) {
 
 class Parser {
  public:
-  Parser(const Session& model, std::string_view binary) : model_(model), binary_(binary) {}
+  Parser(const Session& model, std::string_view binary, std::shared_ptr<const void> owner)
+      : model_(model), binary_(binary), owner_(std::move(owner)) {}
 
   Result<InferRequest> Parse(element root) {
     object request;
@@ -160,7 +161,7 @@ class Parser {
     if (!binary && !HasJsonForm(spec->dtype)) {
       return Problem(of + "data of type " + std::string(KserveName(spec->dtype)) + " can only be sent as binary");
     }
-    auto tensor = binary ? TensorFromBytes(bytes, spec->dtype, dims) : TensorFromJson(value, spec->dtype, dims);
+    auto tensor = binary ? TensorFromBytes(bytes, spec->dtype, dims, owner_) : TensorFromJson(value, spec->dtype, dims);
     if (!tensor.ok()) return Problem(of + tensor.status().message());
     request_.inputs[spec->name] = std::move(*tensor);
   }
@@ -273,6 +274,7 @@ class Parser {
 
   const Session& model_;
   std::string_view binary_;
+  std::shared_ptr<const void> owner_;  // of `binary_`; may be null
   InferRequest request_;
   std::vector<std::string> problems_;
   size_t omitted_ = 0;
@@ -282,7 +284,7 @@ class Parser {
 }  // namespace
 
 Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std::string_view> header_length,
-                                       const Session& model) {
+                                       const Session& model, std::shared_ptr<const void> owner) {
   size_t json_bytes = body.size();
   if (header_length) {
     uint64_t stated = 0;
@@ -307,7 +309,7 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
   if (error != simdjson::SUCCESS) {
     return UserError("the request is not valid JSON: {}", simdjson::error_message(error));
   }
-  return Parser(model, body.substr(json_bytes)).Parse(root);
+  return Parser(model, body.substr(json_bytes), std::move(owner)).Parse(root);
 }
 
 Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,

@@ -1,6 +1,7 @@
 // An inference request of the KServe v2 protocol: JSON, with tensors in it or as bytes behind it (binary extension).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,9 +25,10 @@ struct InferRequest {
 
 // `header_length` is Inference-Header-Content-Length, the length of the JSON; absent: the whole body is JSON. Unknown
 // fields are ignored; parameters that would change the answer and are not supported are refused by name. One error
-// lists everything that is wrong.
+// lists everything that is wrong. With an `owner` of the body, inputs whose bytes lie on multiples of 64 look at them
+// where they are instead of copying them.
 Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std::string_view> header_length,
-                                       const Session& model);
+                                       const Session& model, std::shared_ptr<const void> owner = nullptr);
 
 struct InferResponse {
   std::string body;

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace tamis {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr size_t kLengthBytes = sizeof(uint32_t);
+constexpr size_t kAlignment = 64;  // of a tensor's elements
 
 Result<Tensor> StringsFromBytes(std::string_view bytes, const Dims& dims) {
   const auto count = static_cast<size_t>(NumElements(dims));
@@ -35,12 +37,16 @@ Result<Tensor> StringsFromBytes(std::string_view bytes, const Dims& dims) {
 
 }  // namespace
 
-Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims) {
+Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims,
+                               std::shared_ptr<const void> owner) {
   if (dtype == DType::kString) return StringsFromBytes(bytes, dims);
   const size_t needed = ByteSize(dtype, static_cast<size_t>(NumElements(dims)));
   if (bytes.size() != needed) {
     return UserError("binary_data_size is {}, but {}{} takes {}", bytes.size(), KserveName(dtype), ToString(dims),
                      needed);
+  }
+  if (owner != nullptr && dtype != DType::kBool && reinterpret_cast<uintptr_t>(bytes.data()) % kAlignment == 0) {
+    return Tensor::View(dtype, dims, bytes.data(), std::move(owner));
   }
   Tensor tensor(dtype, dims);
   std::memcpy(tensor.raw(), bytes.data(), bytes.size());

@@ -2,6 +2,7 @@
 // element as its length in four bytes and the bytes of the string.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,8 +11,10 @@
 
 namespace tamis {
 
-// `dims` are positive and their product fits. Memory is taken only once `bytes` are known to be as many as that needs.
-Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims);
+// `dims` are positive and their product fits. Memory is taken only once `bytes` are known to be as many as that needs;
+// none is where an `owner` keeps them and they lie as a tensor's have to.
+Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims,
+                               std::shared_ptr<const void> owner = nullptr);
 size_t BytesOf(const Tensor& tensor);
 void AppendBytes(const Tensor& tensor, std::string* body);
 

@@ -5,6 +5,8 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/write.hpp>
+#include <charconv>
+#include <cstring>
 
 namespace tamis {
 
@@ -14,11 +16,26 @@ namespace http = boost::beast::http;
 
 namespace {
 constexpr std::chrono::seconds kLinger{2};
+constexpr size_t kHeaderRead = 4096;             // most headers in one read
+constexpr size_t kMostKept = size_t{1} << 20;    // of memory that a connection holds while it is idle
+constexpr size_t kMostAtOnce = size_t{4} << 20;  // of one body, before other connections have their turn
+
+// The length of the JSON in front of an inference request's tensors; 0 if there is no such header.
+template <class Fields>
+size_t JsonLength(const Fields& fields) {
+  const auto found = fields.find("Inference-Header-Content-Length");
+  if (found == fields.end()) return 0;
+  const auto text = found->value();
+  size_t length = 0;
+  std::from_chars(text.data(), text.data() + text.size(), length);  // wrong ones are refused later, with a reason
+  return length;
+}
 }  // namespace
 
 void HttpConnection::Start() {
   ErrorCode ignored;
   stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream_.socket().non_blocking(true, ignored);
   ReadHeader();
 }
 
@@ -37,7 +54,7 @@ void HttpConnection::Close() {
 }
 
 void HttpConnection::Release() {
-  context_.buffered_bytes -= reserved_;
+  *context_.buffered_bytes -= reserved_;
   reserved_ = 0;
 }
 
@@ -45,6 +62,8 @@ void HttpConnection::ReadHeader() {
   parser_.emplace();
   parser_->header_limit(static_cast<uint32_t>(context_.options.max_header_bytes));
   parser_->body_limit(context_.options.max_body_bytes);
+  buffer_.reserve(kHeaderRead);
+  if (memory_ != nullptr && memory_->capacity() > kMostKept) memory_.reset();
   idle_ = true;
   // One deadline for the whole header: a client that sends a byte at a time does not move it.
   stream_.expires_after(context_.options.idle_timeout);
@@ -71,11 +90,11 @@ void HttpConnection::OnHeader(ErrorCode error) {
   }
   const size_t body =
       parser_->chunked() ? context_.options.max_body_bytes : static_cast<size_t>(parser_->content_length().value_or(0));
-  if (body > 0 && context_.buffered_bytes + body > context_.options.max_buffered_bytes) {
+  if (body > 0 && context_.buffered_bytes->fetch_add(body) + body > context_.options.max_buffered_bytes) {
+    *context_.buffered_bytes -= body;
     return Refuse(503, "the server holds as many request bodies as it may; try again");
   }
   reserved_ = body;
-  context_.buffered_bytes += body;
   if (const auto expect = request.find(http::field::expect); expect != request.end()) {
     if (!beast::iequals(expect->value(), "100-continue")) return Refuse(417, "this expectation cannot be met");
     stream_.expires_after(context_.options.write_timeout);
@@ -91,6 +110,42 @@ void HttpConnection::OnHeader(ErrorCode error) {
 
 void HttpConnection::ReadBody() {
   stream_.expires_after(context_.options.body_timeout);
+  if (parser_->chunked()) return ParseBody();
+  body_bytes_ = reserved_;
+  if (body_bytes_ == 0) return Dispatch();
+  const size_t json = std::min(JsonLength(parser_->get()), body_bytes_);
+  // Whoever read the last body has ended before its answer came here, but may still hold its memory.
+  const bool ours = memory_ != nullptr && memory_.use_count() == 1;
+  body_ = ours ? memory_->PlaceFor(body_bytes_, json) : nullptr;
+  if (body_ == nullptr) {
+    memory_ = std::make_shared<BodyMemory>(body_bytes_);
+    body_ = memory_->PlaceFor(body_bytes_, json);
+  }
+  received_ = std::min(buffer_.size(), body_bytes_);
+  std::memcpy(body_, buffer_.data().data(), received_);
+  buffer_.consume(received_);
+  ReceiveBody();
+}
+
+// Takes what has arrived, and waits for more only where nothing has.
+void HttpConnection::ReceiveBody() {
+  const auto rest = [this] { return asio::buffer(body_ + received_, body_bytes_ - received_); };
+  for (const size_t pause = received_ + kMostAtOnce; received_ < body_bytes_ && received_ < pause;) {
+    ErrorCode error;
+    received_ += stream_.socket().read_some(rest(), error);
+    if (error == asio::error::would_block || error == asio::error::try_again) break;
+    if (error && error != asio::error::interrupted) return Close();
+  }
+  if (received_ == body_bytes_) return Dispatch();
+  stream_.async_read_some(rest(), [self = shared_from_this()](ErrorCode error, size_t bytes) {
+    if (self->closed_) return;
+    if (error) return self->Close();
+    self->received_ += bytes;
+    self->ReceiveBody();
+  });
+}
+
+void HttpConnection::ParseBody() {
   http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this()](ErrorCode error, size_t) { self->OnBody(error); });
 }
@@ -109,6 +164,7 @@ void HttpConnection::OnBody(ErrorCode error) {
 
 void HttpConnection::Dispatch() {
   stream_.expires_never();
+  const bool chunked = parser_->chunked();
   auto message = parser_->release();
   auto request = std::make_shared<HttpRequest>();
   request->method = std::string(message.method_string());
@@ -116,7 +172,11 @@ void HttpConnection::Dispatch() {
   for (const auto& field : message) {
     request->headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
-  request->body = std::move(message.body());
+  if (chunked) {
+    request->body = std::move(message.body());
+  } else if (body_bytes_ > 0) {
+    request->body = HttpBody(std::string_view(body_, body_bytes_), memory_);
+  }
   const bool keep_alive = message.keep_alive();
   // The guard keeps the input and output thread running until the answer is there.
   auto guard = asio::make_work_guard(stream_.get_executor());

@@ -1,7 +1,8 @@
 // HTTP/1.1 over TCP, by Boost.Beast: reads requests within limits, has a function answer them, writes the responses.
 //
-// One thread does all the input and output; a pool of workers runs the function. A connection has one request at work
-// at a time; pipelined ones wait in order. Chunked bodies, keep-alive and "Expect: 100-continue" are handled here.
+// A few threads do the input and output, each for its own connections; a pool of workers runs the function. A
+// connection has one request at work at a time; pipelined ones wait in order. Chunked bodies, keep-alive and "Expect:
+// 100-continue" are handled here.
 #pragma once
 
 #include <chrono>
@@ -19,6 +20,7 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";
   int port = 8000;                                 // 0: the system chooses
   int workers = 0;                                 // 0: one for every core, two at least
+  int io_threads = 0;                              // 0: one for every four cores, one at least and eight at most
   size_t max_connections = 512;                    // more are closed at once
   size_t max_header_bytes = 16 << 10;              // 431 beyond it
   size_t max_body_bytes = size_t{64} << 20;        // 413 beyond it

@@ -1,0 +1,34 @@
+// Memory that a request's body is received into.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+namespace tamis {
+
+class BodyMemory {
+ public:
+  static constexpr size_t kAlignment = 64;
+
+  explicit BodyMemory(size_t capacity) : capacity_((capacity + 2 * kAlignment - 1) / kAlignment * kAlignment) {
+    data_.reset(static_cast<char*>(std::aligned_alloc(kAlignment, capacity_)));
+    if (data_ == nullptr) throw std::bad_alloc();
+  }
+  // Where `bytes` fit so that byte `aligned_byte` of them lies on a multiple of kAlignment; nullptr if they don't.
+  char* PlaceFor(size_t bytes, size_t aligned_byte) {
+    const size_t lead = (kAlignment - aligned_byte % kAlignment) % kAlignment;
+    return lead + bytes <= capacity_ ? data_.get() + lead : nullptr;
+  }
+  size_t capacity() const { return capacity_; }
+
+ private:
+  struct Free {
+    void operator()(char* data) const { std::free(data); }
+  };
+  size_t capacity_;
+  std::unique_ptr<char, Free> data_;
+};
+
+}  // namespace tamis
