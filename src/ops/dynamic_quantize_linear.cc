@@ -3,6 +3,7 @@
 
 #include "src/ops/op_elementwise.h"
 #include "src/ops/op_quantize.h"
+#include "src/ops/op_quantized.h"
 
 namespace tamis {
 namespace {
@@ -32,15 +33,15 @@ Status Eval(EvalContext& context) {
     low = std::min(low, value);
     high = std::max(high, value);
   }
-  const float scale = (high == low ? 1.0f : high - low) / 255.0f;
-  const float zero = std::nearbyint(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
+  const DynamicScale scale = DynamicScaleOf(low, high);
   const IntegerRange range = RangeOf(DType::kUInt8);
   auto* y = context.outputs[0].Data<uint8_t>();
   for (float value : x) {
-    *y++ = static_cast<uint8_t>(Saturated(static_cast<double>(value / scale), static_cast<double>(zero), range));
+    *y++ = static_cast<uint8_t>(
+        Saturated(static_cast<double>(value / scale.scale), static_cast<double>(scale.zero), range));
   }
-  if (context.outputs.size() > 1) context.outputs[1].Data<float>()[0] = scale;
-  if (context.outputs.size() > 2) context.outputs[2].Data<uint8_t>()[0] = static_cast<uint8_t>(zero);
+  if (context.outputs.size() > 1) context.outputs[1].Data<float>()[0] = scale.scale;
+  if (context.outputs.size() > 2) context.outputs[2].Data<uint8_t>()[0] = scale.zero;
   return {};
 }
 

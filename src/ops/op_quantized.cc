@@ -122,8 +122,7 @@ DynamicScale DynamicScaleOf(float lowest, float highest) {
   lowest = std::min(lowest, 0.0f);
   highest = std::max(highest, 0.0f);
   DynamicScale result;
-  if (lowest == highest) return result;
-  result.scale = (highest - lowest) / 255.0f;
+  result.scale = (lowest == highest ? 1.0f : highest - lowest) / 255.0f;
   result.zero = static_cast<uint8_t>(std::clamp(std::nearbyint(0.0f - lowest / result.scale), 0.0f, 255.0f));
   return result;
 }

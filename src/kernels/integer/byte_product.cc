@@ -45,9 +45,11 @@ class ByteMatMul : public PreparedKernel {
     auto* row_sums = reinterpret_cast<int32_t*>(workspace + RowBytes() + RowInts());
     auto* column_zeros = reinterpret_cast<int32_t*>(workspace + RowBytes() + 2 * RowInts());
     const void* a_zeros = shape_.a_zeros.given ? inputs[2] : nullptr;
-    Share(pool, shape_.batch * shape_.rows, GrainFor(shape_.depth, 1 << 18), [&](int64_t row) {
+    Share(pool, shape_.batch * shape_.rows, GrainFor(shape_.depth / 16 + 8), [&](int64_t row) {
       row_zeros[row] = shape_.a_zeros.At(a_zeros, row % shape_.a_rows) + a_shift_;
-      row_sums[row] = PackRow(inputs[0], row, rows) - static_cast<int32_t>(shape_.depth) * row_zeros[row];
+      const int32_t sum = product_.pack_row(static_cast<const uint8_t*>(inputs[0]) + row * shape_.depth, shape_.depth,
+                                            static_cast<uint8_t>(a_shift_), rows + row * steps_ * 4);
+      row_sums[row] = sum - static_cast<int32_t>(shape_.depth) * row_zeros[row];
     });
     const void* b_zeros = shape_.b_zeros.given ? inputs[3] : nullptr;
     for (int64_t j = 0; j < panels_ * product_.panel; ++j) {
@@ -64,7 +66,7 @@ class ByteMatMul : public PreparedKernel {
     const int64_t blocks = (shape_.rows + kRowBlock - 1) / kRowBlock;
     const int64_t work = std::min(kRowBlock, shape_.rows) * steps_;
     Share(pool, shape_.batch * blocks * panels_, GrainFor(work), [&](int64_t item) {
-      const int64_t panel = item % panels_, block = item / panels_ % blocks, entry = item / panels_ / blocks;
+      const int64_t block = item % blocks, panel = item / blocks % panels_, entry = item / blocks / panels_;
       const int64_t first = block * kRowBlock, row = entry * shape_.rows + first;
       const int64_t column = panel * product_.panel;
       ByteTask task;
@@ -100,20 +102,6 @@ class ByteMatMul : public PreparedKernel {
       for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) f(i);
     };
     pool.Run(parts, [&part_work](int part) { part_work(part); });
-  }
-
-  // The sum of the moved row.
-  int32_t PackRow(const void* a, int64_t row, uint8_t* rows) const {
-    const auto* from = static_cast<const uint8_t*>(a) + row * shape_.depth;
-    uint8_t* to = rows + row * steps_ * 4;
-    const auto flip = static_cast<uint8_t>(a_shift_);
-    uint32_t sum = 0;
-    for (int64_t k = 0; k < shape_.depth; ++k) {
-      to[k] = from[k] ^ flip;
-      sum += to[k];
-    }
-    std::memset(to + shape_.depth, 0, static_cast<size_t>(steps_ * 4 - shape_.depth));
-    return static_cast<int32_t>(sum);
   }
 
   void PackPanel(const void* b, int64_t index, std::byte* packed) const {

@@ -28,6 +28,8 @@ struct ByteTask {
 struct ByteProduct {
   int64_t panel;  // columns of a panel
   void (*multiply)(const ByteTask& task);
+  // Writes `depth` bytes, each ^ flip, and zeros up to the end of their last step; returns their sum.
+  int32_t (*pack_row)(const uint8_t* from, int64_t depth, uint8_t flip, uint8_t* to);
 };
 
 Result<std::unique_ptr<PreparedKernel>> PrepareByteMatMul(const Problem& problem, PackCache& cache,

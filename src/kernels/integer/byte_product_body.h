@@ -17,7 +17,7 @@ constexpr int kByteRows = 12;
 inline __attribute__((always_inline)) Sums LoadSums(const void* p) {
   return _mm512_loadu_si512(p);
 }
-inline __attribute__((always_inline)) void StoreSums(int32_t* p, Sums v) {
+inline __attribute__((always_inline)) void StoreSums(void* p, Sums v) {
   _mm512_storeu_si512(p, v);
 }
 inline __attribute__((always_inline)) Sums AllLanes(int32_t x) {
@@ -25,6 +25,9 @@ inline __attribute__((always_inline)) Sums AllLanes(int32_t x) {
 }
 inline __attribute__((always_inline)) Sums AddBytes(Sums sums, Sums a, Sums b) {
   return _mm512_dpbusd_epi32(sums, a, b);
+}
+inline __attribute__((always_inline)) Sums FlipBytes(Sums bytes, Sums flip) {
+  return _mm512_xor_si512(bytes, flip);
 }
 inline __attribute__((always_inline)) Sums LessProduct(Sums sums, Sums x, Sums y) {
   return _mm512_sub_epi32(sums, _mm512_mullo_epi32(x, y));
@@ -36,14 +39,17 @@ constexpr int kByteRows = 6;
 inline __attribute__((always_inline)) Sums LoadSums(const void* p) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(p));
 }
-inline __attribute__((always_inline)) void StoreSums(int32_t* p, Sums v) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+inline __attribute__((always_inline)) void StoreSums(void* p, Sums v) {
+  _mm256_storeu_si256(static_cast<__m256i*>(p), v);
 }
 inline __attribute__((always_inline)) Sums AllLanes(int32_t x) {
   return _mm256_set1_epi32(x);
 }
 inline __attribute__((always_inline)) Sums AddBytes(Sums sums, Sums a, Sums b) {
   return _mm256_dpbusd_avx_epi32(sums, a, b);
+}
+inline __attribute__((always_inline)) Sums FlipBytes(Sums bytes, Sums flip) {
+  return _mm256_xor_si256(bytes, flip);
 }
 inline __attribute__((always_inline)) Sums LessProduct(Sums sums, Sums x, Sums y) {
   return _mm256_sub_epi32(sums, _mm256_mullo_epi32(x, y));
@@ -97,7 +103,29 @@ inline void MultiplyBytes(const ByteTask& task) {
   for (; r < task.rows; ++r) ByteTile<1>(task, r);
 }
 
-constexpr ByteProduct kByteProduct = {kBytePanel, MultiplyBytes};
+inline int32_t PackByteRow(const uint8_t* from, int64_t depth, uint8_t flip, uint8_t* to) {
+  constexpr int64_t kBytes = sizeof(Sums);
+  const Sums flips = AllLanes(static_cast<int32_t>(flip * 0x01010101U)), ones = AllLanes(0x01010101);
+  Sums sums = AllLanes(0);
+  int64_t k = 0;
+  for (; k + kBytes <= depth; k += kBytes) {
+    const Sums bytes = FlipBytes(LoadSums(from + k), flips);
+    StoreSums(to + k, bytes);
+    sums = AddBytes(sums, bytes, ones);
+  }
+  int32_t lanes[kSumLanes];
+  StoreSums(lanes, sums);
+  int32_t sum = 0;
+  for (const int32_t lane : lanes) sum += lane;
+  for (; k < depth; ++k) {
+    to[k] = from[k] ^ flip;
+    sum += to[k];
+  }
+  for (; k % 4 != 0; ++k) to[k] = 0;
+  return sum;
+}
+
+constexpr ByteProduct kByteProduct = {kBytePanel, MultiplyBytes, PackByteRow};
 
 }  // namespace
 }  // namespace tamis

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/quantize/dynamic_quantize.h"
 #include "src/ops/op_packed.h"
 #include "src/ops/op_quantize.h"
 #include "src/ops/op_small_float.h"
@@ -60,41 +61,20 @@ class Quantize : public RangeKernel<QuantizeArgs> {
 class DynamicQuantize : public PreparedKernel {
  public:
   DynamicQuantize(const QuantizeBodies& bodies, int64_t count, int threads)
-      : bodies_(bodies),
-        count_(count),
-        parts_(static_cast<int>(std::clamp<int64_t>(count / kGrain, 1, std::max(threads, 1)))) {}
+      : bodies_(bodies), count_(count), threads_(threads) {}
 
-  size_t WorkspaceBytes() const override { return static_cast<size_t>(parts_) * 64; }
-
-  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
+  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* /*workspace*/,
            ThreadPool& pool) const override {
-    const auto* x = static_cast<const float*>(inputs[0]);
-    auto* bounds = reinterpret_cast<float*>(workspace);  // a cache line for each part
-    const auto find = [&](int part) {
-      const int64_t begin = count_ * part / parts_;
-      bodies_.bounds(x + begin, count_ * (part + 1) / parts_ - begin, bounds + part * 16);
-    };
-    pool.Run(parts_, [&find](int part) { find(part); });
-    float low = 0, high = 0;
-    for (int part = 0; part < parts_; ++part) {
-      low = std::min(low, bounds[part * 16]);
-      high = std::max(high, bounds[part * 16 + 1]);
-    }
-    const float scale = (high == low ? 1.0f : high - low) / 255.0f;
-    const float zero = std::nearbyint(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
-    const auto write = [&](int part) {
-      const int64_t begin = count_ * part / parts_, end = count_ * (part + 1) / parts_;
-      bodies_.with_scale(x + begin, end - begin, scale, zero, static_cast<uint8_t*>(outputs[0]) + begin);
-    };
-    if (outputs[0] != nullptr) pool.Run(parts_, [&write](int part) { write(part); });
-    if (outputs.size() > 1 && outputs[1] != nullptr) *static_cast<float*>(outputs[1]) = scale;
-    if (outputs.size() > 2 && outputs[2] != nullptr) *static_cast<uint8_t*>(outputs[2]) = static_cast<uint8_t>(zero);
+    const DynamicScale scale = QuantizeDynamically(bodies_, static_cast<const float*>(inputs[0]), count_, threads_,
+                                                   static_cast<uint8_t*>(outputs[0]), pool);
+    if (outputs.size() > 1 && outputs[1] != nullptr) *static_cast<float*>(outputs[1]) = scale.scale;
+    if (outputs.size() > 2 && outputs[2] != nullptr) *static_cast<uint8_t*>(outputs[2]) = scale.zero;
   }
 
  private:
   QuantizeBodies bodies_;
   int64_t count_;
-  int parts_;
+  int threads_;
 };
 
 }  // namespace

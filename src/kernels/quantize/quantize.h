@@ -40,6 +40,7 @@ struct QuantizeBodies {
   void (*bounds)(const float* x, int64_t n, float* bounds);
   void (*with_scale)(const float* x, int64_t n, float scale, float zero, uint8_t* y);
 };
+extern const QuantizeBodies kQuantizeBodiesSse2, kQuantizeBodiesAvx2, kQuantizeBodiesAvx512;
 
 // Elements that the bodies leave to plain code: of less than a byte, and small floats.
 bool IsPlainInteger(DType dtype);

@@ -6,6 +6,7 @@
 #include "src/kernels/gemm/gemm_panels.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/padded_image.h"
+#include "src/kernels/quantize/dynamic_quantize.h"
 #include "src/kernels/quantized/int8_panel.h"
 
 namespace tamis {

@@ -142,31 +142,4 @@ Result<QuantizedConvShape> ReadQuantizedConv(const Problem& problem) {
   return shape;
 }
 
-DynamicScale QuantizeDynamically(const float* x, int64_t count, uint8_t* codes, ThreadPool& pool) {
-  // Below this many numbers for each thread it isn't worth waking one.
-  constexpr int64_t kGrain = 1 << 14;
-  constexpr int kMostParts = 64;
-  const int parts = static_cast<int>(std::clamp<int64_t>(count / kGrain, 1, std::min(pool.threads(), kMostParts)));
-  std::array<float, kMostParts> lowest, highest;
-  const auto extremes = [&](int part) {
-    float low = 0, high = 0;
-    for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
-      low = x[i] < low ? x[i] : low;
-      high = x[i] > high ? x[i] : high;
-    }
-    lowest[static_cast<size_t>(part)] = low;
-    highest[static_cast<size_t>(part)] = high;
-  };
-  pool.Run(parts, [&extremes](int part) { extremes(part); });
-  const DynamicScale scale = DynamicScaleOf(*std::min_element(lowest.begin(), lowest.begin() + parts),
-                                            *std::max_element(highest.begin(), highest.begin() + parts));
-  const auto quantize = [&](int part) {
-    for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) {
-      codes[i] = static_cast<uint8_t>(RoundedCode(x[i] / scale.scale, scale.zero, 0, 255));
-    }
-  };
-  pool.Run(parts, [&quantize](int part) { quantize(part); });
-  return scale;
-}
-
 }  // namespace tamis

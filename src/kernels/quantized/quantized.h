@@ -62,7 +62,4 @@ Result<QuantizedConvShape> ReadQuantizedConv(const Problem& problem);
 // Checks what QuantizedConv shares with them, the residual included.
 Status CheckQuantizedOperands(const Problem& problem, int64_t outputs, int64_t depth);
 
-// DynamicQuantizeLinear of `count` numbers on the pool.
-DynamicScale QuantizeDynamically(const float* x, int64_t count, uint8_t* codes, ThreadPool& pool);
-
 }  // namespace tamis

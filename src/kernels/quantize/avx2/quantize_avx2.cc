@@ -3,6 +3,8 @@
 
 namespace tamis {
 
+const QuantizeBodies kQuantizeBodiesAvx2 = kQuantizeBodies;
+
 extern const KernelDef kernel_quantize_avx2 = {
     .name = "quantize_avx2",
     .family = "quantize",

@@ -3,6 +3,8 @@
 
 namespace tamis {
 
+const QuantizeBodies kQuantizeBodiesAvx512 = kQuantizeBodies;
+
 extern const KernelDef kernel_quantize_avx512 = {
     .name = "quantize_avx512",
     .family = "quantize",

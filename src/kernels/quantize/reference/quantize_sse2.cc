@@ -3,6 +3,8 @@
 
 namespace tamis {
 
+const QuantizeBodies kQuantizeBodiesSse2 = kQuantizeBodies;
+
 extern const KernelDef kernel_quantize_sse2 = {
     .name = "quantize_sse2",
     .family = "quantize",

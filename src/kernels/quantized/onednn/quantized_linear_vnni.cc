@@ -4,6 +4,7 @@
 
 #include "src/kernels/onednn.h"
 #include "src/kernels/operand_check.h"
+#include "src/kernels/quantize/dynamic_quantize.h"
 #include "src/kernels/quantized/quantized.h"
 
 namespace tamis {

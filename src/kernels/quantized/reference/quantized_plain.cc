@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/quantize/dynamic_quantize.h"
 #include "src/kernels/quantized/quantized.h"
 #include "src/ops/op_window.h"
 
