@@ -241,19 +241,22 @@ class PlanMaker {
         }
       }
     }
-    TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(concrete));
-    size_t at = 0;
+    TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
+    constexpr int kMaxRounds = 3;  // what wins when a kernel is given up may be a kernel for 2:4 weights again
+    for (int round = 0; !cuda && round < kMaxRounds; ++round) {
+      TAMIS_ASSIGN_OR_RETURN(const bool news, ConfirmSparse(plans));
+      if (!news) break;
+      TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
+    }
     for (Plan& plan : plans) {
       bool right = true;
       for (PlanPoint& point : plan.points) {
-        Fill(tuned[at++], &point);
         if (!cuda) continue;
         TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
         TAMIS_ASSIGN_OR_RETURN(const bool point_is_right, Verify(plan, cuda, &point));
         right = right && point_is_right;
       }
       if (!right) continue;
-      if (!cuda) TAMIS_RETURN_IF_ERROR(ConfirmSparse(&plan));
       Replace(std::move(plan));
     }
     return {};
@@ -279,7 +282,18 @@ class PlanMaker {
   }
 
  private:
+  // Kernels of all points, whose graphs are `concrete`.
+  Status Tune(const std::vector<Graph>& concrete, std::vector<Plan>* plans) {
+    TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(concrete));
+    size_t at = 0;
+    for (Plan& plan : *plans) {
+      for (PlanPoint& point : plan.points) Fill(tuned[at++], &point);
+    }
+    return {};
+  }
+
   static void Fill(const std::vector<TunedNode>& tuned, PlanPoint* point) {
+    point->nodes.clear();
     for (const TunedNode& node : tuned) {
       NodePlan& node_plan = point->nodes.emplace_back();
       node_plan.node = node.node;
@@ -309,25 +323,20 @@ class PlanMaker {
     return false;
   }
 
-  // Where the network as a whole is slower with its 2:4 kernels than with dense ones, these are used.
-  Status ConfirmSparse(Plan* plan) {
-    if (plan->points.empty()) return {};
-    const Graph& fused = engine_.Fused(plan->variant);
-    TAMIS_ASSIGN_OR_RETURN(const bool sparse, UsesSparseKernels(fused, plan->points.front(), threads_));
-    if (!sparse) return {};
-    TAMIS_ASSIGN_OR_RETURN(const PlanComparison comparison,
-                           CompareWithDense(fused, plan->points.front(), fused, tuner_, threads_));
-    if (!comparison.Loses()) return {};
-    int changed = 0;
-    for (PlanPoint& point : plan->points) {
-      TAMIS_ASSIGN_OR_RETURN(const int here, KeepDenseKernels(fused, &point, threads_));
-      changed = std::max(changed, here);
+  // Measures what won with 2:4 kernels inside the network; where that is news to the tuner, it chooses again.
+  Result<bool> ConfirmSparse(const std::vector<Plan>& plans) {
+    bool news = false;
+    for (const Plan& plan : plans) {
+      for (const PlanPoint& point : plan.points) {
+        if (tuner_.TimeIsUp()) return false;
+        if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+        if (options_.progress) options_.progress(0, 1, "measuring 2:4 layers inside the network");
+        TAMIS_ASSIGN_OR_RETURN(const bool here,
+                               MeasureSparseInNetwork(engine_.Fused(plan.variant), point, tuner_, threads_));
+        news = news || here;
+      }
     }
-    notices_.push_back(
-        fmt::format("{} layers run on dense kernels although their 2:4 ones are faster alone: the whole network took "
-                    "{:.3f} ms with these, {:.3f} ms dense",
-                    changed, comparison.chosen_seconds * 1e3, comparison.dense_seconds * 1e3));
-    return {};
+    return news;
   }
 
   void Replace(Plan plan) {

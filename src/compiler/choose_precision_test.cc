@@ -11,7 +11,10 @@
 #include "src/base/cpu.h"
 #include "src/compiler/build.h"
 #include "src/compiler/confirm_plan.h"
+#include "src/kernels/problem.h"
 #include "src/ops/op_def.h"
+#include "src/runtime/dynamic_program.h"
+#include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
@@ -129,7 +132,14 @@ TEST_F(ChoosePrecisionTest, OneNodeAloneIsLoweredWhereItPaysForItsConversions) {
   EXPECT_EQ(Choose().precision, DType::kFloat32);
 }
 
-TEST(ConfirmPlan, SparseKernelsGiveWayToTheFastestDenseCandidate) {
+NodeId NodeIn(const Graph& graph, const std::string& name) {
+  for (const NodeId id : graph.NodeIds()) {
+    if (NameInPlan(graph, graph.node(id)) == name) return id;
+  }
+  return kNoNode;
+}
+
+TEST(ConfirmPlan, SparseKernelsThatLoseInsideTheNetworkAreGivenUp) {
   Graph graph = Products();
   for (const char* name : {"w0", "w1", "w2"}) {
     for (size_t i = 0; i < graph.NumValues(); ++i) {
@@ -146,37 +156,54 @@ TEST(ConfirmPlan, SparseKernelsGiveWayToTheFastestDenseCandidate) {
   }
   auto fused = Fuse(graph, {});
   ASSERT_TRUE(fused.ok());
-  TunerOptions options;
-  Tuner tuner(options);
   PlanPoint point;
   point.binding = {{"n", 16}};
+  const auto dims = BoundInputDims(*fused, point.binding);
+  ASSERT_TRUE(dims.ok());
+  const auto concrete = Specialize(*fused, *dims);
+  ASSERT_TRUE(concrete.ok());
+  const auto tune = [&](Tuner& tuner) {
+    const auto tuned = tuner.Tune(std::span(&*concrete, 1));
+    EXPECT_TRUE(tuned.ok());
+    point.nodes.clear();
+    for (const TunedNode& node : tuned->front()) point.nodes.push_back({node.node, node.kernel, node.seconds, {}});
+  };
+  Tuner tuner({});
+  tune(tuner);
+  // Whatever won: from here on a kernel for 2:4 weights.
   const KernelDef* sparse = FindKernel("gemm24_reference");
   ASSERT_NE(sparse, nullptr);
-  for (const NodeId id : fused->NodeIds()) {
-    NodePlan node;
-    node.node = fused->value(fused->node(id).outputs[0]).name;
-    node.kernel = sparse->name;
-    node.candidates = {{std::string(sparse->name), 1e-6, ""},
-                       {"linear_onednn_ip", 3e-6, "slower"},
-                       {"linear_onednn_matmul", 2e-6, "slower"}};
-    point.nodes.push_back(std::move(node));
+  for (NodePlan& node : point.nodes) node.kernel = sparse->name;
+  const auto news = MeasureSparseInNetwork(*fused, point, tuner, 1);
+  ASSERT_TRUE(news.ok()) << news.status().message();
+  EXPECT_TRUE(*news);
+  const auto again = MeasureSparseInNetwork(*fused, point, tuner, 1);
+  ASSERT_TRUE(again.ok());
+  EXPECT_FALSE(*again) << "it is known now";
+
+  // A kernel that takes ten times as long there as the best for dense weights is not chosen, and one that takes a tenth
+  // is.
+  for (const double ratio : {10.0, 0.1}) {
+    Tuner told({});
+    tune(told);
+    for (const NodeId id : concrete->NodeIds()) {
+      const auto problem = MakeProblem(*concrete, concrete->node(id), 1);
+      ASSERT_TRUE(problem.ok());
+      for (const KernelDef* kernel : CandidateKernels(*problem, nullptr)) {
+        if (NeedsTwoFour(std::string(kernel->name), *problem)) {
+          told.RecordInNetwork(*problem, std::string(kernel->name), ratio);
+        }
+      }
+    }
+    tune(told);
+    for (const NodePlan& node : point.nodes) {
+      const KernelDef* kernel = FindKernel(node.kernel);
+      ASSERT_NE(kernel, nullptr);
+      const auto problem = MakeProblem(*concrete, concrete->node(NodeIn(*concrete, node.node)), 1);
+      ASSERT_TRUE(problem.ok());
+      EXPECT_EQ(NeedsTwoFour(node.kernel, *problem), ratio < 1) << node.kernel;
+    }
   }
-  const auto uses = UsesSparseKernels(*fused, point, 1);
-  ASSERT_TRUE(uses.ok());
-  EXPECT_TRUE(*uses);
-  const auto changed = KeepDenseKernels(*fused, &point, 1);
-  ASSERT_TRUE(changed.ok());
-  EXPECT_EQ(*changed, 3);
-  for (const NodePlan& node : point.nodes) {
-    EXPECT_EQ(node.kernel, "linear_onednn_matmul");
-    EXPECT_EQ(node.seconds, 2e-6);
-    EXPECT_FALSE(node.candidates[0].reason.empty());
-  }
-  EXPECT_FALSE(*UsesSparseKernels(*fused, point, 1));
-  const auto comparison = CompareWithDense(*fused, point, *fused, tuner, 1);
-  ASSERT_TRUE(comparison.ok()) << comparison.status().message();
-  EXPECT_GT(comparison->chosen_seconds, 0);
-  EXPECT_GT(comparison->dense_seconds, 0);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "src/compiler/confirm_plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 
 #include "src/compiler/run_in_turns.h"
@@ -47,6 +48,37 @@ Status Compare(const Pair& pair, ThreadPool& pool, double seconds, PlanCompariso
   return {};
 }
 
+// The nodes that the two compute with different kernels: medians of each inside whole runs, in turns.
+Result<std::vector<LayerComparison>> CompareLayers(const Pair& pair, ThreadPool& pool, const Turns& turns) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<LayerComparison> layers;  // in the order of the network
+  std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> seconds;
+  std::map<std::string, std::string> dense_kernels;
+  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
+  for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
+    TAMIS_ASSIGN_OR_RETURN(const auto chosen, pair.chosen->Profile(pair.inputs, 1, pool));
+    TAMIS_ASSIGN_OR_RETURN(const auto dense, pair.dense->Profile(pair.inputs, 1, pool));
+    for (const auto& node : chosen) {
+      seconds[node.name].first.push_back(node.seconds);
+      if (round == 0) layers.push_back({node.name, node.op, node.tactic, "", 0, 0});
+    }
+    for (const auto& node : dense) {
+      seconds[node.name].second.push_back(node.seconds);
+      if (round == 0) dense_kernels[node.name] = node.tactic;
+    }
+  }
+  std::vector<LayerComparison> differing;
+  for (LayerComparison& layer : layers) {
+    auto& [ours, others] = seconds[layer.node];
+    layer.dense_kernel = dense_kernels[layer.node];
+    if (others.empty() || layer.chosen_kernel == layer.dense_kernel) continue;
+    layer.chosen_seconds = Median(std::move(ours));
+    layer.dense_seconds = Median(std::move(others));
+    differing.push_back(std::move(layer));
+  }
+  return differing;
+}
+
 // nullptr for networks that run node by node, or take other inputs than tensors.
 Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& point, const Graph& dense, Tuner& tuner,
                                        int threads) {
@@ -65,25 +97,6 @@ Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& poin
   TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point.binding, 1));
   for (const TensorSpec& spec : specs) pair->inputs.push_back(std::move(named.at(spec.name)));
   return pair;
-}
-
-// Calls visit(plan of the node, its problem) for the nodes of the point that have sparse weights.
-template <class Visit>
-Status ForEachSparseNode(const Graph& fused, const PlanPoint& point, int threads, Visit visit) {
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, At(fused, point));
-  std::map<std::string, size_t> by_name;
-  for (size_t i = 0; i < point.nodes.size(); ++i) by_name[point.nodes[i].node] = i;
-  for (const NodeId id : concrete.NodeIds()) {
-    const Node& node = concrete.node(id);
-    const ValueId weight = node.input(1);
-    if (weight == kNoValue || concrete.value(weight).pattern == Pattern::kDense || !IsConcrete(concrete, node))
-      continue;
-    const auto found = by_name.find(NameInPlan(concrete, node));
-    if (found == by_name.end()) continue;
-    TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete, node, threads));
-    visit(found->second, problem);
-  }
-  return {};
 }
 
 }  // namespace
@@ -107,62 +120,50 @@ Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& t
   if (pair == nullptr) return UserError("networks that run node by node have no plan to check");
   ThreadPool pool(threads);
   TAMIS_RETURN_IF_ERROR(Compare(*pair, pool, 2, &check.whole));
-  constexpr int kRounds = 30;
-  std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> seconds;
-  for (int round = 0; round < kRounds; ++round) {
-    TAMIS_ASSIGN_OR_RETURN(const auto chosen, pair->chosen->Profile(pair->inputs, 1, pool));
-    TAMIS_ASSIGN_OR_RETURN(const auto dense, pair->dense->Profile(pair->inputs, 1, pool));
-    for (const auto& node : chosen) seconds[node.name].first.push_back(node.seconds);
-    for (const auto& node : dense) seconds[node.name].second.push_back(node.seconds);
-    if (round + 1 < kRounds) continue;
-    std::map<std::string, std::string> dense_kernels;
-    for (const auto& node : dense) dense_kernels[node.name] = node.tactic;
-    check.nodes = static_cast<int>(chosen.size());
-    for (const auto& node : chosen) {
-      auto& [ours, others] = seconds[node.name];
-      if (dense_kernels[node.name] == node.tactic || others.empty()) continue;
-      check.layers.push_back({node.name, node.op, node.tactic, dense_kernels[node.name], Median(std::move(ours)),
-                              Median(std::move(others))});
-    }
-  }
+  TAMIS_ASSIGN_OR_RETURN(check.layers, CompareLayers(*pair, pool, {.seconds = 10, .least = 30, .most = 30}));
+  check.nodes = static_cast<int>(point.nodes.size());
   return check;
 }
 
-bool NeedsTwoFour(const std::string& kernel_name, Problem problem) {
-  const KernelDef* kernel = FindKernel(kernel_name);
-  if (kernel == nullptr || problem.inputs.size() < 2 || problem.inputs[1].pattern == Pattern::kDense) return false;
-  problem.inputs[1].pattern = Pattern::kDense;
-  return !kernel->supports(problem).ok();
-}
-
-Result<bool> UsesSparseKernels(const Graph& fused, const PlanPoint& point, int threads) {
-  bool uses = false;
-  TAMIS_RETURN_IF_ERROR(ForEachSparseNode(fused, point, threads, [&](size_t at, const Problem& problem) {
-    uses = uses || NeedsTwoFour(point.nodes[at].kernel, problem);
-  }));
-  return uses;
-}
-
-Result<int> KeepDenseKernels(const Graph& fused, PlanPoint* point, int threads) {
-  int changed = 0;
-  TAMIS_RETURN_IF_ERROR(ForEachSparseNode(fused, *point, threads, [&](size_t at, const Problem& problem) {
-    NodePlan& node = point->nodes[at];
-    if (!NeedsTwoFour(node.kernel, problem)) return;
-    Candidate* best = nullptr;
-    Candidate* sparse = nullptr;
-    for (Candidate& candidate : node.candidates) {
-      if (candidate.kernel == node.kernel) sparse = &candidate;
-      if (candidate.seconds <= 0 || NeedsTwoFour(candidate.kernel, problem)) continue;
-      if (best == nullptr || candidate.seconds < best->seconds) best = &candidate;
+Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads) {
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, At(fused, point));
+  std::map<std::string, std::string> kernels;
+  for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
+  std::map<std::string, Problem> unknown;  // by node
+  for (const NodeId id : concrete.NodeIds()) {
+    const Node& node = concrete.node(id);
+    const ValueId weight = node.input(1);
+    if (weight == kNoValue || concrete.value(weight).pattern == Pattern::kDense || !IsConcrete(concrete, node)) {
+      continue;
     }
-    if (best == nullptr) return;
-    if (sparse != nullptr) sparse->reason = "faster alone, but the network as a whole was slower with 2:4 kernels";
-    best->reason.clear();
-    node.kernel = best->kernel;
-    node.seconds = best->seconds;
-    ++changed;
-  }));
-  return changed;
+    const std::string name = NameInPlan(concrete, node);
+    TAMIS_ASSIGN_OR_RETURN(Problem problem, MakeProblem(concrete, node, threads));
+    if (!NeedsTwoFour(kernels[name], problem) || tuner.KnowsInNetwork(problem, kernels[name])) continue;
+    unknown.emplace(name, std::move(problem));
+  }
+  if (unknown.empty()) return false;
+  TAMIS_ASSIGN_OR_RETURN(const auto pair, MakePair(fused, point, fused, tuner, threads));
+  if (pair == nullptr) return false;
+  ThreadPool pool(threads);
+  TAMIS_ASSIGN_OR_RETURN(const auto layers, CompareLayers(*pair, pool, {.seconds = 1.5, .least = 9, .most = 60}));
+  struct Ratios {
+    const Problem* problem;
+    std::string kernel;
+    std::vector<double> values;
+  };
+  std::map<std::string, Ratios> by_problem;
+  for (const LayerComparison& layer : layers) {
+    const auto found = unknown.find(layer.node);
+    if (found == unknown.end()) continue;
+    Ratios& ratios = by_problem[TimingCache::Key(found->second) + layer.chosen_kernel];
+    ratios.problem = &found->second;
+    ratios.kernel = layer.chosen_kernel;
+    ratios.values.push_back(layer.chosen_seconds / layer.dense_seconds);
+  }
+  for (auto& [key, ratios] : by_problem) {
+    tuner.RecordInNetwork(*ratios.problem, ratios.kernel, Median(std::move(ratios.values)));
+  }
+  return !by_problem.empty();
 }
 
 }  // namespace tamis

@@ -1,4 +1,5 @@
-// The check of a plan as a whole: the tuner times kernels one by one, and a sum of the best is not always the best sum.
+// Checks of plans inside the network: the tuner times kernels one by one, and a sum of the best is not always the best
+// sum.
 #pragma once
 
 #include <string>
@@ -41,11 +42,9 @@ struct PlanCheck {
 // the all-dense plan of the same graph, in turns, end to end and node by node.
 Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads);
 
-// Whether the kernel would not take the same problem with a dense weight.
-bool NeedsTwoFour(const std::string& kernel_name, Problem problem);
-// Whether any node of the point is computed by a kernel that needs a 2:4 weight.
-Result<bool> UsesSparseKernels(const Graph& fused, const PlanPoint& point, int threads);
-// Gives such nodes the fastest of their other candidates. Returns how many there were.
-Result<int> KeepDenseKernels(const Graph& fused, PlanPoint* point, int threads);
+// The tuner times kernels one by one. Here those for 2:4 weights that `point` chose are measured inside the network, in
+// turns with the all-dense plan, and the tuner is told what they take there (Tuner::RecordInNetwork), so that it gives
+// up those that lose. Returns whether there was anything that it did not know yet: then it should be asked again.
+Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads);
 
 }  // namespace tamis

@@ -89,4 +89,12 @@ bool IsView(const Node& node) {
   return node.domain.empty() && std::find(kViews.begin(), kViews.end(), node.op) != kViews.end();
 }
 
+bool NeedsTwoFour(const std::string& kernel_name, const Problem& problem) {
+  const KernelDef* kernel = FindKernel(kernel_name);
+  if (kernel == nullptr || problem.inputs.size() < 2 || problem.inputs[1].pattern == Pattern::kDense) return false;
+  Problem dense = problem;
+  dense.inputs[1].pattern = Pattern::kDense;
+  return !kernel->supports(dense).ok();
+}
+
 }  // namespace tamis

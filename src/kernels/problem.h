@@ -9,6 +9,9 @@ namespace tamis {
 // the graph must outlive the problem. Error (kUser) if a dimension is still symbolic: its size depends on data.
 Result<Problem> MakeProblem(const Graph& graph, const Node& node, int threads);
 
+// Whether the kernel would not take the same problem with a dense weight.
+bool NeedsTwoFour(const std::string& kernel_name, const Problem& problem);
+
 // Whether all types of the node are known before it runs: tensors of fixed dimensions and fixed-size elements, and no
 // regions.
 bool IsConcrete(const Graph& graph, const Node& node);

@@ -79,6 +79,10 @@ size_t CopiesFor(const Problem& problem) {
 
 }  // namespace
 
+double RoundedSeconds(double seconds) {
+  return std::strtod(fmt::format("{:.9g}", seconds).c_str(), nullptr);
+}
+
 std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<std::string>& kernels, ThreadPool& pool,
                                      const TimingOptions& options,
                                      const std::function<void(const std::string&)>& begin) {
@@ -140,7 +144,7 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
     const size_t count = run.times.size();
     TimedKernel& result = results[run.index];
     result.samples = static_cast<int64_t>(count);
-    result.seconds = std::strtod(fmt::format("{:.9g}", run.times[count / 2]).c_str(), nullptr);
+    result.seconds = RoundedSeconds(run.times[count / 2]);
     result.spread = (run.times[count * 3 / 4] - run.times[count / 4]) / run.times[count / 2];
   }
   return results;

@@ -12,11 +12,14 @@ namespace tamis {
 
 struct TimedKernel {
   std::string kernel;
-  double seconds = 0;   // median, to nine digits as text holds it; 0 if struck out
+  double seconds = 0;   // median, RoundedSeconds; 0 if struck out
   std::string reason;   // why it was struck out
   double spread = 0;    // distance of the quartiles over the median: the noise of the measurement
   int64_t samples = 0;  // runs that were timed
 };
+
+// To nine digits, as text holds them: a time that was read from the cache equals the one that was written.
+double RoundedSeconds(double seconds);
 
 struct TimingOptions {
   double seconds_per_problem = 0.06;  // spread over all kernels

@@ -1,6 +1,7 @@
 #include "src/tuner/tuner.h"
 
 #include <algorithm>
+#include <set>
 
 #include "src/base/hash.h"
 #include "src/kernels/problem.h"
@@ -94,7 +95,13 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
     tuned.seconds = candidates.cost;
     return tuned;
   }
-  for (const TimedKernel& result : *known) {
+  std::set<std::string> in_network;
+  for (TimedKernel& result : *known) {
+    const auto there = cache_.Find(InNetworkKey(problem), {result.kernel}, true);
+    if (there && result.seconds > 0) {
+      result.seconds = there->front().seconds;
+      in_network.insert(result.kernel);
+    }
     if (result.seconds > 0 && (tuned.kernel.empty() || result.seconds < tuned.seconds)) {
       tuned.kernel = result.kernel;
       tuned.seconds = result.seconds;
@@ -102,11 +109,35 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
   }
   for (TimedKernel& result : *known) {
     if (result.reason.empty() && result.kernel != tuned.kernel) {
-      result.reason = fmt::format("{:.2f} times the winner's time", result.seconds / tuned.seconds);
+      result.reason = fmt::format("{:.2f} times the winner's time{}", result.seconds / tuned.seconds,
+                                  in_network.count(result.kernel) ? " inside a network" : "");
     }
   }
   tuned.candidates.insert(tuned.candidates.begin(), known->begin(), known->end());
   return tuned;
+}
+
+std::string Tuner::InNetworkKey(const Problem& problem) const {
+  return TimingCache::Key(problem, DeviceKey()) + "-in-network";
+}
+
+bool Tuner::KnowsInNetwork(const Problem& problem, const std::string& kernel) const {
+  return cache_.Find(InNetworkKey(problem), {kernel}, true).has_value();
+}
+
+void Tuner::RecordInNetwork(const Problem& problem, const std::string& kernel, double ratio) {
+  const auto entry = cache_.entries().find(TimingCache::Key(problem, DeviceKey()));
+  if (entry == cache_.entries().end()) return;
+  double rival = 0;
+  for (const auto& [name, timed] : entry->second.kernels) {
+    if (timed.seconds <= 0 || NeedsTwoFour(name, problem)) continue;
+    if (rival == 0 || timed.seconds < rival) rival = timed.seconds;
+  }
+  if (rival == 0) return;
+  TimedKernel there;
+  there.kernel = kernel;
+  there.seconds = RoundedSeconds(ratio * rival);
+  cache_.Add(InNetworkKey(problem), problem, {there}, DeviceKey());
 }
 
 Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {

@@ -55,8 +55,14 @@ class Tuner {
   // positions. seconds 0: no kernel.
   Result<TunedNode> TimeProblem(const Problem& problem);
   Result<TunedNode> TimeAs(Problem problem, Pattern pattern, bool pairs = false);
+  // What a kernel takes inside a network: `ratio` times the fastest of the problem's kernels that take dense weights.
+  // Kept like the times of kernels alone, and from then on taken instead of `kernel`'s. Does nothing for problems that
+  // the cache does not know.
+  void RecordInNetwork(const Problem& problem, const std::string& kernel, double ratio);
+  bool KnowsInNetwork(const Problem& problem, const std::string& kernel) const;
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
+  bool TimeIsUp() const;
   // Sentences for the user: the worker could not be started, the cache could not be written, the time was up.
   const std::vector<std::string>& notices() const { return notices_; }
   // The GPU that kernels are timed on; null: the CPU.
@@ -69,10 +75,10 @@ class Tuner {
     uint64_t hash = 0;
   };
   Result<TunedNode> TimeKeyed(const Problem& problem, const std::string& key);
+  std::string InNetworkKey(const Problem& problem) const;
   Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
   std::string DeviceKey() const { return options_.cuda ? options_.cuda->TimingKey() : std::string(); }
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
-  bool TimeIsUp() const;
 
   TunerOptions options_;
   TimingCache cache_;
