@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <unordered_map>
 
 namespace tamis {
 
@@ -17,6 +18,22 @@ Status CheckCpu(const KernelDef& kernel) {
   if (kernel.feature == CpuFeature::kAvx512Vnni && !cpu.avx512_vnni) return UserError("needs AVX512_VNNI");
   if (kernel.feature == CpuFeature::kAvx512Bf16 && !cpu.avx512_bf16) return UserError("needs AVX512_BF16");
   return {};
+}
+
+// By operator, in the order of the list.
+const std::vector<const KernelDef*>& KernelsOf(std::string_view op) {
+  static const auto kByOperator = [] {
+    std::unordered_map<std::string_view, std::vector<const KernelDef*>> kernels;
+    for (const KernelDef* kernel : AllKernels()) {
+      for (const std::string_view name : kernel->ops) {
+        if (!name.empty()) kernels[name].push_back(kernel);
+      }
+    }
+    return kernels;
+  }();
+  static const std::vector<const KernelDef*> kNone;
+  const auto found = kByOperator.find(op);
+  return found == kByOperator.end() ? kNone : found->second;
 }
 
 }  // namespace
@@ -39,9 +56,7 @@ const KernelDef* FindKernel(std::string_view name) {
 
 std::vector<const KernelDef*> CandidateKernels(const Problem& problem, std::vector<Refusal>* refused) {
   std::vector<std::pair<double, const KernelDef*>> costed;
-  for (const KernelDef* kernel : AllKernels()) {
-    const auto& ops = kernel->ops;
-    if (std::find(ops.begin(), ops.end(), problem.node->op) == ops.end()) continue;
+  for (const KernelDef* kernel : KernelsOf(problem.node->op)) {
     Status status = CheckCpu(*kernel);
     if (status.ok()) status = kernel->supports(problem);
     if (status.ok()) {

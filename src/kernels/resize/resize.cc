@@ -93,7 +93,7 @@ class Resize : public RangeKernel<ResizeArgs> {
  private:
   static size_t ScratchFloats(const ResizeArgs& args) {
     if (args.kept_axis < 0) return static_cast<size_t>(args.in_row);
-    return static_cast<size_t>(kMaxKeptRows * ((args.out[args.rank - 1] + 15) / 16 * 16));
+    return static_cast<size_t>(kMaxKeptRows * ((args.out[args.rank - 1] * args.inner + 15) / 16 * 16));
   }
   std::unique_ptr<Tables> tables_;
 };
@@ -106,6 +106,16 @@ int64_t RepeatOf(const ResizeTable& table, int64_t in, int64_t out) {
     if (table.index[i] != i / repeat) return 0;
   }
   return repeat;
+}
+
+// Lets the last axis that changes be the last one, if others change too. (If it is the only one, its neighbours are
+// whole rows, which are blended as they lie.)
+void JoinTrailingAxes(const Dims& in, ResizeArgs* args) {
+  const int changing = static_cast<int>(
+      std::count_if(args->tables, args->tables + args->rank, [](const ResizeTable& table) { return !table.identity; }));
+  if (changing < 2) return;
+  for (; args->tables[args->rank - 1].identity; --args->rank) args->inner *= args->out[args->rank - 1];
+  args->in_row = in[static_cast<size_t>(args->rank - 1)] * args->inner;
 }
 
 }  // namespace
@@ -141,7 +151,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareResize(const Problem& problem, Re
   args.in_row = in.back();
   args.element = BitSize(problem.input(0).dtype) / 8;
   args.copies = request.options.mode == ResizeMode::kNearest;
-  int64_t work = out.back();
+  int64_t taps_each = 1;
   for (size_t axis = 0; axis < in.size(); ++axis) {
     args.out[axis] = out[axis];
     args.strides[axis] = strides[axis];
@@ -150,8 +160,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareResize(const Problem& problem, Re
     tables->index[axis] = std::move(taps.index);
     tables->weight[axis].assign(taps.weight.begin(), taps.weight.end());
     args.tables[axis] = {tables->index[axis].data(), tables->weight[axis].data(), taps.taps, false};
-    work *= taps.taps;
+    taps_each *= taps.taps;
   }
+  if (!args.copies) JoinTrailingAxes(in, &args);
   const int last = args.rank - 1;
   if (args.copies) {
     args.repeat = RepeatOf(args.tables[last], in.back(), out.back());
@@ -164,9 +175,10 @@ Result<std::unique_ptr<PreparedKernel>> PrepareResize(const Problem& problem, Re
     }
     if (changing != 1 || args.tables[args.kept_axis].taps > kMaxKeptRows) args.kept_axis = -1;
   }
-  const int64_t rows = out.back() == 0 ? 0 : Elements(problem.outputs[0]) / out.back();
+  const int64_t row = args.out[last] * args.inner;
+  const int64_t rows = row == 0 ? 0 : Elements(problem.outputs[0]) / row;
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<Resize>(args, body, rows, GrainFor(work), problem.threads, std::move(tables)));
+      std::make_unique<Resize>(args, body, rows, GrainFor(row * taps_each), problem.threads, std::move(tables)));
 }
 
 }  // namespace tamis

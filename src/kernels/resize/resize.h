@@ -3,7 +3,8 @@
 //
 // Items are rows of the result's last axis. A row is the weighted sum of the input rows that the other axes ask for,
 // which is then resampled along the last axis by its own table. Where one other axis changes (pictures, channels
-// first), it is the other way round: a row of the input is resampled once and kept for all results that need it.
+// first), it is the other way round: a row of the input is resampled once and kept for all results that need it. Axes
+// behind the last one that changes (pictures, channels last) count as one element of it where others change too.
 #pragma once
 
 #include "src/kernels/range_kernel.h"
@@ -24,12 +25,13 @@ struct ResizeArgs {
   int rank = 0;
   int64_t out[kMaxResizeRank] = {};
   int64_t strides[kMaxResizeRank] = {};  // of the input
-  int64_t in_row = 0;
-  ResizeTable tables[kMaxResizeRank];  // owned by the kernel
-  int element = 4;                     // bytes; linear and cubic are f32
-  bool copies = false;                 // nearest
-  int64_t repeat = 0;                  // nearest: each element of a row stands so many times; 0: by the table
-  int kept_axis = -1;                  // the only axis that changes beside the last
+  int64_t inner = 1;                     // numbers of one element of the last axis
+  int64_t in_row = 0;                    // numbers of a row of the input
+  ResizeTable tables[kMaxResizeRank];    // owned by the kernel
+  int element = 4;                       // bytes; linear and cubic are f32
+  bool copies = false;                   // nearest
+  int64_t repeat = 0;                    // nearest: each element of a row stands so many times; 0: by the table
+  int kept_axis = -1;                    // the only axis that changes beside the last
 };
 
 using ResizeBody = RangeBody<ResizeArgs>;

@@ -78,8 +78,23 @@ inline void BlendRows(const float* const* rows, const float* weights, int64_t ta
   }
 }
 
-inline void ResampleRow(const ResizeTable& table, const float* x, int64_t out_row, float* y) {
-  const int64_t taps = table.taps;
+// The same for elements of `inner` numbers.
+inline void ResampleRuns(const ResizeTable& table, const float* x, int64_t elements, int64_t inner, float* y) {
+  const float* rows[4];
+  for (int64_t i = 0; i < elements; ++i, y += inner) {
+    const float* weights = table.weight + i * table.taps;
+    for (int64_t first = 0; first < table.taps; first += 4) {
+      const int64_t taps = MinOf(int64_t{4}, table.taps - first);
+      for (int64_t t = 0; t < taps; ++t) rows[t] = x + table.index[i * table.taps + first + t] * inner;
+      BlendRows(rows, weights + first, taps, first == 0, inner, y);
+    }
+  }
+}
+
+// A row of `elements` results.
+inline void ResampleRow(const ResizeTable& table, const float* x, int64_t elements, int64_t inner, float* y) {
+  if (inner > 1) return ResampleRuns(table, x, elements, inner, y);
+  const int64_t out_row = elements, taps = table.taps;
   const int64_t* index = table.index;
   const float* weight = table.weight;
   if (taps == 4) {
@@ -130,6 +145,7 @@ inline void BlendKeptRow(const ResizeArgs& args, const float* x, int64_t base, i
                          float* y) {
   const ResizeTable& table = args.tables[args.kept_axis];
   const int last = args.rank - 1;
+  const int64_t out_row = args.out[last] * args.inner;
   int64_t wanted[kMaxKeptRows];
   float weights[kMaxKeptRows];
   int64_t taps = 0;
@@ -143,13 +159,13 @@ inline void BlendKeptRow(const ResizeArgs& args, const float* x, int64_t base, i
   for (int64_t t = 0; t < taps; ++t) {
     bool fresh = false;
     const int64_t slot = kept.SlotOf(wanted[t], wanted, taps, &fresh);
-    if (fresh) ResampleRow(args.tables[last], x + wanted[t], args.out[last], kept.Row(slot));
+    if (fresh) ResampleRow(args.tables[last], x + wanted[t], args.out[last], args.inner, kept.Row(slot));
     rows[t] = kept.Row(slot);
   }
   if (taps == 0) {
-    for (int64_t i = 0; i < args.out[last]; ++i) y[i] = 0;
+    for (int64_t i = 0; i < out_row; ++i) y[i] = 0;
   } else {
-    BlendRows(rows, weights, taps, true, args.out[last], y);
+    BlendRows(rows, weights, taps, true, out_row, y);
   }
 }
 
@@ -157,7 +173,7 @@ inline void ResizeRows(const ResizeArgs& args, const void* const* inputs, void* 
                        int64_t end, std::byte* scratch) {
   const int last = args.rank - 1;
   const ResizeTable& columns = args.tables[last];
-  const int64_t out_row = args.out[last];
+  const int64_t out_row = args.out[last] * args.inner;
   int64_t last_base = -1;
   KeptRows kept;
   kept.rows = reinterpret_cast<float*>(scratch);
@@ -221,7 +237,7 @@ inline void ResizeRows(const ResizeArgs& args, const void* const* inputs, void* 
         taps = 0;
       }
     }
-    if (!columns.identity) ResampleRow(columns, sum, out_row, y);
+    if (!columns.identity) ResampleRow(columns, sum, args.out[last], args.inner, y);
   }
 }
 

@@ -34,6 +34,10 @@ TEST(ResizeKernels, MatchTheReference) {
                                     {"exclude_outside", int64_t{1}},
                                     {"axes", std::vector<int64_t>{3, 2}}}},
                                   {x, Tensor(), Tensor(), Int64Tensor({2}, {9, 3})}, {3}, 1, absolute));
+    cases.push_back(
+        ReferenceCase({"Resize", "", {{"mode", std::string(mode)}, {"antialias", int64_t{1}}}},
+                      {RandomTensor(DType::kFloat32, {2, 31, 40, 5}, 4), Tensor(), FloatTensor({1, 0.3f, 0.2f, 1})},
+                      {2}, 1, absolute));
   }
   cases.push_back(ReferenceCase({"Resize",
                                  "",
@@ -55,6 +59,9 @@ TEST(ResizeKernels, MatchTheReference) {
        std::vector<std::pair<Dims, std::vector<float>>>{{{1, 3, 20, 70}, {1, 1, 2, 2}},
                                                         {{1, 3, 20, 70}, {1, 1, 0.4f, 0.7f}},
                                                         {{1, 9, 11, 33}, {1, 2, 3, 1}},
+                                                        {{1, 21, 13, 3}, {1, 0.4f, 1.7f, 1}},
+                                                        {{1, 4, 5, 6, 3}, {1, 2, 1.5f, 0.5f, 1}},
+                                                        {{5, 4, 3, 2}, {2, 2, 1, 1}},
                                                         {{2, 40, 33}, {1, 1, 1.5f}},
                                                         {{2, 9, 5, 33}, {1, 1.5f, 1, 2}},
                                                         {{3, 2, 50, 17}, {1, 1, 1, 3}}}) {

@@ -1,4 +1,5 @@
 // LpNormalization and Hardmax along any axis: rows, or blocks of neighbouring rows where the axis is not the last.
+#include <algorithm>
 #include <cmath>
 
 #include "src/kernels/norm/row_sums.h"
@@ -22,7 +23,28 @@ void Scale(const float* x, float* y, int64_t n, double norm) {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor;
 }
 
+// The place of the first of the largest; of a row that begins with a NaN, 0.
+int64_t LargestPlace(const float* x, int64_t n) {
+  constexpr int64_t kLanes = 16;
+  float lanes[kLanes];
+  std::fill_n(lanes, kLanes, x[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
+  }
+  float best = x[0];
+  for (; i < n; ++i) best = x[i] > best ? x[i] : best;
+  for (const float lane : lanes) best = lane > best ? lane : best;
+  const float* found = std::find(x, x + n, best);
+  return found == x + n ? 0 : found - x;
+}
+
 void Block(const Args& args, const float* x, float* y, int64_t columns) {
+  if (args.kind == Kind::kHardmax && args.step == 1) {
+    std::fill_n(y, args.size, 0.0f);
+    y[LargestPlace(x, args.size)] = 1;
+    return;
+  }
   if (args.kind == Kind::kHardmax) {
     float best[kColumns];
     int64_t places[kColumns] = {};
