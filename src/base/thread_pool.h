@@ -3,7 +3,7 @@
 // Run(parts, f) calls f(part) once for each part in [0, parts) on the pool's threads and the caller's, and returns
 // when all are done. Workers spin for a short while before they sleep, because a network's nodes follow one another
 // within microseconds. Calls from different threads take turns; a call from inside f runs its parts in place.
-// After a fork() the child's first Run starts new workers.
+// After a fork() the child's first Run starts new workers. Inside f results that are subnormal become zero.
 #pragma once
 
 #include <cstdint>

@@ -109,6 +109,23 @@ TEST(ThreadPool, RangesCoverAndRespectTheGrain) {
   }
 }
 
+// On the caller's thread and the workers', and not behind the run.
+TEST(ThreadPool, SubnormalResultsAreZeroInside) {
+  volatile float small = 1e-37F, hundredth = 0.01F;
+  for (const int threads : {1, 3}) {
+    ThreadPool pool(threads);
+    for (const int parts : {1, 64}) {
+      std::atomic<int> zeros{0};
+      pool.Run(parts, [&](int) { zeros += small * hundredth == 0 ? 1 : 0; });
+      EXPECT_EQ(zeros.load(), parts) << threads << " threads";
+    }
+    int ranges = 0, zeros = 0;
+    pool.ParallelFor(1, 1, [&](int64_t, int64_t) { ++ranges, zeros += small * hundredth == 0 ? 1 : 0; });
+    EXPECT_EQ(zeros, ranges);
+    EXPECT_NE(small * hundredth, 0);
+  }
+}
+
 // A server's worker may be forked from a process that has already computed.
 TEST(ThreadPool, WorksInAForkedChild) {
   ThreadPool pool(2);

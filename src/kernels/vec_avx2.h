@@ -71,6 +71,10 @@ TAMIS_INLINE Vec operator*(Vec a, Vec b) {
 TAMIS_INLINE Vec operator/(Vec a, Vec b) {
   return {_mm256_div_ps(a.v, b.v)};
 }
+// 1 / a for a from 1 to the largest finite number; other than a division it may be off by a unit in the last place.
+TAMIS_INLINE Vec Reciprocal(Vec a) {
+  return {_mm256_div_ps(_mm256_set1_ps(1), a.v)};
+}
 // a * b + c
 TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
   return {_mm256_fmadd_ps(a.v, b.v, c.v)};

@@ -65,6 +65,12 @@ TAMIS_INLINE Vec operator*(Vec a, Vec b) {
 TAMIS_INLINE Vec operator/(Vec a, Vec b) {
   return {_mm512_div_ps(a.v, b.v)};
 }
+// 1 / a for a from 1 to the largest finite number; other than a division it may be off by a unit in the last place.
+TAMIS_INLINE Vec Reciprocal(Vec a) {
+  // A step of Newton's from 14 bits: half of a division's cycles.
+  const __m512 r = _mm512_rcp14_ps(a.v);
+  return {_mm512_fmadd_ps(_mm512_fnmadd_ps(a.v, r, _mm512_set1_ps(1)), r, r)};
+}
 // a * b + c
 TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
   return {_mm512_fmadd_ps(a.v, b.v, c.v)};

@@ -11,8 +11,11 @@
 namespace tamis {
 namespace {
 
-TAMIS_INLINE Vec Exp(Vec x) {
-  x = Min(Set(89.0f), Max(Set(-104.0f), x));
+// e^x = 2^n (1 + r + r^2 curve), n a whole number near x / ln 2.
+struct ExpParts {
+  Vec n, r, curve;
+};
+TAMIS_INLINE ExpParts SplitExp(Vec x) {
   const Vec n = Round(x * Set(1.44269504f));
   Vec r = Fma(n, Set(-0.693359375f), x);  // ln 2 in two parts; the first has 10 bits, so n times it is exact
   r = Fma(n, Set(2.12194440e-4f), r);
@@ -20,23 +23,23 @@ TAMIS_INLINE Vec Exp(Vec x) {
   p = Fma(p, r, Set(8.3334519073e-3f));
   p = Fma(p, r, Set(4.1665795894e-2f));
   p = Fma(p, r, Set(1.6666665459e-1f));
-  p = Fma(p, r, Set(5.0000001201e-1f));
-  p = Fma(p * r, r, r + Set(1.0f));
-  return ScaleByPowerOfTwo(p, n);
+  return {n, r, Fma(p, r, Set(5.0000001201e-1f))};
+}
+
+// e^x from -104 to 89.
+TAMIS_INLINE Vec ExpInRange(Vec x) {
+  const ExpParts parts = SplitExp(x);
+  return ScaleByPowerOfTwo(Fma(parts.curve * parts.r, parts.r, parts.r + Set(1.0f)), parts.n);
+}
+TAMIS_INLINE Vec Exp(Vec x) {
+  return ExpInRange(Min(Set(89.0f), Max(Set(-104.0f), x)));
 }
 
 // e^x - 1, as exact near 0 as elsewhere.
 TAMIS_INLINE Vec Expm1(Vec x) {
-  x = Min(Set(88.0f), Max(Set(-104.0f), x));
-  const Vec n = Round(x * Set(1.44269504f));
-  Vec r = Fma(n, Set(-0.693359375f), x);
-  r = Fma(n, Set(2.12194440e-4f), r);
-  Vec p = Fma(r, Set(1.9875691500e-4f), Set(1.3981999507e-3f));
-  p = Fma(p, r, Set(8.3334519073e-3f));
-  p = Fma(p, r, Set(4.1665795894e-2f));
-  p = Fma(p, r, Set(1.6666665459e-1f));
-  p = Fma(p, r, Set(5.0000001201e-1f));
-  return ScaleByPowerOfTwo(Fma(p * r, r, r), n) + (ScaleByPowerOfTwo(Set(1.0f), n) - Set(1.0f));
+  const ExpParts parts = SplitExp(Min(Set(88.0f), Max(Set(-104.0f), x)));
+  const Vec fraction = Fma(parts.curve * parts.r, parts.r, parts.r);
+  return ScaleByPowerOfTwo(fraction, parts.n) + (ScaleByPowerOfTwo(Set(1.0f), parts.n) - Set(1.0f));
 }
 
 TAMIS_INLINE Vec Tanh(Vec x) {
@@ -47,7 +50,7 @@ TAMIS_INLINE Vec Tanh(Vec x) {
   p = Fma(p, z, Set(1.33314422036e-1f));
   p = Fma(p, z, Set(-3.33332819422e-1f));
   const Vec small = Fma(p * z, x, x);
-  const Vec large = Set(1.0f) - Set(2.0f) / (Exp(a + a) + Set(1.0f));
+  const Vec large = Set(1.0f) - Set(2.0f) * Reciprocal(ExpInRange(Min(Set(40.0f), a + a)) + Set(1.0f));
   return IfLess(a, Set(0.625f), small, CopySign(large, x));
 }
 
@@ -68,8 +71,9 @@ TAMIS_INLINE Vec Erf(Vec x) {
 }
 
 TAMIS_INLINE Vec Sigmoid(Vec x) {
-  // From -87 on the exponential would be subnormal, which processors take a hundred cycles for; 1 + it is 1 already.
-  return Set(1.0f) / (Set(1.0f) + Exp(Max(Set(-87.0f), Set(0.0f) - x)));
+  // Below -87 the exponential would be subnormal, which processors take a hundred cycles for; 1 + it is 1 already.
+  // Above 88 it would be infinite; the quotient is subnormal already.
+  return Reciprocal(Set(1.0f) + ExpInRange(Min(Set(88.0f), Max(Set(-87.0f), Set(0.0f) - x))));
 }
 TAMIS_INLINE Vec Gelu(Vec x) {
   return Set(0.5f) * x * (Set(1.0f) + Erf(x * Set(0.70710678f)));
@@ -98,7 +102,7 @@ TAMIS_INLINE Vec Softplus(Vec x) {
 TAMIS_INLINE Vec Mish(Vec x) {
   const Vec e = Exp(Min(Set(20.0f), x));
   const Vec n = e * (e + Set(2.0f));
-  return x * (n / (n + Set(2.0f)));
+  return x * (n * Reciprocal(n + Set(2.0f)));
 }
 TAMIS_INLINE Vec Clamp(Vec x, Vec low, Vec high) {
   return Min(high, Max(low, x));

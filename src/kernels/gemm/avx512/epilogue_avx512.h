@@ -44,10 +44,16 @@ inline __m512 Expm1(__m512 x) {
   return _mm512_add_ps(_mm512_scalef_ps(p, n), _mm512_sub_ps(_mm512_scalef_ps(one, n), one));
 }
 
+// 1 / x for x from 1 to the largest finite number: a step of Newton's from 14 bits, half of a division's cycles.
+inline __m512 Reciprocal(__m512 x) {
+  const __m512 r = _mm512_rcp14_ps(x);
+  return _mm512_fmadd_ps(_mm512_fnmadd_ps(x, r, _mm512_set1_ps(1)), r, r);
+}
+
 inline __m512 Sigmoid(__m512 x) {
-  // Below -87 the exponential of -x is still finite, so the quotient never is 0 / 0 or infinity / infinity.
-  const __m512 e = Exp(_mm512_max_ps(_mm512_set1_ps(-87), _mm512_sub_ps(_mm512_setzero_ps(), x)));
-  return _mm512_div_ps(_mm512_set1_ps(1), _mm512_add_ps(_mm512_set1_ps(1), e));
+  // Below -87 the exponential would be subnormal, above 88 infinite; a NaN is the second operand of both.
+  const __m512 bounded = _mm512_max_ps(_mm512_set1_ps(-87), _mm512_sub_ps(_mm512_setzero_ps(), x));
+  return Reciprocal(_mm512_add_ps(_mm512_set1_ps(1), Exp(_mm512_min_ps(_mm512_set1_ps(88), bounded))));
 }
 
 // The coefficients of GeluTable in registers.
@@ -106,7 +112,7 @@ inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluRegisters& 
     // e / (e + 2) with e = e^(2x) - 1; beyond 10 it rounds to 1. Both keep a NaN, which is their second operand.
     const __m512 bounded = _mm512_min_ps(_mm512_set1_ps(10), _mm512_max_ps(_mm512_set1_ps(-10), x));
     const __m512 e = Expm1(_mm512_add_ps(bounded, bounded));
-    return _mm512_div_ps(e, _mm512_add_ps(e, _mm512_set1_ps(2)));
+    return _mm512_mul_ps(e, Reciprocal(_mm512_add_ps(e, _mm512_set1_ps(2))));
   }
   const __mmask16 negative = _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ);
   const __m512 alpha = _mm512_set1_ps(epilogue.alpha);
@@ -122,7 +128,7 @@ inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluRegisters& 
   if constexpr (kActivation == Activation::kMish) {  // x n / (n + 2) with n = e^x (e^x + 2); from 20 on it rounds to x
     const __m512 e = Exp(_mm512_min_ps(_mm512_set1_ps(20), x));
     const __m512 n = _mm512_mul_ps(e, _mm512_add_ps(e, _mm512_set1_ps(2)));
-    return _mm512_mul_ps(x, _mm512_div_ps(n, _mm512_add_ps(n, _mm512_set1_ps(2))));
+    return _mm512_mul_ps(x, _mm512_mul_ps(n, Reciprocal(_mm512_add_ps(n, _mm512_set1_ps(2)))));
   }
   return x;
 }
