@@ -1,6 +1,7 @@
 #include "src/sparsity/inverse_factor.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <Eigen/Cholesky>
 
@@ -34,13 +35,15 @@ void InvertUpper(Block r, ThreadPool& pool) {
 
 }  // namespace
 
-Result<RowMatrix> InverseFactor(const RowMatrix& h, ThreadPool& pool) {
-  const RowMatrix reversed = h.reverse();
-  const Eigen::LLT<RowMatrix> cholesky(reversed);
+Result<RowMatrix> InverseFactor(RowMatrix h, ThreadPool& pool) {
+  const Eigen::Index size = h.rows();
+  h.reverseInPlace();
+  const Eigen::LLT<Eigen::Ref<RowMatrix>> cholesky(h);  // in place
   if (cholesky.info() != Eigen::Success) {
-    return RuntimeError("the second moments of {} inputs are not positive definite", h.rows());
+    return RuntimeError("the second moments of {} inputs are not positive definite", size);
   }
-  RowMatrix factor = cholesky.matrixLLT().reverse();
+  h.reverseInPlace();
+  RowMatrix factor = std::move(h);
   factor.triangularView<Eigen::StrictlyLower>().setZero();
   InvertUpper(factor, pool);
   return factor;

@@ -1,4 +1,4 @@
-// The factor of an inverse Hessian that optimal brain surgery walks along.
+// The factor of an inverse Hessian, which gives the inverse of every trailing block as well.
 #pragma once
 
 #include "src/base/thread_pool.h"
@@ -11,6 +11,6 @@ namespace tamis {
 // (a Cholesky factorisation from the last row up) gives U = R^-1, and every trailing block of U is the same factor for
 // the trailing block of H: the inverse Hessian of the columns that are still free. Error (kRuntime) if H is not
 // positive definite in double precision.
-Result<RowMatrix> InverseFactor(const RowMatrix& h, ThreadPool& pool);
+Result<RowMatrix> InverseFactor(RowMatrix h, ThreadPool& pool);
 
 }  // namespace tamis

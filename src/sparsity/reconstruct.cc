@@ -3,12 +3,11 @@
 #include <limits>
 #include <numeric>
 
+#include "src/sparsity/alternate.h"
 #include "src/sparsity/group_descent.h"
-#include "src/sparsity/inverse_factor.h"
 #include "src/sparsity/objective.h"
 #include "src/sparsity/partners.h"
 #include "src/sparsity/refit.h"
-#include "src/sparsity/surgery.h"
 
 namespace tamis {
 namespace {
@@ -101,18 +100,11 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
   for (const Moments& fold : folds.subspan(1)) moments.Add(fold);
   const Objective objective(std::move(dense), moments, damping, options.free_bias, pool);
   const std::vector<int64_t> partner = PartnersOf(objective, layout, options.paired, pool);
-  RowMatrix v = objective.weight();
-  Mask mask;
-  {
-    TAMIS_ASSIGN_OR_RETURN(const RowMatrix factor, InverseFactor(objective.hessian(), pool));
-    if (!moments.same() && options.target_blend != 0) {
-      const RowMatrix half = TimesF32(objective.shift(), ToF32(factor.transpose()), layout.columns, pool);
-      v += options.target_blend * TimesF32(half, ToF32(factor), layout.columns, pool);
-    }
-    mask = RemoveByGroups(layout, factor, partner, v, pool);
-  }
+  TAMIS_ASSIGN_OR_RETURN(Alternated found, Alternate(objective, layout, partner, options.turns, pool));
+  RowMatrix v = std::move(found.weight);
+  Mask mask = std::move(found.mask);
   RefitKept(objective, mask, options.refit_iterations, v);
-  constexpr int64_t kSweeps = 2;
+  constexpr int64_t kSweeps = 1;
   int64_t others = layout.rows * layout.GroupsPerRow();
   for (int round = 0; round < options.descent_rounds && others * kSettledShare > layout.rows * layout.GroupsPerRow();
        ++round) {

@@ -1,6 +1,5 @@
-// One-shot pruning of one weight to 2:4 by second-order reconstruction (SparseGPT, Frantar & Alistarh 2023; optimal
-// brain surgeon, Hassibi & Stork 1993) and local search, against the dense network's outputs on the pruned network's
-// inputs.
+// One-shot pruning of one weight to 2:4 as a least-squares problem over masks and weights, by alternating minimisation
+// and local search, against the dense network's outputs on the pruned network's inputs.
 #pragma once
 
 #include <array>
@@ -18,11 +17,11 @@ struct ReconstructOptions {
   // lambda, as a share of the mean squared input; 0: the one of kDampings under which half of the rows predict the
   // other half best
   double damping = 0;
-  double target_blend = 1;    // 0: aim at W; 1: at the weights that best map the pruned inputs to the dense outputs
-  int descent_rounds = 3;     // of the local search that improves the mask; 0: none
-  int refit_iterations = 12;  // on the kept elements, once the mask is final; 0: none
-  bool paired = false;        // paired 2:4: outputs in pairs that keep the same positions
-  bool free_bias = true;      // the layer has a bias that may move: outputs are compared about their means
+  int turns = 32;            // of the search for masks and weights
+  int descent_rounds = 1;    // of the local search that improves the mask; 0: none
+  int refit_iterations = 8;  // on the kept elements, once the mask is final; 0: none
+  bool paired = false;       // paired 2:4: outputs in pairs that keep the same positions
+  bool free_bias = true;     // the layer has a bias that may move: outputs are compared about their means
 };
 
 inline constexpr std::array<double, 5> kDampings = {0.003, 0.01, 0.03, 0.1, 0.3};

@@ -8,13 +8,13 @@
 #include <random>
 #include <string>
 
+#include "src/sparsity/alternate.h"
 #include "src/sparsity/group_descent.h"
 #include "src/sparsity/inverse_factor.h"
 #include "src/sparsity/objective.h"
 #include "src/sparsity/partners.h"
 #include "src/sparsity/product.h"
 #include "src/sparsity/refit.h"
-#include "src/sparsity/surgery.h"
 
 namespace tamis {
 namespace {
@@ -121,7 +121,7 @@ double BruteForce(const RowMatrix& a, const RowMatrix& w) {
   return best;
 }
 
-TEST(SurgeryTest, OneGroupIsOptimalAndTwoAreClose) {
+TEST(ReconstructTest, TwoGroupsAreCloseToTheOptimum) {
   std::mt19937 random(17);
   ThreadPool pool(1);
   double found = 0, optimal = 0, magnitude = 0;
@@ -142,25 +142,49 @@ TEST(SurgeryTest, OneGroupIsOptimalAndTwoAreClose) {
     optimal += bound;
     const PrunedWeight baseline = PruneByMagnitude(weight, layout, moments, {.free_bias = false}, pool);
     magnitude += objective.DampedErrors(AsMatrix(baseline.weight, layout))[0];
-
-    // With one group the joint choice is the whole optimum.
-    const WeightLayout single = {1, 4, 4};
-    RowMatrix four = AsMatrix(weight, layout).leftCols(4);
-    const RowMatrix h = objective.hessian().topLeftCorner(4, 4), before = four;
-    const auto factor = InverseFactor(h, pool);
-    ASSERT_TRUE(factor.ok());
-    RemoveByGroups(single, *factor, std::vector<int64_t>{0}, four, pool);
-    const RowMatrix delta = four - before;
-    double best = std::numeric_limits<double>::infinity();
-    for (const auto& kept : kGroupPairs) {
-      const Eigen::MatrixXd sub = h(kept, kept);
-      const Eigen::VectorXd linear = (before * h)(0, kept).transpose();
-      best = std::min(best, (before * h * before.transpose())(0, 0) - linear.dot(sub.ldlt().solve(linear)));
-    }
-    EXPECT_NEAR((delta * h * delta.transpose())(0, 0), best, 1e-8 * (1 + h.trace()));
   }
   EXPECT_LE(found, 1.1 * optimal);
   EXPECT_LE(found, 0.5 * magnitude);
+}
+
+// Where a row has many groups, the penalty finds masks that no search from one group to the next comes to.
+TEST(AlternateTest, FindsBetterMasksThanALocalSearch) {
+  std::mt19937 random(53);
+  ThreadPool pool(2);
+  for (const bool paired : {false, true}) {
+    const WeightLayout layout = {32, 14 * 13, 13};  // groups of four and, at the end of each run, of one
+    const RowMatrixF x = CorrelatedRows(2000, layout.columns, random);
+    Moments moments(layout.columns, layout.rows);
+    moments.Add(x.data(), nullptr, 2000, pool);
+    const std::vector<float> weight = RandomWeight(layout, random);
+    const Objective objective(AsMatrix(weight, layout), moments, 0.01, true, pool);
+    std::vector<int64_t> partner(static_cast<size_t>(layout.rows));
+    for (int64_t row = 0; row < layout.rows; ++row) partner[static_cast<size_t>(row)] = paired ? (row ^ 1) : row;
+
+    Mask local = MagnitudeMask(weight, layout, partner);
+    std::vector<float> start = weight;
+    ApplyMask(local, start);
+    RowMatrix v = AsMatrix(start, layout);
+    for (int round = 0; round < 10; ++round) {
+      RefitKept(objective, local, 30, v);
+      DescendByGroups(objective, layout, partner, 5, local, v, pool);
+    }
+    auto found = Alternate(objective, layout, partner, 32, pool);
+    ASSERT_TRUE(found.ok()) << found.status().message();
+    ExpectTwoFour(ToF32(found->weight), layout);
+    for (size_t i = 0; i < found->mask.size(); ++i) {
+      EXPECT_TRUE(found->mask[i] || found->weight.data()[i] == 0) << i;
+      const size_t column = i % static_cast<size_t>(layout.columns);
+      if (column % 13 == 12) {
+        EXPECT_TRUE(found->mask[i]) << i;
+      }
+      const size_t row = i / static_cast<size_t>(layout.columns);
+      const size_t other = (paired ? row ^ 1 : row) * static_cast<size_t>(layout.columns) + column;
+      EXPECT_EQ(found->mask[i], found->mask[other]) << i;
+    }
+    RefitKept(objective, found->mask, 30, found->weight);
+    EXPECT_LT(objective.DampedErrors(found->weight).sum(), 0.97 * objective.DampedErrors(v).sum()) << paired;
+  }
 }
 
 // From any mask at all the search ends where no other pair of a single group is better, and never higher up.
