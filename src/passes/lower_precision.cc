@@ -2,7 +2,8 @@
 // so does what stands between them and can: layer norms, elementwise operators, pools, moves of elements. Accumulation,
 // biases and attention masks stay float32, and so does what no product feeds (embeddings, mask arithmetic) or what
 // feeds no product (heads: the last product writes float32 itself). A Cast stands only where a value is needed in both
-// types. PassOptions::low_nodes, where it is given, says which nodes may turn low at all: the tuner's choice.
+// types. In bfloat16 products of one pixel stay float32 too. PassOptions::low_nodes, where it is given, says which
+// nodes may turn low at all: the tuner's choice.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -131,6 +132,10 @@ class PrecisionLowering {
     for (NodeId id : nodes) {
       const Node& node = graph_.node(id);
       Role role = MayTurnLow(node) ? RoleOf(graph_, node, dtype_) : Role::kFull;
+      if (role == Role::kProduct && dtype_ == DType::kBFloat16 && IsOfOnePixel(graph_, node)) {
+        role = Role::kFull;
+        options_.Decided(graph_, node.outputs[0], node.op + " stays float32", "it is of one pixel, as gates are");
+      }
       bool fed = role == Role::kProduct;
       for (size_t i = 0; i < node.inputs.size(); ++i) fed = fed || Low(node.inputs[i]);
       if (role == Role::kFollow && !fed) role = Role::kFull;

@@ -92,6 +92,23 @@ TEST(LowerPrecision, Convolutions) {
   EXPECT_EQ(counts["tamis.ChannelsLastConv"], 2);
 }
 
+// Squeeze and excitation: the convolutions are bf16, the gate is computed in float32.
+TEST(LowerPrecision, GatesOfChannelsStayFloat32) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 4, 6, 6});
+  const ValueId y = t.Op("Conv", {x, t.Weight({8, 4, 3, 3})});
+  ValueId gate = t.Op("Conv", {t.Op("GlobalAveragePool", {y}), t.Weight({4, 8, 1, 1})});
+  gate = t.Op("Sigmoid", {t.Op("Conv", {t.Op("Relu", {gate}), t.Weight({8, 4, 1, 1})})});
+  t.Output(t.Op("Conv", {t.Op("Mul", {y, gate}), t.Weight({4, 8, 1, 1})}));
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({2, 4, 6, 6}, 3)}}, kTolerance, kBf16);
+  std::vector<DType> weights;
+  for (NodeId id : after.NodeIds()) {
+    const Node& node = after.node(id);
+    if (node.IsTamis("ChannelsLastConv")) weights.push_back(after.value(node.inputs[1]).type.dtype);
+  }
+  EXPECT_EQ(weights, (std::vector<DType>{DType::kBFloat16, DType::kFloat32, DType::kFloat32, DType::kBFloat16}));
+}
+
 TEST(LowerPrecision, NothingWithoutProductsOrInFloat32) {
   TestGraph t;
   const ValueId x = t.Input("x", {3, 8});

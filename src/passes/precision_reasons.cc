@@ -48,4 +48,11 @@ bool ContinuesRisk(const Node& node) {
   return node.Is("Add") || node.Is("Sub") || node.Is("Mul") || node.Is("Div") || node.Is("Neg");
 }
 
+bool IsOfOnePixel(const Graph& graph, const Node& node) {
+  if (!node.IsTamis("ChannelsLastConv")) return false;
+  const Shape* shape = ShapeOf(graph, node.outputs[0]);  // batch, pixels, channels
+  return shape != nullptr && shape->size() > 2 &&
+         std::all_of(shape->begin() + 1, shape->end() - 1, [](const Dim& dim) { return dim.Constant() == 1; });
+}
+
 }  // namespace tamis

@@ -14,4 +14,9 @@ std::string_view RiskOf(const Graph& graph, const Node& node);
 // end, so that a normalisation or a softmax written out in parts is computed as a whole.
 bool ContinuesRisk(const Node& node);
 
+// Whether a product is of images of one pixel: what a pool over the whole image leaves, of which the gates of whole
+// channels are made (squeeze and excitation). Such products are few operations, and where one is wrong by the rounding
+// of a large number so is every pixel of a channel.
+bool IsOfOnePixel(const Graph& graph, const Node& node);
+
 }  // namespace tamis
