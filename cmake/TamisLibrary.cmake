@@ -17,16 +17,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND TAMIS_AVX512_FLAGS -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 
-# Writes `text` to `path` only when it differs, so that nothing rebuilds without need.
-function(tamis_write_if_changed path text)
-  set(old "")
-  if(EXISTS ${path})
-    file(READ ${path} old)
-  endif()
-  if(NOT old STREQUAL text)
-    file(WRITE ${path} "${text}")
-  endif()
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/WriteIfChanged.cmake)
 
 function(tamis_add_library folder)
   cmake_parse_arguments(ARG "" "" "DEPS;LINK" ${ARGN})

@@ -15,6 +15,7 @@
 #include "src/base/cache_folder.h"
 #include "src/base/hash.h"
 #include "src/base/version.h"
+#include "src/kernels/kernel_revision.h"
 #include "src/tuner/problem_text.h"
 
 namespace tamis {
@@ -31,6 +32,11 @@ std::vector<std::string> Fields(const std::string& line) {
     if (end == std::string::npos) return fields;
     begin = end + 1;
   }
+}
+
+std::string RevisionText(const std::string& kernel) {
+  const uint64_t revision = KernelRevision(kernel);
+  return revision == 0 ? std::string() : HexString(revision);
 }
 
 template <class T>
@@ -135,6 +141,11 @@ size_t TimingCache::ReadFile() {
     TimedKernel timed;
     timed.kernel = fields[1];
     if (!ReadNumber(fields[2], &timed.seconds)) continue;
+    constexpr size_t kRevision = 9;
+    if (RevisionText(timed.kernel) != (fields.size() > kRevision ? fields[kRevision] : std::string())) {
+      ++read;
+      continue;
+    }
     TimingEntry& entry = entries[fields[0]];
     if (second) {
       if (!ReadNumber(fields[3], &timed.spread) || !ReadNumber(fields[4], &timed.samples) ||
@@ -247,9 +258,9 @@ Status TimingCache::Write() {
   std::string text = std::string(kFirstLine) + "\n";
   for (const auto& [key, entry] : entries_) {
     for (const auto& [name, timed] : entry.kernels) {
-      text += fmt::format("{}\t{}\t{:.9g}\t{:.4g}\t{}\t{}\t{}\t{}\t{}\n", key, name, timed.seconds, timed.spread,
+      text += fmt::format("{}\t{}\t{:.9g}\t{:.4g}\t{}\t{}\t{}\t{}\t{}\t{}\n", key, name, timed.seconds, timed.spread,
                           timed.samples, entry.attempts, OneField(entry.device), OneField(entry.problem),
-                          OneField(timed.reason));
+                          OneField(timed.reason), RevisionText(name));
     }
   }
   const auto context = [&](const Status& status) { return status.WithContext("the timing cache"); };

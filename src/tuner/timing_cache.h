@@ -29,8 +29,9 @@ struct TimingEntry {
 };
 
 // A text file: a first line "tamis-timings 2", then lines of the tab-separated fields KEY KERNEL SECONDS SPREAD SAMPLES
-// ATTEMPTS DEVICE PROBLEM REASON. The key is device and problem, hashed. Lines that can't be read are skipped, and so
-// are those of older versions but for their first four fields KEY KERNEL SECONDS REASON. Not synchronised; two
+// ATTEMPTS DEVICE PROBLEM REASON REVISION. The key is device and problem, hashed; the revision is KernelRevision, in
+// hexadecimal. Lines that can't be read are skipped, those of older versions but for their first four fields KEY KERNEL
+// SECONDS REASON, and those of kernels whose code has changed since: other kernels' times stay. Not synchronised; two
 // processes may save to one file, each keeps what the other added.
 class TimingCache {
  public:

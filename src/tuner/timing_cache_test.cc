@@ -5,7 +5,10 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
+#include "src/base/hash.h"
+#include "src/kernels/kernel_revision.h"
 #include "src/tuner/tuner.h"
 
 namespace tamis {
@@ -34,6 +37,32 @@ class TimingCacheTest : public ::testing::Test {
   Problem problem_;
   const std::vector<std::string> kernels_ = {"a", "b"};
 };
+
+// Times of a kernel whose code has changed are measured again, those of the others are not.
+TEST_F(TimingCacheTest, ForgetsKernelsThatHaveChanged) {
+  const std::string key = TimingCache::Key(problem_);
+  const std::string changed = "gemm24_reference", same = "binary_sse2";
+  ASSERT_NE(KernelRevision(changed), 0U);
+  ASSERT_NE(KernelRevision(changed), KernelRevision(same));
+  EXPECT_EQ(KernelRevision("no_such_kernel"), 0U);
+  {
+    TimingCache cache(Path("r.tsv"));
+    cache.Add(key, problem_, {{changed, 1, "", 0.1, 10}, {same, 2, "", 0.1, 10}});
+    ASSERT_TRUE(cache.Save().ok());
+  }
+  EXPECT_TRUE(TimingCache(Path("r.tsv")).Find(key, {changed, same}));
+  std::stringstream text;
+  text << std::ifstream(Path("r.tsv")).rdbuf();
+  std::string lines = text.str();
+  const std::string revision = HexString(KernelRevision(changed));
+  ASSERT_NE(lines.find(revision), std::string::npos);
+  lines.replace(lines.find(revision), revision.size(), HexString(KernelRevision(changed) + 1));
+  std::ofstream(Path("r.tsv")) << lines;
+  const TimingCache cache(Path("r.tsv"));
+  EXPECT_FALSE(cache.Find(key, {changed}));
+  EXPECT_TRUE(cache.Find(key, {same}));
+  EXPECT_TRUE(TimingCache::Open(Path("r.tsv")).ok());
+}
 
 TEST_F(TimingCacheTest, KeepsWhatItWasGiven) {
   const std::string key = TimingCache::Key(problem_);

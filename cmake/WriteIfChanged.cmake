@@ -1,0 +1,10 @@
+# Writes `text` to `path` only when it differs, so that nothing rebuilds without need.
+function(tamis_write_if_changed path text)
+  set(old "")
+  if(EXISTS ${path})
+    file(READ ${path} old)
+  endif()
+  if(NOT old STREQUAL text)
+    file(WRITE ${path} "${text}")
+  endif()
+endfunction()
