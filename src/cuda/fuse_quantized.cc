@@ -255,32 +255,39 @@ class QuantizedFusion {
       }
     }
     const auto factors = quantize == kNoNode ? std::nullopt : FactorsOf(graph_, graph_.node(quantize));
-    if (!factors) return;
+    const bool alone = !graph_.IsOutput(x) && users_[static_cast<size_t>(x)].size() == 1;
+    const bool narrows =
+        HoldsHalf() && alone && producer != kNoNode && IsQuantizedProduct(graph_, graph_.node(producer));
+    const bool adds = narrows && LeavesResidual(graph_.node(producer));
+    if (!factors && !adds) return;
     Node fused;
-    fused.op = "QuantizedLayerNorm";
+    fused.op = factors ? "QuantizedLayerNorm" : "ResidualLayerNorm";
     fused.domain = kTamisDomain;
     fused.inputs = norm.inputs;
-    fused.attributes = {{"epsilon", norm.Float("epsilon", 1e-5f)}, {"y_zero_point", factors->zero}};
-    fused.outputs = graph_.node(quantize).outputs;
-    if (others) fused.outputs.push_back(y);
-    if (others && halves) TypeOf(y) = DType::kFloat16;
-    const bool alone = !graph_.IsOutput(x) && users_[static_cast<size_t>(x)].size() == 1;
-    if (HoldsHalf() && alone && producer != kNoNode && IsQuantizedProduct(graph_, graph_.node(producer))) {
-      TypeOf(x) = DType::kFloat16;
-      if (LeavesResidual(graph_.node(producer))) {
-        fused.inputs.resize(4, kNoValue);
-        fused.inputs[3] = graph_.node(producer).inputs[4];
-        graph_.node(producer).inputs.resize(4);
-      }
+    fused.attributes["epsilon"] = norm.Float("epsilon", 1e-5f);
+    if (narrows) TypeOf(x) = DType::kFloat16;
+    if (adds) {
+      fused.inputs.resize(4, kNoValue);
+      fused.inputs[3] = graph_.node(producer).inputs[4];
+      graph_.node(producer).inputs.resize(4);
     }
-    if (const auto coding = CodingOf(graph_, graph_.node(quantize))) {
-      fused.attributes["y_scale"] = coding->scale;
+    if (factors) {
+      const Node& coder = graph_.node(quantize);
+      fused.attributes["y_zero_point"] = factors->zero;
+      fused.outputs = coder.outputs;
+      if (others) fused.outputs.push_back(y);
+      if (others && halves) TypeOf(y) = DType::kFloat16;
+      if (const auto coding = CodingOf(graph_, coder)) {
+        fused.attributes["y_scale"] = coding->scale;
+      } else {
+        fused.inputs.resize(5, kNoValue);
+        fused.inputs[4] = AddVector(graph_, graph_.value(fused.outputs[0]).name + "_factors", factors->factors);
+      }
+      graph_.RemoveNode(quantize);
     } else {
-      fused.inputs.resize(5, kNoValue);
-      fused.inputs[4] = AddVector(graph_, graph_.value(fused.outputs[0]).name + "_factors", factors->factors);
+      fused.outputs = {y};
     }
     graph_.RemoveNode(id);
-    graph_.RemoveNode(quantize);
     graph_.AddNode(std::move(fused));
   }
 

@@ -219,14 +219,15 @@ TEST(FuseForCuda, BalancedInt8BlockHasNoNodeForItsFactors) {
           {{"num_heads", int64_t{2}}, {"scale", 1.0f}, {"output_dtype", static_cast<int64_t>(DType::kFloat32)}});
   const ValueId first = norm(product(coded(context, "context"), "out", x), "first");
   const ValueId second = norm(product(coded(first, "first"), "inner", first), "second");
-  graph.outputs = {coded(second, "second"), second};
+  const ValueId third = norm(product(coded(second, "second"), "after", second), "third");
+  graph.outputs = {third, second};
   ASSERT_TRUE(FuseForCuda(graph).ok());
   ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
   std::vector<std::string> ops;
   for (const NodeId id : graph.NodeIds()) ops.push_back(graph.node(id).op);
-  ASSERT_EQ(
-      ops, (std::vector<std::string>{"QuantizeLinear", "QuantizedLinear", "QuantizedPackedAttention", "QuantizedLinear",
-                                     "QuantizedLayerNorm", "QuantizedLinear", "QuantizedLayerNorm"}))
+  ASSERT_EQ(ops, (std::vector<std::string>{"QuantizeLinear", "QuantizedLinear", "QuantizedPackedAttention",
+                                           "QuantizedLinear", "QuantizedLayerNorm", "QuantizedLinear",
+                                           "QuantizedLayerNorm", "QuantizedLinear", "ResidualLayerNorm"}))
       << graph.ToString();
   const auto ids = graph.NodeIds();
   const auto constant = [&](size_t node, size_t input) { return graph.ConstantInput(graph.node(ids[node]), input); };
@@ -244,9 +245,9 @@ TEST(FuseForCuda, BalancedInt8BlockHasNoNodeForItsFactors) {
       EXPECT_NEAR(vector->Data<float>()[i], inverse ? 1 / f : f, 1e-6f * std::max(f, 1 / f)) << node;
     }
   }
-  // Both products leave their residuals to the norms and write f16. The first norm is a residual as well, in f16; the
-  // second one is a result of the network.
-  for (const size_t linear : {3, 5}) {
+  // The products leave their residuals to the norms and write f16. The first norm is a residual as well, in f16; the
+  // second one is a result of the network, and the third one nothing else.
+  for (const size_t linear : {3, 5, 7}) {
     EXPECT_EQ(graph.node(ids[linear]).input(4), kNoValue);
     EXPECT_EQ(type(linear, 0), DType::kFloat16);
   }
@@ -255,7 +256,10 @@ TEST(FuseForCuda, BalancedInt8BlockHasNoNodeForItsFactors) {
   EXPECT_EQ(last.input(3), inner.outputs[1]);
   EXPECT_EQ(type(4, 1), DType::kFloat16);
   EXPECT_EQ(type(6, 1), DType::kFloat32);
-  EXPECT_EQ(last.outputs, graph.outputs);
+  EXPECT_EQ(last.outputs[1], graph.outputs[1]);
+  EXPECT_EQ(graph.node(ids[8]).input(3), last.outputs[1]);
+  EXPECT_EQ(graph.node(ids[8]).outputs[0], graph.outputs[0]);
+  EXPECT_EQ(type(8, 0), DType::kFloat32);
 }
 
 // A Mul that is no balancing stays: its result is read by something else, or not every factor can be a scale's divisor.

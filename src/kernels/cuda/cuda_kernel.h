@@ -23,6 +23,7 @@ namespace tamis::cuda {
 
 class CublasLt;
 class Cudnn;
+class Slabs;
 
 // What kernels are chosen by.
 struct Device {
@@ -34,10 +35,10 @@ struct Device {
   std::string name;
 };
 
-// Bytes in device memory, freed with the last holder.
+// Bytes in device memory, given back with the last holder.
 class DeviceBytes {
  public:
-  static Result<std::shared_ptr<DeviceBytes>> Make(size_t bytes);
+  static Result<std::shared_ptr<DeviceBytes>> Make(std::shared_ptr<Slabs> slabs, size_t bytes);
   ~DeviceBytes();
   DeviceBytes(const DeviceBytes&) = delete;
   DeviceBytes& operator=(const DeviceBytes&) = delete;
@@ -46,7 +47,9 @@ class DeviceBytes {
   size_t bytes() const { return bytes_; }
 
  private:
-  DeviceBytes(void* data, size_t bytes) : data_(data), bytes_(bytes) {}
+  DeviceBytes(std::shared_ptr<Slabs> slabs, void* data, size_t bytes)
+      : slabs_(std::move(slabs)), data_(data), bytes_(bytes) {}
+  std::shared_ptr<Slabs> slabs_;
   void* data_;
   size_t bytes_;
 };
@@ -92,6 +95,9 @@ struct CudaKernelDef {
 };
 
 std::span<const CudaKernelDef* const> AllCudaKernels();
+
+// Memory of the current device; where there isn't as much, the error names the numbers.
+Result<void*> AllocateOnDevice(size_t bytes);
 
 // The error of a CUDA call, kind kRuntime; `what` says what was attempted.
 Status CudaStatus(cudaError_t error, std::string_view what);

@@ -37,6 +37,13 @@ Result<std::shared_ptr<OpenDevice>> OpenDevice::Get(int ordinal) {
   return open;
 }
 
+OpenDevice::OpenDevice()
+    : slabs_(std::make_shared<Slabs>(SlabSource{[](size_t bytes) -> Result<std::byte*> {
+                                                  TAMIS_ASSIGN_OR_RETURN(void* const data, AllocateOnDevice(bytes));
+                                                  return static_cast<std::byte*>(data);
+                                                },
+                                                [](std::byte* slab) { cudaFree(slab); }})) {}
+
 OpenDevice::~OpenDevice() {
   static_cast<void>(Use());
 }
@@ -92,7 +99,7 @@ Result<std::shared_ptr<const DeviceBytes>> OpenDevice::Packed(uint64_t constant_
   }
   std::vector<std::byte> host(bytes);
   fill(host.data());
-  TAMIS_ASSIGN_OR_RETURN(const std::shared_ptr<DeviceBytes> device, DeviceBytes::Make(bytes));
+  TAMIS_ASSIGN_OR_RETURN(const std::shared_ptr<DeviceBytes> device, DeviceBytes::Make(slabs_, bytes));
   TAMIS_CUDA_RETURN_IF_ERROR(cudaMemcpy(device->data(), host.data(), bytes, cudaMemcpyHostToDevice));
   std::shared_ptr<const DeviceBytes> held = device;
   if (constant_hash != 0) packed_[key] = held;

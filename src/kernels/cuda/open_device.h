@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/slabs.h"
 
 namespace tamis::cuda {
 
@@ -29,10 +30,11 @@ class OpenDevice : public PrepareContext {
   std::string Libraries();
 
  private:
-  OpenDevice() = default;
+  OpenDevice();
 
   Device device_;
   cudaDeviceProp properties_{};
+  std::shared_ptr<Slabs> slabs_;
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<CublasLt> cublaslt_;
   std::unique_ptr<Cudnn> cudnn_;

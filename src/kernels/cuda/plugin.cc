@@ -136,14 +136,8 @@ int MemoryInfo(TamisCudaDevice* device, uint64_t* free_bytes, uint64_t* total_by
 int Allocate(TamisCudaDevice* device, uint64_t bytes, void** address, TamisCudaError* error) {
   return Report(error, [&]() -> Status {
     TAMIS_RETURN_IF_ERROR(device->open->Use());
-    const cudaError_t result = cudaMalloc(address, bytes);
-    if (result != cudaErrorMemoryAllocation) return CudaStatus(result, "cudaMalloc");
-    cudaGetLastError();
-    size_t free = 0, total = 0;
-    cudaMemGetInfo(&free, &total);
-    return RuntimeError("not enough GPU memory: {:.1f} MB were asked for, {:.1f} of {:.1f} MB are free",
-                        static_cast<double>(bytes) / 1e6, static_cast<double>(free) / 1e6,
-                        static_cast<double>(total) / 1e6);
+    TAMIS_ASSIGN_OR_RETURN(*address, AllocateOnDevice(bytes));
+    return {};
   });
 }
 

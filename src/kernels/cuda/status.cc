@@ -1,4 +1,5 @@
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/slabs.h"
 
 namespace tamis::cuda {
 
@@ -17,9 +18,9 @@ Status CudaStatus(cudaError_t error, std::string_view what) {
   return RuntimeError("{}: {} ({})", what, cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
-Result<std::shared_ptr<DeviceBytes>> DeviceBytes::Make(size_t bytes) {
+Result<void*> AllocateOnDevice(size_t bytes) {
   void* data = nullptr;
-  const cudaError_t error = cudaMalloc(&data, bytes + 256);  // kernels may load up to a vector past the end
+  const cudaError_t error = cudaMalloc(&data, bytes);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     size_t free = 0, total = 0;
@@ -29,11 +30,17 @@ Result<std::shared_ptr<DeviceBytes>> DeviceBytes::Make(size_t bytes) {
                         static_cast<double>(total) / 1e6);
   }
   TAMIS_RETURN_IF_ERROR(CudaStatus(error, "cudaMalloc"));
-  return std::shared_ptr<DeviceBytes>(new DeviceBytes(data, bytes));
+  return data;
+}
+
+Result<std::shared_ptr<DeviceBytes>> DeviceBytes::Make(std::shared_ptr<Slabs> slabs, size_t bytes) {
+  // Kernels may load up to a vector past the end.
+  TAMIS_ASSIGN_OR_RETURN(std::byte* const data, slabs->Take(bytes + 256));
+  return std::shared_ptr<DeviceBytes>(new DeviceBytes(std::move(slabs), data, bytes));
 }
 
 DeviceBytes::~DeviceBytes() {
-  cudaFree(data_);
+  slabs_->Give(static_cast<std::byte*>(data_));
 }
 
 }  // namespace tamis::cuda

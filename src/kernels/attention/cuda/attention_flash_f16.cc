@@ -10,9 +10,15 @@
 namespace tamis::cuda {
 namespace {
 
-constexpr FlashTactic kTactics[] = {{4, false, false}, {4, true, false},  {2, true, false},
-                                    {8, false, false}, {2, false, false}, {1, false, false},
-                                    {4, false, true},  {8, false, true},  {4, true, true}};
+constexpr FlashTactic kTactics[] = {
+    {4, FlashStep::k64, false}, {4, FlashStep::k32, false},  {2, FlashStep::k32, false}, {8, FlashStep::k64, false},
+    {2, FlashStep::k64, false}, {1, FlashStep::k64, false},  {4, FlashStep::k64, true},  {8, FlashStep::k64, true},
+    {4, FlashStep::k32, true},  {4, FlashStep::k128, false}, {4, FlashStep::k128, true}, {2, FlashStep::k128, false}};
+constexpr int kLongTactics = 3;  // the last ones
+
+int CountTactics(int depth) {
+  return static_cast<int>(std::size(kTactics)) - (depth > kMostDepthOfLongSteps ? kLongTactics : 0);
+}
 
 struct Shape {
   int depth = 0;
@@ -146,8 +152,7 @@ class FlashAttention : public CudaKernel {
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  static_cast<void>(shape);
-  return static_cast<int>(std::size(kTactics));
+  return CountTactics(shape.depth);
 }
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext&) {

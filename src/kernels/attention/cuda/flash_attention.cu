@@ -15,15 +15,16 @@ __device__ __forceinline__ int ChunkAt(int row, int chunk) {
   return row * kChunks + (chunk ^ swizzle);
 }
 
+// Rows of `from` from `first` on; those from `limit` on are zeros.
 template <int kDepth>
-__device__ void CopyRows(__half* to, const __half* from, int64_t pitch, int first, int limit, int rows) {
+__device__ __forceinline__ void CopyRows(__half* to, const __half* from, int64_t pitch, int first, int limit,
+                                         int rows) {
   constexpr int kChunks = kDepth / 8;
-  for (int i = static_cast<int>(threadIdx.x); i < rows * kChunks; i += static_cast<int>(blockDim.x)) {
-    const int row = i / kChunks;
-    const int chunk = i % kChunks;
+  const int chunk = static_cast<int>(threadIdx.x) % kChunks, step = static_cast<int>(blockDim.x) / kChunks;
+  const __half* source = from + (first + static_cast<int>(threadIdx.x) / kChunks) * pitch + chunk * 8;
+  for (int row = static_cast<int>(threadIdx.x) / kChunks; row < rows; row += step, source += step * pitch) {
     const bool valid = first + row < limit;
-    const __half* source = from + (valid ? (first + row) * pitch + chunk * 8 : 0);
-    CopyAsync16(SharedAddress(to + ChunkAt<kDepth>(row, chunk) * 8), source, valid);
+    CopyAsync16(SharedAddress(to + ChunkAt<kDepth>(row, chunk) * 8), valid ? source : from, valid);
   }
 }
 
@@ -133,8 +134,8 @@ __device__ __forceinline__ void StoreRows(const float (&sums)[kDepth / 8][4], co
 template <int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
 __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
     FlashAttentionKernel(const __grid_constant__ FlashAttentionArgs args, int items, int q_buffers) {
-  extern __shared__ __align__(128) unsigned char shared[];
-  constexpr int kMaskLoads = (kKeys + 31) / 32;  // a thread, where the block is one warp
+  extern __shared__ __align__(256) unsigned char shared[];  // rows are no longer than that
+  constexpr int kMaskLoads = (kKeys + 31) / 32;             // a thread, where the block is one warp
   const int warps = static_cast<int>(blockDim.x) / 32;
   const int queries = warps * 16;
   auto* q_rows = reinterpret_cast<__half*>(shared);
@@ -149,6 +150,11 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
   const DType mask_dtype = args.mask_f16 ? DType::kFloat16 : DType::kFloat32;
   // The usual mask is the same for all queries: it is read once a step.
   const bool by_query = !kPlain && args.mask != nullptr && args.mask_strides[2] != 0;
+  // This lane's row of the first matrices of keys and values. Rows begin on multiples of kRowBytes, and the d-th
+  // sixteen of a head's elements are two chunks on: as chunks are swizzled, what differs is bits of their numbers.
+  constexpr int kRowBytes = kDepth * 2, kStageBytes = kKeys * kRowBytes;
+  const uint32_t key_lane = SharedAddress(k_rows + ChunkAt<kDepth>(lane / 16 * 8 + lane % 8, lane / 8 % 2) * 8);
+  const uint32_t value_lane = SharedAddress(v_rows + ChunkAt<kDepth>(lane % 16, lane / 16) * 8);
   const auto q_buffer = [&](int turn) { return q_rows + (q_buffers == 1 ? 0 : turn % 2 * queries * kDepth); };
   LetNextStart();
   WaitForPrevious();
@@ -212,23 +218,25 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
     float most[2] = {-INFINITY, -INFINITY};
     float total[2] = {0, 0};
     for (int step = 0; step < item.steps; ++step, stage ^= 1) {
-      __syncthreads();  // everyone is done with the stage that is loaded next
+      __syncthreads();     // everyone is done with the stage that is loaded next
+      bool masks = false;  // any of the step's keys
 #pragma unroll
       for (int m = 0; m < kMaskLoads; ++m) {
         const int t = static_cast<int>(threadIdx.x) + m * static_cast<int>(blockDim.x);
-        if (t < kKeys) key_mask[t] = next_mask[m];
+        if (t >= kKeys) continue;
+        key_mask[t] = next_mask[m];
+        masks = masks || next_mask[m] != 0;
       }
       load(stage ^ 1);
       WaitForCopies<1>();
-      __syncthreads();
+      const bool open = __syncthreads_or(static_cast<int>(masks)) == 0 && scale > 0;
       if (step == 0) {
 #pragma unroll
         for (int d = 0; d < kDepth / 16; ++d) {
           LoadMatrices(query[d], SharedAddress(own_rows + ChunkAt<kDepth>(lane % 16, d * 2 + lane / 16) * 8));
         }
       }
-      const __half* keys = k_rows + stage * kKeys * kDepth;
-      const __half* values = v_rows + stage * kKeys * kDepth;
+      const uint32_t keys = key_lane + stage * kStageBytes, values = value_lane + stage * kStageBytes;
 
       float scores[kKeys / 8][4] = {};
 #pragma unroll
@@ -236,44 +244,56 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
 #pragma unroll
         for (int j = 0; j < kKeys / 16; ++j) {
           uint32_t b[4];
-          const int r = j * 16 + lane / 16 * 8 + lane % 8;
-          LoadMatrices(b, SharedAddress(keys + ChunkAt<kDepth>(r, d * 2 + lane / 8 % 2) * 8));
+          LoadMatrices(b, (keys ^ (d * 32)) + j * 16 * kRowBytes);
           MultiplyAdd(scores[2 * j], query[d], b[0], b[1]);
           MultiplyAdd(scores[2 * j + 1], query[d], b[2], b[3]);
         }
       }
-      // Scaled by log2(e), so that exp2 does.
+      // In units of log2(e), so that exp2 does. Where no key of the step is masked the scale is applied with the
+      // maximum's subtraction.
       float largest[2] = {-INFINITY, -INFINITY};
+      const float unit = kPlain && open ? scale : 1.0f;
+      if (kPlain && open) {
 #pragma unroll
-      for (int j = 0; j < kKeys / 8; ++j) {
+        for (int j = 0; j < kKeys / 8; ++j) {
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
-          const int column = j * 8 + lane % 4 * 2 + e % 2;
-          float score = fmaf(scores[j][e], scale, key_mask[column]);
-          const int key = step * kKeys + column;
-          if (by_query && key < args.keys) {
-            score += kLog2e * LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]);
+          for (int e = 0; e < 4; ++e) largest[e / 2] = fmaxf(largest[e / 2], scores[j][e]);
+        }
+      } else {
+#pragma unroll
+        for (int j = 0; j < kKeys / 8; ++j) {
+#pragma unroll
+          for (int e = 0; e < 4; ++e) {
+            const int column = j * 8 + lane % 4 * 2 + e % 2;
+            float score = fmaf(scores[j][e], scale, key_mask[column]);
+            const int key = step * kKeys + column;
+            if (by_query && key < args.keys) {
+              score += kLog2e * LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]);
+            }
+            if (!kPlain && args.causal && key > row[e / 2] + args.causal_offset) score = -INFINITY;
+            scores[j][e] = score;
+            largest[e / 2] = fmaxf(largest[e / 2], score);
           }
-          if (!kPlain && args.causal && key > row[e / 2] + args.causal_offset) score = -INFINITY;
-          scores[j][e] = score;
-          largest[e / 2] = fmaxf(largest[e / 2], score);
         }
       }
       float factor[2];
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        const float now = fmaxf(most[i], MaxOfQuad(largest[i]));
+        const float now = fmaxf(most[i], MaxOfQuad(largest[i]) * unit);
         // Until a finite score turns up the weights are 0, not NaN.
         const float base = now == -INFINITY ? 0.0f : now;
         factor[i] = Exp2(most[i] - base);
         most[i] = now;
         total[i] *= factor[i];
+        float part = 0;  // a sum of its own, half as long a chain
 #pragma unroll
         for (int j = 0; j < kKeys / 8; ++j) {
-          scores[j][2 * i] = Exp2(scores[j][2 * i] - base);
-          scores[j][2 * i + 1] = Exp2(scores[j][2 * i + 1] - base);
-          total[i] += scores[j][2 * i] + scores[j][2 * i + 1];
+          scores[j][2 * i] = Exp2(fmaf(scores[j][2 * i], unit, -base));
+          scores[j][2 * i + 1] = Exp2(fmaf(scores[j][2 * i + 1], unit, -base));
+          total[i] += scores[j][2 * i];
+          part += scores[j][2 * i + 1];
         }
+        total[i] += part;
       }
 #pragma unroll
       for (int d = 0; d < kDepth / 8; ++d) {
@@ -289,7 +309,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
 #pragma unroll
         for (int d = 0; d < kDepth / 16; ++d) {
           uint32_t b[4];
-          LoadMatricesTransposed(b, SharedAddress(values + ChunkAt<kDepth>(j * 16 + lane % 16, d * 2 + lane / 16) * 8));
+          LoadMatricesTransposed(b, (values ^ (d * 32)) + j * 16 * kRowBytes);
           MultiplyAdd(sums[2 * d], weights, b[0], b[1]);
           MultiplyAdd(sums[2 * d + 1], weights, b[2], b[3]);
         }
@@ -340,9 +360,14 @@ cudaError_t Launch(const FlashTactic& tactic, const FlashAttentionArgs& args, cu
 
 template <int kDepth, bool kPlain>
 cudaError_t LaunchKind(const FlashTactic& tactic, const FlashAttentionArgs& args, cudaStream_t stream) {
-  if (tactic.short_steps) return Launch < kDepth, 4, 32, kDepth == 128 ? 2 : 4, kPlain > (tactic, args, stream);
-  return tactic.warps > 4 ? Launch<kDepth, 8, 64, 1, kPlain>(tactic, args, stream)
-                          : Launch<kDepth, 4, 64, 1, kPlain>(tactic, args, stream);
+  if (tactic.step == FlashStep::k32)
+    return Launch < kDepth, 4, 32, kDepth == 128 ? 2 : 4, kPlain > (tactic, args, stream);
+  if (tactic.step == FlashStep::k128) {
+    if constexpr (kDepth <= kMostDepthOfLongSteps) return Launch<kDepth, 4, 128, 3, kPlain>(tactic, args, stream);
+    return cudaErrorInvalidValue;
+  }
+  return tactic.warps > 4 ? Launch<kDepth, 8, 64, 1, kPlain>(tactic, args, stream) : Launch < kDepth, 4, 64,
+         kDepth == 128 ? 1 : 3, kPlain > (tactic, args, stream);
 }
 
 template <int kDepth>

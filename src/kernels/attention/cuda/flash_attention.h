@@ -36,13 +36,17 @@ struct FlashAttentionArgs {
 
 inline constexpr int kFlashDepths[] = {32, 64, 128};
 
-// How the work is divided. `warps` (1, 2, 4 or 8; 4 at most with `short_steps`) of 16 queries each make a block. With
-// `short_steps` a step takes half as many keys, and more blocks share a multiprocessor. With `persistent` no more
-// blocks are launched than run at once, and each fetches its next work while it computes.
+// Keys of one step: more take more registers, so that fewer blocks share a multiprocessor.
+enum class FlashStep { k32, k64, k128 };
+
+// How the work is divided. `warps` (1, 2, 4 or 8; 8 with 64 keys a step only) of 16 queries each make a block. With
+// `persistent` no more blocks are launched than run at once, and each fetches its next work while it computes.
 struct FlashTactic {
   int warps = 4;
-  bool short_steps = false, persistent = false;
+  FlashStep step = FlashStep::k64;
+  bool persistent = false;
 };
+inline constexpr int kMostDepthOfLongSteps = 64;  // of heads in steps of 128 keys
 
 // `depth`, of a head, is one of kFlashDepths.
 cudaError_t LaunchFlashAttention(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,

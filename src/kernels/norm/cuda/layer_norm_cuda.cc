@@ -1,4 +1,5 @@
-// LayerNormalization over the last axis, f16 or f32; QuantizedLayerNorm (src/cuda/fuse_for_cuda.h), which gives codes.
+// LayerNormalization over the last axis, f16 or f32; QuantizedLayerNorm (src/cuda/fuse_for_cuda.h), which gives codes,
+// and ResidualLayerNorm, which adds a residual first.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
@@ -18,8 +19,8 @@ Result<bool> ReadRows(const Operand& rows, const Dims& dims, const char* what) {
 }
 
 Result<LayerNormArgs> Read(const Problem& problem) {
-  const bool codes = problem.node->op == "QuantizedLayerNorm";
-  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, codes ? kTamisDomain : ""));
+  const bool codes = problem.node->op == "QuantizedLayerNorm", adds = problem.node->op == "ResidualLayerNorm";
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, codes || adds ? kTamisDomain : ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, codes && problem.outputs.size() == 2 ? 2 : 1));
   const Operand& x = problem.input(0);
   if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) {
@@ -35,7 +36,7 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   }
   for (size_t i = 1; i < 3; ++i) {
     const Operand& parameter = problem.input(i);
-    const DType dtype = codes ? DType::kFloat32 : x.dtype;
+    const DType dtype = codes || adds ? DType::kFloat32 : x.dtype;
     if (parameter.Present() && (Elements(parameter) != columns || parameter.dtype != dtype)) {
       return UserError("input {} is not one number of {} for each element of a row", i, Name(dtype));
     }
@@ -45,38 +46,40 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   if (args.rows == 0) return UserError("x is empty");
   args.epsilon = problem.node->Float("epsilon", 1e-5f);
   args.f16 = x.dtype == DType::kFloat16;
-  if (!codes) return args;
+  if (!codes && !adds) return args;
   if (columns % 8 != 0 || columns > 2048) return UserError("rows of {}; multiples of 8 up to 2048", columns);
+  TAMIS_ASSIGN_OR_RETURN(args.residual_f16, ReadRows(problem.input(3), x.dims, "the residual"));
+  const Operand numbers = adds ? problem.outputs[0] : problem.outputs.size() > 1 ? problem.outputs[1] : Operand();
+  TAMIS_ASSIGN_OR_RETURN(args.numbers_f16, ReadRows(numbers, x.dims, "the norm"));
+  if (adds) return args;
   args.codes = problem.outputs[0].dtype;
   if (args.codes != DType::kUInt8 && args.codes != DType::kInt8) return UserError("y is {}", Name(args.codes));
   args.factor = 1.0f / problem.node->Float("y_scale", 1);
   args.y_zero = static_cast<int>(problem.node->Int("y_zero_point", 0));
-  TAMIS_ASSIGN_OR_RETURN(args.residual_f16, ReadRows(problem.input(3), x.dims, "the residual"));
   if (const Operand& factors = problem.input(4);
       factors.Present() && (factors.dtype != DType::kFloat32 || Elements(factors) != columns)) {
     return UserError("the factors are not one f32 number for each element of a row");
-  }
-  if (problem.outputs.size() > 1) {
-    TAMIS_ASSIGN_OR_RETURN(args.numbers_f16, ReadRows(problem.outputs[1], x.dims, "the norm"));
   }
   return args;
 }
 
 class LayerNorm : public CudaKernel {
  public:
-  explicit LayerNorm(const LayerNormArgs& args) : args_(args) {}
+  LayerNorm(const LayerNormArgs& args, bool adds) : args_(args), adds_(adds) {}
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
                  cudaStream_t stream) const override {
     LayerNormArgs args = args_;
     const auto input = [&](size_t i) { return i < in.size() ? in[i] : nullptr; };
     args.x = in[0], args.scale = in[1], args.bias = input(2);
     args.residual = input(3), args.factors = static_cast<const float*>(input(4));
-    args.y = out[0], args.numbers = out.size() > 1 ? out[1] : nullptr;
+    args.y = adds_ ? nullptr : out[0];
+    args.numbers = adds_ ? out[0] : out.size() > 1 ? out[1] : nullptr;
     return CudaStatus(LaunchLayerNorm(args, stream), "layer_norm_cuda");
   }
 
  private:
   LayerNormArgs args_;
+  bool adds_;  // ResidualLayerNorm
 };
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
@@ -86,15 +89,16 @@ Result<int> Supports(const Problem& problem, PrepareContext&) {
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const LayerNormArgs args, Read(problem));
-  return std::unique_ptr<CudaKernel>(std::make_unique<LayerNorm>(args));
+  return std::unique_ptr<CudaKernel>(std::make_unique<LayerNorm>(args, problem.node->op == "ResidualLayerNorm"));
 }
 
 }  // namespace
 
-extern const CudaKernelDef cuda_kernel_layer_norm_cuda = {.name = "layer_norm_cuda",
-                                                          .family = "norm",
-                                                          .ops = {"LayerNormalization", "QuantizedLayerNorm"},
-                                                          .supports = Supports,
-                                                          .prepare = Prepare};
+extern const CudaKernelDef cuda_kernel_layer_norm_cuda = {
+    .name = "layer_norm_cuda",
+    .family = "norm",
+    .ops = {"LayerNormalization", "QuantizedLayerNorm", "ResidualLayerNorm"},
+    .supports = Supports,
+    .prepare = Prepare};
 
 }  // namespace tamis::cuda

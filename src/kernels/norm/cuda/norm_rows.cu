@@ -86,13 +86,6 @@ __global__ void __launch_bounds__(128) EmbeddingNormKernel(const __grid_constant
 }
 
 // Eight elements in f16 or f32.
-__device__ __forceinline__ void Load8As(const void* from, bool f16, int64_t at, float (&to)[8]) {
-  if (f16) {
-    Load8(static_cast<const __half*>(from) + at, to);
-  } else {
-    Load8(static_cast<const float*>(from) + at, to);
-  }
-}
 __device__ __forceinline__ void Store8As(void* to, bool f16, int64_t at, const float (&from)[8]) {
   if (f16) {
     Store8(static_cast<__half*>(to) + at, from);
@@ -110,9 +103,27 @@ __device__ __forceinline__ void StoreCodes8(const LayerNormArgs& args, int64_t a
   *reinterpret_cast<uint2*>(static_cast<uint8_t*>(args.y) + at) = PackCodes8(values, args.y_zero, args.codes);
 }
 
+// Adds rows to the row that a warp holds. All loads are under way before the first is needed.
+template <class T, int kVectors>
+__device__ __forceinline__ void AddRow(float (&values)[kVectors][8], const T* row, int columns) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  float more[kVectors][8];
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    const int column = (v * 32 + lane) * 8;
+    if (column < columns) Load8(row + column, more[v]);
+  }
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    if ((v * 32 + lane) * 8 >= columns) continue;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[v][i] += more[v][i];
+  }
+}
+
 // A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8. Scale and bias are P; with
-// kCodes y is codes.
-template <class T, int kVectors, class P = T, bool kCodes = false>
+// kExtended there may be a residual, and y is codes, numbers or both.
+template <class T, int kVectors, class P = T, bool kExtended = false>
 __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant__ LayerNormArgs args) {
   LetNextStart();
   const int warp = static_cast<int>(threadIdx.x) / 32;
@@ -125,13 +136,13 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     const int column = (v * 32 + lane) * 8;
-    if (column >= args.columns) continue;
-    Load8(static_cast<const T*>(args.x) + at + column, values[v]);
-    if (kCodes && args.residual != nullptr) {
-      float more[8];
-      Load8As(args.residual, args.residual_f16, at + column, more);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) values[v][i] += more[i];
+    if (column < args.columns) Load8(static_cast<const T*>(args.x) + at + column, values[v]);
+  }
+  if constexpr (kExtended) {
+    if (args.residual != nullptr && args.residual_f16) {
+      AddRow(values, static_cast<const __half*>(args.residual) + at, args.columns);
+    } else if (args.residual != nullptr) {
+      AddRow(values, static_cast<const float*>(args.residual) + at, args.columns);
     }
   }
   NormalizeRow(values, args.columns, args.epsilon);
@@ -144,9 +155,9 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
     if (args.bias != nullptr) Load8(static_cast<const P*>(args.bias) + column, bias);
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[v][i] = values[v][i] * scale[i] + bias[i];
-    if constexpr (kCodes) {
+    if constexpr (kExtended) {
       if (args.numbers != nullptr) Store8As(args.numbers, args.numbers_f16, at + column, values[v]);
-      StoreCodes8(args, at + column, column, values[v]);
+      if (args.codes != DType::kUndefined) StoreCodes8(args, at + column, column, values[v]);
     } else {
       Store8(static_cast<T*>(args.y) + at + column, values[v]);
     }
@@ -231,7 +242,7 @@ cudaError_t LaunchTyped(const LayerNormArgs& args, cudaStream_t stream) {
   const int warps = args.rows < 1024 ? 1 : 4;  // few rows spread over more multiprocessors
   shape.block = dim3(static_cast<unsigned>(warps * 32));
   shape.grid = dim3(static_cast<unsigned>((args.rows + warps - 1) / warps));
-  if (args.codes != DType::kUndefined) {
+  if (args.codes != DType::kUndefined || args.numbers != nullptr) {
     return args.columns <= 1024 ? LaunchKernel(LayerNormRegisters<T, 4, float, true>, shape, stream, args)
                                 : LaunchKernel(LayerNormRegisters<T, 8, float, true>, shape, stream, args);
   }

@@ -22,7 +22,8 @@ struct LayerNormArgs {
   float factor = 1;
   const float* factors = nullptr;  // not null: one a column instead
   int y_zero = 0;
-  // With codes, what may be null: rows that are added to x, and where the norm itself goes beside its codes.
+  // Likewise with f32 scale and bias: rows that are added to x, and where the norm goes as numbers, beside codes or
+  // instead of them. May be null.
   const void* residual = nullptr;
   void* numbers = nullptr;
   bool residual_f16 = false, numbers_f16 = false;  // else f32
