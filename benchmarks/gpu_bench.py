@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -194,6 +195,20 @@ class Torch:
         torch.cuda.synchronize()
         return torch.cuda.memory_reserved() - before
 
+    @staticmethod
+    def memory_above_context(model, batch):
+        """Bytes of the card that a process of its own takes above an empty context, for an f32 run: what a session's
+        bytes_above_context is for Tamis, libraries and their workspaces included."""
+        code = ("import sys, torch, gpu_bench\n"
+                "torch.cuda.init(); torch.cuda.synchronize()\n"
+                "before = torch.cuda.mem_get_info()[0]\n"
+                "run = gpu_bench.Torch([]).prepare(sys.argv[1], int(sys.argv[2]), 'eager_f32')\n"
+                "run(); torch.cuda.synchronize()\n"
+                "print(before - torch.cuda.mem_get_info()[0])")
+        done = subprocess.run([sys.executable, "-c", code, model, str(batch)], capture_output=True, text=True,
+                              cwd=pathlib.Path(__file__).parent)
+        return int(done.stdout.split()[-1]) if done.returncode == 0 else None
+
     def joules(self, run, seconds=1.0):
         """Energy of one run, by NVML's counter; None without it."""
         try:
@@ -304,6 +319,8 @@ def markdown(results):
             notes.append(f"{gpu['memory_bytes'] / 1e6:.0f} MB, {gpu.get('bytes_above_context', 0) / 1e6:.0f} in all")
         if row.get("torch_f32_bytes"):
             notes.append(f"PyTorch f32 {row['torch_f32_bytes'] / 1e6:.0f} MB")
+        if row.get("torch_f32_above_context"):
+            notes.append(f"{row['torch_f32_above_context'] / 1e6:.0f} in all")
         if (row.get("torch_joules") or {}).get("eager_f32"):
             notes.append(f"PyTorch f32 {row['torch_joules']['eager_f32']:.3f} J")
         if "open_ms" in row:
@@ -363,6 +380,7 @@ def main():
         runs = {}
         if "eager_f32" in options.variants:
             row["torch_f32_bytes"] = torch_side.memory(model, batch, "eager_f32")
+            row["torch_f32_above_context"] = torch_side.memory_above_context(model, batch)
         for variant in options.variants:
             try:
                 runs[variant] = torch_side.prepare(model, batch, variant)

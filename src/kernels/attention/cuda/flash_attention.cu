@@ -81,6 +81,7 @@ __device__ __forceinline__ void StoreRows(const float (&sums)[kDepth / 8][4], co
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t at = item.batch * args.y_rows.batch + item.head * args.y_rows.head;
   const int column = lane % 4 * 2;
+  __syncwarp();  // the rows held the queries
   if (args.codes == DType::kUndefined) {
 #pragma unroll
     for (int i = 0; i < 2; ++i) {

@@ -1,5 +1,7 @@
-// One block's tile of a product: asynchronous copies into a ring of stages, mma.sync m16n8k16, the partial sums of a
-// cluster's blocks added through distributed shared memory, and the epilogue from there with whole rows of 16 bytes.
+// One block's tile of a product: asynchronous copies into a ring of stages, mma.sync, the partial sums of a cluster's
+// blocks added through distributed shared memory, and the epilogue from there with whole rows of 16 bytes. What is
+// multiplied is a parameter: numbers of f16 (HalfProduct), or codes of 8 bits (mma_codes.cuh), of which two count as
+// one element here.
 //
 // A stage holds the tile's rows of x and of w, 64 elements (128 bytes) of depth each; 16-byte chunk c of row r lies at
 // chunk c ^ (r % 8), so that ldmatrix and the copies are free of bank conflicts.
@@ -200,9 +202,42 @@ __device__ __forceinline__ void FinishOutputs(const MmaArgs& args, int row, int 
   }
 }
 
+// Products of f16 with sums in f32.
+struct HalfProduct {
+  using Args = MmaArgs;
+  using Sum = float;
+  static __device__ __forceinline__ void Prepare(const Args&, uint32_t (&)[4]) {}
+  static __device__ __forceinline__ void MultiplyAdd(Sum (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+    tamis::cuda::MultiplyAdd(c, a, b0, b1);
+  }
+  static __device__ __forceinline__ void Finish(const Args& args, int row, int output, Sum (&sums)[8]) {
+    FinishOutputs(args, row, output, sums);
+  }
+};
+
+// Eight neighbouring sums.
+template <class Sum>
+__device__ __forceinline__ void LoadSums(const Sum* from, Sum (&to)[8]) {
+  static_assert(sizeof(Sum) == 4);
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const uint4 four = reinterpret_cast<const uint4*>(from)[half];
+    to[half * 4] = reinterpret_cast<const Sum&>(four.x), to[half * 4 + 1] = reinterpret_cast<const Sum&>(four.y);
+    to[half * 4 + 2] = reinterpret_cast<const Sum&>(four.z), to[half * 4 + 3] = reinterpret_cast<const Sum&>(four.w);
+  }
+}
+__device__ __forceinline__ void StorePair(float* to, float low, float high) {
+  *reinterpret_cast<float2*>(to) = make_float2(low, high);
+}
+__device__ __forceinline__ void StorePair(int32_t* to, int32_t low, int32_t high) {
+  *reinterpret_cast<int2*>(to) = make_int2(low, high);
+}
+
 // Grid: x over tiles of outputs, y over tiles of rows, z over the parts of the depth (one cluster).
-template <MmaSource kSource, int kRows, int kOutputs, int kWarpsM, int kWarpsN, int kStages>
-__global__ void __launch_bounds__(kWarpsM* kWarpsN * 32) MmaTileKernel(const __grid_constant__ MmaArgs args) {
+template <class Product, MmaSource kSource, int kRows, int kOutputs, int kWarpsM, int kWarpsN, int kStages>
+__global__ void __launch_bounds__(kWarpsM* kWarpsN * 32)
+    MmaTileKernel(const __grid_constant__ typename Product::Args args) {
+  using Sum = typename Product::Sum;
   using Shape = MmaShape<kRows, kOutputs, kWarpsM, kWarpsN, kStages>;
   constexpr int kThreads = Shape::kThreads;
   constexpr int kTilesM = kRows / kWarpsM / 16;    // of 16 rows a warp
@@ -233,7 +268,7 @@ __global__ void __launch_bounds__(kWarpsM* kWarpsN * 32) MmaTileKernel(const __g
     CommitCopies();
   }
 
-  float sums[kTilesM][kTilesN][4] = {};
+  Sum sums[kTilesM][kTilesN][4] = {};
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_row = warp / kWarpsN * (kRows / kWarpsM);
@@ -256,6 +291,7 @@ __global__ void __launch_bounds__(kWarpsM* kWarpsN * 32) MmaTileKernel(const __g
       for (int i = 0; i < kTilesM; ++i) {
         const int r = warp_row + i * 16 + lane % 16;
         LoadMatrices(a[i], row_base + static_cast<uint32_t>(r * 128 + (((k * 2 + lane / 16) ^ (r % 8)) * 16)));
+        Product::Prepare(args, a[i]);
       }
 #pragma unroll
       for (int j = 0; j < kTilesN / 2; ++j) {
@@ -266,21 +302,23 @@ __global__ void __launch_bounds__(kWarpsM* kWarpsN * 32) MmaTileKernel(const __g
 #pragma unroll
       for (int i = 0; i < kTilesM; ++i) {
 #pragma unroll
-        for (int j = 0; j < kTilesN; ++j) MultiplyAdd(sums[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+        for (int j = 0; j < kTilesN; ++j) {
+          Product::MultiplyAdd(sums[i][j], a[i], b[j / 2][j % 2 * 2], b[j / 2][j % 2 * 2 + 1]);
+        }
       }
     }
   }
   WaitForCopies<0>();
   __syncthreads();
 
-  auto* tile = reinterpret_cast<float*>(shared);
+  auto* tile = reinterpret_cast<Sum*>(shared);
 #pragma unroll
   for (int i = 0; i < kTilesM; ++i) {
 #pragma unroll
     for (int j = 0; j < kTilesN; ++j) {
-      float* at = tile + (warp_row + i * 16 + lane / 4) * Shape::kSumPitch + warp_output + j * 8 + lane % 4 * 2;
-      *reinterpret_cast<float2*>(at) = make_float2(sums[i][j][0], sums[i][j][1]);
-      *reinterpret_cast<float2*>(at + 8 * Shape::kSumPitch) = make_float2(sums[i][j][2], sums[i][j][3]);
+      Sum* at = tile + (warp_row + i * 16 + lane / 4) * Shape::kSumPitch + warp_output + j * 8 + lane % 4 * 2;
+      StorePair(at, sums[i][j][0], sums[i][j][1]);
+      StorePair(at + 8 * Shape::kSumPitch, sums[i][j][2], sums[i][j][3]);
     }
   }
   constexpr int kChunks = kOutputs / 8;
@@ -296,14 +334,14 @@ __global__ void __launch_bounds__(kWarpsM* kWarpsN * 32) MmaTileKernel(const __g
       const int r = begin + item / kChunks;
       const int n = item % kChunks * 8;
       if (first_row + r >= args.rows || first_output + n >= args.outputs) continue;
-      float total[8] = {};
+      Sum total[8] = {};
       for (int other = 0; other < split; ++other) {
-        float values[8];
-        Load8(cluster.map_shared_rank(tile, other) + r * Shape::kSumPitch + n, values);
+        Sum values[8];
+        LoadSums(cluster.map_shared_rank(tile, other) + r * Shape::kSumPitch + n, values);
 #pragma unroll
         for (int e = 0; e < 8; ++e) total[e] += values[e];
       }
-      FinishOutputs(args, first_row + r, first_output + n, total);
+      Product::Finish(args, first_row + r, first_output + n, total);
     }
     cluster.sync();  // nobody may leave while others read its tile
     return;
@@ -314,21 +352,21 @@ __global__ void __launch_bounds__(kWarpsM* kWarpsN * 32) MmaTileKernel(const __g
     const int r = item / kChunks;
     const int n = item % kChunks * 8;
     if (first_row + r >= args.rows || first_output + n >= args.outputs) continue;
-    float total[8];
-    Load8(tile + r * Shape::kSumPitch + n, total);
-    FinishOutputs(args, first_row + r, first_output + n, total);
+    Sum total[8];
+    LoadSums(tile + r * Shape::kSumPitch + n, total);
+    Product::Finish(args, first_row + r, first_output + n, total);
   }
 }
 
-template <MmaSource kSource, int kRows, int kOutputs, int kWarpsM, int kWarpsN, int kStages>
+template <class Product, MmaSource kSource, int kRows, int kOutputs, int kWarpsM, int kWarpsN, int kStages>
 struct MmaInstance {
   using Shape = MmaShape<kRows, kOutputs, kWarpsM, kWarpsN, kStages>;
-  static constexpr auto kKernel = MmaTileKernel<kSource, kRows, kOutputs, kWarpsM, kWarpsN, kStages>;
+  static constexpr auto kKernel = MmaTileKernel<Product, kSource, kRows, kOutputs, kWarpsM, kWarpsN, kStages>;
 
   static cudaError_t Prepare() {
     return cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Shape::kSharedBytes);
   }
-  static cudaError_t Launch(int split, const MmaArgs& args, cudaStream_t stream) {
+  static cudaError_t Launch(int split, const typename Product::Args& args, cudaStream_t stream) {
     LaunchShape shape;
     shape.grid = dim3(static_cast<unsigned>((args.outputs + kOutputs - 1) / kOutputs),
                       static_cast<unsigned>((args.rows + kRows - 1) / kRows), static_cast<unsigned>(split));
@@ -340,17 +378,17 @@ struct MmaInstance {
 };
 
 // Calls `f` with the instance of a tile of kMmaTiles.
-template <MmaSource kSource, class F>
+template <class Product, MmaSource kSource, class F>
 cudaError_t WithMmaInstance(int tile, F&& f) {
   switch (tile) {
     case 0:
-      return f(MmaInstance<kSource, 64, 64, 2, 2, 4>());
+      return f(MmaInstance<Product, kSource, 64, 64, 2, 2, 4>());
     case 1:
-      return f(MmaInstance<kSource, 128, 64, 4, 2, 4>());
+      return f(MmaInstance<Product, kSource, 128, 64, 4, 2, 4>());
     case 2:
-      return f(MmaInstance<kSource, 64, 128, 2, 4, 4>());
+      return f(MmaInstance<Product, kSource, 64, 128, 2, 4, 4>());
     case 3:
-      return f(MmaInstance<kSource, 128, 128, 2, 4, 3>());
+      return f(MmaInstance<Product, kSource, 128, 128, 2, 4, 3>());
     default:
       return cudaErrorInvalidValue;
   }
@@ -358,13 +396,13 @@ cudaError_t WithMmaInstance(int tile, F&& f) {
 
 template <MmaSource kSource>
 cudaError_t PrepareMma(MmaChoice choice) {
-  return WithMmaInstance<kSource>(choice.tile, [](auto instance) { return instance.Prepare(); });
+  return WithMmaInstance<HalfProduct, kSource>(choice.tile, [](auto instance) { return instance.Prepare(); });
 }
 
 template <MmaSource kSource>
 cudaError_t LaunchMma(MmaChoice choice, const MmaArgs& args, cudaStream_t stream) {
-  return WithMmaInstance<kSource>(choice.tile,
-                                  [&](auto instance) { return instance.Launch(choice.split, args, stream); });
+  return WithMmaInstance<HalfProduct, kSource>(
+      choice.tile, [&](auto instance) { return instance.Launch(choice.split, args, stream); });
 }
 
 }  // namespace tamis::cuda

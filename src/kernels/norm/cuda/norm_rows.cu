@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "src/kernels/cuda/device.cuh"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/norm/cuda/norm_rows.h"
@@ -103,28 +105,40 @@ __device__ __forceinline__ void StoreCodes8(const LayerNormArgs& args, int64_t a
   *reinterpret_cast<uint2*>(static_cast<uint8_t*>(args.y) + at) = PackCodes8(values, args.y_zero, args.codes);
 }
 
-// Adds rows to the row that a warp holds. All loads are under way before the first is needed.
-template <class T, int kVectors>
-__device__ __forceinline__ void AddRow(float (&values)[kVectors][8], const T* row, int columns) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  float more[kVectors][8];
+// Eight elements as they lie in memory.
+template <class T>
+struct Raw8 {
+  uint4 words[sizeof(T) / 2];
+
+  __device__ __forceinline__ void Load(const T* from) {
 #pragma unroll
-  for (int v = 0; v < kVectors; ++v) {
-    const int column = (v * 32 + lane) * 8;
-    if (column < columns) Load8(row + column, more[v]);
+    for (size_t w = 0; w < sizeof(T) / 2; ++w) words[w] = reinterpret_cast<const uint4*>(from)[w];
   }
+  __device__ __forceinline__ void AddTo(float (&to)[8]) const {
+    float numbers[8];
+    Load8(reinterpret_cast<const T*>(words), numbers);
 #pragma unroll
-  for (int v = 0; v < kVectors; ++v) {
-    if ((v * 32 + lane) * 8 >= columns) continue;
-#pragma unroll
-    for (int i = 0; i < 8; ++i) values[v][i] += more[v][i];
+    for (int i = 0; i < 8; ++i) to[i] += numbers[i];
   }
-}
+};
+template <>
+struct Raw8<void> {
+  __device__ __forceinline__ void AddTo(float (&)[8]) const {}
+};
+
+// Blocks of 128 threads on a multiprocessor, which bounds registers.
+template <int kVectors, class Residual>
+inline constexpr int kNormBlocks = kVectors > 4                      ? 1
+                                   : std::is_same_v<Residual, float> ? 5
+                                                                     : 8;
 
 // A warp a row, the row in registers: kVectors * 256 columns at most, a multiple of 8. Scale and bias are P; with
-// kExtended there may be a residual, and y is codes, numbers or both.
-template <class T, int kVectors, class P = T, bool kExtended = false>
-__global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant__ LayerNormArgs args) {
+// kExtended rows of Residual (void: none) are added first, and y is codes, numbers or both. All loads of a row are
+// under way before the first is needed, and rows of up to 1024 leave room for 32 on a multiprocessor: 4096 are one
+// wave.
+template <class T, int kVectors, class P = T, bool kExtended = false, class Residual = void>
+__global__ void __launch_bounds__(128, (kNormBlocks<kVectors, Residual>))
+    LayerNormRegisters(const __grid_constant__ LayerNormArgs args) {
   LetNextStart();
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -132,18 +146,23 @@ __global__ void __launch_bounds__(128) LayerNormRegisters(const __grid_constant_
   WaitForPrevious();
   if (row >= args.rows) return;
   const int64_t at = static_cast<int64_t>(row) * args.columns;
+  Raw8<Residual> more[kVectors];
+  if constexpr (!std::is_void_v<Residual>) {
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+      const int column = (v * 32 + lane) * 8;
+      if (column < args.columns) more[v].Load(static_cast<const Residual*>(args.residual) + at + column);
+    }
+  }
   float values[kVectors][8];
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     const int column = (v * 32 + lane) * 8;
     if (column < args.columns) Load8(static_cast<const T*>(args.x) + at + column, values[v]);
   }
-  if constexpr (kExtended) {
-    if (args.residual != nullptr && args.residual_f16) {
-      AddRow(values, static_cast<const __half*>(args.residual) + at, args.columns);
-    } else if (args.residual != nullptr) {
-      AddRow(values, static_cast<const float*>(args.residual) + at, args.columns);
-    }
+#pragma unroll
+  for (int v = 0; v < kVectors; ++v) {
+    if ((v * 32 + lane) * 8 < args.columns) more[v].AddTo(values[v]);
   }
   NormalizeRow(values, args.columns, args.epsilon);
 #pragma unroll
@@ -231,6 +250,16 @@ __global__ void __launch_bounds__(256) SoftmaxRows(const __grid_constant__ Softm
   }
 }
 
+template <class T, int kVectors>
+cudaError_t LaunchRows(const LayerNormArgs& args, const LaunchShape& shape, cudaStream_t stream) {
+  if (args.codes == DType::kUndefined && args.numbers == nullptr) {
+    return LaunchKernel(LayerNormRegisters<T, kVectors>, shape, stream, args);
+  }
+  if (args.residual == nullptr) return LaunchKernel(LayerNormRegisters<T, kVectors, float, true>, shape, stream, args);
+  return args.residual_f16 ? LaunchKernel(LayerNormRegisters<T, kVectors, float, true, __half>, shape, stream, args)
+                           : LaunchKernel(LayerNormRegisters<T, kVectors, float, true, float>, shape, stream, args);
+}
+
 template <class T>
 cudaError_t LaunchTyped(const LayerNormArgs& args, cudaStream_t stream) {
   LaunchShape shape;
@@ -242,12 +271,8 @@ cudaError_t LaunchTyped(const LayerNormArgs& args, cudaStream_t stream) {
   const int warps = args.rows < 1024 ? 1 : 4;  // few rows spread over more multiprocessors
   shape.block = dim3(static_cast<unsigned>(warps * 32));
   shape.grid = dim3(static_cast<unsigned>((args.rows + warps - 1) / warps));
-  if (args.codes != DType::kUndefined || args.numbers != nullptr) {
-    return args.columns <= 1024 ? LaunchKernel(LayerNormRegisters<T, 4, float, true>, shape, stream, args)
-                                : LaunchKernel(LayerNormRegisters<T, 8, float, true>, shape, stream, args);
-  }
-  return args.columns <= 1024 ? LaunchKernel(LayerNormRegisters<T, 4>, shape, stream, args)
-                              : LaunchKernel(LayerNormRegisters<T, 8>, shape, stream, args);
+  if (args.columns <= 768) return LaunchRows<T, 3>(args, shape, stream);
+  return args.columns <= 1024 ? LaunchRows<T, 4>(args, shape, stream) : LaunchRows<T, 8>(args, shape, stream);
 }
 
 }  // namespace

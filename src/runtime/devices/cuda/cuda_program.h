@@ -14,6 +14,7 @@
 #include "src/cuda/device.h"
 #include "src/ir/graph.h"
 #include "src/kernels/pack_cache.h"
+#include "src/runtime/buffer_pool.h"
 #include "src/runtime/prepared_node.h"
 #include "tamis/session.h"
 
@@ -116,6 +117,7 @@ class CudaProgram {
     std::string node;
   };
   std::vector<IndexCheck> index_checks_;
+  std::shared_ptr<BufferPool> results_ = BufferPool::Make();
 
   mutable std::mutex mutex_;  // guards what follows
   mutable std::vector<std::unique_ptr<Context>> free_;

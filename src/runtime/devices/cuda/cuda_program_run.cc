@@ -173,7 +173,7 @@ Result<std::vector<Tensor>> CudaProgram::Run(std::span<const Tensor> inputs, Thr
   std::vector<Tensor> outputs;
   for (ValueId id : graph_.outputs) {
     const Type& type = graph_.value(id).type;
-    outputs.emplace_back(type.dtype, *ConstantDims(type.shape));
+    outputs.push_back(results_->NewTensor(type.dtype, *ConstantDims(type.shape)));
     const Place& place = PlaceOf(id);
     const void* from = place.host_constant ? place.host_constant : context.pinned.data() + place.host_offset;
     if (place.bytes > 0) std::memcpy(outputs.back().raw(), from, place.bytes);
