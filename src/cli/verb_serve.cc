@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "src/base/cpu.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/server/server.h"
@@ -12,7 +13,7 @@ namespace {
 
 struct Flags {
   std::string target, host = "127.0.0.1", device = "cpu";
-  int http_port = 8000, threads = 0;
+  int http_port = 8000, threads = 0, max_batch = 1;
   SessionFlags session;
 };
 
@@ -20,6 +21,8 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   if (flags.http_port < 0 || flags.http_port > 65535) {
     return UserError("--http-port is {}; it takes 0 (any free port) to 65535", flags.http_port);
   }
+  if (flags.max_batch < 1)
+    return UserError("--max-batch is {}; it takes 1 (each request alone) or more", flags.max_batch);
   // Signals are taken by a thread of our own with sigwait, before any other thread exists to take them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -33,6 +36,9 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.http.port = flags.http_port;
   options.session.threads = flags.threads;
   options.session.device = flags.device;
+  options.batching.max_rows = flags.max_batch;
+  // On a GPU one run copies while another computes; on the CPU a run has all threads or, in throughput mode, one.
+  options.batching.concurrent = flags.device != "cpu" ? 2 : flags.session.Throughput() ? Cpu().usable_cores : 1;
   TAMIS_RETURN_IF_ERROR(flags.session.Apply(&options.session));
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(options));
   for (const ModelVersion* model : server->models()) {
@@ -41,6 +47,9 @@ Status Run(const Flags& flags, const CommonFlags& common) {
       PrintNotice(name + " is not ready: " + model->reason);
     } else {
       for (const std::string& notice : model->session->notices()) PrintNotice(name + ": " + notice);
+      if (const Status batches = CanBatch(*model->session); flags.max_batch > 1 && !batches.ok()) {
+        PrintNotice(name + ": its requests are computed one by one: " + batches.message());
+      }
       if (common.verbose) PrintNotice(name + " is ready");
     }
   }
@@ -63,6 +72,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--host", flags->host, "Address to listen on");
   app.add_option("--http-port", flags->http_port, "Port of the KServe v2 HTTP endpoint; 0: any free one");
   app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");
+  app.add_option("--max-batch", flags->max_batch,
+                 "Requests of equal shapes that arrive while others are computed run together, so many rows at most");
   app.add_option("--device", flags->device, "What engines run on: cpu, cuda or cuda:N");
   DeclareSessionFlags(app, &flags->session);
   DeclareModeFlag(app, &flags->session);

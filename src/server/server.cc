@@ -1,20 +1,38 @@
 #include "src/server/server.h"
 
+#include <algorithm>
+#include <thread>
+
 namespace tamis {
+namespace {
+
+// With batching a worker for each request of the runs under way and of the next ones: they mostly wait.
+int WorkersFor(const ServerOptions& options) {
+  if (options.http.workers > 0 || options.batching.max_rows <= 1) return options.http.workers;
+  const int64_t most = (options.batching.concurrent + 1) * options.batching.max_rows;
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(cores, static_cast<int>(std::min<int64_t>(most, options.handler.max_concurrent)));
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   std::unique_ptr<Server> server(new Server);
-  const SessionLoader load = options.load ? options.load : [&options](const std::string& path) {
-    return Session::Load(path, options.session);
+  const SessionLoader load = [&options](const std::string& path) -> Result<std::shared_ptr<Session>> {
+    TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Session> session,
+                           options.load ? options.load(path) : Session::Load(path, options.session));
+    if (options.batching.max_rows <= 1 || !CanBatch(*session).ok()) return session;
+    return std::shared_ptr<Session>(std::make_shared<BatchingSession>(std::move(session), options.batching));
   };
   TAMIS_ASSIGN_OR_RETURN(server->repository_, Repository::Open(options.path, load));
   HandlerOptions handler = options.handler;
   handler.max_body_bytes = options.http.max_body_bytes;
   server->handler_ = std::make_unique<HttpHandler>(server->repository_.get(), &server->metrics_, handler);
-  TAMIS_ASSIGN_OR_RETURN(server->http_,
-                         HttpServer::Start(options.http, [h = server->handler_.get()](const HttpRequest& request) {
-                           return h->Handle(request);
-                         }));
+  HttpServerOptions http = options.http;
+  http.workers = WorkersFor(options);
+  TAMIS_ASSIGN_OR_RETURN(
+      server->http_,
+      HttpServer::Start(http, [h = server->handler_.get()](const HttpRequest& request) { return h->Handle(request); }));
   return server;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "src/server/batching/batching_session.h"
 #include "src/server/protocol/http_handler.h"
 #include "src/server/repository.h"
 #include "src/server/transport/http_server.h"
@@ -16,7 +17,8 @@ struct ServerOptions {
   HttpServerOptions http;
   HandlerOptions handler;  // max_body_bytes follows http.max_body_bytes
   SessionOptions session = {.threads = 0, .map_file = false};
-  SessionLoader load;  // empty: Session::Load with `session`
+  BatchingOptions batching = {.max_rows = 1};  // above one row: of the sessions that pass CanBatch
+  SessionLoader load;                          // empty: Session::Load with `session`
 };
 
 // Thread-safe.
