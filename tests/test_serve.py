@@ -22,12 +22,12 @@ def repository(tamis, tmp_path_factory):
     return folder / "models"
 
 
-@pytest.fixture(scope="module")
-def server(tamis, repository):
+@pytest.fixture(scope="module", params=[[], ["--max-batch", "8"]], ids=["alone", "batched"])
+def server(tamis, repository, request):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen([tamis.program, "serve", str(repository), "--http-port", str(port)],
+    process = subprocess.Popen([tamis.program, "serve", str(repository), "--http-port", str(port), *request.param],
                                stdout=subprocess.PIPE, text=True)
     assert "listening" in process.stdout.readline()
     yield process, port
@@ -66,6 +66,22 @@ def test_binary_and_json_agree_with_run(server, tamis, repository, tmp_path):
         arguments += ["--input", f"{name}={tmp_path}/{name}.npy"]
     tamis("run", repository / "encoder" / "1" / "model.tamis", *arguments, "--output-dir", tmp_path / "out")
     np.testing.assert_allclose(binary.as_numpy("pooled"), np.load(tmp_path / "out" / "pooled.npy"), rtol=1e-5, atol=1e-6)
+
+
+def test_requests_at_once_get_their_own_answers(server):
+    client = triton.InferenceServerClient(f"127.0.0.1:{server[1]}", concurrency=8)
+    random = np.random.default_rng(2)
+    asked = []
+    for rows in (1, 2, 1, 3, 1, 1, 4, 1, 2, 1, 1, 1):
+        tokens = random.integers(0, 97, (rows, 9))
+        inputs = [triton.InferInput(name, tokens.shape, "INT64") for name in ("tokens", "open")]
+        inputs[0].set_data_from_numpy(tokens)
+        inputs[1].set_data_from_numpy(np.ones_like(tokens))
+        asked.append((inputs, client.async_infer("encoder", inputs)))
+    for inputs, answer in asked:
+        together = answer.get_result().as_numpy("pooled")
+        alone = client.infer("encoder", inputs).as_numpy("pooled")
+        np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
 
 
 def test_errors_are_said_in_json(server):

@@ -210,6 +210,7 @@ class QuantizedFusion {
     for (const NodeId reader : readers) {
       const Coding coding = *CodingOf(graph_, graph_.node(reader));
       std::vector<float> scales;
+      scales.reserve(numbers.size());
       for (const float f : numbers) {
         scales.push_back(static_cast<float>(static_cast<double>(coding.scale) / static_cast<double>(f)));
       }

@@ -212,7 +212,7 @@ class HttpServer::Impl {
   int running_;  // threads
 };
 
-Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options, Answer answer) {
+Result<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options, const Answer& answer) {
   auto impl = std::make_unique<Impl>(options, answer);
   TAMIS_RETURN_IF_ERROR(impl->Listen());
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));

@@ -36,7 +36,7 @@ class HttpServer {
   using Answer = std::function<HttpResponse(const HttpRequest&)>;  // called from several threads; must not throw
 
   // Listening when it returns. kRuntime if the address cannot be had.
-  static Result<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options, Answer answer);
+  static Result<std::unique_ptr<HttpServer>> Start(const HttpServerOptions& options, const Answer& answer);
   ~HttpServer();  // as Stop and Wait
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
