@@ -45,20 +45,40 @@ Dim DataSymbol(const std::string& name, size_t axis) {
   return Dim::Symbol(fmt::format("{}.dim{}", name, axis));
 }
 
-// Keeps what both sides know. A constant wins over an expression, and what a file declares over a symbol that only says
-// "depends on data" (see DataDim); two different constants contradict each other.
-Status MergeShape(const std::string& name, const Shape& declared, Shape* inferred) {
+// Whether a dimension certainly changes with the graph's inputs: it is a polynomial of their symbols.
+bool FollowsInputs(const Graph& graph, const Dim& dim) {
+  const auto is_input = [&](const std::string& symbol) {
+    return std::any_of(graph.inputs.begin(), graph.inputs.end(), [&](ValueId id) {
+      const Type& type = graph.value(id).type;
+      return type.IsTensor() && type.has_rank &&
+             std::find(type.shape.begin(), type.shape.end(), Dim::Symbol(symbol)) != type.shape.end();
+    });
+  };
+  for (const DimTerm& term : dim.Terms()) {
+    for (const DimFactor& factor : term.factors) {
+      if (factor.op != DimOp::kSymbol || !is_input(factor.symbol)) return false;
+    }
+  }
+  return !dim.IsConstant();
+}
+
+// Keeps what both sides know. What a file declares wins over a symbol that only says "depends on data" (see DataDim);
+// two different constants contradict each other. A declared constant wins over an expression too, but for an
+// output's that certainly changes with the inputs: exporters declare outputs with the sizes of their own run.
+Status MergeShape(const Graph& graph, ValueId id, const Shape& declared, Shape* inferred) {
   if (declared.size() != inferred->size()) {
     return UserError("shape {} is declared but {} follows from the operator", ToString(declared), ToString(*inferred));
   }
   for (size_t i = 0; i < declared.size(); ++i) {
+    Dim& dim = (*inferred)[i];
     const auto a = declared[i].Constant();
-    const auto b = (*inferred)[i].Constant();
+    const auto b = dim.Constant();
     if (a && b && *a != *b) {
       return UserError("shape {} is declared but {} follows from the operator", ToString(declared),
                        ToString(*inferred));
     }
-    if (!b && (a || (*inferred)[i] == DataSymbol(name, i))) (*inferred)[i] = declared[i];
+    const bool follows = a && !b && graph.IsOutput(id) && FollowsInputs(graph, dim);
+    if (!b && ((a && !follows) || dim == DataSymbol(graph.value(id).name, i))) dim = declared[i];
   }
   return {};
 }
@@ -82,7 +102,7 @@ Status Store(Graph& graph, const Node& node, InferContext& context) {
       if (type.IsTensor() && type.has_rank) BoundSizes(context, i, &type.shape);
       if (value.type.IsTensor() && type.IsTensor()) {
         if (value.type.has_rank && type.has_rank) {
-          const Status status = MergeShape(value.name, value.type.shape, &type.shape);
+          const Status status = MergeShape(graph, node.outputs[i], value.type.shape, &type.shape);
           if (!status.ok()) return status.WithContext(Describe(node, &graph) + ", output '" + value.name + "'");
         } else if (value.type.has_rank) {
           type.has_rank = true;
