@@ -8,7 +8,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string input, output, observer = "mse", activations = "u8";
+  std::string input, output, observer = "mse", activations = "u8", rounding = "nearest";
   double percentile = 99.99;
   bool plain_weights = false, keep_bias = false, no_balance = false;
   std::vector<std::string> keep;
@@ -34,6 +34,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.observer = flags.observer;
   request.activations = flags.activations;
   request.percentile = flags.percentile;
+  request.rounding = flags.rounding;
   request.clip_weights = !flags.plain_weights;
   request.correct_bias = !flags.keep_bias;
   request.balance = !flags.no_balance;
@@ -61,6 +62,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
                  "How ranges are chosen: mse (the default), minmax, percentile, entropy");
   app.add_option("--percentile", flags->percentile, "Share of the values that percentile keeps, in percent");
   app.add_option("--activations", flags->activations, "u8 (asymmetric, the default) or s8 (symmetric)");
+  app.add_option(
+      "--rounding", flags->rounding,
+      "nearest (the default), or descent: every code makes up for the rounding of the others, layer after layer");
   app.add_flag("--plain-weights", flags->plain_weights, "Weight scales by the largest weight, none clipped");
   app.add_flag("--no-bias-correction", flags->keep_bias, "Leave biases as they are");
   app.add_flag("--no-balance", flags->no_balance,

@@ -9,6 +9,7 @@
 #include "src/compiler/check_samples.h"
 #include "src/compiler/coverage.h"
 #include "src/compiler/quantize_balance.h"
+#include "src/compiler/quantize_round.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
@@ -62,6 +63,7 @@ class NetworkQuantizer {
     }
     RememberNames();
     ChooseMaps();
+    if (options_.descend) TAMIS_RETURN_IF_ERROR(RoundWeights(batches));
     {
       Rewriter rewriter(graph_);
       for (Layer& layer : layers_) {
@@ -103,6 +105,20 @@ class NetworkQuantizer {
       statistics_[value] = std::move(of_value);
     }
     return CheckStatistics();
+  }
+
+  Status RoundWeights(std::span<const NamedTensors> batches) {
+    RoundOptions options;
+    for (const Layer& layer : layers_) {
+      if (!layer.report.quantized) options.keep.push_back(layer.report.name);
+    }
+    options.clip = options_.clip_weights;
+    options.move_bias = options_.correct_bias;
+    options.threads = options_.threads;
+    options.progress = options_.progress;
+    options.cancelled = options_.cancelled;
+    TAMIS_ASSIGN_OR_RETURN(rounded_, RoundInOrder(graph_, batches, options));
+    return {};
   }
 
   // Activations that only matrix products read as codes.
@@ -266,8 +282,11 @@ class NetworkQuantizer {
     const Tensor original = *graph_.value(weight_id).constant;
     const Tensor rows = layer->outputs_first ? original : Transposed(original, {1, 0});
     const int64_t outputs = rows.dim(0), columns = rows.NumElements() / std::max<int64_t>(outputs, 1);
-    const WeightCodes codes = QuantizeRows(rows.Span<float>(), outputs, options_.clip_weights);
-    layer->report.weight_error = codes.relative_error;
+    const auto rounded = rounded_.find(name);
+    const WeightCodes codes = rounded != rounded_.end()
+                                  ? QuantizeRowsAt(rows.Span<float>(), rounded->second.scales)
+                                  : QuantizeRows(rows.Span<float>(), outputs, options_.clip_weights);
+    layer->report.weight_error = rounded != rounded_.end() ? rounded->second.weight_error : codes.relative_error;
     const Tensor coded = Tensor::Of<int8_t>(DType::kInt8, rows.dims(), std::span<const int8_t>(codes.codes));
     const ValueId code_id = rewriter.AddConstant(name + std::string(kCodesSuffix),
                                                  layer->outputs_first ? coded : Transposed(coded, {1, 0}));
@@ -424,6 +443,7 @@ class NetworkQuantizer {
   std::set<ValueId> tensors_, spatial_;
   std::map<ValueId, TensorStatistics> statistics_;
   std::map<ValueId, CodeMap> maps_;
+  std::map<std::string, RoundedLayer> rounded_;  // by initializer
   std::map<ValueId, std::string> names_;
   std::vector<std::string> balanced_;
   std::set<ValueId> inputs_;

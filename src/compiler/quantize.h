@@ -25,6 +25,7 @@ struct QuantizeOptions {
   ObserverOptions observer;
   bool signed_activations = false;  // symmetric s8 instead of u8
   bool clip_weights = true;         // scales of least squared error instead of the largest weight's
+  bool descend = false;             // codes that make up for one another (RoundInOrder), not the nearest: takes longer
   bool correct_bias = true;         // the mean error of each output, by the inputs' means, goes into the bias
   bool balance = true;              // activations against the weights that read them, channel by channel
   std::vector<std::string> keep;    // weight initializers or node names that stay float

@@ -17,11 +17,14 @@ Result<QuantizeOptions> OptionsOf(const QuantizeRequest& request, const VerbHook
                 "--percentile is {}; it takes more than 50 and at most 100", request.percentile);
   problems.Need(request.activations == "u8" || request.activations == "s8",
                 "--activations '{}' is not known; use u8 or s8", request.activations);
+  problems.Need(request.rounding == "nearest" || request.rounding == "descent",
+                "--rounding '{}' is not known; use nearest or descent", request.rounding);
   problems.Add(CheckThreads(request.threads));
   TAMIS_RETURN_IF_ERROR(problems.status());
   options.observer.percentile = request.percentile;
   options.signed_activations = request.activations == "s8";
   options.clip_weights = request.clip_weights;
+  options.descend = request.rounding == "descent";
   options.correct_bias = request.correct_bias;
   options.balance = request.balance;
   options.keep = request.keep;

@@ -18,6 +18,7 @@ struct QuantizeRequest {
   std::string observer = "mse", activations = "u8";
   double percentile = 99.99;
   bool clip_weights = true, correct_bias = true, balance = true;  // as of QuantizeOptions
+  std::string rounding = "nearest";                               // or "descent"
   std::vector<std::string> keep;
   int threads = 0;
 };

@@ -53,4 +53,21 @@ WeightCodes QuantizeRows(std::span<const float> weight, int64_t rows, bool clip)
   return result;
 }
 
+WeightCodes QuantizeRowsAt(std::span<const float> weight, std::span<const float> scales) {
+  WeightCodes result;
+  result.scales.assign(scales.begin(), scales.end());
+  const size_t columns = scales.empty() ? 0 : weight.size() / scales.size();
+  double squares = 0, errors = 0;
+  for (size_t r = 0; r < scales.size(); ++r) {
+    const auto row = weight.subspan(r * columns, columns);
+    errors += SquaredError(row, scales[r]);
+    for (const float x : row) {
+      squares += static_cast<double>(x) * x;
+      result.codes.push_back(static_cast<int8_t>(Code(x, scales[r])));
+    }
+  }
+  result.relative_error = squares > 0 ? errors / squares : 0;
+  return result;
+}
+
 }  // namespace tamis

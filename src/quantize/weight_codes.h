@@ -15,5 +15,7 @@ struct WeightCodes {
 // `weight` is [rows][columns]. With `clip` each row's scale is the one of least squared error; the largest weights may
 // then be cut. Without, the largest weight is the largest code.
 WeightCodes QuantizeRows(std::span<const float> weight, int64_t rows, bool clip);
+// The nearest codes at scales that are given, one for each row.
+WeightCodes QuantizeRowsAt(std::span<const float> weight, std::span<const float> scales);
 
 }  // namespace tamis

@@ -1,0 +1,73 @@
+#include "src/sparsity/round_codes.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace tamis {
+namespace {
+
+using RowMatrixF = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+constexpr uint32_t kSeed = 61;
+
+TEST(RoundCodes, ErrorsMakeUpForOneAnother) {
+  std::mt19937 random(kSeed);
+  SCOPED_TRACE(testing::Message() << "seed " << kSeed);
+  std::normal_distribution<float> normal;
+  const auto draw = [&] { return normal(random); };
+  ThreadPool pool(2);
+  for (const int64_t columns : {24, 300}) {  // one block of columns, and three
+    const WeightLayout layout = {9, columns, columns};
+    const int64_t rows = 4 * columns;
+    const RowMatrixF mix = RowMatrixF::NullaryExpr(columns / 4, columns, draw);
+    const RowMatrixF latent = RowMatrixF::NullaryExpr(rows, columns / 4, draw);
+    const RowMatrixF x =
+        latent * mix + 0.2F * RowMatrixF::NullaryExpr(rows, columns, draw) + RowMatrixF::Constant(rows, columns, 0.5F);
+    RowMatrixF w = RowMatrixF::NullaryExpr(layout.rows, columns, draw);
+    for (int64_t i = 0; i < w.size(); i += 3) w.data()[i] = 0;
+    std::vector<float> scales;
+    for (int64_t row = 0; row < layout.rows; ++row) scales.push_back(w.row(row).cwiseAbs().maxCoeff() / 20);
+    for (const bool free_bias : {false, true}) {
+      Moments moments(columns, layout.rows);
+      moments.Add(x.data(), nullptr, rows, pool);
+      const RoundedWeight rounded =
+          RoundToCodes({w.data(), static_cast<size_t>(w.size())}, layout, moments, scales, free_bias, pool);
+      for (int64_t i = 0; i < w.size(); ++i) {
+        const float v = rounded.weight[static_cast<size_t>(i)], scale = scales[static_cast<size_t>(i / columns)];
+        if (w.data()[i] == 0) {
+          EXPECT_EQ(v, 0) << i;
+        }
+        EXPECT_NEAR(v / scale, std::nearbyint(v / scale), 1e-4) << i;
+        EXPECT_LE(std::fabs(v), 127.5F * scale);
+      }
+      EXPECT_GT(rounded.output_error, 0);
+      EXPECT_LT(rounded.output_error, 0.6 * rounded.nearest_error) << columns;
+
+      RowMatrix y = x.cast<double>() * w.transpose().cast<double>();
+      RowMatrix error =
+          y - x.cast<double>() *
+                  Eigen::Map<const RowMatrixF>(rounded.weight.data(), layout.rows, columns).transpose().cast<double>();
+      EXPECT_EQ(rounded.bias_delta.size(), free_bias ? static_cast<size_t>(layout.rows) : 0);
+      if (free_bias) {
+        error.rowwise() -= Eigen::Map<const Eigen::RowVectorXf>(rounded.bias_delta.data(), layout.rows).cast<double>();
+        y.rowwise() -= y.colwise().mean().eval();
+      }
+      // Moments are sums of up to 256 products in f32.
+      EXPECT_NEAR(rounded.output_error, error.squaredNorm() / y.squaredNorm(), 2e-5);
+    }
+  }
+}
+
+TEST(RoundCodes, RowsOfZerosAndUnknownInputs) {
+  ThreadPool pool(1);
+  const WeightLayout layout = {2, 8, 8};
+  std::vector<float> w(16, 0.0F);
+  w[9] = 0.26F;
+  const std::vector<float> scales = {1, 0.1F};
+  const RoundedWeight rounded = RoundToCodes(w, layout, Moments(8, 2), scales, true, pool);
+  for (size_t i = 0; i < 16; ++i) EXPECT_NEAR(rounded.weight[i], i == 9 ? 0.3F : 0.0F, 1e-6) << i;
+}
+
+}  // namespace
+}  // namespace tamis
