@@ -57,7 +57,21 @@ function(tamis_add_cuda_plugin)
   endforeach()
   tamis_write_if_changed(${CMAKE_BINARY_DIR}/generated/src/kernels/cuda/cuda_kernels_list.inc "${text}")
 
+  # What measured times are kept under (open_device.cc).
+  file(GLOB_RECURSE code CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/*.cuh ${CMAKE_SOURCE_DIR}/src/kernels/*.h)
+  list(FILTER code INCLUDE REGEX "/src/kernels/([a-z0-9_]+/)?cuda/")
+  set(revision ${CMAKE_BINARY_DIR}/generated/src/kernels/cuda/cuda_revision.inc)
+  add_custom_command(
+    OUTPUT ${CMAKE_BINARY_DIR}/generated/cuda_revision.stamp
+    BYPRODUCTS ${revision}
+    COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR} -DOUT=${revision}
+            -P ${CMAKE_SOURCE_DIR}/cmake/CudaRevision.cmake
+    COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/generated/cuda_revision.stamp
+    DEPENDS ${sources} ${code} ${CMAKE_SOURCE_DIR}/cmake/CudaRevision.cmake)
+  add_custom_target(tamis_cuda_revision DEPENDS ${CMAKE_BINARY_DIR}/generated/cuda_revision.stamp)
+
   add_library(tamis_cuda_plugin SHARED ${sources})
+  add_dependencies(tamis_cuda_plugin tamis_cuda_revision)
   set_target_properties(tamis_cuda_plugin PROPERTIES OUTPUT_NAME tamis_cuda CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON
                         CUDA_VISIBILITY_PRESET hidden CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(tamis_cuda_plugin PRIVATE

@@ -60,7 +60,7 @@ class CudaDevice : public std::enable_shared_from_this<CudaDevice> {
   const TamisCudaDeviceInfo& info() const { return info_; }
   // What a plan is keyed by: "cuda: NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors".
   std::string Fingerprint() const;
-  // What a measured time is keyed by: the fingerprint and the versions of NVIDIA's libraries, which are loaded for it.
+  // What a measured time is keyed by: the fingerprint, the versions of NVIDIA's libraries, loaded for it, our kernels'.
   std::string TimingKey() const;
 
   Result<CudaStream> MakeStream() const;

@@ -7,6 +7,13 @@
 #include "src/kernels/cuda/cudnn.h"
 
 namespace tamis::cuda {
+namespace {
+
+constexpr char kRevision[] =
+#include "src/kernels/cuda/cuda_revision.inc"
+    ;
+
+}  // namespace
 
 Result<std::shared_ptr<OpenDevice>> OpenDevice::Get(int ordinal) {
   static std::mutex mutex;
@@ -86,7 +93,7 @@ std::string OpenDevice::Libraries() {
   const auto lt = cublaslt();
   const auto dnn = cudnn();
   return (lt.ok() ? (*lt)->Version() : lt.status().message()) + ", " +
-         (dnn.ok() ? (*dnn)->Version() : dnn.status().message());
+         (dnn.ok() ? (*dnn)->Version() : dnn.status().message()) + ", kernels " + kRevision;
 }
 
 Result<std::shared_ptr<const DeviceBytes>> OpenDevice::Packed(uint64_t constant_hash, std::string_view packing,
