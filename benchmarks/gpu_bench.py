@@ -43,11 +43,13 @@ class Tamis:
             return None
         return time.time() - start, done.stdout, done.stderr
 
-    def build(self, model, batch, kind="", *more):
+    def build(self, model, batch, kind="", *more, least=None):
+        """The engine for one batch, or for all from `least` to it."""
         engine = self.work / f"{model}{kind}_b{batch}.tamis"
-        dims = f"{batch}x3x224x224" if "resnet" in model else f"{batch}x{SEQUENCE}"
+        rest = "3x224x224" if "resnet" in model else str(SEQUENCE)
         names = ["image"] if "resnet" in model else ["input_ids", "attention_mask"]
-        flags = [flag for name in names for flag in ("--profile", f"{name}={dims}:{dims}:{dims}")]
+        range_of = f"{least or batch}x{rest}:{batch}x{rest}:{batch}x{rest}"
+        flags = [flag for name in names for flag in ("--profile", f"{name}={range_of}")]
         done = self.run("build", self.work / f"{model}.onnx", "-o", engine, "--device", "cuda", "--verbose", *flags,
                         *more, name=f"build_{model}{kind}_b{batch}")
         return (engine, done[0]) if done else (None, None)
@@ -348,6 +350,8 @@ def main():
                         help="networks to quantise and time in int8")
     parser.add_argument("--serve", type=int, nargs="*", default=[14],
                         help="numbers of clients that ask for ResNet-50 through HTTP")
+    parser.add_argument("--serve-batch", type=int, default=0,
+                        help="serve ResNet-50 with --max-batch too, by an engine for 1 to so many images")
     parser.add_argument("--serve-seconds", type=float, default=4)
     parser.add_argument("--layers", action="store_true", help="time of every node, into the logs")
     options = parser.parse_args()
@@ -430,6 +434,12 @@ def main():
             engine = options.work / f"{name}_b1.tamis"
             if engine.exists():
                 results["serve"].append(gpu_serve.run(tamis, f"Tamis {name}", engine, clients, options.serve_seconds))
+        if options.serve_batch:
+            engine, _ = tamis.build("resnet50", options.serve_batch, "_upto", least=1)
+            if engine:
+                results["serve"].append(gpu_serve.run(tamis, f"Tamis resnet50, up to {options.serve_batch} together",
+                                                      engine, clients, options.serve_seconds, "--max-batch",
+                                                      str(options.serve_batch)))
         results["serve"].append(gpu_serve.run_torch(clients, options.serve_seconds))
     results["serve"] = [row for row in results["serve"] if row]
     for row in results["serve"]:

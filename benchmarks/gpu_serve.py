@@ -210,10 +210,10 @@ def await_port(port, process, seconds=60):
     return False
 
 
-def run(tamis, name, engine, clients, seconds):
-    """Rows for one engine of the program."""
+def run(tamis, name, engine, clients, seconds, *flags):
+    """Rows for one engine of the program, served with more flags."""
     port, before = free_port(), gpu_bytes()
-    command = [tamis.programs / "tamis", "serve", engine, "--http-port", str(port), "--device", "cuda"]
+    command = [tamis.programs / "tamis", "serve", engine, "--http-port", str(port), "--device", "cuda", *flags]
     with open(tamis.work / f"serve_{name}.log", "w") as log:
         process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=tamis.environment)
         try:
