@@ -99,7 +99,7 @@ class Layouter {
       const Type& type = graph_.value(node.inputs[i]).type;
       const bool read_later = last_read_[Index(root)] != static_cast<int>(s);
       if (use < 0 || read_later || type.dtype != wanted.dtype ||
-          ConstantDims(type.shape) != ConstantDims(wanted.shape) || ReadElsewhere(node, i, root)) {
+          ConstantDims(type.shape) != ConstantDims(wanted.shape) || ReadElsewhere(node, i, root, steps_[s].in_place)) {
         continue;
       }
       return use;
@@ -107,11 +107,12 @@ class Layouter {
     return -1;
   }
 
-  // Whether an operand other than `input` looks at the same buffer in another shape (the same shape is no harm: both
-  // are read at the same place).
-  bool ReadElsewhere(const Node& node, size_t input, ValueId root) const {
+  // Whether an operand other than `input` looks at the same buffer in another shape, or one that the kernel reads
+  // elsewhere than at the element it writes (a product whose residual is its own operand).
+  bool ReadElsewhere(const Node& node, size_t input, ValueId root, uint32_t in_place) const {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (i == input || node.inputs[i] == kNoValue || root_[Index(node.inputs[i])] != root) continue;
+      if ((in_place >> i & 1U) == 0) return true;
       if (ConstantDims(graph_.value(node.inputs[i]).type.shape) !=
           ConstantDims(graph_.value(node.inputs[input]).type.shape)) {
         return true;

@@ -62,6 +62,20 @@ TEST(LayOut, TheCallersInputIsNeverOverwritten) {
   EXPECT_EQ(chain.Of(layout, a).kind, Place::Kind::kArena);
 }
 
+// A product may write over its residual, but not over one that it also multiplies.
+TEST(LayOut, AResidualThatIsReadElsewhereTooIsNotOverwritten) {
+  constexpr uint32_t kOverSecond = 1U << 1;
+  for (const bool both : {false, true}) {
+    Chain chain;
+    const ValueId a = chain.Add("Exp", {chain.graph.inputs[0]}, "a", 1);
+    const ValueId b = both ? a : chain.Add("Tanh", {a}, "b", 0);
+    const ValueId y = chain.Add("Mul", {a, b}, "product", kOverSecond);
+    chain.graph.outputs = {chain.Add("Neg", {y}, "y", 0)};
+    const MemoryLayout layout = LayOut(chain.graph, chain.steps);
+    EXPECT_EQ(chain.Of(layout, y).offset == chain.Of(layout, b).offset, !both);
+  }
+}
+
 TEST(LayOut, ABroadcastOperandIsNotOverwritten) {
   Chain chain;
   const ValueId x = chain.graph.inputs[0];

@@ -170,20 +170,26 @@ void CheckConv(const ConvCase& c, std::set<std::string_view>& reached) {
     ASSERT_TRUE(prepared.ok()) << prepared.status().message();
     Tensor workspace = WorkspaceFor(**prepared);
     std::fill_n(k->output.Data<uint8_t>(), k->output.NumBytes(), uint8_t{0x7f});
-    k->Run(**prepared, workspace, pool);
-    const Tensor y = k->output.ToFloat32();
     const double transforms = kernel->name == "conv_winograd_avx512" ? WinogradBound(c, x, w) : 0;
-    int shown = 0;
-    for (int64_t i = 0; i < y.NumElements() && shown < 4; ++i) {
-      const auto at = static_cast<size_t>(i);
-      const double got = static_cast<double>(y.Data<float>()[i]);
-      // Of activations the steepest are Mish and the kinds of GELU and SiLU: by 1.2.
-      if (!(std::abs(got - value[at]) <= bound[at] + 1.2 * transforms)) {
-        ADD_FAILURE() << "element " << i << " is " << got << ", expected " << value[at] << " +- "
-                      << bound[at] + 1.2 * transforms;
-        ++shown;
+    const auto compare = [&](const char* where) {
+      const Tensor y = k->output.ToFloat32();
+      int shown = 0;
+      for (int64_t i = 0; i < y.NumElements() && shown < 4; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const double got = static_cast<double>(y.Data<float>()[i]);
+        // Of activations the steepest are Mish and the kinds of GELU and SiLU: by 1.2.
+        const double allowed = bound[at] + 1.2 * transforms;
+        if (!(std::abs(got - value[at]) <= allowed)) {
+          ADD_FAILURE() << "element " << i << where << " is " << got << ", expected " << value[at] << " +- " << allowed;
+          ++shown;
+        }
       }
-    }
+    };
+    k->Run(**prepared, workspace, pool);
+    compare("");
+    if (!k->RunsOverResidual(*kernel)) continue;
+    k->RunOverResidual(**prepared, workspace, pool);
+    compare(" over the residual");
   }
 }
 

@@ -14,13 +14,19 @@ int64_t AlignUp(int64_t value, int64_t unit) {
 
 class GemmPanels : public PreparedKernel {
  public:
-  GemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
-      : shape_(shape), weight_(std::move(weight)), routine_(routine), element_(BitSize(shape.in) / 8) {
+  GemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine,
+             RowConversion convert)
+      : shape_(shape),
+        weight_(std::move(weight)),
+        routine_(routine),
+        convert_(convert),
+        x_element_(BitSize(shape.in) / 8),
+        element_(BitSize(weight_->dtype()) / 8) {
     grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
     // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
     // whose pitch is a large power of two would share few cache sets.
     const bool aliasing = shape_.depth * element_ % 4096 == 0 && weight_->panels() > 4 && shape_.rows > 4;
-    if (shape_.depth % 4 != 0 || aliasing) copy_pitch_ = CopyPitch(weight_->groups(), element_);
+    if (convert != nullptr || shape_.depth % 4 != 0 || aliasing) copy_pitch_ = CopyPitch(weight_->groups(), element_);
   }
 
   size_t WorkspaceBytes() const override {
@@ -37,7 +43,7 @@ class GemmPanels : public PreparedKernel {
       std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
       for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
         const int64_t count = std::min(grid_.block_rows, rows.end - row);
-        const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * element_;
+        const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * x_element_;
         if (copy_pitch_ != 0) CopyRows(x, count, copy);
         run(copy_pitch_ != 0 ? copy : x, copy_pitch_ != 0 ? copy_pitch_ : shape_.depth, row, count, panels, scratch);
       }
@@ -53,8 +59,12 @@ class GemmPanels : public PreparedKernel {
   void CopyRows(const std::byte* x, int64_t rows, std::byte* copy) const {
     const auto used = static_cast<size_t>(shape_.depth * element_);
     const auto pitch = static_cast<size_t>(copy_pitch_ * element_);
-    for (int64_t i = 0; i < rows; ++i, x += used, copy += pitch) {
-      std::memcpy(copy, x, used);
+    for (int64_t i = 0; i < rows; ++i, x += shape_.depth * x_element_, copy += pitch) {
+      if (convert_ != nullptr) {
+        convert_(x, shape_.depth, copy);
+      } else {
+        std::memcpy(copy, x, used);
+      }
       std::memset(copy + used, 0, pitch - used);
     }
   }
@@ -62,7 +72,9 @@ class GemmPanels : public PreparedKernel {
   GemmShape shape_;
   std::shared_ptr<const PackedPanels> weight_;
   PanelRoutine routine_;
-  int64_t element_;  // bytes
+  RowConversion convert_;
+  int64_t x_element_;  // bytes
+  int64_t element_;    // of what the routine reads
   PanelGrid grid_;
   int64_t copy_pitch_ = 0;  // 0: rows are used in place
 };
@@ -178,8 +190,20 @@ Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem
 }
 
 std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight,
-                                               int threads, PanelRoutine routine) {
-  return std::make_unique<GemmPanels>(shape, std::move(weight), threads, routine);
+                                               int threads, PanelRoutine routine, RowConversion convert) {
+  return std::make_unique<GemmPanels>(shape, std::move(weight), threads, routine, convert);
+}
+
+double WidenedPanelsCost(const GemmShape& shape, int threads) {
+  const double flops = 2.0 * static_cast<double>(shape.rows * shape.outputs) * static_cast<double>(shape.depth);
+  return PredictSeconds(flops, PanelFlopsPerCycle(Isa::kAvx512, DType::kFloat32), GemmBytes(shape, 2), threads);
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareWidenedPanels(const GemmShape& shape, const Problem& problem,
+                                                             PackCache& cache) {
+  const Operand& weight = problem.input(1);
+  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::GetWidened(cache, weight.constant_hash, *weight.constant));
+  return MakeGemmPanels(shape, std::move(packed), problem.threads, PanelF32Avx512, WidenBf16Avx512);
 }
 
 }  // namespace tamis

@@ -11,9 +11,16 @@ Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern)
 double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine);
-// The kernel for a weight that is packed already.
+// Writes `count` elements of a row of x as the routine reads them.
+using RowConversion = void (*)(const void* x, int64_t count, void* to);
+// The kernel for a weight that is packed already. With a conversion x is not of the weight's type: each part of the
+// work converts the rows of a block before it multiplies them.
 std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight,
-                                               int threads, PanelRoutine routine);
+                                               int threads, PanelRoutine routine, RowConversion convert = nullptr);
+// In f32 what has bf16 operands: where products of bf16 take longer than those of f32, see docs/performance.md.
+Result<std::unique_ptr<PreparedKernel>> PrepareWidenedPanels(const GemmShape& shape, const Problem& problem,
+                                                             PackCache& cache);
+double WidenedPanelsCost(const GemmShape& shape, int threads);
 
 // How work on rows x panels is cut for `threads`: a grid of row_parts x panel_parts, and blocks of rows whose elements
 // stay in the second-level cache while all panels of a part pass over them.

@@ -17,6 +17,10 @@ struct GemmShape {
   Epilogue epilogue;
 };
 
+// KernelDef::in_place of kernels that read an element of the residual and write y's, and no other of either: y may lie
+// where the residual does.
+constexpr uint32_t kOverResidual = 1U << 3;
+
 // Every problem with x and w both f32 or both bf16, w constant, and dimensions that agree; otherwise the reason.
 Result<GemmShape> ReadLinear(const Problem& problem);
 // The dtype and bias conditions that Linear and ChannelsLastConv share. Inputs are x, weight, bias, residual.

@@ -133,18 +133,24 @@ void Check(const LinearCase& c, std::set<std::string_view>& reached) {
     ASSERT_TRUE(prepared.ok()) << prepared.status().message();
     Tensor workspace = WorkspaceFor(**prepared);
     std::memset(k->output.raw(), 0x7f, k->output.NumBytes());
-    k->Run(**prepared, workspace, pool);
-    const Tensor y = k->output.ToFloat32();
-    int shown = 0;
-    for (int64_t i = 0; i < y.NumElements() && shown < 4; ++i) {
-      const auto at = static_cast<size_t>(i);
-      const double got = static_cast<double>(y.Data<float>()[i]);
-      if (!(std::abs(got - expected.value[at]) <= expected.bound[at])) {
-        ADD_FAILURE() << "element " << i << " is " << got << ", expected " << expected.value[at] << " +- "
-                      << expected.bound[at];
-        ++shown;
+    const auto compare = [&](const char* where) {
+      const Tensor y = k->output.ToFloat32();
+      int shown = 0;
+      for (int64_t i = 0; i < y.NumElements() && shown < 4; ++i) {
+        const auto at = static_cast<size_t>(i);
+        const double got = static_cast<double>(y.Data<float>()[i]);
+        if (!(std::abs(got - expected.value[at]) <= expected.bound[at])) {
+          ADD_FAILURE() << "element " << i << where << " is " << got << ", expected " << expected.value[at] << " +- "
+                        << expected.bound[at];
+          ++shown;
+        }
       }
-    }
+    };
+    k->Run(**prepared, workspace, pool);
+    compare("");
+    if (!k->RunsOverResidual(*kernel)) continue;
+    k->RunOverResidual(**prepared, workspace, pool);
+    compare(" over the residual");
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <random>
 #include <vector>
@@ -51,6 +52,19 @@ struct KernelCase {
   void Run(const PreparedKernel& kernel, Tensor& workspace, ThreadPool& pool) {
     std::vector<const void*> in;
     for (const Tensor& input : inputs) in.push_back(input.Defined() ? input.raw() : nullptr);
+    void* out = output.raw();
+    kernel.Run(in, {&out, 1}, workspace.raw(), pool);
+  }
+  // Whether the kernel may write y over the residual, and this case has one that it fits.
+  bool RunsOverResidual(const KernelDef& kernel) const {
+    return (kernel.in_place >> 3 & 1U) != 0 && inputs.size() > 3 && inputs[3].Defined() &&
+           inputs[3].dtype() == output.dtype();
+  }
+  void RunOverResidual(const PreparedKernel& kernel, Tensor& workspace, ThreadPool& pool) {
+    std::memcpy(output.raw(), inputs[3].raw(), output.NumBytes());
+    std::vector<const void*> in;
+    for (const Tensor& input : inputs) in.push_back(input.Defined() ? input.raw() : nullptr);
+    in[3] = output.raw();
     void* out = output.raw();
     kernel.Run(in, {&out, 1}, workspace.raw(), pool);
   }

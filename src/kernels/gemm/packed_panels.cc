@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
+#include <string>
 
 namespace tamis {
 namespace {
@@ -97,18 +99,31 @@ Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& wei
   return std::shared_ptr<const PackedPanels>(std::move(packed));
 }
 
-Result<std::shared_ptr<const PackedPanels>> PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight,
-                                                              Pattern pattern) {
+namespace {
+
+using Made = Result<std::shared_ptr<const PackedPanels>>;
+
+Made Share(PackCache& cache, uint64_t hash, const std::string& packing, const std::function<Made()>& make) {
   Status status;
-  const std::string packing = pattern == Pattern::kTwoFour ? "panels32/2:4" : "panels32/dense";
   auto held = cache.Get(hash, packing, [&]() -> std::shared_ptr<const PackedWeight> {
-    auto made = Make(weight, pattern);
+    auto made = make();
     if (made.ok()) return std::move(made).value();
     status = made.status();
     return nullptr;
   });
   if (!status.ok()) return status;
   return std::static_pointer_cast<const PackedPanels>(held);
+}
+
+}  // namespace
+
+Made PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight, Pattern pattern) {
+  return Share(cache, hash, pattern == Pattern::kTwoFour ? "panels32/2:4" : "panels32/dense",
+               [&] { return Make(weight, pattern); });
+}
+
+Made PackedPanels::GetWidened(PackCache& cache, uint64_t hash, const Tensor& weight) {
+  return Share(cache, hash, "panels32/dense f32", [&] { return Make(weight.ToFloat32(), Pattern::kDense); });
 }
 
 }  // namespace tamis

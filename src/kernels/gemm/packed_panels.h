@@ -34,6 +34,8 @@ class PackedPanels : public PackedWeight {
   // The same, shared through the cache.
   static Result<std::shared_ptr<const PackedPanels>> Get(PackCache& cache, uint64_t hash, const Tensor& weight,
                                                          Pattern pattern);
+  // Dense, in f32 whatever the weight is; shared likewise.
+  static Result<std::shared_ptr<const PackedPanels>> GetWidened(PackCache& cache, uint64_t hash, const Tensor& weight);
 
   size_t Bytes() const override { return values_.Bytes() + codes_.Bytes(); }
   DType dtype() const { return dtype_; }

@@ -47,6 +47,8 @@ constexpr size_t PanelScratchBytes(int64_t groups) {
 
 void PanelF32Avx512(const PanelTask& task);   // has taps
 void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
+// bf16 to f32; a RowConversion.
+void WidenBf16Avx512(const void* x, int64_t count, void* to);
 void Panel24F32Reference(const PanelTask& task);
 void Panel24Bf16Reference(const PanelTask& task);
 void Panel24F32Avx2(const PanelTask& task);

@@ -19,6 +19,7 @@ const KernelDef kernel_conv_bf16_avx512 = {
         [](const Problem& problem, PackCache& cache) {
           return PrepareConvPanels(problem, cache, Pattern::kDense, PanelBf16Avx512, /*taps=*/true);
         },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis

@@ -18,6 +18,7 @@ const KernelDef kernel_conv_f32_avx512 = {
         [](const Problem& problem, PackCache& cache) {
           return PrepareConvPanels(problem, cache, Pattern::kDense, PanelF32Avx512, /*taps=*/true);
         },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis

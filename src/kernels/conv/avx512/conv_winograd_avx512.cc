@@ -301,6 +301,7 @@ const KernelDef kernel_conv_winograd_avx512 = {
       TAMIS_ASSIGN_OR_RETURN(auto weight, winograd::WinogradWeight(cache, problem.input(1)));
       return std::unique_ptr<PreparedKernel>(std::make_unique<WinogradConv>(shape, std::move(weight), problem.threads));
     },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis

@@ -91,6 +91,7 @@ const KernelDef kernel_gemm_bf16_avx512 = {
     .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kDense); },
     .prepare = [](const Problem& problem,
                   PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kDense, PanelBf16Avx512); },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis

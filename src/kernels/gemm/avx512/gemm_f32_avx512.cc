@@ -153,6 +153,7 @@ const KernelDef kernel_gemm_f32_avx512 = {
     .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kDense); },
     .prepare = [](const Problem& problem,
                   PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kDense, PanelF32Avx512); },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis
