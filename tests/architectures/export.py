@@ -72,6 +72,7 @@ def entries():
     import zoo
     import zoo_custom  # noqa: F401  each adds to the same entries
     import zoo_language  # noqa: F401
+    import zoo_more  # noqa: F401
     import zoo_vision  # noqa: F401
     return zoo.ENTRIES
 
