@@ -42,123 +42,25 @@ inline void RunSteps(const ChainArgs& args, ChainPiece (&values)[kMaxChainValues
   }
 }
 
-// Where the operands are at a row of the innermost loop, from row to row.
-struct RowWalk {
-  const BroadcastLoops& loops;
-  int64_t index[kMaxLoops] = {};
-  int64_t offsets[kMaxOperands] = {};
-
-  RowWalk(const BroadcastLoops& loops, int64_t row) : loops(loops) {
-    RowOffsets(loops, row, offsets);
-    for (int axis = loops.rank - 2; axis >= 0; --axis) {
-      index[axis] = row % loops.dims[axis];
-      row /= loops.dims[axis];
-    }
-  }
-  void Next() {
-    for (int axis = loops.rank - 2; axis >= 0; --axis) {
-      const bool over = ++index[axis] == loops.dims[axis];
-      for (size_t i = 0; i < kMaxOperands; ++i) {
-        offsets[i] += loops.strides[i][axis] * (over ? 1 - loops.dims[axis] : 1);
-      }
-      if (!over) return;
-      index[axis] = 0;
-    }
-  }
-};
-
-// How an operand is read where rows are short.
-enum class ShortRead : uint8_t {
-  kSingle,    // one number
-  kWhole,     // as the result
-  kColumns,   // the same row again and again
-  kGathered,  // row by row
-};
-
-inline ShortRead ReadOf(const BroadcastLoops& loops, int operand) {
-  bool whole = true, moves = false;
-  int64_t running = 1;
-  for (int axis = loops.rank - 1; axis >= 0; --axis) {
-    const int64_t stride = loops.strides[operand][axis];
-    whole = whole && stride == running;
-    moves = moves || (stride != 0 && axis != loops.rank - 1);
-    running *= loops.dims[axis];
-  }
-  if (whole) return ShortRead::kWhole;
-  if (moves) return ShortRead::kGathered;
-  return loops.strides[operand][loops.rank - 1] == 0 ? ShortRead::kSingle : ShortRead::kColumns;
-}
-
-constexpr int64_t kShortRow = 128;
-
-// Whole rows side by side make a piece: one by one, what a row costs would be more than its elements'.
-inline bool HasShortRows(const ChainArgs& args) {
-  if (args.loops.rank < 2 || args.loops.dims[args.loops.rank - 1] >= kShortRow) return false;
-  for (int i = 0; i < args.inputs; ++i) {
-    const ShortRead read = ReadOf(args.loops, i);
-    if (args.bf16[i] && (read == ShortRead::kColumns || read == ShortRead::kGathered)) return false;
-  }
-  return true;
-}
-
 inline void ChainShortRows(const ChainArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
                            int64_t end) {
-  alignas(64) float read[kMaxChainInputs][kPiece], buffers[kMaxChainSteps][kPiece];
+  alignas(64) float buffers[kMaxChainSteps][kPiece];
   ChainPiece values[kMaxChainValues];
-  const BroadcastLoops& loops = args.loops;
-  const int64_t inner = loops.dims[loops.rank - 1], most = kPiece / inner * inner;
-  ShortRead kinds[kMaxChainInputs];
-  bool gathers = false;
-  for (int i = 0; i < args.inputs; ++i) {
-    kinds[i] = ReadOf(loops, i);
-    gathers = gathers || kinds[i] == ShortRead::kGathered;
-    if (kinds[i] != ShortRead::kColumns) continue;
-    // A piece is a number of rows long, so that all begin at the same column.
-    const auto* row = static_cast<const float*>(inputs[i]);
-    for (int64_t k = 0, column = begin % inner; k < most; ++k, column = column + 1 == inner ? 0 : column + 1) {
-      read[i][k] = row[column];
-    }
-  }
-  RowWalk walk(loops, begin / inner);
-  int64_t column = begin % inner;
-  for (int64_t at = begin; at < end;) {
-    const int64_t n = MinOf(most, end - at);
-    for (int64_t filled = 0; gathers && filled < n;) {
-      const int64_t count = MinOf(inner - column, n - filled);
-      for (int i = 0; i < args.inputs; ++i) {
-        if (kinds[i] != ShortRead::kGathered) continue;
-        const int64_t step = loops.strides[i][loops.rank - 1];
-        const float* from = static_cast<const float*>(inputs[i]) + walk.offsets[i] + step * column;
-        for (int64_t k = 0; k < count; ++k) read[i][filled + k] = from[step * k];
-      }
-      filled += count;
-      column += count;
-      if (column == inner) {
-        walk.Next();
-        column = 0;
-      }
-    }
-    for (int i = 0; i < args.inputs; ++i) {
-      const bool single = kinds[i] == ShortRead::kSingle;
-      if (single || kinds[i] == ShortRead::kWhole) {
-        values[i] = {ReadPiece(inputs[i], args.bf16[i], single ? 0 : at, single ? 1 : n, read[i]), single};
-      } else {
-        values[i] = {read[i], false};
-      }
-    }
-    if (args.bf16_output) {
-      RunSteps(args, values, buffers, buffers[args.count - 1], n);
-      Map(buffers[args.count - 1], static_cast<Bf16*>(outputs[0]) + at, n, [](Vec x) { return x; });
-    } else {
-      RunSteps(args, values, buffers, static_cast<float*>(outputs[0]) + at, n);
-    }
-    at += n;
-  }
+  ForShortRows(args.loops, args.inputs, args.bf16, inputs, begin, end,
+               [&](int64_t at, int64_t n, const ShortPiece* pieces) {
+                 for (int i = 0; i < args.inputs; ++i) values[i] = {pieces[i].data, pieces[i].single};
+                 if (args.bf16_output) {
+                   RunSteps(args, values, buffers, buffers[args.count - 1], n);
+                   Map(buffers[args.count - 1], static_cast<Bf16*>(outputs[0]) + at, n, [](Vec x) { return x; });
+                 } else {
+                   RunSteps(args, values, buffers, static_cast<float*>(outputs[0]) + at, n);
+                 }
+               });
 }
 
 inline void Chain(const ChainArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
                   std::byte* /*scratch*/) {
-  if (HasShortRows(args)) return ChainShortRows(args, inputs, outputs, begin, end);
+  if (HasShortRows(args.loops, args.inputs, args.bf16)) return ChainShortRows(args, inputs, outputs, begin, end);
   alignas(64) float widened[kMaxChainInputs][kPiece], buffers[kMaxChainSteps][kPiece];
   ChainPiece values[kMaxChainValues];
   const BroadcastLoops& loops = args.loops;

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "src/kernels/elementwise/elementwise.h"
+#include "src/kernels/elementwise/short_rows.h"
 #include "src/kernels/vec_math.h"
 
 namespace tamis {
 namespace {
-
-constexpr int64_t kPiece = 512;  // elements widened at a time
 
 template <class F>
 TAMIS_INLINE void CombineWith(const float* a, bool a_single, const float* b, bool b_single, float* y, int64_t n, F f) {
@@ -47,17 +46,22 @@ inline void Combine(BinaryKind kind, float alpha, const float* a, bool a_single,
   }
 }
 
-// n elements of an operand from `offset` as f32: in place, or widened into `buffer`.
-TAMIS_INLINE const float* ReadPiece(const void* operand, bool bf16, int64_t offset, int64_t n, float* buffer) {
-  if (!bf16) return static_cast<const float*>(operand) + offset;
-  Map(static_cast<const Bf16*>(operand) + offset, buffer, n, [](Vec x) { return x; });
-  return buffer;
-}
-
 inline void Binary(const BinaryArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
                    std::byte* /*scratch*/) {
   alignas(64) float a_piece[kPiece], b_piece[kPiece], y_piece[kPiece];
   const BroadcastLoops& loops = args.loops;
+  if (HasShortRows(loops, 2, args.bf16)) {
+    return ForShortRows(loops, 2, args.bf16, inputs, begin, end, [&](int64_t at, int64_t n, const ShortPiece* pieces) {
+      const auto& [a, a_one] = pieces[0];
+      const auto& [b, b_one] = pieces[1];
+      if (args.bf16_output) {
+        Combine(args.kind, args.alpha, a, a_one, b, b_one, y_piece, n);
+        Map(y_piece, static_cast<Bf16*>(outputs[0]) + at, n, [](Vec x) { return x; });
+      } else {
+        Combine(args.kind, args.alpha, a, a_one, b, b_one, static_cast<float*>(outputs[0]) + at, n);
+      }
+    });
+  }
   const int64_t inner = loops.dims[loops.rank - 1];
   const bool a_single = loops.strides[0][loops.rank - 1] == 0;
   const bool b_single = loops.strides[1][loops.rank - 1] == 0;
