@@ -100,3 +100,39 @@ def test_metrics_count_requests(server):
     request(client, True)
     text = urllib.request.urlopen(f"http://127.0.0.1:{server[1]}/metrics").read().decode()
     assert "tamis_" in text and 'model="encoder"' in text
+
+
+def test_metrics_tell_when_inputs_are_not_as_in_calibration(tamis, tmp_path):
+    random = np.random.default_rng(5)
+    networks.cnn(str(tmp_path / "net.onnx"))
+    (tmp_path / "data").mkdir()
+    np.save(tmp_path / "data" / "picture.npy", random.normal(size=(64, 3, 20, 20)).astype(np.float32))
+    tamis("build", tmp_path / "net.onnx", "-o", tmp_path / "net.tamis", "--calibration", tmp_path / "data")
+    process = subprocess.Popen([tamis.program, "serve", str(tmp_path / "net.tamis"), "--http-port", "0"],
+                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        port = int(process.stdout.readline().rsplit(":", 1)[1])
+        client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+
+        def send(requests, array):
+            for _ in range(requests):
+                tensor = triton.InferInput("picture", array.shape, "FP32")
+                tensor.set_data_from_numpy(array, binary_data=True)
+                client.infer("net", [tensor])
+
+        def figures():
+            text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+            rows = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("tamis_input_")]
+            return {name.split("{")[0]: float(value) for name, value in rows if 'input="picture"' in name}
+
+        assert figures() == {}
+        send(2, random.normal(size=(32, 3, 20, 20)).astype(np.float32))
+        usual = figures()
+        assert usual["tamis_input_drift_samples"] == 64
+        assert usual["tamis_input_drift_bits"] < 0.1 and usual["tamis_input_outside_ratio"] < 0.01
+        send(40, random.uniform(0, 255, size=(32, 3, 20, 20)).astype(np.float32))  # pixels nobody normalised
+        shifted = figures()
+        assert shifted["tamis_input_drift_bits"] > 0.5 and shifted["tamis_input_outside_ratio"] > 0.9
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0

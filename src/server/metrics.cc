@@ -7,20 +7,20 @@
 namespace tamis {
 namespace {
 
-std::string Escape(const std::string& label) {
-  std::string escaped;
-  for (char c : label) {
-    if (c == '\\' || c == '"') escaped.push_back('\\');
-    escaped += c == '\n' ? "\\n" : std::string(1, c);
-  }
-  return escaped;
-}
-
 void Head(std::string* text, const char* name, const char* type, const char* help) {
   *text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
 }
 
 }  // namespace
+
+std::string PrometheusLabel(const std::string& value) {
+  std::string escaped;
+  for (const char c : value) {
+    if (c == '\\' || c == '"') escaped.push_back('\\');
+    escaped += c == '\n' ? "\\n" : std::string(1, c);
+  }
+  return escaped;
+}
 
 void Metrics::Histogram::Observe(double seconds) {
   const auto bucket = std::lower_bound(kBounds.begin(), kBounds.end(), seconds) - kBounds.begin();
@@ -53,7 +53,7 @@ std::string Metrics::Text() const {
   const std::lock_guard lock(mutex_);
   std::string text;
   const auto labels = [](const auto& key) {
-    return fmt::format("model=\"{}\",version=\"{}\"", Escape(key.first), Escape(key.second));
+    return fmt::format("model=\"{}\",version=\"{}\"", PrometheusLabel(key.first), PrometheusLabel(key.second));
   };
   Head(&text, "tamis_http_responses_total", "counter", "HTTP responses by status code.");
   for (const auto& [code, count] : responses_) {

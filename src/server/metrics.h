@@ -12,6 +12,9 @@
 
 namespace tamis {
 
+// A label's value, escaped.
+std::string PrometheusLabel(const std::string& value);
+
 class Metrics {
  public:
   // An inference begins and ends. `code` is the HTTP status it is answered with; sizes in bytes.

@@ -1,8 +1,12 @@
 #include "src/server/repository.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
+
+#include "src/server/metrics.h"
 
 namespace tamis {
 namespace {
@@ -38,8 +42,8 @@ std::vector<std::string> Folders(const fs::path& folder, std::error_code* error)
 }
 
 ModelVersion Load(const std::string& model, const std::string& version, const fs::path& file, const std::string& root,
-                  const SessionLoader& load) {
-  ModelVersion loaded{model, version, nullptr, ""};
+                  const SessionLoader& load, const RecordLoader& records) {
+  ModelVersion loaded{model, version, nullptr, "", nullptr};
   std::error_code error;
   if (!fs::exists(file, error)) {
     loaded.reason = "there is no file " + Relative(file.string(), root);
@@ -48,6 +52,8 @@ ModelVersion Load(const std::string& model, const std::string& version, const fs
   auto session = load(file.string());
   if (session.ok()) {
     loaded.session = std::move(*session);
+    auto drift = std::make_shared<InputDrift>(records ? records(file.string()) : std::vector<ValueRecord>());
+    if (!drift->empty()) loaded.drift = std::move(drift);
   } else {
     loaded.reason = Relative(session.status().message(), root);
   }
@@ -56,7 +62,8 @@ ModelVersion Load(const std::string& model, const std::string& version, const fs
 
 }  // namespace
 
-Result<std::unique_ptr<Repository>> Repository::Open(const std::string& path, const SessionLoader& load) {
+Result<std::unique_ptr<Repository>> Repository::Open(const std::string& path, const SessionLoader& load,
+                                                     const RecordLoader& records) {
   auto repository = std::make_unique<Repository>();
   std::error_code error;
   const fs::path root(path);
@@ -66,7 +73,7 @@ Result<std::unique_ptr<Repository>> Repository::Open(const std::string& path, co
   if (!fs::is_directory(status)) {
     const std::string name = root.stem().string();
     const std::string folder = root.has_parent_path() ? (root.parent_path() / "").string() : "";
-    ModelVersion model = Load(name, "1", root, folder.empty() ? path : folder, load);
+    ModelVersion model = Load(name, "1", root, folder.empty() ? path : folder, load, records);
     if (!model.ready()) return UserError("{}", model.reason);
     repository->models_[name].push_back(std::move(model));
     return repository;
@@ -77,12 +84,13 @@ Result<std::unique_ptr<Repository>> Repository::Open(const std::string& path, co
     std::error_code unreadable;
     for (const std::string& version : Folders(root / model, &unreadable)) {
       if (!IsVersion(version)) continue;
-      versions.push_back(Load(model, version, root / model / version / "model.tamis", prefix, load));
+      versions.push_back(Load(model, version, root / model / version / "model.tamis", prefix, load, records));
     }
     if (versions.empty()) {
       versions.push_back({model, "1", nullptr,
                           unreadable ? "its folder cannot be read: " + unreadable.message()
-                                     : "it has no version: there is no file " + model + "/1/model.tamis"});
+                                     : "it has no version: there is no file " + model + "/1/model.tamis",
+                          nullptr});
     }
     std::sort(versions.begin(), versions.end(), LowerVersion);
   }
@@ -119,6 +127,37 @@ std::vector<const ModelVersion*> Repository::All() const {
 bool Repository::Ready() const {
   return !models_.empty() &&
          std::all_of(models_.begin(), models_.end(), [](const auto& entry) { return entry.second.back().ready(); });
+}
+
+std::string Repository::DriftText() const {
+  struct Row {
+    std::string labels;
+    InputDrift::Figure figure;
+  };
+  std::vector<Row> rows;
+  bool watched = false;
+  for (const ModelVersion* model : All()) {
+    if (model->drift == nullptr) continue;
+    watched = true;
+    for (InputDrift::Figure& figure : model->drift->Figures()) {
+      rows.push_back({fmt::format("model=\"{}\",version=\"{}\",input=\"{}\"", PrometheusLabel(model->model),
+                                  PrometheusLabel(model->version), PrometheusLabel(figure.input)),
+                      figure});
+    }
+  }
+  std::string text;
+  const auto gauge = [&](const char* name, const char* help, auto get) {
+    text += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
+    for (const Row& row : rows) text += fmt::format("{}{{{}}} {}\n", name, row.labels, get(row.figure));
+  };
+  if (!watched) return text;
+  gauge("tamis_input_drift_bits", "Jensen-Shannon divergence of live inputs from the calibration samples, 0 to 1.",
+        [](const InputDrift::Figure& f) { return f.divergence; });
+  gauge("tamis_input_outside_ratio", "Share of live input elements outside the calibrated range.",
+        [](const InputDrift::Figure& f) { return f.outside; });
+  gauge("tamis_input_drift_samples", "Samples that the two figures are from.",
+        [](const InputDrift::Figure& f) { return f.samples; });
+  return text;
 }
 
 }  // namespace tamis

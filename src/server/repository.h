@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "src/engine/value_record.h"
+#include "src/server/drift.h"
 #include "tamis/session.h"
 #include "tamis/status.h"
 
@@ -21,18 +23,23 @@ namespace tamis {
 struct ModelVersion {
   std::string model;
   std::string version;
-  std::shared_ptr<Session> session;  // null: not ready, and `reason` says why
-  std::string reason;                // names files relative to the repository
+  std::shared_ptr<Session> session;             // null: not ready, and `reason` says why
+  std::string reason;                           // names files relative to the repository
+  std::shared_ptr<InputDrift> drift = nullptr;  // of its live inputs; null: it remembers no samples
 
   bool ready() const { return session != nullptr; }
 };
 
 using SessionLoader = std::function<Result<std::shared_ptr<Session>>(const std::string& engine_path)>;
+// What the engine remembers of its samples.
+using RecordLoader = std::function<std::vector<ValueRecord>(const std::string& engine_path)>;
 
 class Repository {
  public:
   // Fails if there is nothing at `path` that could be a model; not if some or all of them are broken.
-  static Result<std::unique_ptr<Repository>> Open(const std::string& path, const SessionLoader& load);
+  // Without `records` no inputs are watched.
+  static Result<std::unique_ptr<Repository>> Open(const std::string& path, const SessionLoader& load,
+                                                  const RecordLoader& records = {});
 
   // Versions from lowest to highest; nullptr if the model is unknown. Never empty.
   const std::vector<ModelVersion>* Find(const std::string& model) const;
@@ -42,6 +49,8 @@ class Repository {
   std::vector<const ModelVersion*> All() const;
   // Whether every model is ready in the version that is served by default.
   bool Ready() const;
+  // Figures of live inputs against what the engines remember, as Prometheus text; empty if none is watched.
+  std::string DriftText() const;
 
  private:
   std::map<std::string, std::vector<ModelVersion>> models_;

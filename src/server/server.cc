@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "src/engine/engine.h"
+
 namespace tamis {
 namespace {
 
@@ -24,7 +26,12 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
     if (options.batching.max_rows <= 1 || !CanBatch(*session).ok()) return session;
     return std::shared_ptr<Session>(std::make_shared<BatchingSession>(std::move(session), options.batching));
   };
-  TAMIS_ASSIGN_OR_RETURN(server->repository_, Repository::Open(options.path, load));
+  // A model whose file can't be read twice is served all the same.
+  const RecordLoader records = [](const std::string& path) {
+    const auto file = ReadEngine(path, ReadMode::kMap);
+    return file.ok() ? file->engine->provenance.values : std::vector<ValueRecord>();
+  };
+  TAMIS_ASSIGN_OR_RETURN(server->repository_, Repository::Open(options.path, load, records));
   HandlerOptions handler = options.handler;
   handler.max_body_bytes = options.http.max_body_bytes;
   server->handler_ = std::make_unique<HttpHandler>(server->repository_.get(), &server->metrics_, handler);

@@ -117,7 +117,7 @@ HttpResponse HttpHandler::Route(const HttpRequest& request) {
   if (is({"v2", "health", "ready"})) return Probe("ready", !draining_ && repository_.Ready());
   HttpResponse response;
   response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
-  response.body = metrics_.Text();
+  response.body = metrics_.Text() + repository_.DriftText();
   return response;
 }
 
@@ -241,6 +241,7 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   auto outputs = model.session->Run(parsed->inputs);
   *compute_seconds = SecondsSince(compute_start);
   if (!outputs.ok()) return ErrorResponse(HttpStatus(outputs.status()), outputs.status().message());
+  if (model.drift != nullptr) model.drift->Observe(parsed->inputs);
   for (const RequestedOutput& output : parsed->outputs) {
     if (outputs->count(output.name) == 0) return ErrorResponse(500, "the model gave no output '" + output.name + "'");
   }
