@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/compiler/tensor_store.h"
 #include "src/compiler/untuned_session.h"
 
 namespace tamis {
@@ -77,6 +78,7 @@ Result<std::map<ValueId, TensorStatistics>> Calibrate(const Graph& simplified, c
         of_value.half_max = of_value.histogram.max();
       }
     }
+    TensorStore::Rest(batches[b]);
   }
   for (auto& [value, of_value] : statistics) {
     const ChannelSums& channel = sums[value];

@@ -11,6 +11,7 @@
 
 #include "src/base/hash.h"
 #include "src/compiler/scaling_trial.h"
+#include "src/compiler/tensor_store.h"
 #include "src/compiler/untuned_session.h"
 
 namespace tamis {
@@ -68,6 +69,7 @@ InputScan Scan(std::span<const NamedTensors> batches, const std::string& name) {
       if (!zero) scan.any_nonzero = true;
     }
     if (tensor.dtype() == DType::kString) scan.any_nonzero = true;
+    TensorStore::Rest(tensor);
     first += samples;
   }
   return scan;
@@ -88,6 +90,7 @@ int64_t CountRepeats(std::span<const NamedTensors> batches) {
       }
       repeats += seen.insert(hash).second ? 0 : 1;
     }
+    TensorStore::Rest(batch);
   }
   return repeats;
 }

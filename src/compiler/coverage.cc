@@ -6,6 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "src/compiler/tensor_store.h"
+
 namespace tamis {
 namespace {
 
@@ -48,7 +50,8 @@ CoverageVerdict JudgeCoverage(std::span<const NamedGrowth> ranges, int64_t sampl
   verdict.settled = batches > 1 && moving * 10 <= all;
   if (batches < 2) {
     verdict.text =
-        fmt::format("{} samples came in one batch: whether more would move the ranges can't be told", samples);
+        fmt::format("{} came in one batch: whether more would move the ranges can't be told; give some hundreds",
+                    samples == 1 ? "1 sample" : fmt::format("{} samples", samples));
   } else if (verdict.settled) {
     verdict.text =
         fmt::format("the ranges have settled: the second half of {} samples widened {} of {} by more than {:.0f} %",
@@ -120,6 +123,7 @@ std::vector<ValueRecord> RecordInputs(const Graph& graph, std::span<const NamedT
       seen = true;
       const Tensor floats = found->second.ToFloat32();
       statistics.histogram.Add(floats.Span<float>());
+      TensorStore::Rest(found->second);
       if (b + 1 == (batches.size() + 1) / 2) {
         statistics.half_min = statistics.histogram.min();
         statistics.half_max = statistics.histogram.max();

@@ -8,6 +8,8 @@
 #include <numeric>
 #include <random>
 
+#include "src/compiler/tensor_store.h"
+
 namespace tamis {
 namespace {
 
@@ -66,8 +68,10 @@ Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path
 
 Result<SampleSplit> SplitSamples(const DataSource& data, const SplitSizes& sizes, uint64_t seed) {
   if (data.size() < 3) {
-    return UserError("{} sample{}: at least 3 are needed, to fit, to choose and to confirm", data.size(),
-                     data.size() == 1 ? "" : "s");
+    return UserError(
+        "{} sample{}: at least 3 are needed, one each to fit, to choose and to confirm with, and some hundreds are "
+        "usual",
+        data.size(), data.size() == 1 ? "" : "s");
   }
   std::mt19937_64 random(seed);
   std::vector<int64_t> order(static_cast<size_t>(data.size()));
@@ -103,11 +107,23 @@ std::vector<int64_t> AllSamples(const DataSource& data, int64_t limit) {
 
 Result<std::vector<NamedTensors>> ReadBatches(const DataSource& data, std::span<const int64_t> samples, int64_t batch) {
   const auto size = static_cast<size_t>(data.fixed_batch() > 0 ? data.fixed_batch() : std::max<int64_t>(1, batch));
+  constexpr size_t kHeld = size_t{64} << 20;
+  std::shared_ptr<TensorStore> store;
   std::vector<NamedTensors> batches;
   for (size_t begin = 0; begin < samples.size(); begin += size) {
     const size_t count = std::min(size, samples.size() - begin);
     if (data.fixed_batch() > 0 && count < size) break;
     TAMIS_ASSIGN_OR_RETURN(NamedTensors tensors, data.Batch(samples.subspan(begin, count)));
+    if (begin == 0) {
+      size_t bytes = 0;
+      for (const auto& [name, tensor] : tensors) bytes += tensor.NumBytes();
+      if (bytes * samples.size() / count > kHeld) {
+        TAMIS_ASSIGN_OR_RETURN(store, TensorStore::Make());
+      }
+    }
+    if (store != nullptr) {
+      TAMIS_ASSIGN_OR_RETURN(tensors, store->Keep(std::move(tensors)));
+    }
     batches.push_back(std::move(tensors));
   }
   if (batches.empty()) {

@@ -77,7 +77,8 @@ Result<SampleSplit> SplitSamples(const DataSource& data, const SplitSizes& sizes
 // All samples in their order, at most `limit` of them (evenly spaced) if limit > 0.
 std::vector<int64_t> AllSamples(const DataSource& data, int64_t limit = 0);
 
-// `samples` in batches of `batch` (or the source's fixed batch; then a last incomplete one is left out).
+// `samples` in batches of `batch` (or the source's fixed batch; then a last incomplete one is left out). Where they are
+// many bytes, they lie on disk (tensor_store.h): who has read one lets it rest.
 Result<std::vector<NamedTensors>> ReadBatches(const DataSource& data, std::span<const int64_t> samples, int64_t batch);
 
 }  // namespace tamis

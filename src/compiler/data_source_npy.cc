@@ -9,6 +9,7 @@
 #include "src/base/hash.h"
 #include "src/compiler/data_source.h"
 #include "src/compiler/npy.h"
+#include "src/compiler/tensor_store.h"
 
 namespace tamis {
 namespace {
@@ -61,6 +62,7 @@ class TensorData final : public DataSource {
         if (samples[i] < 0 || samples[i] >= size_) return InternalError("sample {} of {}", samples[i], size_);
         std::memcpy(tensor.raw() + i * bytes, all.raw() + static_cast<size_t>(samples[i]) * bytes, bytes);
       }
+      TensorStore::Rest(all);
     }
     return batch;
   }
@@ -84,14 +86,29 @@ class TensorData final : public DataSource {
     return folder + "/" + (plain == input ? input : plain) + ".npy";
   }
 
+  // "is image.npy", "are a.npy, b.npy": what a file may have been meant to be called.
+  static std::string FilesIn(const std::string& folder) {
+    constexpr size_t kShown = 10;
+    std::vector<std::string> names;
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      if (it->path().extension() == ".npy") names.push_back(it->path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    std::string text;
+    for (size_t i = 0; i < std::min(kShown, names.size()); ++i) text += (i > 0 ? ", " : "") + names[i];
+    if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
+    return (names.size() == 1 ? "is " : "are ") + text;
+  }
+
   void Read(const std::string& folder, const TensorSpec& spec, const Report& report) {
     const std::string file = FileFor(folder, spec.name);
     if (!std::filesystem::exists(file)) {
-      report(fmt::format("input '{}' ({}) has no file {}", spec.name, Name(spec.dtype),
-                         std::filesystem::path(file).filename().string()));
+      report(fmt::format("input '{}' ({}) has no file {}; there {}", spec.name, Name(spec.dtype),
+                         std::filesystem::path(file).filename().string(), FilesIn(folder)));
       return;
     }
-    auto read = ReadNpy(file);
+    auto read = MapNpy(file);  // large ones never lie in memory as a whole
     if (!read.ok()) return report(read.status().message());
     Take(*read, spec, std::filesystem::path(file).filename().string(), report);
   }
@@ -103,7 +120,7 @@ class TensorData final : public DataSource {
     if (tensor->dim(0) == 0) return report(name + ": no samples");
     if (const std::string wrong = NotFinite(*tensor); !wrong.empty()) return report(name + ": " + wrong);
     if (!spec.dims.empty() && spec.dims[0] > 0) fixed_batch_ = spec.dims[0];
-    hash_ = Hash64(spec.name, HashTensor(*tensor) ^ (hash_ * 31));
+    hash_ = Hash64(spec.name, HashOf(*tensor) ^ (hash_ * 31));
     tensors_[spec.name] = std::move(tensor).value();
   }
 
@@ -112,7 +129,8 @@ class TensorData final : public DataSource {
     if (tensor.dtype() == wanted) return tensor;
     const bool from_integer = IsInteger(tensor.dtype()) || tensor.dtype() == DType::kBool;
     if (!from_integer || (wanted != DType::kInt64 && wanted != DType::kInt32)) {
-      return UserError("elements are {}, the input takes {}", Name(tensor.dtype()), Name(wanted));
+      return UserError("elements are {}, the input takes {}; convert them first, so that nothing is rounded unseen",
+                       Name(tensor.dtype()), Name(wanted));
     }
     const std::vector<int64_t> values = tensor.ToInt64s();
     Tensor result(wanted, tensor.dims());
@@ -140,15 +158,42 @@ class TensorData final : public DataSource {
 
   static std::string NotFinite(const Tensor& tensor) {
     if (!IsFloat(tensor.dtype())) return "";
-    const Tensor values = tensor.ToFloat32();
-    int64_t count = 0, first = -1;
-    for (int64_t i = 0; i < values.NumElements(); ++i) {
-      if (std::isfinite(values.Data<float>()[i])) continue;
-      if (count++ == 0) first = i;
+    int64_t count = 0, first = -1, begin = 0;
+    for (const Tensor& part : Parts(tensor)) {
+      const Tensor values = part.ToFloat32();
+      for (int64_t i = 0; i < values.NumElements(); ++i) {
+        if (std::isfinite(values.Data<float>()[i])) continue;
+        if (count++ == 0) first = begin + i;
+      }
+      begin += values.NumElements();
+      TensorStore::Rest(part);
     }
     if (count == 0) return "";
-    return fmt::format("{} value{} not finite, the first in sample {}", count, count == 1 ? " is" : "s are",
-                       first / (tensor.NumElements() / tensor.dim(0)));
+    return fmt::format("{} value{} not finite (NaN or infinity), the first in sample {}; leave such samples out", count,
+                       count == 1 ? " is" : "s are", first / (tensor.NumElements() / tensor.dim(0)));
+  }
+
+  // Views of at most some 64 MB each, flat; together all elements, in order.
+  static std::vector<Tensor> Parts(const Tensor& tensor) {
+    constexpr int64_t kElements = int64_t{8} << 20;
+    std::vector<Tensor> parts;
+    for (int64_t begin = 0; begin < tensor.NumElements(); begin += kElements) {
+      const int64_t count = std::min(kElements, tensor.NumElements() - begin);
+      parts.push_back(Tensor::View(tensor.dtype(), {count},
+                                   tensor.raw() + ByteSize(tensor.dtype(), static_cast<size_t>(begin)), nullptr));
+    }
+    return parts;
+  }
+
+  static uint64_t HashOf(const Tensor& tensor) {
+    const Dims& dims = tensor.dims();
+    uint64_t hash = Hash64(dims.data(), dims.size() * sizeof(int64_t), static_cast<uint64_t>(tensor.dtype()));
+    if (tensor.dtype() == DType::kString) return HashTensor(tensor);
+    for (const Tensor& part : Parts(tensor)) {
+      hash = Hash64(part.raw(), part.NumBytes(), hash);
+      TensorStore::Rest(part);
+    }
+    return hash;
   }
 
   // Sample counts, and dimensions that share a symbol, must agree between the files.
@@ -182,8 +227,8 @@ class TensorData final : public DataSource {
 
   void TakeLabels(const Tensor& labels, const Report& report) {
     if (!IsInteger(labels.dtype()) || labels.rank() != 1 || (!tensors_.empty() && labels.dim(0) != size_)) {
-      return report(fmt::format("labels{}: {} {}, expected integers of shape [{}]", suffix_, Name(labels.dtype()),
-                                ToString(labels.dims()), size_));
+      return report(fmt::format("labels{}: {} {}, expected integers of shape [{}], a class for each sample", suffix_,
+                                Name(labels.dtype()), ToString(labels.dims()), size_));
     }
     labels_ = labels.ToInt64s();
   }

@@ -94,7 +94,8 @@ TEST_F(DataSourceTest, ListsEveryProblemOfAFolder) {
   ASSERT_FALSE(data.ok());
   EXPECT_EQ(data.status().kind(), ErrorKind::kUser);
   for (const std::string part :
-       {"x.npy: shape [5, 3], the input takes [samples, 4]", "y.npy: 1 value is not finite, the first in sample 2",
+       {"x.npy: shape [5, 3], the input takes [samples, 4]",
+        "y.npy: 1 value is not finite (NaN or infinity), the first in sample 2",
         "input 'z' (float32) has no file z.npy", "w.npy: elements are float64, the input takes float32",
         "the number of samples is 6, but 5 in ids.npy", "dimension 'seq' is 4, but 3 in ids.npy",
         "labels.npy: float32 [5], expected integers"}) {

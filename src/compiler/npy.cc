@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "src/base/atomic_file.h"
+#include "src/compiler/tensor_store.h"
 
 namespace tamis {
 namespace {
@@ -94,9 +95,8 @@ Tensor FromFortran(const Tensor& source) {
   return result;
 }
 
-}  // namespace
-
-Result<Tensor> ParseNpy(const void* data, size_t bytes) {
+// With an owner of the bytes the tensor is a view of them where that can be.
+Result<Tensor> Parse(const void* data, size_t bytes, std::shared_ptr<const void> owner) {
   const auto* text = static_cast<const char*>(data);
   if (bytes < 10 || std::memcmp(text, "\x93NUMPY", 6) != 0) return UserError("not a .npy file");
   const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(text[i])); };
@@ -116,9 +116,21 @@ Result<Tensor> ParseNpy(const void* data, size_t bytes) {
     return UserError("the file is truncated: shape {} of {} needs {} bytes, it has {}", ToString(dims), Name(dtype),
                      ByteSize(dtype, count), available);
   }
+  const char* const elements = text + prefix + header_size;
+  const bool fortran = FieldOf(header, "fortran_order").rfind("True", 0) == 0;
+  const bool aligned = reinterpret_cast<uintptr_t>(elements) % ByteSize(dtype, 1) == 0;
+  if (owner != nullptr && !fortran && aligned && count > 0) {
+    return Tensor::View(dtype, dims, elements, std::move(owner));
+  }
   Tensor tensor(dtype, dims);
-  if (count > 0) std::memcpy(tensor.raw(), text + prefix + header_size, tensor.NumBytes());
-  return FieldOf(header, "fortran_order").rfind("True", 0) == 0 ? FromFortran(tensor) : tensor;
+  if (count > 0) std::memcpy(tensor.raw(), elements, tensor.NumBytes());
+  return fortran ? FromFortran(tensor) : tensor;
+}
+
+}  // namespace
+
+Result<Tensor> ParseNpy(const void* data, size_t bytes) {
+  return Parse(data, bytes, nullptr);
 }
 
 Result<Tensor> ReadNpy(const std::string& path) {
@@ -128,6 +140,13 @@ Result<Tensor> ReadNpy(const std::string& path) {
   content << file.rdbuf();
   const std::string bytes = std::move(content).str();
   auto tensor = ParseNpy(bytes.data(), bytes.size());
+  if (!tensor.ok()) return tensor.status().WithContext(path);
+  return tensor;
+}
+
+Result<Tensor> MapNpy(const std::string& path) {
+  TAMIS_ASSIGN_OR_RETURN(const MappedFile file, MapFile(path));
+  auto tensor = Parse(file.data, file.bytes, file.owner);
   if (!tensor.ok()) return tensor.status().WithContext(path);
   return tensor;
 }

@@ -11,6 +11,8 @@ namespace tamis {
 // Little-endian booleans, integers and floats; Fortran order is converted to C order. Error (kUser) naming the file for
 // anything else: pickled objects, big-endian data, a size that disagrees with the header.
 Result<Tensor> ReadNpy(const std::string& path);
+// The same, but the elements stay in the file, which must not shrink meanwhile, and are not to be written to.
+Result<Tensor> MapNpy(const std::string& path);
 Result<Tensor> ParseNpy(const void* data, size_t bytes);
 // bf16 is written as f32, which NumPy can read. Writes to a temporary name and renames.
 Status WriteNpy(const std::string& path, const Tensor& tensor);

@@ -20,12 +20,13 @@ namespace tamis {
 struct PruneOptions {
   enum class Method { kMagnitude, kReconstruct };
   Method method = Method::kReconstruct;
-  std::vector<std::string> keep;          // weight initializers or node names that stay dense
-  std::vector<std::string> paired;        // weight initializers that become paired 2:4 whatever `reconstruct` says
-  ReconstructOptions reconstruct;         // free_bias is set for each layer
-  int64_t batch = 32;                     // samples of a batch after padding was trimmed
-  size_t memory_bytes = size_t{6} << 30;  // of live values; with more, fewer samples are used
-  uint64_t seed = 1;                      // of the choice of rows in layers with very many
+  std::vector<std::string> keep;            // weight initializers or node names that stay dense
+  std::vector<std::string> paired;          // weight initializers that become paired 2:4 whatever `reconstruct` says
+  ReconstructOptions reconstruct;           // free_bias is set for each layer
+  int64_t batch = 32;                       // samples of a batch after padding was trimmed
+  size_t memory_bytes = size_t{256} << 20;  // of live values; where there are more, they lie on disk
+  size_t disk_bytes = 0;  // of live values; with more, fewer samples are used. 0: half of what the disk has free
+  uint64_t seed = 1;      // of the choice of rows in layers with very many
   std::function<void(int done, int total, const std::string& layer)> progress;
   std::function<bool()> cancelled;  // asked before each layer; true ends the pruning with an error
 };

@@ -66,6 +66,7 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
                                                      static_cast<int64_t>(part.size()), pool);
       }
     }
+    run.Rest(b);
   }
   return {};
 }

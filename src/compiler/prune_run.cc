@@ -34,7 +34,23 @@ Result<std::optional<Tensor>> PairedRun::Gap(size_t batch, NodeId id) {
   return std::optional<Tensor>(std::move(gap));
 }
 
-Status PairedRun::Start(std::span<const NamedTensors> batches) {
+Status PairedRun::Keep(std::vector<Tensor>* outputs) const {
+  for (Tensor& output : *outputs) {
+    if (store_ == nullptr) break;
+    TAMIS_ASSIGN_OR_RETURN(output, store_->Keep(output));
+  }
+  return {};
+}
+
+void PairedRun::Rest(size_t batch) const {
+  if (store_ == nullptr) return;
+  for (const auto* values : {&dense_, &pruned_}) {
+    for (const Tensor& value : (*values)[batch]) TensorStore::Rest(value);
+  }
+}
+
+Status PairedRun::Start(std::span<const NamedTensors> batches, std::shared_ptr<TensorStore> store) {
+  store_ = std::move(store);
   dense_.assign(batches.size(), Values(dense_graph_.NumValues()));
   for (size_t b = 0; b < batches.size(); ++b) {
     for (const ValueId id : dense_graph_.inputs) {
@@ -63,12 +79,14 @@ Result<std::vector<Tensor>> PairedRun::RunNode(NodeRunner& runner, const Graph& 
 Status PairedRun::RunDense(NodeId id) {
   const Node& node = dense_graph_.node(id);
   for (size_t b = 0; b < dense_.size(); ++b) {
-    TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunNode(dense_runner_, dense_graph_, id, dense_[b]));
+    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, RunNode(dense_runner_, dense_graph_, id, dense_[b]));
+    TAMIS_RETURN_IF_ERROR(Keep(&outputs));
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;
       const auto v = static_cast<size_t>(node.outputs[i]);
       dense_[b][v] = pruned_[b][v] = outputs[i];
     }
+    Rest(b);
   }
   dense_runner_.Forget(id);
   return {};
@@ -78,10 +96,12 @@ Status PairedRun::RunPruned(NodeId id, bool changed) {
   const Node& node = pruned_graph_.node(id);
   for (size_t b = 0; b < pruned_.size(); ++b) {
     if (!changed && SameOperands(b, node)) continue;
-    TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, RunNode(pruned_runner_, pruned_graph_, id, pruned_[b]));
+    TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> outputs, RunNode(pruned_runner_, pruned_graph_, id, pruned_[b]));
+    TAMIS_RETURN_IF_ERROR(Keep(&outputs));
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] != kNoValue) pruned_[b][static_cast<size_t>(node.outputs[i])] = outputs[i];
     }
+    Rest(b);
   }
   pruned_runner_.Forget(id);
   return {};

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "src/compiler/tensor_store.h"
 #include "src/runtime/node_runner.h"
 #include "tamis/session.h"
 
@@ -17,8 +18,9 @@ namespace tamis {
 class PairedRun {
  public:
   PairedRun(const Graph& dense, const Graph& pruned, std::shared_ptr<ThreadPool> pool);
-  // Takes the inputs, named as the graph names them. Values of an earlier Start are dropped.
-  Status Start(std::span<const NamedTensors> batches);
+  // Takes the inputs, named as the graph names them. Values of an earlier Start are dropped. With a store, values lie
+  // on disk but for those of the batch that is worked on.
+  Status Start(std::span<const NamedTensors> batches, std::shared_ptr<TensorStore> store = nullptr);
   size_t batches() const { return dense_.size(); }
 
   // The node in the dense network; afterwards the pruned one has the same results.
@@ -31,6 +33,8 @@ class PairedRun {
   // The pruned network has the dense network's values everywhere again.
   void ResetPruned() { pruned_ = dense_; }
   void Release(ValueId value);
+  // The batch's values leave memory, if they are on disk, until they are read again.
+  void Rest(size_t batch) const;
 
   const Tensor& dense(size_t batch, ValueId value) const { return dense_[batch][static_cast<size_t>(value)]; }
   const Tensor& pruned(size_t batch, ValueId value) const { return pruned_[batch][static_cast<size_t>(value)]; }
@@ -38,6 +42,8 @@ class PairedRun {
 
  private:
   using Values = std::vector<Tensor>;
+  // Outputs of a node, where values are kept.
+  Status Keep(std::vector<Tensor>* outputs) const;
   bool SameOperands(size_t batch, const Node& node) const;
   static Result<std::vector<Tensor>> RunNode(NodeRunner& runner, const Graph& graph, NodeId id, const Values& values);
 
@@ -45,6 +51,7 @@ class PairedRun {
   const Graph& pruned_graph_;
   Graph linear_graph_;  // the dense graph without its products' activations
   NodeRunner dense_runner_, pruned_runner_, linear_runner_;
+  std::shared_ptr<TensorStore> store_;
   std::vector<Values> dense_, pruned_;  // by batch, then by value
 };
 

@@ -157,7 +157,7 @@ TEST(PruneTest, KeepMagnitudeWithoutSamplesAndMemoryLimit) {
   EXPECT_FALSE(layer.bias_moved);
   EXPECT_EQ(ToRecord(layer).pattern, "2:4");
 
-  options.memory_bytes = 600'000;  // of about 150 KB a batch and network
+  options.memory_bytes = options.disk_bytes = 600'000;  // of about 150 KB a batch and network
   report = PruneFused(copy.simplified, copy.fused, ImageBatches(8, random), options, Pool());
   ASSERT_TRUE(report.ok());
   EXPECT_LT(report->samples, 64);

@@ -40,12 +40,16 @@ int64_t SamplesOf(std::span<const NamedTensors> batches) {
   return samples;
 }
 
-// As many batches, evenly spaced, as fit into the budget with both networks' values alive.
-std::vector<NamedTensors> WithinMemory(const Graph& fused, std::vector<NamedTensors> batches, size_t budget,
-                                       bool hold_all, std::vector<std::string>* notes) {
+// Where both networks' values are kept, and as many batches, evenly spaced, as there is room for.
+Status FindRoom(const Graph& fused, const PruneOptions& options, bool hold_all, PreparedBatches* prepared,
+                std::vector<std::string>* notes) {
+  std::vector<NamedTensors>& batches = prepared->inputs;
   size_t needed = 0;
   for (const NamedTensors& batch : batches) needed += 2 * ValueBytes(fused, batch, hold_all);
-  if (needed <= budget) return batches;
+  if (needed <= options.memory_bytes) return {};
+  TAMIS_ASSIGN_OR_RETURN(prepared->store, TensorStore::Make());
+  const size_t budget = options.disk_bytes > 0 ? options.disk_bytes : TensorStore::FreeBytes() / 2;
+  if (needed <= budget) return {};
   const auto count =
       std::max<size_t>(1, static_cast<size_t>(static_cast<double>(batches.size()) * static_cast<double>(budget) /
                                               static_cast<double>(needed)));
@@ -53,9 +57,10 @@ std::vector<NamedTensors> WithinMemory(const Graph& fused, std::vector<NamedTens
   std::vector<NamedTensors> kept;
   for (size_t i = 0; i < count; ++i) kept.push_back(std::move(batches[i * batches.size() / count]));
   notes->push_back(fmt::format(
-      "{} of {} samples were used: the values of all would take {:.1f} GiB, the limit is {:.1f}", SamplesOf(kept),
-      before, static_cast<double>(needed) / (1 << 30), static_cast<double>(budget) / (1 << 30)));
-  return kept;
+      "{} of {} samples were used: the values of all would take {:.1f} GiB of disk, and there are {:.1f} for them",
+      SamplesOf(kept), before, static_cast<double>(needed) / (1 << 30), static_cast<double>(budget) / (1 << 30)));
+  batches = std::move(kept);
+  return {};
 }
 
 bool HasMoments(const WeightLayer& layer) {
@@ -75,7 +80,7 @@ Result<PreparedBatches> PrepareBatches(const Graph& fused, std::span<const Named
     TAMIS_ASSIGN_OR_RETURN(prepared.inputs,
                            TrimPadding(fused, *filter.mask, std::move(prepared.inputs), options.batch, pool));
   }
-  prepared.inputs = WithinMemory(fused, std::move(prepared.inputs), options.memory_bytes, hold_all, notes);
+  TAMIS_RETURN_IF_ERROR(FindRoom(fused, options, hold_all, &prepared, notes));
   for (const NamedTensors& batch : prepared.inputs) {
     if (!filter.mask) break;
     TAMIS_ASSIGN_OR_RETURN(TokenFlags flags, EvaluateTokenMask(fused, *filter.mask, batch, pool));
@@ -134,7 +139,7 @@ Status Pruner::SeeShared(const PreparedBatches& batches) {
   if (later.empty()) return {};
   const std::vector<NodeId> last = LastReaders(dense_);
   PairedRun run(dense_, dense_, pool_);
-  TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs));
+  TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs, batches.store));
   for (const NodeId id : dense_.NodeIds()) {
     if (const auto found = later.find(id); found != later.end()) {
       const WeightLayer& layer = *found->second;
@@ -155,7 +160,7 @@ Status Pruner::Walk(const PreparedBatches& batches) {
   const std::vector<NodeId> last = LastReaders(dense_);
   std::set<NodeId> changed;
   PairedRun run(dense_, fused_, pool_);
-  TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs));
+  TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs, batches.store));
   size_t left = first_user.size();
   for (const NodeId id : dense_.NodeIds()) {
     if (left == 0) break;  // what comes after the last layer changes nothing

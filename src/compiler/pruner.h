@@ -11,13 +11,15 @@
 #include "src/compiler/prune_layers.h"
 #include "src/compiler/prune_moments.h"
 #include "src/compiler/prune_run.h"
+#include "src/compiler/tensor_store.h"
 
 namespace tamis {
 
-// Batches as the walk wants them: padding trimmed, token flags computed, no more than the memory limit allows.
+// Batches as the walk wants them: padding trimmed, token flags computed, no more than the limits allow.
 struct PreparedBatches {
   std::vector<NamedTensors> inputs;
   TokenFilter filter;
+  std::shared_ptr<TensorStore> store;  // where the walk keeps its values; null: in memory
 };
 // `hold_all`: no value is freed before the end. Notes that samples were left out go to `notes`.
 Result<PreparedBatches> PrepareBatches(const Graph& fused, std::span<const NamedTensors> given,

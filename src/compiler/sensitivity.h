@@ -21,8 +21,8 @@ struct LayerSensitivity {
 // Every eligible layer that `options.keep` does not name, in execution order. Each is fitted to the dense network's own
 // inputs on `fit`, as Prune would do it, and measured on `choose` with all others dense. Nothing is approximated; what
 // lies before a layer is computed once, so the cost is about one pruning plus half a dense run of `choose` a layer. The
-// dense values of all of `choose` are held: a few dozen samples are enough, and more than options.memory_bytes pays for
-// are left out. Token-level outputs are compared at real tokens only.
+// dense values of all of `choose` are kept (on disk where options.memory_bytes is too little): a few dozen samples are
+// enough. Token-level outputs are compared at real tokens only.
 Result<std::vector<LayerSensitivity>> MeasureSensitivity(const Graph& simplified, std::span<const NamedTensors> fit,
                                                          std::span<const NamedTensors> choose,
                                                          const PruneOptions& options, std::shared_ptr<ThreadPool> pool);

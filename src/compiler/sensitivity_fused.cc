@@ -38,6 +38,7 @@ Status Compare(const Graph& fused, const PreparedBatches& batches, const PairedR
         pruned = OnlyRealTokens(pruned, *batches.filter.mask, batches.filter.flags[b], type.shape);
       }
       TAMIS_RETURN_IF_ERROR(comparison.Add(pruned, dense));
+      run.Rest(b);
     }
     const double root = comparison.RelativeRootError();
     result->cosine_loss = std::max(result->cosine_loss, 1 - comparison.MeanCosine());
@@ -61,7 +62,7 @@ Result<std::vector<LayerSensitivity>> MeasureSensitivityFused(const Graph& simpl
   std::vector<std::string> notes;
   TAMIS_ASSIGN_OR_RETURN(const PreparedBatches batches, PrepareBatches(fused, choose, options, true, pool, &notes));
   PairedRun run(fused, alone, pool);
-  TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs));
+  TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs, batches.store));
   const std::vector<NodeId> order = fused.NodeIds();
   for (const NodeId id : order) TAMIS_RETURN_IF_ERROR(run.RunDense(id));
 
