@@ -76,7 +76,10 @@ def test_inspect_tells_nodes_layers_and_gain(tamis, case):
     predicted = report["predicted"]
     assert predicted["dense_ms"] > 0 and predicted["pruned_ms"] > 0
     assert predicted["int8_ms"] > 0 and predicted["int8_layers"] > 0 and not predicted["int8_reason"]
-    assert all(layer["gains"] or layer["stays_dense"] for layer in report["layers"])  # one or the other, with a reason
+    assert 0 < predicted["paired_ms"] <= predicted["pruned_ms"]
+    for layer in report["layers"]:  # one or the other, with a reason
+        assert layer["gains"] or layer["gains_paired"] or layer["stays_dense"]
+        assert layer["int8_ms"] > 0 or layer["stays_float"] or layer["operator"] == "Gather"
 
 
 def test_an_engine_remembers_its_samples(tamis, case, tmp_path):

@@ -97,8 +97,9 @@ nb::str QuantizeToFile(const nb::object& model, const std::string& folder, const
 
 // Engine and report. A missed budget raises unless the closest network is wanted.
 nb::tuple Optimize(const nb::object& model, const std::string& folder, const std::string& output,
-                   const SampleRequest& data, std::optional<double> min_agreement, std::optional<double> max_drop,
-                   const std::string& precision, const std::string& method, const std::vector<std::string>& keep,
+                   const SampleRequest& data, std::optional<std::vector<int64_t>> labels,
+                   std::optional<double> min_agreement, std::optional<double> max_drop, const std::string& precision,
+                   const std::string& method, const std::vector<std::string>& keep,
                    const std::vector<Profiles>& profiles, int threads, const std::string& report, bool write_closest,
                    nb::object progress) {
   OptimizeRequest request;
@@ -106,6 +107,7 @@ nb::tuple Optimize(const nb::object& model, const std::string& folder, const std
   request.output = output;
   request.report = report;
   request.data = data;
+  request.labels.classes = std::move(labels);
   request.min_agreement = min_agreement;
   request.max_drop = max_drop;
   request.precision = precision;
@@ -135,7 +137,7 @@ nb::str Gate(const nb::object& dense, const nb::object& candidate, const SampleR
   request.dense = ModelOf(dense, ".");
   request.candidate = ModelOf(candidate, ".");
   request.data = data;
-  request.labels = std::move(labels);
+  request.labels.classes = std::move(labels);
   request.options.output = output;
   request.options.max_drop = max_drop;
   request.options.min_agreement = min_agreement;
@@ -212,9 +214,9 @@ void DefineVerbs(nb::module_& module) {
              nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("keep"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("optimize", Optimize, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("min_agreement").none(), nb::arg("max_drop").none(), nb::arg("precision"), nb::arg("method"),
-             nb::arg("keep"), nb::arg("profiles"), nb::arg("threads"), nb::arg("report"), nb::arg("write_closest"),
-             nb::arg("progress").none());
+             nb::arg("labels").none(), nb::arg("min_agreement").none(), nb::arg("max_drop").none(),
+             nb::arg("precision"), nb::arg("method"), nb::arg("keep"), nb::arg("profiles"), nb::arg("threads"),
+             nb::arg("report"), nb::arg("write_closest"), nb::arg("progress").none());
   module.def("gate", Gate, nb::arg("dense"), nb::arg("candidate"), nb::arg("data"), nb::arg("labels").none(),
              nb::arg("output"), nb::arg("max_drop"), nb::arg("min_agreement").none(), nb::arg("min_same").none(),
              nb::arg("max_latency_ratio").none(), nb::arg("strict"), nb::arg("junit"), nb::arg("seed"),

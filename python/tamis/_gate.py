@@ -7,12 +7,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tamis import _models, _tamis
 from tamis._engine import Engine, Progress
 from tamis._reports import GateReport, from_json
-from tamis._verbs import Data, _data
+from tamis._verbs import Data, _data, classes
 
 
 def gate(
@@ -65,7 +63,7 @@ def gate(
             dense=_model(dense),
             candidate=_model(candidate),
             data=_data(data, samples, image_size, mean, std),
-            labels=None if labels is None else _classes(labels),
+            labels=classes(labels),
             output=output,
             max_drop=float(max_drop),
             min_agreement=min_agreement,
@@ -84,10 +82,3 @@ def gate(
 
 def _model(model: _models.ModelLike | Engine) -> Any:
     return model._engine if isinstance(model, Engine) else _models.source(model).model
-
-
-def _classes(labels: Any) -> list[int]:
-    array = np.asarray(labels)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"labels are {array.dtype} {list(array.shape)}; they take integers, one a sample")
-    return [int(label) for label in array]

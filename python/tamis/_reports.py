@@ -97,6 +97,9 @@ class Quality(TypedDict):
     """Points of top-1, estimated; 0 without class scores."""
     drop_error: float
     counted_drop: float
+    divergence: float
+    """Mean Kullback-Leibler divergence of the class scores, in nats; 0 without any."""
+    has_scores: bool
     labelled: bool
 
 
@@ -108,15 +111,23 @@ class OptimizedLayer(TypedDict):
     operator: str
     pattern: str
     """"dense", "2:4" or "paired 2:4"."""
+    type: str
+    """"f32", "bf16" (its product may run in that, where it is faster with conversions counted) or "int8"."""
     int8: bool
     reason: str
-    """Why it is not 2:4 or not int8."""
+    """Why it is not 2:4, not int8, not bf16."""
     float_ms: list[float]
+    bf16_ms: list[float]
     int8_ms: list[float]
-    """Measured, dense, 2:4 and paired; 0: no kernel."""
+    """Measured, dense, 2:4 and paired; 0: no kernel, or not asked for."""
+    bf16_error: float
     int8_error: float
     pattern_error: list[float]
     """What each costs alone, as 1 - cosine at the network's outputs; 0 where it was not worth trying."""
+    bf16_divergence: float
+    int8_divergence: float
+    pattern_divergence: list[float]
+    """The same as divergence of the class scores."""
     output_error: float
 
 
@@ -127,12 +138,22 @@ class OptimizeTrial(TypedDict):
     uniform: bool
     in_order: bool
     int8_layers: int
+    bf16_layers: int
     sparse_layers: int
     predicted_ms: float
     ms: float
     """0: not run whole."""
     quality: Quality
     holds: bool
+
+
+class Sensitivities(TypedDict):
+    """Where the costs of single layers are from."""
+
+    measured: int
+    cached: int
+    cache: str
+    """The file of the latter; empty if there is none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +177,7 @@ class OptimizeReport:
     """Whole runs of the dense network and of the chosen one, in turns."""
     dense_predicted_ms: float
     predicted_ms: float
+    sensitivities: Sensitivities
     fit_samples: int
     choose_samples: int
     confirm_samples: int

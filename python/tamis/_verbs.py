@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
 
+import numpy as np
+
 from tamis import _models, _tamis
 from tamis._engine import Engine, Progress
 from tamis._reports import OptimizeReport, PruneReport, QuantizeReport, from_json
@@ -122,6 +124,7 @@ def optimize(
     output: str | os.PathLike[str] | None = None,
     *,
     data: Data,
+    labels: Any = None,
     min_agreement: float | None = None,
     max_drop: float | None = None,
     precision: str = "auto",
@@ -141,9 +144,10 @@ def optimize(
     """Prunes, quantises and compiles, layer by layer as far as an accuracy budget allows.
 
     Args:
-        model, data, method, keep, samples, image_size, mean, std, threads, folder, progress: As of `prune`. Labels, if
-            there are any, come as `data["labels"]`.
+        model, data, method, keep, samples, image_size, mean, std, threads, folder, progress: As of `prune`.
         output: Engine file to write.
+        labels: One class a sample, an array of integers; by default `data["labels"]`, labels.npy or the class folders.
+            Without any, answers are compared with the dense network's.
         min_agreement: The budget: mean cosine between the dense network's outputs and the engine's; or
         max_drop: the budget: points of top-1, against the labels or the dense network's own answers; or both. With
             none of them max_drop is 1.5.
@@ -160,10 +164,20 @@ def optimize(
     source = _models.source(model, folder)
     engine, found = _tamis.optimize(
         source.model, source.folder, "" if output is None else os.fspath(output),
-        _data(data, samples, image_size, mean, std), min_agreement, max_drop, precision, method, list(keep),
-        _models.profiles(profiles), threads, "" if report is None else os.fspath(report), write_closest, progress,
+        _data(data, samples, image_size, mean, std), classes(labels), min_agreement, max_drop, precision, method,
+        list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), write_closest, progress,
     )  # fmt: skip
     return from_json(OptimizeReport, json.loads(found), engine=Engine(engine))
+
+
+def classes(labels: Any) -> list[int] | None:
+    """Labels as the extension takes them."""
+    if labels is None:
+        return None
+    array = np.asarray(labels)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(f"labels are {array.dtype} {list(array.shape)}; they take integers, one a sample")
+    return [int(label) for label in array]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,7 +32,7 @@ Status Run(const Flags& flags, CommonFlags& common) {
   request.dense.path = flags.dense;
   request.candidate.path = flags.candidate;
   TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
-  request.labels_file = flags.labels;
+  request.labels.file = flags.labels;
   request.options.max_drop = flags.max_drop;
   request.options.min_agreement = IfGiven(flags.min_agreement);
   request.options.min_same = IfGiven(flags.min_same);

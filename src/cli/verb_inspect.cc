@@ -90,16 +90,42 @@ std::vector<LayerRow> Layers(const Network& network, const Graph& fused, const G
   return rows;
 }
 
-// What will become of a layer that is pruned for speed, in a line; empty where 2:4 gains.
+// What keeps a layer dense that is pruned for speed, in a line; empty where 2:4 or paired 2:4 gains.
 std::string WhyDense(const LayerRow& row, bool timed) {
   if (!row.layer.reason.empty()) return row.layer.reason;
   if (!timed) return "";
-  if (row.time.dense_seconds <= 0) return "its time is not known before it runs";
-  if (row.time.sparse_seconds <= 0) return row.time.sparse_reason;
-  if (row.time.Gains()) return "";
-  const double microseconds = (row.time.sparse_seconds - row.time.dense_seconds) * 1e6;
-  if (microseconds > 0) return fmt::format("dense is faster by {:.1f} us", microseconds);
-  return fmt::format("2:4 is faster by {:.1f} us only, which is within the noise of timing", -microseconds);
+  const LayerTime& time = row.time;
+  if (time.dense_seconds <= 0) return "its time is not known before it runs";
+  if (time.sparse_seconds <= 0 && time.paired_seconds <= 0) return time.sparse_reason;
+  if (time.Gains() || time.GainsPaired()) return "";
+  const bool paired =
+      time.paired_seconds > 0 && (time.sparse_seconds <= 0 || time.paired_seconds < time.sparse_seconds);
+  const double least = paired ? time.paired_seconds : time.sparse_seconds;
+  const double microseconds = (least - time.dense_seconds) * 1e6;
+  const char* const what = paired ? "paired 2:4" : "2:4";
+  if (microseconds > 0) return fmt::format("dense is faster than {} by {:.1f} us", what, microseconds);
+  return fmt::format("{} is faster by {:.1f} us only, which is within the noise of timing", what, -microseconds);
+}
+
+// Why a layer would stay float in `tamis quantize`, with its times where int8 is slower; empty where it gains.
+std::string WhyFloat(const LayerRow& row, const Int8Prediction& int8) {
+  if (const auto reason = int8.layer_reasons.find(row.layer.initializer);
+      reason != int8.layer_reasons.end() && !reason->second.empty()) {
+    return reason->second;
+  }
+  const auto seconds = int8.layer_seconds.find(row.layer.initializer);
+  if (seconds == int8.layer_seconds.end() || row.time.dense_seconds <= 0) return "";
+  const double microseconds = (seconds->second - row.time.dense_seconds) * 1e6;
+  return microseconds > 0 ? fmt::format("f32 is faster by {:.1f} us", microseconds) : "";
+}
+
+// Both in one line.
+std::string WhyNotMore(const LayerRow& row, const Int8Prediction& int8, bool timed) {
+  const std::string dense = WhyDense(row, timed), floats = WhyFloat(row, int8);
+  // "dense is faster ..." says it already.
+  std::string text = dense.empty() ? "" : (dense.starts_with("dense") ? ": " : ": dense: ") + dense;
+  if (!floats.empty()) text += (text.empty() ? ": " : "; ") + ("float: " + floats);
+  return text;
 }
 
 // The layers that save most, with their share of what all save.
@@ -107,9 +133,9 @@ std::string WhatCarries(const std::vector<LayerRow>& rows) {
   constexpr size_t kShown = 5;
   std::vector<const LayerRow*> gaining;
   double saved = 0;
-  const auto saves = [](const LayerRow* row) { return row->time.dense_seconds - row->time.Best(); };
+  const auto saves = [](const LayerRow* row) { return row->time.dense_seconds - row->time.BestPaired(); };
   for (const LayerRow& row : rows) {
-    if (!row.layer.reason.empty() || !row.time.Gains()) continue;
+    if (!row.layer.reason.empty() || saves(&row) <= 0) continue;
     gaining.push_back(&row);
     saved += saves(&row);
   }
@@ -153,6 +179,12 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   const double dense_ms = prediction.DenseSeconds() * 1e3;
   const double pruned_ms =
       prediction.SecondsWith([&](const LayerTime& layer) { return eligible.count(layer.weight) != 0; }) * 1e3;
+  const double paired_ms =
+      prediction.SecondsWithPaired([&](const LayerTime& layer) { return eligible.count(layer.weight) != 0; }) * 1e3;
+  const auto int8_ms = [&](const LayerRow& row) {
+    const auto found = int8.layer_seconds.find(row.layer.initializer);
+    return found == int8.layer_seconds.end() ? 0 : found->second * 1e3;
+  };
   const std::vector<std::string> notes = PatternNotes(fused);
 
   if (common.json) {
@@ -173,14 +205,16 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
       json.Field("pattern", row.sparse ? "2:4" : "dense").Field("eligible", row.layer.reason.empty());
       json.Field("reason", row.layer.reason).Field("dense_ms", row.time.dense_seconds * 1e3);
       json.Field("sparse_ms", row.time.sparse_seconds * 1e3).Field("dense_kernel", row.time.dense_kernel);
-      json.Field("sparse_kernel", row.time.sparse_kernel).Field("gains", row.time.Gains());
-      json.Field("stays_dense", WhyDense(row, !flags.no_timing)).EndObject();
+      json.Field("paired_ms", row.time.paired_seconds * 1e3).Field("int8_ms", int8_ms(row));
+      json.Field("sparse_kernel", row.time.sparse_kernel).Field("paired_kernel", row.time.paired_kernel);
+      json.Field("gains", row.time.Gains()).Field("gains_paired", row.time.GainsPaired());
+      json.Field("stays_dense", WhyDense(row, !flags.no_timing)).Field("stays_float", WhyFloat(row, int8)).EndObject();
     }
     json.EndArray().Key("notes").BeginArray();
     for (const std::string& note : notes) json.Value(note);
     json.EndArray().Key("predicted").BeginObject().Key("shape").BeginObject();
     for (const auto& [symbol, size] : binding) json.Field(symbol, size);
-    json.EndObject().Field("dense_ms", dense_ms).Field("pruned_ms", pruned_ms);
+    json.EndObject().Field("dense_ms", dense_ms).Field("pruned_ms", pruned_ms).Field("paired_ms", paired_ms);
     json.Field("int8_ms", int8.seconds * 1e3).Field("int8_layers", int8.quantized);
     json.Field("int8_reason", int8.reason).EndObject().EndObject();
     fmt::print("{}\n", json.text());
@@ -197,17 +231,14 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     fmt::print("  output {}: {}\n", network.graph.value(id).name, network.graph.value(id).type.ToString());
   }
   fmt::print("  operators after fusion: {}\n\n", Join(OperatorCounts(fused)));
-  fmt::print("{:<7} {:>12} {:>9} {:>9} {:>6}  {}\n", "now", "weight", "dense ms", "2:4 ms", "gain", "layer");
+  fmt::print("{:<7} {:>12} {:>9} {:>9} {:>9} {:>9}  {}\n", "now", "weight", "dense ms", "2:4 ms", "paired ms",
+             "int8 ms", "layer");
   for (const LayerRow& row : layers) {
-    const bool can = row.layer.reason.empty();
-    std::string gain = "-";
-    if (can && row.time.sparse_seconds > 0)
-      gain = fmt::format("{:.2f}x", row.time.dense_seconds / row.time.sparse_seconds);
-    std::string why = WhyDense(row, !flags.no_timing);
-    if (!why.empty()) why = ": " + why;
-    fmt::print("{:<7} {:>12} {:>9.4f} {:>9.4f} {:>6}  {}{}\n", row.sparse ? "2:4" : "dense",
-               fmt::format("{}x{}", row.outputs, row.inputs), row.time.dense_seconds * 1e3,
-               row.time.sparse_seconds * 1e3, gain, row.layer.initializer, why);
+    const auto ms = [](double milliseconds) { return milliseconds > 0 ? fmt::format("{:.4f}", milliseconds) : "-"; };
+    fmt::print("{:<7} {:>12} {:>9} {:>9} {:>9} {:>9}  {}{}\n", row.sparse ? "2:4" : "dense",
+               fmt::format("{}x{}", row.outputs, row.inputs), ms(row.time.dense_seconds * 1e3),
+               ms(row.time.sparse_seconds * 1e3), ms(row.time.paired_seconds * 1e3), ms(int8_ms(row)),
+               row.layer.initializer, WhyNotMore(row, int8, !flags.no_timing));
   }
   for (const std::string& note : notes) fmt::print("note: {}\n", note);
   if (!flags.no_timing && pruned_ms > 0) {  // 0: nothing in the network has a time that is known before it runs
@@ -215,8 +246,9 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     for (const auto& [symbol, size] : binding) shape += fmt::format(" {}={}", symbol, size);
     fmt::print(
         "\n{} of {} layers can be 2:4. Predicted on this machine in f32{}{}: {:.3f} ms dense, {:.3f} ms with all of "
-        "them pruned where that is faster ({:.2f}x)\n",
-        eligible.size(), layers.size(), shape.empty() ? "" : " at", shape, dense_ms, pruned_ms, dense_ms / pruned_ms);
+        "them pruned where that is faster ({:.2f}x), {:.3f} ms with paired 2:4 ({:.2f}x)\n",
+        eligible.size(), layers.size(), shape.empty() ? "" : " at", shape, dense_ms, pruned_ms, dense_ms / pruned_ms,
+        paired_ms, dense_ms / paired_ms);
     if (const std::string carried = WhatCarries(layers); !carried.empty()) fmt::print("Saved by {}\n", carried);
     if (int8.seconds > 0) {
       fmt::print("Predicted in int8, dense, {} of {} layers: {:.3f} ms ({:.2f}x)\n", int8.quantized, int8.layers,

@@ -12,7 +12,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string input, output, report, precision = "auto", method = "reconstruct", observer = "mse";
+  std::string input, output, labels, report, precision = "auto", method = "reconstruct", observer = "mse";
   std::optional<double> min_agreement, max_drop;
   bool write_closest = false;
   std::vector<std::string> keep;
@@ -35,15 +35,18 @@ std::string CommandLine() {
 void Print(const Flags& flags, const OptimizeResult& result) {
   const Budget& budget = result.budget;
   int64_t sparse = 0, int8 = 0;
-  fmt::print("{:<10} {:<5} {:>9} {:>9} {:>9} {:>9}  {}\n", "pattern", "type", "float ms", "int8 ms", "2:4 costs",
-             "int8 costs", "layer");
+  fmt::print("{:<10} {:<5} {:>9} {:>9} {:>9} {:>9} {:>9}  {}\n", "pattern", "type", "float ms", "bf16 ms", "int8 ms",
+             "2:4 costs", "int8 costs", "layer");
   for (const OptimizedLayer& layer : result.layers) {
-    sparse += layer.setting.pattern != LayerPattern::kDense ? 1 : 0;
-    int8 += layer.setting.int8 ? 1 : 0;
+    sparse += layer.setting.IsSparse() ? 1 : 0;
+    int8 += layer.setting.IsInt8() ? 1 : 0;
     const LayerRow& row = layer.row;
-    fmt::print("{:<10} {:<5} {:>9.4f} {:>9.4f} {:>9.5f} {:>9.5f}  {}{}\n", Name(layer.setting.pattern),
-               layer.setting.int8 ? "int8" : "float", row.as_float.seconds[0] * 1e3, row.as_int8.seconds[0] * 1e3,
-               row.pattern_error[layer.setting.pattern == LayerPattern::kPaired ? 2 : 1], row.int8_error, layer.name,
+    const auto ms = [&](LayerType type) { return row.SecondsAs({LayerPattern::kDense, type}) * 1e3; };
+    fmt::print("{:<10} {:<5} {:>9.4f} {:>9.4f} {:>9.4f} {:>9.5f} {:>9.5f}  {}{}\n", Name(layer.setting.pattern),
+               layer.setting.type == LayerType::kFull ? result.full : Name(layer.setting.type), ms(LayerType::kFull),
+               ms(LayerType::kBFloat16), ms(LayerType::kInt8),
+               row.pattern_error[layer.setting.pattern == LayerPattern::kPaired ? 2 : 1],
+               row.type_error[static_cast<size_t>(LayerType::kInt8)], layer.name,
                layer.reason.empty() ? "" : ": " + layer.reason);
   }
   fmt::print("\n{:>9} {:>9}  {}\n", "ms", "predicted", "tried");
@@ -53,6 +56,10 @@ void Print(const Flags& flags, const OptimizeResult& result) {
     fmt::print("{:>9} {:>9.3f}  {}: {}{}{}\n", measured, trial.seconds * 1e3, trial.label,
                budget.Describe(trial.quality), trial.holds ? ", holds" : "",
                static_cast<int>(i) == result.chosen ? ", chosen" : "");
+  }
+  if (result.sensitivities_cached > 0) {
+    fmt::print("\n{} of {} costs of single layers were known from {}\n", result.sensitivities_cached,
+               result.sensitivities_cached + result.sensitivities_measured, result.sensitivity_cache);
   }
   fmt::print("\n{}: {} of {} layers int8, {} of them 2:4; {} on {} samples kept for that; {:.3f} ms, dense {:.3f} ms\n",
              flags.output, int8, result.layers.size(), sparse, budget.Describe(result.confirm), result.confirm_samples,
@@ -66,6 +73,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.output = flags.output;
   request.report = flags.report;
   TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
+  request.labels.file = flags.labels;
   request.min_agreement = flags.min_agreement;
   request.max_drop = flags.max_drop;
   request.precision = flags.precision;
@@ -95,6 +103,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
                  "1.5 if no budget is given");
   app.add_option("--min-agreement", flags->min_agreement,
                  "Budget: mean cosine to the dense network's outputs; both may be given");
+  app.add_option("--labels", flags->labels,
+                 "Classes of all samples, integers in a .npy file; by default labels.npy in --data or the class\n"
+                 "folders of images; none: don't use these");
   app.add_flag("--write-closest", flags->write_closest,
                "Write the closest network even if the budget can't be held (and fail all the same)");
   app.add_option("--report", flags->report, "HTML page to write");

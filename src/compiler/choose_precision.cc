@@ -63,7 +63,9 @@ class Chooser {
     choice.full_seconds = choice.seconds = full_times_.Sums();
     choice.low_seconds = low_times_.Sums();
     double best = kClearGain * Relative(choice.full_seconds);
-    const bool mixture = !labelled_low_.empty() && static_cast<int64_t>(labelled_low_.size()) < able_;
+    const std::vector<NodeId> ids = full_.NodeIds();
+    const bool all_may = std::all_of(ids.begin(), ids.end(), [&](NodeId id) { return MayBeLow(full_.node(id)); });
+    const bool mixture = !labelled_low_.empty() && (!all_may || static_cast<int64_t>(labelled_low_.size()) < able_);
     Graph mixed;
     if (mixture) {
       TAMIS_ASSIGN_OR_RETURN(mixed,
@@ -77,7 +79,7 @@ class Chooser {
         choice.mixed = true;
       }
     }
-    if (!labelled_low_.empty() && Relative(choice.low_seconds) < best) {
+    if (all_may && !labelled_low_.empty() && Relative(choice.low_seconds) < best) {
       choice.seconds = choice.low_seconds;
       choice.precision = DType::kBFloat16;
       choice.mixed = false;
@@ -146,6 +148,12 @@ class Chooser {
     return {};
   }
 
+  // As far as the question leaves it open.
+  bool MayBeLow(const Node& node) const {
+    const ValueId weight = LayerWeight(full_, node);
+    return !question_.low_layers || weight == kNoValue || question_.low_layers->count(WeightName(full_, weight)) != 0;
+  }
+
   // Labels the nodes of the f32 graph.
   Status Label() {
     const std::vector<NodeId> ids = full_.NodeIds();
@@ -167,6 +175,7 @@ class Chooser {
       if (twin == low_nodes.end() || twin->second->op != node.op) twin = low_nodes.find(low_name = name + "_bf16");
       if (twin == low_nodes.end() || twin->second->op != node.op) continue;
       const auto low = [&](ValueId id) { return IsLow(low_, id); };
+      if (!MayBeLow(node)) continue;
       nodes[n].may_be_low = std::any_of(twin->second->inputs.begin(), twin->second->inputs.end(), low) ||
                             std::any_of(twin->second->outputs.begin(), twin->second->outputs.end(), low);
       twins[n] = twin->second;

@@ -1,6 +1,7 @@
 // Which nodes of a network run in bf16 and which in f32 on this CPU, by measured time.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct PrecisionQuestion {
   int threads = 1;
   // Weight layers at the better of their dense and their 2:4 time, as if all were pruned. Else as their weights are.
   bool as_if_pruned = false;
+  // Weights whose products may be bf16, by the unfused initializer; nothing: all. What has no weight always may.
+  std::optional<std::set<std::string>> low_layers;
 };
 
 struct PrecisionChoice {

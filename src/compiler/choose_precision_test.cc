@@ -57,12 +57,13 @@ class ChoosePrecisionTest : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove(path_); }
 
-  PrecisionChoice Choose() {
+  PrecisionChoice Choose(std::optional<std::set<std::string>> low_layers = {}) {
     TunerOptions options;
     options.cache_path = path_;
     Tuner tuner(options);
     PrecisionQuestion question;
     question.profiles = {Profile{{"n", {16, 16, 16, true}}}};
+    question.low_layers = std::move(low_layers);
     auto choice = ChoosePrecision(Products(), question, tuner, nullptr);
     EXPECT_TRUE(choice.ok()) << choice.status().message();
     return std::move(choice).value();
@@ -130,6 +131,25 @@ TEST_F(ChoosePrecisionTest, OneNodeAloneIsLoweredWhereItPaysForItsConversions) {
   EXPECT_LT(mixed.seconds[0], mixed.low_seconds[0]);
   Rewrite(gains(9e-5));
   EXPECT_EQ(Choose().precision, DType::kFloat32);
+}
+
+TEST_F(ChoosePrecisionTest, OnlyTheLayersThatMayAreLowered) {
+  Choose();
+  const auto faster = [](const std::string& problem) {
+    return problem.starts_with("Cast") ? 1e-6 : IsBf16(problem) ? 1e-4 : 2e-4;
+  };
+  Rewrite(faster);
+  Choose(std::set<std::string>{"w1"});  // times what only the mixture has
+  Rewrite(faster);
+  const PrecisionChoice one = Choose(std::set<std::string>{"w1"});
+  EXPECT_EQ(one.precision, DType::kBFloat16) << one.Describe();
+  EXPECT_EQ(one.low_nodes, std::set<std::string>{"y1"});
+  EXPECT_EQ(one.able, 1);
+  const PrecisionChoice none = Choose(std::set<std::string>{});
+  EXPECT_EQ(none.precision, DType::kFloat32) << none.Describe();
+  EXPECT_EQ(none.able, 0);
+  // All of them by name is as if nothing had been said.
+  EXPECT_FALSE(Choose(std::set<std::string>{"w0", "w1", "w2"}).mixed);
 }
 
 NodeId NodeIn(const Graph& graph, const std::string& name) {

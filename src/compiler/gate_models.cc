@@ -19,16 +19,6 @@ int64_t TunedBatch(const OpenedModel& model) {
   return found == profile.end() ? 1 : std::max<int64_t>(1, found->second.opt);
 }
 
-Result<std::vector<int64_t>> LabelsFor(const GateRequest& request, const DataSource& data) {
-  if (request.labels) {
-    if (static_cast<int64_t>(request.labels->size()) == data.size()) return *request.labels;
-    return UserError("there are {} labels for {} samples; one a sample is needed", request.labels->size(), data.size());
-  }
-  if (request.labels_file == "none") return std::vector<int64_t>();
-  if (request.labels_file.empty()) return data.labels();
-  return ReadLabels(request.labels_file, data.size());
-}
-
 Result<OpenedModel> OpenSide(const GateRequest& request, const ModelSource& model, const VerbHooks& hooks,
                              std::vector<std::string>* notices) {
   BuildOptions build;
@@ -67,7 +57,7 @@ Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, Gat
   TAMIS_ASSIGN_OR_RETURN(const auto inputs, CommonInputs(*dense.session, *candidate.session));
   TAMIS_ASSIGN_OR_RETURN(const auto data, request.data.Open(inputs));
   context->data_hash = data->hash();
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<int64_t> labels, LabelsFor(request, *data));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<int64_t> labels, LabelsOf(request.labels, *data));
   const std::vector<int64_t> samples = AllSamples(*data, request.data.samples);
   GateOptions options = request.options;
   options.progress = hooks.progress;

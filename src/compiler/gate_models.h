@@ -1,12 +1,12 @@
 // `tamis gate` and `tamis.gate`: two models, samples and limits to a verdict, and the files that say it.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "src/compiler/gate.h"
 #include "src/compiler/gate_report.h"
+#include "src/compiler/labels.h"
 #include "src/compiler/model_source.h"
 #include "src/compiler/sample_request.h"
 
@@ -16,9 +16,7 @@ namespace tamis {
 struct GateRequest {
   ModelSource dense, candidate;
   SampleRequest data;
-  // A class a sample: a .npy file, or "none", or (empty) whatever the data have; or the classes themselves.
-  std::string labels_file;
-  std::optional<std::vector<int64_t>> labels;
+  LabelRequest labels;
   GateOptions options;  // but for progress, cancelled and the batch of latency
   int64_t batch = 0;    // of a latency run; 0: what the engine was tuned for
   std::string junit;    // XML file to write; empty: none

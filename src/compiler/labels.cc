@@ -7,6 +7,41 @@
 #include "src/compiler/npy.h"
 
 namespace tamis {
+namespace {
+
+class Relabelled final : public DataSource {
+ public:
+  Relabelled(std::shared_ptr<const DataSource> source, std::vector<int64_t> labels) : source_(std::move(source)) {
+    size_ = source_->size();
+    hash_ = source_->hash();
+    fixed_batch_ = source_->fixed_batch();
+    labels_ = std::move(labels);
+  }
+  Result<NamedTensors> Batch(std::span<const int64_t> samples) const override { return source_->Batch(samples); }
+
+ private:
+  std::shared_ptr<const DataSource> source_;
+};
+
+}  // namespace
+
+Result<std::vector<int64_t>> LabelsOf(const LabelRequest& request, const DataSource& source) {
+  if (request.classes) {
+    if (static_cast<int64_t>(request.classes->size()) == source.size()) return *request.classes;
+    return UserError("there are {} labels for {} samples; one a sample is needed", request.classes->size(),
+                     source.size());
+  }
+  if (request.file == "none") return std::vector<int64_t>();
+  if (request.file.empty()) return source.labels();
+  return ReadLabels(request.file, source.size());
+}
+
+Result<std::shared_ptr<const DataSource>> WithLabels(std::shared_ptr<const DataSource> source,
+                                                     const LabelRequest& request) {
+  if (!request.classes && request.file.empty()) return source;
+  TAMIS_ASSIGN_OR_RETURN(std::vector<int64_t> labels, LabelsOf(request, *source));
+  return std::shared_ptr<const DataSource>(std::make_shared<Relabelled>(std::move(source), std::move(labels)));
+}
 
 Result<std::vector<int64_t>> ReadLabels(const std::string& path, int64_t samples) {
   TAMIS_ASSIGN_OR_RETURN(const Tensor labels, ReadNpy(path));
@@ -39,7 +74,7 @@ Status CheckLabels(std::span<const int64_t> labels, int64_t classes, const std::
     advice += "; these seem to count from 1";
   }
   return UserError("{} of {} labels are no class of output '{}', which has {}: {}{}. {}", outside, labels.size(),
-                   output, classes, shown, outside > kShown ? ", ..." : "", advice);
+                   output, classes, shown, outside > kShown ? " and more" : "", advice);
 }
 
 }  // namespace tamis

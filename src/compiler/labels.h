@@ -2,16 +2,31 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "src/compiler/data_source.h"
 #include "tamis/status.h"
 
 namespace tamis {
 
 // One class a sample from a .npy file of integers. Error (kUser) unless there are `samples` of them.
 Result<std::vector<int64_t>> ReadLabels(const std::string& path, int64_t samples);
+
+// Where a verb takes labels from: the classes themselves, a .npy file, "none" (there are to be none), or (neither
+// given) the data.
+struct LabelRequest {
+  std::string file = {};
+  std::optional<std::vector<int64_t>> classes = {};
+};
+// The labels of the source's samples; empty if there are none. Error (kUser) unless there is one for each sample.
+Result<std::vector<int64_t>> LabelsOf(const LabelRequest& request, const DataSource& source);
+// The source with the labels that the request asks for.
+Result<std::shared_ptr<const DataSource>> WithLabels(std::shared_ptr<const DataSource> source,
+                                                     const LabelRequest& request);
 
 // Error (kUser) that says how many labels are outside [0, classes), which samples' and what would work. `output` is the
 // name of the output whose `classes` columns they index. `class_names` are folder names, if labels come from those.

@@ -12,7 +12,6 @@ namespace {
 
 constexpr int64_t kBatch = 32;
 constexpr int64_t kSensitivitySamples = 32;
-constexpr double kRunSeconds = 0.7;  // of whole runs, a network
 constexpr double kClearlyFaster = 0.98;
 
 class Optimizer {
@@ -28,9 +27,20 @@ class Optimizer {
     table.threads = options_.build.threads;
     table.progress = options_.prune.progress;
     table.cancelled = options_.cancelled;
+    SensitivityCache cache(SensitivityCache::PathBeside(options_.build.cache_path));
+    table.cache = &cache;
+    table.network = network_.file;
+    table.network_hash = network_.hash;
     TAMIS_ASSIGN_OR_RETURN(
         table_, LayerTable::Make(candidates_.get(), timer_.get(), choose_.First(kSensitivitySamples), table));
-    Log(fmt::format("{} layers timed as what they can be, and their errors measured", table_.rows().size()));
+    result_.sensitivities_measured = table_.measured();
+    result_.sensitivities_cached = table_.cached();
+    result_.sensitivity_cache = cache.path();
+    if (const Status saved = cache.Save(); !saved.ok())
+      result_.notices.push_back(saved.message());  // no reason to stop
+    Log(fmt::format("{} layers timed as what they can be; {} costs of single layers measured, {} known from {}",
+                    table_.rows().size(), table_.measured(), table_.cached(),
+                    cache.path().empty() ? "nowhere, as there is no cache" : cache.path()));
     trials_ = std::make_unique<Trials>(candidates_.get(), timer_.get(), &choose_, budget_, options_.build.threads,
                                        options_.cancelled);
     search_ = std::make_unique<Search>(&table_, candidates_.get(), timer_.get(), trials_.get(), budget_,
@@ -101,16 +111,6 @@ class Optimizer {
     Log("ranges of the activations collected");
     build_ = options_.build;
     TAMIS_ASSIGN_OR_RETURN(timer_, NetworkTimer::Make(network_.graph, build_));
-    if (build_.precision == Precision::kAuto && timer_->dense().precision == DType::kBFloat16) {
-      TAMIS_ASSIGN_OR_RETURN(const auto session,
-                             QuickSession(timer_->dense().fused, DType::kBFloat16, options_.build.threads));
-      TAMIS_ASSIGN_OR_RETURN(const Quality quality, choose_.Measure(*session));
-      if (!budget_.Holds(quality)) {
-        Log("bf16 alone is beyond the budget: " + budget_.Describe(quality));
-        build_.precision = Precision::kFloat32;
-        TAMIS_ASSIGN_OR_RETURN(timer_, NetworkTimer::Make(network_.graph, build_));
-      }
-    }
     return {};
   }
 
@@ -129,12 +129,14 @@ class Optimizer {
     std::vector<TimedNetwork> networks;
     for (const int trial : finalists) {
       TAMIS_ASSIGN_OR_RETURN(const PrunedNetwork network, trials_->NetworkOf(static_cast<size_t>(trial)));
-      TAMIS_ASSIGN_OR_RETURN(TimedNetwork timed, timer_->Time(network.graph));
+      TAMIS_ASSIGN_OR_RETURN(
+          TimedNetwork timed,
+          timer_->Time(network.graph, LowLayers(trials_->at(static_cast<size_t>(trial)).assignment)));
       networks.push_back(std::move(timed));
     }
     std::vector<const TimedNetwork*> pointers;
     for (const TimedNetwork& network : networks) pointers.push_back(&network);
-    TAMIS_ASSIGN_OR_RETURN(const auto seconds, timer_->RunInTurns(pointers, kRunSeconds));
+    TAMIS_ASSIGN_OR_RETURN(const auto seconds, timer_->RunInTurns(pointers, options_.run_seconds));
     // The more exact ones come first: a later one has to be clearly faster.
     result_.chosen = found.best;
     double fastest = 0;
@@ -162,6 +164,9 @@ class Optimizer {
     network.nodes_in_file = network_.nodes_in_file;
     Log("building the engine of: " + trials_->at(static_cast<size_t>(trial)).label);
     BuildOptions build = build_;
+    // Where no layer may be bf16, nothing is.
+    const bool none_low = LowLayers(trials_->at(static_cast<size_t>(trial)).assignment).empty();
+    if (build.precision == Precision::kAuto && none_low) build.precision = Precision::kFloat32;
     for (const QuantizedTensor& tensor : network_chosen_.quantize.tensors) {
       if (!tensor.record.input) build.values.push_back(tensor.record);
     }
@@ -243,8 +248,8 @@ class Optimizer {
   Status SplitError() {
     Assignment sparse, quantized;
     for (const auto& [name, setting] : trials_->at(static_cast<size_t>(result_.chosen)).assignment) {
-      if (setting.pattern != LayerPattern::kDense) sparse[name] = {setting.pattern, false};
-      if (setting.int8) quantized[name] = {LayerPattern::kDense, true};
+      if (setting.IsSparse()) sparse[name] = {setting.pattern, LayerType::kFull};
+      if (setting.IsInt8()) quantized[name] = {LayerPattern::kDense, LayerType::kInt8};
     }
     const auto error = [&](const Assignment& assignment) -> Result<double> {
       if (assignment.empty()) return 0.0;
@@ -263,29 +268,36 @@ class Optimizer {
   std::string ReasonOf(const CandidateLayer& layer, const LayerRow& row, const LayerSetting& setting) const {
     std::string reason;
     const auto add = [&](const std::string& text) { reason += (reason.empty() ? "" : "; ") + text; };
-    const auto may = [&](const auto& wanted) { return std::any_of(row.settings.begin(), row.settings.end(), wanted); };
-    const LayerTimes& times = setting.int8 ? row.as_int8 : row.as_float;
-    if (setting.pattern == LayerPattern::kDense) {
+    const auto slower = [&](const LayerSetting& than) {
+      return fmt::format("{:.3f} ms against {:.3f} ms", row.SecondsAs(than) * 1e3,
+                         row.SecondsAs({LayerPattern::kDense, LayerType::kFull}) * 1e3);
+    };
+    if (!setting.IsSparse()) {
+      const double* seconds = row.TimesAs(setting.type).seconds;
       if (!layer.sparse_reason.empty()) {
         add("dense: " + layer.sparse_reason);
-      } else if (!may([](const LayerSetting& s) { return s.pattern != LayerPattern::kDense; })) {
-        add(fmt::format("dense: 2:4 is not faster ({:.3f} ms, paired {:.3f} ms, dense {:.3f} ms)",
-                        times.seconds[1] * 1e3, times.seconds[2] * 1e3, times.seconds[0] * 1e3));
+      } else if (!row.May(LayerPattern::kTwoFour) && !row.May(LayerPattern::kPaired)) {
+        add(fmt::format("dense: 2:4 is not faster ({:.3f} ms, paired {:.3f} ms, dense {:.3f} ms)", seconds[1] * 1e3,
+                        seconds[2] * 1e3, seconds[0] * 1e3));
       } else {
         add("dense for accuracy");
       }
     }
-    if (!setting.int8) {
+    if (!setting.IsInt8()) {
       if (!options_.int8) {
         add("float: as asked");
       } else if (!layer.int8_reason.empty()) {
         add("float: " + layer.int8_reason);
-      } else if (!may([](const LayerSetting& s) { return s.int8; })) {
-        add(fmt::format("float: int8 is not faster ({:.3f} ms against {:.3f} ms)", row.as_int8.seconds[0] * 1e3,
-                        row.as_float.seconds[0] * 1e3));
+      } else if (!row.May(LayerType::kInt8)) {
+        add("float: int8 is not faster (" + slower({LayerPattern::kDense, LayerType::kInt8}) + ")");
       } else {
         add("float for accuracy");
       }
+    }
+    if (setting.type == LayerType::kFull && timer_->AsksForBFloat16() && row.CanBe(LayerType::kBFloat16)) {
+      add(row.May(LayerType::kBFloat16)
+              ? "f32 for accuracy"
+              : "f32: bf16 is not faster (" + slower({LayerPattern::kDense, LayerType::kBFloat16}) + ")");
     }
     return reason;
   }
@@ -293,6 +305,7 @@ class Optimizer {
   void Report() {
     result_.trials = trials_->all();
     result_.budget = budget_;
+    result_.full = options_.build.precision == Precision::kBFloat16 ? "bf16" : "f32";
     result_.data_hash = data_.hash();
     result_.calibration = candidates_->verdict();
     const OptimizeTrial& chosen = result_.trials[static_cast<size_t>(result_.chosen)];
@@ -315,14 +328,14 @@ class Optimizer {
       layer.setting = SettingOf(chosen.assignment, candidate.name);
       if (const LayerRow* row = table_.Find(candidate.name)) layer.row = *row;
       layer.reason = ReasonOf(candidate, layer.row, layer.setting);
-      layer.weight_error = layer.setting.int8 ? candidate.weight_error : 0;
+      layer.weight_error = layer.setting.IsInt8() ? candidate.weight_error : 0;
       if (const auto found = reports.find(candidate.name); found != reports.end()) layer.report = *found->second;
       LayerRecord record = ToRecord(layer.report);
       record.name = layer.name;
       record.pattern = Name(layer.setting.pattern);
       record.reason = layer.reason;
-      record.dense_seconds = layer.row.as_float.seconds[0];
-      record.sparse_seconds = layer.row.as_float.seconds[1];
+      record.dense_seconds = layer.row.TimesAs(LayerType::kFull).seconds[0];
+      record.sparse_seconds = layer.row.TimesAs(LayerType::kFull).seconds[1];
       provenance.layers.push_back(std::move(record));
       result_.layers.push_back(std::move(layer));
     }

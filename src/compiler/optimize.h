@@ -22,13 +22,14 @@ struct OptimizeOptions {
   // With none of the two given, a drop of at most kDefaultDrop points.
   Budget budget;
   static constexpr double kDefaultDrop = 1.5;
-  // Precision kAuto: what is not int8 runs in bf16 node by node where that is measured faster.
+  // Precision kAuto: int8 and bf16 may be chosen, layer by layer.
   BuildOptions build;
   bool int8 = true;  // may be chosen
   PruneOptions prune;
   QuantizeOptions quantize;
   SplitSizes split = OptimizeSplit(0);
   uint64_t seed = 1;
+  double run_seconds = 0.7;                          // of whole runs, for each of the finalists
   std::string command;                               // for the report: how it was called
   std::function<void(const std::string& step)> log;  // one sentence a step; may be empty
   // For all steps; those of `build`, `prune` and `quantize` are set from them. May be empty.
@@ -55,16 +56,19 @@ struct OptimizeResult {
   std::shared_ptr<Engine> engine;
   std::vector<OptimizedLayer> layers;
   std::vector<OptimizeTrial> trials;
-  int chosen = -1;          // the trial that the engine was built from
-  int best_uniform = -1;    // the fastest trial that does the same to every layer and holds
-  Quality choose, confirm;  // of the engine itself
-  bool holds = false;       // on samples used for nothing else
-  int confirmations = 0;    // how often such samples were asked; each of them once
-  std::string precision;    // of the engine
+  int chosen = -1;           // the trial that the engine was built from
+  int best_uniform = -1;     // the fastest trial that does the same to every layer and holds
+  Quality choose, confirm;   // of the engine itself
+  bool holds = false;        // on samples used for nothing else
+  int confirmations = 0;     // how often such samples were asked; each of them once
+  std::string precision;     // of the engine
+  std::string full = "f32";  // what a layer runs in that is neither bf16 nor int8 by choice
   ErrorSplit split;
   double dense_predicted_ms = 0, dense_ms = 0;  // sum of measured nodes, and whole runs, at the longest profile's opt
   double predicted_ms = 0, ms = 0;              // of the result
   int64_t fit_samples = 0, choose_samples = 0, confirm_samples = 0;
+  int sensitivities_measured = 0, sensitivities_cached = 0;  // costs of single layers at the outputs
+  std::string sensitivity_cache;                             // the file of the latter; may be empty
   std::string calibration;  // whether more samples would move the ranges, in a sentence
   uint64_t data_hash = 0;
   Budget budget;  // that was asked
@@ -76,7 +80,7 @@ struct OptimizeResult {
 
 // Holds `options.budget` at the bad end of a 95 % confidence interval (one-sided), so that it holds on data never seen
 // and not only on these samples. Splits the data into fit, choose and confirm; times every layer as {dense, 2:4, paired
-// 2:4} x {float, int8}; measures what each costs at the network's outputs; chooses by both (optimize_search.h) and
+// 2:4} x {f32, bf16, int8}; measures what each costs at the network's outputs; chooses by both (optimize_search.h) and
 // checks the engine on the confirm samples. Where that fails, they join those to choose by, less is allowed, and a part
 // kept back confirms; then the dense network it is. A budget that not even that holds is no error: the result says so,
 // and is the trial closest to it.

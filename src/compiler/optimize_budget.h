@@ -16,6 +16,7 @@ struct Quality {
   double drop = 0;
   double drop_error = 0;
   double counted_drop = 0;
+  double divergence = 0;    // mean Kullback-Leibler divergence of the class scores, in nats, of the worst output
   bool has_scores = false;  // an output has a score for each of several classes; else the drops say nothing
   bool labelled = false;
 };

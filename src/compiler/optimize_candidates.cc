@@ -65,7 +65,7 @@ Status Candidates::FindLayers() {
 std::vector<std::string> Candidates::FloatLayers(const Assignment& assignment) const {
   std::vector<std::string> names;
   for (const std::string& name : int8_names_) {
-    if (!SettingOf(assignment, name).int8) names.push_back(name);
+    if (!SettingOf(assignment, name).IsInt8()) names.push_back(name);
   }
   return names;
 }

@@ -39,6 +39,7 @@ class Candidates {
                                                   const PruneOptions& prune, const QuantizeOptions& quantize,
                                                   std::shared_ptr<ThreadPool> pool);
 
+  const Graph& network() const { return network_.graph; }
   const std::vector<CandidateLayer>& layers() const { return layers_; }
   // Whether more samples would move the ranges, in a sentence; empty if nothing can be int8.
   const std::string& verdict() const { return verdict_; }

@@ -152,23 +152,26 @@ std::string TradeChart(const OptimizeResult& result) {
 std::string SensitivityChart(const OptimizeResult& result) {
   struct Bar {
     const OptimizedLayer* layer;
-    double errors[3];  // int8, 2:4, paired
-    double Most() const { return std::max({errors[0], errors[1], errors[2]}); }
+    double errors[4];  // int8, 2:4, paired, bf16
+    double Most() const { return *std::max_element(std::begin(errors), std::end(errors)); }
   };
   std::vector<Bar> bars;
   for (const OptimizedLayer& layer : result.layers) {
-    const Bar bar = {&layer, {layer.row.int8_error, layer.row.pattern_error[1], layer.row.pattern_error[2]}};
+    const LayerRow& row = layer.row;
+    const auto of = [&](LayerType type) { return row.type_error[static_cast<size_t>(type)]; };
+    const Bar bar = {&layer,
+                     {of(LayerType::kInt8), row.pattern_error[1], row.pattern_error[2], of(LayerType::kBFloat16)}};
     if (bar.Most() > 0) bars.push_back(bar);
   }
   if (bars.empty()) return "<p>No layer can be changed with any gain, so none was measured.</p>";
   std::sort(bars.begin(), bars.end(), [](const Bar& a, const Bar& b) { return a.Most() > b.Most(); });
   const double longest = bars.front().Most(), left = 330, width = 480;
-  constexpr const char* kClass[] = {"int8", "sparse", "paired"};
+  constexpr const char* kClass[] = {"int8", "sparse", "paired", "both"};
   std::string svg;
   double y = 4;
   for (const Bar& bar : bars) {
     const double top = y;
-    for (int kind = 0; kind < 3; ++kind) {
+    for (int kind = 0; kind < 4; ++kind) {
       if (bar.errors[kind] <= 0) continue;
       svg += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"7\"/>", kClass[kind], left,
                          y, std::max(1.0, width * bar.errors[kind] / longest));

@@ -6,6 +6,8 @@
 #include "src/compiler/compare.h"
 #include "src/compiler/labels.h"
 #include "src/compiler/optimize_score_drop.h"
+#include "src/compiler/score_divergence.h"
+#include "src/compiler/tensor_store.h"
 
 namespace tamis {
 namespace {
@@ -41,6 +43,7 @@ Result<Judge> Judge::Make(const DataSource& data, const std::vector<int64_t>& sa
     TAMIS_ASSIGN_OR_RETURN(NamedTensors answers, dense.Run(batch));
     judge.dense_.push_back(std::move(answers));
     judge.samples_ += RowsOf(batch);
+    TensorStore::Rest(batch);
   }
   for (size_t i = 0; !data.labels().empty() && i < static_cast<size_t>(judge.samples_); ++i) {
     judge.labels_.push_back(data.labels()[static_cast<size_t>(samples[i])]);
@@ -48,7 +51,8 @@ Result<Judge> Judge::Make(const DataSource& data, const std::vector<int64_t>& sa
   if (judge.labels_.empty() || judge.dense_.front().size() != 1) return judge;
   const auto& [name, scores] = *judge.dense_.front().begin();
   if (IsScores(scores)) {
-    TAMIS_RETURN_IF_ERROR(CheckLabels(judge.labels_, scores.dim(1), name, data.class_names(), samples));
+    // All of them, not only these samples': what is wrong is said once.
+    TAMIS_RETURN_IF_ERROR(CheckLabels(data.labels(), scores.dim(1), name, data.class_names()));
   }
   return judge;
 }
@@ -85,6 +89,7 @@ Result<Quality> Judge::Measure(Session& session) const {
       if (IsFloat(reference.dtype())) TAMIS_RETURN_IF_ERROR(outputs[name].Add(answers.at(name), reference));
     }
     ours.push_back(std::move(answers));
+    TensorStore::Rest(batches_[i]);
   }
   Quality quality;
   for (const auto& [name, comparison] : outputs) {
@@ -97,6 +102,7 @@ Result<Quality> Judge::Measure(Session& session) const {
     if (!IsScores(dense_.front().at(name))) continue;
     // Labels are the classes of the only output, if there is one only.
     const bool labelled = !labels_.empty() && outputs.size() == 1;
+    quality.divergence = std::max(quality.divergence, MeanDivergence(Stacked(dense_, name), Stacked(ours, name)));
     const ScoreDrop drop = EstimateScoreDrop(Stacked(dense_, name), Stacked(ours, name),
                                              labelled ? std::span<const int64_t>(labels_) : std::span<const int64_t>());
     if (quality.has_scores && drop.estimate <= quality.drop) continue;

@@ -55,7 +55,8 @@ Result<OptimizeOptions> OptionsOf(const OptimizeRequest& request, const VerbHook
 void WriteQuality(const Quality& quality, JsonWriter* json) {
   json->BeginObject().Field("agreement", quality.agreement).Field("agreement_error", quality.agreement_error);
   json->Field("drop", quality.drop).Field("drop_error", quality.drop_error);
-  json->Field("counted_drop", quality.counted_drop).Field("labelled", quality.labelled).EndObject();
+  json->Field("counted_drop", quality.counted_drop).Field("divergence", quality.divergence);
+  json->Field("has_scores", quality.has_scores).Field("labelled", quality.labelled).EndObject();
 }
 
 void WriteTimes(std::string_view key, const double (&seconds)[3], JsonWriter* json) {
@@ -64,20 +65,27 @@ void WriteTimes(std::string_view key, const double (&seconds)[3], JsonWriter* js
   json->EndArray();
 }
 
-void WriteLayer(const OptimizedLayer& layer, JsonWriter* json) {
+void WriteLayer(const OptimizedLayer& layer, const std::string& full, JsonWriter* json) {
   const LayerRow& row = layer.row;
   json->BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
-  json->Field("pattern", Name(layer.setting.pattern)).Field("int8", layer.setting.int8).Field("reason", layer.reason);
-  WriteTimes("float_ms", row.as_float.seconds, json);
-  WriteTimes("int8_ms", row.as_int8.seconds, json);
-  json->Field("int8_error", row.int8_error).Key("pattern_error").BeginArray();
+  json->Field("pattern", Name(layer.setting.pattern))
+      .Field("type", layer.setting.type == LayerType::kFull ? full : Name(layer.setting.type));
+  json->Field("int8", layer.setting.IsInt8()).Field("reason", layer.reason);
+  WriteTimes("float_ms", row.TimesAs(LayerType::kFull).seconds, json);
+  WriteTimes("bf16_ms", row.TimesAs(LayerType::kBFloat16).seconds, json);
+  WriteTimes("int8_ms", row.TimesAs(LayerType::kInt8).seconds, json);
+  json->Field("bf16_error", row.type_error[1]).Field("int8_error", row.type_error[2]).Key("pattern_error").BeginArray();
   for (const double error : row.pattern_error) json->Value(error);
+  json->EndArray().Field("bf16_divergence", row.type_divergence[1]).Field("int8_divergence", row.type_divergence[2]);
+  json->Key("pattern_divergence").BeginArray();
+  for (const double divergence : row.pattern_divergence) json->Value(divergence);
   json->EndArray().Field("output_error", layer.report.output_error).EndObject();
 }
 
 void WriteTrial(const OptimizeTrial& trial, JsonWriter* json) {
   json->BeginObject().Field("label", trial.label).Field("uniform", trial.uniform).Field("in_order", trial.in_order);
-  json->Field("int8_layers", CountInt8(trial.assignment)).Field("sparse_layers", CountSparse(trial.assignment));
+  json->Field("int8_layers", CountInt8(trial.assignment)).Field("bf16_layers", CountBFloat16(trial.assignment));
+  json->Field("sparse_layers", CountSparse(trial.assignment));
   json->Field("predicted_ms", trial.seconds * 1e3).Field("ms", trial.measured_seconds * 1e3).Key("quality");
   WriteQuality(trial.quality, json);
   json->Field("holds", trial.holds).EndObject();
@@ -105,7 +113,7 @@ Result<OptimizeOutcome> OptimizeModel(const OptimizeRequest& request, const Verb
     TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples, ReadChecked(request.data, network.graph, request.threads,
                                                                      kLookedAt, hooks, &outcome.notices));
     options.build.values = RecordInputs(network.graph, samples.batches);
-    data = samples.source;
+    TAMIS_ASSIGN_OR_RETURN(data, WithLabels(samples.source, request.labels));
   }
   TAMIS_ASSIGN_OR_RETURN(outcome.result, Optimize(network, *data, options));
   for (const std::string& notice : outcome.result.notices) Tell(notice, hooks, &outcome.notices);
@@ -131,8 +139,10 @@ std::string ToJson(const OptimizeOutcome& outcome) {
   json.Field("dense_ms", result.dense_ms).Field("ms", result.ms);
   json.Field("dense_predicted_ms", result.dense_predicted_ms).Field("predicted_ms", result.predicted_ms);
   json.Field("fit_samples", result.fit_samples).Field("choose_samples", result.choose_samples);
+  json.Key("sensitivities").BeginObject().Field("measured", result.sensitivities_measured);
+  json.Field("cached", result.sensitivities_cached).Field("cache", result.sensitivity_cache).EndObject();
   json.Field("confirm_samples", result.confirm_samples).Field("notes", outcome.notices).Key("layers").BeginArray();
-  for (const OptimizedLayer& layer : result.layers) WriteLayer(layer, &json);
+  for (const OptimizedLayer& layer : result.layers) WriteLayer(layer, result.full, &json);
   json.EndArray().Key("trials").BeginArray();
   for (const OptimizeTrial& trial : result.trials) WriteTrial(trial, &json);
   return json.EndArray().EndObject().text();

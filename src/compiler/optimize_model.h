@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "src/compiler/labels.h"
 #include "src/compiler/model_source.h"
 #include "src/compiler/optimize.h"
 #include "src/compiler/sample_request.h"
@@ -16,6 +17,7 @@ struct OptimizeRequest {
   ModelSource model;
   std::string output, report;  // engine file and HTML page to write; either may be empty
   SampleRequest data;
+  LabelRequest labels;
   std::optional<double> min_agreement, max_drop;
   std::string precision = "auto", method = "reconstruct", observer = "mse";
   std::vector<std::string> keep;

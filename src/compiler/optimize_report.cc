@@ -65,8 +65,8 @@ std::string Card(const std::string& value, const std::string& label) {
 
 std::string Head(const Network& network, const OptimizeResult& result) {
   const OptimizeTrial& chosen = result.trials[static_cast<size_t>(result.chosen)];
-  const double sparse = result.ShareOf([](const LayerSetting& s) { return s.pattern != LayerPattern::kDense; });
-  const double int8 = result.ShareOf([](const LayerSetting& s) { return s.int8; });
+  const double sparse = result.ShareOf([](const LayerSetting& s) { return s.IsSparse(); });
+  const double int8 = result.ShareOf([](const LayerSetting& s) { return s.IsInt8(); });
   std::string html = fmt::format(
       "<h1>{}</h1><p>{:.2f} times as fast as the dense network. The budget, {}, <b class=\"{}\">{}</b> on "
       "{} samples that were used for nothing else.</p><div class=\"cards\">",
@@ -115,19 +115,25 @@ std::string LayerRows(const OptimizeResult& result) {
   std::string html =
       "<div class=\"wide\"><table><thead><tr><th class=\"t\" data-sort>layer</th><th data-sort>weights</th>"
       "<th class=\"t\" data-sort>type</th><th class=\"t\" data-sort>pattern</th><th data-sort>float ms</th>"
-      "<th data-sort>2:4</th><th data-sort>paired</th><th data-sort>int8 ms</th><th data-sort>2:4</th>"
-      "<th data-sort>paired</th><th data-sort>int8 costs</th><th data-sort>2:4 costs</th><th data-sort>paired "
+      "<th data-sort>2:4</th><th data-sort>paired</th><th data-sort>bf16 ms</th><th data-sort>2:4</th>"
+      "<th data-sort>paired</th><th data-sort>int8 ms</th><th data-sort>2:4</th>"
+      "<th data-sort>paired</th><th data-sort>bf16 costs</th><th data-sort>int8 costs</th><th data-sort>2:4 "
+      "costs</th><th data-sort>paired "
       "costs</th>"
       "<th class=\"t\">why not more</th></tr></thead><tbody>";
   for (const OptimizedLayer& layer : result.layers) {
     const LayerRow& row = layer.row;
     html += fmt::format("<tr><td class=\"t\">{}</td><td>{}</td><td class=\"t\">{}</td><td class=\"t\">{}</td>",
-                        EscapeHtml(layer.name), layer.elements, layer.setting.int8 ? "int8" : "float",
+                        EscapeHtml(layer.name), layer.elements,
+                        layer.setting.type == LayerType::kFull ? result.full : Name(layer.setting.type),
                         Name(layer.setting.pattern));
-    for (const double seconds : row.as_float.seconds) html += fmt::format("<td>{}</td>", Ms(seconds));
-    for (const double seconds : row.as_int8.seconds) html += fmt::format("<td>{}</td>", Ms(seconds));
-    html += fmt::format("<td>{}</td><td>{}</td><td>{}</td><td class=\"t why\">{}</td></tr>", Error(row.int8_error),
-                        Error(row.pattern_error[1]), Error(row.pattern_error[2]), EscapeHtml(layer.reason));
+    for (const LayerType type : kLayerTypes) {
+      for (const double seconds : row.TimesAs(type).seconds) html += fmt::format("<td>{}</td>", Ms(seconds));
+    }
+    html += fmt::format("<td>{}</td>", Error(row.type_error[static_cast<size_t>(LayerType::kBFloat16)]));
+    html += fmt::format("<td>{}</td><td>{}</td><td>{}</td><td class=\"t why\">{}</td></tr>",
+                        Error(row.type_error[static_cast<size_t>(LayerType::kInt8)]), Error(row.pattern_error[1]),
+                        Error(row.pattern_error[2]), EscapeHtml(layer.reason));
   }
   return html + "</tbody></table></div>";
 }
@@ -139,6 +145,9 @@ std::string Reproduce(const Network& network, const OptimizeOptions& options, co
       "machine     {}\ntamis       {}",
       options.command, network.file, network.hash, HexString(result.data_hash), options.seed, result.fit_samples,
       result.choose_samples, result.confirm_samples, provenance.host, provenance.tamis_version);
+  text +=
+      fmt::format("\nlayers      {} costs measured, {} known from {}", result.sensitivities_measured,
+                  result.sensitivities_cached, result.sensitivity_cache.empty() ? "nowhere" : result.sensitivity_cache);
   if (!result.calibration.empty()) text += "\ncalibration " + result.calibration;
   return "<pre>" + EscapeHtml(text) + "</pre>";
 }
@@ -168,7 +177,7 @@ std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& op
   html +=
       "<h2>Sensitivity</h2><p class=\"muted key\">1 - mean cosine at the network's outputs with this layer alone "
       "changed:<i class=\"int8\" style=\"background:var(--int8)\"></i>int8<i style=\"background:var(--sparse)\"></i>2:4"
-      "<i style=\"background:var(--paired)\"></i>paired 2:4</p>" +
+      "<i style=\"background:var(--paired)\"></i>paired 2:4<i style=\"background:var(--both)\"></i>bf16</p>" +
       SensitivityChart(result);
   html +=
       "<h2>Layers</h2><p class=\"muted\">Times are the best kernel's for each, measured here. Costs as above; none "

@@ -19,26 +19,24 @@ void Search::Say(const OptimizeTrial& trial) const {
 }
 
 Status Search::TryUniform() {
-  const struct {
-    const char* label;
-    LayerPattern pattern;
-    bool int8;
-  } settings[] = {{"dense", LayerPattern::kDense, false},         {"2:4", LayerPattern::kTwoFour, false},
-                  {"paired 2:4", LayerPattern::kPaired, false},   {"int8", LayerPattern::kDense, true},
-                  {"int8 and 2:4", LayerPattern::kTwoFour, true}, {"int8 and paired 2:4", LayerPattern::kPaired, true}};
-  for (const auto& setting : settings) {
-    const Assignment assignment = table_.Uniform(setting.pattern, setting.int8);
-    const size_t before = trials_.all().size();
-    TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(setting.label, assignment, true, table_.Error(assignment)));
-    if (trials_.all().size() > before) Say(trials_.at(at));
+  for (const LayerType type : kLayerTypes) {
+    for (const LayerPattern pattern : kPatterns) {
+      const Assignment assignment = table_.Uniform(pattern, type);
+      const size_t before = trials_.all().size();
+      TAMIS_ASSIGN_OR_RETURN(
+          const size_t at, trials_.Try(Name(LayerSetting{pattern, type}), assignment, true, table_.Error(assignment)));
+      if (trials_.all().size() > before) Say(trials_.at(at));
+    }
   }
   return {};
 }
 
 Result<size_t> Search::TryAllowance(double allowed) {
   const Assignment assignment = table_.Solve(allowed);
+  const int64_t low = CountBFloat16(assignment);
   const std::string label =
-      fmt::format("{} int8, {} 2:4 of {}", CountInt8(assignment), CountSparse(assignment), table_.rows().size());
+      fmt::format("{} int8, {}{} 2:4 of {}", CountInt8(assignment), low > 0 ? fmt::format("{} bf16, ", low) : "",
+                  CountSparse(assignment), table_.rows().size());
   const size_t before = trials_.all().size();
   TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(label, assignment, false, table_.Error(assignment)));
   if (trials_.all().size() > before) Say(trials_.at(at));

@@ -5,59 +5,88 @@
 #include "src/compiler/optimize_solver.h"
 #include "src/compiler/optimize_trials.h"
 #include "src/compiler/predict.h"
+#include "src/kernels/problem.h"
 
 namespace tamis {
 namespace {
 
 constexpr LayerPattern kSparse[] = {LayerPattern::kTwoFour, LayerPattern::kPaired};
 
-// Which settings can pay. A sparse one has to be clearly faster than the dense one of its type, and a float one than
-// int8 without a pattern, whose error is the smaller; paired, which costs more, than 2:4.
-std::vector<LayerSetting> SettingsOf(const LayerRow& row, const CandidateLayer& layer) {
+// Fused with the products of one layer in bf16 and all else in f32.
+Result<Graph> FuseLow(const Graph& network, const std::string& layer) {
+  TAMIS_ASSIGN_OR_RETURN(const Graph full, Fuse(network, {}));
+  std::set<std::string> nodes;
+  for (const NodeId id : full.NodeIds()) {
+    const ValueId weight = LayerWeight(full, full.node(id));
+    if (weight != kNoValue && WeightName(full, weight) == layer) nodes.insert(NameInPlan(full, full.node(id)));
+  }
+  PassOptions passes;
+  passes.precision = DType::kBFloat16;
+  passes.low_nodes = &nodes;
+  return Fuse(network, passes);
+}
+
+}  // namespace
+
+bool LayerRow::May(LayerType type) const {
+  return std::any_of(settings.begin(), settings.end(), [&](const LayerSetting& s) { return s.type == type; });
+}
+
+bool LayerRow::May(LayerPattern pattern) const {
+  return std::any_of(settings.begin(), settings.end(), [&](const LayerSetting& s) { return s.pattern == pattern; });
+}
+
+std::vector<LayerSetting> UsefulSettings(const LayerRow& row, bool may_be_sparse) {
   std::vector<LayerSetting> settings = {LayerSetting{}};
-  double fastest = row.as_float.share[0];
-  const auto add = [&](LayerPattern pattern, bool int8) {
-    const LayerTimes& times = int8 ? row.as_int8 : row.as_float;
-    const double share = times.share[static_cast<size_t>(pattern)];
+  double fastest = row.TimesAs(LayerType::kFull).share[0];
+  const auto add = [&](const LayerSetting& setting) {
+    const double share = row.TimesAs(setting.type).share[static_cast<size_t>(setting.pattern)];
     if (share <= 0 || share >= LayerTime::kClearGain * fastest) return;
-    settings.push_back({pattern, int8});
+    settings.push_back(setting);
     fastest = share;
   };
-  if (row.CanBeInt8()) add(LayerPattern::kDense, true);
-  for (const bool int8 : {false, true}) {
-    if (int8 && !row.CanBeInt8()) continue;
+  for (const LayerType type : {LayerType::kBFloat16, LayerType::kInt8}) add({LayerPattern::kDense, type});
+  for (const LayerType type : kLayerTypes) {
     for (const LayerPattern pattern : kSparse) {
-      if (layer.sparse_reason.empty()) add(pattern, int8);
+      if (may_be_sparse && row.CanBe(type)) add({pattern, type});
     }
   }
   return settings;
 }
 
-}  // namespace
-
 Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer, const Judge& judge,
                                     const TableOptions& options) {
   LayerTable table;
-  TAMIS_ASSIGN_OR_RETURN(const auto float_times, timer->TimeLayers(timer->dense()));
+  std::map<std::string, LayerTimes> times[3];
+  const auto of = [&](LayerType type) -> auto& {
+    return times[static_cast<size_t>(type)];
+  };
+  TAMIS_ASSIGN_OR_RETURN(of(LayerType::kFull), timer->TimeLayers(timer->dense()));
+  if (timer->AsksForBFloat16()) {
+    TAMIS_ASSIGN_OR_RETURN(const TimedNetwork low, timer->InBFloat16(candidates->network()));
+    TAMIS_ASSIGN_OR_RETURN(of(LayerType::kBFloat16), timer->TimeLayers(low));
+  }
   Assignment all_int8;
   for (const CandidateLayer& layer : candidates->layers()) {
-    if (options.int8 && layer.int8_reason.empty()) all_int8[layer.name] = {LayerPattern::kDense, true};
+    if (options.int8 && layer.int8_reason.empty()) all_int8[layer.name] = {LayerPattern::kDense, LayerType::kInt8};
   }
-  std::map<std::string, LayerTimes> int8_times;
   if (!all_int8.empty()) {
     TAMIS_ASSIGN_OR_RETURN(const Graph draft, candidates->Draft(all_int8, false));
     TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer->Time(draft));
-    TAMIS_ASSIGN_OR_RETURN(int8_times, timer->TimeLayers(timed));
+    TAMIS_ASSIGN_OR_RETURN(auto int8_times, timer->TimeLayers(timed));
+    std::erase_if(int8_times, [&](const auto& layer) { return all_int8.count(layer.first) == 0; });
+    of(LayerType::kInt8) = std::move(int8_times);
   }
   std::set<std::string> to_fit[3];
   for (const CandidateLayer& layer : candidates->layers()) {
     LayerRow row;
     row.name = layer.name;
-    if (const auto found = float_times.find(layer.name); found != float_times.end()) row.as_float = found->second;
-    if (const auto found = int8_times.find(layer.name); found != int8_times.end() && all_int8.count(layer.name) != 0) {
-      row.as_int8 = found->second;
+    for (const LayerType type : kLayerTypes) {
+      if (const auto found = of(type).find(layer.name); found != of(type).end()) {
+        row.times[static_cast<size_t>(type)] = found->second;
+      }
     }
-    row.settings = SettingsOf(row, layer);
+    row.settings = UsefulSettings(row, layer.sparse_reason.empty());
     for (const LayerSetting& setting : row.settings) {
       if (setting.pattern != LayerPattern::kDense) to_fit[static_cast<size_t>(setting.pattern)].insert(layer.name);
     }
@@ -67,24 +96,43 @@ Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer,
     const auto& layers = to_fit[static_cast<size_t>(pattern)];
     if (!layers.empty()) TAMIS_RETURN_IF_ERROR(candidates->FitAlone(pattern, layers));
   }
-  const auto alone = [&](const std::string& name, const LayerSetting& setting) -> Result<double> {
+  const uint64_t samples = options.cache == nullptr ? 0 : SensitivityCache::SamplesHash(judge.batches());
+  const auto alone = [&](const std::string& name, const LayerSetting& setting) -> Result<OutputChange> {
     TAMIS_ASSIGN_OR_RETURN(const Graph draft, candidates->Draft({{name, setting}}));
-    TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(draft, {}));
-    TAMIS_ASSIGN_OR_RETURN(const auto session, QuickSession(fused, DType::kFloat32, options.threads));
+    const std::string what = name + ": " + Name(setting);
+    std::string key;
+    if (options.cache != nullptr) {
+      key = SensitivityCache::Key(options.network_hash, samples, what, draft);
+      if (const auto known = options.cache->Find(key)) {
+        ++table.cached_;
+        return *known;
+      }
+    }
+    const bool low = setting.type == LayerType::kBFloat16;
+    TAMIS_ASSIGN_OR_RETURN(const Graph fused, low ? FuseLow(draft, name) : Fuse(draft, {}));
+    TAMIS_ASSIGN_OR_RETURN(const auto session,
+                           QuickSession(fused, low ? DType::kBFloat16 : DType::kFloat32, options.threads));
     TAMIS_ASSIGN_OR_RETURN(const Quality quality, judge.Measure(*session));
-    return std::max(0.0, 1 - quality.agreement);
+    const OutputChange change = {std::max(0.0, 1 - quality.agreement), quality.divergence};
+    ++table.measured_;
+    if (options.cache != nullptr) options.cache->Add(key, change, options.network, what);
+    return change;
   };
   int done = 0;
   for (LayerRow& row : table.rows_) {
     if (options.progress) options.progress(done++, static_cast<int>(table.rows_.size()), row.name);
     if (options.cancelled && options.cancelled()) return RuntimeError("optimizing was interrupted");
-    const auto may = [&](const auto& wanted) { return std::any_of(row.settings.begin(), row.settings.end(), wanted); };
-    if (may([](const LayerSetting& setting) { return setting.int8; })) {
-      TAMIS_ASSIGN_OR_RETURN(row.int8_error, alone(row.name, {LayerPattern::kDense, true}));
+    for (const LayerType type : {LayerType::kBFloat16, LayerType::kInt8}) {
+      if (!row.May(type)) continue;
+      TAMIS_ASSIGN_OR_RETURN(const OutputChange change, alone(row.name, {LayerPattern::kDense, type}));
+      row.type_error[static_cast<size_t>(type)] = change.cosine_loss;
+      row.type_divergence[static_cast<size_t>(type)] = change.divergence;
     }
     for (const LayerPattern pattern : kSparse) {
-      if (!may([&](const LayerSetting& setting) { return setting.pattern == pattern; })) continue;
-      TAMIS_ASSIGN_OR_RETURN(row.pattern_error[static_cast<size_t>(pattern)], alone(row.name, {pattern, false}));
+      if (!row.May(pattern)) continue;
+      TAMIS_ASSIGN_OR_RETURN(const OutputChange change, alone(row.name, {pattern, LayerType::kFull}));
+      row.pattern_error[static_cast<size_t>(pattern)] = change.cosine_loss;
+      row.pattern_divergence[static_cast<size_t>(pattern)] = change.divergence;
     }
   }
   return table;
@@ -111,16 +159,14 @@ double LayerTable::MostError() const {
   return Error(Solve(all));
 }
 
-Assignment LayerTable::Uniform(LayerPattern pattern, bool int8) const {
+Assignment LayerTable::Uniform(LayerPattern pattern, LayerType type) const {
   Assignment assignment;
   for (const LayerRow& row : rows_) {
     LayerSetting setting;
-    setting.int8 = int8 && row.CanBeInt8();
-    const LayerTimes& times = setting.int8 ? row.as_int8 : row.as_float;
-    const bool fitted = std::any_of(row.settings.begin(), row.settings.end(),
-                                    [&](const LayerSetting& known) { return known.pattern == pattern; });
-    if (fitted && times.Gains(pattern)) setting.pattern = pattern;
-    if (!setting.IsDenseFloat()) assignment[row.name] = setting;
+    const bool faster = row.TimesAs(type).share[0] < LayerTime::kClearGain * row.TimesAs(LayerType::kFull).share[0];
+    if (row.CanBe(type) && (type == LayerType::kInt8 || faster)) setting.type = type;
+    if (row.May(pattern) && row.TimesAs(setting.type).Gains(pattern)) setting.pattern = pattern;
+    if (!setting.IsAsItWas()) assignment[row.name] = setting;
   }
   return assignment;
 }
@@ -135,13 +181,13 @@ Assignment LayerTable::Solve(double allowed) const {
   Assignment assignment;
   for (size_t l = 0; l < chosen.size(); ++l) {
     const LayerSetting& setting = rows_[l].settings[chosen[l]];
-    if (!setting.IsDenseFloat()) assignment[rows_[l].name] = setting;
+    if (!setting.IsAsItWas()) assignment[rows_[l].name] = setting;
   }
   return assignment;
 }
 
 Status LayerTable::TimeConversions(Candidates* candidates, NetworkTimer* timer) {
-  const Assignment all = Uniform(LayerPattern::kDense, true);
+  const Assignment all = Uniform(LayerPattern::kDense, LayerType::kInt8);
   TAMIS_ASSIGN_OR_RETURN(const Graph whole, candidates->Draft(all, false));
   TAMIS_ASSIGN_OR_RETURN(const TimedNetwork base, timer->Time(whole));
   const double base_relative = timer->Relative(base);
@@ -153,8 +199,8 @@ Status LayerTable::TimeConversions(Candidates* candidates, NetworkTimer* timer) 
     TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer->Time(draft));
     const double profiles = static_cast<double>(std::max<size_t>(timer->profiles().size(), 1));
     // What the layer's own times do not explain.
-    row.float_extra =
-        (timer->Relative(timed) - base_relative) * profiles - (row.as_float.share[0] - row.as_int8.share[0]);
+    row.float_extra = (timer->Relative(timed) - base_relative) * profiles -
+                      (row.TimesAs(LayerType::kFull).share[0] - row.TimesAs(LayerType::kInt8).share[0]);
   }
   return {};
 }

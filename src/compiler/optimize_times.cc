@@ -63,13 +63,25 @@ Result<std::vector<Graph>> NetworkTimer::AtOpt(const Graph& fused) const {
   return concrete;
 }
 
-Result<TimedNetwork> NetworkTimer::Time(const Graph& network) {
+Result<TimedNetwork> NetworkTimer::InBFloat16(const Graph& network) const {
+  PassOptions passes;
+  passes.skip = options_.without;
+  passes.precision = DType::kBFloat16;
   TimedNetwork timed;
-  if (asks_) {
+  timed.precision = passes.precision;
+  TAMIS_ASSIGN_OR_RETURN(timed.fused, Fuse(network, passes));
+  HashConstants(timed.fused);
+  return timed;
+}
+
+Result<TimedNetwork> NetworkTimer::Time(const Graph& network, const std::set<std::string>& low_layers) {
+  TimedNetwork timed;
+  if (asks_ && !low_layers.empty()) {
     PrecisionQuestion question;
     question.without = options_.without;
     question.profiles = profiles_;
     question.threads = threads_;
+    question.low_layers = low_layers;
     TAMIS_ASSIGN_OR_RETURN(PrecisionChoice choice, ChoosePrecision(network, question, *tuner_, nullptr));
     timed.fused = std::move(choice.fused);
     timed.precision = choice.precision;

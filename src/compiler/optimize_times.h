@@ -35,8 +35,13 @@ class NetworkTimer {
   static Result<std::unique_ptr<NetworkTimer>> Make(const Graph& dense, const BuildOptions& options);
 
   // `network` is not fused; its constants are what is timed, so 2:4 ones count as such. In f32 or bf16 as the build
-  // options say, or, with kAuto, node by node as measured.
-  Result<TimedNetwork> Time(const Graph& network);
+  // options say. With kAuto in f32, but for these layers and what has no weight: they are bf16 where that is measured
+  // faster, conversions counted. With no such layer everything is f32.
+  Result<TimedNetwork> Time(const Graph& network, const std::set<std::string>& low_layers = {});
+  // Whether layers may be bf16 at all: with kAuto, on a machine with such arithmetic.
+  bool AsksForBFloat16() const { return asks_; }
+  // Fused in bf16 as far as it goes, for TimeLayers; no times of its own.
+  Result<TimedNetwork> InBFloat16(const Graph& network) const;
   // Every weight layer of a timed network, by weight.
   Result<std::map<std::string, LayerTimes>> TimeLayers(const TimedNetwork& network);
 

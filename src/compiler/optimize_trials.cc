@@ -52,7 +52,7 @@ Result<size_t> Trials::TryInOrder(size_t draft) {
 
 Status Trials::Measure(const Graph& network, OptimizeTrial* trial) const {
   if (cancelled_ && cancelled_()) return RuntimeError("optimizing was interrupted");
-  TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer_.Time(network));
+  TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer_.Time(network, LowLayers(trial->assignment)));
   trial->relative = timer_.Relative(timed);
   trial->seconds = timer_.Seconds(timed);
   trial->precision = timed.precision == DType::kBFloat16 ? "bf16" : "f32";

@@ -45,6 +45,12 @@ double GainPrediction::SecondsWith(const std::function<bool(const LayerTime&)>& 
   return seconds;
 }
 
+double GainPrediction::SecondsWithPaired(const std::function<bool(const LayerTime&)>& pruned) const {
+  double seconds = other_seconds;
+  for (const LayerTime& layer : layers) seconds += pruned(layer) ? layer.BestPaired() : layer.dense_seconds;
+  return seconds;
+}
+
 ValueId LayerWeight(const Graph& graph, const Node& node) {
   if (!node.IsTamis("Linear") && !node.IsTamis("ChannelsLastConv")) return kNoValue;
   const ValueId weight = node.input(1);
@@ -81,6 +87,10 @@ Result<GainPrediction> PredictGain(const Graph& fused, const std::map<std::strin
     layer.dense_kernel = dense.kernel;
     layer.sparse_seconds = sparse.seconds;
     layer.sparse_kernel = sparse.kernel;
+    TAMIS_ASSIGN_OR_RETURN(TunedNode paired, tuner.TimeAs(problem, Pattern::kTwoFour, true));
+    KeepSparseKernels(problem, &paired);
+    layer.paired_seconds = paired.seconds;
+    layer.paired_kernel = paired.kernel;
     if (sparse.kernel.empty()) layer.sparse_reason = SparseRefusal(sparse);
     prediction.layers.push_back(std::move(layer));
   }

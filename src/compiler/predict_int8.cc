@@ -1,5 +1,6 @@
 #include "src/compiler/predict_int8.h"
 
+#include "src/compiler/predict.h"
 #include "src/compiler/quantize.h"
 #include "src/kernels/problem.h"
 #include "src/passes/pass.h"
@@ -27,6 +28,7 @@ Result<Int8Prediction> PredictInt8(const Graph& simplified, const std::map<std::
   }
   prediction.layers = static_cast<int64_t>(report->layers.size());
   prediction.quantized = report->Quantized();
+  for (const QuantizedLayer& layer : report->layers) prediction.layer_reasons[layer.name] = layer.reason;
   if (prediction.quantized == 0) {
     prediction.reason = "no layer of it becomes int8";
     return prediction;
@@ -40,6 +42,10 @@ Result<Int8Prediction> PredictInt8(const Graph& simplified, const std::map<std::
     TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete, node, threads));
     TAMIS_ASSIGN_OR_RETURN(const TunedNode tuned, tuner.TimeProblem(problem));
     prediction.seconds += tuned.seconds;
+    const bool coded = node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv");
+    const ValueId weight = coded ? node.input(1) : kNoValue;
+    if (weight == kNoValue || !concrete.value(weight).constant) continue;
+    prediction.layer_seconds[NameBeforeQuantize(WeightName(concrete, weight))] += tuned.seconds;
   }
   return prediction;
 }

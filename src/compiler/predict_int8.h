@@ -13,6 +13,9 @@ namespace tamis {
 struct Int8Prediction {
   double seconds = 0;                 // of all nodes; 0: `reason` says why it is not known
   int64_t layers = 0, quantized = 0;  // weights of products, and how many of them become int8
+  // Of every one: why it stays float; empty where it becomes int8.
+  std::map<std::string, std::string> layer_reasons;
+  std::map<std::string, double> layer_seconds;  // of those that do, at the shape
   std::string reason;
 };
 

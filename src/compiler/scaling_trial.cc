@@ -305,7 +305,8 @@ Result<std::string> TryScalings(Session& network, std::span<const NamedTensors> 
   const auto common = std::max_element(counts.begin(), counts.end());
   if (told < kTellsNothing && *common * 10 >= 9 * given.dim(0)) {
     return fmt::format(
-        "the network answers class {} for {} of {} samples: they show little of what it can tell apart ({})",
+        "the network answers class {} for {} of {} samples: they show little of what it can tell apart; give samples "
+        "of all classes, prepared as in training ({})",
         common - counts.begin(), *common, given.dim(0), ranges);
   }
   return std::string();

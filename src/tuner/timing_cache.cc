@@ -1,9 +1,5 @@
 #include "src/tuner/timing_cache.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -13,7 +9,9 @@
 
 #include "src/base/atomic_file.h"
 #include "src/base/cache_folder.h"
+#include "src/base/file_lock.h"
 #include "src/base/hash.h"
+#include "src/base/tab_fields.h"
 #include "src/base/version.h"
 #include "src/kernels/kernel_revision.h"
 #include "src/tuner/problem_text.h"
@@ -23,32 +21,9 @@ namespace {
 
 constexpr std::string_view kFirstLine = "tamis-timings 2";
 
-std::vector<std::string> Fields(const std::string& line) {
-  std::vector<std::string> fields;
-  size_t begin = 0;
-  while (true) {
-    const size_t end = line.find('\t', begin);
-    fields.push_back(line.substr(begin, end - begin));
-    if (end == std::string::npos) return fields;
-    begin = end + 1;
-  }
-}
-
 std::string RevisionText(const std::string& kernel) {
   const uint64_t revision = KernelRevision(kernel);
   return revision == 0 ? std::string() : HexString(revision);
-}
-
-template <class T>
-bool ReadNumber(const std::string& text, T* number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *number);
-  return error == std::errc() && end == text.data() + text.size() && *number >= 0;
-}
-
-std::string OneField(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
-  return text;
 }
 
 std::string Describe(const Problem& problem) {
@@ -65,22 +40,6 @@ bool Better(const TimingEntry& a, const TimingEntry& b) {
   if (a.Spread() != b.Spread()) return a.Spread() < b.Spread();
   return a.Samples() > b.Samples();
 }
-
-// Held while a file is read and written again. Without it two processes that save at once lose one's times, no more.
-class FileLock {
- public:
-  explicit FileLock(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
-    if (fd_ >= 0) (void)flock(fd_, LOCK_EX);
-  }
-  ~FileLock() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FileLock(const FileLock&) = delete;
-  FileLock& operator=(const FileLock&) = delete;
-
- private:
-  int fd_;
-};
 
 }  // namespace
 
@@ -136,7 +95,7 @@ size_t TimingCache::ReadFile() {
       second = true;
       continue;
     }
-    const std::vector<std::string> fields = Fields(line);
+    const std::vector<std::string> fields = TabFields(line);
     if (fields.size() < (second ? 9 : 3)) continue;
     TimedKernel timed;
     timed.kernel = fields[1];
