@@ -281,3 +281,25 @@ agraph (int64 n) => (int64[K] y) {
 }""")).run
     n = 200_000
     np.testing.assert_array_equal(run({"n": np.int64(n)})["y"], np.arange(n) ** 2)
+
+
+def test_a_branch_that_the_shapes_contradict_need_not_be_possible(session):
+    """Voice detectors branch on the sampling rate: the other rate's branch does not fit the samples."""
+    run = session(parse("""
+    agraph (float[N,M] x, int64 rate) => (float[N,K] y) {
+      expected = Constant<value = int64 {16000}>()
+      wide = Equal(rate, expected)
+      y = If<then_branch = whole () => (float[N,A] a) {
+               three = Constant<value = int64[2] {-1, 6}>()
+               a = Reshape(x, three)
+             }, else_branch = half () => (float[N,B] b) {
+               four = Constant<value = int64[2] {-1, 4}>()
+               b = Reshape(x, four)
+             }>(wide)
+    }"""))
+    x = np.arange(6, dtype=np.float32).reshape(1, 6)
+    np.testing.assert_array_equal(run.run(None, {"x": x, "rate": np.int64(16000)})[0], x)
+    with pytest.raises(ValueError, match="Reshape"):
+        run.run(None, {"x": x, "rate": np.int64(8000)})
+    eight = np.arange(8, dtype=np.float32).reshape(2, 4)
+    np.testing.assert_array_equal(run.run(None, {"x": eight, "rate": np.int64(8000)})[0], eight)

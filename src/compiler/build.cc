@@ -34,6 +34,7 @@ Network Imported(Graph graph, const OnnxInfo& info, std::string file) {
   network.file = std::move(file);
   network.hash = info.hash;
   network.producer = info.producer;
+  network.remarks = info.remarks;
   network.nodes_in_file = static_cast<int64_t>(network.graph.NumNodes());
   return network;
 }
@@ -325,14 +326,16 @@ class PlanMaker {
 
   // Measures what won with 2:4 kernels inside the network; where that is news to the tuner, it chooses again.
   Result<bool> ConfirmSparse(const std::vector<Plan>& plans) {
+    const auto begin = [this] {
+      if (options_.progress) options_.progress(0, 1, "measuring 2:4 layers inside the network");
+    };
     bool news = false;
     for (const Plan& plan : plans) {
       for (const PlanPoint& point : plan.points) {
         if (tuner_.TimeIsUp()) return false;
         if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
-        if (options_.progress) options_.progress(0, 1, "measuring 2:4 layers inside the network");
         TAMIS_ASSIGN_OR_RETURN(const bool here,
-                               MeasureSparseInNetwork(engine_.Fused(plan.variant), point, tuner_, threads_));
+                               MeasureSparseInNetwork(engine_.Fused(plan.variant), point, tuner_, threads_, begin));
         news = news || here;
       }
     }
@@ -469,6 +472,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   auto engine = std::make_shared<Engine>();
   engine->source = network.graph.Clone();
   result.passes = network.passes;
+  result.notices = network.remarks;
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->source, options.profiles));
   TAMIS_ASSIGN_OR_RETURN(const auto tuner, MakeTuner(options));
   Fuser fuser(engine->source, options, tuner.get(), &result.passes);

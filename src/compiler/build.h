@@ -21,6 +21,7 @@ struct Network {
   std::string producer;
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
+  std::vector<std::string> remarks;  // OnnxInfo::remarks
 };
 // Imported only: nothing is simplified yet, and the values have the file's names.
 Result<Network> ImportNetwork(const std::string& onnx_path);

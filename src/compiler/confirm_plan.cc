@@ -125,7 +125,8 @@ Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& t
   return check;
 }
 
-Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads) {
+Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads,
+                                    const std::function<void()>& begin) {
   TAMIS_ASSIGN_OR_RETURN(const Graph concrete, At(fused, point));
   std::map<std::string, std::string> kernels;
   for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
@@ -142,6 +143,7 @@ Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, 
     unknown.emplace(name, std::move(problem));
   }
   if (unknown.empty()) return false;
+  if (begin) begin();
   TAMIS_ASSIGN_OR_RETURN(const auto pair, MakePair(fused, point, fused, tuner, threads));
   if (pair == nullptr) return false;
   ThreadPool pool(threads);

@@ -2,6 +2,7 @@
 // sum.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& t
 // The tuner times kernels one by one. Here those for 2:4 weights that `point` chose are measured inside the network, in
 // turns with the all-dense plan, and the tuner is told what they take there (Tuner::RecordInNetwork), so that it gives
 // up those that lose. Returns whether there was anything that it did not know yet: then it should be asked again.
-Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads);
+// `begin` (may be empty) is called before the first measurement, if there is one.
+Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads,
+                                    const std::function<void()>& begin = {});
 
 }  // namespace tamis

@@ -51,6 +51,31 @@ void CheckInferredShapes(const Graph& graph, Problems* problems) {
   }
 }
 
+// Infers all shapes. Where a node can be inferred but for what the file declares of its outputs (exporters leave shapes
+// of a network's earlier form there), the operator is believed, and a remark says so.
+Status InferOverDeclarations(Graph& graph, std::vector<std::string>* remarks) {
+  const Status strict = InferShapes(graph);
+  if (strict.ok()) return strict;
+  for (const NodeId id : graph.NodeIds()) {
+    const Status as_declared = InferNode(graph, id);
+    if (as_declared.ok()) continue;
+    std::vector<std::pair<ValueId, Type>> declared;
+    for (const ValueId output : graph.node(id).outputs) {
+      if (output == kNoValue || !graph.value(output).type.IsTensor()) continue;
+      Type& type = graph.value(output).type;
+      declared.emplace_back(output, type);
+      type.has_rank = false;
+      type.shape.clear();
+    }
+    if (InferNode(graph, id).ok()) {
+      remarks->push_back(as_declared.message() + ": the declaration is ignored");
+      continue;
+    }
+    for (auto& [output, type] : declared) graph.value(output).type = std::move(type);
+  }
+  return InferShapes(graph);
+}
+
 OnnxInfo ReadInfo(const onnx::ModelProto& model, uint64_t hash) {
   OnnxInfo info;
   info.producer = model.producer_name();
@@ -61,7 +86,8 @@ OnnxInfo ReadInfo(const onnx::ModelProto& model, uint64_t hash) {
   return info;
 }
 
-Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements, const std::string& folder) {
+Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements, const std::string& folder,
+                           OnnxInfo* info) {
   ImportContext context{ExternalData(folder), {}, {}, {}, std::move(elements)};
   Problems& problems = context.problems;
   if (model->ir_version() < kOldestIrVersion || model->ir_version() > onnx::IR_VERSION) {
@@ -78,7 +104,9 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   CheckOperators(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
 
-  TAMIS_RETURN_IF_ERROR(InferShapes(graph));
+  std::vector<std::string> remarks;
+  TAMIS_RETURN_IF_ERROR(InferOverDeclarations(graph, &remarks));
+  if (info != nullptr) info->remarks = std::move(remarks);
   CheckInferredShapes(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   TAMIS_RETURN_IF_ERROR(graph.Verify());
@@ -93,7 +121,7 @@ std::optional<Result<Graph>> ImportDetached(ByteSource& source, const std::strin
   if (!model.ok()) return std::nullopt;
   std::string().swap(detached->skeleton);
   if (info != nullptr) *info = ReadInfo(*model, detached->hash);
-  return BuildChecked(&*model, std::move(detached->elements), folder);
+  return BuildChecked(&*model, std::move(detached->elements), folder, info);
 }
 
 // `bytes` are freed once they are parsed, so that a large model is in memory twice, not three times.
@@ -101,7 +129,7 @@ Result<Graph> ImportWhole(std::string_view bytes, std::string* owned, const std:
   TAMIS_ASSIGN_OR_RETURN(onnx::ModelProto model, ParseModel(bytes));
   if (info != nullptr) *info = ReadInfo(model, Hash64(bytes));
   if (owned != nullptr) std::string().swap(*owned);
-  return BuildChecked(&model, {}, folder);
+  return BuildChecked(&model, {}, folder, info);
 }
 
 Result<Graph> ImportFile(const std::string& path, const std::string& folder, OnnxInfo* info) {

@@ -42,14 +42,30 @@ TEST(OnnxImport, BuildsGraphWithSymbolicShapes) {
 
 TEST(OnnxImport, DimensionsWithoutNameGetOne) {
   onnx::ModelProto model = EmptyModel();
-  SetType(model.mutable_graph()->add_input(), "input ids", {"", "?", "input_ids_dim0", "2*s0 + 1"});
-  SetType(model.mutable_graph()->add_output(), "y", {"", "", "", ""});
+  SetType(model.mutable_graph()->add_input(), "input ids", {"", "?", "input_ids_dim0", "2*s0 + 1", -1});
+  SetType(model.mutable_graph()->add_output(), "y", {"", "", "", "", ""});
   AddNode(model.mutable_graph(), "Relu", {"input ids"}, {"y"});
   const Result<Graph> graph = ImportModel(model);
   ASSERT_TRUE(graph.ok()) << graph.status().message();
   EXPECT_EQ(graph->value(graph->inputs[0]).type.ToString(),
-            "float32[input_ids_dim0_2, input_ids_dim1, input_ids_dim0, dim_2_s0___1]");
+            "float32[input_ids_dim0_2, input_ids_dim1, input_ids_dim0, dim_2_s0___1, input_ids_dim4]");
   EXPECT_EQ(graph->value(graph->outputs[0]).type.ToString(), graph->value(graph->inputs[0]).type.ToString());
+}
+
+TEST(OnnxImport, WrongDeclarationsOfOutputsAreRemarks) {
+  onnx::ModelProto model = EmptyModel();
+  SetType(model.mutable_graph()->add_input(), "x", {2, 3});
+  SetType(model.mutable_graph()->add_value_info(), "h", {5, 3});
+  SetType(model.mutable_graph()->add_output(), "y", {6});
+  AddNode(model.mutable_graph(), "Relu", {"x"}, {"h"});
+  AddNode(model.mutable_graph(), "Relu", {"h"}, {"y"});
+  OnnxInfo info;
+  const Result<Graph> graph = ImportModel(model, "", &info);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->value(graph->outputs[0]).type.ToString(), "float32[2, 3]");
+  ASSERT_EQ(info.remarks.size(), 2u);
+  EXPECT_THAT(info.remarks[0], HasSubstr("output 'h': shape [5, 3] is declared but [2, 3] follows"));
+  EXPECT_THAT(info.remarks[1], HasSubstr("output 'y': shape [6] is declared but [2, 3] follows"));
 }
 
 TEST(OnnxImport, InitializersListedAsInputsAreConstants) {
@@ -268,7 +284,10 @@ TEST(OnnxImport, DeclaredTypesOfValuesAreKept) {
   ASSERT_TRUE(graph.ok()) << graph.status().message();
   EXPECT_EQ(graph->value(ValueNamed(*graph, "h")).type.ToString(), "float32[8, 3]");
   SetType(model.mutable_graph()->mutable_value_info(0), "h", {8, 4});
-  EXPECT_THAT(ImportError(model), AllOf(HasSubstr("'product'"), HasSubstr("output 'h'")));
+  OnnxInfo info;
+  ASSERT_TRUE(ImportModel(model, "", &info).ok());
+  ASSERT_EQ(info.remarks.size(), 1u);
+  EXPECT_THAT(info.remarks[0], AllOf(HasSubstr("'product'"), HasSubstr("output 'h'")));
 }
 
 TEST(OnnxImport, NamesInMessagesArePrintable) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "src/ir/graph.h"
 #include "tamis/status.h"
@@ -14,6 +15,7 @@ struct OnnxInfo {
   int64_t ir_version = 0;
   std::string hash;  // of the file's bytes (HexString of Hash64), external data not counted
   std::map<std::string, std::string> metadata;
+  std::vector<std::string> remarks;  // sentences for the user: what the file says wrongly, and was not believed
 };
 
 // Reads a model, external data included (resolved beside the file, never outside its folder). Checks everything that

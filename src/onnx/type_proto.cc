@@ -7,7 +7,9 @@ namespace tamis {
 namespace {
 
 // Some exporters write these where they mean "not known"; two of them are not the same dimension.
-bool IsUnknown(const std::string& param) {
+bool IsUnknown(const onnx::TensorShapeProto::Dimension& dim) {
+  if (dim.has_dim_value()) return dim.dim_value() == -1;
+  const std::string& param = dim.dim_param();
   return param.empty() || param == "?" || param == "None";
 }
 
@@ -24,12 +26,13 @@ Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::str
   Dims known;
   for (int axis = 0; axis < proto.shape().dim_size(); ++axis) {
     const auto& dim = proto.shape().dim(axis);
-    if (dim.has_dim_value()) {
+    if (IsUnknown(dim)) {
+      type.shape.push_back(symbols->Fresh(name, axis));
+    } else if (dim.has_dim_value()) {
       known.push_back(dim.dim_value());
       type.shape.emplace_back(dim.dim_value());
     } else {
-      type.shape.push_back(IsUnknown(dim.dim_param()) ? symbols->Fresh(name, axis)
-                                                      : symbols->FromParam(dim.dim_param()));
+      type.shape.push_back(symbols->FromParam(dim.dim_param()));
     }
   }
   TAMIS_RETURN_IF_ERROR(CheckDims(known));

@@ -26,8 +26,22 @@ std::optional<bool> KnownCondition(const InferContext& context) {
   return value ? std::optional<bool>(*value != 0) : std::nullopt;
 }
 
-// Input: the condition. What the branches read they capture. Outputs are what either branch gives; where the condition
-// is known it is that branch alone, and the other one, which shapes may contradict, need not be possible.
+// Whether everything that the branches read has its final shape. To be asked after their types were inferred.
+bool CapturesConcrete(const Node& node) {
+  const auto concrete = [](const Graph& body) {
+    return std::all_of(body.inputs.begin(), body.inputs.end(), [&](ValueId id) {
+      const Type& type = body.value(id).type;
+      return !type.IsTensor() || (type.has_rank && ConstantDims(type.shape));
+    });
+  };
+  return std::all_of(node.regions.begin(), node.regions.end(),
+                     [&](const Region& region) { return concrete(*region.body); });
+}
+
+// Input: the condition. What the branches read they capture. Outputs are what either branch gives. A branch that shapes
+// contradict need not be possible where the condition is known to choose the other one, nor where all shapes are known:
+// networks branch on a size or a rate that an input names, and only one branch fits the inputs that come with it. If
+// the condition chooses the impossible one all the same, running it says what is wrong.
 Status Infer(InferContext& context) {
   TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
   TAMIS_RETURN_IF_ERROR(CheckDType(context, 0, kBools));
@@ -38,8 +52,9 @@ Status Infer(InferContext& context) {
   const auto inferred_true = context.InferRegion(*then_branch, {});
   const auto inferred_false = context.InferRegion(*else_branch, {});
   const std::optional<bool> taken = KnownCondition(context);
-  if (!inferred_true.ok() && taken.value_or(true)) return inferred_true.status();
-  if (!inferred_false.ok() && !taken.value_or(false)) return inferred_false.status();
+  const bool either = !taken && CapturesConcrete(node) && (inferred_true.ok() || inferred_false.ok());
+  if (!inferred_true.ok() && taken.value_or(!either)) return inferred_true.status();
+  if (!inferred_false.ok() && !taken.value_or(either)) return inferred_false.status();
   const std::vector<Type>& if_true = inferred_true.ok() ? *inferred_true : *inferred_false;
   const std::vector<Type>& if_false = inferred_false.ok() ? *inferred_false : *inferred_true;
   if (if_true.size() != if_false.size() || if_true.size() < node.outputs.size()) {

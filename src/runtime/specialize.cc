@@ -89,7 +89,7 @@ void FoldContents(Value& value) {
 
 class Specializer {
  public:
-  // In the main graph a fold that fails is an error; in a body, which may never run, the node stays.
+  // In the main graph a fold or an inference that fails is an error; in a body, which may never run, the node stays.
   Specializer(Graph& graph, bool body) : graph_(graph), body_(body) {}
 
   Status Run(const std::vector<NodeId>& ids) {
@@ -112,7 +112,9 @@ class Specializer {
       if (!body_) return status;
     }
     for (Region& region : graph_.node(id).regions) ShareConstants(graph_, region);
-    TAMIS_RETURN_IF_ERROR(InferNode(graph_, id));
+    // What a body must be able to compute, the operator that holds it has asked above; the rest need never run.
+    const Status inferred = InferNode(graph_, id);
+    if (!inferred.ok()) return body_ ? Status() : inferred;
     for (Region& region : graph_.node(id).regions) {
       Graph& inner = *region.body;
       TAMIS_RETURN_IF_ERROR(Specializer(inner, true).Run(inner.NodeIds()).WithContext(region.name));
