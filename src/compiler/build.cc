@@ -392,7 +392,8 @@ class Fuser {
   Result<Variant> Make(Precision precision, const std::vector<Profile>& profiles, std::vector<std::string>* notices) {
     const bool cpu = tuner_.cuda() == nullptr && options_.device == "cpu";
     Variant variant;
-    if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16) {
+    const bool none_may = options_.low_layers && options_.low_layers->empty();
+    if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16 || none_may) {
       const DType dtype = DTypeOf(precision, !cpu);
       TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_));
       variant.precision = PrecisionName(variant.fused, dtype);
@@ -402,6 +403,7 @@ class Fuser {
     question.without = options_.without;
     question.profiles = profiles;
     question.threads = ThreadsOf(options_);
+    question.low_layers = options_.low_layers;
     TAMIS_ASSIGN_OR_RETURN(PrecisionChoice choice, ChoosePrecision(source_, question, tuner_, passes_));
     std::string text = choice.Describe();
     if (choice.precision != DType::kFloat32) {

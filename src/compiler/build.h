@@ -4,6 +4,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,11 +48,13 @@ struct BuildOptions {
   int threads = 0;                         // 0: one for every usable core
   std::vector<InputRanges> profiles;       // empty: one that bounds nothing
   std::vector<std::string> without;        // passes switched off, by name
-  bool tune = true;                        // false: the safe plans only, nothing is timed
-  bool memory_figures = false;             // of every plan; packs the weights once more
-  std::string cache_path;                  // of the timing cache; empty: none
-  double time_budget = 0;                  // seconds of timing; 0: no limit
-  std::vector<ValueRecord> values;         // of calibration samples, and the hash of these: for the provenance
+  // With kAuto: weights whose products may be bf16; nothing: all.
+  std::optional<std::set<std::string>> low_layers;
+  bool tune = true;                 // false: the safe plans only, nothing is timed
+  bool memory_figures = false;      // of every plan; packs the weights once more
+  std::string cache_path;           // of the timing cache; empty: none
+  double time_budget = 0;           // seconds of timing; 0: no limit
+  std::vector<ValueRecord> values;  // of calibration samples, and the hash of these: for the provenance
   std::string data_hash;
   std::function<void(int done, int total, const std::string& what)> progress;
   std::function<bool()> cancelled;  // asked before each node is timed; true ends the build with an error

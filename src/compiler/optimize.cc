@@ -164,9 +164,7 @@ class Optimizer {
     network.nodes_in_file = network_.nodes_in_file;
     Log("building the engine of: " + trials_->at(static_cast<size_t>(trial)).label);
     BuildOptions build = build_;
-    // Where no layer may be bf16, nothing is.
-    const bool none_low = LowLayers(trials_->at(static_cast<size_t>(trial)).assignment).empty();
-    if (build.precision == Precision::kAuto && none_low) build.precision = Precision::kFloat32;
+    build.low_layers = LowLayers(trials_->at(static_cast<size_t>(trial)).assignment);
     for (const QuantizedTensor& tensor : network_chosen_.quantize.tensors) {
       if (!tensor.record.input) build.values.push_back(tensor.record);
     }
