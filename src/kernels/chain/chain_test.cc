@@ -27,15 +27,10 @@ std::vector<KernelCase> ChainCases() {
   std::vector<KernelCase> cases;
   const std::vector<ChainStep> gated = {
       {ChainOp::kMul, 0, 1}, {ChainOp::kSigmoid, 3}, {ChainOp::kMul, 3, 4}, {ChainOp::kSub, 5, 2}};
-  const std::vector<std::vector<Dims>> shapes = {{{3, 1700}, {1700}, {3, 1}},
-                                                 {{2, 3, 5}, {1}, {3, 1}},
-                                                 {{3, 1}, {2, 1, 1}, {2, 3, 40}},
-                                                 {{70, 4, 333}, {4, 1}, {70, 4, 333}},
-                                                 {{400, 3}, {3}, {400, 1}},
-                                                 {{9, 50, 7}, {9, 1, 7}, {50, 1}},
-                                                 {{20011, 3}, {3}, {20011, 1}},
-                                                 {{6, 40, 127}, {40, 1}, {6, 1, 1}},
-                                                 {{0, 4}, {4}, {4}}};
+  const std::vector<std::vector<Dims>> shapes = {
+      {{3, 1700}, {1700}, {3, 1}},          {{2, 3, 5}, {1}, {3, 1}},           {{3, 1}, {2, 1, 1}, {2, 3, 40}},
+      {{70, 4, 333}, {4, 1}, {70, 4, 333}}, {{400, 3}, {3}, {400, 1}},          {{9, 50, 7}, {9, 1, 7}, {50, 1}},
+      {{20011, 3}, {3}, {20011, 1}},        {{6, 40, 127}, {40, 1}, {6, 1, 1}}, {{0, 4}, {4}, {4}}};
   for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
     for (const DType out : {DType::kFloat32, DType::kBFloat16}) {
       for (const auto& dims : shapes) cases.push_back(ChainCase(gated, dims, in, out));
