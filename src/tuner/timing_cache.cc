@@ -160,6 +160,8 @@ void TimingCache::Add(const std::string& key, const Problem& problem, const std:
     known.attempts = attempts;
     return;
   }
+  // Times of kernels that are no candidates any more stay, and may be noisy for ever: these attempts count too.
+  if (!known.kernels.empty()) fresh.attempts = known.attempts + 1;
   for (auto& [name, timed] : known.kernels) fresh.kernels.try_emplace(name, timed);
   known = std::move(fresh);
 }

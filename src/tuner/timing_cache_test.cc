@@ -101,6 +101,19 @@ TEST_F(TimingCacheTest, NoisyEntriesAreTimedAgainButNotForever) {
   EXPECT_EQ((*found)[0].seconds, 3);  // the calmest of the three
 }
 
+TEST_F(TimingCacheTest, NoisyTimesOfFormerCandidatesHoldNothingUpForever) {
+  const std::string key = TimingCache::Key(problem_);
+  TimingCache cache("");
+  auto former = Times(1, 2, 0.1);
+  former.push_back({"former", 3, "", 0.9, 10});
+  cache.Add(key, problem_, former);
+  for (int i = 1; i < TimingEntry::kMaxAttempts; ++i) {
+    EXPECT_FALSE(cache.Find(key, kernels_));
+    cache.Add(key, problem_, Times(1, 2, 0.1));
+  }
+  EXPECT_TRUE(cache.Find(key, kernels_));
+}
+
 TEST_F(TimingCacheTest, MergeKeepsTheCalmerAndThenTheLonger) {
   const std::string key = TimingCache::Key(problem_);
   TimingCache a(""), b(""), c("");
