@@ -83,11 +83,14 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
   if (candidates.names.empty()) return tuned;
 
   auto known = cache_.Find(key, candidates.names, TimeIsUp());
-  while (!known && !TimeIsUp()) {
+  // Bounded whatever the worker answers: a build must end.
+  for (int attempt = 1; !known && attempt <= TimingEntry::kMaxAttempts && !TimeIsUp(); ++attempt) {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<TimedKernel> timed, Measure(problem, candidates.names));
     cache_.Add(key, problem, timed, DeviceKey());
     known = cache_.Find(key, candidates.names);
-    if (!known && TimeIsUp()) known = cache_.Find(key, candidates.names, true);
+    if (!known && (TimeIsUp() || attempt == TimingEntry::kMaxAttempts)) {
+      known = cache_.Find(key, candidates.names, true);
+    }
   }
   if (!known) {
     tuned.predicted = true;
