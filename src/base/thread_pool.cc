@@ -134,10 +134,6 @@ void ThreadPool::Run(int parts, const std::function<void(int)>& f) {
 void ThreadPool::ParallelFor(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& f) {
   if (count <= 0) return;
   const int64_t parts = std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, threads_);
-  if (parts == 1) {
-    const FlushSubnormals flush;
-    return f(0, count);
-  }
   const auto work = [&](int part) { f(count * part / parts, count * (part + 1) / parts); };
   // One reference fits std::function's own storage: nothing is allocated.
   Run(static_cast<int>(parts), [&work](int part) { work(part); });

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <random>
 
 #include "src/base/float16.h"
@@ -36,16 +37,25 @@ bool TravelsWithFloats(const Problem& problem, const Operand& operand) {
          operand.dims[0] <= kMaxSentElements;
 }
 
+// JSON has no number for infinities, with which bounds and reductions begin: they travel as strings.
+std::string FloatText(float value) {
+  return std::isfinite(value) ? fmt::format("{:.9g}", value) : fmt::format("\"{}\"", value);
+}
+
+std::string FloatsText(std::span<const float> values) {
+  std::string text;
+  for (const float value : values) text += (text.empty() ? "" : ",") + FloatText(value);
+  return "[" + text + "]";
+}
+
 std::string AttributeText(const Attribute& attribute) {
   if (const auto* i = std::get_if<int64_t>(&attribute)) return fmt::format("{{\"i\":{}}}", *i);
-  if (const auto* f = std::get_if<float>(&attribute)) return fmt::format("{{\"f\":{:.9g}}}", *f);
+  if (const auto* f = std::get_if<float>(&attribute)) return fmt::format("{{\"f\":{}}}", FloatText(*f));
   if (const auto* s = std::get_if<std::string>(&attribute)) return fmt::format("{{\"s\":{}}}", JsonQuote(*s));
   if (const auto* v = std::get_if<std::vector<int64_t>>(&attribute)) {
     return fmt::format("{{\"is\":[{}]}}", fmt::join(*v, ","));
   }
-  if (const auto* v = std::get_if<std::vector<float>>(&attribute)) {
-    return fmt::format("{{\"fs\":[{:.9g}]}}", fmt::join(*v, ","));
-  }
+  if (const auto* v = std::get_if<std::vector<float>>(&attribute)) return fmt::format("{{\"fs\":{}}}", FloatsText(*v));
   if (const auto* v = std::get_if<std::vector<std::string>>(&attribute)) {
     std::string list;
     for (const std::string& text : *v) list += (list.empty() ? "" : ",") + JsonQuote(text);
@@ -78,9 +88,7 @@ std::string OperandText(const Problem& problem, const Operand& operand) {
     text += fmt::format(",\"pairs\":{}", HasPairs(*operand.constant));
   }
   if (TravelsWithElements(operand)) text += fmt::format(",\"data\":[{}]", fmt::join(operand.constant->ToInt64s(), ","));
-  if (TravelsWithFloats(problem, operand)) {
-    text += fmt::format(",\"floats\":[{:.9g}]", fmt::join(operand.constant->Span<float>(), ","));
-  }
+  if (TravelsWithFloats(problem, operand)) text += ",\"floats\":" + FloatsText(operand.constant->Span<float>());
   return text + "}";
 }
 
@@ -101,19 +109,33 @@ Tensor IntegerTensor(DType dtype, const Dims& dims, const std::vector<int64_t>& 
 
 using simdjson::dom::element;
 
+// What FloatText wrote.
+float FloatOf(element text) {
+  double number = 0;
+  if (text.get(number) == simdjson::SUCCESS) return static_cast<float>(number);
+  std::string_view name;
+  return text.get(name) == simdjson::SUCCESS ? std::strtof(std::string(name).c_str(), nullptr) : 0;
+}
+
+std::vector<float> FloatsOf(simdjson::dom::array list) {
+  std::vector<float> values;
+  for (element e : list) values.push_back(FloatOf(e));
+  return values;
+}
+
 Status ParseAttributes(element root, Node* node) {
   simdjson::dom::object object;
   if (root["attributes"].get(object) != simdjson::SUCCESS) return UserError("no attributes in the problem");
   for (const auto& field : object) {
     const std::string key(field.key);
     int64_t i = 0;
-    double f = 0;
+    element f;
     std::string_view s;
     simdjson::dom::array list;
     if (field.value["i"].get(i) == simdjson::SUCCESS) {
       node->attributes[key] = i;
     } else if (field.value["f"].get(f) == simdjson::SUCCESS) {
-      node->attributes[key] = static_cast<float>(f);
+      node->attributes[key] = FloatOf(f);
     } else if (field.value["s"].get(s) == simdjson::SUCCESS) {
       node->attributes[key] = std::string(s);
     } else if (field.value["is"].get(list) == simdjson::SUCCESS) {
@@ -121,9 +143,7 @@ Status ParseAttributes(element root, Node* node) {
       for (element e : list) values.push_back(e.get_int64().value_unsafe());
       node->attributes[key] = values;
     } else if (field.value["fs"].get(list) == simdjson::SUCCESS) {
-      std::vector<float> values;
-      for (element e : list) values.push_back(static_cast<float>(e.get_double().value_unsafe()));
-      node->attributes[key] = values;
+      node->attributes[key] = FloatsOf(list);
     } else if (field.value["ss"].get(list) == simdjson::SUCCESS) {
       std::vector<std::string> values;
       for (element e : list) values.emplace_back(e.get_string().value_unsafe());
@@ -156,8 +176,7 @@ Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* const
     if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
     *constant = IntegerTensor(operand->dtype, operand->dims, elements);
   } else if (text["floats"].get(data) == simdjson::SUCCESS) {
-    std::vector<float> elements;
-    for (element e : data) elements.push_back(static_cast<float>(e.get_double().value_unsafe()));
+    const std::vector<float> elements = FloatsOf(data);
     if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
     *constant = Tensor::Of<float>(DType::kFloat32, operand->dims, std::span<const float>(elements));
   } else {

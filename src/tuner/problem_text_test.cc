@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace tamis {
 namespace {
 
@@ -70,6 +72,25 @@ TEST(ProblemText, PairsTravelWithTheProblem) {
     EXPECT_EQ(HasPairs((*owned)->constants[1]), pairs);
   }
   EXPECT_NE(texts[0], texts[1]);
+}
+
+// Bounds of one side, and what a maximum begins with.
+TEST(ProblemText, InfinitiesTravelWithTheProblem) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  Node node;
+  node.op = "Chain";
+  node.domain = kTamisDomain;
+  node.attributes["alpha"] = -kInfinity;
+  const std::vector<float> constants = {0.5F, kInfinity, -kInfinity};
+  node.attributes["constants"] = constants;
+  Problem problem;
+  problem.node = &node;
+  problem.inputs = {{DType::kFloat32, {5, 64}, nullptr, 0, Pattern::kDense}};
+  problem.outputs = problem.inputs;
+  const auto owned = ProblemFromText(ProblemToText(problem), 7);
+  ASSERT_TRUE(owned.ok()) << owned.status().message();
+  EXPECT_EQ(std::get<float>((*owned)->node.attributes.at("alpha")), -kInfinity);
+  EXPECT_EQ(std::get<std::vector<float>>((*owned)->node.attributes.at("constants")), constants);
 }
 
 TEST(ProblemText, CalibrationMakesNoOtherProblem) {

@@ -14,6 +14,15 @@ std::string NameInPlan(const Graph& graph, const Node& node) {
   return node.outputs.empty() || node.outputs[0] == kNoValue ? node.name : graph.value(node.outputs[0]).name;
 }
 
+namespace {
+
+// Where the cache keeps what kernels of the problem `key` take inside networks.
+std::string InNetworkKey(const std::string& key) {
+  return key + "-in-network";
+}
+
+}  // namespace
+
 Tuner::Tuner(TunerOptions options) : options_(std::move(options)), cache_(options_.cache_path) {}
 
 Tuner::~Tuner() = default;
@@ -83,14 +92,11 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
   if (candidates.names.empty()) return tuned;
 
   auto known = cache_.Find(key, candidates.names, TimeIsUp());
-  // Bounded whatever the worker answers: a build must end.
-  for (int attempt = 1; !known && attempt <= TimingEntry::kMaxAttempts && !TimeIsUp(); ++attempt) {
+  while (!known && !TimeIsUp()) {
     TAMIS_ASSIGN_OR_RETURN(const std::vector<TimedKernel> timed, Measure(problem, candidates.names));
     cache_.Add(key, problem, timed, DeviceKey());
     known = cache_.Find(key, candidates.names);
-    if (!known && (TimeIsUp() || attempt == TimingEntry::kMaxAttempts)) {
-      known = cache_.Find(key, candidates.names, true);
-    }
+    if (!known && TimeIsUp()) known = cache_.Find(key, candidates.names, true);
   }
   if (!known) {
     tuned.predicted = true;
@@ -99,8 +105,9 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
     return tuned;
   }
   std::set<std::string> in_network;
+  const std::string in_network_key = InNetworkKey(key);
   for (TimedKernel& result : *known) {
-    const auto there = cache_.Find(InNetworkKey(problem), {result.kernel}, true);
+    const auto there = cache_.Find(in_network_key, {result.kernel}, true);
     if (there && result.seconds > 0) {
       result.seconds = there->front().seconds;
       in_network.insert(result.kernel);
@@ -120,16 +127,13 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
   return tuned;
 }
 
-std::string Tuner::InNetworkKey(const Problem& problem) const {
-  return TimingCache::Key(problem, DeviceKey()) + "-in-network";
-}
-
 bool Tuner::KnowsInNetwork(const Problem& problem, const std::string& kernel) const {
-  return cache_.Find(InNetworkKey(problem), {kernel}, true).has_value();
+  return cache_.Find(InNetworkKey(TimingCache::Key(problem, DeviceKey())), {kernel}, true).has_value();
 }
 
 void Tuner::RecordInNetwork(const Problem& problem, const std::string& kernel, double ratio) {
-  const auto entry = cache_.entries().find(TimingCache::Key(problem, DeviceKey()));
+  const std::string key = TimingCache::Key(problem, DeviceKey());
+  const auto entry = cache_.entries().find(key);
   if (entry == cache_.entries().end()) return;
   double rival = 0;
   for (const auto& [name, timed] : entry->second.kernels) {
@@ -140,7 +144,7 @@ void Tuner::RecordInNetwork(const Problem& problem, const std::string& kernel, d
   TimedKernel there;
   there.kernel = kernel;
   there.seconds = RoundedSeconds(ratio * rival);
-  cache_.Add(InNetworkKey(problem), problem, {there}, DeviceKey());
+  cache_.Add(InNetworkKey(key), problem, {there}, DeviceKey());
 }
 
 Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {

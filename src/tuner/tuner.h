@@ -75,7 +75,6 @@ class Tuner {
     uint64_t hash = 0;
   };
   Result<TunedNode> TimeKeyed(const Problem& problem, const std::string& key);
-  std::string InNetworkKey(const Problem& problem) const;
   Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
   std::string DeviceKey() const { return options_.cuda ? options_.cuda->TimingKey() : std::string(); }
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);

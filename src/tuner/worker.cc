@@ -148,7 +148,14 @@ Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::v
         }
       }
     }
-    if (done) return results;
+    if (done) {
+      for (const std::string& kernel : kernels) {
+        const auto named = [&](const TimedKernel& result) { return result.kernel == kernel; };
+        if (std::any_of(results.begin(), results.end(), named)) continue;
+        results.push_back({kernel, 0, "the worker did not understand the problem", 0, 0});
+      }
+      return results;
+    }
     Stop();
     struck_out.push_back({present, 0, timed_out ? "hung while it was timed" : "crashed while it was timed", 0, 0});
     std::erase(kernels, present);
