@@ -332,7 +332,7 @@ class PlanMaker {
     bool news = false;
     for (const Plan& plan : plans) {
       for (const PlanPoint& point : plan.points) {
-        if (tuner_.TimeIsUp()) return false;
+        if (tuner_.TimeIsUp()) return news;
         if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
         TAMIS_ASSIGN_OR_RETURN(const bool here,
                                MeasureSparseInNetwork(engine_.Fused(plan.variant), point, tuner_, threads_, begin));

@@ -67,24 +67,19 @@ std::optional<IndexValue> OfView(const Graph& graph, const Node& node, int depth
   return IndexValue{axis, inner->offset};
 }
 
-// Where a Slice of one axis begins: attributes before opset 10, inputs since.
-std::optional<Dim> SliceStart(const Graph& graph, const Node& node) {
-  if (graph.Opset() >= 10) return OneNumber(graph, node.input(1));
-  const auto starts = node.Ints("starts");
-  return starts.size() == 1 ? std::optional(Dim(starts[0])) : std::nullopt;
-}
-
 std::optional<IndexValue> OfSlice(const Graph& graph, const Node& node, int depth) {
   const auto inner = Of(graph, node.input(0), depth - 1);
   const int64_t rank = RankOf(graph, node.input(0));
   if (!inner || inner->axis == 0) return inner;
   const bool attributes = graph.Opset() < 10;
+  const std::vector<int64_t> starts = node.Ints("starts");
+  if (attributes && starts.size() != 1) return std::nullopt;  // else `axes`, if there are none, is the first one alone
   const auto axes = attributes ? std::optional(node.Ints("axes", {0})) : KnownInts(graph, node.input(3));
   if (!axes || axes->size() != 1 || rank < 1) return std::nullopt;
   if (node.input(4) != kNoValue && ScalarConstant(graph, node.input(4)) != 1.0) return std::nullopt;
   const int64_t axis = (*axes)[0] < 0 ? -(*axes)[0] : rank - (*axes)[0];
   if (axis != inner->axis) return inner;
-  const auto start = SliceStart(graph, node);
+  const auto start = attributes ? std::optional(Dim(starts[0])) : OneNumber(graph, node.input(1));
   if (!start || !start->NonNegative()) return std::nullopt;
   return IndexValue{inner->axis, inner->offset + *start};
 }

@@ -31,6 +31,10 @@ TEST(IndexValues, SlicesOfEveryOperatorSet) {
     EXPECT_FALSE(MatchIndex(t.graph, slice({-3}, {16}, {1}))) << "a start counted from the end";
     EXPECT_FALSE(MatchIndex(t.graph, slice({0, 2}, {1, 5}, {0, 1}))) << "two axes";
   }
+  TestGraph t(9);
+  const ValueId places = t.graph.AddConstant("places", Counting(16));
+  const ValueId both = t.Op("Slice", {places}, {{"starts", Ints{0, 3}}, {"ends", Ints{1, 9}}});
+  EXPECT_FALSE(MatchIndex(t.graph, both)) << "two axes that no attribute names";
 }
 
 }  // namespace

@@ -24,12 +24,11 @@ void InputDrift::Observe(const NamedTensors& inputs) {
     const std::span<const float> all = found->second.Span<float>();
     if (all.empty()) continue;
     // An odd step meets every channel of the usual layouts, and the first element moves on with the requests.
-    const size_t step = std::max<size_t>(1, all.size() / static_cast<size_t>(kElements)) | 1;
+    constexpr auto kMost = static_cast<size_t>(kElements);
+    const size_t step = ((all.size() + kMost - 1) / kMost) | 1;  // so that the last elements are met as well
     std::vector<float> some;
-    some.reserve(static_cast<size_t>(kElements) + 1);
-    for (size_t i = requests_ % step; i < all.size() && some.size() < static_cast<size_t>(kElements); i += step) {
-      some.push_back(all[i]);
-    }
+    some.reserve(kMost);
+    for (size_t i = requests_ % step; i < all.size(); i += step) some.push_back(all[i]);
     input.now.Add(some);
     input.samples += found->second.rank() > 0 ? found->second.dim(0) : 1;
     if (input.samples < kWindow) continue;

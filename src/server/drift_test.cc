@@ -88,6 +88,15 @@ TEST_F(InputDriftTest, AWindowThatIsOverIsForgotten) {
   EXPECT_LT(Only().divergence, 0.05);
 }
 
+TEST_F(InputDriftTest, TheLastElementsAreLookedAtToo) {
+  for (int i = 0; i < 40; ++i) {
+    Tensor uneven(DType::kFloat32, {1, 2047});
+    for (int64_t j = 1365; j < 2047; ++j) uneven.Data<float>()[j] = 50;
+    drift_.Observe({{"x", uneven}});
+  }
+  EXPECT_NEAR(Only().outside, 682.0 / 2047, 0.01);
+}
+
 TEST_F(InputDriftTest, OddInputsDoNoHarm) {
   Tensor broken(DType::kFloat32, {40, 2});
   broken.Data<float>()[3] = std::numeric_limits<float>::quiet_NaN();
