@@ -6,6 +6,10 @@ from html import escape
 COLOURS = {"tamis": "#1f6f54", "tamis 1 thread": "#8fb7a9", "onnxruntime": "#9aa5b1", "openvino": "#6f8fb8", "torch": "#d9a15b"}
 
 
+def _versions(about):
+    return ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+
+
 def _cell(row):
     if "error" in row:
         return f"error: {row['error'][:60]}"
@@ -29,8 +33,7 @@ def case_text(case):
 
 def markdown(result):
     about = result["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    lines = [f"{about['cpu']}, {about['cores']} cores, {about['threads']} threads; {versions}. Milliseconds, median ± half the "
+    lines = [f"{about['cpu']}, {about['cores']} cores, {about['threads']} threads; {_versions(about)}. Milliseconds, median ± half the "
              "distance of the quartiles. Ratio: time of the best peer of the same precision (dense) over Tamis's; above 1 "
              "Tamis is faster. Random weights: speed only.", "",
              "| network | row | Tamis | ONNX Runtime | OpenVINO | PyTorch eager | ratio | differs from f32 |",
@@ -105,8 +108,7 @@ def _score(row):
 
 def trained_markdown(result):
     about = result["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    lines = [f"{about['cpu']}, {about['threads']} threads; {versions}. One sample a request; the same engine gives time and "
+    lines = [f"{about['cpu']}, {about['threads']} threads; {_versions(about)}. One sample a request; the same engine gives time and "
              "answers. Cosine is with ONNX Runtime's f32 answers. Int8 of the peers: ONNX Runtime's static quantisation with "
              "the same calibration samples.", "",
              "| network | row | runtime | ms | top-1 | cosine | file MB | peak MB | made in s |", "|---|---|---|---|---|---|---|---|---|"]

@@ -213,9 +213,7 @@ def measure(args, network, shape, torch):
             worker.close()
         times = entry.pop("times", [])
         if times:
-            quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
-            entry["ms"], entry["runs"] = statistics.median(times), len(times)
-            entry["spread"] = (quartiles[2] - quartiles[0]) / entry["ms"]
+            entry |= timed(times) | {"runs": len(times)}
     for row in rows:
         alone = next((one for one in rows if one["runtime"] == ONE_THREAD and one["row"] == row["row"] and "ms" in one), None)
         if row["runtime"] == "tamis" and "ms" in row and alone:
@@ -230,6 +228,13 @@ def measure(args, network, shape, torch):
         if row["runtime"] == "tamis" and "ms" in row and ("_24" in row["file"] or "_paired" in row["file"]):
             row["check"] = check_plan(args, engine, inputs)
     return {"network": network, "shape": shape, "rows": rows}
+
+
+def timed(times):
+    """Median and spread (distance of the quartiles over it) of times in ms."""
+    quartiles = statistics.quantiles(times, n=4) if len(times) > 1 else [times[0]] * 3
+    median = statistics.median(times)
+    return {"ms": median, "spread": (quartiles[2] - quartiles[0]) / median}
 
 
 def check_plan(args, engine, inputs):

@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import shlex
-import statistics
 import subprocess
 import sys
 import time
@@ -178,8 +177,7 @@ def measure(args):
     for row, worker in running:
         worker.close()
         times = row.pop("times")
-        quartiles = statistics.quantiles(times, n=4)
-        row["ms"], row["spread"] = statistics.median(times), (quartiles[2] - quartiles[0]) / statistics.median(times)
+        row |= peers.timed(times) if times else {"error": "the process ended"}
     return {"network": args.name, "test_samples": len(next(iter(test.values()))), "samples": args.samples, "rows": rows}
 
 

@@ -10,6 +10,7 @@
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/compiler/confirm_plan.h"
+#include "src/compiler/sample_request.h"
 #include "src/cuda/device.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/plan_choice.h"
@@ -158,7 +159,7 @@ void PrintTable(const std::vector<Row>& rows, const Flags& flags) {
 Status Run(Flags flags) {
   if (flags.streams < 0) return UserError("--streams is {}; it takes 1 or more", flags.streams);
   if (flags.streams == 0) flags.streams = flags.session.Throughput() ? Cpu().usable_cores : 1;
-  if (flags.threads < 0) return UserError("--threads is {}; it takes 1 or more, or 0 for every core", flags.threads);
+  TAMIS_RETURN_IF_ERROR(CheckThreads(flags.threads));
   for (const double percent : flags.percentiles) {
     if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
   }

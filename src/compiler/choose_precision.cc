@@ -10,11 +10,6 @@
 #include "src/tuner/assign_precision.h"
 
 namespace tamis {
-namespace {
-
-// Digits are given up for no less than what timings of a whole network repeat to.
-constexpr double kClearGain = 0.97;
-
 Result<Graph> FuseIn(const Graph& source, DType precision, const std::set<std::string>* low_nodes,
                      const std::vector<std::string>& without, std::vector<PassRecord>* passes) {
   PassOptions options;
@@ -25,6 +20,11 @@ Result<Graph> FuseIn(const Graph& source, DType precision, const std::set<std::s
   HashConstants(fused);
   return fused;
 }
+
+namespace {
+
+// Digits are given up for no less than what timings of a whole network repeat to.
+constexpr double kClearGain = 0.97;
 
 bool IsLow(const Graph& graph, ValueId id) {
   return id != kNoValue && graph.value(id).type.dtype == DType::kBFloat16;

@@ -13,6 +13,11 @@
 
 namespace tamis {
 
+// Fused, with the constants hashed. `low_nodes` (null: all that can be) are in `precision`, as PassOptions has it;
+// `passes` may be null.
+Result<Graph> FuseIn(const Graph& source, DType precision, const std::set<std::string>* low_nodes,
+                     const std::vector<std::string>& without, std::vector<PassRecord>* passes);
+
 struct PrecisionQuestion {
   std::vector<std::string> without;  // passes switched off
   std::vector<Profile> profiles;     // times are taken at the opt of each, and every profile counts the same

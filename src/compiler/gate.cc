@@ -100,10 +100,7 @@ class GateRun {
       return {};
     }
     if (output->classes > 0) {
-      const std::vector<int64_t>& own = data.labels();  // else they are from a file, and folders say nothing of them
-      const bool of_folders = std::equal(labels_.begin(), labels_.end(), own.begin(), own.end());
-      TAMIS_RETURN_IF_ERROR(CheckLabels(labels_, output->classes, output->name,
-                                        of_folders ? data.class_names() : std::vector<std::string>()));
+      TAMIS_RETURN_IF_ERROR(CheckLabels(labels_, output->classes, output->name, data.class_names()));
     }
     std::vector<float> differences;
     int64_t dense = 0, candidate = 0;

@@ -26,9 +26,7 @@ Result<OpenedModel> OpenSide(const GateRequest& request, const ModelSource& mode
   build.device = request.device;
   build.tune = request.options.max_latency_ratio.has_value();  // an untuned side would lose by its kernels
   build.cancelled = hooks.cancelled;
-  if (hooks.progress) {
-    build.progress = [&](int done, int total, const std::string& what) { hooks.progress(done, total, what); };
-  }
+  build.progress = hooks.progress;
   TAMIS_ASSIGN_OR_RETURN(build.precision, ParsePrecision(request.precision));
   TAMIS_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(model, build));
   for (const std::string& notice : opened.notices) Tell(notice, hooks, notices);
@@ -55,9 +53,9 @@ Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, Gat
   context->dense_hash = dense.engine->provenance.source_hash;
   context->candidate_hash = candidate.engine->provenance.source_hash;
   TAMIS_ASSIGN_OR_RETURN(const auto inputs, CommonInputs(*dense.session, *candidate.session));
-  TAMIS_ASSIGN_OR_RETURN(const auto data, request.data.Open(inputs));
-  context->data_hash = data->hash();
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<int64_t> labels, LabelsOf(request.labels, *data));
+  TAMIS_ASSIGN_OR_RETURN(const auto opened, request.data.Open(inputs));
+  context->data_hash = opened->hash();
+  TAMIS_ASSIGN_OR_RETURN(const auto data, WithLabels(opened, request.labels));
   const std::vector<int64_t> samples = AllSamples(*data, request.data.samples);
   GateOptions options = request.options;
   options.progress = hooks.progress;
@@ -68,7 +66,7 @@ Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, Gat
     options.latency_batch = std::clamp<int64_t>(tuned, 1, std::max<int64_t>(1, static_cast<int64_t>(samples.size())));
   }
   TAMIS_ASSIGN_OR_RETURN(GateResult result,
-                         RunGate(*dense.session, *candidate.session, *data, samples, labels, options));
+                         RunGate(*dense.session, *candidate.session, *data, samples, data->labels(), options));
   const std::vector<ValueRecord>& records = candidate.engine->provenance.values;
   if (!records.empty()) {
     constexpr int64_t kCompared = 256;

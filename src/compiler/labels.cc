@@ -23,8 +23,7 @@ class Relabelled final : public DataSource {
   std::shared_ptr<const DataSource> source_;
 };
 
-}  // namespace
-
+// The labels of the source's samples; empty if there are to be none.
 Result<std::vector<int64_t>> LabelsOf(const LabelRequest& request, const DataSource& source) {
   if (request.classes) {
     if (static_cast<int64_t>(request.classes->size()) == source.size()) return *request.classes;
@@ -35,6 +34,8 @@ Result<std::vector<int64_t>> LabelsOf(const LabelRequest& request, const DataSou
   if (request.file.empty()) return source.labels();
   return ReadLabels(request.file, source.size());
 }
+
+}  // namespace
 
 Result<std::shared_ptr<const DataSource>> WithLabels(std::shared_ptr<const DataSource> source,
                                                      const LabelRequest& request) {

@@ -22,9 +22,8 @@ struct LabelRequest {
   std::string file = {};
   std::optional<std::vector<int64_t>> classes = {};
 };
-// The labels of the source's samples; empty if there are none. Error (kUser) unless there is one for each sample.
-Result<std::vector<int64_t>> LabelsOf(const LabelRequest& request, const DataSource& source);
-// The source with the labels that the request asks for.
+// The source with the labels that the request asks for: one for each sample, or none. Error (kUser) where their number
+// is another.
 Result<std::shared_ptr<const DataSource>> WithLabels(std::shared_ptr<const DataSource> source,
                                                      const LabelRequest& request);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/compiler/request_problems.h"
+
 namespace tamis {
 namespace {
 
@@ -58,16 +60,12 @@ std::string Budget::Describe(const Quality& quality) const {
 }
 
 Status CheckBudget(const Budget& budget) {
-  std::string problems;
-  const auto add = [&](const std::string& text) { problems += (problems.empty() ? "" : "; ") + text; };
-  if (!(budget.min_agreement >= 0 && budget.min_agreement <= 1)) {
-    add(fmt::format("--min-agreement is {}; a mean cosine is above 0 and at most 1", budget.min_agreement));
-  }
-  if (std::isnan(budget.max_drop) || budget.max_drop > 100) {
-    add(fmt::format("--max-drop is {}; it takes points of top-1, 0 to 100", budget.max_drop));
-  }
-  if (problems.empty()) return {};
-  return UserError("{}", problems);
+  RequestProblems problems;
+  problems.Need(budget.min_agreement >= 0 && budget.min_agreement <= 1,
+                "--min-agreement is {}; a mean cosine is above 0 and at most 1", budget.min_agreement);
+  problems.Need(!std::isnan(budget.max_drop) && budget.max_drop <= 100,
+                "--max-drop is {}; it takes points of top-1, 0 to 100", budget.max_drop);
+  return problems.status();
 }
 
 }  // namespace tamis

@@ -108,6 +108,7 @@ Result<OptimizeOutcome> OptimizeModel(const OptimizeRequest& request, const Verb
   TAMIS_ASSIGN_OR_RETURN(const Network network, request.model.LoadOnnx("optimize"));
   OptimizeOutcome outcome;
   outcome.output = request.output;
+  for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);
   std::shared_ptr<const DataSource> data;
   {
     TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples, ReadChecked(request.data, network.graph, request.threads,

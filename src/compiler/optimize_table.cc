@@ -12,9 +12,9 @@ namespace {
 
 constexpr LayerPattern kSparse[] = {LayerPattern::kTwoFour, LayerPattern::kPaired};
 
-// Fused with the products of one layer in bf16 and all else in f32.
-Result<Graph> FuseLow(const Graph& network, const std::string& layer) {
-  TAMIS_ASSIGN_OR_RETURN(const Graph full, Fuse(network, {}));
+// Fused with the products of one layer in bf16 and all else in f32. `full` is the same network fused in f32, perhaps
+// with other weights.
+Result<Graph> FuseLow(const Graph& network, const Graph& full, const std::string& layer) {
   std::set<std::string> nodes;
   for (const NodeId id : full.NodeIds()) {
     const ValueId weight = LayerWeight(full, full.node(id));
@@ -109,7 +109,7 @@ Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer,
       }
     }
     const bool low = setting.type == LayerType::kBFloat16;
-    TAMIS_ASSIGN_OR_RETURN(const Graph fused, low ? FuseLow(draft, name) : Fuse(draft, {}));
+    TAMIS_ASSIGN_OR_RETURN(const Graph fused, low ? FuseLow(draft, timer->dense().fused, name) : Fuse(draft, {}));
     TAMIS_ASSIGN_OR_RETURN(const auto session,
                            QuickSession(fused, low ? DType::kBFloat16 : DType::kFloat32, options.threads));
     TAMIS_ASSIGN_OR_RETURN(const Quality quality, judge.Measure(*session));

@@ -64,13 +64,9 @@ Result<std::vector<Graph>> NetworkTimer::AtOpt(const Graph& fused) const {
 }
 
 Result<TimedNetwork> NetworkTimer::InBFloat16(const Graph& network) const {
-  PassOptions passes;
-  passes.skip = options_.without;
-  passes.precision = DType::kBFloat16;
   TimedNetwork timed;
-  timed.precision = passes.precision;
-  TAMIS_ASSIGN_OR_RETURN(timed.fused, Fuse(network, passes));
-  HashConstants(timed.fused);
+  timed.precision = DType::kBFloat16;
+  TAMIS_ASSIGN_OR_RETURN(timed.fused, FuseIn(network, timed.precision, nullptr, options_.without, nullptr));
   return timed;
 }
 
@@ -86,12 +82,8 @@ Result<TimedNetwork> NetworkTimer::Time(const Graph& network, const std::set<std
     timed.fused = std::move(choice.fused);
     timed.precision = choice.precision;
   } else {
-    PassOptions passes;
-    passes.skip = options_.without;
-    if (options_.precision == Precision::kBFloat16) passes.precision = DType::kBFloat16;
-    timed.precision = passes.precision;
-    TAMIS_ASSIGN_OR_RETURN(timed.fused, Fuse(network, passes));
-    HashConstants(timed.fused);
+    timed.precision = options_.precision == Precision::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
+    TAMIS_ASSIGN_OR_RETURN(timed.fused, FuseIn(network, timed.precision, nullptr, options_.without, nullptr));
   }
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Graph> concrete, AtOpt(timed.fused));
   TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(concrete));

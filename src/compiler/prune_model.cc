@@ -1,7 +1,5 @@
 #include "src/compiler/prune_model.h"
 
-#include <fmt/format.h>
-
 #include "src/base/atomic_file.h"
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
@@ -22,9 +20,7 @@ Result<PruneOptions> OptionsOf(const PruneRequest& request, const VerbHooks& hoo
   TAMIS_RETURN_IF_ERROR(problems.status());
   options.keep = request.keep;
   options.cancelled = hooks.cancelled;
-  if (hooks.progress) {
-    options.progress = [&hooks](int done, int total, const std::string& layer) { hooks.progress(done, total, layer); };
-  }
+  options.progress = hooks.progress;
   return options;
 }
 
@@ -36,6 +32,7 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("prune"));
   PruneOutcome outcome;
   outcome.output = request.output;
+  for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);
   outcome.pattern = options.reconstruct.paired ? "paired 2:4" : "2:4";
   TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
                          ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));

@@ -26,6 +26,11 @@ std::vector<float> Cut(const Tensor& matrix, const Positions& rows, int64_t begi
 
 }  // namespace
 
+std::vector<MomentFolds> EmptyMoments(const WeightLayer& layer) {
+  const Moments none(layer.layout.columns, layer.layout.rows / layer.groups);
+  return std::vector<MomentFolds>(static_cast<size_t>(layer.groups), MomentFolds{none, none});
+}
+
 Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, PairedRun& run, const TokenFilter& filter,
                   uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments) {
   const Node& node = graph.node(user);

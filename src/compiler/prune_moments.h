@@ -22,6 +22,9 @@ struct TokenFilter {
 // checked on the other.
 using MomentFolds = std::array<Moments, 2>;
 
+// Of nothing yet, one for each of the layer's groups.
+std::vector<MomentFolds> EmptyMoments(const WeightLayer& layer);
+
 // Adds the input rows of `user`, one of the layer's nodes, to moments[g] for each convolution group g. Both networks
 // must have the node's operands. Where the samples hold more rows than the layer's width pays for, a share of them is
 // drawn with `seed`; padding tokens never count.

@@ -113,6 +113,13 @@ void PairedRun::Release(ValueId value) {
   }
 }
 
+void PairedRun::ReleaseAfter(NodeId id, const std::vector<NodeId>& last) {
+  for (size_t v = 0; v < last.size(); ++v) {
+    const auto value = static_cast<ValueId>(v);
+    if (last[v] == id || (last[v] == kNoNode && dense_graph_.value(value).producer == id)) Release(value);
+  }
+}
+
 std::vector<NodeId> LastReaders(const Graph& graph) {
   std::vector<NodeId> last(graph.NumValues(), kNoNode);
   const auto users = graph.Users();

@@ -18,9 +18,9 @@ namespace tamis {
 class PairedRun {
  public:
   PairedRun(const Graph& dense, const Graph& pruned, std::shared_ptr<ThreadPool> pool);
-  // Takes the inputs, named as the graph names them. Values of an earlier Start are dropped. With a store, values lie
-  // on disk but for those of the batch that is worked on.
-  Status Start(std::span<const NamedTensors> batches, std::shared_ptr<TensorStore> store = nullptr);
+  // Takes the inputs, named as the graph names them. Values of an earlier Start are dropped. With a store (it may be
+  // null), values lie on disk but for those of the batch that is worked on.
+  Status Start(std::span<const NamedTensors> batches, std::shared_ptr<TensorStore> store);
   size_t batches() const { return dense_.size(); }
 
   // The node in the dense network; afterwards the pruned one has the same results.
@@ -33,6 +33,8 @@ class PairedRun {
   // The pruned network has the dense network's values everywhere again.
   void ResetPruned() { pruned_ = dense_; }
   void Release(ValueId value);
+  // Releases what nobody reads after the node. `last` is LastReaders of the dense graph.
+  void ReleaseAfter(NodeId id, const std::vector<NodeId>& last);
   // The batch's values leave memory, if they are on disk, until they are read again.
   void Rest(size_t batch) const;
 

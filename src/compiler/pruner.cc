@@ -119,11 +119,6 @@ Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
   return Take();
 }
 
-std::vector<MomentFolds> Pruner::NewMoments(const WeightLayer& layer) const {
-  const Moments none(layer.layout.columns, layer.layout.rows / layer.groups);
-  return std::vector<MomentFolds>(static_cast<size_t>(layer.groups), MomentFolds{none, none});
-}
-
 uint64_t Pruner::SeedOf(const WeightLayer& layer, NodeId user) const {
   return Hash64(layer.initializer, options_.seed + static_cast<uint64_t>(user));
 }
@@ -143,11 +138,11 @@ Status Pruner::SeeShared(const PreparedBatches& batches) {
   for (const NodeId id : dense_.NodeIds()) {
     if (const auto found = later.find(id); found != later.end()) {
       const WeightLayer& layer = *found->second;
-      auto& moments = shared_.try_emplace(layer.weight, NewMoments(layer)).first->second;
+      auto& moments = shared_.try_emplace(layer.weight, EmptyMoments(layer)).first->second;
       TAMIS_RETURN_IF_ERROR(AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments));
     }
     TAMIS_RETURN_IF_ERROR(run.RunDense(id));
-    Release(last, id, &run);
+    run.ReleaseAfter(id, last);
   }
   return {};
 }
@@ -168,7 +163,7 @@ Status Pruner::Walk(const PreparedBatches& batches) {
       const WeightLayer& layer = *found->second;
       std::vector<MomentFolds> moments;
       if (HasMoments(layer)) {
-        moments = NewMoments(layer);
+        moments = EmptyMoments(layer);
         TAMIS_RETURN_IF_ERROR(AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments));
         if (const auto shared = shared_.extract(layer.weight)) {
           for (size_t g = 0; g < moments.size(); ++g) {
@@ -184,17 +179,9 @@ Status Pruner::Walk(const PreparedBatches& batches) {
     }
     TAMIS_RETURN_IF_ERROR(run.RunDense(id));
     TAMIS_RETURN_IF_ERROR(run.RunPruned(id, changed.count(id) != 0));
-    Release(last, id, &run);
+    run.ReleaseAfter(id, last);
   }
   return {};
-}
-
-void Pruner::Release(const std::vector<NodeId>& last, NodeId id, PairedRun* run) const {
-  for (size_t v = 0; v < last.size(); ++v) {
-    if (last[v] == id || (last[v] == kNoNode && dense_.value(static_cast<ValueId>(v)).producer == id)) {
-      run->Release(static_cast<ValueId>(v));
-    }
-  }
 }
 
 Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moments) {

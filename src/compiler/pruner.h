@@ -43,11 +43,9 @@ class Pruner {
   const std::map<ValueId, LayerFit>& fits() const { return fits_; }
 
  private:
-  std::vector<MomentFolds> NewMoments(const WeightLayer& layer) const;
   uint64_t SeedOf(const WeightLayer& layer, NodeId user) const;
   Status SeeShared(const PreparedBatches& batches);
   Status Walk(const PreparedBatches& batches);
-  void Release(const std::vector<NodeId>& last, NodeId id, PairedRun* run) const;
   Status Fit(const WeightLayer& layer, std::span<const MomentFolds> moments);
   PruneReport Take();
 

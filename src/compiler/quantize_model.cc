@@ -30,9 +30,7 @@ Result<QuantizeOptions> OptionsOf(const QuantizeRequest& request, const VerbHook
   options.keep = request.keep;
   options.threads = request.threads;
   options.cancelled = hooks.cancelled;
-  if (hooks.progress) {
-    options.progress = [&hooks](int done, int total, const std::string& what) { hooks.progress(done, total, what); };
-  }
+  options.progress = hooks.progress;
   return options;
 }
 
@@ -44,6 +42,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const Verb
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("quantize"));
   QuantizeOutcome outcome;
   outcome.output = request.output;
+  for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);
   TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
                          ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));
   TAMIS_ASSIGN_OR_RETURN(outcome.report, Quantize(network.graph, samples.batches, options));

@@ -45,7 +45,7 @@ class RoundingWalk {
                            PrepareBatches(dense_, given, PruneOptions{}, false, pool_, &notes));
     const std::vector<NodeId> last = LastReaders(dense_);
     PairedRun run(dense_, fused_, pool_);
-    TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs));
+    TAMIS_RETURN_IF_ERROR(run.Start(batches.inputs, batches.store));
     int done = 0;
     const auto total = static_cast<int>(layers.size());
     for (const NodeId id : dense_.NodeIds()) {
@@ -55,8 +55,7 @@ class RoundingWalk {
         const WeightLayer& layer = found->second;
         if (options_.progress) options_.progress(done, total, layer.initializer);
         if (options_.cancelled && options_.cancelled()) return RuntimeError("rounding was interrupted");
-        const Moments none(layer.layout.columns, layer.layout.rows / layer.groups);
-        std::vector<MomentFolds> moments(static_cast<size_t>(layer.groups), MomentFolds{none, none});
+        std::vector<MomentFolds> moments = EmptyMoments(layer);
         TAMIS_RETURN_IF_ERROR(
             AddMoments(dense_, layer, id, run, batches.filter, Hash64(layer.initializer, 1), *pool_, &moments));
         TAMIS_RETURN_IF_ERROR(Round(layer, moments));
@@ -64,11 +63,7 @@ class RoundingWalk {
       }
       TAMIS_RETURN_IF_ERROR(run.RunDense(id));
       TAMIS_RETURN_IF_ERROR(run.RunPruned(id, found != layers.end()));
-      for (size_t v = 0; v < last.size(); ++v) {
-        if (last[v] == id || (last[v] == kNoNode && dense_.value(static_cast<ValueId>(v)).producer == id)) {
-          run.Release(static_cast<ValueId>(v));
-        }
-      }
+      run.ReleaseAfter(id, last);
     }
     for (auto& [name, rounded] : rounded_) {
       const auto& [error, square] = squares_.at(name);

@@ -27,8 +27,7 @@ Result<CheckedSamples> ReadChecked(const SampleRequest& request, const Graph& si
   CheckedSamples samples;
   TAMIS_ASSIGN_OR_RETURN(samples.source, request.Open(InputSpecs(simplified)));
   const int64_t limit = request.samples > 0 && most > 0 ? std::min(request.samples, most) : request.samples + most;
-  samples.chosen = AllSamples(*samples.source, limit);
-  TAMIS_ASSIGN_OR_RETURN(samples.batches, ReadBatches(*samples.source, samples.chosen, 32));
+  TAMIS_ASSIGN_OR_RETURN(samples.batches, ReadBatches(*samples.source, AllSamples(*samples.source, limit), 32));
   TAMIS_ASSIGN_OR_RETURN(const auto odd, CheckSamples(simplified, samples.batches, {threads, hooks.cancelled}));
   for (const std::string& sentence : odd) Tell(sentence, hooks, notices);
   return samples;

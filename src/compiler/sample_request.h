@@ -27,7 +27,6 @@ struct SampleRequest {
 // `notices`.
 struct CheckedSamples {
   std::shared_ptr<const DataSource> source;
-  std::vector<int64_t> chosen;
   std::vector<NamedTensors> batches;
 };
 // Opens and reads them for a network (after SimplifyPasses); with `most` > 0 no more than so many are read.

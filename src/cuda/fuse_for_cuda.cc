@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "src/base/hash.h"
 #include "src/cuda/fuse_parts.h"
 
 namespace tamis {
@@ -24,14 +23,6 @@ Tensor Stacked(const std::vector<const Tensor*>& parts) {
     offset += part->NumBytes();
   }
   return whole;
-}
-
-// Constants of the graph move when one is added: all that is read from them has been stacked before.
-ValueId AddHashed(Graph& graph, const std::string& name, Tensor constant, Pattern pattern) {
-  const ValueId id = graph.AddConstant(graph.FreshName(name), std::move(constant));
-  graph.value(id).constant_hash = HashTensor(*graph.value(id).constant);
-  graph.value(id).pattern = pattern;
-  return id;
 }
 
 // Nodes with regions can't be copied; those that are fused here have none.
@@ -292,9 +283,7 @@ class EmbeddingFusion {
     fused.attributes["epsilon"] = norm.Float("epsilon", 1e-5f);
     fused.inputs = {graph_.node(gather_id).inputs[0], graph_.node(gather_id).inputs[1], kNoValue, norm.inputs[1]};
     if (addend.Defined()) {
-      const ValueId id = graph_.AddConstant(graph_.FreshName(graph_.value(norm.outputs[0]).name + "_addend"), addend);
-      graph_.value(id).constant_hash = HashTensor(*graph_.value(id).constant);
-      fused.inputs[2] = id;
+      fused.inputs[2] = AddHashed(graph_, graph_.value(norm.outputs[0]).name + "_addend", std::move(addend));
     }
     if (norm.input(2) != kNoValue) fused.inputs.push_back(norm.inputs[2]);
     fused.outputs = norm.outputs;

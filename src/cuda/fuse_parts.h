@@ -17,6 +17,9 @@ bool IsQuantizedProduct(const Graph& graph, const Node& node);
 // A name for a new value: this one, or where it is taken FreshName's. A plan names nodes by their values, and the
 // numbers that FreshName counts differ between the graph of a build and the one that is read from its engine.
 std::string StableName(Graph& graph, const std::string& name);
+// A new constant with its hash. Constants of the graph move when one is added: whatever is read from them has to be
+// read before.
+ValueId AddHashed(Graph& graph, const std::string& name, Tensor constant, Pattern pattern = Pattern::kDense);
 // Whether a convolution's kernel is one that a first layer has, and that is read as one.
 bool IsFirstKernel(const Node& conv, const Tensor& weight);
 

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "src/base/hash.h"
-
 #include "src/cuda/fuse_parts.h"
 
 namespace tamis {
@@ -54,10 +53,7 @@ std::optional<Factors> FactorsOf(const Graph& graph, const Node& quantize) {
 
 ValueId AddVector(Graph& graph, const std::string& name, const std::vector<float>& numbers) {
   const Dims dims = {static_cast<int64_t>(numbers.size())};
-  const ValueId id = graph.AddConstant(graph.FreshName(name),
-                                       Tensor::Of<float>(DType::kFloat32, dims, std::span<const float>(numbers)));
-  graph.value(id).constant_hash = HashTensor(*graph.value(id).constant);
-  return id;
+  return AddHashed(graph, name, Tensor::Of<float>(DType::kFloat32, dims, std::span<const float>(numbers)));
 }
 
 // Of a QuantizeLinear or DequantizeLinear with constants of that kind.
@@ -218,7 +214,7 @@ class QuantizedFusion {
       for (int64_t i = 0; i < columns; ++i) zeros.raw()[i] = static_cast<std::byte>(coding.zero);
       const std::string name = graph_.value(graph_.node(reader).outputs[0]).name;
       const ValueId scale = AddVector(graph_, name + "_scales", scales);
-      const ValueId zero = graph_.AddConstant(graph_.FreshName(name + "_zeros"), std::move(zeros));
+      const ValueId zero = AddHashed(graph_, name + "_zeros", std::move(zeros));
       Node& quantize = graph_.node(reader);
       quantize.inputs = {x, scale, zero};
       quantize.attributes["axis"] = static_cast<int64_t>(dims->size()) - 1;
@@ -341,6 +337,13 @@ const Node* SoleProducer(const Graph& graph, const std::vector<std::vector<NodeI
   if (value == kNoValue || graph.IsOutput(value) || users[static_cast<size_t>(value)].size() != 1) return nullptr;
   const NodeId id = graph.value(value).producer;
   return id != kNoNode && graph.node(id).Is(op) ? &graph.node(id) : nullptr;
+}
+
+ValueId AddHashed(Graph& graph, const std::string& name, Tensor constant, Pattern pattern) {
+  const ValueId id = graph.AddConstant(graph.FreshName(name), std::move(constant));
+  graph.value(id).constant_hash = HashTensor(*graph.value(id).constant);
+  graph.value(id).pattern = pattern;
+  return id;
 }
 
 std::string StableName(Graph& graph, const std::string& name) {

@@ -57,4 +57,14 @@ inline int64_t GrainFor(int64_t operations_per_item, int64_t operations = 65536)
   return std::max<int64_t>(1, operations / std::max<int64_t>(operations_per_item, 1));
 }
 
+// Calls f(item, part) for all items, parts side by side on at most so many threads; none gets fewer than `grain` items.
+template <class F>
+void ForItems(ThreadPool& pool, int threads, int64_t count, int64_t grain, const F& f) {
+  const auto parts = static_cast<int>(std::clamp<int64_t>(count / grain, 1, threads));
+  const auto part_work = [&](int part) {
+    for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) f(i, part);
+  };
+  pool.Run(parts, [&part_work](int part) { part_work(part); });
+}
+
 }  // namespace tamis

@@ -1,7 +1,7 @@
 #include "src/onnx/operators.h"
 
+#include <array>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -38,42 +38,22 @@ char TypeLetter(const Attribute& attribute) {
   return kLetters[attribute.index()];
 }
 
-bool IsEmptyList(const Attribute& attribute) {
-  return std::visit(
-      [](const auto& value) {
-        using T = std::decay_t<decltype(value)>;
-        if constexpr (std::is_same_v<T, std::vector<int64_t>> || std::is_same_v<T, std::vector<float>> ||
-                      std::is_same_v<T, std::vector<std::string>>) {
-          return value.empty();
-        }
-        return false;
-      },
-      attribute);
+template <class T>
+bool IsEmptyListOf(const Attribute& attribute) {
+  const auto* list = std::get_if<std::vector<T>>(&attribute);
+  return list != nullptr && list->empty();
 }
 
+bool IsEmptyList(const Attribute& attribute) {
+  return IsEmptyListOf<int64_t>(attribute) || IsEmptyListOf<float>(attribute) || IsEmptyListOf<std::string>(attribute);
+}
+
+// In the order of kAnyAttributeType.
 std::string_view TypeName(char letter) {
-  switch (letter) {
-    case 'i':
-      return "an integer";
-    case 'f':
-      return "a float";
-    case 's':
-      return "a string";
-    case 't':
-      return "a tensor";
-    case 'p':
-      return "a sparse tensor";
-    case 'g':
-      return "a graph";
-    case 'y':
-      return "a type";
-    case 'I':
-      return "a list of integers";
-    case 'F':
-      return "a list of floats";
-    default:
-      return "a list of strings";
-  }
+  static constexpr std::array<std::string_view, kAnyAttributeType.size()> kNames = {
+      "an integer", "a float", "a string",           "a tensor",         "a sparse tensor",
+      "a graph",    "a type",  "a list of integers", "a list of floats", "a list of strings"};
+  return kNames[kAnyAttributeType.find(letter)];
 }
 
 void CheckAttribute(const Graph& graph, const Node& node, const std::string& name, char letter, bool empty_list,

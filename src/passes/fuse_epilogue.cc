@@ -23,20 +23,19 @@ bool IsFusable(const Node& node) {
 }
 
 // Activations that products of floats have beside those of ActivationOf.
-std::optional<std::map<std::string, Attribute>> ParametricActivation(const Node& node) {
+std::optional<std::map<std::string, Attribute>> FloatActivation(const Node& node) {
   using Attributes = std::map<std::string, Attribute>;
-  const auto named = [](Activation activation) { return std::string(Name(activation)); };
-  if (node.Is("Swish")) return Attributes{{"activation", named(Activation::kSwish)}, {"alpha", node.Float("alpha", 1)}};
-  if (node.Is("Elu")) return Attributes{{"activation", named(Activation::kElu)}, {"alpha", node.Float("alpha", 1)}};
-  if (node.Is("LeakyRelu")) {
-    return Attributes{{"activation", named(Activation::kLeakyRelu)}, {"alpha", node.Float("alpha", 0.01f)}};
-  }
+  const auto named = [](Activation activation, Attributes parameters = {}) {
+    parameters["activation"] = std::string(Name(activation));
+    return parameters;
+  };
+  if (node.Is("Swish")) return named(Activation::kSwish, {{"alpha", node.Float("alpha", 1)}});
+  if (node.Is("Elu")) return named(Activation::kElu, {{"alpha", node.Float("alpha", 1)}});
+  if (node.Is("LeakyRelu")) return named(Activation::kLeakyRelu, {{"alpha", node.Float("alpha", 0.01f)}});
   if (node.Is("HardSigmoid")) {
-    return Attributes{{"activation", named(Activation::kHardSigmoid)},
-                      {"alpha", node.Float("alpha", 0.2f)},
-                      {"beta", node.Float("beta", 0.5f)}};
+    return named(Activation::kHardSigmoid, {{"alpha", node.Float("alpha", 0.2f)}, {"beta", node.Float("beta", 0.5f)}});
   }
-  if (node.Is("Mish")) return Attributes{{"activation", named(Activation::kMish)}};
+  if (node.Is("Mish")) return named(Activation::kMish);
   return std::nullopt;
 }
 
@@ -171,7 +170,7 @@ class EpilogueFuser {
     const Node& node = graph_.node(reader);
     if (!node.domain.empty() || node.input(0) != graph_.node(id).outputs[0]) return kNoNode;
     auto attributes = ActivationOf(graph_, node);
-    if (!attributes) attributes = ParametricActivation(node);
+    if (!attributes) attributes = FloatActivation(node);
     return attributes ? SetActivation(id, reader, *attributes) : kNoNode;
   }
 

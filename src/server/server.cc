@@ -1,9 +1,11 @@
 #include "src/server/server.h"
 
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include "src/engine/engine.h"
+#include "src/runtime/engine_session.h"
 
 namespace tamis {
 namespace {
@@ -20,17 +22,20 @@ int WorkersFor(const ServerOptions& options) {
 
 Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   std::unique_ptr<Server> server(new Server);
-  const SessionLoader load = [&options](const std::string& path) -> Result<std::shared_ptr<Session>> {
-    TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Session> session,
-                           options.load ? options.load(path) : Session::Load(path, options.session));
+  std::map<std::string, std::vector<ValueRecord>> remembered;  // by engine
+  const auto open = [&](const std::string& path) -> Result<std::shared_ptr<Session>> {
+    if (options.load) return options.load(path);
+    TAMIS_ASSIGN_OR_RETURN(const EngineFile file,
+                           ReadEngine(path, options.session.map_file ? ReadMode::kMap : ReadMode::kRead));
+    remembered[path] = file.engine->provenance.values;
+    return OpenSession(file, path, options.session);
+  };
+  const SessionLoader load = [&](const std::string& path) -> Result<std::shared_ptr<Session>> {
+    TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, open(path));
     if (options.batching.max_rows <= 1 || !CanBatch(*session).ok()) return session;
     return std::shared_ptr<Session>(std::make_shared<BatchingSession>(std::move(session), options.batching));
   };
-  // A model whose file can't be read twice is served all the same.
-  const RecordLoader records = [](const std::string& path) {
-    const auto file = ReadEngine(path, ReadMode::kMap);
-    return file.ok() ? file->engine->provenance.values : std::vector<ValueRecord>();
-  };
+  const RecordLoader records = [&](const std::string& path) { return remembered[path]; };
   TAMIS_ASSIGN_OR_RETURN(server->repository_, Repository::Open(options.path, load, records));
   HandlerOptions handler = options.handler;
   handler.max_body_bytes = options.http.max_body_bytes;

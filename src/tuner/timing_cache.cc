@@ -224,11 +224,7 @@ Status TimingCache::Write() {
                           OneField(timed.reason), RevisionText(name));
     }
   }
-  const auto context = [&](const Status& status) { return status.WithContext("the timing cache"); };
-  auto file = AtomicFile::Create(path_);
-  if (!file.ok()) return context(file.status());
-  if (const Status written = file->Write(text.data(), text.size()); !written.ok()) return context(written);
-  if (const Status committed = file->Commit(); !committed.ok()) return context(committed);
+  TAMIS_RETURN_IF_ERROR(AtomicFile::WriteWhole(path_, text).WithContext("the timing cache"));
   changed_ = false;
   return {};
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/kernels/get_packed.h"
+
 namespace tamis::winograd {
 namespace {
 
@@ -88,8 +90,7 @@ double WinogradCost(const Problem& problem, Isa isa) {
 }
 
 Result<std::shared_ptr<const PackedPanels>> WinogradWeight(PackCache& cache, const Operand& weight) {
-  Status status;
-  auto held = cache.Get(weight.constant_hash, "winograd4/panels32", [&]() -> std::shared_ptr<const PackedWeight> {
+  return GetPacked<PackedPanels>(cache, weight.constant_hash, "winograd4/panels32", [&] {
     const Tensor g = weight.constant->ToFloat32();
     const int64_t outputs = g.dim(0), channels = g.dim(-1);
     const int64_t padded = (outputs + PackedPanels::kLanes - 1) / PackedPanels::kLanes * PackedPanels::kLanes;
@@ -114,13 +115,8 @@ Result<std::shared_ptr<const PackedPanels>> WinogradWeight(PackCache& cache, con
         }
       }
     }
-    auto made = PackedPanels::Make(transformed, Pattern::kDense);
-    if (made.ok()) return std::move(made).value();
-    status = made.status();
-    return nullptr;
+    return PackedPanels::Make(transformed, Pattern::kDense);
   });
-  if (!status.ok()) return status;
-  return std::static_pointer_cast<const PackedPanels>(held);
 }
 
 }  // namespace tamis::winograd

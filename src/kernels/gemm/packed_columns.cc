@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "src/kernels/get_packed.h"
+
 namespace tamis {
 namespace {
 
@@ -135,15 +137,7 @@ Result<std::shared_ptr<const PackedColumns>> PackedColumns::Make(const Tensor& w
 }
 
 Result<std::shared_ptr<const PackedColumns>> PackedColumns::Get(PackCache& cache, uint64_t hash, const Tensor& weight) {
-  Status status;
-  auto held = cache.Get(hash, "columns/2:4", [&]() -> std::shared_ptr<const PackedWeight> {
-    auto made = Make(weight);
-    if (made.ok()) return std::move(made).value();
-    status = made.status();
-    return nullptr;
-  });
-  if (!status.ok()) return status;
-  return std::static_pointer_cast<const PackedColumns>(held);
+  return GetPacked<PackedColumns>(cache, hash, "columns/2:4", [&] { return Make(weight); });
 }
 
 }  // namespace tamis

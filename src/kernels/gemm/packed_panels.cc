@@ -4,8 +4,9 @@
 #include <array>
 #include <bit>
 #include <cstring>
-#include <functional>
 #include <string>
+
+#include "src/kernels/get_packed.h"
 
 namespace tamis {
 namespace {
@@ -99,31 +100,16 @@ Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& wei
   return std::shared_ptr<const PackedPanels>(std::move(packed));
 }
 
-namespace {
-
-using Made = Result<std::shared_ptr<const PackedPanels>>;
-
-Made Share(PackCache& cache, uint64_t hash, const std::string& packing, const std::function<Made()>& make) {
-  Status status;
-  auto held = cache.Get(hash, packing, [&]() -> std::shared_ptr<const PackedWeight> {
-    auto made = make();
-    if (made.ok()) return std::move(made).value();
-    status = made.status();
-    return nullptr;
-  });
-  if (!status.ok()) return status;
-  return std::static_pointer_cast<const PackedPanels>(held);
+Result<std::shared_ptr<const PackedPanels>> PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight,
+                                                              Pattern pattern) {
+  return GetPacked<PackedPanels>(cache, hash, pattern == Pattern::kTwoFour ? "panels32/2:4" : "panels32/dense",
+                                 [&] { return Make(weight, pattern); });
 }
 
-}  // namespace
-
-Made PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight, Pattern pattern) {
-  return Share(cache, hash, pattern == Pattern::kTwoFour ? "panels32/2:4" : "panels32/dense",
-               [&] { return Make(weight, pattern); });
-}
-
-Made PackedPanels::GetWidened(PackCache& cache, uint64_t hash, const Tensor& weight) {
-  return Share(cache, hash, "panels32/dense f32", [&] { return Make(weight.ToFloat32(), Pattern::kDense); });
+Result<std::shared_ptr<const PackedPanels>> PackedPanels::GetWidened(PackCache& cache, uint64_t hash,
+                                                                     const Tensor& weight) {
+  return GetPacked<PackedPanels>(cache, hash, "panels32/dense f32",
+                                 [&] { return Make(weight.ToFloat32(), Pattern::kDense); });
 }
 
 }  // namespace tamis

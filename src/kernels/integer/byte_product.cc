@@ -45,12 +45,13 @@ class ByteMatMul : public PreparedKernel {
     auto* row_sums = reinterpret_cast<int32_t*>(workspace + RowBytes() + RowInts());
     auto* column_zeros = reinterpret_cast<int32_t*>(workspace + RowBytes() + 2 * RowInts());
     const void* a_zeros = shape_.a_zeros.given ? inputs[2] : nullptr;
-    Share(pool, shape_.batch * shape_.rows, GrainFor(shape_.depth / 16 + 8), [&](int64_t row) {
-      row_zeros[row] = shape_.a_zeros.At(a_zeros, row % shape_.a_rows) + a_shift_;
-      const int32_t sum = product_.pack_row(static_cast<const uint8_t*>(inputs[0]) + row * shape_.depth, shape_.depth,
-                                            static_cast<uint8_t>(a_shift_), rows + row * steps_ * 4);
-      row_sums[row] = sum - static_cast<int32_t>(shape_.depth) * row_zeros[row];
-    });
+    ForItems(
+        pool, threads_, shape_.batch * shape_.rows, GrainFor(shape_.depth / 16 + 8), [&](int64_t row, int /*part*/) {
+          row_zeros[row] = shape_.a_zeros.At(a_zeros, row % shape_.a_rows) + a_shift_;
+          const int32_t sum = product_.pack_row(static_cast<const uint8_t*>(inputs[0]) + row * shape_.depth,
+                                                shape_.depth, static_cast<uint8_t>(a_shift_), rows + row * steps_ * 4);
+          row_sums[row] = sum - static_cast<int32_t>(shape_.depth) * row_zeros[row];
+        });
     const void* b_zeros = shape_.b_zeros.given ? inputs[3] : nullptr;
     for (int64_t j = 0; j < panels_ * product_.panel; ++j) {
       column_zeros[j] = shape_.b_zeros.At(b_zeros, std::min(j, shape_.columns - 1)) - b_shift_;
@@ -58,14 +59,14 @@ class ByteMatMul : public PreparedKernel {
     const std::byte* packed = packed_;
     if (packed == nullptr) {
       std::byte* to = workspace + RowBytes() + 2 * RowInts() + ColumnZeroBytes();
-      Share(pool, shape_.batch * panels_, GrainFor(shape_.depth * product_.panel / 4),
-            [&](int64_t panel) { PackPanel(inputs[1], panel, to); });
+      ForItems(pool, threads_, shape_.batch * panels_, GrainFor(shape_.depth * product_.panel / 4),
+               [&](int64_t panel, int /*part*/) { PackPanel(inputs[1], panel, to); });
       packed = to;
     }
     auto* c = static_cast<int32_t*>(outputs[0]);
     const int64_t blocks = (shape_.rows + kRowBlock - 1) / kRowBlock;
     const int64_t work = std::min(kRowBlock, shape_.rows) * steps_;
-    Share(pool, shape_.batch * blocks * panels_, GrainFor(work), [&](int64_t item) {
+    ForItems(pool, threads_, shape_.batch * blocks * panels_, GrainFor(work), [&](int64_t item, int /*part*/) {
       const int64_t block = item % blocks, panel = item / blocks % panels_, entry = item / blocks / panels_;
       const int64_t first = block * kRowBlock, row = entry * shape_.rows + first;
       const int64_t column = panel * product_.panel;
@@ -94,15 +95,6 @@ class ByteMatMul : public PreparedKernel {
   size_t PanelBytes() const { return Padded(shape_.batch * panels_ * PanelStride()); }
   int64_t Columns() const { return shape_.batch * panels_ * product_.panel; }
   const int32_t* Sums(const std::byte* packed) const { return reinterpret_cast<const int32_t*>(packed + PanelBytes()); }
-
-  template <class F>
-  void Share(ThreadPool& pool, int64_t count, int64_t grain, F f) const {
-    const auto parts = static_cast<int>(std::clamp<int64_t>(count / grain, 1, threads_));
-    const auto part_work = [&](int part) {
-      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) f(i);
-    };
-    pool.Run(parts, [&part_work](int part) { part_work(part); });
-  }
 
   void PackPanel(const void* b, int64_t index, std::byte* packed) const {
     const int64_t entry = index / panels_, first = index % panels_ * product_.panel;

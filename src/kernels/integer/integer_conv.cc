@@ -100,11 +100,11 @@ class IntegerConv : public PreparedKernel {
     PackFilters(inputs[1], w_zeros_ > 0 ? inputs[3] : nullptr, filters);
     const int zero = x_zero_ ? ByteAt(inputs[2], x_dtype_, 0) : 0;
     const int64_t planes = g_.batch * g_.groups * g_.channels;
-    Share(pool, planes, GrainFor(g_.PaddedPixels()),
-          [&](int64_t plane, int) { Center(inputs[0], plane, zero, image); });
+    ForItems(pool, threads_, planes, GrainFor(g_.PaddedPixels()),
+             [&](int64_t plane, int) { Center(inputs[0], plane, zero, image); });
     auto* y = static_cast<int32_t*>(outputs[0]);
     const int64_t work = product_.panel * g_.Depth() + g_.filters * pairs_;
-    Share(pool, g_.batch * g_.groups * panels_, GrainFor(work, 16384), [&](int64_t item, int part) {
+    ForItems(pool, threads_, g_.batch * g_.groups * panels_, GrainFor(work, 16384), [&](int64_t item, int part) {
       auto* panel = reinterpret_cast<int32_t*>(scratch + static_cast<size_t>(part) * PanelBytes());
       const int64_t unit = item / panels_, first = item % panels_ * product_.panel, group = unit % g_.groups;
       const int64_t columns = std::min(product_.panel, g_.Pixels() - first);
@@ -122,15 +122,6 @@ class IntegerConv : public PreparedKernel {
   }
   size_t PanelBytes() const { return Round(static_cast<size_t>(pairs_ * product_.panel) * sizeof(int32_t)); }
   int64_t At(int64_t z, int64_t y, int64_t x) const { return (z * g_.padded[1] + y) * g_.padded[2] + x; }
-
-  template <class F>
-  void Share(ThreadPool& pool, int64_t count, int64_t grain, F f) const {
-    const auto parts = static_cast<int>(std::clamp<int64_t>(count / grain, 1, threads_));
-    const auto part_work = [&](int part) {
-      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) f(i, part);
-    };
-    pool.Run(parts, [&part_work](int part) { part_work(part); });
-  }
 
   void PackFilters(const void* w, const void* zeros, int32_t* to) const {
     const int64_t depth = g_.Depth();

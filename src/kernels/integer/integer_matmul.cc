@@ -53,17 +53,19 @@ class IntegerMatMul : public PreparedKernel {
     int32_t* panels = rows + RowInts();
     const int64_t all_rows = shape_.batch * shape_.rows;
     const void* a_zeros = shape_.a_zeros.given ? inputs[2] : nullptr;
-    Share(pool, all_rows, GrainFor(shape_.depth), [&](int64_t row) { PackRow(inputs[0], a_zeros, row, rows); });
+    ForItems(pool, threads_, all_rows, GrainFor(shape_.depth),
+             [&](int64_t row, int /*part*/) { PackRow(inputs[0], a_zeros, row, rows); });
     if (packed_ == nullptr) {
       const void* b_zeros = shape_.b_zeros.given ? inputs[3] : nullptr;
-      Share(pool, shape_.batch * panels_, 1,
-            [&](int64_t panel) { PackPanel(inputs[1], b_zeros, panel, panels + panel * pairs_ * product_.panel); });
+      ForItems(pool, threads_, shape_.batch * panels_, 1, [&](int64_t panel, int /*part*/) {
+        PackPanel(inputs[1], b_zeros, panel, panels + panel * pairs_ * product_.panel);
+      });
     }
     const int32_t* b = packed_ != nullptr ? packed_ : panels;
     const int64_t blocks = (shape_.rows + kRowBlock - 1) / kRowBlock;
     auto* c = static_cast<int32_t*>(outputs[0]);
     const int64_t work = std::min(kRowBlock, shape_.rows) * pairs_;
-    Share(pool, shape_.batch * blocks * panels_, GrainFor(work), [&](int64_t item) {
+    ForItems(pool, threads_, shape_.batch * blocks * panels_, GrainFor(work), [&](int64_t item, int /*part*/) {
       const int64_t panel = item % panels_, block = item / panels_ % blocks, entry = item / panels_ / blocks;
       const int64_t first = block * kRowBlock, row = entry * shape_.rows + first;
       const int64_t column = panel * product_.panel;
@@ -75,15 +77,6 @@ class IntegerMatMul : public PreparedKernel {
 
  private:
   int64_t RowInts() const { return (shape_.batch * shape_.rows * pairs_ + 15) / 16 * 16; }
-
-  template <class F>
-  void Share(ThreadPool& pool, int64_t count, int64_t grain, F f) const {
-    const auto parts = static_cast<int>(std::clamp<int64_t>(count / grain, 1, threads_));
-    const auto part_work = [&](int part) {
-      for (int64_t i = count * part / parts; i < count * (part + 1) / parts; ++i) f(i);
-    };
-    pool.Run(parts, [&part_work](int part) { part_work(part); });
-  }
 
   void PackRow(const void* a, const void* zeros, int64_t row, int32_t* rows) const {
     const int zero = shape_.a_zeros.At(zeros, row % shape_.a_rows);

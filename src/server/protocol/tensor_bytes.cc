@@ -10,7 +10,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr size_t kLengthBytes = sizeof(uint32_t);
-constexpr size_t kAlignment = 64;  // of a tensor's elements
 
 Result<Tensor> StringsFromBytes(std::string_view bytes, const Dims& dims) {
   const auto count = static_cast<size_t>(NumElements(dims));
@@ -45,7 +44,7 @@ Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& 
     return UserError("binary_data_size is {}, but {}{} takes {}", bytes.size(), KserveName(dtype), ToString(dims),
                      needed);
   }
-  if (owner != nullptr && dtype != DType::kBool && reinterpret_cast<uintptr_t>(bytes.data()) % kAlignment == 0) {
+  if (owner != nullptr && dtype != DType::kBool && reinterpret_cast<uintptr_t>(bytes.data()) % kTensorAlignment == 0) {
     return Tensor::View(dtype, dims, bytes.data(), std::move(owner));
   }
   Tensor tensor(dtype, dims);

@@ -2,6 +2,7 @@
 // element as its length in four bytes and the bytes of the string.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,8 @@
 #include "tamis/tensor.h"
 
 namespace tamis {
+
+inline constexpr size_t kTensorAlignment = 64;  // bytes, of a tensor's elements
 
 // `dims` are positive and their product fits. Memory is taken only once `bytes` are known to be as many as that needs;
 // none is where an `owner` keeps them and they lie as a tensor's have to.

@@ -6,19 +6,21 @@
 #include <memory>
 #include <new>
 
+#include "src/server/protocol/tensor_bytes.h"
+
 namespace tamis {
 
 class BodyMemory {
  public:
-  static constexpr size_t kAlignment = 64;
-
-  explicit BodyMemory(size_t capacity) : capacity_((capacity + 2 * kAlignment - 1) / kAlignment * kAlignment) {
-    data_.reset(static_cast<char*>(std::aligned_alloc(kAlignment, capacity_)));
+  explicit BodyMemory(size_t capacity)
+      : capacity_((capacity + 2 * kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment) {
+    data_.reset(static_cast<char*>(std::aligned_alloc(kTensorAlignment, capacity_)));
     if (data_ == nullptr) throw std::bad_alloc();
   }
-  // Where `bytes` fit so that byte `aligned_byte` of them lies on a multiple of kAlignment; nullptr if they don't.
+  // Where `bytes` fit so that byte `aligned_byte` of them lies on a multiple of kTensorAlignment; nullptr if they
+  // don't.
   char* PlaceFor(size_t bytes, size_t aligned_byte) {
-    const size_t lead = (kAlignment - aligned_byte % kAlignment) % kAlignment;
+    const size_t lead = (kTensorAlignment - aligned_byte % kTensorAlignment) % kTensorAlignment;
     return lead + bytes <= capacity_ ? data_.get() + lead : nullptr;
   }
   size_t capacity() const { return capacity_; }

@@ -47,10 +47,6 @@ inline void TransformResult(const __m512 (&m)[kReach], __m512 (&y)[kTile]) {
   y[3] = _mm512_fmadd_ps(two, odd_far, _mm512_fmadd_ps(half, odd_near, m[5]));
 }
 
-__mmask16 FirstLanes(int64_t lanes) {
-  return static_cast<__mmask16>(lanes >= kLanes ? 0xffff : (1 << lanes) - 1);
-}
-
 inline __m512 Read(const float* p, __mmask16 mask) {
   return _mm512_maskz_loadu_ps(mask, p);
 }
@@ -74,8 +70,8 @@ class WinogradConv : public PreparedKernel {
     block_ = std::min(grid_.panel_parts > 1 ? grid_.block_rows * grid_.row_parts : grid_.block_rows, tiles);
     place_floats_ = block_ * pitch_ + kLanes;  // not a power of two from place to place
     sum_pitch_ = (panels + grid_.panel_parts - 1) / grid_.panel_parts * PackedPanels::kLanes;
-    part_rows_ = grid_.panel_parts > 1 ? (block_ + grid_.row_parts - 1) / grid_.row_parts : block_;
-    sum_floats_ = part_rows_ * sum_pitch_ + kLanes;
+    const int64_t part_rows = grid_.panel_parts > 1 ? (block_ + grid_.row_parts - 1) / grid_.row_parts : block_;
+    sum_floats_ = part_rows * sum_pitch_ + kLanes;
   }
 
   size_t WorkspaceBytes() const override {
@@ -163,7 +159,7 @@ class WinogradConv : public PreparedKernel {
       }
     }
     for (int64_t c = 0; c < channels; c += kLanes) {
-      const __mmask16 lanes = FirstLanes(channels - c);
+      const __mmask16 lanes = MaskOfLanes(channels - c);
       __m512 half[kReach][kReach];  // row, place
 #pragma GCC unroll 6
       for (int64_t i = 0; i < kReach; ++i) {
@@ -235,7 +231,7 @@ class WinogradConv : public PreparedKernel {
                  const GeluRegisters& gelu) const {
     const ConvShape& conv = shape_.conv;
     const Epilogue& epilogue = conv.epilogue;
-    const __mmask16 lanes = FirstLanes(conv.outputs - output);
+    const __mmask16 lanes = MaskOfLanes(conv.outputs - output);
     const __m512 bias =
         epilogue.bias ? Read(static_cast<const float*>(buffers.inputs[2]) + output, lanes) : _mm512_setzero_ps();
     __m512 half[kReach][kTile];  // row of places, result
@@ -281,7 +277,6 @@ class WinogradConv : public PreparedKernel {
   int64_t block_ = 0;         // tiles
   int64_t pitch_ = 0;         // floats from tile to tile
   int64_t place_floats_ = 0;  // from place to place
-  int64_t part_rows_ = 0;     // tiles of a part of a block
   int64_t sum_pitch_ = 0;     // the same of sums
   int64_t sum_floats_ = 0;
 };

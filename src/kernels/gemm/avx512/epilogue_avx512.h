@@ -133,6 +133,11 @@ inline __m512 Activate(__m512 x, const Epilogue& epilogue, const GeluRegisters& 
   return x;
 }
 
+// The first lanes of a register; all for 16 or more, none for 0 or less.
+inline __mmask16 MaskOfLanes(int64_t lanes) {
+  return static_cast<__mmask16>(lanes >= 16 ? 0xffff : lanes > 0 ? (1 << lanes) - 1 : 0);
+}
+
 inline __m512 LoadBf16(const void* data, __mmask16 mask) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, data)), 16));
 }
@@ -161,8 +166,7 @@ void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float*
   const bool y_bf16 = task.y_bf16;
   const int64_t pitch = task.y_pitch;
   for (int half = 0; half * 16 < task.lanes; ++half) {
-    const int lanes = task.lanes - half * 16;
-    const auto mask = static_cast<__mmask16>(lanes >= 16 ? 0xffff : (1 << lanes) - 1);
+    const __mmask16 mask = MaskOfLanes(task.lanes - half * 16);
     const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
     for (int r = 0; r < rows; ++r) {
       const int64_t at = (first_row + r) * pitch + half * 16;

@@ -106,10 +106,6 @@ template <int kVectors, bool kStores>
 constexpr std::array<TileFunction, kTallest> kTiles =
     Tiles<kVectors, kStores>(std::make_integer_sequence<int, kTallest>());
 
-__mmask16 MaskOf(int lanes) {
-  return static_cast<__mmask16>(lanes >= 16 ? 0xffff : lanes > 0 ? (1 << lanes) - 1 : 0);
-}
-
 }  // namespace
 
 void PanelF32Avx512(const PanelTask& task) {
@@ -127,8 +123,8 @@ void PanelF32Avx512(const PanelTask& task) {
   if (stores) {
     operands.bias = task.bias;
     operands.y_pitch = task.y_pitch;
-    operands.mask[0] = MaskOf(task.lanes);
-    operands.mask[1] = MaskOf(task.lanes - 16);
+    operands.mask[0] = MaskOfLanes(task.lanes);
+    operands.mask[1] = MaskOfLanes(task.lanes - 16);
     operands.bounds = *bounds;
   }
   const auto& tiles = stores ? (half ? kTiles<1, true> : kTiles<2, true>) : half ? kTiles<1, false> : kTiles<2, false>;

@@ -49,8 +49,7 @@ void StoreRows(const Int8Task& task, int64_t first_row, int rows, const int32_t*
   void* const y = task.y;
   const bool f32 = result.dtype == DType::kFloat32;
   for (int half = 0; half * 16 < task.lanes; ++half) {
-    const int lanes = task.lanes - half * 16;
-    const auto mask = static_cast<__mmask16>(lanes >= 16 ? 0xffff : (1 << lanes) - 1);
+    const __mmask16 mask = MaskOfLanes(task.lanes - half * 16);
     const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
     const __m512 scale =
         _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, task.scale + half * 16), _mm512_set1_ps(task.factor));
@@ -75,8 +74,7 @@ struct ScaledHalf {
   __m512 scale, bias;  // both over y's scale
 
   ScaledHalf(const Int8Task& task, int half, float inverse) {
-    const int lanes = task.lanes - half * 16;
-    mask = static_cast<__mmask16>(lanes >= 16 ? 0xffff : lanes <= 0 ? 0 : (1 << lanes) - 1);
+    mask = MaskOfLanes(task.lanes - half * 16);
     scale = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, task.scale + half * 16), _mm512_set1_ps(task.factor * inverse));
     bias = _mm512_setzero_ps();
     if (task.bias != nullptr) {
