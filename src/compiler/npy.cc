@@ -145,8 +145,8 @@ Result<Tensor> ReadNpy(const std::string& path) {
 }
 
 Result<Tensor> MapNpy(const std::string& path) {
-  TAMIS_ASSIGN_OR_RETURN(const MappedFile file, MapFile(path));
-  auto tensor = Parse(file.data, file.bytes, file.owner);
+  TAMIS_ASSIGN_OR_RETURN(const FileBytes file, MapFile(path));
+  auto tensor = Parse(reinterpret_cast<const char*>(file.data.get()), file.size, file.data);
   if (!tensor.ok()) return tensor.status().WithContext(path);
   return tensor;
 }

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -170,32 +169,12 @@ size_t TensorStore::FreeBytes() {
   return static_cast<size_t>(disk.f_bavail) * static_cast<size_t>(disk.f_frsize);
 }
 
-Result<MappedFile> MapFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return UserError("can't open '{}': {}", path, std::strerror(errno));
-  struct stat facts {};
-  const bool regular = fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode);
-  MappedFile file;
-  file.bytes = regular ? static_cast<size_t>(facts.st_size) : 0;
-  if (!regular) {
-    close(fd);
-    return UserError("'{}' is not a file", path);
-  }
-  if (file.bytes > 0) {
-    void* const at = mmap(nullptr, file.bytes, PROT_READ, MAP_SHARED, fd, 0);
-    const int error = errno;
-    close(fd);
-    if (at == MAP_FAILED) return RuntimeError("'{}' can't be mapped: {}", path, std::strerror(error));
-    Mappings::All().Add(at, file.bytes);
-    file.owner = std::shared_ptr<const void>(at, [bytes = file.bytes](const void* begin) {
-      Mappings::All().Remove(begin);
-      munmap(const_cast<void*>(begin), bytes);
-    });
-    file.data = static_cast<const char*>(at);
-  } else {
-    close(fd);
-  }
-  return file;
+Result<FileBytes> MapFile(const std::string& path) {
+  TAMIS_ASSIGN_OR_RETURN(const FileBytes file, OpenFile(path, /*map=*/true));
+  Mappings::All().Add(file.data.get(), file.size);
+  const std::shared_ptr<const uint8_t> listed(file.data.get(),
+                                              [file](const uint8_t* begin) { Mappings::All().Remove(begin); });
+  return FileBytes{listed, file.size};
 }
 
 }  // namespace tamis

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "src/base/file_bytes.h"
 #include "tamis/session.h"
 #include "tamis/status.h"
 #include "tamis/tensor.h"
@@ -44,13 +45,7 @@ class TensorStore {
   std::shared_ptr<File> file_;  // kept by its tensors as well
 };
 
-// A file's bytes, mapped to be read: pages come in when they are touched, and Rest on a view of it sends them away. The
-// file must not shrink meanwhile. Error (kUser) if it can't be opened.
-struct MappedFile {
-  std::shared_ptr<const void> owner;  // of `data`
-  const char* data = nullptr;
-  size_t bytes = 0;
-};
-Result<MappedFile> MapFile(const std::string& path);
+// A file mapped to be read (OpenFile), whose pages Rest on a view of it sends away. It must not shrink meanwhile.
+Result<FileBytes> MapFile(const std::string& path);
 
 }  // namespace tamis

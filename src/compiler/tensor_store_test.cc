@@ -93,9 +93,9 @@ TEST(TensorStoreTest, MapsFiles) {
   {
     const auto file = MapFile(path);
     ASSERT_TRUE(file.ok()) << file.status().message();
-    ASSERT_EQ(file->bytes, 200'003U);
-    EXPECT_EQ(std::string(file->data + 200'000, 3), "end");
-    const Tensor view = Tensor::View(DType::kUInt8, {200'000}, file->data, file->owner);
+    ASSERT_EQ(file->size, 200'003U);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(file->data.get()) + 200'000, 3), "end");
+    const Tensor view = Tensor::View(DType::kUInt8, {200'000}, file->data.get(), file->data);
     TensorStore::Rest(view);
     EXPECT_EQ(view.Data<char>()[100'000], 'x');
   }

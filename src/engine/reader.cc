@@ -4,9 +4,9 @@
 #include <mutex>
 #include <thread>
 
+#include "src/base/file_bytes.h"
 #include "src/base/hash.h"
 #include "src/engine/engine.h"
-#include "src/engine/file_bytes.h"
 #include "src/engine/format.h"
 #include "src/engine/graph_codec.h"
 #include "src/engine/record_codec.h"

@@ -1,4 +1,4 @@
-#include "src/engine/file_bytes.h"
+#include "src/base/file_bytes.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
