@@ -1,7 +1,7 @@
 """`tamis serve` with the real tritonclient."""
 
+import contextlib
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -22,18 +22,26 @@ def repository(tamis, tmp_path_factory):
     return folder / "models"
 
 
+@contextlib.contextmanager
+def serving(tamis, path, *options):
+    """A server of `path` on a port that the system chooses; it has to stop by itself when it is asked to."""
+    process = subprocess.Popen([tamis.program, "serve", str(path), "--http-port", "0", *options],
+                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        line = process.stdout.readline()
+        assert "listening" in line
+        yield process, int(line.rsplit(":", 1)[1])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+        assert "stopped" in process.stdout.read()
+    finally:
+        process.kill()
+
+
 @pytest.fixture(scope="module", params=[[], ["--max-batch", "8"]], ids=["alone", "batched"])
 def server(tamis, repository, request):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen([tamis.program, "serve", str(repository), "--http-port", str(port), *request.param],
-                               stdout=subprocess.PIPE, text=True)
-    assert "listening" in process.stdout.readline()
-    yield process, port
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
-    assert "stopped" in process.stdout.read()
+    with serving(tamis, repository, *request.param) as running:
+        yield running
 
 
 def request(client, binary, batch=3):
@@ -108,10 +116,7 @@ def test_metrics_tell_when_inputs_are_not_as_in_calibration(tamis, tmp_path):
     (tmp_path / "data").mkdir()
     np.save(tmp_path / "data" / "picture.npy", random.normal(size=(64, 3, 20, 20)).astype(np.float32))
     tamis("build", tmp_path / "net.onnx", "-o", tmp_path / "net.tamis", "--calibration", tmp_path / "data")
-    process = subprocess.Popen([tamis.program, "serve", str(tmp_path / "net.tamis"), "--http-port", "0"],
-                               stdout=subprocess.PIPE, text=True)  # fmt: skip
-    try:
-        port = int(process.stdout.readline().rsplit(":", 1)[1])
+    with serving(tamis, tmp_path / "net.tamis") as (_, port):
         client = triton.InferenceServerClient(f"127.0.0.1:{port}")
 
         def send(requests, array):
@@ -133,6 +138,3 @@ def test_metrics_tell_when_inputs_are_not_as_in_calibration(tamis, tmp_path):
         send(40, random.uniform(0, 255, size=(32, 3, 20, 20)).astype(np.float32))  # pixels nobody normalised
         shifted = figures()
         assert shifted["tamis_input_drift_bits"] > 0.5 and shifted["tamis_input_outside_ratio"] > 0.9
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0

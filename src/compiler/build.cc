@@ -16,7 +16,6 @@
 #include "src/onnx/onnx.h"
 #include "src/ops/op_custom.h"
 #include "src/runtime/known_operators.h"
-#include "src/runtime/plan_choice.h"
 #include "src/runtime/specialize.h"
 #include "src/tuner/tuner.h"
 

@@ -5,13 +5,10 @@
 #include <algorithm>
 
 namespace tamis {
-namespace {
 
-void Head(std::string* text, const char* name, const char* type, const char* help) {
-  *text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+std::string PrometheusHead(std::string_view name, std::string_view type, std::string_view help) {
+  return fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
 }
-
-}  // namespace
 
 std::string PrometheusLabel(const std::string& value) {
   std::string escaped;
@@ -55,24 +52,24 @@ std::string Metrics::Text() const {
   const auto labels = [](const auto& key) {
     return fmt::format("model=\"{}\",version=\"{}\"", PrometheusLabel(key.first), PrometheusLabel(key.second));
   };
-  Head(&text, "tamis_http_responses_total", "counter", "HTTP responses by status code.");
+  text += PrometheusHead("tamis_http_responses_total", "counter", "HTTP responses by status code.");
   for (const auto& [code, count] : responses_) {
     text += fmt::format("tamis_http_responses_total{{code=\"{}\"}} {}\n", code, count);
   }
-  Head(&text, "tamis_inference_requests_total", "counter", "Inference requests by HTTP status code.");
+  text += PrometheusHead("tamis_inference_requests_total", "counter", "Inference requests by HTTP status code.");
   for (const auto& [key, series] : series_) {
     for (const auto& [code, count] : series.by_code) {
       text += fmt::format("tamis_inference_requests_total{{{},code=\"{}\"}} {}\n", labels(key), code, count);
     }
   }
-  Head(&text, "tamis_inference_failures_total", "counter", "Inference requests answered with an error.");
+  text += PrometheusHead("tamis_inference_failures_total", "counter", "Inference requests answered with an error.");
   for (const auto& [key, series] : series_) {
     uint64_t failures = 0;
     for (const auto& [code, count] : series.by_code) failures += code >= 400 ? count : 0;
     text += fmt::format("tamis_inference_failures_total{{{}}} {}\n", labels(key), failures);
   }
   const auto simple = [&](const char* name, const char* type, const char* help, auto get) {
-    Head(&text, name, type, help);
+    text += PrometheusHead(name, type, help);
     for (const auto& [key, series] : series_) text += fmt::format("{}{{{}}} {}\n", name, labels(key), get(series));
   };
   simple("tamis_inference_in_flight", "gauge", "Inference requests being worked on.",
@@ -82,7 +79,7 @@ std::string Metrics::Text() const {
   simple("tamis_inference_response_bytes_total", "counter", "Bytes of inference response bodies.",
          [](const Series& s) { return s.response_bytes; });
   const auto histogram = [&](const char* name, const char* help, auto get) {
-    Head(&text, name, "histogram", help);
+    text += PrometheusHead(name, "histogram", help);
     for (const auto& [key, series] : series_) {
       const Histogram& h = get(series);
       uint64_t count = 0;

@@ -9,11 +9,14 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 namespace tamis {
 
 // A label's value, escaped.
 std::string PrometheusLabel(const std::string& value);
+// The two lines before a metric's samples; `type` is counter, gauge or histogram.
+std::string PrometheusHead(std::string_view name, std::string_view type, std::string_view help);
 
 class Metrics {
  public:

@@ -147,7 +147,7 @@ std::string Repository::DriftText() const {
   }
   std::string text;
   const auto gauge = [&](const char* name, const char* help, auto get) {
-    text += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
+    text += PrometheusHead(name, "gauge", help);
     for (const Row& row : rows) text += fmt::format("{}{{{}}} {}\n", name, row.labels, get(row.figure));
   };
   if (!watched) return text;
