@@ -1,5 +1,7 @@
 #include "src/kernels/conv/conv_shape.h"
 
+#include <algorithm>
+
 namespace tamis {
 namespace {
 
@@ -11,6 +13,26 @@ bool InRange(const std::vector<int64_t>& values, int64_t least) {
     if (v < least || v > kLargest) return false;
   }
   return true;
+}
+
+void DropUnitAxes(ConvShape& shape) {
+  const auto unit = [&shape](size_t i) {
+    return shape.in[i] == 1 && shape.out[i] == 1 && shape.kernel[i] == 1 && shape.pad_begin[i] + shape.pad_end[i] == 0;
+  };
+  size_t to = 3;
+  for (size_t from = 3; from-- > 0;) {
+    if (unit(from)) continue;
+    --to;
+    for (ConvShape::Axes* axes :
+         {&shape.in, &shape.out, &shape.kernel, &shape.stride, &shape.dilation, &shape.pad_begin, &shape.pad_end}) {
+      (*axes)[to] = (*axes)[from];
+    }
+  }
+  shape.rank = std::max<size_t>(3 - to, 1);
+  while (to-- > 0) {
+    shape.in[to] = shape.out[to] = shape.kernel[to] = shape.stride[to] = shape.dilation[to] = 1;
+    shape.pad_begin[to] = shape.pad_end[to] = 0;
+  }
 }
 
 }  // namespace
@@ -81,6 +103,7 @@ Result<ConvShape> ReadConv(const Problem& problem) {
   shape.out_dtype = problem.outputs[0].dtype;
   shape.residual_dtype = problem.input(3).dtype;
   shape.epilogue = EpilogueOf(*problem.node);
+  DropUnitAxes(shape);
   return shape;
 }
 
