@@ -223,6 +223,9 @@ std::vector<ConvCase> Geometries() {
   add({5, 6, 4}, {3, 3, 3}, {1, 2, 1}, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, 8, 8, 1, 1);
   add({2, 3}, {1, 1}, {1, 1}, {1, 1}, {3, 0, 2, 0}, 4, 8, 1, 1);  // whole output rows of padding
   add({13, 22}, {3, 3}, {1, 1}, {1, 1}, {0, 1, 3, 2}, 20, 49, 1, 2);
+  add({17, 1}, {5, 1}, {2, 3}, {1, 1}, {2, 0, 2, 0}, 8, 12, 1, 2);  // axes that count as none
+  add({1, 9, 1}, {1, 3, 1}, {1, 1, 1}, {1, 2, 1}, {0, 1, 0, 0, 1, 0}, 8, 12, 1, 1);
+  add({1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, 8, 12, 1, 3);
   add({41, 42}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4, 8, 1, 1);  // several blocks of tiles
   return cases;
 }
@@ -298,6 +301,28 @@ TEST(Conv, RefusesWithAReason) {
   c.outputs = 32;
   c.group = 2;
   EXPECT_EQ(reason(c, "conv24_reference"), "2 groups; needs one");
+}
+
+TEST(Conv, AxesOfSizeOneCountAsNone) {
+  ConvCase c = Geometries().front();
+  c.in = {1, 17, 1};
+  c.kernel = {1, 5, 1};
+  c.strides = {3, 2, 1};
+  c.dilations = {1, 1, 1};
+  c.pads = {0, 2, 0, 0, 1, 0};
+  const ConvShape one = ReadConv(MakeConv(c)->problem).value();
+  EXPECT_EQ(one.rank, 1);
+  EXPECT_EQ(one.in, (ConvShape::Axes{1, 1, 17}));
+  EXPECT_EQ(one.out, (ConvShape::Axes{1, 1, 8}));
+  EXPECT_EQ(one.kernel, (ConvShape::Axes{1, 1, 5}));
+  EXPECT_EQ(one.stride, (ConvShape::Axes{1, 1, 2}));
+  EXPECT_EQ(one.pad_begin, (ConvShape::Axes{0, 0, 2}));
+  EXPECT_EQ(one.pad_end, (ConvShape::Axes{0, 0, 1}));
+  c.pads = {0, 2, 1, 0, 1, 0};  // the last axis has padding now: it counts
+  const ConvShape two = ReadConv(MakeConv(c)->problem).value();
+  EXPECT_EQ(two.rank, 2);
+  EXPECT_EQ(two.in, (ConvShape::Axes{1, 17, 1}));
+  EXPECT_EQ(two.pad_begin, (ConvShape::Axes{0, 2, 1}));
 }
 
 TEST(Conv, ShapesThatDoNotFitAreErrors) {
