@@ -114,6 +114,35 @@ def test_engines_and_latency(tamis, net, tmp_path):
     assert slow.returncode == 1
 
 
+@pytest.mark.parametrize("batch", [32, 16, 1000], ids=["the last is part of one", "smaller", "more than there are"])
+def test_engines_that_take_whole_batches_only(tamis, net, tmp_path, batch):
+    """600 samples are no multiple of 32 or 16: the last batch is filled up, and every sample counts once."""
+    engine = tmp_path / "near.tamis"
+    tamis("build", net.near, "-o", engine, "--time-budget", 1e-9, "--profile", f"x={batch}x{WIDTH}")
+    flags = ["--data", net.data, "--labels", net.label_file]
+    free = tamis.json("gate", "--dense", net.dense, "--candidate", net.near, *flags)
+    whole = tamis.json("gate", "--dense", net.dense, "--candidate", engine, *flags)
+    assert whole["samples"] == SAMPLES
+    for key in ("top1_dense", "top1_candidate"):
+        assert whole[key] == pytest.approx(free[key])
+    free = tamis.json("compare", net.near, net.dense, "--data", net.data)["outputs"][0]
+    whole = tamis.json("compare", engine, net.dense, "--data", net.data)["outputs"][0]
+    assert whole["samples"] == SAMPLES
+    assert whole["mean_cosine"] == pytest.approx(free["mean_cosine"], abs=1e-6)
+    assert package.compare(engine, net.dense, data=net.data)["scores"].mean_cosine == pytest.approx(whole["mean_cosine"])
+
+
+def test_networks_of_a_fixed_batch(tamis, net, tmp_path):
+    model = onnx.load(net.near)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 32
+    onnx.save(model, tmp_path / "fixed.onnx")
+    flags = ["--data", net.data, "--labels", net.label_file]
+    free = tamis.json("gate", "--dense", net.dense, "--candidate", net.near, *flags)
+    fixed = tamis.json("gate", "--dense", net.dense, "--candidate", tmp_path / "fixed.onnx", *flags)
+    assert fixed["samples"] == SAMPLES and fixed["top1_candidate"] == pytest.approx(free["top1_candidate"])
+
+
 def test_one_sample_is_refused(tamis, net, tmp_path):
     np.save(tmp_path / "x.npy", net.x[:1])
     result = gate(tamis, "--dense", net.dense, "--candidate", net.near, "--data", tmp_path)

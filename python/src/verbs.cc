@@ -16,6 +16,7 @@
 #include "src/compiler/optimize_model.h"
 #include "src/compiler/prune_model.h"
 #include "src/compiler/quantize_model.h"
+#include "src/compiler/sample_batches.h"
 
 namespace nb = nanobind;
 
@@ -157,45 +158,31 @@ nb::str Gate(const nb::object& dense, const nb::object& candidate, const SampleR
   return nb::str(json.data(), json.size());
 }
 
-// Samples opened for a session's inputs.
+// Samples opened for two sessions with the same inputs.
 struct PyBatches {
   std::shared_ptr<const DataSource> source;
-  std::vector<int64_t> samples;
-  int64_t batch = 32;
+  std::vector<SampleBatch> batches;
 
-  size_t Count() const {
-    const auto size = static_cast<size_t>(batch);
-    return source->fixed_batch() > 0 ? samples.size() / size : (samples.size() + size - 1) / size;
-  }
-  std::vector<int64_t> Chosen(size_t index) const {
-    const size_t begin = index * static_cast<size_t>(batch);
-    const size_t end = std::min(samples.size(), begin + static_cast<size_t>(batch));
-    return {samples.begin() + static_cast<std::ptrdiff_t>(begin), samples.begin() + static_cast<std::ptrdiff_t>(end)};
+  const SampleBatch& At(size_t index) const {
+    if (index >= batches.size()) throw nb::index_error();
+    return batches[index];
   }
 };
 
-PyBatches OpenBatches(const PySession& session, const SampleRequest& data) {
-  PyBatches batches;
-  batches.source = UnwrapVerb(data.Open(session.session->inputs()));
-  batches.samples = AllSamples(*batches.source, data.samples);
-  if (batches.source->fixed_batch() > 0) batches.batch = batches.source->fixed_batch();
-  return batches;
+PyBatches OpenBatches(const PySession& a, const PySession& b, const SampleRequest& data) {
+  PyBatches opened;
+  opened.source = UnwrapVerb(data.Open(b.session->inputs()));
+  const std::array<const Session*, 2> both = {b.session.get(), a.session.get()};
+  opened.batches = BatchesFor(both, *opened.source, AllSamples(*opened.source, data.samples));
+  return opened;
 }
 
 nb::dict ReadBatch(const PyBatches& self, size_t index) {
-  if (index >= self.Count()) throw nb::index_error();
   nb::dict arrays;
-  for (const auto& [name, tensor] : Unwrap(self.source->Batch(self.Chosen(index)))) {
+  for (const auto& [name, tensor] : Unwrap(self.source->Batch(self.At(index).samples))) {
     arrays[name.c_str()] = ArrayFromTensor(tensor);
   }
   return arrays;
-}
-
-std::vector<int64_t> Labels(const PyBatches& self, size_t index) {
-  std::vector<int64_t> labels;
-  if (self.source->labels().empty()) return labels;
-  for (const int64_t sample : self.Chosen(index)) labels.push_back(self.source->labels()[static_cast<size_t>(sample)]);
-  return labels;
 }
 
 void AddToComparison(OutputComparison& self, nb::handle a, nb::handle b) {
@@ -222,10 +209,11 @@ void DefineVerbs(nb::module_& module) {
              nb::arg("max_latency_ratio").none(), nb::arg("strict"), nb::arg("junit"), nb::arg("seed"),
              nb::arg("precision"), nb::arg("threads"), nb::arg("progress").none());
   nb::class_<PyBatches>(module, "Batches")
-      .def("__len__", &PyBatches::Count)
+      .def("__len__", [](const PyBatches& self) { return self.batches.size(); })
       .def("__getitem__", ReadBatch, nb::arg("index"))
-      .def("labels", Labels, nb::arg("index"));
-  module.def("open_batches", OpenBatches, nb::arg("session"), nb::arg("data"));
+      .def("samples", [](const PyBatches& self, size_t index) { return self.At(index).samples.size(); })
+      .def("repeated", [](const PyBatches& self, size_t index) { return self.At(index).repeated; });
+  module.def("open_batches", OpenBatches, nb::arg("a"), nb::arg("b"), nb::arg("data"));
   nb::class_<OutputComparison>(module, "OutputComparison")
       .def(nb::init<>())
       .def("add", AddToComparison, nb::arg("output"), nb::arg("reference"))

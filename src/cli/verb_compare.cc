@@ -12,6 +12,7 @@
 #include "src/cli/verb.h"
 #include "src/compiler/compare.h"
 #include "src/compiler/npy.h"
+#include "src/compiler/sample_batches.h"
 
 namespace tamis {
 namespace {
@@ -162,25 +163,39 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   if (!a.session && !b.session) return UserError("both sides are recorded outputs; at least one must be a model");
   TAMIS_ASSIGN_OR_RETURN(const auto data, OpenData(flags.data, (a.session ? a : b).session->inputs()));
   const std::vector<int64_t> samples = AllSamples(*data, flags.data.samples);
-  const int64_t step = data->fixed_batch() > 0 ? data->fixed_batch() : 32;
+  std::vector<const Session*> sessions;
+  for (const Side* side : {&a, &b}) {
+    if (side->session) sessions.push_back(side->session.get());
+  }
   std::map<std::string, Row> rows;
   Progress progress("comparing");
-  for (size_t begin = 0; begin < samples.size(); begin += static_cast<size_t>(step)) {
-    const size_t end = std::min(samples.size(), begin + static_cast<size_t>(step));
-    if (data->fixed_batch() > 0 && end - begin < static_cast<size_t>(step)) break;
-    const std::vector<int64_t> chosen(samples.begin() + static_cast<std::ptrdiff_t>(begin),
-                                      samples.begin() + static_cast<std::ptrdiff_t>(end));
-    TAMIS_ASSIGN_OR_RETURN(const NamedTensors inputs, data->Batch(chosen));
+  int64_t done = 0;
+  for (const SampleBatch& batch : BatchesFor(sessions, *data, samples)) {
+    TAMIS_ASSIGN_OR_RETURN(const NamedTensors inputs, data->Batch(batch.samples));
+    const std::span<const int64_t> fresh = std::span(batch.samples).subspan(batch.repeated);
     std::vector<int64_t> labels;
-    for (const int64_t sample : chosen) {
+    for (const int64_t sample : fresh) {
       if (!data->labels().empty()) labels.push_back(data->labels()[static_cast<size_t>(sample)]);
     }
-    TAMIS_ASSIGN_OR_RETURN(const NamedTensors out_a, OutputsOf(a, inputs, chosen));
-    TAMIS_ASSIGN_OR_RETURN(const NamedTensors out_b, OutputsOf(b, inputs, chosen));
+    TAMIS_ASSIGN_OR_RETURN(NamedTensors out_a, OutputsOf(a, inputs, batch.samples));
+    TAMIS_ASSIGN_OR_RETURN(NamedTensors out_b, OutputsOf(b, inputs, batch.samples));
+    if (batch.repeated > 0) {
+      if (!BySample(out_a, batch.samples.size()) || !BySample(out_b, batch.samples.size())) {
+        if (rows.empty()) return UserError("{} samples fill no batch of {}", samples.size(), batch.samples.size());
+        PrintNotice(
+            fmt::format("the last {} samples fill no batch of {}, and what fills it up can't be told from them in the "
+                        "outputs: they "
+                        "are left out",
+                        fresh.size(), batch.samples.size()));
+        continue;
+      }
+      out_a = WithoutFirst(out_a, batch.repeated);
+      out_b = WithoutFirst(out_b, batch.repeated);
+    }
     TAMIS_RETURN_IF_ERROR(CompareBatch(out_a, out_b, labels, &rows));
-    progress.Update(static_cast<int64_t>(end), static_cast<int64_t>(samples.size()), "samples");
+    progress.Update(done += static_cast<int64_t>(fresh.size()), static_cast<int64_t>(samples.size()), "samples");
   }
-  if (rows.empty()) return UserError("the data hold no full batch");
+  if (rows.empty()) return UserError("the data hold no sample");
   Print(flags, rows, common.json);
   return {};
 }

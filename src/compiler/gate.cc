@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "src/compiler/labels.h"
+#include "src/compiler/sample_batches.h"
 #include "src/compiler/scaling_trial.h"
 #include "src/runtime/benchmark.h"
 
@@ -206,9 +207,13 @@ Result<std::string> CheckScaling(Session& dense, const DataSource& data, std::sp
   for (size_t i = 0; i < std::min(kMost, samples.size()); ++i) {
     some.push_back(samples[i * samples.size() / std::min(kMost, samples.size())]);
   }
-  if (data.fixed_batch() > static_cast<int64_t>(some.size())) return std::string();
-  TAMIS_ASSIGN_OR_RETURN(const auto batches, ReadBatches(data, some, 32));
-  return TryScalings(dense, batches, cancelled);
+  const Session* const network = &dense;
+  std::vector<NamedTensors> batches;
+  for (const SampleBatch& batch : BatchesFor({&network, 1}, data, some)) {
+    if (batch.repeated > 0) continue;  // answers that count twice would tilt what is looked at
+    TAMIS_ASSIGN_OR_RETURN(batches.emplace_back(), data.Batch(batch.samples));
+  }
+  return batches.empty() ? std::string() : TryScalings(dense, batches, cancelled);
 }
 
 double MedianOf(std::vector<double> values) {
@@ -306,16 +311,12 @@ Result<GateResult> RunGate(Session& dense, Session& candidate, const DataSource&
                          CollectAnswers(dense, candidate, data, samples, progress, options.cancelled));
   if (answers.samples.size() < 2) {
     return UserError(
-        "the gate has {} sample{} to judge by, and {}: nothing is known from that about any other; give some hundreds",
-        answers.samples.size(), answers.samples.size() == 1 ? "" : "s",
-        data.fixed_batch() > 1 ? fmt::format("takes whole batches of {}", data.fixed_batch()) : "needs at least two");
+        "the gate has {} sample{} to judge by, and needs at least two: nothing is known from that about any other; "
+        "give some hundreds",
+        answers.samples.size(), answers.samples.size() == 1 ? "" : "s");
   }
   GateRun run(options, answers, labels);
   TAMIS_ASSIGN_OR_RETURN(GateResult result, run.Run(data));
-  if (answers.samples.size() < samples.size()) {
-    result.notices.push_back(fmt::format("{} samples at the end fill no batch of {} and were left out",
-                                         samples.size() - answers.samples.size(), data.fixed_batch()));
-  }
   TAMIS_ASSIGN_OR_RETURN(const std::string scaling, CheckScaling(dense, data, answers.samples, options.cancelled));
   if (!scaling.empty()) result.notices.push_back(scaling);
   if (options.max_latency_ratio) {

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <numeric>
+
+#include "src/compiler/sample_batches.h"
 
 namespace tamis {
 namespace {
@@ -171,13 +174,6 @@ class Collector {
   std::map<std::string, std::pair<int64_t, int64_t>> dense_broken_;  // how many samples, and the first
 };
 
-// Whether every output has the samples as its first dimension.
-bool BySample(const NamedTensors& outputs, size_t samples) {
-  return std::all_of(outputs.begin(), outputs.end(), [&](const auto& entry) {
-    return entry.second.rank() > 0 && entry.second.dim(0) == static_cast<int64_t>(samples);
-  });
-}
-
 }  // namespace
 
 double AnswersOfOutput::MeanCosine() const {
@@ -228,30 +224,41 @@ Result<Answers> CollectAnswers(Session& dense, Session& candidate, const DataSou
                                const std::function<bool()>& cancelled) {
   Answers answers;
   Collector collector(&answers);
-  size_t step = data.fixed_batch() > 0 ? static_cast<size_t>(data.fixed_batch()) : 32;
-  for (size_t begin = 0; begin < samples.size();) {
-    const size_t count = std::min(step, samples.size() - begin);
-    if (data.fixed_batch() > 0 && count < step) break;
+  const std::array<const Session*, 2> both = {&candidate, &dense};
+  std::vector<SampleBatch> batches = BatchesFor(both, data, samples);
+  for (size_t at = 0; at < batches.size();) {
+    const SampleBatch& batch = batches[at];
     if (cancelled && cancelled()) return RuntimeError("the gate was interrupted");
-    const auto chosen = samples.subspan(begin, count);
-    TAMIS_ASSIGN_OR_RETURN(const NamedTensors inputs, data.Batch(chosen));
+    const size_t count = batch.samples.size();
+    TAMIS_ASSIGN_OR_RETURN(const NamedTensors inputs, data.Batch(batch.samples));
     auto of_dense = dense.Run(inputs);
     if (!of_dense.ok()) return of_dense.status().WithContext("the dense network");
     if (count > 1 && !BySample(*of_dense, count)) {
-      if (data.fixed_batch() > 0) {
+      if (data.fixed_batch() > 0 || BatchNear(both, 1) != 1) {
         return UserError(
             "outputs don't have the {} samples of a batch as their first dimension, so they can't be "
             "told apart; export the network with a batch of 1 or a free one",
             count);
       }
-      step = 1;  // then an output is its sample's, whatever its shape
+      batches.clear();  // then an output is its sample's, whatever its shape
+      for (const int64_t sample : samples.subspan(answers.samples.size())) batches.push_back({{sample}, 0});
+      at = 0;
       continue;
     }
     auto of_candidate = candidate.Run(inputs);
     if (!of_candidate.ok()) return of_candidate.status().WithContext("the candidate");
-    TAMIS_RETURN_IF_ERROR(collector.Add(*of_dense, *of_candidate, chosen));
-    begin += count;
-    if (progress) progress(static_cast<int64_t>(begin), static_cast<int64_t>(samples.size()));
+    if (batch.repeated > 0) {
+      if (!BySample(*of_candidate, count)) {
+        return UserError("the candidate's outputs don't have the {} samples of a batch as their first dimension",
+                         count);
+      }
+      of_dense = WithoutFirst(*of_dense, batch.repeated);
+      of_candidate = WithoutFirst(*of_candidate, batch.repeated);
+    }
+    const std::span<const int64_t> fresh = std::span(batch.samples).subspan(batch.repeated);
+    TAMIS_RETURN_IF_ERROR(collector.Add(*of_dense, *of_candidate, fresh));
+    if (progress) progress(static_cast<int64_t>(answers.samples.size()), static_cast<int64_t>(samples.size()));
+    ++at;
   }
   TAMIS_RETURN_IF_ERROR(collector.Finish());
   return answers;

@@ -494,4 +494,10 @@ RetuneState EngineSession::retune_state(std::string* why) const {
   return retune_state_;
 }
 
+const std::vector<Profile>& ProfilesOf(const Session& session) {
+  static const std::vector<Profile> kNone;
+  const auto* engine = dynamic_cast<const EngineSession*>(&session);
+  return engine == nullptr ? kNone : engine->profiles();
+}
+
 }  // namespace tamis

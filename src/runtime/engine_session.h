@@ -39,6 +39,9 @@ class EngineSession : public Session {
 
   RetuneState retune_state(std::string* why) const override;
 
+  // One of them holds every request; none: all requests are taken.
+  const std::vector<tamis::Profile>& profiles() const { return profiles_; }
+
   // Looks for plans that an earlier tuning of this engine left, else starts one, as the options say.
   void StartRetune(const std::string& engine_path, uint64_t engine_content, const SessionOptions& options);
   // Takes these plans instead of the present ones. Requests in flight finish as they began.
@@ -112,5 +115,8 @@ Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::
 
 // Packed weights of the process.
 PackCache& ProcessPackCache();
+
+// Of a session that Session::Load or Session::Create made; empty for any other.
+const std::vector<Profile>& ProfilesOf(const Session& session);
 
 }  // namespace tamis
