@@ -15,13 +15,14 @@ namespace nb = nanobind;
 namespace tamis::python {
 namespace {
 
-PyEngine Build(const nb::object& model, const std::string& folder, bool is_engine,
-               const std::vector<std::string>& precisions, const std::vector<Profiles>& profiles,
-               const std::vector<std::string>& without, const std::string& device, int threads, bool tune,
-               double time_budget, const std::string& cache, nb::object progress) {
+PyEngine Build(const nb::object& model, const std::string& folder, const std::vector<std::string>& precisions,
+               const std::vector<Profiles>& profiles, const std::vector<std::string>& without,
+               const std::string& device, int threads, bool tune, double time_budget, const std::string& cache,
+               nb::object progress) {
   if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
   if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
-  const bool extend = is_engine && without.empty();  // as the command line
+  const ModelSource source = ModelOf(model, folder);
+  const bool extend = source.IsEngine() && without.empty();  // as the command line
   std::vector<std::string> names = precisions;
   if (Unwrap(ParseDevice(device)) && names.empty()) names.emplace_back("f16");
   std::vector<Precision> parsed;  // an engine's may also be called by the names of what it has
@@ -41,10 +42,9 @@ PyEngine Build(const nb::object& model, const std::string& folder, bool is_engin
   Work work(std::move(progress));
   options.cancelled = [&work] { return work.Cancelled(); };
   options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
-  const Source source = Source::Of(model, folder, is_engine);
   BuildResult built;
   work.Run([&] {
-    built = Unwrap(extend ? ExtendEngine(source.path, names, options) : BuildEngine(source.Load(), options));
+    built = Unwrap(extend ? ExtendEngine(source.path, names, options) : BuildEngine(Unwrap(source.Load()), options));
   });
   return {std::move(built.engine), std::move(built.passes), std::move(built.notices)};
 }
@@ -116,9 +116,9 @@ void DefineEngine(nb::module_& module) {
       .def_prop_ro("passes", Passes)
       .def_ro("notices", &PyEngine::notices)
       .def("save", Save, nb::arg("path"));
-  module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("is_engine"), nb::arg("precisions"),
-             nb::arg("profiles"), nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"),
-             nb::arg("time_budget"), nb::arg("cache"), nb::arg("progress").none());
+  module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("precisions"), nb::arg("profiles"),
+             nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
+             nb::arg("cache"), nb::arg("progress").none());
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });
 }

@@ -2,6 +2,7 @@
 
 #include <nanobind/stl/string.h>
 
+#include "python/src/bindings.h"
 #include "python/src/errors.h"
 
 namespace nb = nanobind;
@@ -17,15 +18,18 @@ InputRanges Ranges(const Profiles& profiles) {
   return ranges;
 }
 
-Source Source::Of(const nb::object& model, const std::string& folder, bool is_engine) {
-  if (!nb::isinstance<nb::bytes>(model)) return {nullptr, 0, nb::cast<std::string>(model), folder, is_engine};
-  const auto bytes = nb::borrow<nb::bytes>(model);
-  return {bytes.c_str(), bytes.size(), "", folder, false};
-}
-
-Network Source::Load() const {
-  if (data != nullptr) return Unwrap(LoadNetworkBytes(data, size, folder));
-  return Unwrap(is_engine ? NetworkFromEngine(path) : LoadNetwork(path));
+ModelSource ModelOf(const nb::object& model, const std::string& folder) {
+  ModelSource source;
+  if (nb::isinstance<PyEngine>(model)) {
+    source.engine = nb::cast<const PyEngine&>(model).engine;
+  } else if (nb::isinstance<nb::bytes>(model)) {
+    const auto bytes = nb::borrow<nb::bytes>(model);
+    source.bytes = {bytes.c_str(), bytes.size()};
+    source.folder = folder;
+  } else {
+    source.path = nb::cast<std::string>(model);
+  }
+  return source;
 }
 
 }  // namespace tamis::python

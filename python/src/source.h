@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/compiler/build.h"
+#include "src/compiler/model_source.h"
 
 namespace tamis::python {
 
@@ -15,17 +16,8 @@ namespace tamis::python {
 using Profiles = std::map<std::string, std::vector<Dims>>;
 InputRanges Ranges(const Profiles& profiles);
 
-// An ONNX model in memory (`data`, which the caller keeps alive), or the path of one or of an engine.
-struct Source {
-  const char* data = nullptr;
-  size_t size = 0;
-  std::string path, folder;
-  bool is_engine = false;
-
-  // `model`: bytes or str, as tamis/_models.py makes it.
-  static Source Of(const nanobind::object& model, const std::string& folder, bool is_engine);
-  // Without the interpreter's lock. Throws.
-  Network Load() const;
-};
+// `model`: an Engine, the bytes of an ONNX model (which Python keeps alive for as long as the call takes), or a path,
+// as tamis/_models.py makes it.
+ModelSource ModelOf(const nanobind::object& model, const std::string& folder);
 
 }  // namespace tamis::python

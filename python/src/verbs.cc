@@ -40,21 +40,6 @@ SampleRequest MakeData(const nb::object& source, int64_t samples, int64_t image_
   return data;
 }
 
-// The model stays alive in Python for as long as the call takes.
-ModelSource ModelOf(const nb::object& model, const std::string& folder) {
-  ModelSource source;
-  if (nb::isinstance<PyEngine>(model)) {
-    source.engine = nb::cast<const PyEngine&>(model).engine;
-  } else if (nb::isinstance<nb::bytes>(model)) {
-    const auto bytes = nb::borrow<nb::bytes>(model);
-    source.bytes = {bytes.c_str(), bytes.size()};
-    source.folder = folder;
-  } else {
-    source.path = nb::cast<std::string>(model);
-  }
-  return source;
-}
-
 // What a verb takes from Python beside its own arguments.
 VerbHooks HooksOf(Work* work) {
   VerbHooks hooks;

@@ -107,7 +107,6 @@ def build(
         _tamis.build(
             model=source.model,
             folder=source.folder,
-            is_engine=source.is_engine,
             precisions=[precision] if isinstance(precision, str) else list(precision),
             profiles=_models.profiles(profiles),
             without=list(without),

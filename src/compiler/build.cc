@@ -52,10 +52,11 @@ Result<Network> LoadNetwork(const std::string& onnx_path, const PassOptions& opt
   return Simplified(std::move(network), options);
 }
 
-Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder) {
+Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder,
+                                 const PassOptions& options) {
   OnnxInfo info;
   TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnxBytes(data, bytes, folder, &info));
-  return Simplified(Imported(std::move(graph), info, "model.onnx"), {});
+  return Simplified(Imported(std::move(graph), info, "model.onnx"), options);
 }
 
 Result<Network> NetworkFromEngine(const std::string& engine_path) {

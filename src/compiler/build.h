@@ -30,7 +30,8 @@ Result<Network> ImportNetwork(const std::string& onnx_path);
 // `options` are for the simplifying passes.
 Result<Network> LoadNetwork(const std::string& onnx_path, const PassOptions& options = {});
 // A model in memory; external data are looked for in `folder`.
-Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder);
+Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::string& folder,
+                                 const PassOptions& options = {});
 // The unfused network that an engine carries, for building it again.
 Result<Network> NetworkFromEngine(const std::string& engine_path);
 

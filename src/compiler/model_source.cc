@@ -16,7 +16,7 @@ bool LooksLikeEngine(const std::string& path) {
 }
 
 bool ModelSource::IsEngine() const {
-  return engine != nullptr || (bytes.empty() && LooksLikeEngine(path));
+  return engine != nullptr || (!InMemory() && LooksLikeEngine(path));
 }
 
 std::string ModelSource::Text() const {
@@ -24,9 +24,14 @@ std::string ModelSource::Text() const {
   return engine != nullptr ? "engine of " + engine->provenance.source_file : "model in memory";
 }
 
+Result<Network> ModelSource::Load(const PassOptions& options) const {
+  if (InMemory()) return LoadNetworkBytes(bytes.data(), bytes.size(), folder, options);
+  return LooksLikeEngine(path) ? NetworkFromEngine(path) : LoadNetwork(path, options);
+}
+
 Result<Network> ModelSource::LoadOnnx(std::string_view verb) const {
   if (IsEngine()) return UserError("{} takes an ONNX model, and '{}' is an engine", verb, Text());
-  return bytes.empty() ? LoadNetwork(path) : LoadNetworkBytes(bytes.data(), bytes.size(), folder);
+  return Load();
 }
 
 Result<OpenedModel> OpenModel(const ModelSource& source, const BuildOptions& options, SessionOptions session_options) {
@@ -46,12 +51,7 @@ Result<OpenedModel> OpenModel(const ModelSource& source, const BuildOptions& opt
     model.engine = file.engine;
     TAMIS_ASSIGN_OR_RETURN(model.session, OpenSession(file, source.path, session_options));
   } else {
-    Network network;
-    if (source.bytes.empty()) {
-      TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(source.path, {.skip = options.without}));
-    } else {
-      TAMIS_ASSIGN_OR_RETURN(network, LoadNetworkBytes(source.bytes.data(), source.bytes.size(), source.folder));
-    }
+    TAMIS_ASSIGN_OR_RETURN(const Network network, source.Load({.skip = options.without}));
     BuildOptions build = options;
     build.cache_path = TimingCache::DefaultPath();
     if (options.device != "cpu") build.precision = Precision::kAuto;

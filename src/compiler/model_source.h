@@ -18,8 +18,11 @@ struct ModelSource {
   std::shared_ptr<const Engine> engine;  // or one that was built
 
   bool IsEngine() const;
+  bool InMemory() const { return bytes.data() != nullptr; }  // bytes that are none are a model that is none
   // For messages and reports.
   std::string Text() const;
+  // What a build starts from: the network simplified, not fused; an engine's unfused one.
+  Result<Network> Load(const PassOptions& options = {}) const;
   // As verbs that change a network take it: simplified, not fused. Error (kUser) naming `verb` if it is an engine.
   Result<Network> LoadOnnx(std::string_view verb) const;
 };
