@@ -10,7 +10,8 @@ namespace {
 
 struct Flags {
   std::string input, output, method = "reconstruct", pattern = "2:4";
-  std::vector<std::string> keep;
+  std::string quantize = "none", observer = "mse", activations = "u8";
+  std::vector<std::string> keep, keep_float;
   DataFlags data;
   int threads = 0;
 };
@@ -24,6 +25,10 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.pattern = flags.pattern;
   request.keep = flags.keep;
   request.threads = flags.threads;
+  request.quantize = flags.quantize;
+  request.observer = flags.observer;
+  request.activations = flags.activations;
+  request.keep_float = flags.keep_float;
   PruneOutcome outcome;
   {
     Progress progress("pruning");
@@ -34,8 +39,11 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     return {};
   }
   PrintLayers(outcome.report.layers);
-  fmt::print("\n{}: {} of {} layers are {}, verified after writing; {} samples\n", flags.output,
-             outcome.report.Pruned(), outcome.report.layers.size(), outcome.pattern, outcome.report.samples);
+  const std::string int8 = outcome.quantize ? fmt::format(", {} of {} products int8", outcome.quantize->Quantized(),
+                                                          outcome.quantize->layers.size())
+                                            : "";
+  fmt::print("\n{}: {} of {} layers are {}{}, verified after writing; {} samples\n", flags.output,
+             outcome.report.Pruned(), outcome.report.layers.size(), outcome.pattern, int8, outcome.report.samples);
   return {};
 }
 
@@ -47,6 +55,12 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--pattern", flags->pattern,
                  "2:4, or paired: 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact");
   app.add_option("--keep", flags->keep, "Layers that stay dense, by weight or node name");
+  app.add_option("--quantize", flags->quantize,
+                 "int8: kept weights become int8 codes in the same walk, each layer making up for the pruning and the "
+                 "rounding before it, and activations get ranges; the file has QuantizeLinear and DequantizeLinear");
+  app.add_option("--observer", flags->observer, "With --quantize: how ranges are chosen, as of tamis quantize");
+  app.add_option("--activations", flags->activations, "With --quantize: u8 (asymmetric, the default) or s8");
+  app.add_option("--keep-float", flags->keep_float, "With --quantize: layers that stay float, by weight or node name");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);
   return [flags, common] { return Run(*flags, *common); };

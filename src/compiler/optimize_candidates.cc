@@ -115,20 +115,24 @@ Result<Graph> Candidates::Draft(const Assignment& assignment, bool codes_exact, 
 Result<PrunedNetwork> Candidates::InOrder(const Assignment& assignment) {
   PrunedNetwork network;
   network.graph = network_.graph.Clone();
+  PruneOptions prune = prune_;
+  QuantizeOptions quantize = quantize_;
+  quantize.keep = FloatLayers(assignment);
   if (CountSparse(assignment) > 0) {
-    PruneOptions options = prune_;
     for (const CandidateLayer& layer : layers_) {
       const LayerPattern pattern = SettingOf(assignment, layer.name).pattern;
-      if (pattern == LayerPattern::kPaired) options.paired.push_back(layer.name);
-      if (layer.sparse_reason.empty() && pattern == LayerPattern::kDense) options.keep.push_back(layer.name);
+      if (pattern == LayerPattern::kPaired) prune.paired.push_back(layer.name);
+      if (layer.sparse_reason.empty() && pattern == LayerPattern::kDense) prune.keep.push_back(layer.name);
     }
-    TAMIS_ASSIGN_OR_RETURN(network.prune, Prune(network.graph, fit_, options, pool_));
   }
-  if (CountInt8(assignment) > 0) {
-    QuantizeOptions options = quantize_;
-    options.keep = FloatLayers(assignment);
-    options.statistics = nullptr;  // those of the pruned network
-    TAMIS_ASSIGN_OR_RETURN(network.quantize, Quantize(network.graph, fit_, options));
+  if (CountSparse(assignment) > 0 && CountInt8(assignment) > 0) {
+    TAMIS_ASSIGN_OR_RETURN(PrunedAndQuantized both, PruneAndQuantize(network.graph, fit_, prune, quantize, pool_));
+    network.prune = std::move(both.prune);
+    network.quantize = std::move(both.quantize);
+  } else if (CountSparse(assignment) > 0) {
+    TAMIS_ASSIGN_OR_RETURN(network.prune, Prune(network.graph, fit_, prune, pool_));
+  } else if (CountInt8(assignment) > 0) {
+    TAMIS_ASSIGN_OR_RETURN(network.quantize, Quantize(network.graph, fit_, quantize));
   }
   return network;
 }

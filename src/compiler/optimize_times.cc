@@ -13,18 +13,6 @@
 #include "src/runtime/specialize.h"
 
 namespace tamis {
-namespace {
-
-// The weight that a product multiplies by, as the network that was not quantised calls it; empty for other nodes.
-std::string WeightOf(const Graph& graph, const Node& node) {
-  const bool plain = node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv");
-  const bool coded = node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv");
-  const ValueId weight = plain || coded ? node.input(1) : kNoValue;
-  if (weight == kNoValue || !graph.value(weight).constant) return {};
-  return plain ? WeightName(graph, weight) : NameBeforeQuantize(WeightName(graph, weight));
-}
-
-}  // namespace
 
 bool LayerTimes::Gains(LayerPattern pattern) const {
   // By more than timing noise.
@@ -102,7 +90,7 @@ Result<std::map<std::string, LayerTimes>> NetworkTimer::TimeLayers(const TimedNe
     const double whole = std::max(dense_.seconds[p], 1e-9);
     for (const NodeId id : concrete[p].NodeIds()) {
       const Node& node = concrete[p].node(id);
-      const std::string weight = WeightOf(concrete[p], node);
+      const std::string weight = WeightBehind(concrete[p], node);
       if (weight.empty() || !IsConcrete(concrete[p], node)) continue;
       TAMIS_ASSIGN_OR_RETURN(const Problem problem, MakeProblem(concrete[p], node, threads_));
       LayerTimes& layer = layers[weight];

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,9 +19,19 @@
 
 namespace tamis {
 
+// Weights that leave the walk as multiples of a scale for each output, -127 to 127 times it: int8 codes.
+struct RoundingOptions {
+  std::set<std::string> layers;  // initializers
+  bool clip = true;              // as of QuantizeRows
+  bool move_bias = true;         // of layers that are not pruned; those of pruned ones move
+};
+
+// What one walk over the network does to its layers: some become 2:4, some are rounded, some both.
 struct PruneOptions {
   enum class Method { kMagnitude, kReconstruct };
   Method method = Method::kReconstruct;
+  bool prune = true;  // false: layers are rounded only
+  RoundingOptions rounding;
   std::vector<std::string> keep;            // weight initializers or node names that stay dense
   std::vector<std::string> paired;          // weight initializers that become paired 2:4 whatever `reconstruct` says
   ReconstructOptions reconstruct;           // free_bias is set for each layer
@@ -47,8 +59,15 @@ struct LayerReport {
 };
 LayerRecord ToRecord(const LayerReport& report);
 
+// A weight that holds multiples of its rows' scales now.
+struct RoundedLayer {
+  std::vector<float> scales;  // one for each output
+  double weight_error = 0;    // |W - W^|^2 / |W|^2, with W as pruning alone left it
+};
+
 struct PruneReport {
   std::vector<LayerReport> layers;
+  std::map<std::string, RoundedLayer> rounded;  // by initializer
   std::vector<std::string> notes;  // what the user should know: fewer samples, fallbacks; one sentence each
   int64_t samples = 0;
   int64_t Pruned() const;  // layers that are 2:4
@@ -56,17 +75,20 @@ struct PruneReport {
 
 // Prunes every eligible layer of `simplified` (after SimplifyPasses; f32 weights) and moves biases along. It is fused
 // inside; each layer is fitted to the dense network's outputs on the inputs that the layers before it, already pruned,
-// give. `batches` are inputs by name. Errors: no samples (kUser) unless by magnitude, where the batches may be empty
-// and errors are then those of unit inputs; a `keep` name that is no layer; what a node could not compute. On error
-// `simplified` is left as it was.
+// give. Layers of `rounding` are rounded when they have been pruned, before the next one is looked at: codes are fitted
+// to the dense network's outputs too, so they make up for what pruning and rounding left, here and in layers before.
+// Depthwise and very wide layers and weights of fewer than four input channels are not rounded. `batches` are inputs by
+// name. Errors: no samples (kUser) unless by magnitude, where the batches may be empty (nothing is rounded then) and
+// errors are those of unit inputs; a `keep` name that is no layer; what a node could not compute. On error `simplified`
+// is left as it was.
 Result<PruneReport> Prune(Graph& simplified, std::span<const NamedTensors> batches, const PruneOptions& options,
                           std::shared_ptr<ThreadPool> pool);
 // The same on a fused graph that the caller made of `simplified`. `fused` gets the pruned constants too.
 Result<PruneReport> PruneFused(Graph& simplified, Graph& fused, std::span<const NamedTensors> batches,
                                const PruneOptions& options, std::shared_ptr<ThreadPool> pool);
 
-// Reads a file that ExportOnnx wrote of the pruned network and checks every layer that the report calls 2:4; a layer
-// that is not is an internal error.
+// Reads a file that ExportOnnx wrote of the pruned network, perhaps quantised since, and checks every layer that the
+// report calls 2:4; a layer that is not is an internal error.
 Status VerifyPruned(const std::string& onnx_path, const PruneReport& report);
 
 }  // namespace tamis

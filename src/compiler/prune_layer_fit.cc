@@ -1,19 +1,26 @@
 #include "src/compiler/prune_layer_fit.h"
 
-#include <algorithm>
+#include <cmath>
 
+#include "src/quantize/weight_codes.h"
+#include "src/sparsity/objective.h"
 #include "src/sparsity/partners.h"
+#include "src/sparsity/round_codes.h"
 
 namespace tamis {
 namespace {
+
+Moments Sum(const MomentFolds& folds) {
+  Moments all = folds[0];
+  all.Add(folds[1]);
+  return all;
+}
 
 PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layout, bool paired, ThreadPool& pool) {
   PrunedWeight pruned;
   pruned.weight.assign(weight.begin(), weight.end());
   if (paired) {
-    const RowMatrix magnitude = Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-                                    weight.data(), layout.rows, layout.columns)
-                                    .cast<double>();
+    const RowMatrix magnitude = ToMatrix(weight, layout.rows, layout.columns);
     pruned.mask = MagnitudeMask(weight, layout, ChoosePartners(magnitude.array().square(), layout, pool));
   } else {
     pruned.mask = MagnitudeMask(weight, layout);
@@ -24,36 +31,56 @@ PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layou
   return pruned;
 }
 
+Result<PrunedWeight> PrunePart(std::span<const float> weight, const WeightLayout& layout, const MomentFolds* folds,
+                               const PruneOptions& options, bool free_bias, ThreadPool& pool) {
+  if (folds == nullptr) return PruneBlind(weight, layout, options.reconstruct.paired, pool);
+  ReconstructOptions settings = options.reconstruct;
+  settings.free_bias = free_bias;
+  if (options.method == PruneOptions::Method::kReconstruct) return Reconstruct(weight, layout, *folds, settings, pool);
+  return PruneByMagnitude(weight, layout, Sum(*folds), settings, pool);
+}
+
 }  // namespace
 
 Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const MomentFolds> moments,
-                          const PruneOptions& options, ThreadPool& pool) {
+                          LayerTask task, const PruneOptions& options, ThreadPool& pool) {
   WeightLayout layout = layer.layout;
   layout.rows /= layer.groups;
-  const bool reconstruct = options.method == PruneOptions::Method::kReconstruct;
-  ReconstructOptions settings = options.reconstruct;
-  settings.free_bias = layer.bias.has_value() && !moments.empty();
+  const bool free_bias = layer.bias && !moments.empty() && (task.prune || options.rounding.move_bias);
+  const auto append = [](const auto& part, auto* whole) { whole->insert(whole->end(), part.begin(), part.end()); };
   LayerFit fit;
   fit.saliency_kept = 0;
   for (int64_t g = 0; g < layer.groups; ++g) {
     const auto count = static_cast<size_t>(layout.rows * layout.columns);
-    const std::span<const float> part = weight.Span<float>().subspan(static_cast<size_t>(g) * count, count);
-    PrunedWeight pruned;
-    if (moments.empty()) {
-      pruned = PruneBlind(part, layout, settings.paired, pool);
-    } else if (!reconstruct) {
-      Moments all = moments[static_cast<size_t>(g)][0];
-      all.Add(moments[static_cast<size_t>(g)][1]);
-      pruned = PruneByMagnitude(part, layout, all, settings, pool);
+    const std::span<const float> dense = weight.Span<float>().subspan(static_cast<size_t>(g) * count, count);
+    const MomentFolds* folds = moments.empty() ? nullptr : &moments[static_cast<size_t>(g)];
+    PrunedWeight part;
+    if (task.prune) {
+      TAMIS_ASSIGN_OR_RETURN(part, PrunePart(dense, layout, folds, options, free_bias, pool));
     } else {
-      TAMIS_ASSIGN_OR_RETURN(pruned, Reconstruct(part, layout, moments[static_cast<size_t>(g)], settings, pool));
+      part.weight.assign(dense.begin(), dense.end());
     }
-    fit.weight.insert(fit.weight.end(), pruned.weight.begin(), pruned.weight.end());
-    fit.bias_delta.insert(fit.bias_delta.end(), pruned.bias_delta.begin(), pruned.bias_delta.end());
-    fit.saliency_kept += pruned.saliency_kept / static_cast<double>(layer.groups);
-    fit.output_error += pruned.output_error / static_cast<double>(layer.groups);
+    if (task.round && folds != nullptr) {
+      const std::vector<float> scales = QuantizeRows(part.weight, layout.rows, options.rounding.clip).scales;
+      RoundOptions settings;
+      settings.free_bias = free_bias;
+      if (part.damping > 0) settings.damping = part.damping;
+      RoundedWeight rounded = RoundToCodes(dense, part.weight, layout, Sum(*folds), scales, settings, pool);
+      for (size_t i = 0; i < count; ++i) {
+        const double before = static_cast<double>(part.weight[i]);
+        fit.rounding_square += std::pow(before - static_cast<double>(rounded.weight[i]), 2);
+        fit.weight_square += before * before;
+      }
+      part.weight = std::move(rounded.weight);
+      part.bias_delta = std::move(rounded.bias_delta);
+      part.output_error = rounded.output_error;
+      append(scales, &fit.scales);
+    }
+    append(part.weight, &fit.weight);
+    append(part.bias_delta, &fit.bias_delta);
+    fit.saliency_kept += part.saliency_kept / static_cast<double>(layer.groups);
+    fit.output_error += part.output_error / static_cast<double>(layer.groups);
   }
-  fit.by_magnitude = reconstruct && moments.empty();
   return fit;
 }
 

@@ -1,4 +1,4 @@
-// One weight layer made 2:4: its convolution groups fitted one by one and put together.
+// One weight layer made 2:4, rounded to codes, or both: its convolution groups fitted one by one and put together.
 #pragma once
 
 #include <span>
@@ -10,17 +10,23 @@
 
 namespace tamis {
 
+// What is done to a layer.
+struct LayerTask {
+  bool prune = false, round = false;
+};
+
 struct LayerFit {
   std::vector<float> weight;      // of the whole layer, in the fused constant's layout
   std::vector<float> bias_delta;  // one for each row; empty if the layer's bias can't move
+  std::vector<float> scales;      // one for each row, if it was rounded
   double saliency_kept = 1;
   double output_error = 0;
-  bool by_magnitude = false;  // though reconstruction was asked for
+  double rounding_square = 0, weight_square = 0;  // sums over the layer: of what rounding changed, and of what it found
 };
 
 // `moments` has one entry for each convolution group; empty: nothing is known of the inputs, which then count as
-// uncorrelated, of unit variance.
+// uncorrelated, of unit variance, and nothing is rounded.
 Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const MomentFolds> moments,
-                          const PruneOptions& options, ThreadPool& pool);
+                          LayerTask task, const PruneOptions& options, ThreadPool& pool);
 
 }  // namespace tamis

@@ -1,12 +1,15 @@
-// `tamis prune` and `tamis.prune`: from a model and samples to a pruned ONNX file that was read again and checked.
+// `tamis prune` and `tamis.prune`: from a model and samples to a pruned ONNX file, with int8 codes if that is wanted,
+// that was read again and checked.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "src/compiler/coverage.h"
 #include "src/compiler/model_source.h"
 #include "src/compiler/prune.h"
+#include "src/compiler/quantize.h"
 #include "src/compiler/sample_request.h"
 
 namespace tamis {
@@ -19,11 +22,15 @@ struct PruneRequest {
   std::string method = "reconstruct", pattern = "2:4";
   std::vector<std::string> keep;
   int threads = 0;
+  // "int8": in the same walk, kept weights become codes and activations get ranges, as of QuantizeRequest.
+  std::string quantize = "none", observer = "mse", activations = "u8";
+  std::vector<std::string> keep_float;
 };
 
 struct PruneOutcome {
   std::string output, pattern;
   PruneReport report;
+  std::optional<QuantizeReport> quantize;  // if that was asked for
   CoverageVerdict coverage;
   std::vector<std::string> notices;
 };

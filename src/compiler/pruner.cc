@@ -16,7 +16,7 @@ LayerReport ReportOf(const WeightLayer& layer) {
   report.name = layer.initializer;
   report.node = layer.node;
   report.op = layer.op;
-  report.pattern = layer.reason.empty() ? "2:4" : "dense";
+  report.pattern = "dense";
   report.reason = layer.reason;
   report.n = layer.layout.rows;
   report.k = layer.layout.columns;
@@ -63,10 +63,6 @@ Status FindRoom(const Graph& fused, const PruneOptions& options, bool hold_all, 
   return {};
 }
 
-bool HasMoments(const WeightLayer& layer) {
-  return layer.reason.empty() && Moments::CheckColumns(layer.layout.columns).ok();
-}
-
 }  // namespace
 
 Result<PreparedBatches> PrepareBatches(const Graph& fused, std::span<const NamedTensors> given,
@@ -98,13 +94,45 @@ Pruner::Pruner(Graph& simplified, Graph& fused, const PruneOptions& options, Mod
       mode_(mode),
       pool_(std::move(pool)) {
   layers_ = FindWeightLayers(simplified, fused, LayerRules{.keep = options.keep});
-  for (const WeightLayer& layer : layers_) total_ += layer.reason.empty();
+  if (!options.rounding.layers.empty() && mode == Mode::kInOrder) FindRounded();
+  for (const WeightLayer& layer : layers_) {
+    const LayerTask task = TaskOf(layer);
+    total_ += task.prune || task.round;
+  }
+}
+
+// An initializer of which one part can't be rounded is left alone.
+void Pruner::FindRounded() {
+  const std::vector<WeightLayer> layers =
+      FindWeightLayers(simplified_, fused_, LayerRules{.least_outputs = 1, .keep = {}});
+  std::set<std::string> left_alone;
+  for (const WeightLayer& layer : layers) {
+    if (!layer.reason.empty() || !Moments::CheckColumns(layer.layout.columns).ok()) {
+      left_alone.insert(layer.initializer);
+    }
+  }
+  for (const WeightLayer& layer : layers) {
+    const std::string& name = layer.initializer;
+    if (options_.rounding.layers.count(name) != 0 && left_alone.count(name) == 0) to_round_.insert(layer.weight);
+  }
+}
+
+// Codes after a choice by magnitude are the nearest, for whoever makes them: a fit to the outputs would be a
+// reconstruction.
+LayerTask Pruner::TaskOf(const WeightLayer& layer) const {
+  const bool fits = !options_.prune || options_.method == PruneOptions::Method::kReconstruct;
+  return {options_.prune && layer.reason.empty(), fits && to_round_.count(layer.weight) != 0};
+}
+
+bool Pruner::HasMoments(const WeightLayer& layer) const {
+  const LayerTask task = TaskOf(layer);
+  return (task.prune || task.round) && Moments::CheckColumns(layer.layout.columns).ok();
 }
 
 Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
   TAMIS_RETURN_IF_ERROR(CheckKeep(layers_, options_.keep));
   if (given.empty()) {
-    if (options_.method == PruneOptions::Method::kReconstruct && total_ > 0) {
+    if ((options_.method == PruneOptions::Method::kReconstruct || !options_.prune) && total_ > 0) {
       return UserError("reconstruction needs samples of the network's inputs; without any only magnitude works");
     }
     for (const WeightLayer& layer : layers_) TAMIS_RETURN_IF_ERROR(Fit(layer, {}));
@@ -150,7 +178,8 @@ Status Pruner::SeeShared(const PreparedBatches& batches) {
 Status Pruner::Walk(const PreparedBatches& batches) {
   std::map<NodeId, const WeightLayer*> first_user;
   for (const WeightLayer& layer : layers_) {
-    if (layer.reason.empty()) first_user[layer.users[0]] = &layer;
+    const LayerTask task = TaskOf(layer);
+    if (task.prune || task.round) first_user[layer.users[0]] = &layer;
   }
   const std::vector<NodeId> last = LastReaders(dense_);
   std::set<NodeId> changed;
@@ -185,25 +214,43 @@ Status Pruner::Walk(const PreparedBatches& batches) {
 }
 
 Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moments) {
-  if (!layer.reason.empty()) return {};
+  const LayerTask task = TaskOf(layer);
+  if (!task.prune && !task.round) return {};
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
-  if (options_.cancelled && options_.cancelled()) return RuntimeError("pruning was interrupted");
+  if (options_.cancelled && options_.cancelled()) {
+    return RuntimeError("{} was interrupted", options_.prune ? "pruning" : "rounding");
+  }
   PruneOptions options = options_;
   options.reconstruct.paired = options.reconstruct.paired || std::find(options_.paired.begin(), options_.paired.end(),
                                                                        layer.initializer) != options_.paired.end();
-  auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, options, *pool_);
+  auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, task, options, *pool_);
   if (!fit.ok()) return fit.status().WithContext("layer '" + layer.initializer + "'");
   if (mode_ == Mode::kInOrder) {
     TAMIS_RETURN_IF_ERROR(WriteBack(layer, fit->weight, fit->bias_delta, simplified_, fused_));
   }
-  LayerReport report = ReportOf(layer);
-  report.saliency_kept = fit->saliency_kept;
-  report.output_error = fit->output_error;
-  report.bias_moved = !fit->bias_delta.empty();
-  reports_.emplace(layer.weight, std::move(report));
+  Remember(layer, *fit);
   if (mode_ == Mode::kAlone) fits_.emplace(layer.weight, std::move(fit).value());
   ++done_;
   return {};
+}
+
+void Pruner::Remember(const WeightLayer& layer, const LayerFit& fit) {
+  if (TaskOf(layer).prune) {
+    LayerReport report = ReportOf(layer);
+    report.pattern = "2:4";
+    report.saliency_kept = fit.saliency_kept;
+    report.output_error = fit.output_error;
+    report.bias_moved = !fit.bias_delta.empty();
+    reports_.emplace(layer.weight, std::move(report));
+  }
+  if (fit.scales.empty()) return;
+  const Tensor& whole = *simplified_.value(FindValue(simplified_, layer.initializer)).constant;
+  std::vector<float>& scales = report_.rounded[layer.initializer].scales;
+  scales.resize(static_cast<size_t>(whole.NumElements() / layer.layout.columns), 1);
+  std::copy(fit.scales.begin(), fit.scales.end(), scales.begin() + layer.origin.row_begin);
+  auto& [change, square] = squares_[layer.initializer];
+  change += fit.rounding_square;
+  square += fit.weight_square;
 }
 
 PruneReport Pruner::Take() {
@@ -217,6 +264,10 @@ PruneReport Pruner::Take() {
     } else {
       Join(part, &report_.layers[place->second]);
     }
+  }
+  for (auto& [name, rounded] : report_.rounded) {
+    const auto& [change, square] = squares_.at(name);
+    rounded.weight_error = square > 0 ? change / square : 0;
   }
   if (options_.progress) options_.progress(total_, total_, "");
   return std::move(report_);

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,12 +27,12 @@ Result<PreparedBatches> PrepareBatches(const Graph& fused, std::span<const Named
                                        const PruneOptions& options, bool hold_all, std::shared_ptr<ThreadPool> pool,
                                        std::vector<std::string>* notes);
 
-// Fits every eligible layer of a fused graph. Used once. Not synchronised.
+// Fits every layer of a fused graph that is to be pruned or rounded. Used once. Not synchronised.
 class Pruner {
  public:
   enum class Mode {
-    kInOrder,  // each layer sees the ones before it pruned; results are written to both graphs
-    kAlone,    // each layer sees the dense network; the graphs stay as they are
+    kInOrder,  // each layer sees the ones before it pruned and rounded; results are written to both graphs
+    kAlone,    // each layer sees the dense network; the graphs stay as they are, nothing is rounded
   };
   // The graphs and the options must outlive the pruner.
   Pruner(Graph& simplified, Graph& fused, const PruneOptions& options, Mode mode, std::shared_ptr<ThreadPool> pool);
@@ -43,10 +44,14 @@ class Pruner {
   const std::map<ValueId, LayerFit>& fits() const { return fits_; }
 
  private:
+  void FindRounded();
+  LayerTask TaskOf(const WeightLayer& layer) const;
+  bool HasMoments(const WeightLayer& layer) const;
   uint64_t SeedOf(const WeightLayer& layer, NodeId user) const;
   Status SeeShared(const PreparedBatches& batches);
   Status Walk(const PreparedBatches& batches);
   Status Fit(const WeightLayer& layer, std::span<const MomentFolds> moments);
+  void Remember(const WeightLayer& layer, const LayerFit& fit);
   PruneReport Take();
 
   Graph& simplified_;
@@ -56,9 +61,11 @@ class Pruner {
   Mode mode_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<WeightLayer> layers_;
+  std::set<ValueId> to_round_;  // weights
   std::map<ValueId, std::vector<MomentFolds>> shared_;
   std::map<ValueId, LayerReport> reports_;
   std::map<ValueId, LayerFit> fits_;
+  std::map<std::string, std::pair<double, double>> squares_;  // of what rounding changed, and of the weight
   PruneReport report_;
   int done_ = 0, total_ = 0;
 };

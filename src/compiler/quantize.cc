@@ -8,8 +8,8 @@
 #include "src/compiler/calibrate.h"
 #include "src/compiler/check_samples.h"
 #include "src/compiler/coverage.h"
+#include "src/compiler/predict.h"
 #include "src/compiler/quantize_balance.h"
-#include "src/compiler/quantize_round.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
@@ -35,7 +35,10 @@ bool MovesCodes(const Node& node) {
 
 class NetworkQuantizer {
  public:
-  NetworkQuantizer(Graph& graph, const QuantizeOptions& options) : graph_(graph), options_(options) {}
+  // `prune`: what the walk over the layers does beside rounding; null: nothing. `pool`: of that walk; null: its own.
+  NetworkQuantizer(Graph& graph, const QuantizeOptions& options, const PruneOptions* prune,
+                   std::shared_ptr<ThreadPool> pool)
+      : graph_(graph), options_(options), prune_(prune), pool_(std::move(pool)) {}
 
   Result<QuantizeReport> Run(std::span<const NamedTensors> batches) {
     if (graph_.Opset() < kOldestQuantizedOpset) {
@@ -49,7 +52,7 @@ class NetworkQuantizer {
     FindTensors();
     if (batches.empty()) return UserError("quantisation needs samples of the network's inputs");
     TAMIS_RETURN_IF_ERROR(CheckInputs(graph_, batches));
-    TAMIS_RETURN_IF_ERROR(CollectStatistics(batches));
+    TAMIS_RETURN_IF_ERROR(CollectStatistics(batches, options_.statistics));
     if (options_.balance) {
       TAMIS_ASSIGN_OR_RETURN(balanced_, BalanceActivations(graph_, BalanceSites(), statistics_));
       if (!balanced_.empty()) {  // ids have changed, and ranges with them
@@ -58,12 +61,13 @@ class NetworkQuantizer {
         spatial_.clear();
         FindLayers();
         FindTensors();
-        TAMIS_RETURN_IF_ERROR(CollectStatistics(batches));
+        TAMIS_RETURN_IF_ERROR(CollectStatistics(batches, options_.statistics));
       }
     }
+    if (prune_ != nullptr || options_.descend) TAMIS_RETURN_IF_ERROR(FitWeights(batches));
+    if (prune_ != nullptr) TAMIS_RETURN_IF_ERROR(CollectStatistics(batches, nullptr));
     RememberNames();
     ChooseMaps();
-    if (options_.descend) TAMIS_RETURN_IF_ERROR(RoundWeights(batches));
     {
       Rewriter rewriter(graph_);
       for (Layer& layer : layers_) {
@@ -75,13 +79,13 @@ class NetworkQuantizer {
     graph_.Compact();
     return Report(batches);
   }
+  PruneReport TakePruned() { return std::move(pruned_); }
 
  private:
-  // Statistics of every tensor. Those that earlier calls have left are taken, but for activations that were balanced
-  // since: their factors depend on which layers are int8.
-  Status CollectStatistics(std::span<const NamedTensors> batches) {
+  // Statistics of every tensor. Those `known` of earlier calls are taken, but for activations that were balanced since:
+  // their factors depend on which layers are int8.
+  Status CollectStatistics(std::span<const NamedTensors> batches, std::map<std::string, TensorStatistics>* known) {
     statistics_.clear();
-    std::map<std::string, TensorStatistics>* const known = options_.statistics;
     std::set<ValueId> unknown;
     for (const ValueId value : tensors_) {
       const std::string& name = graph_.value(value).name;
@@ -107,17 +111,22 @@ class NetworkQuantizer {
     return CheckStatistics();
   }
 
-  Status RoundWeights(std::span<const NamedTensors> batches) {
-    RoundOptions options;
+  // One walk in execution order, in which layers that are to be int8 are rounded and, as `prune_` says, made 2:4.
+  Status FitWeights(std::span<const NamedTensors> batches) {
+    PruneOptions options;
+    if (prune_ != nullptr) options = *prune_;
+    options.prune = prune_ != nullptr;
     for (const Layer& layer : layers_) {
-      if (!layer.report.quantized) options.keep.push_back(layer.report.name);
+      if (layer.report.quantized) options.rounding.layers.insert(layer.report.name);
     }
-    options.clip = options_.clip_weights;
-    options.move_bias = options_.correct_bias;
-    options.threads = options_.threads;
-    options.progress = options_.progress;
-    options.cancelled = options_.cancelled;
-    TAMIS_ASSIGN_OR_RETURN(rounded_, RoundInOrder(graph_, batches, options));
+    options.rounding.clip = options_.clip_weights;
+    options.rounding.move_bias = options_.correct_bias;
+    if (prune_ == nullptr) {
+      options.progress = options_.progress;
+      options.cancelled = options_.cancelled;
+    }
+    if (pool_ == nullptr) pool_ = std::make_shared<ThreadPool>(options_.threads);
+    TAMIS_ASSIGN_OR_RETURN(pruned_, Prune(graph_, batches, options, pool_));
     return {};
   }
 
@@ -282,11 +291,11 @@ class NetworkQuantizer {
     const Tensor original = *graph_.value(weight_id).constant;
     const Tensor rows = layer->outputs_first ? original : Transposed(original, {1, 0});
     const int64_t outputs = rows.dim(0), columns = rows.NumElements() / std::max<int64_t>(outputs, 1);
-    const auto rounded = rounded_.find(name);
-    const WeightCodes codes = rounded != rounded_.end()
-                                  ? QuantizeRowsAt(rows.Span<float>(), rounded->second.scales)
-                                  : QuantizeRows(rows.Span<float>(), outputs, options_.clip_weights);
-    layer->report.weight_error = rounded != rounded_.end() ? rounded->second.weight_error : codes.relative_error;
+    const auto rounded = pruned_.rounded.find(name);
+    const bool given = rounded != pruned_.rounded.end();
+    const WeightCodes codes = given ? QuantizeRowsAt(rows.Span<float>(), rounded->second.scales)
+                                    : QuantizeRows(rows.Span<float>(), outputs, options_.clip_weights);
+    layer->report.weight_error = given ? rounded->second.weight_error : codes.relative_error;
     const Tensor coded = Tensor::Of<int8_t>(DType::kInt8, rows.dims(), std::span<const int8_t>(codes.codes));
     const ValueId code_id = rewriter.AddConstant(name + std::string(kCodesSuffix),
                                                  layer->outputs_first ? coded : Transposed(coded, {1, 0}));
@@ -406,6 +415,7 @@ class NetworkQuantizer {
   QuantizeReport Report(std::span<const NamedTensors> batches) {
     QuantizeReport report;
     report.balanced = balanced_;
+    report.notes = pruned_.notes;
     for (Layer& layer : layers_) report.layers.push_back(std::move(layer.report));
     for (const NamedTensors& batch : batches) {
       if (!batch.empty() && batch.begin()->second.rank() > 0) report.samples += batch.begin()->second.dim(0);
@@ -439,17 +449,24 @@ class NetworkQuantizer {
 
   Graph& graph_;
   const QuantizeOptions& options_;
+  const PruneOptions* prune_;
+  std::shared_ptr<ThreadPool> pool_;
   std::vector<Layer> layers_;
   std::set<ValueId> tensors_, spatial_;
   std::map<ValueId, TensorStatistics> statistics_;
   std::map<ValueId, CodeMap> maps_;
-  std::map<std::string, RoundedLayer> rounded_;  // by initializer
+  PruneReport pruned_;
   std::map<ValueId, std::string> names_;
   std::vector<std::string> balanced_;
   std::set<ValueId> inputs_;
 };
 
 }  // namespace
+
+Result<bool> ParseActivations(const std::string& text) {
+  if (text == "u8" || text == "s8") return text == "s8";
+  return UserError("--activations '{}' is not known; use u8 or s8", text);
+}
 
 int64_t QuantizeReport::Quantized() const {
   return std::count_if(layers.begin(), layers.end(), [](const QuantizedLayer& layer) { return layer.quantized; });
@@ -458,10 +475,30 @@ int64_t QuantizeReport::Quantized() const {
 Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors> batches,
                                 const QuantizeOptions& options) {
   Graph graph = simplified.Clone();
-  NetworkQuantizer quantizer(graph, options);
+  NetworkQuantizer quantizer(graph, options, nullptr, nullptr);
   TAMIS_ASSIGN_OR_RETURN(QuantizeReport report, quantizer.Run(batches));
   simplified = std::move(graph);
   return report;
+}
+
+Result<PrunedAndQuantized> PruneAndQuantize(Graph& simplified, std::span<const NamedTensors> batches,
+                                            const PruneOptions& prune, const QuantizeOptions& quantize,
+                                            std::shared_ptr<ThreadPool> pool) {
+  Graph graph = simplified.Clone();
+  PrunedAndQuantized reports;
+  NetworkQuantizer quantizer(graph, quantize, &prune, std::move(pool));
+  TAMIS_ASSIGN_OR_RETURN(reports.quantize, quantizer.Run(batches));
+  reports.prune = quantizer.TakePruned();
+  simplified = std::move(graph);
+  return reports;
+}
+
+std::string WeightBehind(const Graph& fused, const Node& node) {
+  const bool plain = node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv");
+  const bool coded = node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv");
+  const ValueId weight = plain || coded ? node.input(1) : kNoValue;
+  if (weight == kNoValue || !fused.value(weight).constant) return {};
+  return plain ? WeightName(fused, weight) : NameBeforeQuantize(WeightName(fused, weight));
 }
 
 std::string NameBeforeQuantize(const std::string& name) {

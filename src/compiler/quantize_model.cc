@@ -15,14 +15,12 @@ Result<QuantizeOptions> OptionsOf(const QuantizeRequest& request, const VerbHook
   options.observer.observer = problems.Take(ParseObserver(request.observer));
   problems.Need(request.percentile > 50 && request.percentile <= 100,
                 "--percentile is {}; it takes more than 50 and at most 100", request.percentile);
-  problems.Need(request.activations == "u8" || request.activations == "s8",
-                "--activations '{}' is not known; use u8 or s8", request.activations);
+  options.signed_activations = problems.Take(ParseActivations(request.activations));
   problems.Need(request.rounding == "nearest" || request.rounding == "descent",
                 "--rounding '{}' is not known; use nearest or descent", request.rounding);
   problems.Add(CheckThreads(request.threads));
   TAMIS_RETURN_IF_ERROR(problems.status());
   options.observer.percentile = request.percentile;
-  options.signed_activations = request.activations == "s8";
   options.clip_weights = request.clip_weights;
   options.descend = request.rounding == "descent";
   options.correct_bias = request.correct_bias;
@@ -46,6 +44,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const Verb
   TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
                          ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));
   TAMIS_ASSIGN_OR_RETURN(outcome.report, Quantize(network.graph, samples.batches, options));
+  for (const std::string& note : outcome.report.notes) Tell(note, hooks, &outcome.notices);
   if (!outcome.report.settled) Tell(outcome.report.verdict, hooks, &outcome.notices);
   TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output,
                                    {{"tamis.observer", request.observer},

@@ -1,5 +1,7 @@
 #include "src/sparsity/objective.h"
 
+#include <algorithm>
+
 #include "src/sparsity/product.h"
 
 namespace tamis {
@@ -15,6 +17,12 @@ std::vector<float> ToF32(const RowMatrix& x) {
   std::vector<float> result(static_cast<size_t>(x.size()));
   for (Eigen::Index i = 0; i < x.size(); ++i) result[static_cast<size_t>(i)] = static_cast<float>(x.data()[i]);
   return result;
+}
+
+RowMatrix ToMatrix(std::span<const float> weight, int64_t rows, int64_t columns) {
+  RowMatrix matrix(rows, columns);
+  std::copy(weight.begin(), weight.end(), matrix.data());
+  return matrix;
 }
 
 RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t columns, ThreadPool& pool) {

@@ -49,5 +49,6 @@ class Objective {
 // x times a row-major f32 matrix [x.cols()][columns].
 RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t columns, ThreadPool& pool);
 std::vector<float> ToF32(const RowMatrix& x);
+RowMatrix ToMatrix(std::span<const float> weight, int64_t rows, int64_t columns);
 
 }  // namespace tamis

@@ -12,12 +12,6 @@
 namespace tamis {
 namespace {
 
-RowMatrix ToMatrix(std::span<const float> weight, const WeightLayout& layout) {
-  return Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-             weight.data(), layout.rows, layout.columns)
-      .cast<double>();
-}
-
 RowMatrix Masked(const RowMatrix& weight, const Mask& mask) {
   RowMatrix result = weight;
   for (Eigen::Index i = 0; i < result.size(); ++i) {
@@ -91,7 +85,7 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
   constexpr int64_t kSettledShare = 500;  // rounds end when fewer than one group in so many has changed
   constexpr int64_t kLeastRows = 64;      // of a fold that says something
   TAMIS_ASSERT(!folds.empty());
-  RowMatrix dense = ToMatrix(weight, layout);
+  RowMatrix dense = ToMatrix(weight, layout.rows, layout.columns);
   double damping = options.damping > 0 ? options.damping : kUsualDamping;
   if (options.damping <= 0 && folds.size() > 1 && folds[0].rows() >= kLeastRows && folds[1].rows() >= kLeastRows) {
     damping = ChooseDamping(dense, layout, folds[0], folds[1], options, pool);
@@ -133,7 +127,7 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
 PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
                               const ReconstructOptions& options, ThreadPool& pool) {
   const double damping = options.damping > 0 ? options.damping : kUsualDamping;
-  const Objective objective(ToMatrix(weight, layout), moments, damping, options.free_bias, pool);
+  const Objective objective(ToMatrix(weight, layout.rows, layout.columns), moments, damping, options.free_bias, pool);
   Mask mask = MagnitudeMask(weight, layout, PartnersOf(objective, layout, options.paired, pool));
   const RowMatrix v = Masked(objective.weight(), mask);
   return Finish(objective, moments, options.free_bias, v, std::move(mask));

@@ -11,7 +11,6 @@ namespace {
 
 constexpr int64_t kColumnsPerBlock = 128;
 constexpr int kPasses = 3;  // a fourth changes little
-constexpr double kRoundingDamping = 0.01;
 constexpr double kLargestCode = 127;
 
 double OnGrid(double x, double scale) {
@@ -50,19 +49,17 @@ void Descend(const Objective& objective, std::span<const float> scales, const st
 
 }  // namespace
 
-RoundedWeight RoundToCodes(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
-                           std::span<const float> scales, bool free_bias, ThreadPool& pool) {
-  RowMatrix dense(layout.rows, layout.columns);
-  std::copy(weight.begin(), weight.end(), dense.data());
-  const Objective objective(std::move(dense), moments, kRoundingDamping, free_bias, pool);
+RoundedWeight RoundToCodes(std::span<const float> dense, std::span<const float> start, const WeightLayout& layout,
+                           const Moments& moments, std::span<const float> scales, const RoundOptions& options,
+                           ThreadPool& pool) {
+  const int64_t rows = layout.rows, columns = layout.columns;
+  const Objective objective(ToMatrix(dense, rows, columns), moments, options.damping, options.free_bias, pool);
   std::vector<uint8_t> free;
-  for (const float w : weight) free.push_back(w != 0);
-  RowMatrix nearest = objective.weight();
-  for (int64_t row = 0; row < layout.rows; ++row) {
-    for (int64_t c = 0; c < layout.columns; ++c)
-      nearest(row, c) = OnGrid(nearest(row, c), scales[static_cast<size_t>(row)]);
+  for (const float w : start) free.push_back(w != 0);
+  RowMatrix v = ToMatrix(start, rows, columns), nearest = v;
+  for (int64_t row = 0; row < rows; ++row) {
+    for (double& w : nearest.row(row)) w = OnGrid(w, scales[static_cast<size_t>(row)]);
   }
-  RowMatrix v = objective.weight();
   for (int pass = 0; pass < kPasses; ++pass) Descend(objective, scales, free, v, pool);
   const Eigen::VectorXd errors = objective.DampedErrors(v), nearest_errors = objective.DampedErrors(nearest);
   for (Eigen::Index row = 0; row < v.rows(); ++row) {
@@ -73,7 +70,7 @@ RoundedWeight RoundToCodes(std::span<const float> weight, const WeightLayout& la
   const double energy = objective.energies().sum();
   rounded.nearest_error = energy > 0 ? objective.Errors(nearest).sum() / energy : 0;
   rounded.output_error = energy > 0 ? objective.Errors(v).sum() / energy : 0;
-  if (free_bias) {
+  if (options.free_bias) {
     const Eigen::VectorXd delta = (objective.weight() - v) * moments.MeanInput() + moments.MeanGap();
     for (const double d : delta) rounded.bias_delta.push_back(static_cast<float>(d));
   }
