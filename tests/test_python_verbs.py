@@ -61,6 +61,17 @@ def test_prune(model, data, tmp_path, method):
     assert 0.8 < difference.mean_cosine < 1
 
 
+def test_prune_and_quantize(model, data, tmp_path):
+    report = tamis.prune(model, tmp_path / "both.onnx", data=data, quantize="int8", keep_float=["second"])
+    layers = {layer["weight"]: layer for layer in report.layers}
+    assert layers["w1"]["int8"] and layers["w1"]["pattern"] == "2:4" and layers["w1"]["weight_error"] > 0
+    assert not layers["w2"]["int8"] and layers["w2"]["float_reason"]
+    written = {w.name: numpy_helper.to_array(w) for w in onnx.load(tmp_path / "both.onnx").graph.initializer}
+    assert written["w1_codes"].dtype == np.int8 and is_two_of_four(written["w1_codes"])
+    with pytest.raises(ValueError, match="int4"):
+        tamis.prune(model, tmp_path / "x.onnx", data=data, quantize="int4")
+
+
 def test_quantize(model, data, tmp_path):
     steps = []
     report = tamis.quantize(model, tmp_path / "int8.onnx", data=data, keep=["second"],
@@ -71,6 +82,10 @@ def test_quantize(model, data, tmp_path):
     assert all(tensor["scale"] > 0 for tensor in report.tensors)
     difference = tamis.compare(tmp_path / "int8.onnx", model, data=data)["y"]
     assert difference.mean_cosine > 0.999
+    tamis.quantize(model, tmp_path / "descent.onnx", data=data, rounding="descent", clip_weights=False, balance=False)
+    assert tamis.compare(tmp_path / "descent.onnx", model, data=data)["y"].mean_cosine > 0.999
+    with pytest.raises(ValueError, match="rounding"):
+        tamis.quantize(model, tmp_path / "x.onnx", data=data, rounding="up")
     with pytest.raises(ValueError, match="observer"):
         tamis.quantize(model, tmp_path / "x.onnx", data=data, observer="best")
 

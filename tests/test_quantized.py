@@ -161,12 +161,17 @@ def test_quantize_transformer(transformer, tamis, tmp_path):
     assert sum(kernel.startswith("quantized_") for kernel in kernels) >= 3 * 4
 
 
-def test_a_mask_of_2_4_survives(cnn, tamis, tmp_path):
+@pytest.mark.parametrize("walks", [1, 2])
+def test_a_mask_of_2_4_survives(cnn, tamis, tmp_path, walks):
     folder, floating, inputs = cnn
     data = save_inputs(tmp_path / "data", inputs)
     pruned, path, engine = tmp_path / "pruned.onnx", tmp_path / "both.onnx", tmp_path / "both.tamis"
-    layers = tamis.json("prune", floating, "-o", pruned, "--data", data)["layers"]
-    tamis.json("quantize", pruned, "-o", path, "--data", data)
+    if walks == 1:
+        layers = tamis.json("prune", floating, "-o", path, "--data", data, "--quantize", "int8")["layers"]
+        assert sum(layer["int8"] for layer in layers) > 5 and all(0 < l["weight_error"] < 1e-2 for l in layers if l["int8"])
+    else:
+        layers = tamis.json("prune", floating, "-o", pruned, "--data", data)["layers"]
+        tamis.json("quantize", pruned, "-o", path, "--data", data)
     codes = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
     sparse = [layer["weight"] for layer in layers if layer["pattern"] == "2:4"]
     assert len(sparse) > 5
@@ -189,6 +194,9 @@ def test_build_int8_and_what_it_refuses(cnn, tamis, tmp_path):
     assert "--calibration" in tamis("build", floating, "-o", engine, "--precision", "int8", fails=True)
     out = tmp_path / "out.onnx"
     assert "no layer is called" in tamis("quantize", floating, "-o", out, "--data", data, "--keep", "x", fails=True)
+    message = tamis("prune", floating, "-o", out, "--data", data, "--quantize", "int4", "--observer", "best", fails=True)
+    assert "int4" in message and "best" in message
+    assert "--keep-float" in tamis("prune", floating, "-o", out, "--data", data, "--keep-float", "x", fails=True)
     assert "observer" in tamis("quantize", floating, "-o", out, "--data", data, "--observer", "best", fails=True)
     zeros = save_inputs(tmp_path / "zeros", {k: np.zeros_like(v) for k, v in inputs.items()})
     assert "all zero" in tamis("quantize", floating, "-o", out, "--data", zeros, fails=True)

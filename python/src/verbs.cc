@@ -54,8 +54,21 @@ VerbHooks HooksOf(Work* work) {
 
 nb::str PruneToFile(const nb::object& model, const std::string& folder, const std::string& output,
                     const SampleRequest& data, const std::string& method, const std::string& pattern,
-                    const std::vector<std::string>& keep, int threads, nb::object progress) {
-  const PruneRequest request = {ModelOf(model, folder), output, data, method, pattern, keep, threads};
+                    const std::vector<std::string>& keep, const std::string& quantize, const std::string& observer,
+                    const std::string& activations, const std::vector<std::string>& keep_float, int threads,
+                    nb::object progress) {
+  PruneRequest request;
+  request.model = ModelOf(model, folder);
+  request.output = output;
+  request.data = data;
+  request.method = method;
+  request.pattern = pattern;
+  request.keep = keep;
+  request.quantize = quantize;
+  request.observer = observer;
+  request.activations = activations;
+  request.keep_float = keep_float;
+  request.threads = threads;
   Work work(std::move(progress));
   std::string json;
   work.Run([&] { json = ToJson(UnwrapVerb(PruneModel(request, HooksOf(&work)))); });
@@ -64,7 +77,8 @@ nb::str PruneToFile(const nb::object& model, const std::string& folder, const st
 
 nb::str QuantizeToFile(const nb::object& model, const std::string& folder, const std::string& output,
                        const SampleRequest& data, const std::string& observer, double percentile,
-                       const std::string& activations, const std::vector<std::string>& keep, int threads,
+                       const std::string& activations, const std::string& rounding, bool clip_weights,
+                       bool correct_bias, bool balance, const std::vector<std::string>& keep, int threads,
                        nb::object progress) {
   QuantizeRequest request;
   request.model = ModelOf(model, folder);
@@ -73,6 +87,10 @@ nb::str QuantizeToFile(const nb::object& model, const std::string& folder, const
   request.observer = observer;
   request.percentile = percentile;
   request.activations = activations;
+  request.rounding = rounding;
+  request.clip_weights = clip_weights;
+  request.correct_bias = correct_bias;
+  request.balance = balance;
   request.keep = keep;
   request.threads = threads;
   Work work(std::move(progress));
@@ -85,7 +103,7 @@ nb::str QuantizeToFile(const nb::object& model, const std::string& folder, const
 nb::tuple Optimize(const nb::object& model, const std::string& folder, const std::string& output,
                    const SampleRequest& data, std::optional<std::vector<int64_t>> labels,
                    std::optional<double> min_agreement, std::optional<double> max_drop, const std::string& precision,
-                   const std::string& method, const std::vector<std::string>& keep,
+                   const std::string& method, const std::string& observer, const std::vector<std::string>& keep,
                    const std::vector<Profiles>& profiles, int threads, const std::string& report, bool write_closest,
                    nb::object progress) {
   OptimizeRequest request;
@@ -98,6 +116,7 @@ nb::tuple Optimize(const nb::object& model, const std::string& folder, const std
   request.max_drop = max_drop;
   request.precision = precision;
   request.method = method;
+  request.observer = observer;
   request.keep = keep;
   for (const Profiles& profile : profiles) request.profiles.push_back(Ranges(profile));
   request.write_closest = write_closest;
@@ -118,7 +137,8 @@ nb::str Gate(const nb::object& dense, const nb::object& candidate, const SampleR
              std::optional<std::vector<int64_t>> labels, const std::string& output, double max_drop,
              std::optional<double> min_agreement, std::optional<double> min_same,
              std::optional<double> max_latency_ratio, bool strict, const std::string& junit, uint64_t seed,
-             const std::string& precision, int threads, nb::object progress) {
+             int resamples, int64_t batch, double seconds, const std::string& precision, const std::string& device,
+             int threads, nb::object progress) {
   GateRequest request;
   request.dense = ModelOf(dense, ".");
   request.candidate = ModelOf(candidate, ".");
@@ -131,6 +151,10 @@ nb::str Gate(const nb::object& dense, const nb::object& candidate, const SampleR
   request.options.max_latency_ratio = max_latency_ratio;
   request.options.strict = strict;
   request.options.bootstrap.seed = seed;
+  request.options.bootstrap.resamples = resamples;
+  request.options.latency_seconds = seconds;
+  request.batch = batch;
+  request.device = device;
   request.junit = junit;
   request.precision = precision;
   request.threads = threads;
@@ -181,18 +205,21 @@ void DefineVerbs(nb::module_& module) {
   module.def("make_data", MakeData, nb::arg("source"), nb::arg("samples"), nb::arg("image_size"), nb::arg("mean"),
              nb::arg("std"));
   module.def("prune", PruneToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("method"), nb::arg("pattern"), nb::arg("keep"), nb::arg("threads"), nb::arg("progress").none());
+             nb::arg("method"), nb::arg("pattern"), nb::arg("keep"), nb::arg("quantize"), nb::arg("observer"),
+             nb::arg("activations"), nb::arg("keep_float"), nb::arg("threads"), nb::arg("progress").none());
   module.def("quantize", QuantizeToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("keep"), nb::arg("threads"),
+             nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("rounding"),
+             nb::arg("clip_weights"), nb::arg("correct_bias"), nb::arg("balance"), nb::arg("keep"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("optimize", Optimize, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("labels").none(), nb::arg("min_agreement").none(), nb::arg("max_drop").none(),
-             nb::arg("precision"), nb::arg("method"), nb::arg("keep"), nb::arg("profiles"), nb::arg("threads"),
-             nb::arg("report"), nb::arg("write_closest"), nb::arg("progress").none());
+             nb::arg("precision"), nb::arg("method"), nb::arg("observer"), nb::arg("keep"), nb::arg("profiles"),
+             nb::arg("threads"), nb::arg("report"), nb::arg("write_closest"), nb::arg("progress").none());
   module.def("gate", Gate, nb::arg("dense"), nb::arg("candidate"), nb::arg("data"), nb::arg("labels").none(),
              nb::arg("output"), nb::arg("max_drop"), nb::arg("min_agreement").none(), nb::arg("min_same").none(),
              nb::arg("max_latency_ratio").none(), nb::arg("strict"), nb::arg("junit"), nb::arg("seed"),
-             nb::arg("precision"), nb::arg("threads"), nb::arg("progress").none());
+             nb::arg("resamples"), nb::arg("batch"), nb::arg("seconds"), nb::arg("precision"), nb::arg("device"),
+             nb::arg("threads"), nb::arg("progress").none());
   nb::class_<PyBatches>(module, "Batches")
       .def("__len__", [](const PyBatches& self) { return self.batches.size(); })
       .def("__getitem__", ReadBatch, nb::arg("index"))

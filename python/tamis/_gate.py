@@ -27,11 +27,15 @@ def gate(
     strict: bool = False,
     junit: str | os.PathLike[str] | None = None,
     seed: int = 1,
+    resamples: int = 10000,
+    batch: int = 0,
+    seconds: float = 3.0,
     samples: int = 0,
     image_size: int = 0,
     mean: Sequence[float] = (),
     std: Sequence[float] = (),
     precision: str = "f32",
+    device: str = "cpu",
     threads: int = 0,
     progress: Progress | None = None,
 ) -> GateReport:
@@ -48,8 +52,11 @@ def gate(
         max_latency_ratio: Measures both sides in turns; the candidate may take at most this part of the dense time.
         strict: An interval that reaches beyond a limit fails too.
         junit: XML file to write.
-        seed: Of the bootstrap.
+        seed, resamples: Of the bootstrap.
+        batch: Samples of a latency run; 0: what the engine was tuned for.
+        seconds: Of latency runs, a side.
         precision: Of ONNX models, which are built in memory.
+        device: "cpu", "cuda" or "cuda:1", for both sides.
         progress: Called with (done, total, what).
 
     Raises:
@@ -72,7 +79,11 @@ def gate(
             strict=strict,
             junit="" if junit is None else os.fspath(junit),
             seed=seed,
+            resamples=resamples,
+            batch=batch,
+            seconds=float(seconds),
             precision=precision,
+            device=device,
             threads=threads,
             progress=progress,
         )

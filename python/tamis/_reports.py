@@ -23,8 +23,14 @@ class PrunedLayer(TypedDict):
     saliency_kept: float
     """Share of the squared magnitude."""
     output_error: float
-    """|Y - Y^|^2 / |Y|^2 before the activation."""
+    """|Y - Y^|^2 / |Y|^2 before the activation, of pruning and rounding together."""
     bias_moved: bool
+    int8: bool
+    """Whether it became int8 codes in the same walk."""
+    float_reason: str
+    """With quantize: why it stayed float."""
+    weight_error: float
+    """|W - W^|^2 / |W|^2 of the codes, with W as pruned."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,6 +42,10 @@ def prune(
     method: str = "reconstruct",
     pattern: str = "2:4",
     keep: Sequence[str] = (),
+    quantize: str = "none",
+    observer: str = "mse",
+    activations: str = "u8",
+    keep_float: Sequence[str] = (),
     samples: int = 0,
     image_size: int = 0,
     mean: Sequence[float] = (),
@@ -60,6 +64,10 @@ def prune(
         method: "reconstruct", second order, the better one; or "magnitude".
         pattern: "2:4", or "paired": 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact.
         keep: Layers that stay dense, by the name of the weight or of the node.
+        quantize: "int8": kept weights become int8 codes in the same walk, each layer making up for the pruning and the
+            rounding before it, and activations get ranges; the file has QuantizeLinear and DequantizeLinear.
+        observer, activations: With quantize, as of `quantize`.
+        keep_float: With quantize: layers that stay float, by the name of the weight or of the node.
         samples: At most so many, evenly spaced; 0 is all.
         image_size, mean, std: How images are prepared: height and width; per channel, for values in [0, 1].
         threads: 0 is one for every core that the process may use.
@@ -73,7 +81,7 @@ def prune(
     source = _models.source(model, folder)
     found = _tamis.prune(
         source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), method, pattern,
-        list(keep), threads, progress,
+        list(keep), quantize, observer, activations, list(keep_float), threads, progress,
     )  # fmt: skip
     return from_json(PruneReport, json.loads(found))
 
@@ -86,6 +94,10 @@ def quantize(
     observer: str = "mse",
     percentile: float = 99.99,
     activations: str = "u8",
+    rounding: str = "nearest",
+    clip_weights: bool = True,
+    correct_bias: bool = True,
+    balance: bool = True,
     keep: Sequence[str] = (),
     samples: int = 0,
     image_size: int = 0,
@@ -104,6 +116,10 @@ def quantize(
         observer: How ranges are chosen: "mse", "minmax", "percentile" or "entropy".
         percentile: The share of the values, in percent, that "percentile" keeps.
         activations: "u8", asymmetric, or "s8", symmetric.
+        rounding: "nearest", or "descent": every code makes up for the rounding of the others, layer after layer.
+        clip_weights: Weight scales of least squared error; else the largest weight's, and none is clipped.
+        correct_bias: Biases take the mean error of each output.
+        balance: Activations are balanced against the weights that read them, channel by channel.
         keep: Layers that stay float, by the name of the weight or of the node.
 
     Raises:
@@ -114,7 +130,7 @@ def quantize(
     source = _models.source(model, folder)
     found = _tamis.quantize(
         source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), observer,
-        percentile, activations, list(keep), threads, progress,
+        percentile, activations, rounding, clip_weights, correct_bias, balance, list(keep), threads, progress,
     )  # fmt: skip
     return from_json(QuantizeReport, json.loads(found))
 
@@ -129,6 +145,7 @@ def optimize(
     max_drop: float | None = None,
     precision: str = "auto",
     method: str = "reconstruct",
+    observer: str = "mse",
     keep: Sequence[str] = (),
     profiles: _models.Profiles | None = None,
     samples: int = 0,
@@ -151,6 +168,7 @@ def optimize(
         min_agreement: The budget: mean cosine between the dense network's outputs and the engine's; or
         max_drop: the budget: points of top-1, against the labels or the dense network's own answers; or both. With
             none of them max_drop is 1.5.
+        observer: How int8 ranges are chosen, as of `quantize`.
         precision: "auto" (int8 and bf16 where they are faster and the budget allows it), "f32" or "bf16".
         profiles: As of `build`.
         report: HTML page to write.
@@ -165,7 +183,7 @@ def optimize(
     engine, found = _tamis.optimize(
         source.model, source.folder, "" if output is None else os.fspath(output),
         _data(data, samples, image_size, mean, std), classes(labels), min_agreement, max_drop, precision, method,
-        list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), write_closest, progress,
+        observer, list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), write_closest, progress,
     )  # fmt: skip
     return from_json(OptimizeReport, json.loads(found), engine=Engine(engine))
 
