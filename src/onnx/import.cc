@@ -4,13 +4,13 @@
 #include <string_view>
 
 #include "src/base/hash.h"
+#include "src/onnx/contrib.h"
 #include "src/onnx/detach.h"
 #include "src/onnx/functions.h"
 #include "src/onnx/graph_builder.h"
 #include "src/onnx/model_parser.h"
 #include "src/onnx/onnx.h"
 #include "src/onnx/operators.h"
-#include "src/onnx/quantized_operators.h"
 #include "src/onnx/string_limits.h"
 #include "src/onnx/type_proto.h"
 #include "src/ops/op_custom.h"
@@ -97,7 +97,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   CheckStrings(*model, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   InlineFunctions(model, &problems);
-  ExpandQuantizedOperators(model);
+  ExpandContribOperators(model);
   context.opsets = ReadOpsets(*model, &problems);
   ReserveSymbols(model->graph(), &context.symbols);
   Graph graph = BuildGraph(model->mutable_graph(), &context);

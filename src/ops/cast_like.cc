@@ -18,7 +18,7 @@ std::vector<OpTestCase> Cases() {
 
 extern const OpDef op_cast_like = {.name = "CastLike",
                                    .domain = "",
-                                   .since_opset = 15,
+                                   .since_opset = 1,
                                    .infer = Infer,
                                    .eval = EvalCast,
                                    .test_cases = Cases,

@@ -166,6 +166,6 @@ std::vector<OpTestCase> TestCases() {
 }  // namespace
 
 extern const OpDef op_einsum = {
-    .name = "Einsum", .domain = "", .since_opset = 12, .infer = Infer, .eval = Eval, .test_cases = TestCases};
+    .name = "Einsum", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = TestCases};
 
 }  // namespace tamis

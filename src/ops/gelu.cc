@@ -52,6 +52,6 @@ std::vector<OpTestCase> TestCases() {
 }  // namespace
 
 extern const OpDef op_gelu = {
-    .name = "Gelu", .domain = "", .since_opset = 20, .infer = Infer, .eval = Eval, .test_cases = TestCases};
+    .name = "Gelu", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = TestCases};
 
 }  // namespace tamis

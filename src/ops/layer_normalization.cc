@@ -101,7 +101,7 @@ std::vector<OpTestCase> TestCases() {
 
 extern const OpDef op_layer_normalization = {.name = "LayerNormalization",
                                              .domain = "",
-                                             .since_opset = 17,
+                                             .since_opset = 1,
                                              .infer = Infer,
                                              .eval = Eval,
                                              .test_cases = TestCases};

@@ -333,7 +333,7 @@ std::vector<OpTestCase> TestCases() {
 
 extern const OpDef op_onnx_attention = {.name = "Attention",
                                         .domain = "",
-                                        .since_opset = 23,
+                                        .since_opset = 1,
                                         .infer = Infer,
                                         .eval = Eval,
                                         .test_cases = TestCases,

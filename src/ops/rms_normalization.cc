@@ -72,6 +72,6 @@ std::vector<OpTestCase> TestCases() {
 }  // namespace
 
 extern const OpDef op_rms_normalization = {
-    .name = "RMSNormalization", .domain = "", .since_opset = 23, .infer = Infer, .eval = Eval, .test_cases = TestCases};
+    .name = "RMSNormalization", .domain = "", .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = TestCases};
 
 }  // namespace tamis

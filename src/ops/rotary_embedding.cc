@@ -118,7 +118,7 @@ std::vector<OpTestCase> TestCases() {
 
 extern const OpDef op_rotary_embedding = {.name = "RotaryEmbedding",
                                           .domain = "",
-                                          .since_opset = 23,
+                                          .since_opset = 1,
                                           .infer = Infer,
                                           .eval = Eval,
                                           .test_cases = TestCases,

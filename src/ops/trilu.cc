@@ -50,7 +50,7 @@ std::vector<OpTestCase> Cases() {
 
 extern const OpDef op_trilu = {.name = "Trilu",
                                .domain = "",
-                               .since_opset = 14,
+                               .since_opset = 1,
                                .infer = Infer,
                                .eval = EvalMoved<Eval>,
                                .test_cases = Cases,

@@ -15,13 +15,28 @@ bool InRange(const std::vector<int64_t>& values, int64_t least) {
   return true;
 }
 
+bool ReachesAlong(const ConvShape& shape, size_t axis) {
+  const bool strided = shape.stride[axis] > 1 && shape.in[axis] > 1;
+  return shape.kernel[axis] > 1 || strided || shape.pad_begin[axis] + shape.pad_end[axis] > 0;
+}
+
+// Frames of a video that the kernel takes one by one are images, and pixels that it does not tell from frame to frame
+// are one long row.
+void JoinAxes(ConvShape& shape) {
+  if (shape.rank < 3) return;
+  if (!ReachesAlong(shape, 0)) {
+    shape.batch *= shape.in[0];
+    shape.in[0] = shape.out[0] = 1;
+  } else if (!ReachesAlong(shape, 1) && !ReachesAlong(shape, 2)) {
+    shape.in[2] = shape.out[2] = shape.in[1] * shape.in[2];
+    shape.in[1] = shape.out[1] = 1;
+  }
+}
+
 void DropUnitAxes(ConvShape& shape) {
-  const auto unit = [&shape](size_t i) {
-    return shape.in[i] == 1 && shape.out[i] == 1 && shape.kernel[i] == 1 && shape.pad_begin[i] + shape.pad_end[i] == 0;
-  };
   size_t to = 3;
   for (size_t from = 3; from-- > 0;) {
-    if (unit(from)) continue;
+    if (shape.in[from] == 1 && !ReachesAlong(shape, from)) continue;
     --to;
     for (ConvShape::Axes* axes :
          {&shape.in, &shape.out, &shape.kernel, &shape.stride, &shape.dilation, &shape.pad_begin, &shape.pad_end}) {
@@ -103,6 +118,7 @@ Result<ConvShape> ReadConv(const Problem& problem) {
   shape.out_dtype = problem.outputs[0].dtype;
   shape.residual_dtype = problem.input(3).dtype;
   shape.epilogue = EpilogueOf(*problem.node);
+  JoinAxes(shape);
   DropUnitAxes(shape);
   return shape;
 }

@@ -8,8 +8,9 @@
 namespace tamis {
 
 // y[b, o...] over x[b, i...] with one to three spatial axes. The arrays always hold three, the last `rank` of them real
-// and the others as if the kernel had size 1 there. Axes of size 1 that the kernel does not reach along count as none:
-// what is left is the same in memory, and kernels find the long axis of [1, 512, 1] where they walk along.
+// and the others as if the kernel had size 1 there. Axes of size 1 that the kernel does not reach along count as none,
+// and those of a volume are joined where they can be: what is left is the same in memory, and kernels find the long
+// axis of [1, 512, 1] where they walk along, and images where frames stand alone.
 struct ConvShape {
   using Axes = std::array<int64_t, 3>;
   size_t rank = 0;

@@ -225,6 +225,8 @@ std::vector<ConvCase> Geometries() {
   add({13, 22}, {3, 3}, {1, 1}, {1, 1}, {0, 1, 3, 2}, 20, 49, 1, 2);
   add({17, 1}, {5, 1}, {2, 3}, {1, 1}, {2, 0, 2, 0}, 8, 12, 1, 2);  // axes that count as none
   add({1, 9, 1}, {1, 3, 1}, {1, 1, 1}, {1, 2, 1}, {0, 1, 0, 0, 1, 0}, 8, 12, 1, 1);
+  add({4, 9, 7}, {1, 3, 3}, {1, 1, 1}, {1, 1, 1}, {0, 1, 1, 0, 1, 1}, 8, 12, 1, 2);  // and are joined
+  add({7, 5, 3}, {3, 1, 1}, {2, 1, 1}, {1, 1, 1}, {1, 0, 0, 1, 0, 0}, 8, 12, 1, 2);
   add({1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, 8, 12, 1, 3);
   add({41, 42}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, 4, 8, 1, 1);  // several blocks of tiles
   return cases;
@@ -323,6 +325,25 @@ TEST(Conv, AxesOfSizeOneCountAsNone) {
   EXPECT_EQ(two.rank, 2);
   EXPECT_EQ(two.in, (ConvShape::Axes{1, 17, 1}));
   EXPECT_EQ(two.pad_begin, (ConvShape::Axes{0, 2, 1}));
+}
+
+TEST(Conv, FramesAreImagesAndPixelsOneRow) {
+  ConvCase c = Geometries().front();
+  c.in = {6, 9, 7};
+  c.kernel = {1, 3, 3};
+  c.strides = c.dilations = {1, 1, 1};
+  c.pads = {0, 1, 1, 0, 1, 1};
+  const ConvShape images = ReadConv(MakeConv(c)->problem).value();
+  EXPECT_EQ(images.rank, 2);
+  EXPECT_EQ(images.batch, 6 * c.batch);
+  EXPECT_EQ(images.in, (ConvShape::Axes{1, 9, 7}));
+  c.kernel = {3, 1, 1};
+  c.pads = {1, 0, 0, 1, 0, 0};
+  const ConvShape row = ReadConv(MakeConv(c)->problem).value();
+  EXPECT_EQ(row.rank, 2);
+  EXPECT_EQ(row.batch, c.batch);
+  EXPECT_EQ(row.in, (ConvShape::Axes{1, 6, 63}));
+  EXPECT_EQ(row.kernel, (ConvShape::Axes{1, 3, 1}));
 }
 
 TEST(Conv, ShapesThatDoNotFitAreErrors) {

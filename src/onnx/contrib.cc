@@ -1,0 +1,82 @@
+#include "src/onnx/contrib.h"
+
+#include <unordered_map>
+
+#include "src/onnx/contrib_node.h"
+
+namespace tamis {
+namespace {
+
+const std::unordered_map<std::string_view, const ContribRule*>& Rules() {
+  static const auto kRules = [] {
+    std::unordered_map<std::string_view, const ContribRule*> rules;
+    for (const auto& group : {AttentionRules(), FusedRules(), LowBitRules(), NormRules(), QuantizedRules()}) {
+      for (const ContribRule& rule : group) rules.emplace(rule.op, &rule);
+    }
+    return rules;
+  }();
+  return kRules;
+}
+
+const ContribRule* RuleOf(const onnx::NodeProto& node) {
+  // onnxruntime has its norm without means in the domain of ONNX as well.
+  const bool simplified = node.domain().empty() && node.op_type() == "SimplifiedLayerNormalization";
+  if (node.domain() != "com.microsoft" && !simplified) return nullptr;
+  const auto found = Rules().find(node.op_type());
+  return found == Rules().end() || node.output_size() == 0 || node.output(0).empty() ? nullptr : found->second;
+}
+
+bool Occur(const onnx::GraphProto& graph) {
+  for (const onnx::NodeProto& node : graph.node()) {
+    if (RuleOf(node) != nullptr) return true;
+    for (const auto& attribute : node.attribute()) {
+      if (attribute.has_g() && Occur(attribute.g())) return true;
+    }
+  }
+  return false;
+}
+
+class Expander {
+ public:
+  explicit Expander(const onnx::ModelProto& model) {
+    CollectNames(model.graph(), &names_);
+    for (const auto& opset : model.opset_import()) {
+      if (CanonicalDomain(opset.domain()).empty()) opset_ = opset.version();
+    }
+  }
+
+  void Run(onnx::GraphProto* graph) {
+    ContribScope scope = {graph, opset_, &names_};
+    for (auto& initializer : *graph->mutable_initializer()) {
+      scope.initializers.emplace(initializer.name(), &initializer);
+    }
+    for (const auto* values : {&graph->input(), &graph->value_info(), &graph->output()}) {
+      for (const auto& info : *values) {
+        if (!info.type().tensor_type().has_shape()) continue;
+        scope.ranks.emplace(info.name(), static_cast<size_t>(info.type().tensor_type().shape().dim_size()));
+      }
+    }
+    ContribNode::Nodes expanded;
+    for (onnx::NodeProto& node : *graph->mutable_node()) {
+      for (auto& attribute : *node.mutable_attribute()) {
+        if (attribute.has_g()) Run(attribute.mutable_g());
+      }
+      const ContribRule* rule = RuleOf(node);
+      ContribNode contrib(scope, node, &expanded);
+      if (rule == nullptr || !rule->expand(contrib)) *expanded.Add() = std::move(node);
+    }
+    graph->mutable_node()->Swap(&expanded);
+  }
+
+ private:
+  NameSet names_;
+  int64_t opset_ = 0;
+};
+
+}  // namespace
+
+void ExpandContribOperators(onnx::ModelProto* model) {
+  if (Occur(model->graph())) Expander(*model).Run(model->mutable_graph());
+}
+
+}  // namespace tamis
