@@ -145,16 +145,32 @@ std::optional<ValueId> ChannelsLastTwins::GetBroadcast(ValueId operand, int64_t 
 void ChannelsLastTwins::Convert(NodeId id, std::string op, std::string_view domain, std::vector<ValueId> inputs,
                                 std::map<std::string, Attribute> attributes) {
   Graph& graph = rewriter_.graph();
-  const ValueId output = graph.node(id).outputs[0];
-  const Shape shape = *ShapeOf(graph, output);
-  const auto rank = static_cast<int64_t>(shape.size());
-  const Shape turned = Permuted(shape, ToChannelsLast(rank));
-  const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(output).name + std::string(kChannelsLastSuffix)),
-                                      Type::Tensor(DTypeOf(graph, output), turned));
+  const std::vector<ValueId> outputs = graph.node(id).outputs;
+  std::vector<ValueId> twins;
+  std::vector<Node> back;
+  for (const ValueId output : outputs) {
+    if (output == kNoValue) {
+      twins.push_back(kNoValue);
+      continue;
+    }
+    const Shape shape = *ShapeOf(graph, output);
+    const auto rank = static_cast<int64_t>(shape.size());
+    const Shape turned = Permuted(shape, ToChannelsLast(rank));
+    const ValueId twin = graph.AddValue(rewriter_.FreeName(graph.value(output).name + std::string(kChannelsLastSuffix)),
+                                        Type::Tensor(DTypeOf(graph, output), turned));
+    back.push_back(OrderChange(twin, turned, FromChannelsLast(rank), output));
+    twins_[output] = twin;
+    twins.push_back(twin);
+  }
   rewriter_.Append(
-      MakeNode(std::move(op), domain, std::move(inputs), {twin}, std::move(attributes), graph.node(id).name));
-  rewriter_.Replace(id, OrderChange(twin, turned, FromChannelsLast(rank), output));
-  twins_[output] = twin;
+      MakeNode(std::move(op), domain, std::move(inputs), std::move(twins), std::move(attributes), graph.node(id).name));
+  for (size_t i = 0; i < back.size(); ++i) {
+    if (i == 0) {
+      rewriter_.Replace(id, std::move(back[i]));
+    } else {
+      rewriter_.Append(std::move(back[i]));
+    }
+  }
 }
 
 }  // namespace tamis

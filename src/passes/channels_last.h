@@ -33,7 +33,8 @@ class ChannelsLastTwins {
   // The twin of an operand that broadcasts to `rank` dimensions: constants of a lower rank are aligned first, single
   // numbers stay as they are. nullopt for other values of a lower rank.
   std::optional<ValueId> GetBroadcast(ValueId operand, int64_t rank);
-  // Appends `op` on channels-last operands and turns node `id`, of one output, into the change back to the ONNX order.
+  // Appends `op` on channels-last operands and turns node `id` into the change back to the ONNX order, one for each of
+  // its outputs.
   void Convert(NodeId id, std::string op, std::string_view domain, std::vector<ValueId> inputs,
                std::map<std::string, Attribute> attributes);
 

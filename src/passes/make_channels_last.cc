@@ -41,6 +41,8 @@ class ChannelsLastMaker {
     if (node.Is("Pad")) return ConvertPad(id);
     if (node.Is("Resize")) return ConvertResize(id);
     if (node.Is("Softmax") || node.Is("LogSoftmax")) return ConvertSoftmax(id);
+    if (node.Is("Split")) return ConvertSplit(id);
+    if (node.Is("Slice")) return ConvertSlice(id);
   }
 
  private:
@@ -304,6 +306,51 @@ class ChannelsLastMaker {
     if (graph_.Opset() < 13 || InputRank(node) < 3) return;
     const int64_t axis = ChannelsLastAxis(node.Int("axis", -1), InputRank(node));
     twins_.Convert(id, node.op, "", {twins_.Get(node.input(0))}, {{"axis", axis}});
+  }
+
+  void ConvertSplit(NodeId id) {
+    const Node& node = graph_.node(id);
+    const int64_t rank = InputRank(node);
+    const bool ranked = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId output) {
+      return output == kNoValue || RankOf(graph_, output) == rank;
+    });
+    if (rank < 3 || !ranked) return;
+    Attributes attributes = node.attributes;
+    attributes["axis"] = ChannelsLastAxis(node.Int("axis", 0), rank);
+    std::vector<ValueId> inputs = node.inputs;
+    inputs[0] = twins_.Get(inputs[0]);
+    twins_.Convert(id, "Split", "", std::move(inputs), std::move(attributes));
+  }
+
+  void ConvertSlice(NodeId id) {
+    const Node& node = graph_.node(id);
+    const int64_t rank = InputRank(node);
+    if (rank < 3 || RankOf(graph_, node.outputs[0]) != rank) return;
+    std::vector<ValueId> inputs = node.inputs;
+    Attributes attributes = node.attributes;
+    const bool by_attributes = graph_.Opset() < 10;
+    std::optional<std::vector<int64_t>> axes, starts;
+    if (by_attributes) {
+      starts = node.Ints("starts");
+      if (node.Has("axes")) axes = node.Ints("axes");
+    } else {
+      starts = KnownInts(graph_, node.input(1));
+      if (node.input(3) != kNoValue && !(axes = KnownInts(graph_, node.input(3)))) return;
+    }
+    if (!axes) {
+      if (!starts) return;
+      axes.emplace();
+      for (size_t i = 0; i < starts->size(); ++i) axes->push_back(static_cast<int64_t>(i));
+    }
+    for (int64_t& axis : *axes) axis = ChannelsLastAxis(axis, rank);
+    if (by_attributes) {
+      attributes["axes"] = *axes;
+    } else {
+      inputs.resize(std::max<size_t>(inputs.size(), 4), kNoValue);
+      inputs[3] = rewriter_.AddConstant(graph_.value(node.outputs[0]).name + "_axes", Tensor::Int64s(*axes));
+    }
+    inputs[0] = twins_.Get(inputs[0]);
+    twins_.Convert(id, "Slice", "", std::move(inputs), std::move(attributes));
   }
 
   Graph& graph_;

@@ -138,5 +138,31 @@ TEST(MakeChannelsLast, TransposedConvolutionsAndResizesStayInside) {
   }
 }
 
+// As YOLO's blocks have it: one half goes through convolutions, both are joined again.
+TEST(MakeChannelsLast, PartsOfChannelsNeedNoTranspose) {
+  for (const bool sliced : {false, true}) {
+    TestGraph t;
+    const ValueId x = t.Input("x", {Dim::Symbol("n"), 3, 8, 6});
+    const ValueId whole = t.Op("Relu", {t.Op("Conv", {x, t.Weight({6, 3, 1, 1})})});
+    ValueId first = kNoValue, second = kNoValue;
+    if (sliced) {
+      first = t.Op("Slice", {whole, t.Ints({0}), t.Ints({4}), t.Ints({1})});
+      second = t.Op("Slice", {whole, t.Ints({0, 4}), t.Ints({9, 6})});
+    } else {
+      const std::vector<ValueId> parts = t.Ops("Split", {whole, t.Ints({4, 2})}, 2, {{"axis", int64_t{1}}});
+      first = parts[0];
+      second = parts[1];
+    }
+    const ValueId deeper = t.Op("Conv", {second, t.Weight({2, 2, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}});
+    const ValueId joined = t.Op("Concat", {first, second, deeper}, {{"axis", int64_t{1}}});
+    t.Output(t.Op("Conv", {joined, t.Weight({5, 8, 1, 1})}));
+    const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({2, 3, 8, 6}, 6)}});
+    auto counts = CountOps(after);
+    EXPECT_EQ(counts["Transpose"], 2) << "sliced " << sliced;
+    EXPECT_EQ(counts["Split"], sliced ? 0 : 1);
+    EXPECT_EQ(counts["Slice"], sliced ? 2 : 0);
+  }
+}
+
 }  // namespace
 }  // namespace tamis
