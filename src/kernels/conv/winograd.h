@@ -32,7 +32,7 @@ struct WinogradShape {
   int64_t tiles_y = 0, tiles_x = 0;  // of an image
   int64_t Tiles() const { return conv.batch * tiles_y * tiles_x; }
 };
-// f32 or bf16, 3 x 3 with stride one, no dilation, one group; the reason otherwise.
+// f32 or bf16, images of two axes, 3 x 3 with stride one, no dilation, one group; the reason otherwise.
 Result<WinogradShape> ReadWinograd(const Problem& problem);
 double WinogradCost(const Problem& problem, Isa isa);
 
