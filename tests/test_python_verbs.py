@@ -61,6 +61,18 @@ def test_prune(model, data, tmp_path, method):
     assert 0.8 < difference.mean_cosine < 1
 
 
+def test_prune_permuted(model, data, tmp_path):
+    report = tamis.prune(model, tmp_path / "permuted.onnx", data=data, method="magnitude", permute=True).permuted
+    assert report["moved"] == report["of"] == 1 and report["error"] <= report["bound"] < 1e-3
+    (line,) = report["classes"]
+    assert line["layers"] == ["w2"] and line["kept_after"] > line["kept_before"]
+    assert [layer["weight"] for layer in report["fixed"]] == ["w1"]
+    assert tamis.prune(model, tmp_path / "plain.onnx", data=data, method="magnitude").permuted is None
+    cosines = [tamis.compare(tmp_path / name, model, data=data)["y"].mean_cosine
+               for name in ("permuted.onnx", "plain.onnx")]  # fmt: skip
+    assert cosines[0] > cosines[1]
+
+
 def test_prune_and_quantize(model, data, tmp_path):
     report = tamis.prune(model, tmp_path / "both.onnx", data=data, quantize="int8", keep_float=["second"])
     layers = {layer["weight"]: layer for layer in report.layers}

@@ -55,8 +55,8 @@ VerbHooks HooksOf(Work* work) {
 nb::str PruneToFile(const nb::object& model, const std::string& folder, const std::string& output,
                     const SampleRequest& data, const std::string& method, const std::string& pattern,
                     const std::vector<std::string>& keep, const std::string& quantize, const std::string& observer,
-                    const std::string& activations, const std::vector<std::string>& keep_float, int threads,
-                    nb::object progress) {
+                    const std::string& activations, const std::vector<std::string>& keep_float, bool permute,
+                    int threads, nb::object progress) {
   PruneRequest request;
   request.model = ModelOf(model, folder);
   request.output = output;
@@ -68,6 +68,7 @@ nb::str PruneToFile(const nb::object& model, const std::string& folder, const st
   request.observer = observer;
   request.activations = activations;
   request.keep_float = keep_float;
+  request.permute = permute;
   request.threads = threads;
   Work work(std::move(progress));
   std::string json;
@@ -206,7 +207,8 @@ void DefineVerbs(nb::module_& module) {
              nb::arg("std"));
   module.def("prune", PruneToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("method"), nb::arg("pattern"), nb::arg("keep"), nb::arg("quantize"), nb::arg("observer"),
-             nb::arg("activations"), nb::arg("keep_float"), nb::arg("threads"), nb::arg("progress").none());
+             nb::arg("activations"), nb::arg("keep_float"), nb::arg("permute"), nb::arg("threads"),
+             nb::arg("progress").none());
   module.def("quantize", QuantizeToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("rounding"),
              nb::arg("clip_weights"), nb::arg("correct_bias"), nb::arg("balance"), nb::arg("keep"), nb::arg("threads"),

@@ -33,6 +33,43 @@ class PrunedLayer(TypedDict):
     """|W - W^|^2 / |W|^2 of the codes, with W as pruned."""
 
 
+class PermutedChannels(TypedDict):
+    """Channels that may change places with one another; several classes of equal size if the same layers read them."""
+
+    channels: int
+    classes: int
+    layers: list[str]
+    """The weights that read them."""
+    moved: int
+    """Classes that were."""
+    kept_before: float
+    kept_after: float
+    """Share of the layers' saliency that the two best of every four weights hold."""
+    reason: str
+    """Why not all were moved."""
+
+
+class FixedChannels(TypedDict):
+    """A layer whose input channels can't change places."""
+
+    weight: str
+    reason: str
+
+
+class Permutation(TypedDict):
+    """What `permute` did."""
+
+    moved: int
+    of: int
+    """Classes of channels."""
+    error: float
+    bound: float
+    """By how much the dense network's outputs differ, over their largest, and what rounding explains."""
+    seconds: float
+    classes: list[PermutedChannels]
+    fixed: list[FixedChannels]
+
+
 @dataclasses.dataclass(frozen=True)
 class PruneReport:
     """What `prune` did."""
@@ -46,6 +83,7 @@ class PruneReport:
     settled: bool
     """Whether more samples would hardly move the ranges of what the layers read; `verdict` is that in a sentence."""
     verdict: str
+    permuted: Permutation | None
 
 
 class QuantizedLayer(TypedDict):

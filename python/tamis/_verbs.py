@@ -46,6 +46,7 @@ def prune(
     observer: str = "mse",
     activations: str = "u8",
     keep_float: Sequence[str] = (),
+    permute: bool = False,
     samples: int = 0,
     image_size: int = 0,
     mean: Sequence[float] = (),
@@ -68,6 +69,8 @@ def prune(
             rounding before it, and activations get ranges; the file has QuantizeLinear and DequantizeLinear.
         observer, activations: With quantize, as of `quantize`.
         keep_float: With quantize: layers that stay float, by the name of the weight or of the node.
+        permute: Whether channels are first put in the order in which 2:4 keeps most, as far as the network's outputs
+            stay as they are.
         samples: At most so many, evenly spaced; 0 is all.
         image_size, mean, std: How images are prepared: height and width; per channel, for values in [0, 1].
         threads: 0 is one for every core that the process may use.
@@ -81,7 +84,7 @@ def prune(
     source = _models.source(model, folder)
     found = _tamis.prune(
         source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), method, pattern,
-        list(keep), quantize, observer, activations, list(keep_float), threads, progress,
+        list(keep), quantize, observer, activations, list(keep_float), permute, threads, progress,
     )  # fmt: skip
     return from_json(PruneReport, json.loads(found))
 

@@ -28,6 +28,7 @@ class JsonWriter {
   }
   JsonWriter& String(std::string_view value);
   JsonWriter& Bool(bool value) { return Raw(value ? "true" : "false"); }
+  JsonWriter& Null() { return Raw("null"); }
   template <class T>
   JsonWriter& Number(T value) {
     if constexpr (std::is_floating_point_v<T>) {

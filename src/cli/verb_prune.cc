@@ -14,7 +14,24 @@ struct Flags {
   std::vector<std::string> keep, keep_float;
   DataFlags data;
   int threads = 0;
+  bool permute = false;
 };
+
+void PrintPermuted(const PermuteReport& report) {
+  fmt::print("{:>10}  {:>7}  {:>7}  read by\n", "channels", "kept", "before");
+  for (const PermutedClass& line : report.classes) {
+    const std::string times = line.classes > 1 ? fmt::format("{} x ", line.classes) : "";
+    const std::string more = line.layers.size() > 1 ? fmt::format(" and {} more", line.layers.size() - 1) : "";
+    fmt::print("{:>10}  {:6.2f}%  {:6.2f}%  {}{}\n", times + std::to_string(line.channels), 100 * line.kept_after,
+               100 * line.kept_before, line.layers[0], more);
+    if (line.moved < line.classes) fmt::print("{:30}{} stay: {}\n", "", line.classes - line.moved, line.reason);
+  }
+  for (const FixedLayer& layer : report.fixed) fmt::print("{:30}{}: stay: {}\n", "", layer.name, layer.reason);
+  fmt::print("{} of {} classes of channels moved, searched for {:.1f} s", report.Moved(), report.Classes(),
+             report.seconds);
+  fmt::print("; the dense network's outputs differ by {:.1e}, rounding explains {:.1e}\n\n", report.error,
+             report.bound);
+}
 
 Status Run(const Flags& flags, const CommonFlags& common) {
   PruneRequest request;
@@ -29,6 +46,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.observer = flags.observer;
   request.activations = flags.activations;
   request.keep_float = flags.keep_float;
+  request.permute = flags.permute;
   PruneOutcome outcome;
   {
     Progress progress("pruning");
@@ -38,6 +56,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     fmt::print("{}\n", ToJson(outcome));
     return {};
   }
+  if (outcome.permuted) PrintPermuted(*outcome.permuted);
   PrintLayers(outcome.report.layers);
   const std::string int8 = outcome.quantize ? fmt::format(", {} of {} products int8", outcome.quantize->Quantized(),
                                                           outcome.quantize->layers.size())
@@ -61,6 +80,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--observer", flags->observer, "With --quantize: how ranges are chosen, as of tamis quantize");
   app.add_option("--activations", flags->activations, "With --quantize: u8 (asymmetric, the default) or s8");
   app.add_option("--keep-float", flags->keep_float, "With --quantize: layers that stay float, by weight or node name");
+  app.add_flag("--permute", flags->permute,
+               "First put channels in the order in which 2:4 keeps most; the dense network's outputs are checked");
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);
   return [flags, common] { return Run(*flags, *common); };

@@ -12,6 +12,7 @@ namespace tamis {
 namespace {
 
 struct Options {
+  std::optional<PermuteOptions> permute;
   PruneOptions prune;
   std::optional<QuantizeOptions> quantize;
 };
@@ -36,6 +37,7 @@ Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
   options.keep = request.keep;
   options.cancelled = hooks.cancelled;
   options.progress = hooks.progress;
+  if (request.permute) all.permute = PermuteOptions{request.keep, options.seed, hooks.progress, hooks.cancelled};
   if (request.quantize == "int8") {
     quantize.keep = request.keep_float;
     quantize.threads = request.threads;
@@ -48,6 +50,9 @@ Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
 
 Status Work(const Options& options, std::span<const NamedTensors> batches, std::shared_ptr<ThreadPool> pool,
             Graph* graph, PruneOutcome* outcome) {
+  if (options.permute) {
+    TAMIS_ASSIGN_OR_RETURN(outcome->permuted, PermuteChannels(*graph, batches, *options.permute, pool));
+  }
   if (!options.quantize) {
     TAMIS_ASSIGN_OR_RETURN(outcome->report, Prune(*graph, batches, options.prune, std::move(pool)));
     return {};
@@ -112,7 +117,15 @@ std::string ToJson(const PruneOutcome& outcome) {
     json.Field("float_reason", codes != nullptr ? codes->reason : "");
     json.Field("weight_error", codes != nullptr ? codes->weight_error : 0.0).EndObject();
   }
-  return json.EndArray().EndObject().text();
+  json.EndArray().Key("permuted");
+  if (outcome.permuted) {
+    json.BeginObject();
+    WriteJson(*outcome.permuted, &json);
+    json.EndObject();
+  } else {
+    json.Null();
+  }
+  return json.EndObject().text();
 }
 
 }  // namespace tamis

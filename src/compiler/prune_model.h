@@ -8,6 +8,7 @@
 
 #include "src/compiler/coverage.h"
 #include "src/compiler/model_source.h"
+#include "src/compiler/permute.h"
 #include "src/compiler/prune.h"
 #include "src/compiler/quantize.h"
 #include "src/compiler/sample_request.h"
@@ -25,12 +26,14 @@ struct PruneRequest {
   // "int8": in the same walk, kept weights become codes and activations get ranges, as of QuantizeRequest.
   std::string quantize = "none", observer = "mse", activations = "u8";
   std::vector<std::string> keep_float;
+  bool permute = false;  // channels are put in the order in which most is kept, first of all
 };
 
 struct PruneOutcome {
   std::string output, pattern;
   PruneReport report;
   std::optional<QuantizeReport> quantize;  // if that was asked for
+  std::optional<PermuteReport> permuted;
   CoverageVerdict coverage;
   std::vector<std::string> notices;
 };

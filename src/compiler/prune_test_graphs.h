@@ -116,8 +116,9 @@ inline void AddConv(GraphPair& network, const std::string& x, const std::string&
   Append(network.fused, "ChannelsLastConv", kTamisDomain, fused_inputs, y, attributes);
 }
 
-// Every value of the graph by the references.
-inline Result<NamedTensors> Evaluate(const Graph& graph, const NamedTensors& inputs) {
+// Every value of the graph by the references. Static, as other tests' graphs (src/passes/test_graph.h) are evaluated by
+// a function of the same name and operands.
+static inline Result<NamedTensors> Evaluate(const Graph& graph, const NamedTensors& inputs) {
   NamedTensors values = inputs;
   for (size_t i = 0; i < graph.NumValues(); ++i) {
     const Value& value = graph.value(static_cast<ValueId>(i));
