@@ -26,9 +26,7 @@ std::string MemoryText(const MemoryFigures& memory) {
 }
 
 double PointMs(const PlanPoint& point) {
-  double seconds = 0;
-  for (const NodePlan& node : point.nodes) seconds += node.seconds;
-  return seconds * 1e3;
+  return point.Seconds() * 1e3;
 }
 
 void WriteProfiles(const Engine& engine, JsonWriter* json) {
@@ -43,6 +41,23 @@ void WriteProfiles(const Engine& engine, JsonWriter* json) {
   }
   json->EndArray();
 }
+
+namespace {
+
+void WriteBlocks(const PlanPoint& point, JsonWriter* json) {
+  json->Key("blocks").BeginArray();
+  for (const BlockPlan& block : point.blocks) {
+    json->BeginObject().Field("ms", block.seconds * 1e3).Field("layers_ms", block.layer_seconds * 1e3);
+    json->Key("layers").BeginArray();
+    for (const std::string& layer : block.layers) json->Value(layer);
+    json->EndArray().Key("tactics").BeginArray();
+    for (const std::string& kernel : block.kernels) json->Value(kernel);
+    json->EndArray().EndObject();
+  }
+  json->EndArray();
+}
+
+}  // namespace
 
 void WritePlans(const Engine& engine, bool nodes, JsonWriter* json) {
   const std::vector<Profile> profiles = ProfilesOf(engine.plans);
@@ -71,6 +86,7 @@ void WritePlans(const Engine& engine, bool nodes, JsonWriter* json) {
           json->EndArray().EndObject();
         }
         json->EndArray();
+        WriteBlocks(point, json);
       }
       json->EndObject();
     }

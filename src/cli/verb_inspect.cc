@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -386,6 +387,19 @@ Status PrintNodes(const Engine& engine, const Plan& plan, const PlanPoint& point
   return {};
 }
 
+// What runs as one node, beside what its layers took one by one.
+void PrintBlocks(const PlanPoint& point) {
+  if (point.blocks.empty()) return;
+  size_t layers = 0;
+  for (const BlockPlan& block : point.blocks) layers += block.layers.size();
+  fmt::print("    {} of these nodes run as {} blocks, so that there are {} in all\n", layers, point.blocks.size(),
+             point.nodes.size() - layers + point.blocks.size());
+  for (const BlockPlan& block : point.blocks) {
+    fmt::print("    {:>9} for {}  {}: {}\n", Ms(block.seconds), Ms(block.layer_seconds), fmt::join(block.layers, ", "),
+               fmt::join(block.kernels, ", "));
+  }
+}
+
 Status InspectEngine(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const EngineFile file, ReadEngine(flags.file, ReadMode::kMap));
   TAMIS_RETURN_IF_ERROR(file.weights->Verify());
@@ -431,12 +445,11 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
     }
     if (!memory.empty()) fmt::print("  activations at the profile's max: {}\n", memory);
     for (const PlanPoint& point : plan.points) {
-      double total = 0;
       std::string shape;
       for (const auto& [symbol, size] : point.binding) shape += fmt::format(" {}={}", symbol, size);
-      for (const NodePlan& node : point.nodes) total += node.seconds;
-      fmt::print("  at{}: {:.3f} ms in all\n", shape.empty() ? " the fixed shape" : shape, total * 1e3);
+      fmt::print("  at{}: {:.3f} ms in all\n", shape.empty() ? " the fixed shape" : shape, PointMs(point));
       TAMIS_RETURN_IF_ERROR(PrintNodes(engine, plan, point, roofline ? &*roofline : nullptr, common.verbose));
+      PrintBlocks(point);
     }
   }
   return {};

@@ -186,8 +186,8 @@ Result<std::unique_ptr<Tuner>> MakeTuner(const BuildOptions& options) {
 }
 
 Status AddPlans(Engine* engine, const std::vector<int>& variants, const std::vector<Profile>& profiles,
-                const BuildOptions& options, Tuner* tuner, std::vector<std::string>* notices) {
-  PlanMaker maker(engine, options, ThreadsOf(options), tuner, notices);
+                const BuildOptions& options, Tuner* tuner, BuildResult* result) {
+  PlanMaker maker(engine, options, ThreadsOf(options), tuner, result);
   for (const int variant : variants) {
     for (const Profile& profile : profiles) maker.AddSafe(variant, profile);
   }
@@ -322,7 +322,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
     TAMIS_ASSIGN_OR_RETURN(const int variant, VariantFor(engine.get(), more, profiles, &fuser, &result.notices));
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }
-  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result.notices));
+  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result));
   result.notices.insert(result.notices.end(), tuner->notices().begin(), tuner->notices().end());
   result.engine = std::move(engine);
   return result;
@@ -367,7 +367,7 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }
   for (int i = 0; precisions.empty() && i < engine->NumVariants(); ++i) variants.push_back(i);
-  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result.notices));
+  TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result));
   result.notices.insert(result.notices.end(), tuner->notices().begin(), tuner->notices().end());
   result.engine = std::move(engine);
   return result;

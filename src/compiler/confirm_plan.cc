@@ -8,6 +8,7 @@
 #include "src/kernels/problem.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/dynamic_program.h"
+#include "src/runtime/plan_choice.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -36,6 +37,7 @@ double Median(std::vector<double> seconds) {
 struct Pair {
   PackCache cache;
   std::unique_ptr<Program> chosen, dense;
+  std::map<std::string, std::vector<std::string>> blocks;  // of `chosen`: the layers, by the last one's name
   std::vector<Tensor> inputs;
 };
 
@@ -54,6 +56,10 @@ Result<std::vector<LayerComparison>> CompareLayers(const Pair& pair, ThreadPool&
   std::vector<LayerComparison> layers;  // in the order of the network
   std::map<std::string, std::pair<std::vector<double>, std::vector<double>>> seconds;
   std::map<std::string, std::string> dense_kernels;
+  const auto layers_of = [&](const std::string& node) {
+    const auto block = pair.blocks.find(node);
+    return block == pair.blocks.end() ? std::vector<std::string>{node} : block->second;
+  };
   const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
   for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
     TAMIS_ASSIGN_OR_RETURN(const auto chosen, pair.chosen->Profile(pair.inputs, 1, pool));
@@ -62,16 +68,25 @@ Result<std::vector<LayerComparison>> CompareLayers(const Pair& pair, ThreadPool&
       seconds[node.name].first.push_back(node.seconds);
       if (round == 0) layers.push_back({node.name, node.op, node.tactic, "", 0, 0});
     }
+    std::map<std::string, double> dense_seconds;
     for (const auto& node : dense) {
-      seconds[node.name].second.push_back(node.seconds);
+      dense_seconds[node.name] = node.seconds;
       if (round == 0) dense_kernels[node.name] = node.tactic;
+    }
+    for (const auto& node : chosen) {
+      double sum = 0;
+      for (const std::string& layer : layers_of(node.name)) sum += dense_seconds[layer];
+      seconds[node.name].second.push_back(sum);
     }
   }
   std::vector<LayerComparison> differing;
   for (LayerComparison& layer : layers) {
     auto& [ours, others] = seconds[layer.node];
-    layer.dense_kernel = dense_kernels[layer.node];
-    if (others.empty() || layer.chosen_kernel == layer.dense_kernel) continue;
+    layer.dense_kernel.clear();
+    for (const std::string& one : layers_of(layer.node)) {
+      layer.dense_kernel += (layer.dense_kernel.empty() ? "" : ", ") + dense_kernels[one];
+    }
+    if (layer.dense_kernel.empty() || layer.chosen_kernel == layer.dense_kernel) continue;
     layer.chosen_seconds = Median(std::move(ours));
     layer.dense_seconds = Median(std::move(others));
     differing.push_back(std::move(layer));
@@ -92,7 +107,9 @@ Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& poin
   for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
   TAMIS_ASSIGN_OR_RETURN(const KernelsByNode dense_kernels, MakeDense(dense_graph, tuner));
   auto pair = std::make_unique<Pair>();
-  TAMIS_ASSIGN_OR_RETURN(pair->chosen, ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache));
+  for (const BlockPlan& block : point.blocks) pair->blocks[block.layers.back()] = block.layers;
+  TAMIS_ASSIGN_OR_RETURN(pair->chosen,
+                         ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache, BlocksOf(point)));
   TAMIS_ASSIGN_OR_RETURN(pair->dense, ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache));
   TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point.binding, 1));
   for (const TensorSpec& spec : specs) pair->inputs.push_back(std::move(named.at(spec.name)));

@@ -27,7 +27,8 @@ struct PlanComparison {
 Result<PlanComparison> CompareWithDense(const Graph& fused, const PlanPoint& point, const Graph& dense, Tuner& tuner,
                                         int threads);
 
-// One node that a plan computes with another kernel than the all-dense plan does.
+// One node that a plan computes with another kernel than the all-dense plan does; a block is one node, and its layers
+// with their dense kernels are the other side.
 struct LayerComparison {
   std::string node, op, chosen_kernel, dense_kernel;
   double chosen_seconds = 0, dense_seconds = 0;  // medians inside whole runs, in turns

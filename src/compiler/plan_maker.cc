@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/cpu.h"
+#include "src/compiler/block_trial.h"
 #include "src/compiler/confirm_plan.h"
 #include "src/compiler/overlap_trial.h"
 #include "src/compiler/verify_plan.h"
@@ -83,6 +84,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
     if (!news) break;
     TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
   }
+  TAMIS_RETURN_IF_ERROR(AddBlocks(&plans));
   for (Plan& plan : plans) {
     bool right = true;
     for (PlanPoint& point : plan.points) {
@@ -109,7 +111,10 @@ Status PlanMaker::AddMemoryFigures() {
     if (RunsNodeByNode(concrete)) continue;  // such runs take memory as they go
     ProgramOptions options;
     options.threads = threads_;
-    if (plan.measured) options.wish = WishOf(plan, max);
+    if (plan.measured) {
+      options.wish = WishOf(plan, max);
+      options.blocks = BlocksOf(plan, max);
+    }
     TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(concrete), options, cache));
     plan.memory = program->memory();
   }
@@ -159,6 +164,35 @@ Result<bool> PlanMaker::ConfirmSparse(const std::vector<Plan>& plans) {
     }
   }
   return news;
+}
+
+// Chooses the layers that run as one.
+Status PlanMaker::AddBlocks(std::vector<Plan>* plans) {
+  if (tuner_.cuda()) return {};
+  PassRecord record;
+  record.name = std::string(kBlockFusion);
+  record.skipped = std::find(options_.without.begin(), options_.without.end(), kBlockFusion) != options_.without.end();
+  const auto begin = [this] {
+    if (options_.progress) options_.progress(0, 1, "measuring blocks of layers inside the network");
+  };
+  for (Plan& plan : *plans) {
+    const Graph& fused = engine_.Fused(plan.variant);
+    record.nodes_before = record.nodes_after = static_cast<int64_t>(fused.NumNodes());
+    if (record.skipped) break;
+    for (PlanPoint& point : plan.points) {
+      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+      TAMIS_ASSIGN_OR_RETURN(const auto verdicts, ChooseBlocks(fused, tuner_, threads_, &point, begin));
+      for (const BlockVerdict& verdict : verdicts) {
+        record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
+                                   fmt::format("block of {} layers", verdict.block.layers.size()),
+                                   verdict.reason,
+                                   1,
+                                   {verdict.block.layers.back()}});
+      }
+    }
+  }
+  passes_.push_back(std::move(record));
+  return {};
 }
 
 void PlanMaker::Replace(Plan plan) {

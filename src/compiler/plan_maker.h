@@ -15,9 +15,15 @@ namespace tamis {
 // Adds plans to an engine. What it was made from must outlive it; one thread at a time.
 class PlanMaker {
  public:
-  // `threads`: of the plans for this CPU. `notices` gets what the user should know of plans left out or mended.
-  PlanMaker(Engine* engine, const BuildOptions& options, int threads, Tuner* tuner, std::vector<std::string>* notices)
-      : engine_(*engine), options_(options), tuner_(*tuner), notices_(*notices), threads_(threads) {}
+  // `threads`: of the plans for this CPU. `result` gets as notices what the user should know of plans left out or
+  // mended, and what was found of blocks beside the passes' findings.
+  PlanMaker(Engine* engine, const BuildOptions& options, int threads, Tuner* tuner, BuildResult* result)
+      : engine_(*engine),
+        options_(options),
+        tuner_(*tuner),
+        notices_(result->notices),
+        passes_(result->passes),
+        threads_(threads) {}
 
   // A plan without kernels, which every device takes. Safe plans come first in the list, in the order of their
   // profiles.
@@ -32,12 +38,14 @@ class PlanMaker {
   Status Tune(const std::vector<Graph>& concrete, std::vector<Plan>* plans);
   Result<bool> Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point);
   Result<bool> ConfirmSparse(const std::vector<Plan>& plans);
+  Status AddBlocks(std::vector<Plan>* plans);
   void Replace(Plan plan);
 
   Engine& engine_;
   const BuildOptions& options_;
   Tuner& tuner_;
   std::vector<std::string>& notices_;
+  std::vector<PassRecord>& passes_;
   int threads_;
 };
 

@@ -6,13 +6,14 @@
 namespace tamis {
 
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
-                                             PackCache& cache) {
+                                             PackCache& cache, std::vector<BlockSpec> blocks) {
   ProgramOptions options;
   options.threads = threads;
   options.wish = [&](const std::string& node) {
     const auto found = kernels.find(node);
     return found == kernels.end() ? std::string() : found->second;
   };
+  options.blocks = std::move(blocks);
   return Program::Make(std::move(concrete), options, cache);
 }
 

@@ -12,9 +12,10 @@
 namespace tamis {
 
 using KernelsByNode = std::map<std::string, std::string>;
-// A program of the specialised graph with these kernels; nodes that are not named get what the cost model chooses.
+// A program of the specialised graph with these kernels and blocks; nodes that are not named get what the cost model
+// chooses.
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
-                                             PackCache& cache);
+                                             PackCache& cache, std::vector<BlockSpec> blocks = {});
 
 // Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up.
 struct Turns {

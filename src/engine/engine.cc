@@ -12,4 +12,11 @@ std::vector<Profile> ProfilesOf(const std::vector<Plan>& plans) {
   return profiles;
 }
 
+double PlanPoint::Seconds() const {
+  double seconds = 0;
+  for (const NodePlan& node : nodes) seconds += node.seconds;
+  for (const BlockPlan& block : blocks) seconds += block.seconds - block.layer_seconds;
+  return seconds;
+}
+
 }  // namespace tamis

@@ -42,10 +42,22 @@ struct NodePlan {
   std::vector<Candidate> candidates;
 };
 
+// Neighbouring nodes that run as one, tile by tile (src/kernels/block/row_block.h), because that was measured to be
+// faster.
+struct BlockPlan {
+  std::vector<std::string> layers;   // as NodePlan::node, in order
+  std::vector<std::string> kernels;  // one a layer
+  double seconds = 0;                // as one, measured inside the network
+  double layer_seconds = 0;          // one after another: the sum of their NodePlans' seconds
+};
+
 // Tactics at one concrete binding of the symbols. A plan has one point or several; a run takes the nearest.
 struct PlanPoint {
   std::map<std::string, int64_t> binding;
   std::vector<NodePlan> nodes;
+  std::vector<BlockPlan> blocks = {};
+
+  double Seconds() const;  // of all nodes, those of blocks as one
 };
 
 // Bytes of activations and scratch during one run.

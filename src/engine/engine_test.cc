@@ -115,6 +115,10 @@ TEST(EngineFile, RoundTripsEverything) {
     ASSERT_EQ(plan.points.size(), 1u);
     EXPECT_EQ(plan.points[0].binding.at("batch"), 2);
     EXPECT_EQ(plan.points[0].nodes[0].candidates[0].reason, "slower");
+    ASSERT_EQ(plan.points[0].blocks.size(), 1u);
+    EXPECT_EQ(plan.points[0].blocks[0].layers, (std::vector<std::string>{"h", "y"}));
+    EXPECT_EQ(plan.points[0].blocks[0].kernels, (std::vector<std::string>{"first", "second"}));
+    EXPECT_DOUBLE_EQ(plan.points[0].Seconds(), 8e-4);
     EXPECT_EQ(read.provenance.accuracy, engine.provenance.accuracy);
     ASSERT_EQ(read.provenance.values.size(), 1U);
     const ValueRecord& record = read.provenance.values[0];

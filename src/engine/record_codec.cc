@@ -32,6 +32,24 @@ Status DecodeNodePlan(const fb::NodePlan& stored, DecodeBudget* budget, NodePlan
   }
   return {};
 }
+
+Offset<fb::BlockPlan> EncodeBlockPlan(FlatBufferBuilder& fbb, const BlockPlan& block) {
+  const auto layers = fbb.CreateVectorOfStrings(block.layers);
+  const auto kernels = fbb.CreateVectorOfStrings(block.kernels);
+  return fb::CreateBlockPlan(fbb, layers, kernels, block.seconds, block.layer_seconds);
+}
+
+Status DecodeBlockPlan(const fb::BlockPlan& stored, DecodeBudget* budget, BlockPlan* block) {
+  TAMIS_RETURN_IF_ERROR(budget->Charge(16));
+  TAMIS_RETURN_IF_ERROR(budget->Texts(stored.layers(), &block->layers));
+  TAMIS_RETURN_IF_ERROR(budget->Texts(stored.kernels(), &block->kernels));
+  block->seconds = stored.seconds();
+  block->layer_seconds = stored.layer_seconds();
+  if (block->layers.size() != block->kernels.size()) {
+    return UserError("a plan's block has {} layers and {} kernels", block->layers.size(), block->kernels.size());
+  }
+  return {};
+}
 }  // namespace
 
 Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
@@ -48,8 +66,12 @@ Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
     }
     std::vector<Offset<fb::NodePlan>> nodes;
     for (const NodePlan& node : point.nodes) nodes.push_back(EncodeNodePlan(fbb, node));
+    std::vector<Offset<fb::BlockPlan>> blocks;
+    for (const BlockPlan& block : point.blocks) blocks.push_back(EncodeBlockPlan(fbb, block));
     const auto stored_binding = fbb.CreateVector(binding);
-    points.push_back(fb::CreatePlanPoint(fbb, stored_binding, fbb.CreateVector(nodes)));
+    const auto stored_nodes = fbb.CreateVector(nodes);
+    const auto stored_blocks = blocks.empty() ? 0 : fbb.CreateVector(blocks);
+    points.push_back(fb::CreatePlanPoint(fbb, stored_binding, stored_nodes, stored_blocks));
   }
   const auto device = fbb.CreateString(plan.device);
   const auto stored_profile = fbb.CreateVector(profile);
@@ -92,6 +114,11 @@ Status DecodePlan(const fb::Plan& stored, int variants, DecodeBudget* budget, Pl
         TAMIS_RETURN_IF_ERROR(budget->Text(bound->symbol(), &symbol));
         if (bound->value() < 0) return UserError("a plan binds '{}' to {}", symbol, bound->value());
         decoded.binding[symbol] = bound->value();
+      }
+    }
+    if (point->blocks() != nullptr) {
+      for (const fb::BlockPlan* block : *point->blocks()) {
+        TAMIS_RETURN_IF_ERROR(DecodeBlockPlan(*block, budget, &decoded.blocks.emplace_back()));
       }
     }
     if (point->nodes() == nullptr) continue;

@@ -41,6 +41,17 @@ PaddedImage::Span PaddedImage::PixelsOf(int64_t first, int64_t last) const {
   return {LineStart(first / w.out) / pitch, LineStart((last - 1) / w.out) / pitch + reach};
 }
 
+int64_t PaddedImage::MostPixels(int64_t rows) const {
+  if (OneLine()) return rows;
+  const int64_t all = batch * OutPixels();
+  int64_t most = 0;
+  for (int64_t first = 0; first < all; first += axes[2].out) {
+    const Span span = PixelsOf(first, std::min(first + rows, all));
+    most = std::max(most, span.end - span.begin);
+  }
+  return most;
+}
+
 void PaddedImage::LayOut(const void* x, int64_t begin, int64_t end, uint8_t fill, uint8_t flip, void* to) const {
   const auto& [d, h, w] = axes;
   while (begin < end) {

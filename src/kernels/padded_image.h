@@ -46,6 +46,8 @@ struct PaddedImage {
     int64_t begin = 0, end = 0;
   };
   Span PixelsOf(int64_t first, int64_t last) const;
+  // Of any `rows` neighbouring rows of whole lines, or of all if there are no more.
+  int64_t MostPixels(int64_t rows) const;
 
   // Lays out pixels [begin, end); `to` is where pixel 0 would lie. `fill` is a byte of padding, `flip` is what each
   // byte of x is xored with.

@@ -62,7 +62,10 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
 // `graph` after SimplifyPasses and FusePasses, `graph` itself unchanged.
 Result<Graph> Fuse(const Graph& simplified, const PassOptions& options, std::vector<PassRecord>* records = nullptr);
 
-// The names of all passes of both lists, sorted.
+// Switched off as passes are, but decided by measurement when plans are made: neighbouring layers that run as one.
+inline constexpr std::string_view kBlockFusion = "fuse_blocks";
+
+// The names of all passes of both lists and kBlockFusion, sorted.
 std::vector<std::string> PassNames();
 
 }  // namespace tamis

@@ -60,6 +60,7 @@ std::vector<std::string> PassNames() {
   for (const auto& list : {SimplifyPasses(), FusePasses()}) {
     for (const Pass& pass : list) names.emplace(pass.name);
   }
+  names.emplace(kBlockFusion);
   return {names.begin(), names.end()};
 }
 

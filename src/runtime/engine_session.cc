@@ -165,8 +165,7 @@ Status EngineSession::ChooseVariant(const std::string& precision) {
     known += (known.empty() ? "" : ", ") + engine_->Precision(variant);
     for (const Plan& plan : engine_->plans) {
       if (!plan.measured || plan.variant != variant || plan.device != device || plan.points.empty()) continue;
-      double seconds = 0;
-      for (const NodePlan& node : plan.points[0].nodes) seconds += node.seconds;
+      const double seconds = plan.points[0].Seconds();
       if (precision == "auto" && (fastest == 0 || seconds < fastest)) {
         fastest = seconds;
         variant_ = variant;
@@ -314,7 +313,10 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
   TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(*graph_, dims));
   ProgramOptions options;
   options.threads = pool_->threads();
-  if (const Plan* plan = ChoosePlan(plans_, Query(), binding)) options.wish = WishOf(*plan, binding);
+  if (const Plan* plan = ChoosePlan(plans_, Query(), binding)) {
+    options.wish = WishOf(*plan, binding);
+    options.blocks = BlocksOf(*plan, binding);
+  }
   options.arenas = arenas_;
   Runnable program;
   if (RunsNodeByNode(concrete)) {

@@ -95,6 +95,17 @@ KernelWish WishOf(const Plan& plan, const Binding& binding) {
   };
 }
 
+std::vector<BlockSpec> BlocksOf(const PlanPoint& point) {
+  std::vector<BlockSpec> blocks;
+  for (const BlockPlan& block : point.blocks) blocks.push_back({block.layers, block.kernels});
+  return blocks;
+}
+
+std::vector<BlockSpec> BlocksOf(const Plan& plan, const Binding& binding) {
+  const PlanPoint* nearest = NearestPoint(plan, binding);
+  return nearest == nullptr ? std::vector<BlockSpec>() : BlocksOf(*nearest);
+}
+
 Status CheckProfiles(const Graph& graph, const std::vector<Profile>& profiles, const std::vector<Dims>& inputs) {
   std::string text;
   for (size_t i = 0; i < profiles.size(); ++i) {

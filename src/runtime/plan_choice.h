@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/engine/engine.h"
+#include "src/kernels/block/row_block.h"
 #include "src/runtime/prepared_node.h"
 
 namespace tamis {
@@ -25,6 +26,9 @@ const Plan* ChoosePlan(const std::vector<Plan>& plans, const PlanQuery& query, c
 const PlanPoint* NearestPoint(const Plan& plan, const Binding& binding);
 // The kernels of the plan's point that is nearest to `binding`.
 KernelWish WishOf(const Plan& plan, const Binding& binding);
+// Its blocks.
+std::vector<BlockSpec> BlocksOf(const Plan& plan, const Binding& binding);
+std::vector<BlockSpec> BlocksOf(const PlanPoint& point);
 
 // Ok if a profile holds the inputs' dimensions (in the graph's order, of the right rank), or there is none. Else an
 // error (kUser) that names every dimension that is out of bounds, its input and the bounds, profile by profile.

@@ -6,6 +6,15 @@
 
 namespace tamis {
 Result<std::unique_ptr<Program>> Program::Make(Graph graph, const ProgramOptions& options, PackCache& cache) {
+  if (options.blocks.empty()) return MakeAsItIs(std::move(graph), options, cache);
+  Graph with_blocks = graph.Clone();
+  for (const BlockSpec& block : options.blocks) FormBlock(with_blocks, block);
+  auto program = MakeAsItIs(std::move(with_blocks), options, cache);
+  // Kernels may run by rows no more since the plan was made.
+  return program.ok() ? std::move(program) : MakeAsItIs(std::move(graph), options, cache);
+}
+
+Result<std::unique_ptr<Program>> Program::MakeAsItIs(Graph graph, const ProgramOptions& options, PackCache& cache) {
   auto program = std::unique_ptr<Program>(new Program());
   program->graph_ = std::move(graph);
   program->arenas_ = options.arenas ? options.arenas : std::make_shared<ArenaPool>();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/kernels/block/row_block.h"
 #include "src/runtime/arena_pool.h"
 #include "src/runtime/buffer_pool.h"
 #include "src/runtime/memory_layout.h"
@@ -18,6 +19,7 @@ struct ProgramOptions {
   int threads = 1;
   KernelWish wish;                              // may be empty
   std::shared_ptr<ArenaPool> arenas = nullptr;  // shared between programs; null: one of its own
+  std::vector<BlockSpec> blocks = {};           // nodes that run as one where that is possible
 };
 
 // Thread-safe: each Run takes an arena of its own from the pool.
@@ -54,6 +56,7 @@ class Program {
     size_t workspace_offset = 0;
   };
   Program() = default;
+  static Result<std::unique_ptr<Program>> MakeAsItIs(Graph graph, const ProgramOptions& options, PackCache& cache);
   void PlaceValues();
   Status RunTimed(std::span<const Tensor* const> inputs, std::span<Tensor* const> outputs, ThreadPool& pool,
                   std::vector<double>* seconds) const;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "src/base/hash.h"
+#include "src/kernels/kernel_revision.h"
 #include "src/kernels/problem.h"
 #include "src/tuner/problem_text.h"
 #include "src/tuner/time_cuda_kernels.h"
@@ -19,6 +20,17 @@ namespace {
 // Where the cache keeps what kernels of the problem `key` take inside networks.
 std::string InNetworkKey(const std::string& key) {
   return key + "-in-network";
+}
+
+constexpr const char* kBlockKernel = "row_block";
+
+// Times of a block are worth nothing when a layer's code changes.
+std::string BlockKey(std::span<const Problem> layers, std::span<const std::string> kernels) {
+  std::string text = Cpu().Fingerprint();
+  for (size_t i = 0; i < layers.size(); ++i) {
+    text += fmt::format("|{}|{}|{:x}", ProblemToText(layers[i]), kernels[i], KernelRevision(kernels[i]));
+  }
+  return HexString(Hash64(text)) + HexString(Hash64(text, 1)) + "-block";
 }
 
 }  // namespace
@@ -145,6 +157,18 @@ void Tuner::RecordInNetwork(const Problem& problem, const std::string& kernel, d
   there.kernel = kernel;
   there.seconds = RoundedSeconds(ratio * rival);
   cache_.Add(InNetworkKey(key), problem, {there}, DeviceKey());
+}
+
+std::optional<double> Tuner::FindBlock(std::span<const Problem> layers, std::span<const std::string> kernels) const {
+  const auto known = cache_.Find(BlockKey(layers, kernels), {kBlockKernel}, true);
+  return known ? std::optional<double>(known->front().seconds) : std::nullopt;
+}
+
+void Tuner::RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds) {
+  TimedKernel block;
+  block.kernel = kBlockKernel;
+  block.seconds = RoundedSeconds(seconds);
+  cache_.Add(BlockKey(layers, kernels), layers.back(), {block});
 }
 
 Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {

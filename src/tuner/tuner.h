@@ -60,6 +60,9 @@ class Tuner {
   // the cache does not know.
   void RecordInNetwork(const Problem& problem, const std::string& kernel, double ratio);
   bool KnowsInNetwork(const Problem& problem, const std::string& kernel) const;
+  // What layers take inside a network when they run as one block by these kernels; nothing if it was not measured.
+  std::optional<double> FindBlock(std::span<const Problem> layers, std::span<const std::string> kernels) const;
+  void RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds);
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
   bool TimeIsUp() const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/kernels/padded_image.h"
+#include "src/kernels/row_kernel.h"
 
 namespace tamis {
 namespace {
@@ -14,26 +15,19 @@ bool RowsAreRuns(const ConvShape& shape) {
 
 PaddedImage ImageOf(const ConvShape& shape, int64_t element) {
   WindowGeometry geometry;
-  for (size_t i = 0; i < geometry.axes.size(); ++i) {
-    geometry.axes[i] = {.in = shape.in[i],
-                        .out = shape.out[i],
-                        .kernel = shape.kernel[i],
-                        .stride = shape.stride[i],
-                        .dilation = shape.dilation[i],
-                        .pad_begin = shape.pad_begin[i],
-                        .pad_end = shape.pad_end[i]};
-  }
+  geometry.axes = AxesOf(shape);
   return {shape.batch, geometry, shape.channels * element};
 }
 
-class ImplicitConv : public PreparedKernel {
+class ImplicitConv : public RowKernel {
  public:
   ImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
       : gemm_(shape.AsGemm()),
         weight_(std::move(weight)),
         routine_(routine),
         element_(BitSize(shape.in_dtype) / 8),
-        image_(ImageOf(shape, element_)) {
+        image_(ImageOf(shape, element_)),
+        lines_(image_.axes) {
     for (const int64_t bytes : image_.Taps(RowsAreRuns(shape))) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
@@ -74,6 +68,24 @@ class ImplicitConv : public PreparedKernel {
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
   }
 
+  int64_t RowUnit() const override { return lines_.pixels(); }
+  RowSpan Needs(RowSpan rows) const override { return lines_.Needs(rows); }
+  size_t RowScratchBytes(int64_t rows) const override {
+    return image_.pads ? static_cast<size_t>((image_.MostPixels(rows) * image_.pitch + 63) / 64 * 64) : 0;
+  }
+  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
+               std::byte* scratch) const override {
+    const PanelRun run = {gemm_, *weight_, routine_, inputs, outputs[0], taps_};
+    const auto* x = static_cast<const std::byte*>(inputs[0]);
+    if (image_.pads) {
+      const PaddedImage::Span pixels = image_.PixelsOf(rows.begin, rows.end);
+      std::byte* const to = scratch - pixels.begin * image_.pitch;
+      image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
+      x = to;
+    }
+    Rows(run, x, {rows.begin, rows.end}, {0, weight_->panels()});
+  }
+
  private:
   PaddedImage::Span Pixels(int64_t part) const {
     if (grid_.panel_parts > 1) return {0, image_.Pixels()};
@@ -107,6 +119,7 @@ class ImplicitConv : public PreparedKernel {
   PanelRoutine routine_;
   int64_t element_;  // bytes
   PaddedImage image_;
+  WindowLines lines_;
   std::vector<int64_t> taps_;
   PanelGrid grid_;
   int64_t staged_bytes_ = 0;  // of a part, or of all

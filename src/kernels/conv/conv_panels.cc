@@ -4,11 +4,12 @@
 #include <cstring>
 
 #include "src/kernels/conv/conv_implicit.h"
+#include "src/kernels/row_kernel.h"
 
 namespace tamis {
 namespace {
 
-class ConvPanels : public PreparedKernel {
+class ConvPanels : public RowKernel {
  public:
   ConvPanels(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
       : shape_(shape),
@@ -17,7 +18,8 @@ class ConvPanels : public PreparedKernel {
         routine_(routine),
         element_(BitSize(shape.in_dtype) / 8),
         grid_(CutPanelGrid(gemm_.rows, weight_->panels(), gemm_.depth * element_, threads)),
-        pitch_(CopyPitch(weight_->groups(), element_)) {}
+        pitch_(CopyPitch(weight_->groups(), element_)),
+        lines_(AxesOf(shape)) {}
 
   size_t WorkspaceBytes() const override {
     return static_cast<size_t>(grid_.row_parts * grid_.panel_parts) * PartBytes();
@@ -25,28 +27,38 @@ class ConvPanels : public PreparedKernel {
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
-    const PanelRun run = {gemm_, *weight_, routine_, inputs, outputs[0]};
     const auto part = [&](int index) {
-      const PartSpan rows = RowsOf(grid_, gemm_.rows, index);
-      const PartSpan panels = PanelsOf(grid_, weight_->panels(), index);
-      std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
-      std::byte* block = scratch + PanelScratchBytes(weight_->groups());
-      for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-        const int64_t count = std::min(grid_.block_rows, rows.end - row);
-        for (int64_t i = 0; i < count; ++i) {
-          std::byte* to = block + i * pitch_ * element_;
-          Gather(static_cast<const std::byte*>(inputs[0]), row + i, to);
-          // Routines read whole groups.
-          const int64_t rest = weight_->groups() * 4 - gemm_.depth;
-          if (rest > 0) std::memset(to + gemm_.depth * element_, 0, static_cast<size_t>(rest * element_));
-        }
-        run(block, pitch_, row, count, panels, scratch);
-      }
+      RunPart(inputs, outputs[0], RowsOf(grid_, gemm_.rows, index), PanelsOf(grid_, weight_->panels(), index),
+              workspace + static_cast<size_t>(index) * PartBytes());
     };
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
   }
 
+  int64_t RowUnit() const override { return lines_.pixels(); }
+  RowSpan Needs(RowSpan rows) const override { return lines_.Needs(rows); }
+  size_t RowScratchBytes(int64_t /*rows*/) const override { return PartBytes(); }
+  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
+               std::byte* scratch) const override {
+    RunPart(inputs, outputs[0], {rows.begin, rows.end}, {0, weight_->panels()}, scratch);
+  }
+
  private:
+  void RunPart(std::span<const void* const> inputs, void* y, PartSpan rows, PartSpan panels, std::byte* scratch) const {
+    const PanelRun run = {gemm_, *weight_, routine_, inputs, y};
+    std::byte* block = scratch + PanelScratchBytes(weight_->groups());
+    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+      const int64_t count = std::min(grid_.block_rows, rows.end - row);
+      for (int64_t i = 0; i < count; ++i) {
+        std::byte* to = block + i * pitch_ * element_;
+        Gather(static_cast<const std::byte*>(inputs[0]), row + i, to);
+        // Routines read whole groups.
+        const int64_t rest = weight_->groups() * 4 - gemm_.depth;
+        if (rest > 0) std::memset(to + gemm_.depth * element_, 0, static_cast<size_t>(rest * element_));
+      }
+      run(block, pitch_, row, count, panels, scratch);
+    }
+  }
+
   size_t PartBytes() const {
     return PanelScratchBytes(weight_->groups()) +
            static_cast<size_t>(grid_.block_rows * pitch_ * element_ + 63) / 64 * 64;
@@ -107,6 +119,7 @@ class ConvPanels : public PreparedKernel {
   int64_t element_;  // bytes
   PanelGrid grid_;
   int64_t pitch_;
+  WindowLines lines_;
 };
 
 }  // namespace

@@ -69,6 +69,20 @@ GemmShape ConvShape::AsGemm() const {
   return gemm;
 }
 
+std::array<SlidingAxis, 3> AxesOf(const ConvShape& shape) {
+  std::array<SlidingAxis, 3> axes;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    axes[i] = {.in = shape.in[i],
+               .out = shape.out[i],
+               .kernel = shape.kernel[i],
+               .stride = shape.stride[i],
+               .dilation = shape.dilation[i],
+               .pad_begin = shape.pad_begin[i],
+               .pad_end = shape.pad_end[i]};
+  }
+  return axes;
+}
+
 Result<ConvShape> ReadConv(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckOperands(problem));
   const Dims& x = problem.input(0).dims;

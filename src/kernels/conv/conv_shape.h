@@ -4,6 +4,7 @@
 #include <array>
 
 #include "src/kernels/gemm/gemm_shape.h"
+#include "src/ops/op_window.h"
 
 namespace tamis {
 
@@ -38,6 +39,8 @@ struct ConvShape {
   // The matrix product with OutPixels() * batch rows that has the same multiplications.
   GemmShape AsGemm() const;
 };
+
+std::array<SlidingAxis, 3> AxesOf(const ConvShape& shape);
 
 // Every problem whose operands are f32 or bf16, whose weight is constant and whose dimensions agree; else the reason.
 Result<ConvShape> ReadConv(const Problem& problem);

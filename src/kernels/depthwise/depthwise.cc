@@ -2,6 +2,7 @@
 
 #include "src/base/float16.h"
 #include "src/kernels/operand_check.h"
+#include "src/kernels/row_kernel.h"
 
 namespace tamis {
 namespace {
@@ -11,11 +12,34 @@ Result<Window> WindowOf(const Problem& problem) {
   return MakeWindow(problem, std::vector<int64_t>(weight.begin() + 1, weight.end() - 1));
 }
 
+SlidingAxis AsSliding(const WindowAxis& axis) {
+  return {axis.in, axis.out, axis.taps, axis.stride, axis.dilation, axis.pad_begin, axis.pad_end};
+}
+
 // Holds the packed weights that the arguments point to.
-class Depthwise : public RangeKernel<DepthwiseArgs> {
+class Depthwise : public RowKernel {
  public:
   Depthwise(std::shared_ptr<const PackedWeight> packed, const DepthwiseArgs& args, DepthwiseBody body, int threads)
-      : RangeKernel(args, body, Items(args), GrainFor(Operations(args)), threads), packed_(std::move(packed)) {}
+      : whole_(args, body, Items(args), GrainFor(Operations(args)), threads),
+        by_rows_(args),
+        body_(body),
+        lines_({AsSliding(args.window.z), AsSliding(args.window.y), AsSliding(args.window.x)}),
+        packed_(std::move(packed)) {
+    by_rows_.by_channels = false;
+  }
+
+  void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
+           ThreadPool& pool) const override {
+    whole_.Run(inputs, outputs, workspace, pool);
+  }
+
+  int64_t RowUnit() const override { return lines_.pixels(); }
+  RowSpan Needs(RowSpan rows) const override { return lines_.Needs(rows); }
+  size_t RowScratchBytes(int64_t /*rows*/) const override { return 0; }
+  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
+               std::byte* scratch) const override {
+    body_(by_rows_, inputs.data(), outputs.data(), rows.begin / RowUnit(), rows.end / RowUnit(), scratch);
+  }
 
  private:
   static int64_t Items(const DepthwiseArgs& args) {
@@ -28,6 +52,10 @@ class Depthwise : public RangeKernel<DepthwiseArgs> {
     return results * w.x.out * w.x.taps * w.y.taps / 8;
   }
 
+  RangeKernel<DepthwiseArgs> whole_;
+  DepthwiseArgs by_rows_;
+  DepthwiseBody body_;
+  WindowLines lines_;
   std::shared_ptr<const PackedWeight> packed_;
 };
 

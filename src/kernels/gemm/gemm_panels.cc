@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/base/cpu.h"
+#include "src/kernels/row_kernel.h"
 
 namespace tamis {
 namespace {
@@ -12,7 +13,7 @@ int64_t AlignUp(int64_t value, int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-class GemmPanels : public PreparedKernel {
+class GemmPanels : public RowKernel {
  public:
   GemmPanels(const GemmShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine,
              RowConversion convert)
@@ -35,26 +36,33 @@ class GemmPanels : public PreparedKernel {
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
-    const PanelRun run = {shape_, *weight_, routine_, inputs, outputs[0]};
     const auto part = [&](int index) {
-      const PartSpan rows = RowsOf(grid_, shape_.rows, index);
-      const PartSpan panels = PanelsOf(grid_, weight_->panels(), index);
-      std::byte* scratch = workspace + static_cast<size_t>(index) * PartBytes();
-      std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
-      for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-        const int64_t count = std::min(grid_.block_rows, rows.end - row);
-        const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * x_element_;
-        if (copy_pitch_ != 0) CopyRows(x, count, copy);
-        run(copy_pitch_ != 0 ? copy : x, copy_pitch_ != 0 ? copy_pitch_ : shape_.depth, row, count, panels, scratch);
-      }
+      RunPart(inputs, outputs[0], RowsOf(grid_, shape_.rows, index), PanelsOf(grid_, weight_->panels(), index),
+              workspace + static_cast<size_t>(index) * PartBytes());
     };
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
+  }
+
+  size_t RowScratchBytes(int64_t /*rows*/) const override { return PartBytes(); }
+  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
+               std::byte* scratch) const override {
+    RunPart(inputs, outputs[0], {rows.begin, rows.end}, {0, weight_->panels()}, scratch);
   }
 
  private:
   size_t PartBytes() const {
     return PanelScratchBytes(weight_->groups()) +
            static_cast<size_t>(AlignUp(grid_.block_rows * copy_pitch_ * element_, 64));
+  }
+  void RunPart(std::span<const void* const> inputs, void* y, PartSpan rows, PartSpan panels, std::byte* scratch) const {
+    const PanelRun run = {shape_, *weight_, routine_, inputs, y};
+    std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
+    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+      const int64_t count = std::min(grid_.block_rows, rows.end - row);
+      const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * x_element_;
+      if (copy_pitch_ != 0) CopyRows(x, count, copy);
+      run(copy_pitch_ != 0 ? copy : x, copy_pitch_ != 0 ? copy_pitch_ : shape_.depth, row, count, panels, scratch);
+    }
   }
   void CopyRows(const std::byte* x, int64_t rows, std::byte* copy) const {
     const auto used = static_cast<size_t>(shape_.depth * element_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/row_kernel.h"
 
 namespace tamis {
 namespace {
@@ -80,11 +81,15 @@ class Packed {
   PackedBytes weights_, starts_, scales_, biases_;
 };
 
-class DepthwiseInt8 : public PreparedKernel {
+class DepthwiseInt8 : public RowKernel {
  public:
   DepthwiseInt8(const DepthwiseInt8Args& args, std::unique_ptr<const Packed> packed, DepthwiseInt8Body body,
                 bool exchanges, int threads)
-      : args_(args), packed_(std::move(packed)), body_(body), exchanges_(exchanges || args.result.table == nullptr) {
+      : args_(args),
+        packed_(std::move(packed)),
+        body_(body),
+        exchanges_(exchanges || args.result.table == nullptr),
+        lines_(args.shape.geometry.axes) {
     packed_->PointFrom(args_);
     std::memset(args_.padding, args_.zero, sizeof(args_.padding));
     const SlidingAxis& h = args_.shape.geometry.axes[1];
@@ -122,6 +127,28 @@ class DepthwiseInt8 : public PreparedKernel {
     pool.Run(threads_, [&part_work](int part) { part_work(part); });
   }
 
+  int64_t RowUnit() const override { return lines_.pixels(); }
+  RowSpan Needs(RowSpan rows) const override { return lines_.Needs(rows); }
+  size_t RowScratchBytes(int64_t /*rows*/) const override { return static_cast<size_t>(scratch_bytes_); }
+  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
+               std::byte* scratch) const override {
+    const int64_t height = args_.shape.geometry.axes[1].out;
+    DepthwiseInt8Task task;
+    task.x = inputs[0];
+    task.y = outputs[0];
+    task.scratch = reinterpret_cast<uint8_t*>(scratch);
+    const int64_t last = rows.end / RowUnit();
+    for (int64_t line = rows.begin / RowUnit(); line < last; line += task.rows) {
+      task.image = line / height;
+      task.row = line % height;
+      task.rows = std::min({kDepthwiseRows, height - task.row, last - line});
+      for (task.block = 0; task.block < args_.blocks; ++task.block) {
+        body_(args_, task);
+        if (!exchanges_) Exchange(task);
+      }
+    }
+  }
+
  private:
   void Exchange(const DepthwiseInt8Task& task) const {
     const int64_t columns = args_.shape.geometry.axes[2].out, channels = args_.shape.channels;
@@ -136,6 +163,7 @@ class DepthwiseInt8 : public PreparedKernel {
   std::unique_ptr<const Packed> packed_;
   DepthwiseInt8Body body_;
   bool exchanges_, by_channels_ = false;
+  WindowLines lines_;
   int64_t row_units_ = 1, items_ = 1, scratch_bytes_ = 0;
   int threads_ = 1;
 };

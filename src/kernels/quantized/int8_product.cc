@@ -8,6 +8,7 @@
 #include "src/kernels/padded_image.h"
 #include "src/kernels/quantize/dynamic_quantize.h"
 #include "src/kernels/quantized/int8_panel.h"
+#include "src/kernels/row_kernel.h"
 
 namespace tamis {
 namespace {
@@ -53,7 +54,7 @@ void PlanLayout(Int8Shape& shape, const PackedInt8& weight) {
   shape.staged = shape.is_signed || shape.dynamic || shape.image.pads || overread || aliasing;
 }
 
-class Int8Product : public PreparedKernel {
+class Int8Product : public RowKernel {
  public:
   Int8Product(const Int8Shape& shape, const Problem& problem, std::shared_ptr<const PackedInt8> weight,
               const Int8Routine& routine)
@@ -68,7 +69,6 @@ class Int8Product : public PreparedKernel {
     taps_ = shape_.image.Taps(shape_.rows_as_taps);
     const int64_t bytes_per_row = shape_.conv.channels * d.stride * h.stride * w.stride;
     grid_ = CutPanelGrid(Rows(), weight_->panels(), bytes_per_row, threads_, shape_.image.RowUnit(threads_));
-    constexpr int64_t kSlack = 64;
     staged_bytes_ = shape_.staged ? Padded64(shape_.image.Pixels() * shape_.image.pitch + kSlack) : 0;
     // Parts of rows lay out what they read themselves, a few rows of x twice: it is then in the right core's cache, and
     // nobody waits. Else all parts read all of it.
@@ -83,6 +83,7 @@ class Int8Product : public PreparedKernel {
       part_bytes_ = largest;
       staged_bytes_ = largest * static_cast<size_t>(grid_.row_parts);
     }
+    lines_ = WindowLines(shape_.image.axes);
     widened_bytes_ = routine_.widen != nullptr ? static_cast<size_t>(weight_->steps() * 64) : 0;
   }
 
@@ -111,18 +112,22 @@ class Int8Product : public PreparedKernel {
       const PartSpan panels = PanelsOf(grid_, weight_->panels(), part);
       Call own = call;
       if (staged_by_part_ && rows.begin < rows.end) {
-        const PaddedImage::Span pixels = shape_.image.PixelsOf(rows.begin, rows.end);
-        uint8_t* const to = staged + part_bytes_ * static_cast<size_t>(part) - pixels.begin * shape_.image.pitch;
-        Stage(inputs[0], pixels.begin, pixels.end, to);
-        own.x = to;
+        own.x = StageRows(inputs[0], rows, staged + part_bytes_ * static_cast<size_t>(part));
       }
-      for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-        const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
-        for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-          Panel(own, block, panel, panel + 1 < panels.end, widened);
-        }
-      }
+      Panels(own, rows, panels, widened);
     });
+  }
+
+  bool RunsByRows() const override { return !shape_.dynamic; }
+  int64_t RowUnit() const override { return shape_.image.OneLine() ? 1 : lines_.pixels(); }
+  RowSpan Needs(RowSpan rows) const override { return shape_.image.OneLine() ? rows : lines_.Needs(rows); }
+  size_t RowScratchBytes(int64_t rows) const override { return widened_bytes_ + StagedRowBytes(rows); }
+  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
+               std::byte* scratch) const override {
+    const PartSpan part = {rows.begin, rows.end};
+    Call call = {inputs, outputs[0], static_cast<const uint8_t*>(inputs[0]), static_cast<int32_t>(zero_), 1};
+    if (shape_.staged) call.x = StageRows(inputs[0], part, reinterpret_cast<uint8_t*>(scratch + widened_bytes_));
+    Panels(call, part, {0, weight_->panels()}, scratch);
   }
 
  private:
@@ -134,8 +139,30 @@ class Int8Product : public PreparedKernel {
     float factor;
   };
 
+  static constexpr int64_t kSlack = 64;  // bytes behind what is laid out
+
   static size_t Padded64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
   int64_t Rows() const { return shape_.image.Lines() * shape_.image.LineRows(); }
+
+  size_t StagedRowBytes(int64_t rows) const {
+    return shape_.staged ? Padded64(shape_.image.MostPixels(rows) * shape_.image.pitch + kSlack) : 0;
+  }
+  // Lays out what `rows` read from `to` on; returns where the first pixel of all would be.
+  const uint8_t* StageRows(const void* x, PartSpan rows, uint8_t* to) const {
+    const PaddedImage::Span pixels = shape_.image.PixelsOf(rows.begin, rows.end);
+    uint8_t* const first = to - pixels.begin * shape_.image.pitch;
+    Stage(x, pixels.begin, pixels.end, first);
+    return first;
+  }
+
+  void Panels(const Call& call, PartSpan rows, PartSpan panels, std::byte* widened) const {
+    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+      const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
+      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
+        Panel(call, block, panel, panel + 1 < panels.end, widened);
+      }
+    }
+  }
 
   void Panel(const Call& call, PartSpan rows, int64_t panel, bool has_next, std::byte* widened) const {
     const int64_t group = panel / weight_->group_panels();
@@ -201,6 +228,7 @@ class Int8Product : public PreparedKernel {
   int threads_;
   std::vector<int64_t> taps_;
   PanelGrid grid_;
+  WindowLines lines_;
   bool staged_by_part_ = false;
   size_t staged_bytes_ = 0, part_bytes_ = 0, widened_bytes_ = 0;
 };
