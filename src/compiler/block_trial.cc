@@ -174,7 +174,7 @@ class Trial {
     }
     std::map<std::string, std::vector<double>> layer_seconds;
     std::map<const Segment*, std::vector<double>> block_seconds;
-    constexpr int kLeast = 5, kMost = 60;
+    constexpr int kLeast = 4, kMost = 60;
     const auto deadline = Clock::now() + std::chrono::duration<double>(2);
     for (int round = 0; round < kLeast || (round < kMost && Clock::now() < deadline); ++round) {
       TAMIS_ASSIGN_OR_RETURN(const auto one_by_one, plain->Profile(inputs_, 1, pool_));
@@ -233,7 +233,7 @@ class Trial {
     TAMIS_ASSIGN_OR_RETURN(const auto plain, With({}));
     TAMIS_ASSIGN_OR_RETURN(const auto blocks, With(chosen_));
     const Program* const programs[] = {plain.get(), blocks.get()};
-    TAMIS_ASSIGN_OR_RETURN(const auto times, RunInTurns(programs, inputs_, pool_, {.seconds = 1, .least = 9}));
+    TAMIS_ASSIGN_OR_RETURN(const auto times, RunInTurns(programs, inputs_, pool_, {.seconds = 1, .least = 6}));
     if (Median(times[1]) < Median(times[0])) return {};
     for (Segment& segment : segments_) {
       if (std::find(chosen_.begin(), chosen_.end(), &segment) == chosen_.end()) continue;
