@@ -10,6 +10,8 @@ namespace tamis {
 namespace {
 
 constexpr int64_t kAlign = 16;  // floats in a cache line
+// Weights of a step that take one core about ten microseconds to read, against the one or two of handing work over.
+constexpr int64_t kSharedStepFloats = int64_t{512} << 8;
 
 int64_t Aligned(int64_t floats) {
   return (floats + kAlign - 1) / kAlign * kAlign;
@@ -60,6 +62,8 @@ class RecurrentKernel : public PreparedKernel {
     const int64_t per_direction = std::max<int64_t>(threads_ / args_.directions, 1);
     blocks_ = std::clamp<int64_t>(args_.batch / 2, 1, per_direction);  // single rows waste the weights' way
     block_items_ = (args_.batch + blocks_ - 1) / blocks_;
+    const int64_t step_floats = args_.hidden * (args_.recurrence[0].columns + args_.candidate[0].columns);
+    share_steps_ = args_.directions * blocks_ < threads_ && step_floats >= kSharedStepFloats;
     projected_ = Aligned(args_.Rows() * args_.weight[0].columns);
     scratch_ = Aligned(RecurrentScratchFloats(args_, block_items_));
   }
@@ -104,12 +108,18 @@ class RecurrentKernel : public PreparedKernel {
       std::memset(outputs[0], 0, static_cast<size_t>(args.Rows() * directions * args.hidden) * sizeof(float));
     }
     float* scratch = floats + directions * projected_;
+    const StepThreads threads = share_steps_ ? StepThreads{&pool, threads_} : StepThreads();
     const auto recur = [&](int part) {
       const int64_t d = part / blocks_, block = part % blocks_;
       bodies_.recur(args, inputs.data(), outputs.data(), d, args.batch * block / blocks_,
-                    args.batch * (block + 1) / blocks_, floats + d * projected_, scratch + part * scratch_);
+                    args.batch * (block + 1) / blocks_, floats + d * projected_, scratch + part * scratch_, threads);
     };
-    pool.Run(static_cast<int>(directions * blocks_), [&recur](int part) { recur(part); });
+    const auto independent = static_cast<int>(directions * blocks_);
+    if (share_steps_) {
+      for (int part = 0; part < independent; ++part) recur(part);
+    } else {
+      pool.Run(independent, [&recur](int part) { recur(part); });
+    }
   }
 
  private:
@@ -120,10 +130,17 @@ class RecurrentKernel : public PreparedKernel {
   int64_t late_floats_;
   int threads_;
   int64_t blocks_ = 1, block_items_ = 1;
+  bool share_steps_ = false;
   int64_t projected_ = 0, scratch_ = 0;  // floats of one direction, of one part
 };
 
 }  // namespace
+
+void StepThreads::Run(void (*f)(const void* work, int part), const void* work) const {
+  if (pool == nullptr) return f(work, 0);
+  const auto call = [f, work](int part) { f(work, part); };
+  pool->Run(parts, [&call](int part) { call(part); });
+}
 
 int64_t RecurrentArgs::Length(const void* lengths, int64_t item) const {
   if (wide_lengths == 0) return steps;

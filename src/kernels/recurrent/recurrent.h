@@ -2,7 +2,8 @@
 //
 // The inputs of all steps are projected at once, as one product over rows of steps and batch, by all threads. The
 // recurrence then goes step by step; threads take directions and blocks of the batch, which never wait for each other.
-// Weights that are not constant are packed at every run.
+// Where there are fewer of these than threads and a step's weights are many, they share every step's products instead:
+// each then finds its part of the weights in its own cache. Weights that are not constant are packed at every run.
 #pragma once
 
 #include "src/kernels/kernel.h"
@@ -38,6 +39,14 @@ struct RecurrentArgs {
   int64_t ResultAt(int64_t step, int64_t direction, int64_t item) const;
 };
 
+// Who computes a step's products.
+struct StepThreads {
+  ThreadPool* pool = nullptr;  // null: the calling thread alone
+  int parts = 1;
+  // f(work, part) for each part. Not inline: the bodies are compiled for their ISA.
+  void Run(void (*f)(const void* work, int part), const void* work) const;
+};
+
 struct RecurrentBodies {
   int64_t panel;
   // projected[row] = x[row] . weight + biases, rows [begin, end).
@@ -45,7 +54,7 @@ struct RecurrentBodies {
                   float* projected);
   // All steps of items [begin, end) of the batch in one direction. `scratch` holds ScratchFloats(end - begin).
   void (*recur)(const RecurrentArgs& args, const void* const* inputs, void* const* outputs, int64_t direction,
-                int64_t begin, int64_t end, const float* projected, float* scratch);
+                int64_t begin, int64_t end, const float* projected, float* scratch, const StepThreads& threads);
 };
 // States, products and one more row set of the hidden size, for `items` of the batch.
 int64_t RecurrentScratchFloats(const RecurrentArgs& args, int64_t items);

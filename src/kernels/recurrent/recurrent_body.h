@@ -21,14 +21,34 @@ inline void MultiplyPanel(int64_t rows, int64_t depth, const float* a, const flo
   }
 }
 
-// c[rows, gates.columns] = a[rows, depth] . gates
-inline void MultiplyGates(const PackedGates& gates, int64_t rows, int64_t depth, const float* a, float* c) {
-  for (int64_t n = 0; n < gates.columns; n += kGatePanel) {
+// c[rows, gates.columns] = a[rows, depth] . gates; of the columns [begin, end)
+inline void MultiplyGates(const PackedGates& gates, int64_t begin, int64_t end, int64_t rows, int64_t depth,
+                          const float* a, float* c) {
+  for (int64_t n = begin; n < end; n += kGatePanel) {
     for (int64_t r = 0; r < rows; r += kTileRows) {
       MultiplyPanel<kTileRows>(MinOf(kTileRows, rows - r), depth, a + r * depth, gates.data + n * depth,
                                c + r * gates.columns + n, gates.columns);
     }
   }
+}
+
+struct StepProduct {
+  const PackedGates& gates;
+  int64_t rows, depth;
+  const float* a;
+  float* c;
+  int parts;
+};
+
+inline void MultiplyGates(const StepProduct& product, const StepThreads& threads) {
+  threads.Run(
+      [](const void* work, int part) {
+        const auto& p = *static_cast<const StepProduct*>(work);
+        const int64_t panels = p.gates.columns / kGatePanel;
+        MultiplyGates(p.gates, panels * part / p.parts * kGatePanel, panels * (part + 1) / p.parts * kGatePanel, p.rows,
+                      p.depth, p.a, p.c);
+      },
+      &product);
 }
 
 // A vector, or its first n elements where n is not 0.
@@ -76,7 +96,7 @@ inline void ProjectInputs(const RecurrentArgs& args, const void* const* inputs, 
   const int64_t rows = args.gates * args.hidden;
   const float* x = static_cast<const float*>(inputs[0]) + begin * args.input;
   float* out = projected + begin * gates.columns;
-  MultiplyGates(gates, end - begin, args.input, x, out);
+  MultiplyGates(gates, 0, gates.columns, end - begin, args.input, x, out);
   if (!args.bias) return;
   const float* bias = static_cast<const float*>(inputs[3]) + direction * 2 * rows;
   // The candidate's recurrent bias is added before the reset gate multiplies it.
@@ -150,7 +170,7 @@ inline void CopyFloats(const float* from, float* to, int64_t n) {
 }
 
 inline void RecurItems(const RecurrentArgs& args, const void* const* inputs, void* const* outputs, int64_t direction,
-                       int64_t begin, int64_t end, const float* projected, float* scratch) {
+                       int64_t begin, int64_t end, const float* projected, float* scratch, const StepThreads& threads) {
   const int64_t hidden = args.hidden, items = end - begin;
   const PackedGates& gates = args.recurrence[direction];
   const PackedGates& candidate = args.candidate[direction];
@@ -178,7 +198,7 @@ inline void RecurItems(const RecurrentArgs& args, const void* const* inputs, voi
   const void* lengths = args.wide_lengths != 0 ? inputs[4] : nullptr;
   const bool reverse = direction == 1 || args.reverse;
   for (int64_t step = 0; step < args.steps; ++step) {
-    MultiplyGates(gates, items, hidden, h, z);
+    MultiplyGates(StepProduct{gates, items, hidden, h, z, threads.parts}, threads);
     const auto for_each = [&](auto f) {
       for (int64_t b = 0; b < items; ++b) {
         const int64_t length = args.Length(lengths, begin + b);
@@ -202,7 +222,10 @@ inline void RecurItems(const RecurrentArgs& args, const void* const* inputs, voi
             hidden, [&](int64_t i) { cell.GruReset(to, i, 0); }, [&](int64_t i, int n) { cell.GruReset(to, i, n); });
       });
     }
-    if (gru) MultiplyGates(candidate, items, hidden, reset_first ? reset_h : h, z_candidate);
+    if (gru) {
+      const float* state = reset_first ? reset_h : h;
+      MultiplyGates(StepProduct{candidate, items, hidden, state, z_candidate, threads.parts}, threads);
+    }
     for_each([&](const CellStep& cell, int64_t b, int64_t t) {
       const float* fresh = z_candidate + b * candidate.columns;
       const auto compute = [&](int64_t i, int n) {

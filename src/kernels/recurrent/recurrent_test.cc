@@ -72,6 +72,11 @@ TEST(RecurrentTest, AgreesWithTheReference) {
   }
   cases.push_back(MakeCase("GRU", {}, {{"linear_before_reset", one}, {"direction", both}}, false, seed += 100));
   cases.push_back(MakeCase("LSTM", {}, {{"input_forget", one}}, false, seed += 100));
+  // Weights enough that threads share every step.
+  cases.push_back(MakeCase("GRU", {3, 1, 8, 217}, {}, false, seed += 100));
+  cases.push_back(MakeCase("LSTM", {3, 2, 8, 190}, {}, true, seed += 100));
+  cases.push_back(
+      MakeCase("GRU", {2, 1, 8, 217}, {{"linear_before_reset", one}, {"direction", both}}, false, seed += 100));
   const std::vector<std::string> functions = {"HardSigmoid", "Softsign", "ScaledTanh"};
   cases.push_back(MakeCase("LSTM", {}, {{"activations", functions}}, false, seed += 100));
   for (const char* function : {"Relu", "Affine", "LeakyRelu", "ThresholdedRelu"}) {
