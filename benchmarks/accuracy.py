@@ -29,6 +29,10 @@ ROWS = {
     "int8": (None, True),
     "2:4 + int8": ([], True),
     "paired 2:4 + int8": (["--pattern", "paired"], True),
+    "permuted 2:4": (["--permute"], False),
+    "permuted paired 2:4": (["--permute", "--pattern", "paired"], False),
+    "permuted 2:4 + int8": (["--permute"], True),
+    "permuted paired 2:4 + int8": (["--permute", "--pattern", "paired"], True),
 }
 
 
@@ -60,7 +64,7 @@ def make(tamis, args, name, folder, pruned):
                            "seconds": time.monotonic() - start}
         row |= pruned[key]
     if quantize:
-        file = folder / f"int8_{name.split(' ')[0].replace(':', '')}.onnx"
+        file = folder / f"int8_{list(ROWS).index(name)}.onnx"
         start = time.monotonic()
         run(tamis, "quantize", row["file"], "-o", file, *args.fit_flags, *shlex.split(args.quantize_flags), "--json")
         row |= {"file": file, "seconds": row["seconds"] + time.monotonic() - start}

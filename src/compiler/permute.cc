@@ -2,111 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
 
-#include "src/compiler/calibrate.h"
 #include "src/compiler/permute_prove.h"
 #include "src/compiler/permute_vote.h"
-#include "src/compiler/prune_layers.h"
-#include "src/passes/pass.h"
+#include "src/compiler/permute_voters.h"
 
 namespace tamis {
 namespace {
 
 // A class that lets less than this share more of the saliency through is left as it is.
 constexpr double kLeastGain = 1e-4;
-
-// The layers that will be 2:4, as the pruner will find them.
-Result<std::vector<WeightLayer>> EligibleLayers(const Graph& simplified, const PermuteOptions& options) {
-  TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(simplified, PassOptions{}));
-  std::vector<WeightLayer> layers = FindWeightLayers(simplified, fused, LayerRules{.keep = options.keep});
-  TAMIS_RETURN_IF_ERROR(CheckKeep(layers, options.keep));
-  std::set<std::string> seen;  // a weight may have become several layers
-  std::erase_if(layers, [&](const WeightLayer& layer) {
-    return !layer.reason.empty() || !seen.insert(layer.initializer).second;
-  });
-  return layers;
-}
-
-struct Voters {
-  std::vector<ChannelVoter> voters;
-  std::vector<FixedLayer> fixed;
-};
-
-// Second moments of what the layers read, about the mean where the bias takes that up.
-Status Weigh(const Graph& simplified, std::span<const NamedTensors> batches, const PermuteOptions& options, int threads,
-             const std::vector<WeightLayer>& layers, const ChannelTrace& trace, std::vector<ChannelVoter>* voters) {
-  std::set<ValueId> values, spatial;
-  const auto input_of = [&](const ChannelVoter& voter) {
-    const ChannelBinding& binding = trace.bindings()[voter.bindings[0]];
-    return simplified.node(binding.node).inputs[1 - binding.input];
-  };
-  for (const ChannelVoter& voter : *voters) {
-    values.insert(input_of(voter));
-    if (simplified.node(trace.bindings()[voter.bindings[0]].node).Is("Conv")) spatial.insert(input_of(voter));
-  }
-  CalibrateOptions calibrate;
-  calibrate.threads = threads;
-  calibrate.cancelled = options.cancelled;
-  TAMIS_ASSIGN_OR_RETURN(const auto statistics, Calibrate(simplified, values, spatial, batches, calibrate));
-  for (ChannelVoter& voter : *voters) {
-    const TensorStatistics& seen = statistics.at(input_of(voter));
-    const auto layer =
-        std::find_if(layers.begin(), layers.end(), [&](const auto& l) { return l.initializer == voter.name; });
-    for (size_t c = 0; c < seen.mean_squares.size(); ++c) {
-      const double mean = layer->bias ? seen.means[c] : 0;
-      voter.energies.push_back(std::max(0.0, seen.mean_squares[c] - mean * mean));
-    }
-    voter.total = TotalWorth(trace, voter);
-  }
-  std::erase_if(*voters, [](const ChannelVoter& voter) { return voter.total <= 0; });
-  return {};
-}
-
-// Layers whose inputs are channels of the trace, and why the others' can't move.
-Voters FindVoters(const ChannelTrace& trace, const std::vector<WeightLayer>& layers) {
-  const Graph& graph = trace.graph();
-  Voters found;
-  for (const WeightLayer& layer : layers) {
-    ChannelVoter voter;
-    voter.name = layer.initializer;
-    std::string reason;
-    bool free = false;
-    ValueId read = kNoValue;
-    std::set<NodeId> nodes;
-    for (size_t b = 0; b < trace.bindings().size(); ++b) {
-      const ChannelBinding& binding = trace.bindings()[b];
-      const Node& node = graph.node(binding.node);
-      if (graph.value(node.inputs[binding.input]).name != layer.initializer) continue;
-      if (binding.role != ChannelBinding::Role::kInputs) continue;
-      // The readers of a shared weight all move alike: one stands for all.
-      if (nodes.empty()) nodes.insert(binding.node);
-      if (nodes.count(binding.node) == 0) continue;
-      voter.bindings.push_back(b);
-      read = node.inputs[1 - binding.input];
-      const int32_t begin = trace.spaces().begin(binding.label.space);
-      for (int32_t c = 0; c < trace.spaces().size(binding.label.space); ++c) {
-        const std::string& why = trace.spaces().WhyFixed(begin + c);
-        free = free || why.empty();
-        if (reason.empty()) reason = why;
-      }
-    }
-    // Only matrices and convolutions of two operands in this order have statistics of their input's channels.
-    if (free && trace.bindings()[voter.bindings[0]].input == 1) {
-      found.voters.push_back(std::move(voter));
-      continue;
-    }
-    if (read == kNoValue) {
-      const ValueId weight = FindValue(graph, layer.initializer);
-      for (const NodeId id : graph.NodeIds()) {
-        const Node& node = graph.node(id);
-        if (node.input(1) == weight && weight != kNoValue) reason = trace.WhyUnlabelled(node.inputs[0]);
-      }
-    }
-    found.fixed.push_back({layer.initializer, reason.empty() ? "its inputs' channels can't be told" : reason});
-  }
-  return found;
-}
 
 // Classes of equal size with the same readers, the heads of an attention layer for instance, are one line.
 std::vector<PermutedClass> Merged(std::vector<PermutedClass> lines) {
@@ -143,13 +48,11 @@ Result<PermuteReport> PermuteChannels(Graph& simplified, std::span<const NamedTe
                                       const PermuteOptions& options, std::shared_ptr<ThreadPool> pool) {
   if (batches.empty()) return UserError("permuting channels needs samples of the network's inputs");
   PermuteReport report;
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<WeightLayer> layers, EligibleLayers(simplified, options));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<WeightLayer> layers, EligibleLayers(simplified, options.keep));
   ChannelTrace trace(simplified);
   const std::vector<ChannelClass> classes = trace.spaces().FindClasses();
-  Voters found = FindVoters(trace, layers);
-  report.fixed = std::move(found.fixed);
-  if (found.voters.empty()) return report;
-  TAMIS_RETURN_IF_ERROR(Weigh(simplified, batches, options, pool->threads(), layers, trace, &found.voters));
+  TAMIS_ASSIGN_OR_RETURN(Electorate found, FindVoters(trace, layers, batches, pool->threads(), options.cancelled));
+  for (auto& [name, reason] : found.fixed) report.fixed.push_back({std::move(name), std::move(reason)});
 
   const auto start = std::chrono::steady_clock::now();
   ChannelSources sources = UnmovedChannels(trace.spaces());

@@ -28,21 +28,17 @@ ChannelLabel MakeOutputs(ChannelTrace& trace, NodeId id, size_t input, int64_t w
   return label;
 }
 
-// The weight's axis that runs over the channels of `value` along `axis`. False if the value has none there; channels
-// along other axes pass through, and then `carried` is set.
-bool BindInputs(ChannelTrace& trace, NodeId id, ValueId value, int64_t axis, size_t input, int64_t weight_axis,
-                bool* carried) {
+// The weight's axis that runs over the channels of `value` along `axis`. True if it has channels along other axes
+// alone: these pass through.
+bool BindInputs(ChannelTrace& trace, NodeId id, ValueId value, int64_t axis, size_t input, int64_t weight_axis) {
   const ChannelLabel* label = trace.Of(value);
   if (label == nullptr) return false;
   if (label->axes == std::vector<int64_t>{axis}) {
     trace.Bind({id, input, Role::kInputs, {label->space, {weight_axis}}});
-    return true;
-  }
-  if (label->Has(axis)) {
-    trace.Pin(value, ChannelTrace::NameOf(trace.graph().node(id)) + " reads them in parts");
     return false;
   }
-  *carried = true;
+  if (!label->Has(axis)) return true;
+  trace.Pin(value, ChannelTrace::NameOf(trace.graph().node(id)) + " reads them in parts");
   return false;
 }
 
@@ -54,8 +50,7 @@ void TraceByMatrix(ChannelTrace& trace, NodeId id, size_t weight_input) {
   const int64_t rank = RankOf(graph, value);
   if (rank < 2) return PinInputs(trace, node, "has operands of unknown shapes");
   const bool right = weight_input == 1;
-  bool carried = false;
-  BindInputs(trace, id, value, right ? rank - 1 : rank - 2, weight_input, right ? 0 : 1, &carried);
+  const bool carried = BindInputs(trace, id, value, right ? rank - 1 : rank - 2, weight_input, right ? 0 : 1);
   if (carried) return trace.Set(node.outputs[0], ChannelLabel(*trace.Of(value)));
   trace.Set(node.outputs[0], MakeOutputs(trace, id, weight_input, right ? 1 : 0, right ? rank - 1 : rank - 2));
 }
@@ -161,8 +156,7 @@ void TraceGemm(ChannelTrace& trace, NodeId id) {
   if (WeightOf(trace, node, 1, 2) == nullptr || node.Int("transA", 0) != 0) {
     return PinInputs(trace, node, "is of a form whose channels are not followed");
   }
-  bool carried = false;
-  BindInputs(trace, id, node.inputs[0], 1, 1, turned ? 1 : 0, &carried);
+  const bool carried = BindInputs(trace, id, node.inputs[0], 1, 1, turned ? 1 : 0);
   if (carried) trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " keeps them as rows");
   const ChannelLabel label = MakeOutputs(trace, id, 1, turned ? 0 : 1, 1);
   if (label.space == kNoSpace) return;
@@ -233,8 +227,7 @@ void TraceConvTranspose(ChannelTrace& trace, NodeId id) {
   if (weight == nullptr || node.Int("group", 1) != 1 || (bias && !graph.value(node.inputs[2]).IsConstant())) {
     return PinInputs(trace, node, "is of a form whose channels are not followed");
   }
-  bool carried = false;
-  BindInputs(trace, id, node.inputs[0], 1, 1, 0, &carried);
+  const bool carried = BindInputs(trace, id, node.inputs[0], 1, 1, 0);
   if (carried) trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " reads them as pixels");
   const ChannelLabel out = MakeOutputs(trace, id, 1, 1, 1);
   if (out.space == kNoSpace) return;

@@ -1,6 +1,7 @@
 #include "src/compiler/permute_spaces.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numeric>
 
@@ -31,10 +32,6 @@ SpaceId ChannelSpaces::Add(int64_t size) {
   total_ += static_cast<int32_t>(size);
   pins_.resize(static_cast<size_t>(total_), -1);
   return static_cast<SpaceId>(sizes_.size()) - 1;
-}
-
-SpaceId ChannelSpaces::SpaceOf(int32_t channel) const {
-  return static_cast<SpaceId>(std::upper_bound(begins_.begin(), begins_.end(), channel) - begins_.begin()) - 1;
 }
 
 void ChannelSpaces::Relate(SpaceId a, SpaceId b) {

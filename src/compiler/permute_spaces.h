@@ -32,7 +32,6 @@ class ChannelSpaces {
   // Where the space begins in the list of all channels, and how long that list is.
   int32_t begin(SpaceId space) const { return begins_[static_cast<size_t>(space)]; }
   int32_t total() const { return total_; }
-  SpaceId SpaceOf(int32_t channel) const;
 
   // Channels of `a` and `b`, by pairs: they move together. Without pairs: each with the one at its own place.
   using Pairs = std::vector<std::pair<int32_t, int32_t>>;

@@ -49,6 +49,8 @@ JudgeDealsFn BestJudge() {
 constexpr float kLeastGain = 1e-5F;
 // A descent judges every pair about so often before nothing pays any more.
 constexpr int64_t kUsualSweeps = 8;
+// Blocks of rows that the first descent looks at.
+constexpr int64_t kFirstBlocks = 8;
 // Throws that did not help, one after another, end the search.
 constexpr int kVainThrows = 6;
 
@@ -70,10 +72,17 @@ class Search {
         nothing_(static_cast<size_t>(saliency.padded_rows()), 0.0F),
         changed_(groups_.size(), true) {
     const auto count = static_cast<int64_t>(groups_.size());
-    const int64_t blocks = saliency.padded_rows() / SaliencyColumns::kRowBlock;
     const int64_t sweep = std::max<int64_t>(1, count * (count - 1) / 2 * kUsualSweeps);
-    step_ = std::clamp<int64_t>(blocks * sweep / options.block_limit, 1, std::max<int64_t>(1, blocks));
-    blocks_ = (blocks + step_ - 1) / step_;
+    LookAtEvery(Blocks() * sweep / options.block_limit);
+  }
+
+  int64_t Blocks() const { return saliency_.padded_rows() / SaliencyColumns::kRowBlock; }
+  int64_t step() const { return step_; }
+  // From now on every so many-th block of rows decides.
+  void LookAtEvery(int64_t step) {
+    step_ = std::clamp<int64_t>(step, 1, std::max<int64_t>(1, Blocks()));
+    blocks_ = (Blocks() + step_ - 1) / step_;
+    std::fill(changed_.begin(), changed_.end(), true);
   }
 
   // Until no exchange pays.
@@ -108,7 +117,7 @@ class Search {
   }
 
   std::vector<ColumnGroup>& groups() { return groups_; }
-  int64_t judged() const { return judged_; }
+  int64_t judged() const { return judged_; }  // blocks of rows
 
  private:
   bool Movable(int32_t column) const { return column >= 0 && column < movable_; }
@@ -142,7 +151,7 @@ class Search {
         if (changed_[a] || changed_[b]) pairs.push_back({0, 0, static_cast<int32_t>(a), static_cast<int32_t>(b)});
       }
     }
-    judged_ += static_cast<int64_t>(pairs.size());
+    judged_ += static_cast<int64_t>(pairs.size()) * blocks_;
     pool_.ParallelFor(static_cast<int64_t>(pairs.size()), 64, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         Exchange& pair = pairs[static_cast<size_t>(i)];
@@ -246,6 +255,13 @@ ColumnOrder FindColumnOrder(const SaliencyColumns& saliency, const ColumnGroups&
   if (groups.groups.size() < 2) return result;
   Search search(saliency, groups, options, pool);
   const auto kept = [&] { return TwoLargestSum(saliency, {groups.movable, search.groups()}); };
+  // Few rows show most of what pays.
+  const int64_t step = search.step();
+  if (search.Blocks() / kFirstBlocks > step) {
+    search.LookAtEvery(search.Blocks() / kFirstBlocks);
+    search.Descend();
+    search.LookAtEvery(step);
+  }
   search.Descend();
   std::vector<ColumnGroup> best = search.groups();
   double most = kept();
