@@ -145,6 +145,10 @@ class Quality(TypedDict):
     """Mean Kullback-Leibler divergence of the class scores, in nats; 0 without any."""
     has_scores: bool
     labelled: bool
+    mixed: bool
+    """Whether the drop was also measured on mixtures of the samples, which the network was not trained on."""
+    mixed_drop: float
+    mixed_drop_error: float
 
 
 class OptimizedLayer(TypedDict):
@@ -212,6 +216,8 @@ class OptimizeReport:
     trials: list[OptimizeTrial]
     chosen: str
     """The label of the trial that was chosen."""
+    best_uniform: str
+    """The label of the fastest trial that does the same to every layer and holds; empty if none does."""
     choose: Quality
     confirm: Quality
     """Of the engine, on the samples that chose and on those that confirm."""

@@ -157,6 +157,7 @@ def optimize(
     std: Sequence[float] = (),
     threads: int = 0,
     report: str | os.PathLike[str] | None = None,
+    unseen: bool = False,
     write_closest: bool = False,
     folder: str | os.PathLike[str] = ".",
     progress: Progress | None = None,
@@ -175,6 +176,7 @@ def optimize(
         precision: "auto" (int8 and bf16 where they are faster and the budget allows it), "f32" or "bf16".
         profiles: As of `build`.
         report: HTML page to write.
+        unseen: The network was not trained on the samples: points of top-1 are not measured on mixtures of them too.
         write_closest: If the budget can't be held, the closest network is written and given back, with `holds` False.
 
     Raises:
@@ -186,7 +188,8 @@ def optimize(
     engine, found = _tamis.optimize(
         source.model, source.folder, "" if output is None else os.fspath(output),
         _data(data, samples, image_size, mean, std), classes(labels), min_agreement, max_drop, precision, method,
-        observer, list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), write_closest, progress,
+        observer, list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), unseen,
+        write_closest, progress,
     )  # fmt: skip
     return from_json(OptimizeReport, json.loads(found), engine=Engine(engine))
 

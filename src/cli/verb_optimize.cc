@@ -14,7 +14,7 @@ namespace {
 struct Flags {
   std::string input, output, labels, report, precision = "auto", method = "reconstruct", observer = "mse";
   std::optional<double> min_agreement, max_drop;
-  bool write_closest = false;
+  bool unseen = false, write_closest = false;
   std::vector<std::string> keep;
   ProfileOptions profiles;
   DataFlags data;
@@ -81,6 +81,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.observer = flags.observer;
   request.keep = flags.keep;
   TAMIS_ASSIGN_OR_RETURN(request.profiles, flags.profiles.Read());
+  request.unseen = flags.unseen;
   request.write_closest = flags.write_closest;
   request.threads = flags.threads;
   request.command = CommandLine();
@@ -106,6 +107,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--labels", flags->labels,
                  "Classes of all samples, integers in a .npy file; by default labels.npy in --data or the class\n"
                  "folders of images; none: don't use these");
+  app.add_flag(
+      "--unseen", flags->unseen,
+      "The network was not trained on these samples: points of top-1 are not measured on mixtures of them too");
   app.add_flag("--write-closest", flags->write_closest,
                "Write the closest network even if the budget can't be held (and fail all the same)");
   app.add_option("--report", flags->report, "HTML page to write");

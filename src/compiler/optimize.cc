@@ -79,14 +79,14 @@ class Optimizer {
     TAMIS_ASSIGN_OR_RETURN(fit_, ReadBatches(data_, split.fit, kBatch));
     TAMIS_ASSIGN_OR_RETURN(const auto dense, UntunedSession(network_, options_.build.threads));
     TAMIS_ASSIGN_OR_RETURN(const int64_t batch, BatchOfProfiles());
-    TAMIS_ASSIGN_OR_RETURN(choose_, Judge::Make(data_, split.choose, batch, *dense));
+    TAMIS_ASSIGN_OR_RETURN(choose_, Judge::Make(data_, split.choose, batch, *dense, !options_.unseen));
     // Two thirds are asked first. The rest is for a second check, should that fail.
     const auto first = static_cast<std::ptrdiff_t>((2 * split.confirm.size() + 2) / 3);
     const std::vector<int64_t> asked(split.confirm.begin(), split.confirm.begin() + first);
     const std::vector<int64_t> kept(split.confirm.begin() + first, split.confirm.end());
-    TAMIS_ASSIGN_OR_RETURN(confirm_, Judge::Make(data_, asked, batch, *dense));
+    TAMIS_ASSIGN_OR_RETURN(confirm_, Judge::Make(data_, asked, batch, *dense, !options_.unseen));
     if (static_cast<int64_t>(kept.size()) >= std::max<int64_t>(data_.fixed_batch(), 1)) {
-      TAMIS_ASSIGN_OR_RETURN(reserve_, Judge::Make(data_, kept, batch, *dense));
+      TAMIS_ASSIGN_OR_RETURN(reserve_, Judge::Make(data_, kept, batch, *dense, !options_.unseen));
     }
     result_.fit_samples = static_cast<int64_t>(split.fit.size());
     result_.choose_samples = choose_.samples();
@@ -114,18 +114,48 @@ class Optimizer {
     return {};
   }
 
-  // Whole runs of what is left to choose from, in turns, and the fastest of it.
-  Status RunFinalists(const SearchResult& found) {
-    std::vector<int> finalists;
+  // What runs as a whole: the dense network, what the search found, and the uniform settings that hold or nearly do,
+  // for in order they lose less than as drafts. Sums of kernels decide only that what is far slower by them stays out.
+  std::vector<int> Finalists(size_t dense, int best) {
+    constexpr double kFarSlower = 1.5;
+    std::vector<int> finalists = {static_cast<int>(dense)};
     const auto add = [&](int trial) {
-      if (trial >= 0 && std::find(finalists.begin(), finalists.end(), trial) == finalists.end()) {
-        finalists.push_back(trial);
-      }
+      const Assignment& assignment = trials_->at(static_cast<size_t>(trial)).assignment;
+      const bool known = std::any_of(finalists.begin(), finalists.end(), [&](int other) {
+        return trials_->at(static_cast<size_t>(other)).assignment == assignment;
+      });
+      if (!known) finalists.push_back(trial);
     };
-    TAMIS_ASSIGN_OR_RETURN(const size_t dense, trials_->Try("dense", {}, true, 0));
-    add(static_cast<int>(dense));
-    add(found.best_uniform);
-    add(found.best);
+    if (best >= 0) add(best);
+    double fastest = trials_->at(static_cast<size_t>(finalists.back())).relative;
+    std::vector<int> uniform;
+    for (size_t i = 0; i < trials_->all().size(); ++i) {
+      const OptimizeTrial& trial = trials_->at(i);
+      if (!trial.uniform || !Nearly(trial) || IsMadeInOrder(trial)) continue;
+      uniform.push_back(static_cast<int>(i));
+      fastest = std::min(fastest, trial.relative);
+    }
+    for (const int trial : uniform) {
+      if (trials_->at(static_cast<size_t>(trial)).relative <= kFarSlower * fastest) add(trial);
+    }
+    return finalists;
+  }
+
+  bool Nearly(const OptimizeTrial& trial) const {
+    constexpr double kNearly = 0.5;  // of the budget beyond it
+    return trial.holds || (!trial.in_order && budget_.Excess(trial.quality) <= kNearly);
+  }
+
+  // A draft of which there is the network in order as well: that is what counts.
+  bool IsMadeInOrder(const OptimizeTrial& draft) const {
+    const auto& all = trials_->all();
+    return !draft.in_order && std::any_of(all.begin(), all.end(), [&](const OptimizeTrial& trial) {
+      return trial.in_order && trial.assignment == draft.assignment;
+    });
+  }
+
+  // Whole runs of the finalists, in turns.
+  Status RunInTurns(const std::vector<int>& finalists) {
     std::vector<TimedNetwork> networks;
     for (const int trial : finalists) {
       TAMIS_ASSIGN_OR_RETURN(const PrunedNetwork network, trials_->NetworkOf(static_cast<size_t>(trial)));
@@ -137,19 +167,44 @@ class Optimizer {
     std::vector<const TimedNetwork*> pointers;
     for (const TimedNetwork& network : networks) pointers.push_back(&network);
     TAMIS_ASSIGN_OR_RETURN(const auto seconds, timer_->RunInTurns(pointers, options_.run_seconds));
-    // The more exact ones come first: a later one has to be clearly faster.
-    result_.chosen = found.best;
-    double fastest = 0;
     for (size_t i = 0; i < finalists.size(); ++i) {
-      OptimizeTrial& trial = trials_->at(static_cast<size_t>(finalists[i]));
-      trial.measured_seconds = seconds[i];
-      if (found.best < 0 || seconds[i] <= 0 || !trial.holds) continue;
-      if (fastest > 0 && seconds[i] >= kClearlyFaster * fastest) continue;
-      fastest = seconds[i];
-      result_.chosen = finalists[i];
+      trials_->at(static_cast<size_t>(finalists[i])).measured_seconds = seconds[i];
+    }
+    return {};
+  }
+
+  // The fastest finalist that holds, or one as fast that is more exact. Drafts are made in order first.
+  Status RunFinalists(const SearchResult& found) {
+    constexpr int kMostInOrder = 2;
+    TAMIS_ASSIGN_OR_RETURN(const size_t dense, trials_->Try("dense", {}, true, 0));
+    std::vector<int> finalists = Finalists(dense, found.best);
+    TAMIS_RETURN_IF_ERROR(RunInTurns(finalists));
+    const auto time = [&](int trial) {  // of a network that can't be run as one program the prediction
+      const OptimizeTrial& of = trials_->at(static_cast<size_t>(trial));
+      return of.measured_seconds > 0 ? of.measured_seconds : of.seconds;
+    };
+    std::stable_sort(finalists.begin(), finalists.end(), [&](int a, int b) { return time(a) < time(b); });
+    result_.chosen = result_.best_uniform = -1;
+    int in_order = 0;
+    for (const int finalist : finalists) {
+      auto at = static_cast<size_t>(finalist);
+      const bool as_fast = result_.chosen < 0 || time(finalist) * kClearlyFaster <= time(result_.chosen);
+      if (!trials_->at(at).in_order && result_.chosen < 0 && trials_->at(at).modelled_error <= found.most_error &&
+          in_order++ < kMostInOrder) {
+        const double seconds = trials_->at(at).measured_seconds;
+        TAMIS_ASSIGN_OR_RETURN(at, trials_->TryInOrder(at));
+        trials_->at(at).measured_seconds = seconds;  // it differs in its weights only
+      }
+      const OptimizeTrial& trial = trials_->at(at);
+      if (!trial.in_order || !trial.holds || trial.modelled_error > found.most_error) continue;
+      if (trial.uniform && result_.best_uniform < 0) result_.best_uniform = static_cast<int>(at);
+      if (!as_fast) continue;
+      if (result_.chosen < 0 ||
+          trial.modelled_error < trials_->at(static_cast<size_t>(result_.chosen)).modelled_error) {
+        result_.chosen = static_cast<int>(at);
+      }
     }
     result_.dense_ms = trials_->at(dense).measured_seconds * 1e3;
-    result_.best_uniform = found.best_uniform;
     return {};
   }
 

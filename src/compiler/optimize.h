@@ -28,6 +28,7 @@ struct OptimizeOptions {
   PruneOptions prune;
   QuantizeOptions quantize;
   SplitSizes split = OptimizeSplit(0);
+  bool unseen = false;  // the network was not trained on the samples: drops on them alone count, not on mixtures too
   uint64_t seed = 1;
   double run_seconds = 0.7;                          // of whole runs, for each of the finalists
   std::string command;                               // for the report: how it was called
@@ -57,7 +58,7 @@ struct OptimizeResult {
   std::vector<OptimizedLayer> layers;
   std::vector<OptimizeTrial> trials;
   int chosen = -1;           // the trial that the engine was built from
-  int best_uniform = -1;     // the fastest trial that does the same to every layer and holds
+  int best_uniform = -1;     // the fastest finalist that does the same to every layer and holds
   Quality choose, confirm;   // of the engine itself
   bool holds = false;        // on samples used for nothing else
   int confirmations = 0;     // how often such samples were asked; each of them once

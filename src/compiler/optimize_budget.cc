@@ -17,9 +17,10 @@ double WorstAgreement(const Quality& quality) {
   return quality.agreement - kOneSided95 * quality.agreement_error;
 }
 
-// The estimate at its bad end; what was counted may not be beyond the budget either.
+// The estimates at their bad ends; what was counted may not be beyond the budget either.
 double WorstDrop(const Quality& quality) {
-  return std::max(quality.drop + kOneSided95 * quality.drop_error, quality.counted_drop);
+  const double worst = std::max(quality.drop + kOneSided95 * quality.drop_error, quality.counted_drop);
+  return quality.mixed ? std::max(worst, quality.mixed_drop + kOneSided95 * quality.mixed_drop_error) : worst;
 }
 
 }  // namespace
@@ -52,8 +53,11 @@ std::string Budget::Describe(const Quality& quality) const {
   std::string text;
   if (min_agreement > 0) text = fmt::format("agreement {:.4f} +- {:.4f}", quality.agreement, quality.agreement_error);
   if (max_drop >= 0) {
-    text += fmt::format("{}drop {:.2f} +- {:.2f} points (counted {:.2f}{})", text.empty() ? "" : ", ", quality.drop,
-                        quality.drop_error, quality.counted_drop,
+    const std::string mixed =
+        quality.mixed ? fmt::format(", on mixtures {:.2f} +- {:.2f}", quality.mixed_drop, quality.mixed_drop_error)
+                      : "";
+    text += fmt::format("{}drop {:.2f} +- {:.2f} points (counted {:.2f}{}{})", text.empty() ? "" : ", ", quality.drop,
+                        quality.drop_error, quality.counted_drop, mixed,
                         quality.labelled ? "" : ", against the dense network's answers");
   }
   return text;

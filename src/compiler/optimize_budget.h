@@ -16,9 +16,13 @@ struct Quality {
   double drop = 0;
   double drop_error = 0;
   double counted_drop = 0;
+  // The estimate on mixtures of the samples (optimize_mixtures.h), of which a network is less sure than of samples that
+  // it was trained on; only if `mixed`.
+  double mixed_drop = 0, mixed_drop_error = 0;
   double divergence = 0;    // mean Kullback-Leibler divergence of the class scores, in nats, of the worst output
   bool has_scores = false;  // an output has a score for each of several classes; else the drops say nothing
   bool labelled = false;
+  bool mixed = false;
 };
 
 // One of the two or both.

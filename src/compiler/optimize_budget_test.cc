@@ -42,6 +42,22 @@ TEST(Budget, WhatWasCountedMustNotBeBeyondItEither) {
   EXPECT_FALSE((Budget{.min_agreement = 0, .max_drop = 1.5}).Holds(quality));
 }
 
+TEST(Budget, ItHoldsOnMixturesToo) {
+  Quality quality;
+  quality.drop = 0.2;
+  quality.mixed_drop = 2;
+  const Budget budget = {.min_agreement = 0, .max_drop = 1.5};
+  EXPECT_TRUE(budget.Holds(quality));  // there were none
+  quality.mixed = true;
+  EXPECT_FALSE(budget.Holds(quality));
+  EXPECT_NEAR(budget.Excess(quality), 0.5 / 1.5, 1e-9);
+  EXPECT_NE(budget.Describe(quality).find("on mixtures 2.00"), std::string::npos);
+  quality.mixed_drop = 1.4;
+  EXPECT_TRUE(budget.Holds(quality));
+  quality.mixed_drop_error = 0.1;
+  EXPECT_FALSE(budget.Holds(quality));
+}
+
 // Scores whose leads are spread evenly and a noise that is the same for all: the estimate from 100 samples is closer to
 // the share of 20,000 than counting them is, and its error says how close.
 TEST(ScoreDrop, FewSamplesEstimateManySamples) {

@@ -150,36 +150,54 @@ std::string TradeChart(const OptimizeResult& result) {
 }
 
 std::string SensitivityChart(const OptimizeResult& result) {
-  struct Bar {
+  constexpr int kKinds = 4;
+  constexpr const char* kClass[kKinds] = {"int8", "sparse", "paired", "both"};  // int8, 2:4, paired, bf16
+  struct Bars {
     const OptimizedLayer* layer;
-    double errors[4];  // int8, 2:4, paired, bf16
-    double Most() const { return *std::max_element(std::begin(errors), std::end(errors)); }
+    double errors[kKinds], divergences[kKinds];
   };
-  std::vector<Bar> bars;
+  const auto most = [](const double(&of)[kKinds]) { return *std::max_element(std::begin(of), std::end(of)); };
+  std::vector<Bars> layers;
+  double longest = 0, longest_divergence = 0;
   for (const OptimizedLayer& layer : result.layers) {
     const LayerRow& row = layer.row;
-    const auto of = [&](LayerType type) { return row.type_error[static_cast<size_t>(type)]; };
-    const Bar bar = {&layer,
-                     {of(LayerType::kInt8), row.pattern_error[1], row.pattern_error[2], of(LayerType::kBFloat16)}};
-    if (bar.Most() > 0) bars.push_back(bar);
+    constexpr auto kInt8 = static_cast<size_t>(LayerType::kInt8), kLow = static_cast<size_t>(LayerType::kBFloat16);
+    const Bars bars = {
+        &layer,
+        {row.type_error[kInt8], row.pattern_error[1], row.pattern_error[2], row.type_error[kLow]},
+        {row.type_divergence[kInt8], row.pattern_divergence[1], row.pattern_divergence[2], row.type_divergence[kLow]}};
+    if (most(bars.errors) <= 0) continue;
+    layers.push_back(bars);
+    longest = std::max(longest, most(bars.errors));
+    longest_divergence = std::max(longest_divergence, most(bars.divergences));
   }
-  if (bars.empty()) return "<p>No layer can be changed with any gain, so none was measured.</p>";
-  std::sort(bars.begin(), bars.end(), [](const Bar& a, const Bar& b) { return a.Most() > b.Most(); });
-  const double longest = bars.front().Most(), left = 330, width = 480;
-  constexpr const char* kClass[] = {"int8", "sparse", "paired", "both"};
+  if (layers.empty()) return "<p>No layer can be changed with any gain, so none was measured.</p>";
+  std::sort(layers.begin(), layers.end(),
+            [&](const Bars& a, const Bars& b) { return most(a.errors) > most(b.errors); });
+  const bool both = longest_divergence > 0;
+  const double left = 330, width = both ? 215 : 480, second = 615;
   std::string svg;
+  const auto draw = [&](double x, double y, double share, int kind, double value) {
+    const double length = std::max(1.0, width * share);
+    svg += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"7\"/>", kClass[kind], x, y,
+                       length);
+    svg += fmt::format("<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{:.2g}</text>", x + length + 4, y + 7, value);
+  };
   double y = 4;
-  for (const Bar& bar : bars) {
+  if (both) {
+    svg += fmt::format("<text class=\"muted\" x=\"{}\" y=\"14\">1 - mean cosine</text>", left);
+    svg += fmt::format("<text class=\"muted\" x=\"{}\" y=\"14\">Kullback-Leibler divergence, nats</text>", second);
+    y = 24;
+  }
+  for (const Bars& bars : layers) {
     const double top = y;
-    for (int kind = 0; kind < 4; ++kind) {
-      if (bar.errors[kind] <= 0) continue;
-      svg += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"7\"/>", kClass[kind], left,
-                         y, std::max(1.0, width * bar.errors[kind] / longest));
-      svg += fmt::format("<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{:.2g}</text>",
-                         left + std::max(1.0, width * bar.errors[kind] / longest) + 4, y + 7, bar.errors[kind]);
+    for (int kind = 0; kind < kKinds; ++kind) {
+      if (bars.errors[kind] <= 0) continue;
+      draw(left, y, bars.errors[kind] / longest, kind, bars.errors[kind]);
+      if (both) draw(second, y, bars.divergences[kind] / longest_divergence, kind, bars.divergences[kind]);
       y += 9;
     }
-    const std::string& name = bar.layer->name;
+    const std::string& name = bars.layer->name;
     const std::string shown = name.size() <= 48 ? name : name.substr(0, 20) + "..." + name.substr(name.size() - 25);
     svg += fmt::format("<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>", left - 8, (top + y) / 2 + 3,
                        EscapeHtml(shown));

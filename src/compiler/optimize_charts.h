@@ -10,7 +10,8 @@ namespace tamis {
 std::string EscapeHtml(const std::string& text);
 // Every trial by its time and its error; the budget as a line, the frontier joined, the chosen one marked.
 std::string TradeChart(const OptimizeResult& result);
-// What every layer costs alone, as int8 and as 2:4, most first.
+// What every layer costs alone, as int8, bf16 and 2:4, most first: 1 - cosine of the outputs, and beside it, where
+// there are class scores, their Kullback-Leibler divergence.
 std::string SensitivityChart(const OptimizeResult& result);
 // Error by its two causes, and of both.
 std::string SplitChart(const OptimizeResult& result);

@@ -44,6 +44,7 @@ Result<OptimizeOptions> OptionsOf(const OptimizeRequest& request, const VerbHook
   options.build.cache_path = TimingCache::DefaultPath();
   options.build.profiles = request.profiles;
   options.prune.keep = request.keep;
+  options.unseen = request.unseen;
   options.split = OptimizeSplit(request.data.samples);
   options.command = request.command;
   options.cancelled = hooks.cancelled;
@@ -56,7 +57,9 @@ void WriteQuality(const Quality& quality, JsonWriter* json) {
   json->BeginObject().Field("agreement", quality.agreement).Field("agreement_error", quality.agreement_error);
   json->Field("drop", quality.drop).Field("drop_error", quality.drop_error);
   json->Field("counted_drop", quality.counted_drop).Field("divergence", quality.divergence);
-  json->Field("has_scores", quality.has_scores).Field("labelled", quality.labelled).EndObject();
+  json->Field("has_scores", quality.has_scores).Field("labelled", quality.labelled);
+  json->Field("mixed", quality.mixed).Field("mixed_drop", quality.mixed_drop);
+  json->Field("mixed_drop_error", quality.mixed_drop_error).EndObject();
 }
 
 void WriteTimes(std::string_view key, const double (&seconds)[3], JsonWriter* json) {
@@ -133,6 +136,8 @@ std::string ToJson(const OptimizeOutcome& outcome) {
   json.BeginObject().Field("output", outcome.output).Field("precision", result.precision).Field("holds", result.holds);
   json.Field("budget", result.budget.Text());
   json.Field("chosen", result.trials[static_cast<size_t>(result.chosen)].label);
+  json.Field("best_uniform",
+             result.best_uniform < 0 ? std::string() : result.trials[static_cast<size_t>(result.best_uniform)].label);
   json.Key("choose");
   WriteQuality(result.choose, &json);
   json.Key("confirm");

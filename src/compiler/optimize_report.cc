@@ -55,8 +55,22 @@ std::string Ms(double seconds) {
   return seconds > 0 ? fmt::format("{:.4f}", seconds * 1e3) : "";
 }
 
-std::string Error(double error) {
-  return error > 0 ? fmt::format("{:.5f}", error) : "";
+// What a layer costs alone: 1 - cosine, and under it the divergence.
+std::string Cost(double error, double divergence) {
+  if (error <= 0) return "";
+  const std::string below =
+      divergence > 0 ? fmt::format("<br><span class=\"muted\">{:.5f}</span>", divergence) : std::string();
+  return fmt::format("{:.5f}{}", error, below);
+}
+
+std::string MeasuredMs(const OptimizeTrial& trial) {
+  return trial.measured_seconds > 0 ? fmt::format("{:.3f}", trial.measured_seconds * 1e3) : "";
+}
+
+std::string DropText(const Quality& quality) {
+  if (!quality.has_scores) return "";
+  return quality.mixed ? fmt::format("{:.2f} / {:.2f}", quality.drop, quality.mixed_drop)
+                       : fmt::format("{:.2f}", quality.drop);
 }
 
 std::string Card(const std::string& value, const std::string& label) {
@@ -78,10 +92,14 @@ std::string Head(const Network& network, const OptimizeResult& result) {
   html += Card(fmt::format("{:.4f}", result.confirm.agreement),
                fmt::format("mean cosine, &plusmn; {:.4f}", result.confirm.agreement_error));
   if (result.confirm.has_scores) {
-    html += Card(fmt::format("{:.2f} points", result.confirm.drop),
-                 fmt::format("of top-1 lost, &plusmn; {:.2f}; counted {:.2f}, {}", result.confirm.drop_error,
-                             result.confirm.counted_drop,
-                             result.confirm.labelled ? "by the labels" : "against the dense network's answers"));
+    html +=
+        Card(fmt::format("{:.2f} points", result.confirm.drop),
+             fmt::format("of top-1 lost, &plusmn; {:.2f}; {}counted {:.2f}, {}", result.confirm.drop_error,
+                         result.confirm.mixed ? fmt::format("on mixtures {:.2f} &plusmn; {:.2f}; ",
+                                                            result.confirm.mixed_drop, result.confirm.mixed_drop_error)
+                                              : std::string(),
+                         result.confirm.counted_drop,
+                         result.confirm.labelled ? "by the labels" : "against the dense network's answers"));
   }
   html += Card(fmt::format("{:.0f} %", 100 * int8),
                fmt::format("of the weights int8, {:.0f} % in 2:4; the rest {}", 100 * sparse, chosen.precision));
@@ -92,21 +110,54 @@ std::string TrialTable(const OptimizeResult& result) {
   std::string html =
       "<div class=\"wide\"><table><thead><tr><th data-sort></th><th class=\"t\" data-sort>tried</th><th "
       "data-sort>predicted ms</th>"
-      "<th data-sort>measured ms</th><th data-sort>mean cosine</th><th data-sort>drop, points</th>"
-      "<th data-sort>counted</th><th data-sort>sum of the layers' errors</th><th class=\"t\" data-sort>holds</th></tr>"
+      "<th data-sort>measured ms</th><th data-sort>mean cosine</th><th data-sort>divergence</th>"
+      "<th data-sort>drop, points</th><th data-sort>counted</th><th data-sort>sum of the layers' errors</th><th "
+      "class=\"t\" data-sort>holds</th></tr>"
       "</thead><tbody>";
   for (size_t i = 0; i < result.trials.size(); ++i) {
     const OptimizeTrial& trial = result.trials[i];
     const bool chosen = static_cast<int>(i) == result.chosen;
     html += fmt::format(
         "<tr{}><td>{}</td><td "
-        "class=\"t\">{}{}</td><td>{:.3f}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{}</td><td>{:.5f}</td>"
+        "class=\"t\">{}{}</td><td>{:.3f}</td><td>{}</td><td>{:.4f}</td><td>{}</td><td>{}</td><td>{}</td><td>{:.5f}</td>"
         "<td class=\"t {}\">{}</td></tr>",
         chosen ? " class=\"chosen\"" : "", i + 1, EscapeHtml(trial.label), chosen ? ", chosen" : "",
-        trial.seconds * 1e3, trial.measured_seconds > 0 ? fmt::format("{:.3f}", trial.measured_seconds * 1e3) : "",
-        trial.quality.agreement, trial.quality.has_scores ? fmt::format("{:.2f}", trial.quality.drop) : "",
+        trial.seconds * 1e3, MeasuredMs(trial), trial.quality.agreement,
+        trial.quality.has_scores ? fmt::format("{:.5f}", trial.quality.divergence) : "", DropText(trial.quality),
         trial.quality.has_scores ? fmt::format("{:.2f}", trial.quality.counted_drop) : "", trial.modelled_error,
         trial.holds ? "yes" : "no", trial.holds ? "yes" : "no");
+  }
+  return html + "</tbody></table></div>";
+}
+
+// The chosen network and, for each setting that does the same to all layers, the trial that counts: in order if there
+// is one, else the draft.
+std::string UniformTable(const OptimizeResult& result) {
+  const OptimizeTrial& chosen = result.trials[static_cast<size_t>(result.chosen)];
+  std::vector<const OptimizeTrial*> rows = {&chosen};
+  for (size_t i = result.trials.size(); i-- > 0;) {
+    const OptimizeTrial& trial = result.trials[i];
+    const bool known = std::any_of(rows.begin(), rows.end(),
+                                   [&](const OptimizeTrial* row) { return row->assignment == trial.assignment; });
+    if (trial.uniform && !known) rows.push_back(&trial);
+  }
+  std::sort(rows.begin() + 1, rows.end(),
+            [](const OptimizeTrial* a, const OptimizeTrial* b) { return a->relative < b->relative; });
+  std::string html =
+      "<div class=\"wide\"><table><thead><tr><th class=\"t\" data-sort>setting</th><th data-sort>measured ms</th>"
+      "<th data-sort>predicted ms</th><th data-sort>mean cosine</th><th data-sort>drop, points</th>"
+      "<th class=\"t\" data-sort>holds</th></tr></thead><tbody>";
+  for (const OptimizeTrial* row : rows) {
+    const bool draft = !row->in_order;
+    html += fmt::format(
+        "<tr{}><td class=\"t\">{}{}</td><td>{}</td><td>{:.3f}</td><td>{:.4f}</td><td>{}</td><td class=\"t "
+        "{}\">{}</td></tr>",
+        row == &chosen ? " class=\"chosen\"" : "", EscapeHtml(row->label),
+        row == &chosen ? ", chosen"
+        : draft        ? ", a draft"
+                       : "",
+        MeasuredMs(*row), row->seconds * 1e3, row->quality.agreement, DropText(row->quality), row->holds ? "yes" : "no",
+        row->holds ? "yes" : "no");
   }
   return html + "</tbody></table></div>";
 }
@@ -130,10 +181,15 @@ std::string LayerRows(const OptimizeResult& result) {
     for (const LayerType type : kLayerTypes) {
       for (const double seconds : row.TimesAs(type).seconds) html += fmt::format("<td>{}</td>", Ms(seconds));
     }
-    html += fmt::format("<td>{}</td>", Error(row.type_error[static_cast<size_t>(LayerType::kBFloat16)]));
-    html += fmt::format("<td>{}</td><td>{}</td><td>{}</td><td class=\"t why\">{}</td></tr>",
-                        Error(row.type_error[static_cast<size_t>(LayerType::kInt8)]), Error(row.pattern_error[1]),
-                        Error(row.pattern_error[2]), EscapeHtml(layer.reason));
+    for (const LayerType type : {LayerType::kBFloat16, LayerType::kInt8}) {
+      const auto i = static_cast<size_t>(type);
+      html += fmt::format("<td>{}</td>", Cost(row.type_error[i], row.type_divergence[i]));
+    }
+    for (const LayerPattern pattern : {LayerPattern::kTwoFour, LayerPattern::kPaired}) {
+      const auto i = static_cast<size_t>(pattern);
+      html += fmt::format("<td>{}</td>", Cost(row.pattern_error[i], row.pattern_divergence[i]));
+    }
+    html += fmt::format("<td class=\"t why\">{}</td></tr>", EscapeHtml(layer.reason));
   }
   return html + "</tbody></table></div>";
 }
@@ -168,20 +224,27 @@ std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& op
   html +=
       "<h2>Prediction beside measurement</h2><p class=\"muted\">Predicted is the sum of kernels measured one by one. "
       "Measured are whole runs, the finalists in turns. Errors of layers alone are taken to add up, which the mean "
-      "cosine beside them shows.</p>" +
+      "cosine beside them shows. Drops are on samples, and on mixtures of them.</p>" +
       TrialTable(result);
+  html +=
+      "<h2>Beside the uniform settings</h2><p class=\"muted\">The same for every layer that can have it and gains by "
+      "it. Whole runs are of those that hold or nearly do and are not far slower as sums of kernels. A draft has each "
+      "layer as pruned alone.</p>" +
+      UniformTable(result);
   html +=
       "<h2>Where the error comes from</h2><p class=\"muted\">1 - mean cosine of the chosen network with its 2:4 "
       "patterns only (each layer as pruned alone), with its int8 only, and with both.</p>" +
       SplitChart(result);
   html +=
       "<h2>Sensitivity</h2><p class=\"muted key\">1 - mean cosine at the network's outputs with this layer alone "
-      "changed:<i class=\"int8\" style=\"background:var(--int8)\"></i>int8<i style=\"background:var(--sparse)\"></i>2:4"
+      "changed, and the mean Kullback-Leibler divergence of class scores where there are any:<i class=\"int8\" "
+      "style=\"background:var(--int8)\"></i>int8<i style=\"background:var(--sparse)\"></i>2:4"
       "<i style=\"background:var(--paired)\"></i>paired 2:4<i style=\"background:var(--both)\"></i>bf16</p>" +
       SensitivityChart(result);
   html +=
-      "<h2>Layers</h2><p class=\"muted\">Times are the best kernel's for each, measured here. Costs as above; none "
-      "where it was not worth a try.</p>" +
+      "<h2>Layers</h2><p class=\"muted\">Times are the best kernel's for each, measured here. Costs as above, 1 - "
+      "cosine and under it the divergence; none where it was not worth a "
+      "try.</p>" +
       LayerRows(result);
   html += "<h2>How to reproduce</h2>" + Reproduce(network, options, result);
   return html + fmt::format("<script>{}</script></body></html>\n", kScript);

@@ -23,8 +23,9 @@ Status Search::TryUniform() {
     for (const LayerPattern pattern : kPatterns) {
       const Assignment assignment = table_.Uniform(pattern, type);
       const size_t before = trials_.all().size();
-      TAMIS_ASSIGN_OR_RETURN(
-          const size_t at, trials_.Try(Name(LayerSetting{pattern, type}), assignment, true, table_.Error(assignment)));
+      const LayerSetting setting{pattern, type};
+      TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(setting.IsAsItWas() ? "dense" : "all " + Name(setting),
+                                                          assignment, true, table_.Error(assignment)));
       if (trials_.all().size() > before) Say(trials_.at(at));
     }
   }
@@ -95,8 +96,7 @@ Result<SearchResult> Search::Finish(double allowed, double most_error) {
       result.best = FastestThatHolds(trials_.all(), final);
     }
   }
-  result.best_uniform =
-      FastestThatHolds(trials_.all(), [&](const OptimizeTrial& trial) { return trial.uniform && final(trial); });
+  result.most_error = most_error;
   return result;
 }
 

@@ -10,9 +10,9 @@
 namespace tamis {
 
 struct SearchResult {
-  int best = -1;          // index of the fastest trial that holds as the engine will be; -1: none does
-  int best_uniform = -1;  // likewise among those that do the same to every layer
+  int best = -1;          // index of the fastest trial that holds as the engine will be, by predicted times; -1: none
   double allowed = 0;     // sum of the layers' errors that the search ended with
+  double most_error = 0;  // and the largest that any trial may have
 };
 
 // Uniform settings first, then mixtures: the layers' errors alone are taken to add up, what sum the budget allows is

@@ -1,6 +1,7 @@
 #include "src/compiler/optimize_table.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "src/compiler/optimize_solver.h"
 #include "src/compiler/optimize_trials.h"
@@ -134,6 +135,8 @@ Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer,
       row.pattern_error[static_cast<size_t>(pattern)] = change.cosine_loss;
       row.pattern_divergence[static_cast<size_t>(pattern)] = change.divergence;
     }
+    // Who interrupts the work keeps what was measured. A file that can't be written is told of once, by the caller.
+    if (options.cache != nullptr) std::ignore = options.cache->Save();
   }
   return table;
 }

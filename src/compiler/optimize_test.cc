@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 #include "src/ops/op_def.h"
@@ -102,19 +106,90 @@ TEST(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
   EXPECT_TRUE(result->engine->provenance.values.empty() || SettingOf(*result, "w1").IsInt8());
 }
 
+// Samples of the network's input with one value everywhere.
+std::shared_ptr<const DataSource> ConstantSamples(int64_t samples) {
+  Tensor x(DType::kFloat32, {samples, kWidth});
+  for (float& value : x.Span<float>()) value = 0.5F;
+  const std::vector<TensorSpec> specs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
+  auto data = OpenTensors({{"x", x}}, specs);
+  EXPECT_TRUE(data.ok());
+  return std::move(data).value();
+}
+
+// No uniform setting that was measured and holds is clearly faster than what was chosen, and drops are also known of
+// mixtures of the samples.
+TEST(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  Tensor x(DType::kFloat32, {kSamples, kWidth});
+  std::normal_distribution<float> normal;
+  for (float& value : x.Span<float>()) value = normal(random);
+  const auto data = OpenTensors({{"x", x}}, std::vector<TensorSpec>{{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}});
+  ASSERT_TRUE(data.ok());
+  OptimizeOptions options;
+  options.budget.max_drop = 30;
+  options.build.threads = 1;
+  options.build.precision = Precision::kAuto;
+  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
+  options.prune.method = PruneOptions::Method::kMagnitude;
+  options.split = OptimizeSplit(kSamples);
+  options.run_seconds = 0.05;
+  const auto result = Optimize(network, **data, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  ASSERT_TRUE(result->holds);
+  const OptimizeTrial& chosen = result->trials[static_cast<size_t>(result->chosen)];
+  ASSERT_GT(chosen.measured_seconds, 0);
+  int uniform = 0;
+  for (const OptimizeTrial& trial : result->trials) {
+    EXPECT_TRUE(trial.quality.mixed) << trial.label;
+    if (!trial.uniform || trial.measured_seconds <= 0) continue;
+    ++uniform;
+    if (trial.holds && trial.in_order) {
+      EXPECT_GE(trial.measured_seconds, 0.98 * chosen.measured_seconds) << trial.label;
+    }
+  }
+  EXPECT_GE(uniform, 1);
+  ASSERT_GE(result->best_uniform, 0);
+  EXPECT_TRUE(result->trials[static_cast<size_t>(result->best_uniform)].uniform);
+}
+
+TEST(OptimizeTest, AnInterruptKeepsTheCostsThatWereMeasured) {
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "tamis_interrupted";
+  std::filesystem::remove_all(folder);
+  const std::string path = SensitivityCache::PathBeside((folder / "timings.tsv").string());
+  const auto lines = [&] {
+    std::ifstream file(path);
+    return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+  };
+  OptimizeOptions options;
+  options.budget.min_agreement = 0.9;
+  options.build.threads = 1;
+  options.build.cache_path = (folder / "timings.tsv").string();
+  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
+  options.prune.method = PruneOptions::Method::kMagnitude;
+  bool asked = false;
+  options.cancelled = [&] {
+    asked = asked || lines() > 1;  // the first line is no cost
+    return asked;
+  };
+  const auto result = Optimize(network, *ConstantSamples(64), options);
+  if (result.ok()) GTEST_SKIP() << "nothing is faster than f32 here, so no cost was measured";
+  EXPECT_NE(result.status().message().find("interrupted"), std::string::npos) << result.status().message();
+  EXPECT_GT(lines(), 1);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(OptimizeTest, ItEndsWhenItIsAskedTo) {
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
-  Tensor x(DType::kFloat32, {64, kWidth});
-  for (float& value : x.Span<float>()) value = 0.5F;
-  const std::vector<TensorSpec> specs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
-  const auto data = OpenTensors({{"x", x}}, specs);
-  ASSERT_TRUE(data.ok());
   OptimizeOptions options;
   options.budget.min_agreement = 0.9;
   options.build.threads = 1;
   options.cancelled = [] { return true; };
-  const auto result = Optimize(network, **data, options);
+  const auto result = Optimize(network, *ConstantSamples(64), options);
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.status().message().find("interrupted"), std::string::npos) << result.status().message();
 }

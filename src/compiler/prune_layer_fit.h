@@ -1,7 +1,6 @@
 // One weight layer made 2:4, rounded to codes, or both: its convolution groups fitted one by one and put together.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "src/compiler/prune.h"
@@ -25,8 +24,8 @@ struct LayerFit {
 };
 
 // `moments` has one entry for each convolution group; empty: nothing is known of the inputs, which then count as
-// uncorrelated, of unit variance, and nothing is rounded.
-Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::span<const MomentFolds> moments,
+// uncorrelated, of unit variance, and nothing is rounded. They are used up, a group at a time.
+Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::vector<MomentFolds> moments,
                           LayerTask task, const PruneOptions& options, ThreadPool& pool);
 
 }  // namespace tamis

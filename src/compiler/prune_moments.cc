@@ -13,7 +13,11 @@ namespace {
 int64_t RowLimit(int64_t columns) {
   return std::clamp<int64_t>(200'000'000'000 / (columns * columns), 40'000, 200'000);
 }
-constexpr size_t kRowsAtOnce = 8192;
+// Rows that are gathered together: at most 32 MB of them, and of enough, for products sum 256 rows in f32.
+size_t RowsAtOnce(int64_t columns) {
+  constexpr int64_t kElements = int64_t{8} << 20;
+  return static_cast<size_t>(std::clamp<int64_t>(kElements / columns / 256 * 256, 256, 8192));
+}
 
 // Columns [begin, begin + count) of these rows.
 std::vector<float> Cut(const Tensor& matrix, const Positions& rows, int64_t begin, int64_t count) {
@@ -56,9 +60,9 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
       std::erase_if(positions[b], [&](int64_t) { return static_cast<double>(random() >> 11) * 0x1p-53 >= share; });
     }
     TAMIS_ASSIGN_OR_RETURN(const std::optional<Tensor> gap, run.Gap(b, user));
-    const size_t count = positions[b].size();
-    for (size_t begin = 0; begin < count; begin += kRowsAtOnce) {
-      const size_t end = std::min(count, begin + kRowsAtOnce);
+    const size_t count = positions[b].size(), step = RowsAtOnce(layer.layout.columns);
+    for (size_t begin = 0; begin < count; begin += step) {
+      const size_t end = std::min(count, begin + step);
       const auto first = positions[b].begin();
       const Positions part(first + static_cast<int64_t>(begin), first + static_cast<int64_t>(end));
       // A single batch lies with its first samples in one fold and its last ones in the other.

@@ -202,7 +202,7 @@ Status Pruner::Walk(const PreparedBatches& batches) {
       } else {
         report_.notes.push_back(layer.initializer + ": " + Moments::CheckColumns(layer.layout.columns).message());
       }
-      TAMIS_RETURN_IF_ERROR(Fit(layer, moments));
+      TAMIS_RETURN_IF_ERROR(Fit(layer, std::move(moments)));
       if (mode_ == Mode::kInOrder) changed.insert(layer.users.begin(), layer.users.end());
       if (--left == 0) break;
     }
@@ -213,7 +213,7 @@ Status Pruner::Walk(const PreparedBatches& batches) {
   return {};
 }
 
-Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moments) {
+Status Pruner::Fit(const WeightLayer& layer, std::vector<MomentFolds> moments) {
   const LayerTask task = TaskOf(layer);
   if (!task.prune && !task.round) return {};
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
@@ -223,7 +223,7 @@ Status Pruner::Fit(const WeightLayer& layer, std::span<const MomentFolds> moment
   PruneOptions options = options_;
   options.reconstruct.paired = options.reconstruct.paired || std::find(options_.paired.begin(), options_.paired.end(),
                                                                        layer.initializer) != options_.paired.end();
-  auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, moments, task, options, *pool_);
+  auto fit = FitLayer(layer, *dense_.value(layer.weight).constant, std::move(moments), task, options, *pool_);
   if (!fit.ok()) return fit.status().WithContext("layer '" + layer.initializer + "'");
   if (mode_ == Mode::kInOrder) {
     TAMIS_RETURN_IF_ERROR(WriteBack(layer, fit->weight, fit->bias_delta, simplified_, fused_));

@@ -50,7 +50,7 @@ class Pruner {
   uint64_t SeedOf(const WeightLayer& layer, NodeId user) const;
   Status SeeShared(const PreparedBatches& batches);
   Status Walk(const PreparedBatches& batches);
-  Status Fit(const WeightLayer& layer, std::span<const MomentFolds> moments);
+  Status Fit(const WeightLayer& layer, std::vector<MomentFolds> moments);
   void Remember(const WeightLayer& layer, const LayerFit& fit);
   PruneReport Take();
 

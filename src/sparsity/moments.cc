@@ -1,5 +1,7 @@
 #include "src/sparsity/moments.h"
 
+#include <utility>
+
 #include "src/sparsity/product.h"
 
 namespace tamis {
@@ -67,6 +69,13 @@ void Moments::Add(const Moments& other) {
 
 RowMatrix Moments::Inputs(bool centred) const {
   RowMatrix h = inputs_.selfadjointView<Eigen::Upper>();
+  if (centred) h.noalias() -= sum_inputs_ * MeanInput().transpose();
+  return h;
+}
+
+RowMatrix Moments::TakeInputs(bool centred) && {
+  RowMatrix h = std::move(inputs_);
+  h.triangularView<Eigen::StrictlyLower>() = h.transpose();
   if (centred) h.noalias() -= sum_inputs_ * MeanInput().transpose();
   return h;
 }

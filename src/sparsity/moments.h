@@ -38,6 +38,8 @@ class Moments {
   bool same() const { return same_; }
   // X^' X^ and E' X^ [N][K], or the same about the means (sums of centred products) if `centred`; diag(E' E).
   RowMatrix Inputs(bool centred) const;
+  // The same without a second K x K matrix; the moments are used up.
+  RowMatrix TakeInputs(bool centred) &&;
   RowMatrix Gaps(bool centred) const;
   Eigen::VectorXd GapSquares(bool centred) const;
   // Means of the rows; zero before any row was added.

@@ -33,19 +33,26 @@ RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t
   return result;
 }
 
-Objective::Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool,
+Objective::Objective(RowMatrix weight, Moments moments, double damping, bool centred, ThreadPool& pool,
                      std::span<const int64_t> rows)
-    : weight_(std::move(weight)), pool_(pool) {
+    : weight_(std::move(weight)),
+      pool_(pool),
+      centred_(centred),
+      mean_input_(moments.MeanInput()),
+      mean_gap_(moments.MeanGap()) {
   const Eigen::Index k = weight_.cols();
   TAMIS_ASSERT(k == moments.columns() && weight_.rows() == moments.outputs());
-  hessian_ = moments.rows() == 0 ? RowMatrix::Identity(k, k) : moments.Inputs(centred);
   shift_ = moments.Gaps(centred);
   errors_at_weight_ = moments.GapSquares(centred);
+  const bool known = moments.rows() > 0;
+  hessian_ = std::move(moments).TakeInputs(centred);
+  if (!known) hessian_.setIdentity();
   if (!rows.empty()) {
     const std::vector<Eigen::Index> picked(rows.begin(), rows.end());
     weight_ = RowMatrix(weight_(picked, Eigen::all));
     shift_ = RowMatrix(shift_(picked, Eigen::all));
     errors_at_weight_ = Eigen::VectorXd(errors_at_weight_(picked));
+    mean_gap_ = Eigen::VectorXd(mean_gap_(picked));
   }
   mean_diagonal_ = hessian_.trace() / static_cast<double>(k);
   hessian32_ = ToF32(hessian_);
@@ -55,6 +62,7 @@ Objective::Objective(RowMatrix weight, const Moments& moments, double damping, b
 
 void Objective::SetDamping(double damping) {
   const double before = lambda_;
+  damping_ = damping;
   lambda_ = damping * mean_diagonal_;
   if (lambda_ <= 0) lambda_ = 1;
   hessian_.diagonal().array() += lambda_ - before;
@@ -65,7 +73,7 @@ void Objective::SetDamping(double damping) {
 }
 
 RowMatrix Objective::TimesHessian(const RowMatrix& direction) const {
-  return TimesF32(direction, hessian32_, hessian_.cols(), pool_);
+  return TimesF32(direction, hessian32_, weight_.cols(), pool_);
 }
 
 RowMatrix Objective::Descent(const RowMatrix& v) const {
@@ -79,6 +87,11 @@ Eigen::VectorXd Objective::DampedErrors(const RowMatrix& v) const {
 
 Eigen::VectorXd Objective::Errors(const RowMatrix& v) const {
   return (DampedErrors(v) - lambda_ * (v - weight_).rowwise().squaredNorm()).cwiseMax(0);
+}
+
+std::vector<float> Objective::BiasDelta(const RowMatrix& v) const {
+  const Eigen::VectorXd delta = (weight_ - v) * mean_input_ + mean_gap_;
+  return {delta.begin(), delta.end()};
 }
 
 }  // namespace tamis

@@ -17,10 +17,15 @@ namespace tamis {
 class Objective {
  public:
   // Moments without rows count as those of uncorrelated inputs of unit variance; if all are zero, A = I. `rows`, if
-  // given, picks the rows of the weight to look at.
-  Objective(RowMatrix weight, const Moments& moments, double damping, bool centred, ThreadPool& pool,
+  // given, picks the rows of the weight to look at. It holds one K x K matrix in double, the moments' own, and one in
+  // f32.
+  Objective(RowMatrix weight, Moments moments, double damping, bool centred, ThreadPool& pool,
             std::span<const int64_t> rows = {});
   void SetDamping(double damping);
+  double damping() const { return damping_; }
+  bool centred() const { return centred_; }
+  // Frees the matrix in double: what is left knows errors.
+  void KeepErrorsOnly() { hessian_.resize(0, 0); }
 
   const RowMatrix& weight() const { return weight_; }    // W
   const RowMatrix& hessian() const { return hessian_; }  // A
@@ -33,17 +38,20 @@ class Objective {
   // f(V) by row, with and without the damping term.
   Eigen::VectorXd DampedErrors(const RowMatrix& v) const;
   Eigen::VectorXd Errors(const RowMatrix& v) const;
+  // What a bias has to take so that the outputs of `v` have the means of Y, one number for each row.
+  std::vector<float> BiasDelta(const RowMatrix& v) const;
   // |Y|^2 by row (about the mean if centred).
   const Eigen::VectorXd& energies() const { return energies_; }
 
  private:
   RowMatrix weight_;
   ThreadPool& pool_;
-  double mean_diagonal_ = 0, lambda_ = 0;
+  bool centred_;
+  double damping_ = 0, mean_diagonal_ = 0, lambda_ = 0;
   RowMatrix hessian_;
   std::vector<float> hessian32_;
   RowMatrix shift_;
-  Eigen::VectorXd errors_at_weight_, energies_;
+  Eigen::VectorXd errors_at_weight_, energies_, mean_input_, mean_gap_;
 };
 
 // x times a row-major f32 matrix [x.cols()][columns].

@@ -20,7 +20,7 @@ RowMatrix Masked(const RowMatrix& weight, const Mask& mask) {
   return result;
 }
 
-PrunedWeight Finish(const Objective& objective, const Moments& moments, bool free_bias, const RowMatrix& v, Mask mask) {
+PrunedWeight Finish(const Objective& objective, const RowMatrix& v, Mask mask) {
   PrunedWeight pruned;
   pruned.weight = ToF32(v);
   const std::vector<float> dense = ToF32(objective.weight());
@@ -29,10 +29,7 @@ PrunedWeight Finish(const Objective& objective, const Moments& moments, bool fre
   const double energy = objective.energies().sum();
   const double error = objective.Errors(v).sum();
   pruned.output_error = energy > 0 ? error / energy : 0;
-  if (free_bias) {
-    const Eigen::VectorXd delta = (objective.weight() - v) * moments.MeanInput() + moments.MeanGap();
-    for (const double d : delta) pruned.bias_delta.push_back(static_cast<float>(d));
-  }
+  if (objective.centred()) pruned.bias_delta = objective.BiasDelta(v);
   return pruned;
 }
 
@@ -55,8 +52,9 @@ double ChooseDamping(const RowMatrix& weight, const WeightLayout& layout, const 
   std::vector<int64_t> picked;
   const int64_t step = std::max<int64_t>(1, layout.rows / kRows);
   for (int64_t row = 0; row < layout.rows; row += step) picked.push_back(row);
+  Objective judge(weight, check, kDampings[0], options.free_bias, pool, picked);
+  judge.KeepErrorsOnly();
   Objective objective(weight, fit, kDampings[0], options.free_bias, pool, picked);
-  const Objective judge(weight, check, kDampings[0], options.free_bias, pool, picked);
   const WeightLayout some = {static_cast<int64_t>(picked.size()), layout.columns, layout.run};
   std::vector<int64_t> alone(picked.size());
   std::iota(alone.begin(), alone.end(), 0);
@@ -80,19 +78,22 @@ double ChooseDamping(const RowMatrix& weight, const WeightLayout& layout, const 
 
 }  // namespace
 
-Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout,
-                                 std::span<const Moments> folds, const ReconstructOptions& options, ThreadPool& pool) {
-  constexpr int64_t kSettledShare = 500;  // rounds end when fewer than one group in so many has changed
-  constexpr int64_t kLeastRows = 64;      // of a fold that says something
+Objective MakeObjective(std::span<const float> weight, const WeightLayout& layout, std::vector<Moments> folds,
+                        const ReconstructOptions& options, ThreadPool& pool) {
+  constexpr int64_t kLeastRows = 64;  // of a fold that says something
   TAMIS_ASSERT(!folds.empty());
   RowMatrix dense = ToMatrix(weight, layout.rows, layout.columns);
   double damping = options.damping > 0 ? options.damping : kUsualDamping;
   if (options.damping <= 0 && folds.size() > 1 && folds[0].rows() >= kLeastRows && folds[1].rows() >= kLeastRows) {
     damping = ChooseDamping(dense, layout, folds[0], folds[1], options, pool);
   }
-  Moments moments = folds[0];
-  for (const Moments& fold : folds.subspan(1)) moments.Add(fold);
-  const Objective objective(std::move(dense), moments, damping, options.free_bias, pool);
+  for (; folds.size() > 1; folds.pop_back()) folds[0].Add(folds.back());
+  return Objective(std::move(dense), std::move(folds[0]), damping, options.free_bias, pool);
+}
+
+Result<PrunedWeight> Reconstruct(const Objective& objective, const WeightLayout& layout,
+                                 const ReconstructOptions& options, ThreadPool& pool) {
+  constexpr int64_t kSettledShare = 500;  // rounds end when fewer than one group in so many has changed
   const std::vector<int64_t> partner = PartnersOf(objective, layout, options.paired, pool);
   TAMIS_ASSIGN_OR_RETURN(Alternated found, Alternate(objective, layout, partner, options.turns, pool));
   RowMatrix v = std::move(found.weight);
@@ -107,7 +108,7 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
   }
 
   // Rows, or pairs, are independent: each takes the better of two masks.
-  const Mask by_magnitude = MagnitudeMask(weight, layout, partner);
+  const Mask by_magnitude = MagnitudeMask(ToF32(objective.weight()), layout, partner);
   RowMatrix other = Masked(objective.weight(), by_magnitude);
   RefitKept(objective, by_magnitude, options.refit_iterations, other);
   const Eigen::VectorXd errors = objective.DampedErrors(v), other_errors = objective.DampedErrors(other);
@@ -119,18 +120,14 @@ Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayo
     std::copy_n(by_magnitude.begin() + row * layout.columns, layout.columns, mask.begin() + row * layout.columns);
   }
   if (!v.allFinite()) return RuntimeError("the layer's inputs are not finite or far too ill-conditioned");
-  PrunedWeight pruned = Finish(objective, moments, options.free_bias, v, std::move(mask));
-  pruned.damping = damping;
-  return pruned;
+  return Finish(objective, v, std::move(mask));
 }
 
-PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
-                              const ReconstructOptions& options, ThreadPool& pool) {
-  const double damping = options.damping > 0 ? options.damping : kUsualDamping;
-  const Objective objective(ToMatrix(weight, layout.rows, layout.columns), moments, damping, options.free_bias, pool);
-  Mask mask = MagnitudeMask(weight, layout, PartnersOf(objective, layout, options.paired, pool));
+PrunedWeight PruneByMagnitude(const Objective& objective, const WeightLayout& layout, const ReconstructOptions& options,
+                              ThreadPool& pool) {
+  Mask mask = MagnitudeMask(ToF32(objective.weight()), layout, PartnersOf(objective, layout, options.paired, pool));
   const RowMatrix v = Masked(objective.weight(), mask);
-  return Finish(objective, moments, options.free_bias, v, std::move(mask));
+  return Finish(objective, v, std::move(mask));
 }
 
 }  // namespace tamis

@@ -9,6 +9,7 @@
 #include "src/base/thread_pool.h"
 #include "src/sparsity/magnitude.h"
 #include "src/sparsity/moments.h"
+#include "src/sparsity/objective.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -31,22 +32,25 @@ struct PrunedWeight {
   std::vector<float> bias_delta;  // [N], to be added to the bias; empty without free_bias
   Mask mask;
   double saliency_kept = 1;  // share of the dense weight's squared magnitude under the mask
-  double damping = 0;        // that was used
   double output_error = 0;   // |Y - Y^|^2 / |Y|^2 over the calibration rows (about the means with free_bias)
 };
 
-// `weight` is [N][K] as `layout` says; `folds` are the moments of its inputs, of one or several sets of samples. With
-// one, or few rows, damping can't be compared and is kUsualDamping unless given. No row's damped error is above that of
-// the magnitude mask with refitted weights. Error (kRuntime) if the moments can't be factorised even with damping, as
-// when inputs hold infinities. With `options.paired` both masks are chosen for the pairs of ChoosePartners, whose costs
-// are the squared weights times their inputs' energies, and it is the pair's damped error that is not above that of the
-// other.
+// The objective of a weight, [N][K] as `layout` says, and the moments of its inputs over one or several sets of
+// samples. With one, or few rows, damping can't be compared and is kUsualDamping unless given. At its peak there are
+// four K x K matrices of doubles, counted with the two of the moments.
 inline constexpr double kUsualDamping = 0.01;
-Result<PrunedWeight> Reconstruct(std::span<const float> weight, const WeightLayout& layout,
-                                 std::span<const Moments> folds, const ReconstructOptions& options, ThreadPool& pool);
+Objective MakeObjective(std::span<const float> weight, const WeightLayout& layout, std::vector<Moments> folds,
+                        const ReconstructOptions& options, ThreadPool& pool);
+
+// No row's damped error is above that of the magnitude mask with refitted weights. Error (kRuntime) if the moments
+// can't be factorised even with damping, as when inputs hold infinities. With `options.paired` both masks are chosen
+// for the pairs of ChoosePartners, whose costs are the squared weights times their inputs' energies, and it is the
+// pair's damped error that is not above that of the other.
+Result<PrunedWeight> Reconstruct(const Objective& objective, const WeightLayout& layout,
+                                 const ReconstructOptions& options, ThreadPool& pool);
 
 // The magnitude mask alone; the bias moves if `options.free_bias`, other options are not used.
-PrunedWeight PruneByMagnitude(std::span<const float> weight, const WeightLayout& layout, const Moments& moments,
-                              const ReconstructOptions& options, ThreadPool& pool);
+PrunedWeight PruneByMagnitude(const Objective& objective, const WeightLayout& layout, const ReconstructOptions& options,
+                              ThreadPool& pool);
 
 }  // namespace tamis

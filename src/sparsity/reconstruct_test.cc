@@ -132,7 +132,7 @@ TEST(ReconstructTest, TwoGroupsAreCloseToTheOptimum) {
     moments.Add(x.data(), nullptr, 40, pool);
     const std::vector<float> weight = RandomWeight(layout, random);
     const Objective objective(AsMatrix(weight, layout), moments, 0.01, false, pool);
-    const auto pruned = Reconstruct(weight, layout, {&moments, 1}, {.free_bias = false}, pool);
+    const auto pruned = Reconstruct(objective, layout, {.free_bias = false}, pool);
     ASSERT_TRUE(pruned.ok());
     ExpectTwoFour(pruned->weight, layout);
     const double error = objective.DampedErrors(AsMatrix(pruned->weight, layout))[0];
@@ -140,7 +140,7 @@ TEST(ReconstructTest, TwoGroupsAreCloseToTheOptimum) {
     EXPECT_GE(error, bound * (1 - 1e-3) - 1e-3);
     found += error;
     optimal += bound;
-    const PrunedWeight baseline = PruneByMagnitude(weight, layout, moments, {.free_bias = false}, pool);
+    const PrunedWeight baseline = PruneByMagnitude(objective, layout, {.free_bias = false}, pool);
     magnitude += objective.DampedErrors(AsMatrix(baseline.weight, layout))[0];
   }
   EXPECT_LE(found, 1.1 * optimal);
@@ -275,12 +275,10 @@ TEST(ReconstructTest, DampingIsChosenOnRowsThatWereNotFitted) {
     for (int64_t f = 0; f < 2; ++f) {
       folds[static_cast<size_t>(f)].Add(x.data() + f * rows * 64, gaps.data() + f * rows * 32, rows, pool);
     }
-    const auto pruned = Reconstruct(weight, layout, folds, {}, pool);
-    ASSERT_TRUE(pruned.ok()) << pruned.status().message();
-    (rows == 70 ? few : many) = pruned->damping;
-    const auto given = Reconstruct(weight, layout, folds, {.damping = 0.05}, pool);
-    ASSERT_TRUE(given.ok());
-    EXPECT_EQ(given->damping, 0.05);
+    const Objective chosen = MakeObjective(weight, layout, folds, {}, pool);
+    ASSERT_TRUE(Reconstruct(chosen, layout, {}, pool).ok());
+    (rows == 70 ? few : many) = chosen.damping();
+    EXPECT_EQ(MakeObjective(weight, layout, folds, {.damping = 0.05}, pool).damping(), 0.05);
   }
   EXPECT_GT(few, many);
 }
@@ -325,9 +323,10 @@ TEST_P(ReconstructCaseTest, BeatsMagnitudeAndReportsTheTrueError) {
   Moments moments = folds[0];
   moments.Add(folds[1]);
   const ReconstructOptions options = {.paired = paired, .free_bias = free_bias};
-  const auto pruned = Reconstruct(weight, layout, folds, options, pool);
+  const auto pruned = Reconstruct(MakeObjective(weight, layout, folds, options, pool), layout, options, pool);
   ASSERT_TRUE(pruned.ok()) << pruned.status().message();
-  const PrunedWeight magnitude = PruneByMagnitude(weight, layout, moments, options, pool);
+  const PrunedWeight magnitude =
+      PruneByMagnitude(MakeObjective(weight, layout, {moments}, options, pool), layout, options, pool);
   ExpectTwoFour(pruned->weight, layout);
   ExpectTwoFour(magnitude.weight, layout);
   EXPECT_LT(pruned->output_error, 0.8 * magnitude.output_error);
@@ -384,7 +383,10 @@ TEST(ReconstructEdgeTest, DegenerateInputsStayFinite) {
   const WeightLayout layout = {4, 16, 16};
   const std::vector<float> weight = RandomWeight(layout, random);
   Moments empty(16, 4);
-  auto pruned = Reconstruct(weight, layout, {&empty, 1}, {}, pool);
+  const auto reconstruct = [&](const Moments& moments) {
+    return Reconstruct(MakeObjective(weight, layout, {moments}, {}, pool), layout, {}, pool);
+  };
+  auto pruned = reconstruct(empty);
   ASSERT_TRUE(pruned.ok());
   EXPECT_EQ(pruned->mask, MagnitudeMask(weight, layout));  // nothing known of the inputs
   // Two rows only, and half of the columns never move.
@@ -392,13 +394,13 @@ TEST(ReconstructEdgeTest, DegenerateInputsStayFinite) {
   x.rightCols(8).setZero();
   Moments few(16, 4);
   few.Add(x.data(), nullptr, 2, pool);
-  pruned = Reconstruct(weight, layout, {&few, 1}, {}, pool);
+  pruned = reconstruct(few);
   ASSERT_TRUE(pruned.ok());
   ExpectTwoFour(pruned->weight, layout);
   for (const float w : pruned->weight) EXPECT_LT(std::fabs(w), 100);
   x(0, 0) = std::numeric_limits<float>::infinity();
   few.Add(x.data(), nullptr, 2, pool);
-  EXPECT_FALSE(Reconstruct(weight, layout, {&few, 1}, {}, pool).ok());
+  EXPECT_FALSE(reconstruct(few).ok());
   EXPECT_FALSE(Moments::CheckColumns(kMaxMomentColumns + 1).ok());
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/sparsity/objective.h"
 #include "src/sparsity/product.h"
 
 namespace tamis {
@@ -49,11 +48,9 @@ void Descend(const Objective& objective, std::span<const float> scales, const st
 
 }  // namespace
 
-RoundedWeight RoundToCodes(std::span<const float> dense, std::span<const float> start, const WeightLayout& layout,
-                           const Moments& moments, std::span<const float> scales, const RoundOptions& options,
+RoundedWeight RoundToCodes(const Objective& objective, std::span<const float> start, std::span<const float> scales,
                            ThreadPool& pool) {
-  const int64_t rows = layout.rows, columns = layout.columns;
-  const Objective objective(ToMatrix(dense, rows, columns), moments, options.damping, options.free_bias, pool);
+  const int64_t rows = objective.weight().rows(), columns = objective.weight().cols();
   std::vector<uint8_t> free;
   for (const float w : start) free.push_back(w != 0);
   RowMatrix v = ToMatrix(start, rows, columns), nearest = v;
@@ -70,10 +67,7 @@ RoundedWeight RoundToCodes(std::span<const float> dense, std::span<const float> 
   const double energy = objective.energies().sum();
   rounded.nearest_error = energy > 0 ? objective.Errors(nearest).sum() / energy : 0;
   rounded.output_error = energy > 0 ? objective.Errors(v).sum() / energy : 0;
-  if (options.free_bias) {
-    const Eigen::VectorXd delta = (objective.weight() - v) * moments.MeanInput() + moments.MeanGap();
-    for (const double d : delta) rounded.bias_delta.push_back(static_cast<float>(d));
-  }
+  if (objective.centred()) rounded.bias_delta = objective.BiasDelta(v);
   return rounded;
 }
 

@@ -5,31 +5,23 @@
 #include <vector>
 
 #include "src/base/thread_pool.h"
-#include "src/sparsity/moments.h"
-#include "src/sparsity/pattern.h"
+#include "src/sparsity/objective.h"
 
 namespace tamis {
 
-struct RoundOptions {
-  double damping = 0.01;  // lambda, as of ReconstructOptions
-  bool free_bias = true;  // the layer has a bias that may move: outputs are compared about their means
-};
-
 struct RoundedWeight {
   std::vector<float> weight;      // [N][K], multiples of the row's scale by -127 to 127; zero where it was zero
-  std::vector<float> bias_delta;  // [N], to be added to the bias; empty without `free_bias`
+  std::vector<float> bias_delta;  // [N], to be added to the bias; empty unless the objective is centred
   double nearest_error = 0;       // |Y - Y^|^2 / |Y|^2 of the nearest codes,
   double output_error = 0;        // and of these
 };
 
 // Codes by cyclic coordinate descent on the damped objective of the layer (Behdin et al. 2023): column after column
 // takes the best code with all others as they are, the first time with the ones behind it still unrounded, so that what
-// rounding does to one is pushed on to the others. `dense` [N][K] as `layout` says is what gives the outputs that are
-// to be met; `start` is what is rounded: the same, or what pruning made of it. Then what pruning has left to make up
-// for is made up for as well. Zeros of `start` stay, so a 2:4 pattern does. No row ends worse than with the nearest
-// codes. `scales` has one number for each row.
-RoundedWeight RoundToCodes(std::span<const float> dense, std::span<const float> start, const WeightLayout& layout,
-                           const Moments& moments, std::span<const float> scales, const RoundOptions& options,
+// rounding does to one is pushed on to the others. `start` [N][K] is what is rounded: the objective's weight, or what
+// pruning made of it. Then what pruning has left to make up for is made up for as well. Zeros of `start` stay, so a 2:4
+// pattern does. No row ends worse than with the nearest codes. `scales` has one number for each row.
+RoundedWeight RoundToCodes(const Objective& objective, std::span<const float> start, std::span<const float> scales,
                            ThreadPool& pool);
 
 }  // namespace tamis

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <random>
 
+#include "src/sparsity/reconstruct.h"
+
 namespace tamis {
 namespace {
 
@@ -32,8 +34,8 @@ TEST(RoundCodes, ErrorsMakeUpForOneAnother) {
       Moments moments(columns, layout.rows);
       moments.Add(x.data(), nullptr, rows, pool);
       const std::span<const float> weight(w.data(), static_cast<size_t>(w.size()));
-      const RoundedWeight rounded =
-          RoundToCodes(weight, weight, layout, moments, scales, {.free_bias = free_bias}, pool);
+      const Objective objective(ToMatrix(weight, layout.rows, columns), moments, kUsualDamping, free_bias, pool);
+      const RoundedWeight rounded = RoundToCodes(objective, weight, scales, pool);
       for (int64_t i = 0; i < w.size(); ++i) {
         const float v = rounded.weight[static_cast<size_t>(i)], scale = scales[static_cast<size_t>(i / columns)];
         if (w.data()[i] == 0) {
@@ -62,11 +64,11 @@ TEST(RoundCodes, ErrorsMakeUpForOneAnother) {
 
 TEST(RoundCodes, RowsOfZerosAndUnknownInputs) {
   ThreadPool pool(1);
-  const WeightLayout layout = {2, 8, 8};
   std::vector<float> w(16, 0.0F);
   w[9] = 0.26F;
   const std::vector<float> scales = {1, 0.1F};
-  const RoundedWeight rounded = RoundToCodes(w, w, layout, Moments(8, 2), scales, {}, pool);
+  const RoundedWeight rounded =
+      RoundToCodes(Objective(ToMatrix(w, 2, 8), Moments(8, 2), kUsualDamping, true, pool), w, scales, pool);
   for (size_t i = 0; i < 16; ++i) EXPECT_NEAR(rounded.weight[i], i == 9 ? 0.3F : 0.0F, 1e-6) << i;
 }
 
@@ -92,13 +94,15 @@ TEST(RoundCodes, CodesOfAPrunedWeightAreFittedToTheDenseOutputs) {
   const auto span = [](const RowMatrixF& matrix) {
     return std::span<const float>(matrix.data(), static_cast<size_t>(matrix.size()));
   };
-  const RoundOptions options = {.free_bias = false};
   const auto error = [&](const RoundedWeight& rounded) {
     const Eigen::Map<const RowMatrixF> v(rounded.weight.data(), layout.rows, columns);
     return (x * (w - v).transpose()).cast<double>().squaredNorm();
   };
-  const RoundedWeight joint = RoundToCodes(span(w), span(half), layout, moments, scales, options, pool);
-  const RoundedWeight apart = RoundToCodes(span(half), span(half), layout, moments, scales, options, pool);
+  const auto towards = [&](const RowMatrixF& target) {
+    const Objective objective(target.cast<double>(), moments, kUsualDamping, false, pool);
+    return RoundToCodes(objective, span(half), scales, pool);
+  };
+  const RoundedWeight joint = towards(w), apart = towards(half);
   for (int64_t i = 0; i < half.size(); i += 2) EXPECT_EQ(joint.weight[static_cast<size_t>(i)], 0) << i;
   EXPECT_LT(error(joint), 0.8 * error(apart));
 }
