@@ -37,18 +37,13 @@ class ConvMma : public CudaKernel {
  public:
   ConvMma(const CudaConv& conv, MmaSource source, MmaChoice choice, std::shared_ptr<const DeviceBytes> weight)
       : source_(source), choice_(choice), weight_(std::move(weight)) {
+    args_.SetGeometry(conv);
     args_.rows = conv.Rows();
     args_.outputs = conv.outputs;
     args_.depth = DepthOf(conv, source);
     args_.residual_f32 = conv.residual_f32;
     args_.output_f32 = conv.output_f32;
     args_.activation = conv.activation;
-    args_.channels = conv.channels;
-    args_.in_h = conv.in_h, args_.in_w = conv.in_w, args_.out_h = conv.out_h, args_.out_w = conv.out_w;
-    args_.kernel_h = conv.kernel_h, args_.kernel_w = conv.kernel_w;
-    args_.stride_h = conv.stride_h, args_.stride_w = conv.stride_w;
-    args_.pad_h = conv.pad_h, args_.pad_w = conv.pad_w;
-    args_.dilation_h = conv.dilation_h, args_.dilation_w = conv.dilation_w;
   }
 
   uint64_t PackedInputs() const override { return weight_ ? uint64_t{1} << 1 : 0; }

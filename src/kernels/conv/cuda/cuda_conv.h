@@ -1,16 +1,15 @@
 // What the CUDA kernels of convolutions read from a Problem.
 #pragma once
 
+#include "src/kernels/cuda/conv_geometry.h"
 #include "src/kernels/gemm/cuda/cuda_linear.h"
 
 namespace tamis::cuda {
 
-// y[batch, out_h, out_w, outputs] over x[batch, in_h, in_w, channels]; images of one axis have height 1.
-struct CudaConv {
-  int batch = 0, channels = 0, outputs = 0, group = 1;
-  int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
-  int pad_h = 0, pad_w = 0, pad_h_end = 0, pad_w_end = 0, dilation_h = 1, dilation_w = 1;
+// y[batch, out_h, out_w, outputs] over x[batch, in_h, in_w, channels].
+struct CudaConv : ConvGeometry {
+  int outputs = 0, group = 1;
+  int pad_h_end = 0, pad_w_end = 0;
   bool bias = false, residual = false;
   bool residual_f32 = false, output_f32 = false;  // else f16
   ActivationArgs activation;

@@ -29,12 +29,7 @@ Status CheckConvWgmma(const Gemm24Problem& gemm, const Device& device) {
 
 ImageSource ImageOf(const CudaConv& conv) {
   ImageSource image;
-  image.batch = conv.batch, image.channels = conv.channels;
-  image.in_h = conv.in_h, image.in_w = conv.in_w, image.out_h = conv.out_h, image.out_w = conv.out_w;
-  image.kernel_h = conv.kernel_h, image.kernel_w = conv.kernel_w;
-  image.stride_h = conv.stride_h, image.stride_w = conv.stride_w;
-  image.pad_h = conv.pad_h, image.pad_w = conv.pad_w;
-  image.dilation_h = conv.dilation_h, image.dilation_w = conv.dilation_w;
+  image.SetGeometry(conv);
   return image;
 }
 

@@ -43,12 +43,7 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
   WindowArgs args;
   args.kind = WindowKind::kDepthwise;
-  args.batch = conv.batch, args.channels = conv.channels;
-  args.in_h = conv.in_h, args.in_w = conv.in_w, args.out_h = conv.out_h, args.out_w = conv.out_w;
-  args.kernel_h = conv.kernel_h, args.kernel_w = conv.kernel_w;
-  args.stride_h = conv.stride_h, args.stride_w = conv.stride_w;
-  args.pad_h = conv.pad_h, args.pad_w = conv.pad_w;
-  args.dilation_h = conv.dilation_h, args.dilation_w = conv.dilation_w;
+  args.SetGeometry(conv);
   args.y_f32 = conv.output_f32, args.residual_f32 = conv.residual_f32;
   args.activation = conv.activation;
   // [channels, taps] becomes [taps, channels], so that neighbouring lanes read neighbouring weights.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "src/kernels/cuda/conv_geometry.h"
 #include "src/kernels/cuda/epilogue_args.h"
 #include "tamis/dtype.h"
 
@@ -15,11 +16,7 @@ namespace tamis::cuda {
 
 // A convolution as a product: rows are output pixels, x holds images [batch][in_h][in_w][channels], w is
 // [outputs][kernel_h][kernel_w][channels] packed in runs of `channels`.
-struct ImageSource {
-  int batch = 0, channels = 0;
-  int in_h = 0, in_w = 0, out_h = 0, out_w = 0;
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1;
-  int pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+struct ImageSource : ConvGeometry {
   // Elements between neighbouring pixels, lines and images; 0: no gaps. Pixels may overlap.
   int64_t pixel_pitch = 0, line_pitch = 0, image_pitch = 0;
 };

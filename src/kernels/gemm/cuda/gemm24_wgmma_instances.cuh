@@ -96,6 +96,7 @@ WgmmaInstance DescribeShape(const void* kernel) {
           Shape::kCanSplit, Shape::kPersistent, Shape::kSparse};
 }
 
+// Templates all of them: nvcc makes code of every kernel that a plain function names, in every object.
 template <bool kBf16>
 WgmmaInstance MakeWgmmaInstance(int index) {
   int at = 0;
@@ -116,17 +117,18 @@ WgmmaInstance MakeWgmmaInstance(int index) {
   return {};
 }
 
-inline WgmmaInstance MakeDenseInstance(int index) {
+template <bool kBf16>
+WgmmaInstance MakeDenseInstance(int index) {
   int at = 0;
 #define TAMIS_MAKE_WGMMA(...)                                                                     \
   if (index == at++) {                                                                            \
     using Shape = WgmmaShape<__VA_ARGS__, false>;                                                 \
-    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, kBf16>)); \
   }
 #define TAMIS_MAKE_PERSISTENT(...)                                                                     \
   if (index == at++) {                                                                                 \
     using Shape = PersistentShape<__VA_ARGS__, false>;                                                 \
-    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, false>)); \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, kBf16>)); \
   }
   TAMIS_DENSE_SHAPES(TAMIS_MAKE_WGMMA)
   TAMIS_DENSE_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
@@ -159,12 +161,13 @@ WgmmaInstance MakeInt8Instance(int index) {
   return {};
 }
 
-inline WgmmaInstance MakeNormInstance(int index, bool dense) {
+template <bool kBf16>
+WgmmaInstance MakeNormInstance(int index, bool dense) {
   int at = 0;
 #define TAMIS_MAKE_NORM(sparse, ...)                                                              \
   if (index == at++) {                                                                            \
     using Shape = WgmmaShape<__VA_ARGS__, sparse, true>;                                          \
-    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, kBf16>)); \
   }
 #define TAMIS_MAKE_SPARSE_NORM(...) TAMIS_MAKE_NORM(true, __VA_ARGS__)
 #define TAMIS_MAKE_DENSE_NORM(...) TAMIS_MAKE_NORM(false, __VA_ARGS__)

@@ -4,7 +4,7 @@
 namespace tamis::cuda {
 
 WgmmaInstance NormInstanceF16(int index, bool dense) {
-  return MakeNormInstance(index, dense);
+  return MakeNormInstance<false>(index, dense);
 }
 
 }  // namespace tamis::cuda

@@ -4,7 +4,7 @@
 namespace tamis::cuda {
 
 WgmmaInstance DenseInstanceF16(int index) {
-  return MakeDenseInstance(index);
+  return MakeDenseInstance<false>(index);
 }
 
 }  // namespace tamis::cuda

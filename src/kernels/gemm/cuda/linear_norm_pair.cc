@@ -1,6 +1,6 @@
 // LinearNorm (src/cuda/fuse_for_cuda.h) as what it was made of: any kernel of Linear, then the norm. Variants are those
 // of the kernels of Linear, one after the other in their order of preference.
-#include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/find_kernels.h"
 #include "src/kernels/norm/cuda/norm_rows.h"
 #include "src/kernels/operand_check.h"
 #include "src/ops/op_tamis.h"
@@ -32,22 +32,6 @@ struct LinearPart {
   LinearPart& operator=(const LinearPart&) = delete;
 };
 
-struct Found {
-  const CudaKernelDef* def;
-  int variant;
-};
-
-std::vector<Found> LinearKernels(const Problem& linear, PrepareContext& context) {
-  std::vector<Found> found;
-  for (const CudaKernelDef* def : AllCudaKernels()) {
-    if (std::find(def->ops.begin(), def->ops.end(), "Linear") == def->ops.end()) continue;
-    if (context.device().compute < def->compute) continue;
-    const Result<int> variants = def->supports(linear, context);
-    for (int i = 0; variants.ok() && i < *variants; ++i) found.push_back({def, i});
-  }
-  return found;
-}
-
 Result<LayerNormArgs> ReadNorm(const Problem& problem) {
   const Operand& y = problem.outputs[0];
   if (y.dtype != DType::kFloat16) return UserError("y is {}, the kernel writes float16", Name(y.dtype));
@@ -65,11 +49,11 @@ class LinearNormPair : public CudaKernel {
       : part_(std::move(part)), linear_(std::move(linear)), norm_(norm) {}
 
   uint64_t PackedInputs() const override { return linear_->PackedInputs(); }
-  size_t WorkspaceBytes() const override { return LinearWorkspace() + SumBytes(); }
+  size_t WorkspaceBytes() const override { return PlaceOfHandedOn(*linear_) + SumBytes(); }
 
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void* workspace,
                  cudaStream_t stream) const override {
-    void* sums = static_cast<std::byte*>(workspace) + LinearWorkspace();
+    void* sums = static_cast<std::byte*>(workspace) + PlaceOfHandedOn(*linear_);
     TAMIS_RETURN_IF_ERROR(linear_->Enqueue(in.first(kLinearInputs), {&sums, 1}, workspace, stream));
     LayerNormArgs norm = norm_;
     norm.x = sums;
@@ -80,7 +64,6 @@ class LinearNormPair : public CudaKernel {
   }
 
  private:
-  size_t LinearWorkspace() const { return (linear_->WorkspaceBytes() + 255) / 256 * 256; }
   size_t SumBytes() const { return static_cast<size_t>(norm_.rows) * static_cast<size_t>(norm_.columns) * 2; }
 
   std::unique_ptr<LinearPart> part_;  // what linear_ was prepared from
@@ -93,7 +76,7 @@ Result<int> Supports(const Problem& problem, PrepareContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const LayerNormArgs norm, ReadNorm(problem));
   static_cast<void>(norm);
   const LinearPart part(problem);
-  const auto found = LinearKernels(part.problem, context);
+  const auto found = FindKernels(part.problem, context);
   if (found.empty()) return UserError("no kernel computes the product");
   return static_cast<int>(found.size());
 }
@@ -101,7 +84,7 @@ Result<int> Supports(const Problem& problem, PrepareContext& context) {
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const LayerNormArgs norm, ReadNorm(problem));
   auto part = std::make_unique<LinearPart>(problem);
-  const Found found = LinearKernels(part->problem, context)[static_cast<size_t>(variant)];
+  const FoundKernel found = FindKernels(part->problem, context)[static_cast<size_t>(variant)];
   TAMIS_ASSIGN_OR_RETURN(auto linear, found.def->prepare(part->problem, found.variant, context));
   return std::unique_ptr<CudaKernel>(std::make_unique<LinearNormPair>(std::move(part), std::move(linear), norm));
 }

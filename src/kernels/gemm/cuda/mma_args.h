@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "src/kernels/cuda/conv_geometry.h"
 #include "src/kernels/cuda/epilogue_args.h"
 
 namespace tamis::cuda {
@@ -18,8 +19,9 @@ enum class MmaSource : int {
 };
 
 // y[rows, outputs] = act(x . w^T + bias + residual), f16 operands, f32 accumulation. x and w 16-byte aligned, depth a
-// multiple of 8; for kRuns and kPlanes depth counts the padding, which is zero in w.
-struct MmaArgs {
+// multiple of 8; for kRuns and kPlanes depth counts the padding, which is zero in w. The geometry
+// is that of a convolution, and not looked at for kRows.
+struct MmaArgs : ConvGeometry {
   const void* x = nullptr;         // f16; f32 for kPlanes
   const void* w = nullptr;         // f16 [outputs, depth]
   const float* bias = nullptr;     // may be null
@@ -28,10 +30,6 @@ struct MmaArgs {
   int rows = 0, outputs = 0, depth = 0;
   bool residual_f32 = false, output_f32 = false;
   ActivationArgs activation;
-  // Of a convolution.
-  int channels = 0;
-  int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
 };
 
 // How the work is cut: tiles of the result, and parts of the depth that a cluster of blocks shares.

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "src/kernels/cuda/conv_geometry.h"
 #include "src/kernels/cuda/epilogue_args.h"
 #include "tamis/dtype.h"
 
@@ -11,16 +12,13 @@ namespace tamis::cuda {
 enum class WindowKind : int { kMax, kAverage, kDepthwise };
 
 // x [batch, in_h, in_w, channels] to y [batch, out_h, out_w, channels], f16 or f32.
-struct WindowArgs {
+struct WindowArgs : ConvGeometry {
   WindowKind kind = WindowKind::kMax;
   const void* x = nullptr;
   const void* w = nullptr;      // kDepthwise: [kernel_h * kernel_w, channels] in the type of x
   const float* bias = nullptr;  // kDepthwise; may be null
   const void* residual = nullptr;
   void* y = nullptr;
-  int batch = 0, channels = 0;
-  int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
   bool count_padding = false;      // kAverage: divide by taps in the padding too,
   int padded_h = 0, padded_w = 0;  // which ends there (input and padding behind it)
   bool x_f32 = false, y_f32 = false, residual_f32 = false;

@@ -10,15 +10,13 @@ namespace tamis::cuda {
 // y[batch, out_h, out_w, outputs] over x[batch, in_h, in_w, channels] of codes, or, with `quantizes`, over x[batch,
 // channels, in_h, in_w] of f32, coded as round(x / x_scale) + x_zero. w is [outputs, kernel_h, kernel_w, channels /
 // group] of s8. Sums are of codes less their zero point, and no bias makes up for it.
-struct DirectProductArgs {
+struct DirectProductArgs : ConvGeometry {
   const void* x = nullptr;
   const int8_t* w = nullptr;
   const Int8Channel* channels_of_y = nullptr;
   const void* residual = nullptr;  // may be null
   void* y = nullptr;
-  int batch = 0, channels = 0, outputs = 0, group = 1;
-  int in_h = 1, in_w = 1, out_h = 1, out_w = 1;
-  int kernel_h = 1, kernel_w = 1, stride_h = 1, stride_w = 1, pad_h = 0, pad_w = 0, dilation_h = 1, dilation_w = 1;
+  int outputs = 0, group = 1;
   bool quantizes = false;
   float x_scale = 1;
   int x_zero = 0;

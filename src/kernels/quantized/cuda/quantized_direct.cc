@@ -41,12 +41,8 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   TAMIS_ASSIGN_OR_RETURN(const CudaInt8 int8, ReadCudaInt8(problem));
   const CudaConv& conv = int8.conv;
   DirectProductArgs args;
-  args.batch = conv.batch, args.channels = conv.channels, args.outputs = conv.outputs, args.group = conv.group;
-  args.in_h = conv.in_h, args.in_w = conv.in_w, args.out_h = conv.out_h, args.out_w = conv.out_w;
-  args.kernel_h = conv.kernel_h, args.kernel_w = conv.kernel_w;
-  args.stride_h = conv.stride_h, args.stride_w = conv.stride_w;
-  args.pad_h = conv.pad_h, args.pad_w = conv.pad_w;
-  args.dilation_h = conv.dilation_h, args.dilation_w = conv.dilation_w;
+  args.SetGeometry(conv);
+  args.outputs = conv.outputs, args.group = conv.group;
   args.quantizes = int8.quantizes;
   args.x_scale = int8.x_scale, args.x_zero = int8.x_zero;
   args.activation = int8.activation;

@@ -83,13 +83,9 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant,
   const CudaConv& conv = int8.conv;
   const MmaChoice choice = Choices(problem, int8, context.device())[static_cast<size_t>(variant)];
   MmaCodeArgs args;
+  args.SetGeometry(conv);
   args.rows = conv.Rows(), args.outputs = conv.outputs;
   args.depth = static_cast<int>(int8.Depth() / 2), args.channels = conv.channels / 2;
-  args.in_h = conv.in_h, args.in_w = conv.in_w, args.out_h = conv.out_h, args.out_w = conv.out_w;
-  args.kernel_h = conv.kernel_h, args.kernel_w = conv.kernel_w;
-  args.stride_h = conv.stride_h, args.stride_w = conv.stride_w;
-  args.pad_h = conv.pad_h, args.pad_w = conv.pad_w;
-  args.dilation_h = conv.dilation_h, args.dilation_w = conv.dilation_w;
   args.activation = int8.activation;
   args.types = int8.types;
   const bool from_rows = FromRows(problem, conv);

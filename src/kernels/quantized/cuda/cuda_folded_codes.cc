@@ -1,0 +1,59 @@
+#include "src/kernels/quantized/cuda/cuda_folded_codes.h"
+
+#include <fmt/format.h>
+
+#include "src/kernels/conv/cuda/fold_weight.h"
+#include "src/kernels/gemm/code_tiles.h"
+
+namespace tamis::cuda {
+
+Result<FoldedConv> FoldQuantizedConv(const CudaInt8& int8, const Device& device) {
+  const CudaConv& conv = int8.conv;
+  TAMIS_RETURN_IF_ERROR(CheckInt8Wgmma(int8, device));
+  TAMIS_RETURN_IF_ERROR(CheckFoldable(conv));
+  if (int8.types.residual != DType::kUndefined) return UserError("a residual");
+  FoldedConv folded;
+  FoldImageArgs& fold = folded.fold;
+  fold.batch = conv.batch, fold.channels = conv.channels, fold.in_h = conv.in_h, fold.in_w = conv.in_w;
+  fold.step_h = conv.stride_h, fold.fold_w = conv.stride_w, fold.pad_h = conv.pad_h, fold.pad_w = conv.pad_w;
+  const int kernel_w = CeilDiv(conv.kernel_w, conv.stride_w);
+  const auto pitch = [&](int strides) {
+    return CeilDiv(conv.channels * conv.stride_h * strides * conv.stride_w, 16) * 16;
+  };
+  int strides = 1;
+  while (strides * conv.stride_h < conv.kernel_h && kernel_w * pitch(strides + 1) <= 128) ++strides;
+  fold.fold_h = strides * conv.stride_h;
+  fold.pitch = pitch(strides);
+  if (fold.pitch > kMostFolded) return UserError("{} channels of a folded pixel; {} at most", fold.pitch, kMostFolded);
+  fold.codes = int8.types.x_unsigned ? DType::kUInt8 : DType::kInt8;
+  fold.scale = int8.x_scale;
+  fold.zero = int8.x_zero;
+  const int kernel_h = CeilDiv(conv.kernel_h, fold.fold_h);
+  folded.run = kernel_w * fold.pitch;
+  fold.out_h = conv.out_h + (kernel_h - 1) * strides;
+  fold.out_w = conv.out_w + kernel_w - 1;
+  folded.gemm = Int8Gemm(int8);
+  folded.gemm.depth = folded.run / 2;
+  ImageSource& image = folded.gemm.image;
+  image.batch = conv.batch, image.channels = static_cast<int>(folded.run / 2);
+  image.in_h = fold.out_h, image.in_w = conv.out_w, image.out_h = conv.out_h, image.out_w = conv.out_w;
+  image.kernel_h = kernel_h;
+  image.dilation_h = strides;
+  image.pixel_pitch = fold.pitch / 2;
+  image.line_pitch = image.pixel_pitch * fold.out_w;
+  image.image_pitch = image.line_pitch * fold.out_h;
+  TAMIS_RETURN_IF_ERROR(CheckConvWgmma(folded.gemm, device));
+  return folded;
+}
+
+Result<std::shared_ptr<const DeviceBytes>> HoldFoldedCodes(const Problem& problem, const FoldedConv& folded,
+                                                           PrepareContext& context) {
+  const int64_t outputs = folded.gemm.outputs, runs = folded.gemm.Runs(), run = folded.run;
+  const std::string packing = fmt::format("folded codes {} {} {}", folded.fold.fold_h, folded.fold.fold_w, run);
+  return context.Packed(
+      problem.input(1).constant_hash, packing, CodeTilesBytes(outputs, runs, run), [&](std::byte* to) {
+        PackCodeTiles(FoldWeight<int8_t>(problem, folded.fold, runs, run).data(), outputs, runs, run, to);
+      });
+}
+
+}  // namespace tamis::cuda
