@@ -143,6 +143,21 @@ TEST_F(CudaKernels, QuantizedConvolutions) {
   std::printf("%d runs\n", tried);
 }
 
+// Images [batch, channels, height, width] as channels-last codes of the scale 0.02.
+Tensor CodesOfImages(const Tensor& images, const Types& types) {
+  const Dims& d = images.dims();
+  Tensor codes(types.x, {d[0], d[2], d[3], d[1]});
+  const int64_t channels = d[1], pixels = d[2] * d[3];
+  const int low = types.x == DType::kUInt8 ? 0 : -128;
+  for (int64_t i = 0; i < codes.NumElements(); ++i) {
+    const int64_t channel = i % channels, pixel = i / channels % pixels, b = i / channels / pixels;
+    const float x = images.Data<float>()[(b * channels + channel) * pixels + pixel];
+    const int code = static_cast<int>(std::nearbyint(x / 0.02f)) + static_cast<int>(types.x_zero);
+    codes.raw()[i] = static_cast<std::byte>(std::clamp(code, low, low + 255));
+  }
+  return codes;
+}
+
 // What FuseForCuda makes of the first convolution.
 TEST_F(CudaKernels, QuantizedChannelsFirstConv) {
   CudaRandom random(2044);
@@ -165,17 +180,49 @@ TEST_F(CudaKernels, QuantizedChannelsFirstConv) {
                   random, codes);
       c.attributes["x_scale"] = 0.02f;
       c.attributes["x_dtype"] = static_cast<int64_t>(types.x);
-      Tensor last(types.x, {s.batch, s.height, s.width, s.channels});
-      const int64_t pixels = s.height * s.width;
-      const int low = types.x == DType::kUInt8 ? 0 : -128;
-      for (int64_t i = 0; i < last.NumElements(); ++i) {
-        const int64_t channel = i % s.channels, pixel = i / s.channels % pixels, b = i / s.channels / pixels;
-        const float x = c.inputs[0].Data<float>()[(b * s.channels + channel) * pixels + pixel];
-        const int code = static_cast<int>(std::nearbyint(x / 0.02f)) + static_cast<int>(shifted.x_zero);
-        last.raw()[i] = static_cast<std::byte>(std::clamp(code, low, low + 255));
-      }
-      Expect(&c, shifted, "QuantizedConv", {last, c.inputs[1], c.inputs[2], c.inputs[3]});
+      Expect(&c, shifted, "QuantizedConv",
+             {CodesOfImages(c.inputs[0], shifted), c.inputs[1], c.inputs[2], c.inputs[3]});
       EXPECT_GT(Check(c), 0);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+// And of its pool.
+TEST_F(CudaKernels, QuantizedChannelsFirstConvPool) {
+  CudaRandom random(2047);
+  std::mt19937 codes(2048);
+  for (const ConvShape& s : {ConvShape{1, 224, 224, 3, 64, 7, 2, 3, 1, 1},
+                             {2, 33, 29, 3, 64, 7, 2, 3, 1, 1},
+                             {1, 40, 40, 3, 32, 3, 1, 1, 1, 1},
+                             {40, 30, 31, 3, 96, 3, 2, 1, 1, 1}}) {
+    for (const Types& types : kTypes) {
+      if (types.residual != DType::kUndefined || IsFloat(types.y) || std::string(types.activation) == "Gelu") continue;
+      CudaCase c;
+      c.op = "QuantizedChannelsFirstConvPool";
+      c.inputs = {random.Floats(DType::kFloat32, {s.batch, s.channels, s.height, s.width})};
+      c.attributes = s.Attributes();
+      Types shifted = types;
+      shifted.x_zero = types.x == DType::kUInt8 ? 117 : 11;
+      AddOperands(&c, shifted, {s.outputs, s.kernel, s.kernel, s.channels}, s.Y(), s.kernel * s.kernel * s.channels,
+                  random, codes);
+      c.attributes.erase("table");
+      c.attributes["x_scale"] = 0.02f;
+      c.attributes["x_dtype"] = static_cast<int64_t>(types.x);
+      Expect(&c, shifted, "QuantizedConv",
+             {CodesOfImages(c.inputs[0], shifted), c.inputs[1], c.inputs[2], c.inputs[3]});
+      CudaCase pool;
+      pool.domain = kTamisDomain;
+      pool.attributes = {{"kernel_shape", Dims{3, 3}}, {"strides", Dims{2, 2}}, {"pads", Dims(4, 1)}};
+      pool.output_dtypes = {types.y};
+      const auto pooled = Reference(pool, "ChannelsLastMaxPool", {c.expected[0]});
+      ASSERT_TRUE(pooled.ok()) << pooled.status().message();
+      c.expected = *pooled;
+      c.attributes["conv_shape"] = s.Y();
+      c.attributes["pool_kernel"] = Dims{3, 3};
+      c.attributes["pool_strides"] = Dims{2, 2};
+      c.attributes["pool_pads"] = Dims(4, 1);
+      EXPECT_GT(Check(c), 1);
       ASSERT_FALSE(HasFailure());
     }
   }

@@ -133,5 +133,100 @@ TEST_F(CudaKernels, ChannelsFirstConv) {
   }
 }
 
+// What FuseForCuda makes of a first convolution and its pool.
+TEST_F(CudaKernels, ChannelsFirstConvPool) {
+  CudaRandom random(2036);
+  struct Shape {
+    int64_t batch, channels, height, width, outputs, kernel, stride, pad;
+  };
+  for (const Shape& s :
+       {Shape{2, 3, 224, 224, 64, 7, 2, 3}, Shape{3, 3, 33, 29, 64, 7, 2, 3}, Shape{1, 3, 40, 40, 24, 3, 1, 1},
+        Shape{2, 1, 90, 170, 136, 5, 1, 2}, Shape{40, 3, 30, 31, 32, 3, 2, 1}}) {
+    for (const char* activation : {"Relu", ""}) {
+      const int64_t conv_h = (s.height + 2 * s.pad - s.kernel) / s.stride + 1;
+      const int64_t conv_w = (s.width + 2 * s.pad - s.kernel) / s.stride + 1;
+      CudaCase c;
+      c.op = "ChannelsFirstConvPool";
+      c.domain = kTamisDomain;
+      c.attributes = {{"activation", std::string(activation)},
+                      {"output_dtype", kHalf},
+                      {"strides", Dims{s.stride, s.stride}},
+                      {"pads", Dims(4, s.pad)},
+                      {"dilations", Dims{1, 1}},
+                      {"group", int64_t{1}},
+                      {"conv_shape", Dims{s.batch, conv_h, conv_w, s.outputs}},
+                      {"pool_kernel", Dims{3, 3}},
+                      {"pool_strides", Dims{2, 2}},
+                      {"pool_pads", Dims{1, 1, 1, 1}}};
+      const float scale = 1 / std::sqrt(static_cast<float>(s.kernel * s.kernel * s.channels));
+      c.inputs = {random.Floats(DType::kFloat32, {s.batch, s.channels, s.height, s.width}),
+                  random.Floats(DType::kFloat16, {s.outputs, s.kernel, s.kernel, s.channels}, scale),
+                  random.Floats(DType::kFloat32, {s.outputs})};
+      c.constants = {1, 2};
+      c.output_dtypes = {DType::kFloat16};
+      Tensor last(DType::kFloat32, {s.batch, s.height, s.width, s.channels});
+      const int64_t pixels = s.height * s.width;
+      for (int64_t i = 0; i < last.NumElements(); ++i) {
+        const int64_t channel = i % s.channels, pixel = i / s.channels % pixels, b = i / s.channels / pixels;
+        last.Data<float>()[i] = c.inputs[0].Data<float>()[(b * s.channels + channel) * pixels + pixel];
+      }
+      const auto conv = Reference(c, "ChannelsLastConv", {Halves(last), c.inputs[1], c.inputs[2]});
+      ASSERT_TRUE(conv.ok()) << conv.status().message();
+      CudaCase pool;
+      pool.domain = kTamisDomain;
+      pool.attributes = {{"kernel_shape", Dims{3, 3}}, {"strides", Dims{2, 2}}, {"pads", Dims{1, 1, 1, 1}}};
+      pool.output_dtypes = {DType::kFloat16};
+      const auto pooled = Reference(pool, "ChannelsLastMaxPool", {(*conv)[0]});
+      ASSERT_TRUE(pooled.ok()) << pooled.status().message();
+      c.expected = *pooled;
+      EXPECT_GT(Check(c), 1);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+// What FuseForCuda makes of two pointwise convolutions. On integers, because z would magnify a rounding of y.
+TEST_F(CudaKernels, ChainedConv) {
+  CudaRandom random(2037);
+  for (const int64_t reduced : {64, 128}) {
+    for (const int64_t width : {8, 61, 300}) {  // one tile, some with a tail, several for a block
+      for (const bool residual : {true, false}) {
+        const Dims image = {3, 30, width};
+        const auto rows = [&](int64_t channels) { return Dims{image[0], image[1], image[2], channels}; };
+        CudaCase c;
+        c.op = "ChainedConv";
+        c.domain = kTamisDomain;
+        c.exact = true;
+        const std::map<std::string, Attribute> conv = {{"output_dtype", kHalf}, {"strides", Dims{1, 1}},
+                                                       {"pads", Dims(4, 0)},    {"dilations", Dims{1, 1}},
+                                                       {"group", int64_t{1}},   {"activation", std::string("Relu")}};
+        c.attributes = conv;
+        for (const auto& [key, value] : conv) c.attributes["second_" + key] = value;
+        if (!residual) c.attributes["second_activation"] = std::string("");
+        c.inputs = {random.Integers(DType::kFloat16, rows(64), 2),
+                    random.Integers(DType::kFloat16, {256, 1, 1, 64}, 1),
+                    residual ? random.Integers(DType::kFloat32, {256}, 9) : Tensor(),
+                    residual ? random.Integers(DType::kFloat16, rows(256), 9) : Tensor(),
+                    random.Integers(DType::kFloat16, {reduced, 1, 1, 256}, 1),
+                    random.Integers(DType::kFloat32, {reduced}, 9)};
+        c.constants = {1, 2, 4, 5};
+        c.output_dtypes = {DType::kFloat16, DType::kFloat16};
+        CudaCase part;
+        part.domain = kTamisDomain;
+        part.attributes = conv;
+        part.output_dtypes = {DType::kFloat16};
+        const auto y = Reference(part, "ChannelsLastConv", {c.inputs.begin(), c.inputs.begin() + 4});
+        ASSERT_TRUE(y.ok()) << y.status().message();
+        part.attributes["activation"] = c.attributes["second_activation"];
+        const auto z = Reference(part, "ChannelsLastConv", {(*y)[0], c.inputs[4], c.inputs[5]});
+        ASSERT_TRUE(z.ok()) << z.status().message();
+        c.expected = {(*y)[0], (*z)[0]};
+        EXPECT_GT(Check(c), 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tamis

@@ -154,6 +154,96 @@ bool IsHalf(const Graph& graph, ValueId value) {
   return value != kNoValue && graph.value(value).type.IsTensor() && graph.value(value).type.dtype == DType::kFloat16;
 }
 
+// The max pool behind the first convolution, which reads most of what that one writes.
+void FusePools(Graph& graph) {
+  const auto users = graph.Users();
+  for (NodeId id : graph.NodeIds()) {
+    const Node& pool = graph.node(id);
+    if (!pool.IsTamis("ChannelsLastMaxPool")) continue;
+    const ValueId x = pool.inputs[0];
+    const NodeId conv_id = graph.value(x).producer;
+    if (conv_id == kNoNode || graph.IsOutput(x) || users[static_cast<size_t>(x)].size() != 1) continue;
+    const Node& conv = graph.node(conv_id);
+    const DType dtype = graph.value(x).type.dtype;
+    const bool half = conv.IsTamis("ChannelsFirstConv") && dtype == DType::kFloat16 && conv.input(3) == kNoValue;
+    const bool codes = conv.IsTamis("QuantizedChannelsFirstConv") && conv.Ints("table").empty() &&
+                       (dtype == DType::kUInt8 || dtype == DType::kInt8);
+    const std::string activation = conv.String("activation", "");
+    const bool monotonic = activation.empty() || activation == "Relu" || activation == "Clip";
+    const Dims pads = pool.Ints("pads"), dilations = pool.Ints("dilations");
+    const bool window = pool.Ints("kernel_shape") == Dims{3, 3} && pool.Ints("strides") == Dims{2, 2} &&
+                        pads.size() == 4 && pads[0] == 1 && pads[1] == 1 &&
+                        (dilations.empty() || dilations == Dims{1, 1});
+    const auto shape = ConstantDims(graph.value(x).type.shape);
+    if ((!half && !codes) || !monotonic || !window || !shape || graph.value(pool.outputs[0]).type.dtype != dtype) {
+      continue;
+    }
+    Node fused = CopyOf(conv);
+    fused.op += "Pool";
+    fused.outputs = pool.outputs;
+    fused.attributes["conv_shape"] = *shape;
+    fused.attributes["pool_kernel"] = pool.Ints("kernel_shape");
+    fused.attributes["pool_strides"] = pool.Ints("strides");
+    fused.attributes["pool_pads"] = pads;
+    graph.RemoveNode(conv_id);
+    graph.RemoveNode(id);
+    graph.AddNode(std::move(fused));
+  }
+}
+
+// The two ends of bottlenecks that meet: what one widens and adds to its residual, the next makes narrow again.
+class ChainFusion {
+ public:
+  explicit ChainFusion(Graph& graph) : graph_(graph) {}
+
+  void Run() {
+    for (const NodeId id : graph_.NodeIds()) {
+      if (!graph_.node(id).removed) TryChain(id);
+    }
+  }
+
+ private:
+  // Fewer rows are computed faster by kernels that cut them smaller than the chained one does.
+  static constexpr int64_t kFewestRows = 8192;
+
+  // A pointwise convolution in f16 of so many channels.
+  bool IsPointwise(const Node& conv, int64_t inputs) const {
+    const Tensor* weight = graph_.ConstantInput(conv, 1);
+    if (!conv.IsTamis("ChannelsLastConv") || weight == nullptr || weight->dtype() != DType::kFloat16) return false;
+    const std::string activation = conv.String("activation", "");
+    const Dims pads = conv.Ints("pads");
+    const bool plain = conv.Int("group", 1) == 1 && conv.Ints("strides") == Dims{1, 1} &&
+                       std::all_of(pads.begin(), pads.end(), [](int64_t pad) { return pad == 0; });
+    return plain && weight->rank() == 4 && weight->dim(1) == 1 && weight->dim(2) == 1 && weight->dim(3) == inputs &&
+           (activation.empty() || activation == "Relu" || activation == "Clip") && IsHalf(graph_, conv.inputs[0]) &&
+           IsHalf(graph_, conv.outputs[0]) && (conv.input(3) == kNoValue || IsHalf(graph_, conv.inputs[3]));
+  }
+
+  void TryChain(NodeId second_id) {
+    const Node& second = graph_.node(second_id);
+    if (!IsPointwise(second, 256) || second.input(3) != kNoValue) return;
+    const int64_t reduced = graph_.ConstantInput(second, 1)->dim(0);
+    const NodeId first_id = graph_.value(second.inputs[0]).producer;
+    if (first_id == kNoNode || (reduced != 64 && reduced != 128)) return;
+    const Node& first = graph_.node(first_id);
+    if (!IsPointwise(first, 64) || graph_.ConstantInput(first, 1)->dim(0) != 256) return;
+    const auto shape = ConstantDims(graph_.value(second.inputs[0]).type.shape);
+    if (!shape || NumElements(*shape) / 256 < kFewestRows) return;
+    Node chained = CopyOf(first);
+    chained.op = "ChainedConv";
+    chained.inputs.resize(4, kNoValue);
+    chained.inputs.push_back(second.inputs[1]);
+    if (second.input(2) != kNoValue) chained.inputs.push_back(second.inputs[2]);
+    chained.outputs.push_back(second.outputs[0]);
+    for (const auto& [key, value] : second.attributes) chained.attributes["second_" + key] = value;
+    graph_.RemoveNode(first_id);
+    graph_.RemoveNode(second_id);
+    graph_.AddNode(std::move(chained));
+  }
+
+  Graph& graph_;
+};
+
 // A Linear that only a layer norm reads becomes one node with it.
 void FuseNorms(Graph& graph) {
   const auto users = graph.Users();
@@ -310,6 +400,8 @@ Status FuseForCuda(Graph& graph) {
   EmbeddingFusion(graph).Run();
   FuseNorms(graph);
   ReadImagesDirectly(graph);
+  FusePools(graph);
+  ChainFusion(graph).Run();
   TAMIS_RETURN_IF_ERROR(graph.Sort());
   graph.Compact();
   return {};

@@ -17,6 +17,14 @@ namespace tamis {
 //   QuantizeLinear of f32 images, Transpose to channels last, QuantizedConv of fewer than 8 channels   ->
 //   QuantizedChannelsFirstConv x[B, C, H, W] (f32), everything else as QuantizedConv, with x_scale and x_dtype
 //
+//   ChannelsFirstConv or QuantizedChannelsFirstConv that only a ChannelsLastMaxPool reads, of windows of 3 x 3 on every
+//   other pixel, behind no activation or one that keeps the order of numbers   ->
+//   ...ConvPool, inputs and attributes as the convolution's, with conv_shape, pool_kernel, pool_strides and pool_pads
+//
+//   Pointwise ChannelsLastConv of 64 channels to 256, and one that reads it and gives 64 or 128, all f16, of many rows
+//   -> ChainedConv x, w, bias, residual?, w2, bias2? -> y, z, attributes as the first's, and as the second's with
+//   second_ before their names
+//
 //   Cast to f16 of what a product of codes gives, Cast to f32 of what is quantised   ->   nothing: these nodes write
 //   and read f16 as well; an Attention of f16 writes f16, and a Cast makes f32 of it where
 //   something else than codes is made of it

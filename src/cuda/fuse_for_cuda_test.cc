@@ -147,5 +147,95 @@ TEST(FuseForCuda, PutsANormIntoTheProductBeforeIt) {
   EXPECT_EQ(shared.NumNodes(), 2u);
 }
 
+Graph FirstConvThenPool(const std::string& activation, Dims strides) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const ValueId x = graph.AddValue("images", Type::Tensor(DType::kFloat32, {2, 3, 18, 16}));
+  graph.inputs = {x};
+  Node conv;
+  conv.op = "ChannelsFirstConv";
+  conv.domain = kTamisDomain;
+  conv.attributes = {{"activation", activation}, {"strides", Dims{2, 2}},
+                     {"pads", Dims{3, 3, 3, 3}}, {"dilations", Dims{1, 1}},
+                     {"group", int64_t{1}},      {"output_dtype", static_cast<int64_t>(DType::kFloat16)}};
+  conv.inputs = {x, graph.AddConstant("weight", Tensor(DType::kFloat16, {64, 7, 7, 3}))};
+  conv.outputs = {graph.AddValue("conv", Type::Tensor(DType::kFloat16, {2, 9, 8, 64}))};
+  Node pool;
+  pool.op = "ChannelsLastMaxPool";
+  pool.domain = kTamisDomain;
+  pool.attributes = {{"kernel_shape", Dims{3, 3}}, {"strides", strides}, {"pads", Dims{1, 1, 1, 1}}};
+  pool.inputs = conv.outputs;
+  pool.outputs = {graph.AddValue("pooled", Type::Tensor(DType::kFloat16, {2, strides[0] == 2 ? 5 : 9, 4, 64}))};
+  graph.outputs = pool.outputs;
+  graph.AddNode(std::move(conv));
+  graph.AddNode(std::move(pool));
+  return graph;
+}
+
+TEST(FuseForCuda, PoolsWhatTheFirstConvolutionGives) {
+  Graph graph = FirstConvThenPool("Relu", {2, 2});
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_EQ(graph.NumNodes(), 1u) << graph.ToString();
+  const Node& fused = graph.node(graph.NodeIds()[0]);
+  EXPECT_TRUE(fused.IsTamis("ChannelsFirstConvPool"));
+  EXPECT_EQ(fused.Ints("conv_shape"), (Dims{2, 9, 8, 64}));
+  EXPECT_EQ(graph.value(fused.outputs[0]).name, "pooled");
+  Graph other = FirstConvThenPool("Gelu", {2, 2});  // whose smallest number is not that of the smallest sum
+  ASSERT_TRUE(FuseForCuda(other).ok());
+  EXPECT_EQ(other.NumNodes(), 2u);
+  Graph single = FirstConvThenPool("Relu", {1, 2});
+  ASSERT_TRUE(FuseForCuda(single).ok());
+  EXPECT_EQ(single.NumNodes(), 2u);
+}
+
+Graph Bottlenecks(int64_t pixels, int64_t stride) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const auto image = [&](const char* name, int64_t side, int64_t channels) {
+    return graph.AddValue(name, Type::Tensor(DType::kFloat16, {2, Dim(side), Dim(side), Dim(channels)}));
+  };
+  const ValueId x = image("x", pixels, 64), residual = image("residual", pixels, 256);
+  graph.inputs = {x, residual};
+  const auto conv = [&](ValueId from, int64_t inputs, int64_t outputs, int64_t by, ValueId added, ValueId to) {
+    Node node;
+    node.op = "ChannelsLastConv";
+    node.domain = kTamisDomain;
+    node.attributes = {{"activation", std::string("Relu")},
+                       {"strides", Dims{by, by}},
+                       {"pads", Dims(4, 0)},
+                       {"dilations", Dims{1, 1}},
+                       {"group", int64_t{1}}};
+    node.inputs = {from,
+                   graph.AddConstant(graph.value(to).name + "_w", Tensor(DType::kFloat16, {outputs, 1, 1, inputs}))};
+    if (added != kNoValue) node.inputs.insert(node.inputs.end(), {kNoValue, added});
+    node.outputs = {to};
+    graph.AddNode(std::move(node));
+  };
+  const ValueId y = image("y", pixels, 256), z = image("z", pixels / stride, 128);
+  conv(x, 64, 256, 1, residual, y);
+  conv(y, 256, 128, stride, kNoValue, z);
+  graph.outputs = {y, z};
+  return graph;
+}
+
+TEST(FuseForCuda, ChainsTheEndsOfBottlenecks) {
+  Graph graph = Bottlenecks(64, 1);
+  ASSERT_TRUE(FuseForCuda(graph).ok());
+  ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
+  ASSERT_EQ(graph.NumNodes(), 1u) << graph.ToString();
+  const Node& chained = graph.node(graph.NodeIds()[0]);
+  EXPECT_TRUE(chained.IsTamis("ChainedConv"));
+  ASSERT_EQ(chained.inputs.size(), 5u);
+  EXPECT_EQ(graph.value(chained.inputs[3]).name, "residual");
+  EXPECT_EQ(graph.value(chained.inputs[4]).name, "z_w");
+  EXPECT_EQ(graph.value(chained.outputs[1]).name, "z");
+  EXPECT_EQ(chained.String("second_activation", ""), "Relu");
+  for (const auto& [pixels, stride] : {std::pair(64, 2), {32, 1}}) {  // skips pixels; has too few of them
+    Graph other = Bottlenecks(pixels, stride);
+    ASSERT_TRUE(FuseForCuda(other).ok());
+    EXPECT_EQ(other.NumNodes(), 2u) << other.ToString();
+  }
+}
+
 }  // namespace
 }  // namespace tamis

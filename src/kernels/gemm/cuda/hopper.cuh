@@ -134,6 +134,9 @@ __device__ __forceinline__ void StoreTransposed(uint32_t address, const uint32_t
   asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};\n" ::"r"(address), "r"(m[0]), "r"(m[1])
                : "memory");
 }
+__device__ __forceinline__ void StoreTransposed(uint32_t address, const uint32_t (&m)[1]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x1.trans.shared.b16 [%0], {%1};\n" ::"r"(address), "r"(m[0]) : "memory");
+}
 __device__ __forceinline__ void LoadTransposed(uint32_t address, uint32_t (&m)[4]) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];\n"
                : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3])

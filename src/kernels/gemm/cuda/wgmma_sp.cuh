@@ -30,6 +30,7 @@ namespace tamis::cuda {
 #define TAMIS_SUMS_8(i) TAMIS_SUMS_4(i), TAMIS_SUMS_4(i + 4)
 #define TAMIS_SUMS_16(i) TAMIS_SUMS_8(i), TAMIS_SUMS_8(i + 8)
 #define TAMIS_SUMS_32(i) TAMIS_SUMS_16(i), TAMIS_SUMS_16(i + 16)
+#define TAMIS_SUMS_56(i) TAMIS_SUMS_32(i), TAMIS_SUMS_16(i + 32), TAMIS_SUMS_8(i + 48)
 #define TAMIS_SUMS_64(i) TAMIS_SUMS_32(i), TAMIS_SUMS_32(i + 32)
 #define TAMIS_SUMS_96(i) TAMIS_SUMS_64(i), TAMIS_SUMS_32(i + 64)
 #define TAMIS_SUMS_128(i) TAMIS_SUMS_64(i), TAMIS_SUMS_64(i + 64)
