@@ -45,10 +45,11 @@ const std::unordered_map<std::string_view, ChannelRule>& Table() {
       rules->emplace(op, TraceReduce);
     }
     for (const char* op : {"MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool",
-                           "Resize", "Upsample", "Pad"}) {
+                           "Resize", "Upsample"}) {
       rules->emplace(op, TraceSpatial);
     }
     for (const char* op : {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}) rules->emplace(op, TraceReshape);
+    rules->emplace("Pad", TracePad);
     rules->emplace("Transpose", TraceTranspose);
     rules->emplace("Expand", TraceExpand);
     rules->emplace("Slice", TraceSlice);

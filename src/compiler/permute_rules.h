@@ -31,6 +31,7 @@ void TraceGroupNorm(ChannelTrace& trace, NodeId id);
 void TraceLayerNorm(ChannelTrace& trace, NodeId id);
 void TraceAlongAxis(ChannelTrace& trace, NodeId id);  // softmax, lp norm
 void TraceReduce(ChannelTrace& trace, NodeId id);
+void TracePad(ChannelTrace& trace, NodeId id);
 void TraceSpatial(ChannelTrace& trace, NodeId id);  // image operators that treat channels alike
 // Other arrangements of the same elements.
 void TraceReshape(ChannelTrace& trace, NodeId id);

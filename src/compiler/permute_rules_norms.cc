@@ -1,5 +1,7 @@
 // Norms, reductions and image operators: what looks at several channels at once.
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
 #include "src/compiler/permute_rules.h"
 #include "src/passes/match.h"
@@ -137,16 +139,30 @@ void TraceSpatial(ChannelTrace& trace, NodeId id) {
   for (size_t i = 1; i < node.outputs.size(); ++i) follows = follows && node.outputs[i] == kNoValue;
   if (node.op == "Resize")
     follows = follows && node.String("coordinate_transformation_mode", "") != "tf_crop_and_resize";
-  if (node.op == "Pad") {
-    const auto pads = node.input(1) != kNoValue ? KnownInts(graph, node.input(1)) : node.Ints("pads");
-    const int64_t rank = RankOf(graph, node.inputs[0]);
-    follows = follows && pads && static_cast<int64_t>(pads->size()) == 2 * rank && node.input(3) == kNoValue &&
-              (*pads)[1] == 0 && (*pads)[static_cast<size_t>(rank) + 1] == 0;
-  }
   for (size_t i = 1; i < node.inputs.size(); ++i) trace.Pin(node.inputs[i], ChannelTrace::NameOf(node) + " reads them");
   if (!follows) {
     return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " is of a form whose channels are not followed");
   }
+  trace.Set(node.outputs[0], label);
+}
+
+void TracePad(ChannelTrace& trace, NodeId id) {
+  const Graph& graph = trace.graph();
+  const Node& node = graph.node(id);
+  const ChannelLabel* found = trace.Of(node.inputs[0]);
+  if (found == nullptr) return;
+  const ChannelLabel label = *found;
+  const int64_t rank = RankOf(graph, node.inputs[0]);
+  const auto pads = node.input(1) != kNoValue ? KnownInts(graph, node.input(1)) : node.Ints("pads");
+  std::optional<std::vector<int64_t>> axes = std::vector<int64_t>(static_cast<size_t>(rank));
+  std::iota(axes->begin(), axes->end(), 0);
+  if (node.input(3) != kNoValue) axes = KnownInts(graph, node.input(3));
+  bool follows = pads && axes && pads->size() == 2 * axes->size();
+  for (size_t i = 0; follows && i < axes->size(); ++i) {
+    const int64_t axis = (*axes)[i] < 0 ? (*axes)[i] + rank : (*axes)[i];
+    if (label.Has(axis)) follows = (*pads)[i] == 0 && (*pads)[i + axes->size()] == 0;
+  }
+  if (!follows) return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " puts others beside them");
   trace.Set(node.outputs[0], label);
 }
 

@@ -258,6 +258,26 @@ TEST(PermuteTrace, DecoderWithSharedHeadsAndGates) {
   EXPECT_EQ(ShuffleAndCompare(g.graph), (Sizes{{4, 2}, {8, 1}, {11, 1}}));
 }
 
+// Windows of a feature map: rolled, padded, and every four pixels' channels behind one another.
+TEST(PermuteTrace, ChannelsLastWithPaddingAndMergedPixels) {
+  TestGraph g;
+  const ValueId x = Dense(g, g.Input("x", {2, 3, 4, 3}), 3, 8);
+  const ValueId low = g.Op("Slice", {x, g.Ints({0}), g.Ints({1}), g.Ints({1})});
+  const ValueId high = g.Op("Slice", {x, g.Ints({1}), g.Ints({3}), g.Ints({1})});
+  const ValueId rolled = g.Op("Concat", {high, low}, {{"axis", int64_t{1}}});
+  const ValueId padded = g.Op("Pad", {rolled, g.Ints({0, 0, 0, 0, 0, 1, 0, 0}), g.Scalar(0)});
+  std::vector<ValueId> pixels;
+  for (const int64_t i : {0, 1}) {
+    const ValueId rows = g.Op("Slice", {padded, g.Ints({i}), g.Ints({4}), g.Ints({1}), g.Ints({2})});
+    for (const int64_t j : {0, 1}) {
+      pixels.push_back(g.Op("Slice", {rows, g.Ints({j}), g.Ints({4}), g.Ints({2}), g.Ints({2})}));
+    }
+  }
+  const ValueId merged = g.Op("Concat", pixels, {{"axis", int64_t{-1}}});
+  g.Output(Dense(g, g.Op("LayerNormalization", {merged, g.Weight({32}), g.Weight({32})}), 32, 4));
+  EXPECT_EQ(ShuffleAndCompare(g.graph), (Sizes{{8, 1}}));
+}
+
 TEST(PermuteTrace, MatrixOnTheLeft) {
   TestGraph g;
   const ValueId x = g.Input("x", {3, 5});
