@@ -6,7 +6,8 @@
 namespace tamis {
 
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
-                                             PackCache& cache, std::vector<BlockSpec> blocks) {
+                                             PackCache& cache, std::vector<BlockSpec> blocks,
+                                             std::shared_ptr<ArenaPool> arenas) {
   ProgramOptions options;
   options.threads = threads;
   options.wish = [&](const std::string& node) {
@@ -14,6 +15,7 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
     return found == kernels.end() ? std::string() : found->second;
   };
   options.blocks = std::move(blocks);
+  options.arenas = std::move(arenas);
   return Program::Make(std::move(concrete), options, cache);
 }
 

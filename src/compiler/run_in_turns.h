@@ -13,9 +13,10 @@ namespace tamis {
 
 using KernelsByNode = std::map<std::string, std::string>;
 // A program of the specialised graph with these kernels and blocks; nodes that are not named get what the cost model
-// chooses.
+// chooses. Programs that share arenas run in the same memory, so that where it lies is no one's luck.
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
-                                             PackCache& cache, std::vector<BlockSpec> blocks = {});
+                                             PackCache& cache, std::vector<BlockSpec> blocks = {},
+                                             std::shared_ptr<ArenaPool> arenas = nullptr);
 
 // Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up.
 struct Turns {

@@ -105,9 +105,10 @@ Result<std::vector<LayerChoice>> ReadLayers(const Problem& problem) {
   return ReadLayers(LayersOf(node), *names);
 }
 
-// What lies between the layers shares the core's own cache with weights and the rows that come and go.
+// What lies between the layers shares the core's own cache with weights and the rows that come and go. Of an eighth to
+// a half an eighth was best (docs/performance.md).
 int64_t BudgetBytes() {
-  return std::max<int64_t>(Cpu().l2_bytes / 2, 128 << 10);
+  return std::max<int64_t>(Cpu().l2_bytes / 8, 64 << 10);
 }
 
 // A region with copies of the nodes. `outer` receives the graph's values that its inputs stand for.
