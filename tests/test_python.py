@@ -145,6 +145,18 @@ def test_retune_makes_a_plan_where_there_is_none(tmp_path, monkeypatch):
     assert_close(session.run({"x": samples(3)})["y"], reference(samples(3)))
 
 
+def test_a_shape_that_was_declared_for_one_size_only_is_no_obstacle():
+    """Squeeze without axes leaves no shape to infer; the exporter wrote down what it traced, a batch of one."""
+    nodes = [helper.make_node("Squeeze", ["x"], ["y"]), helper.make_node("Add", ["y", "y"], ["z"])]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1])],
+                              [helper.make_tensor_value_info("z", TensorProto.FLOAT, [])])  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    session = tamis.Session(model)
+    for rows in (1, 3):
+        x = np.arange(rows, dtype=np.float32).reshape(rows, 1)
+        np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.squeeze(2 * x))
+
+
 def test_a_branch_that_shapes_rule_out_is_no_obstacle():
     def branch(name, sizes):
         nodes = [

@@ -114,7 +114,11 @@ class Specializer {
     for (Region& region : graph_.node(id).regions) ShareConstants(graph_, region);
     // What a body must be able to compute, the operator that holds it has asked above; the rest need never run.
     const Status inferred = InferNode(graph_, id);
-    if (!inferred.ok()) return body_ ? Status() : inferred;
+    if (!inferred.ok()) {
+      if (body_) return {};
+      ForgetShapes(id);
+      if (!InferNode(graph_, id).ok()) return inferred;
+    }
     for (Region& region : graph_.node(id).regions) {
       Graph& inner = *region.body;
       TAMIS_RETURN_IF_ERROR(Specializer(inner, true).Run(inner.NodeIds()).WithContext(region.name));
@@ -128,6 +132,16 @@ class Specializer {
     }
     if (all_known) graph_.RemoveNode(id);
     return {};
+  }
+
+  // What the file declares where no shape could be inferred (behind a Squeeze of whatever has size 1) was believed, and
+  // may hold only for the sizes that the exporter traced.
+  void ForgetShapes(NodeId id) {
+    for (const ValueId output : graph_.node(id).outputs) {
+      if (output == kNoValue || !graph_.value(output).type.IsTensor()) continue;
+      graph_.value(output).type.has_rank = false;
+      graph_.value(output).type.shape.clear();
+    }
   }
 
   // Evaluates a node all of whose inputs are constants.

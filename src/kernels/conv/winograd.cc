@@ -71,7 +71,6 @@ Result<WinogradShape> ReadWinograd(const Problem& problem) {
   if (conv.kernel != ConvShape::Axes{1, 3, 3}) return UserError("needs a kernel of 3 x 3");
   if (conv.in[0] != 1 || conv.out[0] != 1) return UserError("images of three axes; needs two");
   if (conv.stride != ones || conv.dilation != ones) return UserError("needs stride and dilation one");
-  if (conv.in[0] != 1) return UserError("images of three axes");
   if (conv.group != 1) return UserError("{} groups; needs one", conv.group);
   shape.tiles_y = (conv.out[1] + kTile - 1) / kTile;
   shape.tiles_x = (conv.out[2] + kTile - 1) / kTile;
