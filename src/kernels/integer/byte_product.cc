@@ -1,6 +1,7 @@
 #include "src/kernels/integer/byte_product.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "src/kernels/integer/integer_product.h"
@@ -142,8 +143,13 @@ Result<std::unique_ptr<PreparedKernel>> PrepareByteMatMul(const Problem& problem
   return std::unique_ptr<PreparedKernel>(std::move(kernel));
 }
 
-double ByteMatMulCost(const Problem& problem, Isa isa, double work) {
-  return PredictSeconds(problem, isa, IntegerProductFlops(problem) * work);
+double ByteProductCost(const Problem& problem, Isa isa, double work) {
+  double filled = 1;  // channels fill steps of four
+  if (problem.node->op == "ConvInteger") {
+    const auto channels = static_cast<double>(problem.input(1).dims[1]);
+    filled = std::ceil(channels / 4) * 4 / channels;
+  }
+  return PredictSeconds(problem, isa, IntegerProductFlops(problem) * work * filled);
 }
 
 }  // namespace tamis

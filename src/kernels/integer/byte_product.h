@@ -1,4 +1,5 @@
-// MatMulInteger by instructions that multiply unsigned with signed bytes and sum four products in 32 bits (VNNI):
+// MatMulInteger and ConvInteger by instructions that multiply unsigned with signed bytes and sum four products in 32
+// bits (VNNI):
 //
 //   sum (a - za)(b - zb) = sum a b - za sum b - zb (sum a - depth za)
 //
@@ -34,6 +35,13 @@ struct ByteProduct {
 
 Result<std::unique_ptr<PreparedKernel>> PrepareByteMatMul(const Problem& problem, PackCache& cache,
                                                           const ByteProduct& product);
-double ByteMatMulCost(const Problem& problem, Isa isa, double work);
+Result<std::unique_ptr<PreparedKernel>> PrepareByteConv(const Problem& problem, PackCache& cache,
+                                                        const ByteProduct& product);
+// Both, by the node's operator.
+Status SupportsByteProduct(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareByteProduct(const Problem& problem, PackCache& cache,
+                                                           const ByteProduct& product);
+// `work`: of the plain kernel's, which this one takes.
+double ByteProductCost(const Problem& problem, Isa isa, double work);
 
 }  // namespace tamis

@@ -2,6 +2,7 @@
 #include <array>
 #include <vector>
 
+#include "src/kernels/integer/integer_geometry.h"
 #include "src/kernels/integer/integer_product.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/range_kernel.h"
@@ -9,65 +10,10 @@
 namespace tamis {
 namespace {
 
-constexpr size_t kAxes = 3;
-
-// Three spatial axes; those that the image lacks have one index.
-struct Geometry {
-  int64_t batch = 1, groups = 1, channels = 1, filters = 1;  // of one group
-  std::array<int64_t, kAxes> in{1, 1, 1}, out{1, 1, 1}, taps{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1}, pad{0, 0, 0};
-  std::array<int64_t, kAxes> padded{1, 1, 1};
-
-  int64_t Pixels() const { return out[0] * out[1] * out[2]; }
-  int64_t Depth() const { return channels * taps[0] * taps[1] * taps[2]; }
-  int64_t InPixels() const { return in[0] * in[1] * in[2]; }
-  int64_t PaddedPixels() const { return padded[0] * padded[1] * padded[2]; }
-};
-
-Result<Geometry> GeometryOf(const Problem& problem) {
-  const Dims &x = problem.input(0).dims, &w = problem.input(1).dims, &y = problem.outputs[0].dims;
-  const Node& node = *problem.node;
-  if (x.size() < 3 || x.size() > 5 || w.size() != x.size()) {
-    return UserError("{} with filters {}: one to three spatial axes are supported", ToString(x), ToString(w));
-  }
-  const size_t axes = x.size() - 2, skipped = kAxes - axes;
-  Geometry g;
-  g.batch = x[0];
-  g.groups = node.Int("group", 1);
-  if (g.groups < 1 || w[0] % g.groups != 0 || w[1] * g.groups != x[1]) return UserError("groups do not fit");
-  g.channels = w[1];
-  g.filters = w[0] / g.groups;
-  const auto strides = node.Ints("strides", std::vector<int64_t>(axes, 1));
-  const auto dilations = node.Ints("dilations", std::vector<int64_t>(axes, 1));
-  auto pads = node.Ints("pads", std::vector<int64_t>(2 * axes, 0));
-  if (strides.size() != axes || dilations.size() != axes || pads.size() != 2 * axes) {
-    return UserError("an attribute does not fit {} axes", axes);
-  }
-  const std::string auto_pad = node.String("auto_pad", "NOTSET");
-  for (size_t i = 0; i < axes; ++i) {
-    const size_t d = skipped + i;
-    g.in[d] = x[2 + i];
-    g.out[d] = y[2 + i];
-    g.taps[d] = w[2 + i];
-    g.stride[d] = strides[i];
-    g.dilation[d] = dilations[i];
-    const int64_t reach = (g.out[d] - 1) * g.stride[d] + (g.taps[d] - 1) * g.dilation[d] + 1;
-    if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
-      const int64_t total = std::max<int64_t>(reach - g.in[d], 0);
-      pads[i] = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
-    } else if (auto_pad == "VALID") {
-      pads[i] = 0;
-    }
-    if (pads[i] < 0 || g.stride[d] < 1 || g.dilation[d] < 1) return UserError("negative pads or strides");
-    g.pad[d] = pads[i];
-    g.padded[d] = std::max(reach, g.in[d] + pads[i]);
-  }
-  return g;
-}
-
 // Per image and group: x centred, with its padding, then panels of pixels gathered from it.
 class IntegerConv : public PreparedKernel {
  public:
-  IntegerConv(const IntegerProduct& product, const Geometry& g, const Problem& problem)
+  IntegerConv(const IntegerProduct& product, const IntegerGeometry& g, const Problem& problem)
       : product_(product),
         g_(g),
         x_dtype_(problem.input(0).dtype),
@@ -77,14 +23,9 @@ class IntegerConv : public PreparedKernel {
         threads_(std::max(problem.threads, 1)),
         pairs_((g.Depth() + 1) / 2),
         panels_((g.Pixels() + product.panel - 1) / product.panel) {
+    const std::vector<int64_t> places = g.TapPlaces();
     for (int64_t c = 0; c < g.channels; ++c) {
-      for (int64_t z = 0; z < g.taps[0]; ++z) {
-        for (int64_t y = 0; y < g.taps[1]; ++y) {
-          for (int64_t x = 0; x < g.taps[2]; ++x) {
-            taps_.push_back(c * g.PaddedPixels() + At(z * g.dilation[0], y * g.dilation[1], x * g.dilation[2]));
-          }
-        }
-      }
+      for (const int64_t place : places) taps_.push_back(c * g.PaddedPixels() + place);
     }
   }
 
@@ -121,7 +62,6 @@ class IntegerConv : public PreparedKernel {
     return Round(static_cast<size_t>(g_.batch * g_.groups * g_.channels * g_.PaddedPixels()) * sizeof(int16_t));
   }
   size_t PanelBytes() const { return Round(static_cast<size_t>(pairs_ * product_.panel) * sizeof(int32_t)); }
-  int64_t At(int64_t z, int64_t y, int64_t x) const { return (z * g_.padded[1] + y) * g_.padded[2] + x; }
 
   void PackFilters(const void* w, const void* zeros, int32_t* to) const {
     const int64_t depth = g_.Depth();
@@ -140,7 +80,7 @@ class IntegerConv : public PreparedKernel {
     int64_t from = plane * g_.InPixels();
     for (int64_t z = 0; z < g_.in[0]; ++z) {
       for (int64_t y = 0; y < g_.in[1]; ++y, from += g_.in[2]) {
-        int16_t* row = to + At(z + g_.pad[0], y + g_.pad[1], g_.pad[2]);
+        int16_t* row = to + g_.At(z + g_.pad[0], y + g_.pad[1], g_.pad[2]);
         for (int64_t i = 0; i < g_.in[2]; ++i) row[i] = static_cast<int16_t>(ByteAt(x, x_dtype_, from + i) - zero);
       }
     }
@@ -149,9 +89,7 @@ class IntegerConv : public PreparedKernel {
   void Gather(const int16_t* image, int64_t first, int64_t columns, int32_t* panel) const {
     int64_t pixels[64];
     for (int64_t j = 0; j < product_.panel; ++j) {
-      const int64_t pixel = std::min(first + j, first + columns - 1);
-      const int64_t x = pixel % g_.out[2], y = pixel / g_.out[2] % g_.out[1], z = pixel / g_.out[2] / g_.out[1];
-      pixels[j] = At(z * g_.stride[0], y * g_.stride[1], x * g_.stride[2]);
+      pixels[j] = g_.Start(std::min(first + j, first + columns - 1));
     }
     const int64_t depth = g_.Depth();
     for (int64_t k = 0; k < pairs_; ++k, panel += product_.panel) {
@@ -166,7 +104,7 @@ class IntegerConv : public PreparedKernel {
   }
 
   IntegerProduct product_;
-  Geometry g_;
+  IntegerGeometry g_;
   DType x_dtype_, w_dtype_;
   bool x_zero_;
   int64_t w_zeros_;
@@ -178,22 +116,12 @@ class IntegerConv : public PreparedKernel {
 }  // namespace
 
 Status SupportsIntegerConv(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
-  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
-  for (size_t i = 0; i < 2; ++i) {
-    const DType dtype = problem.input(i).dtype;
-    if (dtype != DType::kUInt8 && dtype != DType::kInt8) return UserError("input {} is {}", i, Name(dtype));
-  }
-  const Operand& zeros = problem.input(3);
-  if (zeros.Present() && Elements(zeros) != 1 && Elements(zeros) != problem.input(1).dims[0]) {
-    return UserError("zero points {} for {} filters", ToString(zeros.dims), problem.input(1).dims[0]);
-  }
-  return GeometryOf(problem).status();
+  return ReadIntegerConv(problem).status();
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareIntegerConv(const Problem& problem, const IntegerProduct& product) {
   TAMIS_ASSERT(product.panel <= 64);
-  TAMIS_ASSIGN_OR_RETURN(const Geometry geometry, GeometryOf(problem));
+  TAMIS_ASSIGN_OR_RETURN(const IntegerGeometry geometry, ReadIntegerConv(problem));
   return std::unique_ptr<PreparedKernel>(std::make_unique<IntegerConv>(product, geometry, problem));
 }
 

@@ -46,6 +46,8 @@ TEST(IntegerKernels, MatMulMatchesTheReference) {
     for (const auto& [tx, tw] : {std::pair(DType::kUInt8, DType::kInt8), std::pair(DType::kInt8, DType::kUInt8)}) {
       const Tensor x = Bytes(tx, f.x, 5), w = Bytes(tw, f.w, 6);
       cases.push_back(ReferenceCase({"ConvInteger", "", f.attributes}, {x, w}));
+      cases.push_back(
+          ReferenceCase({"ConvInteger", "", f.attributes}, {x, w, Bytes(tx, {}, 7), Bytes(tw, {f.w[0]}, 8)}, {1, 3}));
       cases.push_back(ReferenceCase({"ConvInteger", "", f.attributes}, {x, w, Bytes(tx, {}, 7), Bytes(tw, {}, 8)}));
       cases.push_back(ReferenceCase({"ConvInteger", "", f.attributes}, {x, w, Tensor(), Bytes(tw, {f.w[0]}, 9)}));
     }

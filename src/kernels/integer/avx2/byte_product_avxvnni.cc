@@ -6,14 +6,15 @@ namespace tamis {
 extern const KernelDef kernel_byte_product_avxvnni = {
     .name = "byte_product_avxvnni",
     .family = "integer",
-    .ops = {"MatMulInteger"},
+    .ops = {"MatMulInteger", "ConvInteger"},
     .isa = Isa::kAvx2,
     .supports =
         [](const Problem& problem) {
-          return HasAvxVnni() ? ReadIntegerMatMul(problem).status() : UserError("needs AVX_VNNI");
+          return HasAvxVnni() ? SupportsByteProduct(problem) : UserError("needs AVX_VNNI");
         },
-    .cost = [](const Problem& problem) { return ByteMatMulCost(problem, Isa::kAvx2, 0.5); },
-    .prepare = [](const Problem& problem, PackCache& cache) { return PrepareByteMatMul(problem, cache, kByteProduct); },
+    .cost = [](const Problem& problem) { return ByteProductCost(problem, Isa::kAvx2, 0.5); },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return PrepareByteProduct(problem, cache, kByteProduct); },
 };
 
 }  // namespace tamis
