@@ -186,9 +186,13 @@ void ChannelTrace::AgreeOnShared() {
       if (other == &first) continue;
       const bool alike = other->rows == first.rows && other->first_channel == first.first_channel &&
                          spaces_.size(other->label.space) == spaces_.size(first.label.space);
-      if (alike) spaces_.Relate(first.label.space, other->label.space);
-      if (!alike) spaces_.Pin(other->label.space, "'" + graph_.value(weight).name + "' is read in different ways");
-      if (!alike) spaces_.Pin(first.label.space, "'" + graph_.value(weight).name + "' is read in different ways");
+      if (alike) {
+        spaces_.Relate(first.label.space, other->label.space);
+        continue;
+      }
+      const std::string reason = "'" + graph_.value(weight).name + "' is read in different ways";
+      spaces_.Pin(first.label.space, reason);
+      spaces_.Pin(other->label.space, reason);
     }
     if (static_cast<int64_t>(bindings.size()) == readers[static_cast<size_t>(weight)]) continue;
     spaces_.Pin(first.label.space, "'" + graph_.value(weight).name + "' has another reader whose channels stay");

@@ -103,7 +103,7 @@ Result<Electorate> FindVoters(const ChannelTrace& trace, const std::vector<Weigh
       voter.energies.push_back(std::max(0.0, seen.mean_squares[c] - mean * mean));
     }
     voter.total = TotalWorth(trace, voter);
-    if (voter.total <= 0) found.fixed.emplace_back(voter.name, "its weights or its inputs are all zero");
+    if (voter.total <= 0) found.fixed.emplace_back(voter.name, "its weights are all zero, or its inputs never vary");
   }
   std::erase_if(found.voters, [](const ChannelVoter& voter) { return voter.total <= 0; });
   return found;
