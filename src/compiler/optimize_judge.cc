@@ -34,8 +34,8 @@ Tensor Stacked(const std::vector<NamedTensors>& batches, const std::string& name
   return all;
 }
 
-// Share of the other sample in a mixture: at a quarter to three tenths as many answers change as on images that the
-// networks of docs/optimize.md had not seen.
+// Share of the other sample in a mixture: so mixed, training images change at least as many answers as images never
+// seen, and not many more (docs/optimize.md).
 constexpr float kMixedShare = 0.2F;
 
 }  // namespace
