@@ -4,8 +4,8 @@ requests for what else parses bytes.
 
     scripts/fuzz_corpus.py FOLDER [--tamis build/tamis]
 
-Models are those of ONNX's node tests (of every operator and type there is) and the networks of tests/networks.py, as far
-as they are small. Images are those of ONNX's tests of ImageDecoder, one a format, and small ones written here in the
+Models are those of ONNX's node tests (of every operator and type there is) and the networks of tests/networks.py, also as
+onnxruntime's tools write them, as far as they are small. Images are those of ONNX's tests of ImageDecoder, one a format, and small ones written here in the
 variants that the simple formats have. Does nothing for a target whose inputs are there already.
 """
 
@@ -41,6 +41,7 @@ def models():
     """Serialised models, each once."""
     sys.path.insert(0, str(ROOT / "tests"))
     import networks
+    import onnx
 
     for case in node_cases():
         yield case.model.SerializeToString()
@@ -49,6 +50,15 @@ def models():
             path = Path(folder) / f"{name}.onnx"
             getattr(networks, name)(str(path))
             yield path.read_bytes()
+        # Operators of com.microsoft, as onnxruntime's tools write them.
+        networks.transformer(str(path), hidden=16, heads=2, depth=1, inner=32)
+        from onnxruntime.quantization import matmul_nbits_quantizer
+        from onnxruntime.transformers import optimizer
+
+        yield optimizer.optimize_model(str(path), model_type="bert", opt_level=0).model.SerializeToString()
+        quantizer = matmul_nbits_quantizer.MatMulNBitsQuantizer(onnx.load(path), block_size=32)
+        quantizer.process()
+        yield quantizer.model.model.SerializeToString()
 
 
 def write(folder, data):
