@@ -149,12 +149,18 @@ std::unique_ptr<Graph> MakeBody(const Graph& graph, std::span<const NodeId> ids,
 }
 
 // The operand of the last layer that its kernel may write over, if the block has it as an input that no other operand
-// of it is; kNoValue if there is none.
-ValueId ToWriteOver(const Graph& graph, const Node& last, const KernelDef& kernel, std::span<const ValueId> outer) {
+// of any layer is; kNoValue if there is none.
+ValueId ToWriteOver(const Graph& graph, std::span<const NodeId> ids, const KernelDef& kernel) {
+  const Node& last = graph.node(ids.back());
   for (size_t i = 1; i < last.inputs.size() && i < 32; ++i) {
     const ValueId id = last.inputs[i];
     if ((kernel.in_place >> i & 1U) == 0 || id == kNoValue || graph.value(id).constant) continue;
-    if (std::count(last.inputs.begin(), last.inputs.end(), id) == 1 && id != outer[0]) return id;
+    int64_t reads = 0;
+    for (const NodeId layer : ids) {
+      const auto& inputs = graph.node(layer).inputs;
+      reads += std::count(inputs.begin(), inputs.end(), id);
+    }
+    if (reads == 1) return id;
   }
   return kNoValue;
 }
@@ -265,7 +271,7 @@ bool FormBlock(Graph& concrete, const BlockSpec& spec) {
   if (!layers.ok() || body->inputs.empty() || body->node(0).input(0) != body->inputs[0]) return false;
   // Input 1 is the one that may be written over, or none.
   const Node& last = concrete.node(ids.back());
-  const ValueId over = ToWriteOver(concrete, last, *layers->back().kernel, outer);
+  const ValueId over = ToWriteOver(concrete, ids, *layers->back().kernel);
   const auto at = std::find(outer.begin(), outer.end(), over);
   const auto inner_over = over == kNoValue ? kNoValue : body->inputs[static_cast<size_t>(at - outer.begin())];
   Node block;

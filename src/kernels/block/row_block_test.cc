@@ -375,12 +375,13 @@ TEST(FormBlock, LeavesGraphsAloneThatHoldNoSuchChain) {
 
 // The residual may be written over where nothing else of the block is the same value.
 TEST(FormBlock, PutsTheResidualWhereItMayBeWrittenOver) {
-  for (const bool own : {true, false}) {
+  enum class Residual { kOwnInput, kAlone, kOfBothLayers };
+  for (const Residual kind : {Residual::kOwnInput, Residual::kAlone, Residual::kOfBothLayers}) {
     Network n(DType::kFloat32, {1, 8, 8, 16}, 1);
     const ValueId x = n.last;
-    n.Conv(0, 3, 1, "Relu");
     ValueId residual = x;
-    if (!own) n.graph.inputs.push_back(residual = n.AddInput("residual", {1, 8, 8, 16}));
+    if (kind != Residual::kOwnInput) n.graph.inputs.push_back(residual = n.AddInput("residual", {1, 8, 8, 16}));
+    n.Conv(0, 3, 1, "Relu", kind == Residual::kOfBothLayers ? residual : kNoValue);
     n.Conv(16, 1, 1, "", residual);
     n.Finish();
     const BlockSpec spec = {n.names, AnyKernels(n.graph)};
@@ -389,7 +390,7 @@ TEST(FormBlock, PutsTheResidualWhereItMayBeWrittenOver) {
     const Node& block = n.graph.node(n.graph.NodeIds()[0]);
     const bool over = (FindKernel(spec.kernels[1])->in_place >> 3 & 1U) != 0;
     EXPECT_EQ(block.input(0), x);
-    EXPECT_EQ(block.input(1), !own && over ? residual : kNoValue);
+    EXPECT_EQ(block.input(1), kind == Residual::kAlone && over ? residual : kNoValue);
   }
 }
 
