@@ -133,6 +133,51 @@ TEST_F(CudaKernels, ChannelsFirstConv) {
   }
 }
 
+// f32 throughout, as products stay whose weights leave f16's range.
+TEST_F(CudaKernels, LinearInF32) {
+  CudaRandom random(2038);
+  struct Shape {
+    int64_t rows, outputs, depth;
+  };
+  for (const Shape& s : {Shape{128, 768, 768}, Shape{1, 1000, 2048}, Shape{77, 72, 40}}) {
+    for (const char* activation : {"", "Relu", "Gelu"}) {
+      const bool residual = std::string(activation) != "Relu";
+      CudaCase c;
+      c.op = "Linear";
+      c.domain = kTamisDomain;
+      c.attributes = {{"activation", std::string(activation)}, {"output_dtype", kFull}};
+      const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
+      c.inputs = {random.Floats(DType::kFloat32, {s.rows, s.depth}),
+                  random.Floats(DType::kFloat32, {s.outputs, s.depth}, scale),
+                  random.Floats(DType::kFloat32, {s.outputs}),
+                  residual ? random.Floats(DType::kFloat32, {s.rows, s.outputs}) : Tensor()};
+      c.constants = {1, 2};
+      c.output_dtypes = {DType::kFloat32};
+      EXPECT_GT(Check(c), 0);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+TEST_F(CudaKernels, MatMul) {
+  CudaRandom random(2039);
+  for (const auto& [a, b] : {std::pair(Dims{33, 40}, Dims{40, 24}),
+                             {Dims{2, 3, 16, 64}, Dims{2, 3, 64, 8}},
+                             {Dims{4, 7, 16}, Dims{16, 72}},
+                             {Dims{5, 16}, Dims{6, 16, 40}},
+                             {Dims{1, 12, 128, 64}, Dims{1, 12, 64, 128}}}) {
+    for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+      CudaCase c;
+      c.op = "MatMul";
+      const float scale = 1 / std::sqrt(static_cast<float>(a.back()));
+      c.inputs = {random.Floats(dtype, a), random.Floats(dtype, b, scale)};
+      c.output_dtypes = {dtype};
+      EXPECT_GT(Check(c), 0);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
 // What FuseForCuda makes of a first convolution and its pool.
 TEST_F(CudaKernels, ChannelsFirstConvPool) {
   CudaRandom random(2036);
@@ -189,7 +234,7 @@ TEST_F(CudaKernels, ChannelsFirstConvPool) {
 TEST_F(CudaKernels, ChainedConv) {
   CudaRandom random(2037);
   for (const int64_t reduced : {64, 128}) {
-    for (const int64_t width : {8, 61, 300}) {  // one tile, some with a tail, several for a block
+    for (const int64_t width : {8, 61, 130}) {  // one tile, some with a tail, several for a block
       for (const bool residual : {true, false}) {
         const Dims image = {3, 30, width};
         const auto rows = [&](int64_t channels) { return Dims{image[0], image[1], image[2], channels}; };

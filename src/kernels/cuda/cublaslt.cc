@@ -24,6 +24,7 @@ Result<std::unique_ptr<CublasLt>> CublasLt::Open() {
   TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatmulDescSetAttribute", &lt->desc_set));
   TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatrixLayoutCreate", &lt->layout_create));
   TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatrixLayoutDestroy", &lt->layout_destroy));
+  TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatrixLayoutSetAttribute", &lt->layout_set));
   TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatmulPreferenceCreate", &lt->preference_create));
   TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatmulPreferenceDestroy", &lt->preference_destroy));
   TAMIS_RETURN_IF_ERROR(library.Find("cublasLtMatmulPreferenceSetAttribute", &lt->preference_set));

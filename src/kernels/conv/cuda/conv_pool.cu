@@ -154,7 +154,7 @@ __device__ __forceinline__ void FillTile(const int32_t (&best)[Shape::kPixels / 
   const uint32_t address = tile + column * 64 + (warp ^ (column / 2 % 4)) * 16;
   const CodeShift to = ShiftOf(params.types.y, params.types.y_zero);
   const auto finish = [&](int32_t sum, Int8Channel channel) {
-    float value = fmaf(channel.scale, static_cast<float>(sum), channel.bias);
+    float value = fmaf(fabsf(channel.scale), static_cast<float>(sum), channel.bias);
     if (params.activation.kind != Activation::kNone) value = ActivateAs<Activation::kClip>(value, params.activation);
     return value * params.types.y_inverse;
   };
@@ -184,6 +184,9 @@ __device__ __forceinline__ void ComputeChunk(const ConvPoolParams& params, const
   Sum best[Shape::kPixels / 4];
 #pragma unroll
   for (Sum& value : best) value = Lowest<Sum>();
+  // A negative scale turns the order of sums around, so that its sums are negated.
+  bool turned = false;
+  if constexpr (Shape::kInt8) turned = __any_sync(0xffffffff, low.scale < 0 || high.scale < 0);
   int slot = 0;                                 // of the first line that is read
   int awaited_slot = 0, awaited = place.first;  // the next line to await
   uint32_t awaited_lap = 0;
@@ -199,6 +202,14 @@ __device__ __forceinline__ void ComputeChunk(const ConvPoolParams& params, const
     __syncwarp();
     if (++slot == kRingLines) slot = 0;
 
+    if constexpr (Shape::kInt8) {
+      if (turned) {
+#pragma unroll
+        for (int i = 0; i < Shape::kPixels / 2; ++i) {
+          if ((i / 2 % 2 == 0 ? low : high).scale < 0) sums[i] = -sums[i];
+        }
+      }
+    }
     Sum window[Shape::kPixels / 4], pooled[Shape::kPixels / 4];
     PoolColumns<Shape>(sums, params.conv_w, window);
     const bool odd = line % 2 != 0;  // the last of one window and the first of the next

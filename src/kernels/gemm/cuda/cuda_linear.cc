@@ -17,13 +17,13 @@ ActivationArgs ReadActivation(const Node& node) {
   return ToArgs(EpilogueOf(node));
 }
 
-Status CheckProductOperands(const Problem& problem, DType x_dtype) {
+Status CheckProductOperands(const Problem& problem, DType x_dtype, DType weight_dtype) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   if (problem.input(0).dtype != x_dtype) {
     return UserError("x is {}, the kernel takes {}", Name(problem.input(0).dtype), Name(x_dtype));
   }
-  if (problem.input(1).dtype != DType::kFloat16 || problem.input(1).constant == nullptr) {
-    return UserError("the weight must be a constant of float16");
+  if (problem.input(1).dtype != weight_dtype || problem.input(1).constant == nullptr) {
+    return UserError("the weight must be a constant of {}", Name(weight_dtype));
   }
   TAMIS_RETURN_IF_ERROR(CheckF32IfPresent(problem.input(2), "bias"));
   for (const auto& [operand, what] : {std::pair(problem.input(3), "residual"), std::pair(problem.outputs[0], "y")}) {
@@ -39,9 +39,10 @@ Status CheckProductOperands(const Problem& problem, DType x_dtype) {
   return {};
 }
 
-Result<CudaLinear> ReadCudaLinear(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem));
+Result<CudaLinear> ReadCudaLinear(const Problem& problem, DType operands) {
+  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, operands, operands));
   CudaLinear linear;
+  linear.f32 = operands == DType::kFloat32;
   const Dims& weight = problem.input(1).dims;
   linear.outputs = static_cast<int>(weight[0]);
   linear.depth = static_cast<int>(weight[1]);
@@ -51,6 +52,9 @@ Result<CudaLinear> ReadCudaLinear(const Problem& problem) {
   linear.residual_f32 = problem.input(3).dtype == DType::kFloat32;
   linear.output_f32 = problem.outputs[0].dtype == DType::kFloat32;
   linear.activation = ReadActivation(*problem.node);
+  if (linear.f32 && (!linear.output_f32 || (linear.residual && !linear.residual_f32))) {
+    return UserError("x is float32, y or the residual is not");
+  }
   return linear;
 }
 

@@ -18,10 +18,6 @@ Result<Read> ReadProblem(const Problem& whole, const Device& device) {
   TAMIS_ASSIGN_OR_RETURN(read.int8, ReadCudaInt8(parts.conv));
   TAMIS_ASSIGN_OR_RETURN(read.folded, FoldQuantizedConv(read.int8, device));
   if (!whole.node->Ints("table").empty()) return UserError("a table of codes may change their order");
-  const auto scales = whole.input(2).constant->Span<float>();
-  if (std::any_of(scales.begin(), scales.end(), [](float scale) { return !(scale >= 0); })) {
-    return UserError("a negative scale changes the order of sums");
-  }
   const Dims& y = whole.outputs[0].dims;
   read.problem.image = read.folded.gemm.image;
   read.problem.outputs = static_cast<int>(read.folded.gemm.outputs);
