@@ -1,6 +1,8 @@
 #include "src/compiler/optimize.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -47,6 +49,17 @@ Network TwoProducts(std::mt19937* random) {
   return network;
 }
 
+// Of kernels, for all tests of this file: what one has timed the next knows.
+std::string Timings() {
+  return (std::filesystem::path(testing::TempDir()) / fmt::format("tamis_optimize_{}", getpid()) / "timings.tsv")
+      .string();
+}
+
+class OptimizeTest : public testing::Test {
+ protected:
+  static void TearDownTestSuite() { std::filesystem::remove_all(std::filesystem::path(Timings()).parent_path()); }
+};
+
 LayerSetting SettingOf(const OptimizeResult& result, const std::string& layer) {
   for (const OptimizedLayer& found : result.layers) {
     if (found.name == layer) return found.setting;
@@ -57,7 +70,7 @@ LayerSetting SettingOf(const OptimizeResult& result, const std::string& layer) {
 
 // The samples that are asked first are twenty times as large as the others, so that int8 codes, whose ranges come from
 // the others, cut them off before the first product. Nothing in the samples to fit or to choose by tells.
-TEST(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
+TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
   SCOPED_TRACE(kSeed);
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
@@ -69,6 +82,7 @@ TEST(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
   options.prune.method = PruneOptions::Method::kMagnitude;
   options.split = OptimizeSplit(kSamples);
   options.run_seconds = 0.05;
+  options.build.cache_path = Timings();
 
   Tensor x(DType::kFloat32, {kSamples, kWidth});
   std::normal_distribution<float> normal;
@@ -118,7 +132,7 @@ std::shared_ptr<const DataSource> ConstantSamples(int64_t samples) {
 
 // No uniform setting that was measured and holds is clearly faster than what was chosen, and drops are also known of
 // mixtures of the samples.
-TEST(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
+TEST_F(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
   SCOPED_TRACE(kSeed);
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
@@ -135,6 +149,7 @@ TEST(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
   options.prune.method = PruneOptions::Method::kMagnitude;
   options.split = OptimizeSplit(kSamples);
   options.run_seconds = 0.05;
+  options.build.cache_path = Timings();
   const auto result = Optimize(network, **data, options);
   ASSERT_TRUE(result.ok()) << result.status().message();
   ASSERT_TRUE(result->holds);
@@ -154,11 +169,13 @@ TEST(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
   EXPECT_TRUE(result->trials[static_cast<size_t>(result->best_uniform)].uniform);
 }
 
-TEST(OptimizeTest, AnInterruptKeepsTheCostsThatWereMeasured) {
+TEST_F(OptimizeTest, AnInterruptKeepsTheCostsThatWereMeasured) {
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
   const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "tamis_interrupted";
   std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  if (std::filesystem::exists(Timings())) std::filesystem::copy_file(Timings(), folder / "timings.tsv");
   const std::string path = SensitivityCache::PathBeside((folder / "timings.tsv").string());
   const auto lines = [&] {
     std::ifstream file(path);
@@ -182,7 +199,7 @@ TEST(OptimizeTest, AnInterruptKeepsTheCostsThatWereMeasured) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(OptimizeTest, ItEndsWhenItIsAskedTo) {
+TEST_F(OptimizeTest, ItEndsWhenItIsAskedTo) {
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
   OptimizeOptions options;
