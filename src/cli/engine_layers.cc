@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "src/compiler/predict.h"
+#include "src/compiler/layer_weight.h"
 #include "src/compiler/quantize.h"
 #include "src/tuner/problem_text.h"
 

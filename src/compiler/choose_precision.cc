@@ -4,7 +4,7 @@
 #include <map>
 #include <numeric>
 
-#include "src/compiler/predict.h"
+#include "src/compiler/layer_weight.h"
 #include "src/kernels/problem.h"
 #include "src/runtime/specialize.h"
 #include "src/tuner/assign_precision.h"

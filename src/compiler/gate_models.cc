@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "src/base/atomic_file.h"
+#include "src/base/request_problems.h"
 #include "src/compiler/coverage.h"
 #include "src/compiler/labels.h"
-#include "src/compiler/request_problems.h"
 
 namespace tamis {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "src/compiler/request_problems.h"
+#include "src/base/request_problems.h"
 
 namespace tamis {
 namespace {

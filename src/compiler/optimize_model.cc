@@ -2,8 +2,8 @@
 
 #include "src/base/atomic_file.h"
 #include "src/base/json_writer.h"
+#include "src/base/request_problems.h"
 #include "src/compiler/coverage.h"
-#include "src/compiler/request_problems.h"
 #include "src/tuner/timing_cache.h"
 
 namespace tamis {

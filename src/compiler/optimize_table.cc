@@ -1,4 +1,5 @@
 #include "src/compiler/optimize_table.h"
+#include "src/compiler/layer_weight.h"
 
 #include <algorithm>
 #include <tuple>

@@ -1,5 +1,6 @@
 #include "src/compiler/predict.h"
 
+#include "src/compiler/layer_weight.h"
 #include "src/kernels/problem.h"
 #include "src/runtime/specialize.h"
 
@@ -49,17 +50,6 @@ double GainPrediction::SecondsWithPaired(const std::function<bool(const LayerTim
   double seconds = other_seconds;
   for (const LayerTime& layer : layers) seconds += pruned(layer) ? layer.BestPaired() : layer.dense_seconds;
   return seconds;
-}
-
-ValueId LayerWeight(const Graph& graph, const Node& node) {
-  if (!node.IsTamis("Linear") && !node.IsTamis("ChannelsLastConv")) return kNoValue;
-  const ValueId weight = node.input(1);
-  return weight != kNoValue && graph.value(weight).constant ? weight : kNoValue;
-}
-
-std::string WeightName(const Graph& graph, ValueId weight) {
-  const Value& value = graph.value(weight);
-  return value.origin ? value.origin->initializer : value.name;
 }
 
 Result<GainPrediction> PredictGain(const Graph& fused, const std::map<std::string, int64_t>& binding, Tuner& tuner,

@@ -43,9 +43,4 @@ struct GainPrediction {
 Result<GainPrediction> PredictGain(const Graph& fused, const std::map<std::string, int64_t>& binding, Tuner& tuner,
                                    int threads);
 
-// Input index 1 of a Linear or ChannelsLastConv with a constant weight; kNoValue for any other node.
-ValueId LayerWeight(const Graph& graph, const Node& node);
-// The unfused initializer behind a weight, or the weight's own name.
-std::string WeightName(const Graph& graph, ValueId weight);
-
 }  // namespace tamis

@@ -1,6 +1,6 @@
 #include "src/compiler/predict_int8.h"
 
-#include "src/compiler/predict.h"
+#include "src/compiler/layer_weight.h"
 #include "src/compiler/quantize.h"
 #include "src/kernels/problem.h"
 #include "src/passes/pass.h"

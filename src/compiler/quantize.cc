@@ -8,7 +8,7 @@
 #include "src/compiler/calibrate.h"
 #include "src/compiler/check_samples.h"
 #include "src/compiler/coverage.h"
-#include "src/compiler/predict.h"
+#include "src/compiler/layer_weight.h"
 #include "src/compiler/quantize_balance.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/match.h"

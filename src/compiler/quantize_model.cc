@@ -3,7 +3,7 @@
 #include "src/base/atomic_file.h"
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
-#include "src/compiler/request_problems.h"
+#include "src/base/request_problems.h"
 #include "src/onnx/onnx.h"
 
 namespace tamis {
