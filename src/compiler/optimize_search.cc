@@ -10,6 +10,7 @@ namespace {
 constexpr int kMostDrafts = 7;   // between what holds and what does not
 constexpr int kMostInOrder = 4;  // prunings of the whole network
 constexpr double kTighter = 0.7;
+constexpr double kClearlyFaster = 0.98;
 
 }  // namespace
 
@@ -76,9 +77,11 @@ Result<SearchResult> Search::Finish(double allowed, double most_error) {
   const auto final = [&](const OptimizeTrial& trial) { return trial.in_order && trial.modelled_error <= most_error; };
   for (int round = 0; round < kMostInOrder && (round == 0 || allowed > 0); ++round) {
     TAMIS_ASSIGN_OR_RETURN(const size_t draft, TryAllowance(allowed));
-    // What holds already and is as fast needs no pruning beside it.
+    // What holds already and is as fast, but for what timing can't tell, needs no pruning beside it.
     const int known = FastestThatHolds(trials_.all(), final);
-    if (known >= 0 && trials_.at(static_cast<size_t>(known)).relative <= trials_.at(draft).relative) break;
+    if (known >= 0 && kClearlyFaster * trials_.at(static_cast<size_t>(known)).relative <= trials_.at(draft).relative) {
+      break;
+    }
     TAMIS_ASSIGN_OR_RETURN(const size_t at, PruneInOrder(draft));
     if (trials_.at(at).holds) break;
     allowed = kTighter * std::min(allowed, trials_.at(at).modelled_error);
