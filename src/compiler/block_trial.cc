@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "src/compiler/run_in_turns.h"
 #include "src/kernels/block/row_block.h"
@@ -35,6 +36,7 @@ struct Layer {
 struct Segment {
   std::vector<Problem> problems;
   BlockPlan plan;
+  std::string key;  // equal for equal problems and kernels, which networks repeat: they share one time
   size_t run = 0, begin = 0, end = 0;
   bool measured = false;  // now, not found in the cache
 };
@@ -76,8 +78,10 @@ class Trial {
       TAMIS_RETURN_IF_ERROR(Measure(unknown));
       Choose();
       TAMIS_RETURN_IF_ERROR(Confirm());
+      std::set<std::string> recorded;
       for (const Segment* segment : unknown) {
-        if (segment->measured) tuner_.RecordBlock(segment->problems, segment->plan.kernels, segment->plan.seconds);
+        if (!segment->measured || !recorded.insert(segment->key).second) continue;
+        tuner_.RecordBlock(segment->problems, segment->plan.kernels, segment->plan.seconds);
       }
       TAMIS_RETURN_IF_ERROR(tuner_.SaveCache());
     }
@@ -135,6 +139,7 @@ class Trial {
           const Layer& layer = run[end - 1];
           if (layer.kernel.empty()) break;
           segment.problems.push_back(layer.problem);
+          segment.key += TimingCache::Key(layer.problem) + layer.kernel;
           segment.plan.layers.push_back(layer.name);
           segment.plan.kernels.push_back(layer.kernel);
           segment.plan.layer_seconds += layer.seconds;
@@ -191,12 +196,18 @@ class Trial {
         }
       }
     }
-    for (Segment* segment : segments) {
+    std::map<std::string, std::vector<double>> ratios;
+    for (const Segment* segment : segments) {
       const double as_one = Median(block_seconds[segment]);
       if (as_one <= 0) continue;  // it was not formed
       double one_by_one = 0;
       for (const std::string& layer : segment->plan.layers) one_by_one += Median(layer_seconds[layer]);
-      segment->plan.seconds = RoundedSeconds(as_one / one_by_one * segment->plan.layer_seconds);
+      ratios[segment->key].push_back(as_one / one_by_one);
+    }
+    for (Segment* segment : segments) {
+      const auto found = ratios.find(segment->key);
+      if (found == ratios.end()) continue;
+      segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
       segment->measured = true;
     }
     return {};
@@ -238,10 +249,12 @@ class Trial {
       TAMIS_ASSIGN_OR_RETURN(const auto times, RunInTurns(programs, inputs_, pool_, {.seconds = seconds, .least = 6}));
       if (Median(times[1]) < Median(times[0])) return {};
     }
+    std::set<std::string> losers;
+    for (const Segment* segment : chosen_) losers.insert(segment->key);
     for (Segment& segment : segments_) {
-      if (std::find(chosen_.begin(), chosen_.end(), &segment) == chosen_.end()) continue;
+      // What the cache knew has held in a whole network before, and stays as other builds found it.
+      if (!segment.measured || losers.count(segment.key) == 0) continue;
       segment.plan.seconds = RoundedSeconds(segment.plan.layer_seconds);
-      segment.measured = true;
     }
     return {};
   }
