@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "src/compiler/build.h"
+#include "src/compiler/plan/build.h"
 #include "src/kernels/problem.h"
 #include "src/runtime/specialize.h"
 #include "src/tuner/problem_text.h"

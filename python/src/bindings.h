@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "src/compiler/build.h"
+#include "src/compiler/plan/build.h"
 #include "tamis/session.h"
 
 namespace tamis::python {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "src/compiler/build.h"
-#include "src/compiler/model_source.h"
+#include "src/compiler/plan/build.h"
+#include "src/compiler/verbs/model_source.h"
 
 namespace tamis::python {
 

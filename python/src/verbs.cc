@@ -11,12 +11,12 @@
 #include "python/src/errors.h"
 #include "python/src/interruptible.h"
 #include "python/src/source.h"
-#include "src/compiler/compare.h"
-#include "src/compiler/gate_models.h"
-#include "src/compiler/optimize_model.h"
-#include "src/compiler/prune_model.h"
-#include "src/compiler/quantize_model.h"
-#include "src/compiler/sample_batches.h"
+#include "src/compiler/measure/compare.h"
+#include "src/compiler/samples/sample_batches.h"
+#include "src/compiler/verbs/gate_models.h"
+#include "src/compiler/verbs/optimize_model.h"
+#include "src/compiler/verbs/prune_model.h"
+#include "src/compiler/verbs/quantize_model.h"
 
 namespace nb = nanobind;
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "src/cli/data_flags.h"
-#include "src/compiler/bisect.h"
+#include "src/compiler/gate/bisect.h"
 
 namespace tamis {
 

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "src/base/json_writer.h"
-#include "src/compiler/bisect.h"
+#include "src/compiler/gate/bisect.h"
 
 namespace tamis {
 

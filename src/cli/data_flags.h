@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "src/compiler/data_source.h"
-#include "src/compiler/sample_request.h"
+#include "src/compiler/samples/data_source.h"
+#include "src/compiler/verbs/sample_request.h"
 #include "src/ir/graph.h"
 
 namespace tamis {

@@ -2,8 +2,8 @@
 
 #include <map>
 
-#include "src/compiler/layer_weight.h"
-#include "src/compiler/quantize.h"
+#include "src/compiler/plan/layer_weight.h"
+#include "src/compiler/quantize/quantize.h"
 #include "src/tuner/problem_text.h"
 
 namespace tamis {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "src/compiler/prune.h"
+#include "src/compiler/prune/prune.h"
 
 namespace tamis {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/compiler/model_source.h"
+#include "src/compiler/verbs/model_source.h"
 #include "tamis/session.h"
 
 namespace tamis {

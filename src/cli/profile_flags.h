@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/compiler/profile.h"
+#include "src/compiler/plan/profile.h"
 
 namespace tamis {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "src/compiler/verb_hooks.h"
+#include "src/compiler/verbs/verb_hooks.h"
 #include "tamis/status.h"
 
 namespace tamis {

@@ -10,8 +10,8 @@
 #include "src/cli/plan_text.h"
 #include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
-#include "src/compiler/coverage.h"
-#include "src/compiler/quantize.h"
+#include "src/compiler/calibrate/coverage.h"
+#include "src/compiler/quantize/quantize.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 

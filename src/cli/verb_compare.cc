@@ -10,9 +10,9 @@
 #include "src/cli/data_flags.h"
 #include "src/cli/model_file.h"
 #include "src/cli/verb.h"
-#include "src/compiler/compare.h"
-#include "src/compiler/npy.h"
-#include "src/compiler/sample_batches.h"
+#include "src/compiler/measure/compare.h"
+#include "src/compiler/samples/npy.h"
+#include "src/compiler/samples/sample_batches.h"
 
 namespace tamis {
 namespace {

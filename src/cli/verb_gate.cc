@@ -5,7 +5,7 @@
 
 #include "src/cli/data_flags.h"
 #include "src/cli/verb.h"
-#include "src/compiler/gate_models.h"
+#include "src/compiler/verbs/gate_models.h"
 
 namespace tamis {
 namespace {

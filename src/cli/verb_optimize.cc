@@ -6,7 +6,7 @@
 #include "src/cli/data_flags.h"
 #include "src/cli/profile_flags.h"
 #include "src/cli/verb.h"
-#include "src/compiler/optimize_model.h"
+#include "src/compiler/verbs/optimize_model.h"
 
 namespace tamis {
 namespace {

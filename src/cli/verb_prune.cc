@@ -3,7 +3,7 @@
 #include "src/cli/data_flags.h"
 #include "src/cli/layer_table.h"
 #include "src/cli/verb.h"
-#include "src/compiler/prune_model.h"
+#include "src/compiler/verbs/prune_model.h"
 
 namespace tamis {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "src/cli/data_flags.h"
 #include "src/cli/verb.h"
-#include "src/compiler/quantize_model.h"
+#include "src/compiler/verbs/quantize_model.h"
 
 namespace tamis {
 namespace {

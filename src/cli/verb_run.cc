@@ -10,7 +10,7 @@
 #include "src/cli/model_file.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
-#include "src/compiler/npy.h"
+#include "src/compiler/samples/npy.h"
 #include "src/runtime/benchmark.h"
 
 namespace tamis {

@@ -1,0 +1,39 @@
+#include "src/compiler/measure/run_in_turns.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace tamis {
+
+Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
+                                             PackCache& cache, std::vector<BlockSpec> blocks,
+                                             std::shared_ptr<ArenaPool> arenas) {
+  ProgramOptions options;
+  options.threads = threads;
+  options.wish = [&](const std::string& node) {
+    const auto found = kernels.find(node);
+    return found == kernels.end() ? std::string() : found->second;
+  };
+  options.blocks = std::move(blocks);
+  options.arenas = std::move(arenas);
+  return Program::Make(std::move(concrete), options, cache);
+}
+
+Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* const> programs,
+                                                    std::span<const Tensor> inputs, ThreadPool& pool,
+                                                    const Turns& turns) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> times(programs.size());
+  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
+  for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
+    for (size_t i = 0; i < programs.size(); ++i) {
+      const auto start = Clock::now();
+      TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
+      if (round > 0) times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    }
+  }
+  for (auto& of_program : times) std::sort(of_program.begin(), of_program.end());
+  return times;
+}
+
+}  // namespace tamis

@@ -1,0 +1,75 @@
+#include "src/compiler/optimize/optimize_budget.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/base/request_problems.h"
+
+namespace tamis {
+namespace {
+
+constexpr double kOneSided95 = 1.645;
+
+// The bad ends of the intervals.
+double WorstAgreement(const Quality& quality) {
+  return quality.agreement - kOneSided95 * quality.agreement_error;
+}
+
+// The estimates at their bad ends; what was counted may not be beyond the budget either.
+double WorstDrop(const Quality& quality) {
+  const double worst = std::max(quality.drop + kOneSided95 * quality.drop_error, quality.counted_drop);
+  return quality.mixed ? std::max(worst, quality.mixed_drop + kOneSided95 * quality.mixed_drop_error) : worst;
+}
+
+}  // namespace
+
+bool Budget::Holds(const Quality& quality) const {
+  if (min_agreement > 0 && WorstAgreement(quality) < min_agreement) return false;
+  return max_drop < 0 || WorstDrop(quality) <= max_drop;
+}
+
+double Budget::Excess(const Quality& quality) const {
+  constexpr double kLeast = 1e-6;  // of a budget: one of nothing is never held by what rounds
+  double excess = 0;
+  if (min_agreement > 0) {
+    excess = std::max(excess, (min_agreement - WorstAgreement(quality)) / std::max(1 - min_agreement, kLeast));
+  }
+  if (max_drop >= 0) excess = std::max(excess, (WorstDrop(quality) - max_drop) / std::max(max_drop, kLeast));
+  return excess;
+}
+
+std::string Budget::Text() const {
+  std::string text;
+  if (min_agreement > 0) text = fmt::format("mean cosine of at least {:g}", min_agreement);
+  if (max_drop >= 0) {
+    text += fmt::format("{}at most {:g} points of top-1", text.empty() ? "" : " and ", max_drop);
+  }
+  return text;
+}
+
+std::string Budget::Describe(const Quality& quality) const {
+  std::string text;
+  if (min_agreement > 0) text = fmt::format("agreement {:.4f} +- {:.4f}", quality.agreement, quality.agreement_error);
+  if (max_drop >= 0) {
+    const std::string mixed =
+        quality.mixed ? fmt::format(", on mixtures {:.2f} +- {:.2f}", quality.mixed_drop, quality.mixed_drop_error)
+                      : "";
+    text += fmt::format("{}drop {:.2f} +- {:.2f} points (counted {:.2f}{}{})", text.empty() ? "" : ", ", quality.drop,
+                        quality.drop_error, quality.counted_drop, mixed,
+                        quality.labelled ? "" : ", against the dense network's answers");
+  }
+  return text;
+}
+
+Status CheckBudget(const Budget& budget) {
+  RequestProblems problems;
+  problems.Need(budget.min_agreement >= 0 && budget.min_agreement <= 1,
+                "--min-agreement is {}; a mean cosine is above 0 and at most 1", budget.min_agreement);
+  problems.Need(!std::isnan(budget.max_drop) && budget.max_drop <= 100,
+                "--max-drop is {}; it takes points of top-1, 0 to 100", budget.max_drop);
+  return problems.status();
+}
+
+}  // namespace tamis

@@ -1,0 +1,153 @@
+#include "src/compiler/optimize/optimize_judge.h"
+
+#include <algorithm>
+#include <map>
+
+#include "src/compiler/measure/compare.h"
+#include "src/compiler/measure/score_divergence.h"
+#include "src/compiler/optimize/optimize_mixtures.h"
+#include "src/compiler/samples/labels.h"
+#include "src/compiler/samples/tensor_store.h"
+
+namespace tamis {
+namespace {
+
+int64_t RowsOf(const NamedTensors& batch) {
+  return batch.empty() || batch.begin()->second.rank() == 0 ? 1 : batch.begin()->second.dim(0);
+}
+
+bool IsScores(const Tensor& tensor) {
+  return tensor.rank() == 2 && tensor.dim(1) >= 2 && tensor.dtype() == DType::kFloat32;
+}
+
+// Batches of one output, one after the other.
+Tensor Stacked(const std::vector<NamedTensors>& batches, const std::string& name) {
+  int64_t rows = 0;
+  for (const NamedTensors& batch : batches) rows += batch.at(name).dim(0);
+  const int64_t columns = batches.front().at(name).dim(1);
+  Tensor all(DType::kFloat32, {rows, columns});
+  float* to = all.Data<float>();
+  for (const NamedTensors& batch : batches) {
+    const std::span<const float> from = batch.at(name).Span<float>();
+    to = std::copy(from.begin(), from.end(), to);
+  }
+  return all;
+}
+
+// Share of the other sample in a mixture: so mixed, training images change at least as many answers as images never
+// seen, and not many more (docs/optimize.md).
+constexpr float kMixedShare = 0.2F;
+
+}  // namespace
+
+Status Judge::Answered::Add(Session& session) {
+  TAMIS_ASSIGN_OR_RETURN(dense, AnswersOf(session, batches));
+  return {};
+}
+
+void Judge::Answered::Join(const Answered& other) {
+  batches.insert(batches.end(), other.batches.begin(), other.batches.end());
+  dense.insert(dense.end(), other.dense.begin(), other.dense.end());
+}
+
+Result<std::vector<NamedTensors>> Judge::AnswersOf(Session& session, std::span<const NamedTensors> batches) {
+  std::vector<NamedTensors> all;
+  for (const NamedTensors& batch : batches) {
+    TAMIS_ASSIGN_OR_RETURN(NamedTensors answers, session.Run(batch));
+    all.push_back(std::move(answers));
+    TensorStore::Rest(batch);
+  }
+  return all;
+}
+
+Result<Judge> Judge::Make(const DataSource& data, const std::vector<int64_t>& samples, int64_t batch, Session& dense,
+                          bool mix) {
+  Judge judge;
+  TAMIS_ASSIGN_OR_RETURN(judge.seen_.batches, ReadBatches(data, samples, batch));
+  TAMIS_RETURN_IF_ERROR(judge.seen_.Add(dense));
+  for (const NamedTensors& inputs : judge.seen_.batches) judge.samples_ += RowsOf(inputs);
+  if (mix && judge.HasScores()) {
+    judge.mixed_.batches = MixSamples(judge.seen_.batches, kMixedShare);
+    TAMIS_RETURN_IF_ERROR(judge.mixed_.Add(dense));
+  }
+  for (size_t i = 0; !data.labels().empty() && i < static_cast<size_t>(judge.samples_); ++i) {
+    judge.labels_.push_back(data.labels()[static_cast<size_t>(samples[i])]);
+  }
+  if (judge.labels_.empty() || judge.seen_.dense.front().size() != 1) return judge;
+  const auto& [name, scores] = *judge.seen_.dense.front().begin();
+  if (IsScores(scores)) {
+    // All of them, not only these samples': what is wrong is said once.
+    TAMIS_RETURN_IF_ERROR(CheckLabels(data.labels(), scores.dim(1), name, data.class_names()));
+  }
+  return judge;
+}
+
+bool Judge::HasScores() const {
+  return !seen_.dense.empty() && std::any_of(seen_.dense.front().begin(), seen_.dense.front().end(),
+                                             [](const auto& output) { return IsScores(output.second); });
+}
+
+Judge Judge::First(int64_t samples) const {
+  Judge first;
+  for (size_t i = 0; i < seen_.batches.size() && first.samples_ < samples; ++i) {
+    first.seen_.batches.push_back(seen_.batches[i]);
+    first.seen_.dense.push_back(seen_.dense[i]);
+    first.samples_ += RowsOf(seen_.batches[i]);
+  }
+  if (!labels_.empty()) first.labels_.assign(labels_.begin(), labels_.begin() + first.samples_);
+  return first;
+}
+
+void Judge::Join(const Judge& other) {
+  seen_.Join(other.seen_);
+  mixed_.Join(other.mixed_);
+  labels_.insert(labels_.end(), other.labels_.begin(), other.labels_.end());
+  samples_ += other.samples_;
+}
+
+ScoreDrop Judge::DropOf(const std::string& output, bool labelled, const Answered& of,
+                        const std::vector<NamedTensors>& ours) const {
+  return EstimateScoreDrop(Stacked(of.dense, output), Stacked(ours, output),
+                           labelled ? std::span<const int64_t>(labels_) : std::span<const int64_t>());
+}
+
+Result<Quality> Judge::Measure(Session& session) const {
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<NamedTensors> ours, AnswersOf(session, seen_.batches));
+  std::map<std::string, OutputComparison> outputs;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    for (const auto& [name, reference] : seen_.dense[i]) {
+      if (IsFloat(reference.dtype())) TAMIS_RETURN_IF_ERROR(outputs[name].Add(ours[i].at(name), reference));
+    }
+  }
+  Quality quality;
+  for (const auto& [name, comparison] : outputs) {
+    // Also where equal: an error of 0 is an answer.
+    if (comparison.MeanCosine() > quality.agreement) continue;
+    quality.agreement = comparison.MeanCosine();
+    quality.agreement_error = comparison.MeanCosineError();
+  }
+  std::string worst;  // the output of which top-1 drops most
+  // Labels are the classes of the only output, if there is one only.
+  const bool labelled = !labels_.empty() && outputs.size() == 1;
+  for (const auto& [name, comparison] : outputs) {
+    if (!IsScores(seen_.dense.front().at(name))) continue;
+    quality.divergence = std::max(quality.divergence, MeanDivergence(Stacked(seen_.dense, name), Stacked(ours, name)));
+    const ScoreDrop drop = DropOf(name, labelled, seen_, ours);
+    if (quality.has_scores && drop.estimate <= quality.drop) continue;
+    worst = name;
+    quality.has_scores = true;
+    quality.labelled = labelled;
+    quality.drop = drop.estimate;
+    quality.drop_error = drop.estimate_error;
+    quality.counted_drop = drop.counted;
+  }
+  if (worst.empty() || mixed_.batches.empty()) return quality;
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<NamedTensors> mixed, AnswersOf(session, mixed_.batches));
+  const ScoreDrop drop = DropOf(worst, labelled, mixed_, mixed);
+  quality.mixed = true;
+  quality.mixed_drop = drop.estimate;
+  quality.mixed_drop_error = drop.estimate_error;
+  return quality;
+}
+
+}  // namespace tamis

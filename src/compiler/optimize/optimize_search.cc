@@ -1,0 +1,116 @@
+#include "src/compiler/optimize/optimize_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace tamis {
+namespace {
+
+constexpr int kMostDrafts = 7;   // between what holds and what does not
+constexpr int kMostInOrder = 4;  // prunings of the whole network
+constexpr double kTighter = 0.7;
+constexpr double kClearlyFaster = 0.98;
+
+}  // namespace
+
+void Search::Say(const OptimizeTrial& trial) const {
+  log_(fmt::format("{}: {:.3f} ms, {}, {}", trial.label, trial.seconds * 1e3, budget_.Describe(trial.quality),
+                   trial.holds ? "holds" : "too much"));
+}
+
+Status Search::TryUniform() {
+  for (const LayerType type : kLayerTypes) {
+    for (const LayerPattern pattern : kPatterns) {
+      const Assignment assignment = table_.Uniform(pattern, type);
+      const size_t before = trials_.all().size();
+      const LayerSetting setting{pattern, type};
+      TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(setting.IsAsItWas() ? "dense" : "all " + Name(setting),
+                                                          assignment, true, table_.Error(assignment)));
+      if (trials_.all().size() > before) Say(trials_.at(at));
+    }
+  }
+  return {};
+}
+
+Result<size_t> Search::TryAllowance(double allowed) {
+  const Assignment assignment = table_.Solve(allowed);
+  const int64_t low = CountBFloat16(assignment);
+  const std::string label =
+      fmt::format("{} int8, {}{} 2:4 of {}", CountInt8(assignment), low > 0 ? fmt::format("{} bf16, ", low) : "",
+                  CountSparse(assignment), table_.rows().size());
+  const size_t before = trials_.all().size();
+  TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(label, assignment, false, table_.Error(assignment)));
+  if (trials_.all().size() > before) Say(trials_.at(at));
+  return at;
+}
+
+Result<double> Search::FindAllowance() {
+  double fails = table_.MostError(), holds = 0;
+  TAMIS_ASSIGN_OR_RETURN(const size_t all, TryAllowance(fails));
+  if (trials_.at(all).holds) return fails;
+  TAMIS_RETURN_IF_ERROR(table_.TimeConversions(&candidates_, &timer_));
+  // Errors add up as squares of what they do to the outputs: an agreement loses as much, scores the root of it.
+  double next =
+      fails / std::pow(1 + std::max(budget_.Excess(trials_.at(all).quality), 0.1), budget_.max_drop >= 0 ? 2 : 1);
+  for (int draft = 0; draft < kMostDrafts && fails > 1.05 * holds; ++draft) {
+    TAMIS_ASSIGN_OR_RETURN(const size_t at, TryAllowance(next));
+    // The solution uses what it uses: between that and what was allowed there is nothing else to try.
+    if (trials_.at(at).holds) {
+      holds = next;
+    } else {
+      fails = std::min(next, trials_.at(at).modelled_error);
+    }
+    next = holds > 0 ? std::sqrt(holds * fails) : fails / 4;
+  }
+  return holds;
+}
+
+Result<size_t> Search::PruneInOrder(size_t draft) {
+  const size_t before = trials_.all().size();
+  TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.TryInOrder(draft));
+  if (trials_.all().size() > before) Say(trials_.at(at));
+  return at;
+}
+
+Result<SearchResult> Search::Finish(double allowed, double most_error) {
+  const auto final = [&](const OptimizeTrial& trial) { return trial.in_order && trial.modelled_error <= most_error; };
+  for (int round = 0; round < kMostInOrder && (round == 0 || allowed > 0); ++round) {
+    TAMIS_ASSIGN_OR_RETURN(const size_t draft, TryAllowance(allowed));
+    // What holds already and is as fast, but for what timing can't tell, needs no pruning beside it.
+    const int known = FastestThatHolds(trials_.all(), final);
+    if (known >= 0 && kClearlyFaster * trials_.at(static_cast<size_t>(known)).relative <= trials_.at(draft).relative) {
+      break;
+    }
+    TAMIS_ASSIGN_OR_RETURN(const size_t at, PruneInOrder(draft));
+    if (trials_.at(at).holds) break;
+    allowed = kTighter * std::min(allowed, trials_.at(at).modelled_error);
+  }
+  SearchResult result;
+  result.allowed = allowed;
+  result.best = FastestThatHolds(trials_.all(), final);
+  // A uniform setting that is faster as a draft is pruned in order too, before it is said that it does not hold.
+  const int uniform = FastestThatHolds(
+      trials_.all(), [&](const OptimizeTrial& trial) { return trial.uniform && trial.modelled_error <= most_error; });
+  if (uniform >= 0) {
+    const double relative = trials_.at(static_cast<size_t>(uniform)).relative;
+    if (result.best < 0 || relative < trials_.at(static_cast<size_t>(result.best)).relative) {
+      TAMIS_RETURN_IF_ERROR(PruneInOrder(static_cast<size_t>(uniform)).status());
+      result.best = FastestThatHolds(trials_.all(), final);
+    }
+  }
+  result.most_error = most_error;
+  return result;
+}
+
+Result<SearchResult> Search::Run() {
+  TAMIS_RETURN_IF_ERROR(TryUniform());
+  TAMIS_ASSIGN_OR_RETURN(const double allowed, FindAllowance());
+  return Finish(allowed, std::numeric_limits<double>::infinity());
+}
+
+Result<SearchResult> Search::Tighten(double allowed) {
+  return Finish(allowed, allowed);
+}
+
+}  // namespace tamis

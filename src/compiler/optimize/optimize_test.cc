@@ -1,0 +1,215 @@
+#include "src/compiler/optimize/optimize.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <random>
+
+#include "src/ops/op_def.h"
+
+namespace tamis {
+namespace {
+
+constexpr int64_t kWidth = 512, kSamples = 240;
+constexpr uint32_t kSeed = 31;
+
+// Two products with a Tanh between them, so wide that int8 pays wherever it has kernels.
+Network TwoProducts(std::mt19937* random) {
+  Network network;
+  network.file = "two.onnx";
+  network.hash = "two";
+  Graph& graph = network.graph;
+  graph.opsets[""] = 17;
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim::Symbol("n"), Dim(kWidth)}));
+  graph.inputs.push_back(x);
+  std::normal_distribution<float> normal(0, 1 / std::sqrt(static_cast<float>(kWidth)));
+  const auto add = [&](const char* op, std::vector<ValueId> inputs, const char* output) {
+    Node node;
+    node.op = op;
+    node.inputs = std::move(inputs);
+    const ValueId value = graph.AddValue(output);
+    node.outputs = {value};
+    graph.AddNode(std::move(node));
+    return value;
+  };
+  const auto weight = [&](const char* name) {
+    Tensor tensor(DType::kFloat32, {kWidth, kWidth});
+    for (float& w : tensor.Span<float>()) w = normal(*random);
+    return graph.AddConstant(name, std::move(tensor));
+  };
+  const ValueId first = add("MatMul", {x, weight("w0")}, "a");
+  const ValueId bounded = add("Tanh", {first}, "b");
+  graph.outputs.push_back(add("MatMul", {bounded, weight("w1")}, "y"));
+  EXPECT_TRUE(InferShapes(graph).ok());
+  return network;
+}
+
+// Of kernels, for all tests of this file: what one has timed the next knows.
+std::string Timings() {
+  return (std::filesystem::path(testing::TempDir()) / fmt::format("tamis_optimize_{}", getpid()) / "timings.tsv")
+      .string();
+}
+
+class OptimizeTest : public testing::Test {
+ protected:
+  static void TearDownTestSuite() { std::filesystem::remove_all(std::filesystem::path(Timings()).parent_path()); }
+};
+
+LayerSetting SettingOf(const OptimizeResult& result, const std::string& layer) {
+  for (const OptimizedLayer& found : result.layers) {
+    if (found.name == layer) return found.setting;
+  }
+  ADD_FAILURE() << "no layer " << layer;
+  return {};
+}
+
+// The samples that are asked first are twenty times as large as the others, so that int8 codes, whose ranges come from
+// the others, cut them off before the first product. Nothing in the samples to fit or to choose by tells.
+TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  OptimizeOptions options;
+  options.budget.min_agreement = 0.98;
+  options.build.threads = 1;
+  options.build.precision = Precision::kAuto;
+  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
+  options.prune.method = PruneOptions::Method::kMagnitude;
+  options.split = OptimizeSplit(kSamples);
+  options.run_seconds = 0.05;
+  options.build.cache_path = Timings();
+
+  Tensor x(DType::kFloat32, {kSamples, kWidth});
+  std::normal_distribution<float> normal;
+  for (float& value : x.Span<float>()) value = normal(random);
+  const std::vector<TensorSpec> specs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
+  {
+    const auto data = OpenTensors({{"x", x}}, specs);
+    ASSERT_TRUE(data.ok()) << data.status().message();
+    const auto split = SplitSamples(**data, options.split, options.seed);
+    ASSERT_TRUE(split.ok());
+    const size_t asked = (2 * split->confirm.size() + 2) / 3;  // as Optimize has it
+    for (size_t i = 0; i < asked; ++i) {
+      for (int64_t c = 0; c < kWidth; ++c) x.Data<float>()[split->confirm[i] * kWidth + c] *= 20;
+    }
+  }
+  const auto data = OpenTensors({{"x", x}}, specs);
+  ASSERT_TRUE(data.ok());
+  std::vector<std::string> steps;
+  options.log = [&](const std::string& step) { steps.push_back(step); };
+  const auto result = Optimize(network, **data, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  std::string log;
+  for (const std::string& step : steps) log += step + "\n";
+  if (result->confirmations == 1) GTEST_SKIP() << "int8 is not faster here, so nothing was there to fail:\n" << log;
+
+  EXPECT_EQ(result->confirmations, 2) << log;
+  EXPECT_TRUE(result->holds) << log;
+  EXPECT_GE(result->confirm.agreement, 0.98);
+  EXPECT_NE(log.find("does not hold"), std::string::npos) << log;
+  // The samples that failed have joined those to choose by.
+  EXPECT_GT(result->choose_samples, OptimizeSplit(kSamples).choose);
+  EXPECT_GE(result->choose.agreement, 0.98);
+  // The layer that reads the inputs pays; the other may keep its codes.
+  EXPECT_FALSE(SettingOf(*result, "w0").IsInt8()) << log;
+  EXPECT_TRUE(result->engine->provenance.values.empty() || SettingOf(*result, "w1").IsInt8());
+}
+
+// Samples of the network's input with one value everywhere.
+std::shared_ptr<const DataSource> ConstantSamples(int64_t samples) {
+  Tensor x(DType::kFloat32, {samples, kWidth});
+  for (float& value : x.Span<float>()) value = 0.5F;
+  const std::vector<TensorSpec> specs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
+  auto data = OpenTensors({{"x", x}}, specs);
+  EXPECT_TRUE(data.ok());
+  return std::move(data).value();
+}
+
+// No uniform setting that was measured and holds is clearly faster than what was chosen, and drops are also known of
+// mixtures of the samples.
+TEST_F(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  Tensor x(DType::kFloat32, {kSamples, kWidth});
+  std::normal_distribution<float> normal;
+  for (float& value : x.Span<float>()) value = normal(random);
+  const auto data = OpenTensors({{"x", x}}, std::vector<TensorSpec>{{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}});
+  ASSERT_TRUE(data.ok());
+  OptimizeOptions options;
+  options.budget.max_drop = 30;
+  options.build.threads = 1;
+  options.build.precision = Precision::kAuto;
+  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
+  options.prune.method = PruneOptions::Method::kMagnitude;
+  options.split = OptimizeSplit(kSamples);
+  options.run_seconds = 0.05;
+  options.build.cache_path = Timings();
+  const auto result = Optimize(network, **data, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  ASSERT_TRUE(result->holds);
+  const OptimizeTrial& chosen = result->trials[static_cast<size_t>(result->chosen)];
+  ASSERT_GT(chosen.measured_seconds, 0);
+  int uniform = 0;
+  for (const OptimizeTrial& trial : result->trials) {
+    EXPECT_TRUE(trial.quality.mixed) << trial.label;
+    if (!trial.uniform || trial.measured_seconds <= 0) continue;
+    ++uniform;
+    if (trial.holds && trial.in_order) {
+      EXPECT_GE(trial.measured_seconds, 0.98 * chosen.measured_seconds) << trial.label;
+    }
+  }
+  EXPECT_GE(uniform, 1);
+  ASSERT_GE(result->best_uniform, 0);
+  EXPECT_TRUE(result->trials[static_cast<size_t>(result->best_uniform)].uniform);
+}
+
+TEST_F(OptimizeTest, AnInterruptKeepsTheCostsThatWereMeasured) {
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "tamis_interrupted";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  if (std::filesystem::exists(Timings())) std::filesystem::copy_file(Timings(), folder / "timings.tsv");
+  const std::string path = SensitivityCache::PathBeside((folder / "timings.tsv").string());
+  const auto lines = [&] {
+    std::ifstream file(path);
+    return std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+  };
+  OptimizeOptions options;
+  options.budget.min_agreement = 0.9;
+  options.build.threads = 1;
+  options.build.cache_path = (folder / "timings.tsv").string();
+  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
+  options.prune.method = PruneOptions::Method::kMagnitude;
+  bool asked = false;
+  options.cancelled = [&] {
+    asked = asked || lines() > 1;  // the first line is no cost
+    return asked;
+  };
+  const auto result = Optimize(network, *ConstantSamples(64), options);
+  if (result.ok()) GTEST_SKIP() << "nothing is faster than f32 here, so no cost was measured";
+  EXPECT_NE(result.status().message().find("interrupted"), std::string::npos) << result.status().message();
+  EXPECT_GT(lines(), 1);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_F(OptimizeTest, ItEndsWhenItIsAskedTo) {
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  OptimizeOptions options;
+  options.budget.min_agreement = 0.9;
+  options.build.threads = 1;
+  options.cancelled = [] { return true; };
+  const auto result = Optimize(network, *ConstantSamples(64), options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.status().message().find("interrupted"), std::string::npos) << result.status().message();
+}
+
+}  // namespace
+}  // namespace tamis

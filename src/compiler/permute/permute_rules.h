@@ -1,0 +1,47 @@
+// What operators do to channels: one small function a family, and the table from operators to functions.
+#pragma once
+
+#include <string_view>
+
+#include "src/compiler/permute/permute_trace.h"
+
+namespace tamis {
+
+// Called for a node with at least one input that has channels, or whose function makes some. It labels the outputs and
+// says what holds; a value that it leaves alone has no channels. Channels it can't follow it pins.
+using ChannelRule = void (*)(ChannelTrace& trace, NodeId id);
+
+// nullptr if nothing is known of the operator.
+ChannelRule FindChannelRule(const Node& node);
+
+// Element by element, with broadcasting.
+void TraceElementwise(ChannelTrace& trace, NodeId id);
+// The first input element by element; others say how, not along which axis.
+void TraceUnary(ChannelTrace& trace, NodeId id);
+// Nothing of the elements passes on: Shape, Size.
+void TraceNothing(ChannelTrace& trace, NodeId id);
+// Products.
+void TraceConv(ChannelTrace& trace, NodeId id);
+void TraceConvTranspose(ChannelTrace& trace, NodeId id);
+void TraceMatMul(ChannelTrace& trace, NodeId id);
+void TraceGemm(ChannelTrace& trace, NodeId id);
+// Norms and reductions.
+void TraceBatchNorm(ChannelTrace& trace, NodeId id);
+void TraceGroupNorm(ChannelTrace& trace, NodeId id);
+void TraceLayerNorm(ChannelTrace& trace, NodeId id);
+void TraceAlongAxis(ChannelTrace& trace, NodeId id);  // softmax, lp norm
+void TraceReduce(ChannelTrace& trace, NodeId id);
+void TracePad(ChannelTrace& trace, NodeId id);
+void TraceSpatial(ChannelTrace& trace, NodeId id);  // image operators that treat channels alike
+// Other arrangements of the same elements.
+void TraceReshape(ChannelTrace& trace, NodeId id);
+void TraceTranspose(ChannelTrace& trace, NodeId id);
+void TraceExpand(ChannelTrace& trace, NodeId id);
+// Parts and wholes.
+void TraceSlice(ChannelTrace& trace, NodeId id);
+void TraceSplit(ChannelTrace& trace, NodeId id);
+void TraceConcat(ChannelTrace& trace, NodeId id);
+void TraceGather(ChannelTrace& trace, NodeId id);
+void TraceGatherND(ChannelTrace& trace, NodeId id);
+
+}  // namespace tamis

@@ -1,0 +1,209 @@
+#include "src/compiler/plan/plan_maker.h"
+
+#include <algorithm>
+
+#include "src/base/cpu.h"
+#include "src/compiler/plan/block_trial.h"
+#include "src/compiler/plan/confirm_plan.h"
+#include "src/compiler/plan/overlap_trial.h"
+#include "src/compiler/plan/verify_plan.h"
+#include "src/cuda/fuse_for_cuda.h"
+#include "src/runtime/dynamic_program.h"
+#include "src/runtime/plan_choice.h"
+#include "src/runtime/program.h"
+#include "src/runtime/specialize.h"
+
+namespace tamis {
+namespace {
+
+// Whether this machine's CPU has kernels for a variant's precision. It runs others widened to f32.
+bool CpuComputesIn(const std::string& precision) {
+  return !precision.ends_with("f16") || (precision.ends_with("bf16") && Cpu().avx512_bf16);
+}
+
+void Fill(const std::vector<TunedNode>& tuned, PlanPoint* point) {
+  point->nodes.clear();
+  for (const TunedNode& node : tuned) {
+    NodePlan& node_plan = point->nodes.emplace_back();
+    node_plan.node = node.node;
+    node_plan.kernel = node.kernel;
+    node_plan.seconds = node.seconds;
+    for (const TimedKernel& candidate : node.candidates) {
+      node_plan.candidates.push_back({candidate.kernel, candidate.seconds, candidate.reason});
+    }
+  }
+}
+
+}  // namespace
+
+void PlanMaker::AddSafe(int variant, const Profile& profile) {
+  const auto same = [&](const Plan& plan) {
+    return !plan.measured && plan.variant == variant && plan.profile == profile;
+  };
+  if (std::any_of(engine_.plans.begin(), engine_.plans.end(), same)) return;
+  Plan plan;
+  plan.profile = profile;
+  plan.variant = variant;
+  engine_.plans.insert(
+      std::find_if(engine_.plans.begin(), engine_.plans.end(), [](const Plan& other) { return other.measured; }),
+      std::move(plan));
+}
+
+Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vector<Profile>& profiles) {
+  const std::shared_ptr<const CudaDevice> cuda = tuner_.cuda();
+  // All at once: equal problems of different profiles are timed once, and the time budget goes where most time is.
+  std::vector<Plan> plans;
+  std::vector<Graph> concrete;
+  for (const int variant : variants) {
+    if (!cuda && !CpuComputesIn(engine_.Precision(variant))) {
+      notices_.push_back(
+          fmt::format("this machine has no {0} arithmetic: the engine carries no measured {0} plan for it",
+                      engine_.Precision(variant)));
+      continue;
+    }
+    for (const Profile& profile : profiles) {
+      Plan& plan = plans.emplace_back();
+      plan.device = cuda ? cuda->Fingerprint() : Cpu().Fingerprint();
+      plan.threads = cuda ? 0 : threads_;
+      plan.profile = profile;
+      plan.measured = true;
+      plan.variant = variant;
+      for (const auto& binding : TuningPoints(profile)) {
+        TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(variant), binding));
+        TAMIS_ASSIGN_OR_RETURN(Graph graph, Specialize(engine_.Fused(variant), dims));
+        if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(graph));
+        concrete.push_back(std::move(graph));
+        plan.points.emplace_back().binding = binding;
+      }
+    }
+  }
+  TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
+  constexpr int kMaxRounds = 3;  // what wins when a kernel is given up may be a kernel for 2:4 weights again
+  for (int round = 0; !cuda && round < kMaxRounds; ++round) {
+    TAMIS_ASSIGN_OR_RETURN(const bool news, ConfirmSparse(plans));
+    if (!news) break;
+    TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
+  }
+  TAMIS_RETURN_IF_ERROR(AddBlocks(&plans));
+  for (Plan& plan : plans) {
+    bool right = true;
+    for (PlanPoint& point : plan.points) {
+      if (!cuda) continue;
+      TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
+      TAMIS_ASSIGN_OR_RETURN(const bool point_is_right, Verify(plan, cuda, &point));
+      right = right && point_is_right;
+    }
+    if (!right) continue;
+    Replace(std::move(plan));
+  }
+  return {};
+}
+
+Status PlanMaker::AddMemoryFigures() {
+  PackCache cache;
+  for (Plan& plan : engine_.plans) {
+    const bool here = !plan.measured || (plan.device == Cpu().Fingerprint() && plan.threads == threads_);
+    if (!here || !CpuComputesIn(engine_.Precision(plan.variant))) continue;
+    std::map<std::string, int64_t> max;
+    for (const auto& [symbol, range] : plan.profile) max[symbol] = range.max;
+    TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(plan.variant), max));
+    TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(engine_.Fused(plan.variant), dims));
+    if (RunsNodeByNode(concrete)) continue;  // such runs take memory as they go
+    ProgramOptions options;
+    options.threads = threads_;
+    if (plan.measured) {
+      options.wish = WishOf(plan, max);
+      options.blocks = BlocksOf(plan, max);
+    }
+    TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(concrete), options, cache));
+    plan.memory = program->memory();
+  }
+  return {};
+}
+
+// Kernels of all points, whose graphs are `concrete`.
+Status PlanMaker::Tune(const std::vector<Graph>& concrete, std::vector<Plan>* plans) {
+  TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(concrete));
+  size_t at = 0;
+  for (Plan& plan : *plans) {
+    for (PlanPoint& point : plan.points) Fill(tuned[at++], &point);
+  }
+  return {};
+}
+
+// Compares a plan for a GPU with the CPU; kernels at fault are exchanged. False if it is wrong and nothing helps.
+Result<bool> PlanMaker::Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point) {
+  if (options_.progress) options_.progress(0, 1, "comparing the plan with the CPU");
+  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict, VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, point));
+  notices_.insert(notices_.end(), verdict.notices.begin(), verdict.notices.end());
+  if (verdict.right) {
+    double& recorded = engine_.provenance.accuracy["gpu_error_of_allowed." + engine_.Precision(plan.variant)];
+    recorded = std::max(recorded, verdict.excess);
+    return true;
+  }
+  notices_.push_back(
+      fmt::format("the engine carries no plan for {} in {}: the whole network answered wrongly, {:.3g} times as far "
+                  "from the CPU's answers as rounding explains, and no exchange of kernels helped; don't run it there",
+                  cuda->Fingerprint(), engine_.Precision(plan.variant), verdict.excess));
+  return false;
+}
+
+// Measures what won with 2:4 kernels inside the network; where that is news to the tuner, it chooses again.
+Result<bool> PlanMaker::ConfirmSparse(const std::vector<Plan>& plans) {
+  const auto begin = [this] {
+    if (options_.progress) options_.progress(0, 1, "measuring 2:4 layers inside the network");
+  };
+  bool news = false;
+  for (const Plan& plan : plans) {
+    for (const PlanPoint& point : plan.points) {
+      if (tuner_.TimeIsUp()) return news;
+      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+      TAMIS_ASSIGN_OR_RETURN(const bool here,
+                             MeasureSparseInNetwork(engine_.Fused(plan.variant), point, tuner_, threads_, begin));
+      news = news || here;
+    }
+  }
+  return news;
+}
+
+// Chooses the layers that run as one.
+Status PlanMaker::AddBlocks(std::vector<Plan>* plans) {
+  if (tuner_.cuda()) return {};
+  PassRecord record;
+  record.name = std::string(kBlockFusion);
+  record.skipped = std::find(options_.without.begin(), options_.without.end(), kBlockFusion) != options_.without.end();
+  const auto begin = [this] {
+    if (options_.progress) options_.progress(0, 1, "measuring blocks of layers inside the network");
+  };
+  for (Plan& plan : *plans) {
+    const Graph& fused = engine_.Fused(plan.variant);
+    record.nodes_before = record.nodes_after = static_cast<int64_t>(fused.NumNodes());
+    if (record.skipped) break;
+    for (PlanPoint& point : plan.points) {
+      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+      TAMIS_ASSIGN_OR_RETURN(const auto verdicts, ChooseBlocks(fused, tuner_, threads_, &point, begin));
+      for (const BlockVerdict& verdict : verdicts) {
+        record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
+                                   fmt::format("block of {} layers", verdict.block.layers.size()),
+                                   verdict.reason,
+                                   1,
+                                   {verdict.block.layers.back()}});
+      }
+    }
+  }
+  passes_.push_back(std::move(record));
+  return {};
+}
+
+void PlanMaker::Replace(Plan plan) {
+  for (Plan& known : engine_.plans) {
+    if (known.measured && known.device == plan.device && known.threads == plan.threads &&
+        known.variant == plan.variant && known.profile == plan.profile) {
+      known = std::move(plan);
+      return;
+    }
+  }
+  engine_.plans.push_back(std::move(plan));
+}
+
+}  // namespace tamis

@@ -1,0 +1,52 @@
+// The plans of an engine: for each variant and profile a safe one, and a measured one for the device at hand.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/compiler/plan/build.h"
+#include "src/cuda/device.h"
+#include "src/engine/engine.h"
+#include "src/tuner/tuner.h"
+
+namespace tamis {
+
+// Adds plans to an engine. What it was made from must outlive it; one thread at a time.
+class PlanMaker {
+ public:
+  // `threads`: of the plans for this CPU. `result` gets as notices what the user should know of plans left out or
+  // mended, and what was found of blocks beside the passes' findings.
+  PlanMaker(Engine* engine, const BuildOptions& options, int threads, Tuner* tuner, BuildResult* result)
+      : engine_(*engine),
+        options_(options),
+        tuner_(*tuner),
+        notices_(result->notices),
+        passes_(result->passes),
+        threads_(threads) {}
+
+  // A plan without kernels, which every device takes. Safe plans come first in the list, in the order of their
+  // profiles.
+  void AddSafe(int variant, const Profile& profile);
+  // Times kernels for all variants and profiles together; plans of the same device, threads, variant and profile are
+  // replaced. A plan for a GPU that answers otherwise than the CPU is mended or left out.
+  Status AddMeasured(const std::vector<int>& variants, const std::vector<Profile>& profiles);
+  // Planned memory of every plan that this machine can run.
+  Status AddMemoryFigures();
+
+ private:
+  Status Tune(const std::vector<Graph>& concrete, std::vector<Plan>* plans);
+  Result<bool> Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point);
+  Result<bool> ConfirmSparse(const std::vector<Plan>& plans);
+  Status AddBlocks(std::vector<Plan>* plans);
+  void Replace(Plan plan);
+
+  Engine& engine_;
+  const BuildOptions& options_;
+  Tuner& tuner_;
+  std::vector<std::string>& notices_;
+  std::vector<PassRecord>& passes_;
+  int threads_;
+};
+
+}  // namespace tamis

@@ -1,0 +1,35 @@
+#include "src/compiler/prune/prune.h"
+
+#include <algorithm>
+
+#include "src/passes/pass.h"
+
+namespace tamis {
+
+Result<PruneOptions::Method> ParsePruneMethod(const std::string& text) {
+  if (text == "magnitude") return PruneOptions::Method::kMagnitude;
+  if (text == "reconstruct") return PruneOptions::Method::kReconstruct;
+  return UserError("method '{}' is not known; use reconstruct or magnitude", text);
+}
+
+int64_t PruneReport::Pruned() const {
+  return std::count_if(layers.begin(), layers.end(), [](const LayerReport& layer) { return layer.pattern == "2:4"; });
+}
+
+LayerRecord ToRecord(const LayerReport& report) {
+  LayerRecord record;
+  record.name = report.name;
+  record.pattern = report.pattern;
+  record.reason = report.reason;
+  record.saliency_kept = report.saliency_kept;
+  record.output_error = report.output_error;
+  return record;
+}
+
+Result<PruneReport> Prune(Graph& simplified, std::span<const NamedTensors> batches, const PruneOptions& options,
+                          std::shared_ptr<ThreadPool> pool) {
+  TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(simplified, PassOptions{}));
+  return PruneFused(simplified, fused, batches, options, std::move(pool));
+}
+
+}  // namespace tamis

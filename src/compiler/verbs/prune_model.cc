@@ -1,0 +1,132 @@
+#include "src/compiler/verbs/prune_model.h"
+
+#include <map>
+
+#include "src/base/atomic_file.h"
+#include "src/base/hash.h"
+#include "src/base/json_writer.h"
+#include "src/base/request_problems.h"
+#include "src/compiler/verbs/verify_pruned.h"
+#include "src/onnx/onnx.h"
+
+namespace tamis {
+namespace {
+
+struct Options {
+  std::optional<PermuteOptions> permute;
+  PruneOptions prune;
+  std::optional<QuantizeOptions> quantize;
+};
+
+Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
+  Options all;
+  PruneOptions& options = all.prune;
+  RequestProblems problems;
+  problems.Need(request.pattern == "2:4" || request.pattern == "paired",
+                "--pattern '{}' is not supported; 2:4 and paired are", request.pattern);
+  options.reconstruct.paired = request.pattern == "paired";
+  options.method = problems.Take(ParsePruneMethod(request.method));
+  problems.Add(CheckThreads(request.threads));
+  problems.Need(request.quantize == "none" || request.quantize == "int8",
+                "--quantize '{}' is not known; it takes int8, or none", request.quantize);
+  QuantizeOptions quantize;
+  quantize.observer.observer = problems.Take(ParseObserver(request.observer));
+  quantize.signed_activations = problems.Take(ParseActivations(request.activations));
+  problems.Need(request.quantize == "int8" || request.keep_float.empty(),
+                "--keep-float names layers that stay float; it goes with --quantize int8");
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  options.keep = request.keep;
+  options.cancelled = hooks.cancelled;
+  options.progress = hooks.progress;
+  if (request.permute) all.permute = PermuteOptions{request.keep, options.seed, hooks.progress, hooks.cancelled};
+  if (request.quantize == "int8") {
+    quantize.keep = request.keep_float;
+    quantize.threads = request.threads;
+    quantize.cancelled = hooks.cancelled;
+    quantize.progress = hooks.progress;
+    all.quantize = std::move(quantize);
+  }
+  return all;
+}
+
+Status Work(const Options& options, std::span<const NamedTensors> batches, std::shared_ptr<ThreadPool> pool,
+            Graph* graph, PruneOutcome* outcome) {
+  if (options.permute) {
+    TAMIS_ASSIGN_OR_RETURN(outcome->permuted, PermuteChannels(*graph, batches, *options.permute, pool));
+  }
+  if (!options.quantize) {
+    TAMIS_ASSIGN_OR_RETURN(outcome->report, Prune(*graph, batches, options.prune, std::move(pool)));
+    return {};
+  }
+  TAMIS_ASSIGN_OR_RETURN(PrunedAndQuantized both,
+                         PruneAndQuantize(*graph, batches, options.prune, *options.quantize, std::move(pool)));
+  outcome->report = std::move(both.prune);
+  outcome->quantize = std::move(both.quantize);
+  return {};
+}
+
+}  // namespace
+
+Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& hooks) {
+  TAMIS_ASSIGN_OR_RETURN(const Options options, OptionsOf(request, hooks));
+  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(request.output));
+  TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("prune"));
+  PruneOutcome outcome;
+  outcome.output = request.output;
+  for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);
+  outcome.pattern = options.prune.reconstruct.paired ? "paired 2:4" : "2:4";
+  TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
+                         ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));
+  CalibrateOptions calibrate;
+  calibrate.threads = request.threads;
+  calibrate.cancelled = hooks.cancelled;
+  if (hooks.progress) {
+    calibrate.progress = [&](int done, int total) { hooks.progress(done, total, "looking at the samples"); };
+  }
+  TAMIS_ASSIGN_OR_RETURN(outcome.coverage, MeasureCoverage(network.graph, samples.batches, calibrate));
+  if (!outcome.coverage.settled) Tell(outcome.coverage.text, hooks, &outcome.notices);
+  TAMIS_RETURN_IF_ERROR(
+      Work(options, samples.batches, std::make_shared<ThreadPool>(request.threads), &network.graph, &outcome));
+  for (const std::string& note : outcome.report.notes) Tell(note, hooks, &outcome.notices);
+  std::map<std::string, std::string> metadata = {{"tamis.pattern", outcome.pattern},
+                                                 {"tamis.method", request.method},
+                                                 {"tamis.source_hash", network.hash},
+                                                 {"tamis.data_hash", HexString(samples.source->hash())}};
+  if (outcome.quantize) metadata["tamis.observer"] = request.observer;
+  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, metadata));
+  TAMIS_RETURN_IF_ERROR(VerifyPruned(request.output, outcome.report));
+  return outcome;
+}
+
+std::string ToJson(const PruneOutcome& outcome) {
+  JsonWriter json;
+  json.BeginObject().Field("output", outcome.output).Field("pattern", outcome.pattern);
+  json.Field("samples", outcome.report.samples).Field("settled", outcome.coverage.settled);
+  json.Field("verdict", outcome.coverage.text).Field("notes", outcome.notices).Key("layers").BeginArray();
+  std::map<std::string, const QuantizedLayer*> coded;
+  if (outcome.quantize) {
+    for (const QuantizedLayer& layer : outcome.quantize->layers) coded[layer.name] = &layer;
+  }
+  for (const LayerReport& layer : outcome.report.layers) {
+    json.BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
+    json.Field("outputs", layer.n).Field("inputs", layer.k).Field("pattern", layer.pattern);
+    json.Field("reason", layer.reason).Field("saliency_kept", layer.saliency_kept);
+    json.Field("output_error", layer.output_error).Field("bias_moved", layer.bias_moved);
+    const auto found = coded.find(layer.name);
+    const QuantizedLayer* codes = found == coded.end() ? nullptr : found->second;
+    json.Field("int8", codes != nullptr && codes->quantized);
+    json.Field("float_reason", codes != nullptr ? codes->reason : "");
+    json.Field("weight_error", codes != nullptr ? codes->weight_error : 0.0).EndObject();
+  }
+  json.EndArray().Key("permuted");
+  if (outcome.permuted) {
+    json.BeginObject();
+    WriteJson(*outcome.permuted, &json);
+    json.EndObject();
+  } else {
+    json.Null();
+  }
+  return json.EndObject().text();
+}
+
+}  // namespace tamis

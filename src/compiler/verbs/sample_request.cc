@@ -1,0 +1,36 @@
+#include "src/compiler/verbs/sample_request.h"
+
+#include <algorithm>
+
+#include "src/compiler/calibrate/check_samples.h"
+#include "src/runtime/specialize.h"
+
+namespace tamis {
+
+Result<std::shared_ptr<const DataSource>> SampleRequest::Open(std::span<const TensorSpec> inputs) const {
+  if (samples < 0) return UserError("--samples is {}; it takes 0 (all) or more", samples);
+  return path.empty() ? OpenTensors(tensors, inputs) : OpenDataSource(path, inputs, options);
+}
+
+void Tell(const std::string& sentence, const VerbHooks& hooks, std::vector<std::string>* notices) {
+  if (hooks.notice) hooks.notice(sentence);
+  notices->push_back(sentence);
+}
+
+Status CheckThreads(int threads) {
+  if (threads >= 0) return {};
+  return UserError("--threads is {}; it takes 1 or more, or 0 for every core", threads);
+}
+
+Result<CheckedSamples> ReadChecked(const SampleRequest& request, const Graph& simplified, int threads, int64_t most,
+                                   const VerbHooks& hooks, std::vector<std::string>* notices) {
+  CheckedSamples samples;
+  TAMIS_ASSIGN_OR_RETURN(samples.source, request.Open(InputSpecs(simplified)));
+  const int64_t limit = request.samples > 0 && most > 0 ? std::min(request.samples, most) : request.samples + most;
+  TAMIS_ASSIGN_OR_RETURN(samples.batches, ReadBatches(*samples.source, AllSamples(*samples.source, limit), 32));
+  TAMIS_ASSIGN_OR_RETURN(const auto odd, CheckSamples(simplified, samples.batches, {threads, hooks.cancelled}));
+  for (const std::string& sentence : odd) Tell(sentence, hooks, notices);
+  return samples;
+}
+
+}  // namespace tamis
