@@ -1,5 +1,6 @@
 """Files and flags that are wrong: a message that says what, a non-zero exit, and nothing left behind."""
 
+import os
 import resource
 import signal
 import subprocess
@@ -136,14 +137,17 @@ def test_engine_of_another_version(tamis, engine, tmp_path):
 
 def test_disk_full_leaves_nothing(tamis, good, tmp_path):
     """A file-size limit stands in for a full disk: the write fails in the middle in the same way."""
+    caches = tmp_path / "caches"
+    caches.mkdir()
+
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 
     result = subprocess.run([tamis.program, "build", str(good), "-o", str(tmp_path / "x.tamis")], preexec_fn=limit,
-                            capture_output=True, text=True)
+                            capture_output=True, text=True, env={**os.environ, "XDG_CACHE_HOME": str(caches)})
     assert result.returncode == 2 and "x.tamis" in result.stderr
-    assert [p.name for p in tmp_path.iterdir()] == []
+    assert [p.name for p in tmp_path.iterdir()] == ["caches"]
 
 
 @pytest.mark.parametrize("flag, value", [("--precision", "int8"), ("--precision", "f64"), ("--device", "cuda"),

@@ -88,6 +88,21 @@ class Layouter {
     uses_.push_back({bytes, step, last});
   }
 
+  // Of what lies between the layers of a block, which would have buffers too if each ran alone.
+  static size_t BytesInside(const Node& node) {
+    size_t bytes = 0;
+    for (const Region& region : node.regions) {
+      const Graph& body = *region.body;
+      for (const NodeId id : body.NodeIds()) {
+        for (const ValueId value : body.node(id).outputs) {
+          const bool inner = std::find(body.outputs.begin(), body.outputs.end(), value) == body.outputs.end();
+          if (inner && value != kNoValue) bytes += BytesOf(body.value(value));
+        }
+      }
+    }
+    return bytes;
+  }
+
   // The buffer that output 0 of a step may take over; -1: none.
   int InputToOverwrite(size_t s) const {
     const Node& node = NodeOf(s);
@@ -124,7 +139,7 @@ class Layouter {
   void AddWorkspaces() {
     first_workspace_ = uses_.size();
     for (size_t s = 0; s < steps_.size(); ++s) {
-      layout_.figures.naive += steps_[s].workspace_bytes;
+      layout_.figures.naive += steps_[s].workspace_bytes + BytesInside(NodeOf(s));
       uses_.push_back({steps_[s].workspace_bytes, static_cast<int>(s), static_cast<int>(s)});
     }
   }

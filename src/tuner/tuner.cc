@@ -164,11 +164,13 @@ std::optional<double> Tuner::FindBlock(std::span<const Problem> layers, std::spa
   return known ? std::optional<double>(known->front().seconds) : std::nullopt;
 }
 
-void Tuner::RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds) {
+void Tuner::RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds,
+                        int64_t samples) {
   TimedKernel block;
   block.kernel = kBlockKernel;
   block.seconds = RoundedSeconds(seconds);
-  cache_.Add(BlockKey(layers, kernels), layers.back(), {block});
+  block.samples = samples;
+  cache_.Add(BlockKey(layers, kernels), layers.back(), {block}, DeviceKey());
 }
 
 Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {

@@ -62,7 +62,8 @@ class Tuner {
   bool KnowsInNetwork(const Problem& problem, const std::string& kernel) const;
   // What layers take inside a network when they run as one block by these kernels; nothing if it was not measured.
   std::optional<double> FindBlock(std::span<const Problem> layers, std::span<const std::string> kernels) const;
-  void RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds);
+  void RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds,
+                   int64_t samples);
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
   bool TimeIsUp() const;

@@ -38,7 +38,7 @@ struct Segment {
   BlockPlan plan;
   std::string key;  // equal for equal problems and kernels, which networks repeat: they share one time
   size_t run = 0, begin = 0, end = 0;
-  bool measured = false;  // now, not found in the cache
+  int64_t samples = 0;  // runs that were timed now; 0: found in the cache
 };
 
 double Median(std::vector<double> values) {
@@ -80,8 +80,8 @@ class Trial {
       TAMIS_RETURN_IF_ERROR(Confirm());
       std::set<std::string> recorded;
       for (const Segment* segment : unknown) {
-        if (!segment->measured || !recorded.insert(segment->key).second) continue;
-        tuner_.RecordBlock(segment->problems, segment->plan.kernels, segment->plan.seconds);
+        if (segment->samples == 0 || !recorded.insert(segment->key).second) continue;
+        tuner_.RecordBlock(segment->problems, segment->plan.kernels, segment->plan.seconds, segment->samples);
       }
       TAMIS_RETURN_IF_ERROR(tuner_.SaveCache());
     }
@@ -208,7 +208,7 @@ class Trial {
       const auto found = ratios.find(segment->key);
       if (found == ratios.end()) continue;
       segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
-      segment->measured = true;
+      segment->samples = static_cast<int64_t>(block_seconds[segment].size());
     }
     return {};
   }
@@ -253,7 +253,7 @@ class Trial {
     for (const Segment* segment : chosen_) losers.insert(segment->key);
     for (Segment& segment : segments_) {
       // What the cache knew has held in a whole network before, and stays as other builds found it.
-      if (!segment.measured || losers.count(segment.key) == 0) continue;
+      if (segment.samples == 0 || losers.count(segment.key) == 0) continue;
       segment.plan.seconds = RoundedSeconds(segment.plan.layer_seconds);
     }
     return {};

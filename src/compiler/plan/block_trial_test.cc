@@ -61,7 +61,7 @@ class BlockTrial : public ::testing::Test {
         if (NameInPlan(concrete_, node) == name) layers.push_back(MakeProblem(concrete_, node, 1).value());
       }
     }
-    tuner_.RecordBlock(layers, kernels, micros * kMicro);
+    tuner_.RecordBlock(layers, kernels, micros * kMicro, 1);
   }
   std::vector<BlockVerdict> Choose() {
     const auto begin = [] { ADD_FAILURE() << "measures what is known"; };
