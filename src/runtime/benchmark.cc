@@ -138,4 +138,17 @@ Result<NamedTensors> RandomInputs(const std::vector<TensorSpec>& specs, const st
   return tensors;
 }
 
+Result<std::vector<Tensor>> RandomOperands(const std::vector<TensorSpec>& specs,
+                                           const std::map<std::string, int64_t>& binding, uint64_t seed) {
+  TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, binding, seed));
+  std::vector<Tensor> operands;
+  for (const TensorSpec& spec : specs) operands.push_back(std::move(named[spec.name]));
+  return operands;
+}
+
+bool AreTensors(const std::vector<TensorSpec>& specs) {
+  return std::all_of(specs.begin(), specs.end(),
+                     [](const TensorSpec& spec) { return spec.IsTensor() && spec.has_rank; });
+}
+
 }  // namespace tamis

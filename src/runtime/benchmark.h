@@ -38,5 +38,10 @@ Result<std::vector<BenchmarkResult>> Benchmark(const std::vector<BenchmarkCase>&
 // booleans 1 (a valid index and an open mask in every network we know). Error if a symbol has no value.
 Result<NamedTensors> RandomInputs(const std::vector<TensorSpec>& specs, const std::map<std::string, int64_t>& binding,
                                   uint64_t seed);
+// The same in the order of the specs, as programs take them; tensors that RandomInputs leaves out are undefined.
+Result<std::vector<Tensor>> RandomOperands(const std::vector<TensorSpec>& specs,
+                                           const std::map<std::string, int64_t>& binding, uint64_t seed);
+// Whether all are tensors of a known rank: no sequences, and nothing that may be missing.
+bool AreTensors(const std::vector<TensorSpec>& specs);
 
 }  // namespace tamis

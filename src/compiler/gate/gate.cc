@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/base/median.h"
 #include "src/compiler/calibrate/scaling_trial.h"
 #include "src/compiler/samples/labels.h"
 #include "src/compiler/samples/sample_batches.h"
@@ -216,12 +217,6 @@ Result<std::string> CheckScaling(Session& dense, const DataSource& data, std::sp
   return batches.empty() ? std::string() : TryScalings(dense, batches, cancelled);
 }
 
-double MedianOf(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 // Rounds of both sides in turns. A slow phase of the machine meets both, and what is left of it shows in the interval
 // over the rounds.
 Status MeasureLatency(Session& dense, Session& candidate, const DataSource& data, std::span<const int64_t> samples,
@@ -247,10 +242,10 @@ Status MeasureLatency(Session& dense, Session& candidate, const DataSource& data
     ratios.push_back(static_cast<float>(measured[1].median / measured[0].median));
     if (options.progress) options.progress(round + 1, kRounds, "latency");
   }
-  result->latency = {batch, kRounds, MedianOf(of_dense) * 1e3, MedianOf(of_candidate) * 1e3};
+  result->latency = {batch, kRounds, Median(of_dense) * 1e3, Median(of_candidate) * 1e3};
   GateCheck check;
   check.name = "latency_ratio";
-  check.measured = MedianOf({ratios.begin(), ratios.end()});
+  check.measured = Median({ratios.begin(), ratios.end()});
   check.interval = MedianInterval(ratios, options.bootstrap);
   Judge(*options.max_latency_ratio, true, 0, &check);
   check.text = fmt::format(

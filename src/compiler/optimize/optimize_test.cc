@@ -55,6 +55,28 @@ std::string Timings() {
       .string();
 }
 
+const std::vector<TensorSpec> kSpecs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
+
+Tensor RandomSamples(std::mt19937* random) {
+  Tensor x(DType::kFloat32, {kSamples, kWidth});
+  std::normal_distribution<float> normal;
+  for (float& value : x.Span<float>()) value = normal(*random);
+  return x;
+}
+
+// By magnitude, with short runs; anything may be chosen.
+OptimizeOptions Quick() {
+  OptimizeOptions options;
+  options.build.threads = 1;
+  options.build.precision = Precision::kAuto;
+  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
+  options.prune.method = PruneOptions::Method::kMagnitude;
+  options.split = OptimizeSplit(kSamples);
+  options.run_seconds = 0.05;
+  options.build.cache_path = Timings();
+  return options;
+}
+
 class OptimizeTest : public testing::Test {
  protected:
   static void TearDownTestSuite() { std::filesystem::remove_all(std::filesystem::path(Timings()).parent_path()); }
@@ -74,22 +96,12 @@ TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
   SCOPED_TRACE(kSeed);
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
-  OptimizeOptions options;
+  OptimizeOptions options = Quick();
   options.budget.min_agreement = 0.98;
-  options.build.threads = 1;
-  options.build.precision = Precision::kAuto;
-  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
-  options.prune.method = PruneOptions::Method::kMagnitude;
-  options.split = OptimizeSplit(kSamples);
-  options.run_seconds = 0.05;
-  options.build.cache_path = Timings();
 
-  Tensor x(DType::kFloat32, {kSamples, kWidth});
-  std::normal_distribution<float> normal;
-  for (float& value : x.Span<float>()) value = normal(random);
-  const std::vector<TensorSpec> specs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
+  Tensor x = RandomSamples(&random);
   {
-    const auto data = OpenTensors({{"x", x}}, specs);
+    const auto data = OpenTensors({{"x", x}}, kSpecs);
     ASSERT_TRUE(data.ok()) << data.status().message();
     const auto split = SplitSamples(**data, options.split, options.seed);
     ASSERT_TRUE(split.ok());
@@ -98,7 +110,7 @@ TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
       for (int64_t c = 0; c < kWidth; ++c) x.Data<float>()[split->confirm[i] * kWidth + c] *= 20;
     }
   }
-  const auto data = OpenTensors({{"x", x}}, specs);
+  const auto data = OpenTensors({{"x", x}}, kSpecs);
   ASSERT_TRUE(data.ok());
   std::vector<std::string> steps;
   options.log = [&](const std::string& step) { steps.push_back(step); };
@@ -124,8 +136,7 @@ TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
 std::shared_ptr<const DataSource> ConstantSamples(int64_t samples) {
   Tensor x(DType::kFloat32, {samples, kWidth});
   for (float& value : x.Span<float>()) value = 0.5F;
-  const std::vector<TensorSpec> specs = {{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}};
-  auto data = OpenTensors({{"x", x}}, specs);
+  auto data = OpenTensors({{"x", x}}, kSpecs);
   EXPECT_TRUE(data.ok());
   return std::move(data).value();
 }
@@ -136,20 +147,11 @@ TEST_F(OptimizeTest, NoUniformSettingThatHoldsIsFaster) {
   SCOPED_TRACE(kSeed);
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
-  Tensor x(DType::kFloat32, {kSamples, kWidth});
-  std::normal_distribution<float> normal;
-  for (float& value : x.Span<float>()) value = normal(random);
-  const auto data = OpenTensors({{"x", x}}, std::vector<TensorSpec>{{"x", DType::kFloat32, {-1, kWidth}, {"n", ""}}});
+  Tensor x = RandomSamples(&random);
+  const auto data = OpenTensors({{"x", x}}, kSpecs);
   ASSERT_TRUE(data.ok());
-  OptimizeOptions options;
+  OptimizeOptions options = Quick();
   options.budget.max_drop = 30;
-  options.build.threads = 1;
-  options.build.precision = Precision::kAuto;
-  options.build.profiles = {{{"x", {{1, kWidth}, {64, kWidth}, {64, kWidth}}}}};
-  options.prune.method = PruneOptions::Method::kMagnitude;
-  options.split = OptimizeSplit(kSamples);
-  options.run_seconds = 0.05;
-  options.build.cache_path = Timings();
   const auto result = Optimize(network, **data, options);
   ASSERT_TRUE(result.ok()) << result.status().message();
   ASSERT_TRUE(result->holds);

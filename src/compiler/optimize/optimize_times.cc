@@ -121,12 +121,8 @@ Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwor
   std::vector<double> quartiles(networks.size(), 0);
   const auto binding = TuningPoints(profiles_[longest_]).front();
   const std::vector<TensorSpec> specs = InputSpecs(dense_.fused);
-  if (!std::all_of(specs.begin(), specs.end(), [](const TensorSpec& s) { return s.IsTensor() && s.has_rank; })) {
-    return quartiles;
-  }
-  TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, binding, 1));
-  std::vector<Tensor> inputs;
-  for (const TensorSpec& spec : specs) inputs.push_back(std::move(named.at(spec.name)));
+  if (!AreTensors(specs)) return quartiles;
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs, RandomOperands(specs, binding, 1));
   ThreadPool pool(threads_);
   PackCache cache;
   std::vector<std::unique_ptr<Program>> programs;

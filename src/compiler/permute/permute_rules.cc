@@ -9,6 +9,12 @@
 namespace tamis {
 namespace {
 
+// The rule of operators that pass on what channels their first input has.
+template <void (*kRule)(ChannelTrace&, NodeId, ChannelLabel)>
+void OfFirst(ChannelTrace& trace, NodeId id) {
+  if (const ChannelLabel* label = trace.Of(trace.graph().node(id).input(0))) kRule(trace, id, *label);
+}
+
 const std::unordered_map<std::string_view, ChannelRule>& Table() {
   static const auto* table = [] {
     auto* rules = new std::unordered_map<std::string_view, ChannelRule>;
@@ -29,31 +35,31 @@ const std::unordered_map<std::string_view, ChannelRule>& Table() {
                            "Sinh",       "Softplus", "Softsign",  "Sqrt",
                            "Swish",      "Tan",      "Tanh",      "ThresholdedRelu",
                            "Dropout"}) {
-      rules->emplace(op, TraceUnary);
+      rules->emplace(op, OfFirst<TraceUnary>);
     }
     for (const char* op : {"Shape", "Size"}) rules->emplace(op, TraceNothing);
     rules->emplace("Conv", TraceConv);
     rules->emplace("ConvTranspose", TraceConvTranspose);
     rules->emplace("MatMul", TraceMatMul);
     rules->emplace("Gemm", TraceGemm);
-    for (const char* op : {"BatchNormalization", "InstanceNormalization"}) rules->emplace(op, TraceBatchNorm);
-    rules->emplace("GroupNormalization", TraceGroupNorm);
-    for (const char* op : {"LayerNormalization", "RMSNormalization"}) rules->emplace(op, TraceLayerNorm);
-    for (const char* op : {"Softmax", "LogSoftmax", "LpNormalization"}) rules->emplace(op, TraceAlongAxis);
+    for (const char* op : {"BatchNormalization", "InstanceNormalization"}) rules->emplace(op, OfFirst<TraceBatchNorm>);
+    rules->emplace("GroupNormalization", OfFirst<TraceGroupNorm>);
+    for (const char* op : {"LayerNormalization", "RMSNormalization"}) rules->emplace(op, OfFirst<TraceLayerNorm>);
+    for (const char* op : {"Softmax", "LogSoftmax", "LpNormalization"}) rules->emplace(op, OfFirst<TraceAlongAxis>);
     for (const char* op : {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
                            "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"}) {
-      rules->emplace(op, TraceReduce);
+      rules->emplace(op, OfFirst<TraceReduce>);
     }
     for (const char* op : {"MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool",
                            "Resize", "Upsample"}) {
-      rules->emplace(op, TraceSpatial);
+      rules->emplace(op, OfFirst<TraceSpatial>);
     }
-    for (const char* op : {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}) rules->emplace(op, TraceReshape);
-    rules->emplace("Pad", TracePad);
-    rules->emplace("Transpose", TraceTranspose);
+    for (const char* op : {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}) rules->emplace(op, OfFirst<TraceReshape>);
+    rules->emplace("Pad", OfFirst<TracePad>);
+    rules->emplace("Transpose", OfFirst<TraceTranspose>);
     rules->emplace("Expand", TraceExpand);
     rules->emplace("Slice", TraceSlice);
-    rules->emplace("Split", TraceSplit);
+    rules->emplace("Split", OfFirst<TraceSplit>);
     rules->emplace("Concat", TraceConcat);
     rules->emplace("Gather", TraceGather);
     rules->emplace("GatherND", TraceGatherND);
@@ -72,13 +78,10 @@ ChannelRule FindChannelRule(const Node& node) {
 
 void TraceNothing(ChannelTrace& /*trace*/, NodeId /*id*/) {}
 
-void TraceUnary(ChannelTrace& trace, NodeId id) {
+void TraceUnary(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Node& node = trace.graph().node(id);
-  const ChannelLabel* label = trace.Of(node.input(0));
-  if (label == nullptr) return;
-  const ChannelLabel carried = *label;
   for (const ValueId output : node.outputs) {
-    if (output != kNoValue) trace.Set(output, carried);
+    if (output != kNoValue) trace.Set(output, label);
   }
 }
 
@@ -103,15 +106,11 @@ void TraceElementwise(ChannelTrace& trace, NodeId id) {
     trace.Set(node.outputs[0], label);
     return;
   }
-  for (const ValueId input : node.inputs)
-    trace.Pin(input, ChannelTrace::NameOf(node) + " has operands of unknown shapes");
+  trace.PinInputs(id, "has operands of unknown shapes");
 }
 
-void TraceTranspose(ChannelTrace& trace, NodeId id) {
+void TraceTranspose(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Node& node = trace.graph().node(id);
-  const ChannelLabel* found = trace.Of(node.input(0));
-  if (found == nullptr) return;
-  ChannelLabel label = *found;
   const int64_t rank = RankOf(trace.graph(), node.input(0));
   std::vector<int64_t> perm = node.Ints("perm");
   if (perm.empty()) {

@@ -11,13 +11,18 @@ namespace tamis {
 // says what holds; a value that it leaves alone has no channels. Channels it can't follow it pins.
 using ChannelRule = void (*)(ChannelTrace& trace, NodeId id);
 
+// An axis that may be counted from the back.
+inline int64_t FromFront(int64_t axis, int64_t rank) {
+  return axis < 0 ? axis + rank : axis;
+}
+
 // nullptr if nothing is known of the operator.
 ChannelRule FindChannelRule(const Node& node);
 
 // Element by element, with broadcasting.
 void TraceElementwise(ChannelTrace& trace, NodeId id);
 // The first input element by element; others say how, not along which axis.
-void TraceUnary(ChannelTrace& trace, NodeId id);
+void TraceUnary(ChannelTrace& trace, NodeId id, ChannelLabel label);
 // Nothing of the elements passes on: Shape, Size.
 void TraceNothing(ChannelTrace& trace, NodeId id);
 // Products.
@@ -26,20 +31,20 @@ void TraceConvTranspose(ChannelTrace& trace, NodeId id);
 void TraceMatMul(ChannelTrace& trace, NodeId id);
 void TraceGemm(ChannelTrace& trace, NodeId id);
 // Norms and reductions.
-void TraceBatchNorm(ChannelTrace& trace, NodeId id);
-void TraceGroupNorm(ChannelTrace& trace, NodeId id);
-void TraceLayerNorm(ChannelTrace& trace, NodeId id);
-void TraceAlongAxis(ChannelTrace& trace, NodeId id);  // softmax, lp norm
-void TraceReduce(ChannelTrace& trace, NodeId id);
-void TracePad(ChannelTrace& trace, NodeId id);
-void TraceSpatial(ChannelTrace& trace, NodeId id);  // image operators that treat channels alike
+void TraceBatchNorm(ChannelTrace& trace, NodeId id, ChannelLabel label);
+void TraceGroupNorm(ChannelTrace& trace, NodeId id, ChannelLabel label);
+void TraceLayerNorm(ChannelTrace& trace, NodeId id, ChannelLabel label);
+void TraceAlongAxis(ChannelTrace& trace, NodeId id, ChannelLabel label);  // softmax, lp norm
+void TraceReduce(ChannelTrace& trace, NodeId id, ChannelLabel label);
+void TracePad(ChannelTrace& trace, NodeId id, ChannelLabel label);
+void TraceSpatial(ChannelTrace& trace, NodeId id, ChannelLabel label);  // image operators that treat channels alike
 // Other arrangements of the same elements.
-void TraceReshape(ChannelTrace& trace, NodeId id);
-void TraceTranspose(ChannelTrace& trace, NodeId id);
+void TraceReshape(ChannelTrace& trace, NodeId id, ChannelLabel label);
+void TraceTranspose(ChannelTrace& trace, NodeId id, ChannelLabel label);
 void TraceExpand(ChannelTrace& trace, NodeId id);
 // Parts and wholes.
 void TraceSlice(ChannelTrace& trace, NodeId id);
-void TraceSplit(ChannelTrace& trace, NodeId id);
+void TraceSplit(ChannelTrace& trace, NodeId id, ChannelLabel label);
 void TraceConcat(ChannelTrace& trace, NodeId id);
 void TraceGather(ChannelTrace& trace, NodeId id);
 void TraceGatherND(ChannelTrace& trace, NodeId id);

@@ -37,18 +37,15 @@ void KeepApartOutside(ChannelTrace& trace, const ChannelLabel& label, ValueId va
 
 }  // namespace
 
-void TraceBatchNorm(ChannelTrace& trace, NodeId id) {
+void TraceBatchNorm(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
-  const ChannelLabel* found = trace.Of(node.inputs[0]);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
   const auto others =
       static_cast<int64_t>(node.outputs.size()) - std::count(node.outputs.begin(), node.outputs.end(), kNoValue);
   bool constant = others == 1;
   for (size_t i = 1; i < node.inputs.size(); ++i) constant = constant && graph.ConstantInput(node, i) != nullptr;
   if (label.axes != kImageChannels || !constant) {
-    return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " is of a form whose channels are not followed");
+    return trace.PinInput(id, 0, "is of a form whose channels are not followed");
   }
   for (size_t i = 1; i < node.inputs.size(); ++i) {
     trace.Bind({id, i, ChannelBinding::Role::kVector, {label.space, {0}}});
@@ -56,21 +53,16 @@ void TraceBatchNorm(ChannelTrace& trace, NodeId id) {
   trace.Set(node.outputs[0], label);
 }
 
-void TraceGroupNorm(ChannelTrace& trace, NodeId id) {
+void TraceGroupNorm(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
-  const ChannelLabel* found = trace.Of(node.inputs[0]);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
-  const int64_t groups = node.Int("num_groups", 1), channels = trace.spaces().size(label.space);
+  const int64_t channels = trace.spaces().size(label.space);
   bool constant = true;
   for (const size_t i : {size_t{1}, size_t{2}}) constant = constant && graph.ConstantInput(node, i) != nullptr;
   if (label.axes != kImageChannels || !constant) {
-    return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " is of a form whose channels are not followed");
+    return trace.PinInput(id, 0, "is of a form whose channels are not followed");
   }
-  std::vector<int32_t> bins(static_cast<size_t>(channels));
-  for (size_t c = 0; c < bins.size(); ++c) bins[c] = static_cast<int32_t>(static_cast<int64_t>(c) * groups / channels);
-  trace.spaces().Bin(label.space, std::move(bins));
+  trace.spaces().BinEvenly(label.space, node.Int("num_groups", 1));
   for (const size_t i : {size_t{1}, size_t{2}}) {  // up to opset 20 there is one for each group
     if (graph.ConstantInput(node, i)->NumElements() != channels) continue;
     trace.Bind({id, i, ChannelBinding::Role::kVector, {label.space, {0}}});
@@ -78,48 +70,38 @@ void TraceGroupNorm(ChannelTrace& trace, NodeId id) {
   trace.Set(node.outputs[0], label);
 }
 
-void TraceLayerNorm(ChannelTrace& trace, NodeId id) {
+void TraceLayerNorm(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
   const ValueId value = node.inputs[0];
-  const ChannelLabel* found = trace.Of(value);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
-  const int64_t rank = RankOf(graph, value), given = node.Int("axis", -1), axis = given < 0 ? given + rank : given;
+  const int64_t rank = RankOf(graph, value), axis = FromFront(node.Int("axis", -1), rank);
   const std::vector<int64_t> dims = trace.DimsOf(label, value);
   const auto normed = Where(label, [&](int64_t a) { return a >= axis; });
   bool known = true;
   for (size_t i = 1; i < node.inputs.size(); ++i) known = known && trace.MeetOperand(id, i, label, dims, rank);
   for (size_t i = 1; i < node.outputs.size(); ++i) known = known && (node.outputs[i] == kNoValue || All(normed));
-  if (!known) return trace.Pin(value, ChannelTrace::NameOf(node) + " is of a form whose channels are not followed");
+  if (!known) return trace.PinInput(id, 0, "is of a form whose channels are not followed");
   KeepApartOutside(trace, label, value, normed);
   trace.Set(node.outputs[0], label);
 }
 
-void TraceAlongAxis(ChannelTrace& trace, NodeId id) {
+void TraceAlongAxis(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
   const ValueId value = node.inputs[0];
-  const ChannelLabel* found = trace.Of(value);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
   // Up to opset 12 softmax worked on all axes from `axis` on, which was 1 unless given.
   const bool from_axis_on = node.op != "LpNormalization" && graph.Opset() < 13;
-  const int64_t rank = RankOf(graph, value), given = node.Int("axis", from_axis_on ? 1 : -1);
-  const int64_t axis = given < 0 ? given + rank : given;
+  const int64_t axis = FromFront(node.Int("axis", from_axis_on ? 1 : -1), RankOf(graph, value));
   KeepApartOutside(trace, label, value, Where(label, [&](int64_t a) { return from_axis_on ? a >= axis : a == axis; }));
   trace.Set(node.outputs[0], label);
 }
 
-void TraceReduce(ChannelTrace& trace, NodeId id) {
+void TraceReduce(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
   const ValueId value = node.inputs[0];
-  const ChannelLabel* found = trace.Of(value);
-  if (found == nullptr) return;
-  ChannelLabel label = *found;
   const auto axes = ReduceAxes(graph, node);
-  if (!axes) return trace.Pin(value, ChannelTrace::NameOf(node) + " reduces axes that are not known");
+  if (!axes) return trace.PinInput(id, 0, "reduces axes that are not known");
   const auto reduced = Where(label, [&](int64_t a) { return std::binary_search(axes->begin(), axes->end(), a); });
   KeepApartOutside(trace, label, value, reduced);
   if (!None(reduced)) return;
@@ -129,29 +111,23 @@ void TraceReduce(ChannelTrace& trace, NodeId id) {
   trace.Set(node.outputs[0], label);
 }
 
-void TraceSpatial(ChannelTrace& trace, NodeId id) {
+void TraceSpatial(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
-  const ChannelLabel* found = trace.Of(node.inputs[0]);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
   bool follows = label.axes == kImageChannels && trace.DimOf(node.outputs[0], 1) == trace.spaces().size(label.space);
   for (size_t i = 1; i < node.outputs.size(); ++i) follows = follows && node.outputs[i] == kNoValue;
   if (node.op == "Resize")
     follows = follows && node.String("coordinate_transformation_mode", "") != "tf_crop_and_resize";
-  for (size_t i = 1; i < node.inputs.size(); ++i) trace.Pin(node.inputs[i], ChannelTrace::NameOf(node) + " reads them");
+  for (size_t i = 1; i < node.inputs.size(); ++i) trace.PinInput(id, i, "reads them");
   if (!follows) {
-    return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " is of a form whose channels are not followed");
+    return trace.PinInput(id, 0, "is of a form whose channels are not followed");
   }
   trace.Set(node.outputs[0], label);
 }
 
-void TracePad(ChannelTrace& trace, NodeId id) {
+void TracePad(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
-  const ChannelLabel* found = trace.Of(node.inputs[0]);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
   const int64_t rank = RankOf(graph, node.inputs[0]);
   const auto pads = node.input(1) != kNoValue ? KnownInts(graph, node.input(1)) : node.Ints("pads");
   std::optional<std::vector<int64_t>> axes = std::vector<int64_t>(static_cast<size_t>(rank));
@@ -159,10 +135,10 @@ void TracePad(ChannelTrace& trace, NodeId id) {
   if (node.input(3) != kNoValue) axes = KnownInts(graph, node.input(3));
   bool follows = pads && axes && pads->size() == 2 * axes->size();
   for (size_t i = 0; follows && i < axes->size(); ++i) {
-    const int64_t axis = (*axes)[i] < 0 ? (*axes)[i] + rank : (*axes)[i];
+    const int64_t axis = FromFront((*axes)[i], rank);
     if (label.Has(axis)) follows = (*pads)[i] == 0 && (*pads)[i + axes->size()] == 0;
   }
-  if (!follows) return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " puts others beside them");
+  if (!follows) return trace.PinInput(id, 0, "puts others beside them");
   trace.Set(node.outputs[0], label);
 }
 

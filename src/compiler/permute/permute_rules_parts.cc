@@ -13,7 +13,7 @@ namespace {
 // there is one place, and its axis goes.
 ChannelLabel TakePlaces(ChannelTrace& trace, const ChannelLabel& label, std::span<const int64_t> dims, int64_t axis,
                         std::span<const int64_t> places, bool drop) {
-  const auto at = static_cast<size_t>(std::find(label.axes.begin(), label.axes.end(), axis) - label.axes.begin());
+  const size_t at = label.PlaceOf(axis);
   std::vector<int64_t> taken(dims.begin(), dims.end());
   taken[at] = static_cast<int64_t>(places.size());
   ChannelSpaces::Pairs pairs;
@@ -35,14 +35,6 @@ std::vector<int64_t> Range(int64_t begin, int64_t count, int64_t step) {
   std::vector<int64_t> places(static_cast<size_t>(std::max<int64_t>(0, count)));
   for (size_t i = 0; i < places.size(); ++i) places[i] = begin + static_cast<int64_t>(i) * step;
   return places;
-}
-
-int64_t Resolved(int64_t axis, int64_t rank) {
-  return axis < 0 ? axis + rank : axis;
-}
-
-void PinAll(ChannelTrace& trace, const Node& node, const std::string& why) {
-  for (const ValueId input : node.inputs) trace.Pin(input, ChannelTrace::NameOf(node) + " " + why);
 }
 
 struct SliceAxis {
@@ -69,7 +61,7 @@ std::optional<std::vector<SliceAxis>> SlicedAxes(const ChannelTrace& trace, cons
   auto steps = attributes ? std::vector<int64_t>() : list(4, "");
   std::vector<SliceAxis> cuts;
   for (size_t i = 0; i < axes->size(); ++i) {
-    const int64_t axis = Resolved((*axes)[i], rank);
+    const int64_t axis = FromFront((*axes)[i], rank);
     if (!label.Has(axis)) continue;
     if (!starts || !steps || i >= starts->size()) return std::nullopt;
     SliceAxis cut;
@@ -104,10 +96,10 @@ void TraceSlice(ChannelTrace& trace, NodeId id) {
   if (found == nullptr) return;
   label = *found;
   const auto cuts = SlicedAxes(trace, node, label);
-  if (!cuts) return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " cuts them at places that are not known");
+  if (!cuts) return trace.PinInput(id, 0, "cuts them at places that are not known");
   std::vector<int64_t> dims = trace.DimsOf(label, node.inputs[0]);
   for (const SliceAxis& cut : *cuts) {
-    const auto at = static_cast<size_t>(std::find(label.axes.begin(), label.axes.end(), cut.axis) - label.axes.begin());
+    const size_t at = label.PlaceOf(cut.axis);
     label = TakePlaces(trace, label, dims, cut.axis, Range(cut.begin, cut.count, cut.step), false);
     dims[at] = cut.count;
     if (cut.count == 1) dims.erase(dims.begin() + static_cast<int64_t>(at));
@@ -115,12 +107,9 @@ void TraceSlice(ChannelTrace& trace, NodeId id) {
   trace.Set(node.outputs[0], label);
 }
 
-void TraceSplit(ChannelTrace& trace, NodeId id) {
+void TraceSplit(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Node& node = trace.graph().node(id);
-  const ChannelLabel* found = trace.Of(node.inputs[0]);
-  if (found == nullptr) return;
-  const ChannelLabel label = *found;
-  const int64_t axis = Resolved(node.Int("axis", 0), RankOf(trace.graph(), node.inputs[0]));
+  const int64_t axis = FromFront(node.Int("axis", 0), RankOf(trace.graph(), node.inputs[0]));
   if (!label.Has(axis)) {
     for (const ValueId output : node.outputs) trace.Set(output, label);
     return;
@@ -129,7 +118,7 @@ void TraceSplit(ChannelTrace& trace, NodeId id) {
   for (const ValueId output : node.outputs) {
     const int64_t count = output == kNoValue ? -1 : trace.DimOf(output, axis);
     if (count < 1) {
-      return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " cuts them at places that are not known");
+      return trace.PinInput(id, 0, "cuts them at places that are not known");
     }
     trace.Set(output,
               TakePlaces(trace, label, trace.DimsOf(label, node.inputs[0]), axis, Range(begin, count, 1), false));
@@ -145,24 +134,24 @@ void TraceConcat(ChannelTrace& trace, NodeId id) {
       std::find_if(node.inputs.begin(), node.inputs.end(), [&](ValueId v) { return trace.Of(v) != nullptr; });
   if (first == node.inputs.end()) return;
   const ChannelLabel label = *trace.Of(*first);
-  const int64_t axis = Resolved(node.Int("axis", 0), rank);
+  const int64_t axis = FromFront(node.Int("axis", 0), rank);
   bool alike = rank >= 0;
   for (const ValueId input : node.inputs) {
     alike = alike && (trace.Of(input) == nullptr || trace.Of(input)->axes == label.axes);
   }
-  if (!alike) return PinAll(trace, node, "joins channels along different axes");
+  if (!alike) return trace.PinInputs(id, "joins channels along different axes");
   const std::vector<int64_t> dims = trace.DimsOf(label, *first);
   if (!label.Has(axis)) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (!trace.MeetOperand(id, i, label, dims, rank)) return PinAll(trace, node, "has operands of unknown shapes");
+      if (!trace.MeetOperand(id, i, label, dims, rank)) return trace.PinInputs(id, "has operands of unknown shapes");
     }
     return trace.Set(node.outputs[0], label);
   }
-  const auto at = static_cast<size_t>(std::find(label.axes.begin(), label.axes.end(), axis) - label.axes.begin());
+  const size_t at = label.PlaceOf(axis);
   std::vector<int64_t> whole = dims;
   whole[at] = trace.DimOf(node.outputs[0], axis);
   for (const ValueId input : node.inputs) {
-    if (whole[at] < 1 || trace.DimOf(input, axis) < 1) return PinAll(trace, node, "has operands of unknown shapes");
+    if (whole[at] < 1 || trace.DimOf(input, axis) < 1) return trace.PinInputs(id, "has operands of unknown shapes");
   }
   const ChannelLabel out = {trace.spaces().Add(NumElements(whole)), label.axes};
   int64_t begin = 0;
@@ -192,8 +181,8 @@ void TraceGather(ChannelTrace& trace, NodeId id) {
   const Node& node = graph.node(id);
   const ValueId value = node.inputs[0];
   const int64_t rank = RankOf(graph, value), index_rank = RankOf(graph, node.inputs[1]);
-  const int64_t axis = Resolved(node.Int("axis", 0), rank);
-  trace.Pin(node.inputs[1], ChannelTrace::NameOf(node) + " looks them up");
+  const int64_t axis = FromFront(node.Int("axis", 0), rank);
+  trace.PinInput(id, 1, "looks them up");
   ChannelLabel label;
   if (const Tensor* table = graph.ConstantInput(node, 0)) {  // an embedding
     const int64_t last = table->rank() - 1;
@@ -217,7 +206,7 @@ void TraceGather(ChannelTrace& trace, NodeId id) {
   const int64_t count = trace.DimOf(value, axis);
   std::vector<int64_t> places = indices->ToInt64s();
   for (int64_t& place : places) {
-    place = Resolved(place, count);
+    place = FromFront(place, count);
     if (place < 0 || place >= count) return trace.Pin(value, why);
   }
   if (places.empty()) return trace.Pin(value, why);
@@ -228,7 +217,7 @@ void TraceGatherND(ChannelTrace& trace, NodeId id) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
   const ChannelLabel* found = trace.Of(node.inputs[0]);
-  trace.Pin(node.inputs[1], ChannelTrace::NameOf(node) + " looks them up");
+  trace.PinInput(id, 1, "looks them up");
   if (found == nullptr) return;
   ChannelLabel label = *found;
   const int64_t index_rank = RankOf(graph, node.inputs[1]), looked_up = trace.DimOf(node.inputs[1], index_rank - 1);
@@ -236,7 +225,7 @@ void TraceGatherND(ChannelTrace& trace, NodeId id) {
   const bool known = index_rank > 0 && looked_up >= 0;
   for (int64_t& axis : label.axes) {
     if (!known || axis < first_kept) {
-      return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " looks them up at places that are not known");
+      return trace.PinInput(id, 0, "looks them up at places that are not known");
     }
     axis += index_rank - 1 - first_kept;
   }

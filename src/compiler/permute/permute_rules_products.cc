@@ -15,10 +15,6 @@ const Tensor* WeightOf(const ChannelTrace& trace, const Node& node, size_t input
   return weight != nullptr && weight->rank() >= least_rank ? weight : nullptr;
 }
 
-void PinInputs(ChannelTrace& trace, const Node& node, const std::string& why) {
-  for (const ValueId input : node.inputs) trace.Pin(input, ChannelTrace::NameOf(node) + " " + why);
-}
-
 // The channels that the product of the weight's axis makes along an axis of the output.
 ChannelLabel MakeOutputs(ChannelTrace& trace, NodeId id, size_t input, int64_t weight_axis, int64_t axis) {
   const int64_t count = trace.graph().ConstantInput(trace.graph().node(id), input)->dim(weight_axis);
@@ -48,7 +44,7 @@ void TraceByMatrix(ChannelTrace& trace, NodeId id, size_t weight_input) {
   const Node& node = graph.node(id);
   const ValueId value = node.inputs[1 - weight_input];
   const int64_t rank = RankOf(graph, value);
-  if (rank < 2) return PinInputs(trace, node, "has operands of unknown shapes");
+  if (rank < 2) return trace.PinInputs(id, "has operands of unknown shapes");
   const bool right = weight_input == 1;
   const bool carried = BindInputs(trace, id, value, right ? rank - 1 : rank - 2, weight_input, right ? 0 : 1);
   if (carried) return trace.Set(node.outputs[0], ChannelLabel(*trace.Of(value)));
@@ -117,7 +113,7 @@ void TraceActivations(ChannelTrace& trace, NodeId id) {
   Factor factors[2];
   for (size_t i = 0; i < 2; ++i) {
     const int64_t own = RankOf(graph, node.inputs[i]);
-    if (own < 2 || rank < own) return PinInputs(trace, node, "has operands of unknown shapes");
+    if (own < 2 || rank < own) return trace.PinInputs(id, "has operands of unknown shapes");
     factors[i] = {node.inputs[i], rank - own, i == 0 ? own - 1 : own - 2, trace.Of(node.inputs[i])};
   }
   const bool tied = TieSummed(trace, factors[0], factors[1]);
@@ -144,7 +140,7 @@ void TraceMatMul(ChannelTrace& trace, NodeId id) {
     const Tensor* weight = trace.graph().ConstantInput(node, weight_input);
     if (weight == nullptr) continue;
     if (weight->rank() == 2) return TraceByMatrix(trace, id, weight_input);
-    return PinInputs(trace, node, "has a constant operand that is no matrix");
+    return trace.PinInputs(id, "has a constant operand that is no matrix");
   }
   TraceActivations(trace, id);
 }
@@ -154,10 +150,10 @@ void TraceGemm(ChannelTrace& trace, NodeId id) {
   const Node& node = graph.node(id);
   const bool turned = node.Int("transB", 0) != 0;
   if (WeightOf(trace, node, 1, 2) == nullptr || node.Int("transA", 0) != 0) {
-    return PinInputs(trace, node, "is of a form whose channels are not followed");
+    return trace.PinInputs(id, "is of a form whose channels are not followed");
   }
   const bool carried = BindInputs(trace, id, node.inputs[0], 1, 1, turned ? 1 : 0);
-  if (carried) trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " keeps them as rows");
+  if (carried) trace.PinInput(id, 0, "keeps them as rows");
   const ChannelLabel label = MakeOutputs(trace, id, 1, turned ? 0 : 1, 1);
   if (label.space == kNoSpace) return;
   const std::vector<int64_t> dims = {trace.spaces().size(label.space)};
@@ -171,10 +167,10 @@ void TraceConv(ChannelTrace& trace, NodeId id) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
   const Tensor* weight = WeightOf(trace, node, 1, 3);
-  if (weight == nullptr) return PinInputs(trace, node, "has a weight that is computed");
+  if (weight == nullptr) return trace.PinInputs(id, "has a weight that is computed");
   const ChannelLabel* in = trace.Of(node.inputs[0]);
   if (in != nullptr && in->axes != std::vector<int64_t>{1}) {
-    trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " reads them as pixels");
+    trace.PinInput(id, 0, "reads them as pixels");
     in = nullptr;
   }
   const int64_t groups = node.Int("group", 1), outputs = weight->dim(0), width = weight->dim(1);
@@ -189,9 +185,7 @@ void TraceConv(ChannelTrace& trace, NodeId id) {
     if (each > 1) trace.spaces().Relate(in->space, out.space, std::move(pairs));
   } else {
     if (in != nullptr) {
-      std::vector<int32_t> bins(static_cast<size_t>(groups * width));
-      for (size_t c = 0; c < bins.size(); ++c) bins[c] = static_cast<int32_t>(static_cast<int64_t>(c) / width);
-      if (groups > 1) trace.spaces().Bin(in->space, bins);
+      if (groups > 1) trace.spaces().BinEvenly(in->space, groups);
       for (int64_t g = 0; g < groups; ++g) {
         ChannelBinding binding = {id, 1, Role::kInputs, {in->space, {1}}};
         binding.first_row = g * (outputs / groups);
@@ -202,12 +196,7 @@ void TraceConv(ChannelTrace& trace, NodeId id) {
     }
     out = MakeOutputs(trace, id, 1, 0, 1);
     if (out.space == kNoSpace) return;
-    if (groups > 1) {
-      std::vector<int32_t> bins(static_cast<size_t>(outputs));
-      for (size_t o = 0; o < bins.size(); ++o)
-        bins[o] = static_cast<int32_t>(static_cast<int64_t>(o) * groups / outputs);
-      trace.spaces().Bin(out.space, bins);
-    }
+    if (groups > 1) trace.spaces().BinEvenly(out.space, groups);
   }
   if (node.input(2) != kNoValue) {
     if (graph.value(node.inputs[2]).IsConstant()) {
@@ -225,10 +214,10 @@ void TraceConvTranspose(ChannelTrace& trace, NodeId id) {
   const Tensor* weight = WeightOf(trace, node, 1, 3);
   const bool bias = node.input(2) != kNoValue;
   if (weight == nullptr || node.Int("group", 1) != 1 || (bias && !graph.value(node.inputs[2]).IsConstant())) {
-    return PinInputs(trace, node, "is of a form whose channels are not followed");
+    return trace.PinInputs(id, "is of a form whose channels are not followed");
   }
   const bool carried = BindInputs(trace, id, node.inputs[0], 1, 1, 0);
-  if (carried) trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " reads them as pixels");
+  if (carried) trace.PinInput(id, 0, "reads them as pixels");
   const ChannelLabel out = MakeOutputs(trace, id, 1, 1, 1);
   if (out.space == kNoSpace) return;
   if (bias) trace.Bind({id, 2, Role::kVector, {out.space, {0}}});

@@ -108,18 +108,16 @@ ChannelLabel Reshaped(ChannelTrace& trace, const ChannelLabel& label, const Shap
 
 }  // namespace
 
-void TraceReshape(ChannelTrace& trace, NodeId id) {
+void TraceReshape(ChannelTrace& trace, NodeId id, ChannelLabel label) {
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
-  const ChannelLabel* found = trace.Of(node.inputs[0]);
-  if (found == nullptr) return;
   const Shape *in = ShapeOf(graph, node.inputs[0]), *out = ShapeOf(graph, node.outputs[0]);
-  ChannelLabel label;
-  if (in != nullptr && out != nullptr) label = Reshaped(trace, ChannelLabel(*found), *in, *out);
-  if (label.space == kNoSpace) {
-    return trace.Pin(node.inputs[0], ChannelTrace::NameOf(node) + " cuts them in a way that can't be followed");
+  const bool known = in != nullptr && out != nullptr;
+  const ChannelLabel reshaped = known ? Reshaped(trace, label, *in, *out) : ChannelLabel();
+  if (reshaped.space == kNoSpace) {
+    return trace.PinInput(id, 0, "cuts them in a way that can't be followed");
   }
-  trace.Set(node.outputs[0], label);
+  trace.Set(node.outputs[0], reshaped);
 }
 
 void TraceExpand(ChannelTrace& trace, NodeId id) {

@@ -48,6 +48,13 @@ void ChannelSpaces::Bin(SpaceId space, std::vector<int32_t> bins) {
   bins_[static_cast<size_t>(space)].push_back(std::move(bins));
 }
 
+void ChannelSpaces::BinEvenly(SpaceId space, int64_t parts) {
+  std::vector<int32_t> bins(static_cast<size_t>(size(space)));
+  for (size_t c = 0; c < bins.size(); ++c)
+    bins[c] = static_cast<int32_t>(static_cast<int64_t>(c) * parts / size(space));
+  Bin(space, std::move(bins));
+}
+
 void ChannelSpaces::Pin(SpaceId space, const std::string& reason) {
   std::vector<int32_t> all(static_cast<size_t>(size(space)));
   std::iota(all.begin(), all.end(), 0);

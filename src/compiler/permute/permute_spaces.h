@@ -39,6 +39,8 @@ class ChannelSpaces {
   void Relate(SpaceId a, SpaceId b, Pairs pairs);
   // Channels with different numbers can be told apart.
   void Bin(SpaceId space, std::vector<int32_t> bins);
+  // So many parts of equal size.
+  void BinEvenly(SpaceId space, int64_t parts);
   // Why channels stay where they are. The first reason is the one that is told.
   void Pin(SpaceId space, const std::string& reason);
   void Pin(SpaceId space, std::span<const int32_t> channels, const std::string& reason);

@@ -13,6 +13,10 @@ bool ChannelLabel::Has(int64_t axis) const {
   return std::find(axes.begin(), axes.end(), axis) != axes.end();
 }
 
+size_t ChannelLabel::PlaceOf(int64_t axis) const {
+  return static_cast<size_t>(std::find(axes.begin(), axes.end(), axis) - axes.begin());
+}
+
 int64_t FlatIndex(std::span<const int64_t> dims, std::span<const int64_t> at) {
   int64_t flat = 0;
   for (size_t i = 0; i < dims.size(); ++i) flat = flat * dims[i] + at[i];
@@ -49,6 +53,14 @@ void ChannelTrace::Set(ValueId value, ChannelLabel label) {
 
 void ChannelTrace::Pin(ValueId value, const std::string& reason) {
   if (const ChannelLabel* label = Of(value)) spaces_.Pin(label->space, reason);
+}
+
+void ChannelTrace::PinInput(NodeId id, size_t input, const std::string& what) {
+  Pin(graph_.node(id).inputs[input], NameOf(graph_.node(id)) + " " + what);
+}
+
+void ChannelTrace::PinInputs(NodeId id, const std::string& what) {
+  for (size_t i = 0; i < graph_.node(id).inputs.size(); ++i) PinInput(id, i, what);
 }
 
 void ChannelTrace::Bind(ChannelBinding binding) {
@@ -112,8 +124,7 @@ bool ChannelTrace::MeetOperand(NodeId id, size_t input, const ChannelLabel& labe
       ForCoordinates(dims, [&](int64_t flat, std::span<const int64_t> at) {
         std::vector<int64_t> turned;
         for (const int64_t axis : other->axes) {
-          turned.push_back(
-              at[static_cast<size_t>(std::find(own.axes.begin(), own.axes.end(), axis) - own.axes.begin())]);
+          turned.push_back(at[own.PlaceOf(axis)]);
         }
         pairs.emplace_back(static_cast<int32_t>(flat), static_cast<int32_t>(FlatIndex(its_dims, turned)));
       });

@@ -21,6 +21,7 @@ struct ChannelLabel {
   SpaceId space = kNoSpace;
   std::vector<int64_t> axes;
   bool Has(int64_t axis) const;
+  size_t PlaceOf(int64_t axis) const;  // in `axes`, which has it
 };
 
 // A constant that one node reads and that moves with a space.
@@ -56,6 +57,9 @@ class ChannelTrace {
   void Set(ValueId value, ChannelLabel label);
   // Its channels stay; nothing if it has none.
   void Pin(ValueId value, const std::string& reason);
+  // Those of one input of a node, or of all: because of what the node does with them.
+  void PinInput(NodeId id, size_t input, const std::string& what);
+  void PinInputs(NodeId id, const std::string& what);
   void Bind(ChannelBinding binding);
   // The dimension of a value if it is constant, else -1.
   int64_t DimOf(ValueId value, int64_t axis) const;

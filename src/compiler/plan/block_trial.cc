@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "src/base/median.h"
 #include "src/compiler/measure/run_in_turns.h"
 #include "src/kernels/block/row_block.h"
 #include "src/kernels/problem.h"
@@ -41,11 +42,6 @@ struct Segment {
   int64_t samples = 0;  // runs that were timed now; 0: found in the cache
 };
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 class Trial {
  public:
   Trial(const Graph& fused, Tuner& tuner, int threads, PlanPoint* point)
@@ -56,8 +52,7 @@ class Trial {
   Result<std::vector<BlockVerdict>> Run(const std::function<void()>& begin) {
     point_.blocks.clear();
     const std::vector<TensorSpec> specs = InputSpecs(fused_);
-    const auto plain = [](const TensorSpec& spec) { return spec.IsTensor() && spec.has_rank; };
-    if (!std::all_of(specs.begin(), specs.end(), plain)) return std::vector<BlockVerdict>();
+    if (!AreTensors(specs)) return std::vector<BlockVerdict>();
     TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused_, point_.binding));
     TAMIS_ASSIGN_OR_RETURN(concrete_, Specialize(fused_, dims));
     if (RunsNodeByNode(concrete_)) return std::vector<BlockVerdict>();
@@ -73,8 +68,7 @@ class Trial {
     }
     if (!unknown.empty() && !tuner_.TimeIsUp()) {
       if (begin) begin();
-      TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point_.binding, 1));
-      for (const TensorSpec& spec : specs) inputs_.push_back(std::move(named.at(spec.name)));
+      TAMIS_ASSIGN_OR_RETURN(inputs_, RandomOperands(specs, point_.binding, 1));
       TAMIS_RETURN_IF_ERROR(Measure(unknown));
       Choose();
       TAMIS_RETURN_IF_ERROR(Confirm());

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 
+#include "src/base/median.h"
 #include "src/compiler/measure/run_in_turns.h"
 #include "src/kernels/problem.h"
 #include "src/runtime/benchmark.h"
@@ -26,11 +27,6 @@ Result<KernelsByNode> MakeDense(Graph& concrete, Tuner& tuner) {
   KernelsByNode kernels;
   for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
   return kernels;
-}
-
-double Median(std::vector<double> seconds) {
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[seconds.size() / 2];
 }
 
 // Two programs for the same inputs.
@@ -98,8 +94,7 @@ Result<std::vector<LayerComparison>> CompareLayers(const Pair& pair, ThreadPool&
 Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& point, const Graph& dense, Tuner& tuner,
                                        int threads) {
   const std::vector<TensorSpec> specs = InputSpecs(fused);
-  const auto plain = [](const TensorSpec& spec) { return spec.IsTensor() && spec.has_rank; };
-  if (!std::all_of(specs.begin(), specs.end(), plain)) return std::unique_ptr<Pair>();
+  if (!AreTensors(specs)) return std::unique_ptr<Pair>();
   TAMIS_ASSIGN_OR_RETURN(Graph chosen_graph, At(fused, point));
   TAMIS_ASSIGN_OR_RETURN(Graph dense_graph, At(dense, point));
   if (RunsNodeByNode(chosen_graph) || RunsNodeByNode(dense_graph)) return std::unique_ptr<Pair>();
@@ -111,8 +106,7 @@ Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& poin
   TAMIS_ASSIGN_OR_RETURN(pair->chosen,
                          ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache, BlocksOf(point)));
   TAMIS_ASSIGN_OR_RETURN(pair->dense, ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache));
-  TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point.binding, 1));
-  for (const TensorSpec& spec : specs) pair->inputs.push_back(std::move(named.at(spec.name)));
+  TAMIS_ASSIGN_OR_RETURN(pair->inputs, RandomOperands(specs, point.binding, 1));
   return pair;
 }
 

@@ -61,9 +61,7 @@ std::vector<NodePlan> PreferDense(const std::vector<NodePlan>& nodes) {
 Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, PlanPoint* point) {
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Dims> dims, BoundInputDims(fused, point->binding));
   const std::vector<TensorSpec> specs = InputSpecs(fused);
-  TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point->binding, 1));
-  std::vector<Tensor> inputs;
-  for (const TensorSpec& spec : specs) inputs.push_back(named[spec.name]);
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 1));
 
   const std::vector<NodePlan> winners = point->nodes;
   std::vector<std::vector<NodePlan>> trials = {winners};

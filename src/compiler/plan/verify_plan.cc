@@ -245,14 +245,11 @@ Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const Cud
     return verdict;
   };
   const std::vector<TensorSpec> specs = InputSpecs(fused);
-  const auto plain = [](const TensorSpec& spec) { return spec.IsTensor() && spec.has_rank; };
-  if (!std::all_of(specs.begin(), specs.end(), plain)) return not_compared("it takes other inputs than tensors");
+  if (!AreTensors(specs)) return not_compared("it takes other inputs than tensors");
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Dims> dims, BoundInputDims(fused, point->binding));
   TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
   if (RunsNodeByNode(concrete)) return not_compared("it runs node by node on the CPU");
-  TAMIS_ASSIGN_OR_RETURN(NamedTensors named, RandomInputs(specs, point->binding, 2));
-  std::vector<Tensor> inputs;
-  for (const TensorSpec& spec : specs) inputs.push_back(named[spec.name]);
+  TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 2));
   TAMIS_ASSIGN_OR_RETURN(const auto reference, PlanReference::Make(concrete, inputs, threads));
   if (reference == nullptr) return not_compared("its answers to random inputs are not finite in this precision");
   CudaRunner runner(concrete, std::move(device), threads, std::move(inputs));
