@@ -46,6 +46,14 @@ class Network {
     const int64_t depth = graph.value(last).type.shape.back().Constant().value();
     Layer(dtype_ == DType::kUInt8 ? "QuantizedLinear" : "Linear", {outputs, depth}, activation, residual, {});
   }
+  // x is a picture, plane by plane.
+  void ToChannelsLast() {
+    Node node;
+    node.op = "Transpose";
+    node.inputs = {last};
+    node.attributes["perm"] = Ints{0, 2, 3, 1};
+    Add(std::move(node));
+  }
   ValueId AddInput(const std::string& name, const Dims& dims) {
     Shape shape;
     for (const int64_t dim : dims) shape.emplace_back(dim);
@@ -93,12 +101,16 @@ class Network {
     }
     if (residual == kNoValue) node.inputs.pop_back();
     node.attributes = std::move(attributes);
-    node.outputs = {graph.AddValue(name)};
+    Add(std::move(node));
+  }
+
+  void Add(Node node) {
+    names.push_back("v" + std::to_string(names.size()));
+    node.outputs = {graph.AddValue(names.back())};
     const NodeId id = graph.AddNode(std::move(node));
     const Status status = InferNode(graph, id);
     EXPECT_TRUE(status.ok()) << status.message();
     last = graph.node(id).outputs[0];
-    names.push_back(name);
   }
 
   DType dtype_;
@@ -206,6 +218,14 @@ std::vector<NamedNetwork> Networks(DType dtype) {
     n.Conv(0, 3, 1, "Relu", kNoValue, 2);
     n.Conv(24, 3, 1, "Relu");
     n.Conv(0, 3, 2, "");
+    n.Finish();
+  }
+  {
+    Network& n = add("picture", {2, 3, 27, 96});
+    n.ToChannelsLast();
+    n.Conv(16, 3, 2, "Clip");
+    n.Conv(0, 3, 1, "Clip");
+    n.Conv(8, 1, 1, "");
     n.Finish();
   }
   {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/kernels/conv/line_edges.h"
 #include "src/kernels/padded_image.h"
 #include "src/kernels/row_kernel.h"
 
@@ -11,6 +12,11 @@ namespace {
 // Whether the taps of a kernel row and their channels are one run of memory.
 bool RowsAreRuns(const ConvShape& shape) {
   return shape.dilation[2] == 1;
+}
+
+// Elements of a tap.
+int64_t TapElements(const ConvShape& shape) {
+  return RowsAreRuns(shape) ? shape.kernel[2] * shape.channels : shape.channels;
 }
 
 PaddedImage ImageOf(const ConvShape& shape, int64_t element) {
@@ -26,12 +32,19 @@ class ImplicitConv : public RowKernel {
         weight_(std::move(weight)),
         routine_(routine),
         element_(BitSize(shape.in_dtype) / 8),
+        tap_elements_(TapElements(shape)),
         image_(ImageOf(shape, element_)),
-        lines_(image_.axes) {
+        lines_(image_.axes),
+        edges_(image_, RowsAreRuns(shape), element_) {
     for (const int64_t bytes : image_.Taps(RowsAreRuns(shape))) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
     if (!image_.pads) return;
+    only_edges_ = grid_.panel_parts == 1 && edges_.Pays(weight_->panels());
+    if (only_edges_) {
+      staged_bytes_ = edges_.PatchBytes();
+      return;
+    }
     // Where parts share out the panels, all of them read all of x, and it is laid out once for all.
     for (int64_t part = 0; part < (grid_.panel_parts == 1 ? grid_.row_parts : 1); ++part) {
       const PaddedImage::Span pixels = Pixels(part);
@@ -55,15 +68,16 @@ class ImplicitConv : public RowKernel {
       const PartSpan rows = RowsOf(grid_, gemm_.rows, index);
       if (rows.begin == rows.end) return;
       const auto* x = static_cast<const std::byte*>(inputs[0]);
+      std::byte* const own = workspace + staged_bytes_ * index;
       if (together) {
         x = workspace;
-      } else if (image_.pads) {
+      } else if (image_.pads && !only_edges_) {
         const PaddedImage::Span pixels = Pixels(index);
-        std::byte* const to = workspace + staged_bytes_ * index - pixels.begin * image_.pitch;
+        std::byte* const to = own - pixels.begin * image_.pitch;
         image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
         x = to;
       }
-      Rows(run, x, rows, PanelsOf(grid_, weight_->panels(), index));
+      Rows(run, x, rows, PanelsOf(grid_, weight_->panels(), index), own);
     };
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
   }
@@ -71,19 +85,20 @@ class ImplicitConv : public RowKernel {
   int64_t RowUnit() const override { return lines_.pixels(); }
   RowSpan Needs(RowSpan rows) const override { return lines_.Needs(rows); }
   size_t RowScratchBytes(int64_t rows) const override {
+    if (only_edges_) return static_cast<size_t>(staged_bytes_);
     return image_.pads ? static_cast<size_t>((image_.MostPixels(rows) * image_.pitch + 63) / 64 * 64) : 0;
   }
   void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
                std::byte* scratch) const override {
     const PanelRun run = {gemm_, *weight_, routine_, inputs, outputs[0], taps_};
     const auto* x = static_cast<const std::byte*>(inputs[0]);
-    if (image_.pads) {
+    if (image_.pads && !only_edges_) {
       const PaddedImage::Span pixels = image_.PixelsOf(rows.begin, rows.end);
       std::byte* const to = scratch - pixels.begin * image_.pitch;
       image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
       x = to;
     }
-    Rows(run, x, {rows.begin, rows.end}, {0, weight_->panels()});
+    Rows(run, x, {rows.begin, rows.end}, {0, weight_->panels()}, scratch);
   }
 
  private:
@@ -93,33 +108,51 @@ class ImplicitConv : public RowKernel {
     return image_.PixelsOf(rows.begin, std::max(rows.end, rows.begin + 1));
   }
 
-  // Panel by panel over a block of rows that stays in the cache, line by line.
-  void Rows(const PanelRun& run, const std::byte* x, PartSpan rows, PartSpan panels) const {
+  // Panel by panel over a block of rows that stays in the cache, line by line. x is laid out, or `patch` has room for
+  // its edges.
+  void Rows(const PanelRun& run, const std::byte* x, PartSpan rows, PartSpan panels, std::byte* patch) const {
     const int64_t line_rows = image_.LineRows(), pitch = image_.RowPitch();
     for (int64_t block = rows.begin; block < rows.end; block += grid_.block_rows) {
       const int64_t block_end = std::min(block + grid_.block_rows, rows.end);
       for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
         PanelTask task = run.TaskOf(panel, panel + 1 < panels.end, pitch / element_);
+        task.tap_groups = tap_elements_ / 4;
+        task.tap_rest = tap_elements_ % 4;
         const int64_t lines_ahead = task.ahead_lines;
         const std::byte* const ahead = task.ahead;
         for (int64_t row = block; row < block_end; row += task.rows) {
           const int64_t line = row / line_rows, at = row % line_rows;
           task.rows = std::min(line_rows - at, block_end - row);
+          const std::byte* from = x + image_.LineStart(line) + at * pitch;
+          if (only_edges_) from = AtEdges(x, line, at, patch, &task);
           const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
           task.ahead = ahead + share(row) * 64;
           task.ahead_lines = share(row + task.rows) - share(row);
-          run.Call(task, x + image_.LineStart(line) + at * pitch, row, panel);
+          run.Call(task, from, row, panel);
         }
       }
     }
+  }
+
+  // As many of the task's rows as are read alike, from result `at` of the line on.
+  const std::byte* AtEdges(const std::byte* x, int64_t line, int64_t at, std::byte* patch, PanelTask* task) const {
+    const LineEdges::Stretch stretch = edges_.From(line, at);
+    task->rows = std::min(task->rows, stretch.end - at);
+    task->taps = stretch.in_place ? edges_.taps() : edges_.patch_taps();
+    if (stretch.in_place) return edges_.InPlace(x, line, at);
+    edges_.LayOut(x, line, at, at + task->rows, patch);
+    return patch;
   }
 
   GemmShape gemm_;
   std::shared_ptr<const PackedPanels> weight_;
   PanelRoutine routine_;
   int64_t element_;  // bytes
+  int64_t tap_elements_;
   PaddedImage image_;
   WindowLines lines_;
+  LineEdges edges_;
+  bool only_edges_ = false;  // are laid out
   std::vector<int64_t> taps_;
   PanelGrid grid_;
   int64_t staged_bytes_ = 0;  // of a part, or of all
@@ -127,9 +160,8 @@ class ImplicitConv : public RowKernel {
 
 }  // namespace
 
-bool HasImplicitTaps(const ConvShape& shape) {
-  const int64_t run = RowsAreRuns(shape) ? shape.kernel[2] * shape.channels : shape.channels;
-  return shape.group == 1 && run % 4 == 0;
+bool HasImplicitTaps(const ConvShape& shape, Taps taps) {
+  return taps != Taps::kNone && shape.group == 1 && (taps == Taps::kAny || TapElements(shape) % 4 == 0);
 }
 
 std::unique_ptr<PreparedKernel> MakeImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight,

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "src/kernels/conv/conv_implicit.h"
 #include "src/kernels/row_kernel.h"
 
 namespace tamis {
@@ -136,26 +135,26 @@ Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern)
   return {};
 }
 
-double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, bool taps) {
+double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps taps) {
   const auto shape = ReadConv(problem);
   const GemmShape gemm = shape->AsGemm();
   const double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
   const bool sparse = pattern == Pattern::kTwoFour;
   const double per_cycle = sparse ? SparseFlopsPerCycle(isa, gemm.in) : PanelFlopsPerCycle(isa, gemm.in);
   const double seconds = PredictSeconds(flops, per_cycle, GemmBytes(gemm, sparse ? 0.6 : 1), problem.threads);
-  if (shape->Pointwise() || (taps && HasImplicitTaps(*shape))) return seconds;
+  if (shape->Pointwise() || HasImplicitTaps(*shape, taps)) return seconds;
   // Gathered rows are written and read once more, at the pace of the second-level cache.
   const double gathered = static_cast<double>(gemm.rows) * static_cast<double>(gemm.depth) * BitSize(gemm.in) / 8.0;
   return seconds + gathered / (60e9 * problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine, bool taps) {
+                                                          PanelRoutine routine, Taps taps) {
   TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
   const Operand& weight = problem.input(1);
   TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
   if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
-  if (taps && HasImplicitTaps(shape)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine);
+  if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));
 }

@@ -3,6 +3,7 @@
 // taps * channels elements, zeros where a tap lies in the padding, and multiplies those.
 #pragma once
 
+#include "src/kernels/conv/conv_implicit.h"
 #include "src/kernels/conv/conv_shape.h"
 #include "src/kernels/gemm/gemm_panels.h"
 
@@ -11,9 +12,9 @@ namespace tamis {
 // OK for operands of `dtype` and one group. kTwoFour needs a weight that follows it and channels a multiple of four:
 // groups of four of the pattern start anew at every tap.
 Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
-double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, bool taps = false);
-// `taps`: the routine has them. Convolutions are then implicit (conv_implicit.h) where they can be.
+double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps taps = Taps::kNone);
+// With `taps` of the routine convolutions are implicit (conv_implicit.h) where they can be.
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine, bool taps = false);
+                                                          PanelRoutine routine, Taps taps = Taps::kNone);
 
 }  // namespace tamis

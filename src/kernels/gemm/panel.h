@@ -21,7 +21,8 @@ struct PanelTask {
   // every tap begin, in elements from the row's x. The others read one place.
   std::span<const int64_t> taps = kOnePlace;
   int64_t tap_groups = 0;
-  const void* values = nullptr;    // of the panel, as PackedPanels lays them out
+  int64_t tap_rest = 0;          // elements of every tap behind its groups, below four, for routines that take any tap
+  const void* values = nullptr;  // of the panel, as PackedPanels lays them out
   const uint8_t* codes = nullptr;  // of the panel; null if dense
   // Cache lines that the panel after this one begins with. Weights come from far away, once a run, faster than a core
   // that waits for each line can ask: routines ask for these while they compute.
@@ -45,7 +46,7 @@ constexpr size_t PanelScratchBytes(int64_t groups) {
   return static_cast<size_t>(groups) * 64;
 }
 
-void PanelF32Avx512(const PanelTask& task);   // has taps
+void PanelF32Avx512(const PanelTask& task);   // has taps, of any length
 void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
 // bf16 to f32; a RowConversion.
 void WidenBf16Avx512(const void* x, int64_t count, void* to);

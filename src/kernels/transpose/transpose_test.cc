@@ -94,7 +94,10 @@ TEST(TransposeKernels, MatchTheReference) {
     cases.push_back(TransposeCase(Counting(dtype, {3, 64, 16}), {0, 2, 1}));
     cases.push_back(TransposeCase(Counting(dtype, {2, 3, 15, 17}), {0, 2, 3, 1}));   // NCHW to NHWC
     cases.push_back(TransposeCase(Counting(dtype, {2, 70, 61, 65}), {0, 3, 1, 2}));  // and back
-    cases.push_back(TransposeCase(Counting(dtype, {2, 9, 4, 8}), {0, 2, 1, 3}));     // BSHD to BHSD
+    cases.push_back(TransposeCase(Counting(dtype, {1, 2, 7, 9}), {0, 2, 3, 1}));
+    cases.push_back(TransposeCase(Counting(dtype, {3, 4, 21}), {0, 2, 1}));
+    cases.push_back(TransposeCase(Counting(dtype, {1, 3, 160, 129}), {0, 2, 3, 1}));  // worth two threads
+    cases.push_back(TransposeCase(Counting(dtype, {2, 9, 4, 8}), {0, 2, 1, 3}));      // BSHD to BHSD
     cases.push_back(TransposeCase(Counting(dtype, {2, 3, 4, 5, 6}), {4, 2, 0, 3, 1}));
     cases.push_back(TransposeCase(Counting(dtype, {2, 0, 4}), {2, 1, 0}));
     cases.push_back(TransposeCase(Counting(dtype, {1, 5, 1, 4}), {2, 3, 0, 1}));

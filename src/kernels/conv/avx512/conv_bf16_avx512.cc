@@ -14,10 +14,10 @@ const KernelDef kernel_conv_bf16_avx512 = {
     .feature = CpuFeature::kAvx512Bf16,
     .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kDense); },
     .cost =
-        [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kDense, /*taps=*/true); },
+        [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kDense, Taps::kGroups); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareConvPanels(problem, cache, Pattern::kDense, PanelBf16Avx512, /*taps=*/true);
+          return PrepareConvPanels(problem, cache, Pattern::kDense, PanelBf16Avx512, Taps::kGroups);
         },
     .in_place = kOverResidual,
 };

@@ -12,11 +12,10 @@ const KernelDef kernel_conv_f32_avx512 = {
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx512,
     .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kFloat32, Pattern::kDense); },
-    .cost =
-        [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kDense, /*taps=*/true); },
+    .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kDense, Taps::kAny); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareConvPanels(problem, cache, Pattern::kDense, PanelF32Avx512, /*taps=*/true);
+          return PrepareConvPanels(problem, cache, Pattern::kDense, PanelF32Avx512, Taps::kAny);
         },
     .in_place = kOverResidual,
 };

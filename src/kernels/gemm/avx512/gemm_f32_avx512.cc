@@ -20,7 +20,7 @@ struct Operands {
   const float* x;
   int64_t pitch;
   std::span<const int64_t> taps;
-  int64_t tap_groups;
+  int64_t tap_groups, tap_rest;
   const float* values;
   float* sums;
   // Of a tile that stores its results itself. Rows of the residual (may be null) and y have one pitch.
@@ -72,6 +72,22 @@ template <int kVectors, bool kStores, int kRows>
         asm("" : "+r"(base[b]));  // or one address a row is kept, more than there are registers
       }
     }
+    for (int64_t k = 0; k < o.tap_rest; ++k, values += 32) {
+      __m512 weight[kVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) weight[v] = _mm512_load_ps(values + v * 16);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const __m512 all = _mm512_set1_ps(base[r / 3][r % 3 * pitch]);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm512_fmadd_ps(all, weight[v], acc[r][v]);
+      }
+#pragma GCC unroll 8
+      for (int b = 0; b < kBases; ++b) {
+        ++base[b];
+        asm("" : "+r"(base[b]));
+      }
+    }
   }
   if constexpr (!kStores) {
 #pragma GCC unroll 16
@@ -114,6 +130,7 @@ void PanelF32Avx512(const PanelTask& task) {
                        .pitch = task.x_pitch,
                        .taps = task.taps,
                        .tap_groups = task.tap_groups,
+                       .tap_rest = task.tap_rest,
                        .values = static_cast<const float*>(task.values),
                        .sums = sums};
   const auto bounds = BoundsOf(*task.epilogue);
