@@ -295,7 +295,7 @@ def test_codes_of_sixteen_bits():
 
 def test_forms_that_are_not_known_are_refused_by_name():
     with pytest.raises(ValueError, match="'MultiHeadAttention' of com.microsoft"):
-        package.Session(model("MultiHeadAttention", {0: normal(2, 6, 4, 3, 8)}, {}, [True], num_heads=4))
+        package.Session(model("MultiHeadAttention", {i: X for i in range(3)}, {}, [True, False, False, True], num_heads=4))
     with pytest.raises(ValueError, match="'SkipLayerNormalization' of com.microsoft"):
         package.Session(model("SkipLayerNormalization", {0: X, 1: X}, {2: normal(32)}, [True, True]))
 

@@ -10,7 +10,8 @@ namespace {
 const std::unordered_map<std::string_view, const ContribRule*>& Rules() {
   static const auto kRules = [] {
     std::unordered_map<std::string_view, const ContribRule*> rules;
-    for (const auto& group : {AttentionRules(), FusedRules(), LowBitRules(), NormRules(), QuantizedRules()}) {
+    for (const auto& group :
+         {AttentionRules(), FusedRules(), GroupQueryRules(), LowBitRules(), NormRules(), QuantizedRules()}) {
       for (const ContribRule& rule : group) rules.emplace(rule.op, &rule);
     }
     return rules;
@@ -56,6 +57,7 @@ class Expander {
         scope.ranks.emplace(info.name(), static_cast<size_t>(info.type().tensor_type().shape().dim_size()));
       }
     }
+    for (auto& info : *graph->mutable_value_info()) scope.declarations.emplace(info.name(), &info);
     ContribNode::Nodes expanded;
     for (onnx::NodeProto& node : *graph->mutable_node()) {
       for (auto& attribute : *node.mutable_attribute()) {

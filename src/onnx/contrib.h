@@ -22,6 +22,7 @@ struct ContribRule {
 };
 std::span<const ContribRule> AttentionRules();
 std::span<const ContribRule> FusedRules();
+std::span<const ContribRule> GroupQueryRules();
 std::span<const ContribRule> LowBitRules();
 std::span<const ContribRule> NormRules();
 std::span<const ContribRule> QuantizedRules();

@@ -1,5 +1,6 @@
 // onnxruntime's attention operators, as Attention of ONNX with the projections and masks that are in them.
 #include <array>
+#include <optional>
 
 #include "src/onnx/contrib.h"
 #include "src/onnx/contrib_node.h"
@@ -120,18 +121,41 @@ bool ExpandQuantizedAttention(ContribNode& node) {
   return AttendProjected(node, node.AddIf(scaled, node.In(2)), 5, 8, -1);
 }
 
-// Query, key, value, bias of all three?, mask?, what is added to the scores?, past key?, past value?. Packed operands,
-// of five dimensions, are not taken.
-bool ExpandMultiHead(ContribNode& node) {
+// Parts that lie beside one another within each head, [batch, length, heads, parts, size], as [batch, length, heads *
+// size].
+ContribNode::Names Unpacked(ContribNode& node, const std::string& packed, size_t parts) {
+  ContribNode::Names result;
+  for (const std::string& part : node.Split(packed, 3, parts)) result.push_back(node.Reshape(part, {0, 0, -1}));
+  return result;
+}
+
+// Query, key and value of three operands, or of one or two that hold several; nullopt where it can't be told.
+std::optional<Heads> ReadHeads(ContribNode& node) {
   const auto key_rank = node.Rank(node.In(1));
-  if (node.Int("num_heads", 0) < 1 || !node.Has(1) || !node.Has(2) || (key_rank && *key_rank > 4)) return false;
-  if (!KnowsMask(node, node.In(4)) || node.Wants(3)) return false;
+  if (!node.Has(1)) {
+    if (node.Has(2)) return std::nullopt;
+    const auto parts = Unpacked(node, node.In(0), 3);
+    return Heads{parts[0], parts[1], parts[2]};
+  }
+  if (!node.Has(2)) {
+    if (key_rank != 5) return std::nullopt;
+    const auto parts = Unpacked(node, node.In(1), 2);
+    return Heads{node.In(0), parts[0], parts[1]};
+  }
+  return Heads{node.In(0), node.In(1), node.In(2), key_rank == 4};
+}
+
+// Query, key?, value?, bias of all three?, mask?, what is added to the scores?, past key?, past value?.
+bool ExpandMultiHead(ContribNode& node) {
+  if (node.Int("num_heads", 0) < 1 || !KnowsMask(node, node.In(4)) || node.Wants(3)) return false;
   for (int i = 8; i < node.num_inputs(); ++i) {
     if (node.Has(i)) return false;
   }
-  Heads heads = {node.In(0), node.In(1), node.In(2)};
-  heads.split = key_rank == 4;
-  if (node.Has(4) && node.Rank(node.In(4)) == 1 && (heads.split || node.Has(6))) return false;
+  const bool split = node.Has(2) && node.Rank(node.In(1)) == 4;
+  if (node.Has(4) && node.Rank(node.In(4)) == 1 && (split || node.Has(6))) return false;
+  const auto read = ReadHeads(node);
+  if (!read) return false;
+  Heads heads = *read;
   if (node.Has(3)) {
     const auto bias = node.Split(node.In(3), 0, 3);
     heads.query = node.Emit("Add", {heads.query, bias[0]});
@@ -153,19 +177,36 @@ bool ExpandMultiHead(ContribNode& node) {
   return true;
 }
 
-// x, positions [batch, length], cosines, sines.
+// x, positions [batch, length] or the first one [1], cosines, sines.
 bool ExpandRotary(ContribNode& node) {
-  if (node.num_inputs() < 4 || node.Rank(node.In(1)) == 1 || node.Float("scale", 1) != 1) return false;
-  if (node.Int("is_packed_batching", 0) != 0) return false;
-  const auto rank = node.Rank(node.In(0));
+  if (node.num_inputs() < 4 || node.Float("scale", 1) != 1 || node.Int("is_packed_batching", 0) != 0) return false;
+  const auto rank = node.Rank(node.In(0)), positions_rank = node.Rank(node.In(1));
   ContribNode::Attributes attributes = {{"interleaved", node.Int("interleaved", 0)},
                                         {"rotary_embedding_dim", node.Int("rotary_embedding_dim", 0)}};
-  if (node.Int("num_heads", 0) > 0) {
-    attributes.emplace_back("num_heads", node.Int("num_heads", 0));
-  } else if (rank != 4) {
+  std::string x = node.In(0), positions = node.In(1);
+  const int64_t heads = node.Int("num_heads", 0);
+  const onnx::TensorProto* cosines = node.Initializer(node.In(2));
+  // Without a number of heads, one head is as wide as what the cosines turn.
+  const bool apart = heads == 0 && rank == 3 && cosines != nullptr && cosines->dims_size() == 2;
+  if (heads > 0) {
+    attributes.emplace_back("num_heads", heads);
+  } else if (rank != 4 && !apart) {
     return false;
   }
-  node.Give(0, node.Emit("RotaryEmbedding", {node.In(0), node.In(2), node.In(3), node.In(1)}, attributes));
+  if (positions_rank == 1) {
+    const auto size = [&](int64_t axis) {
+      return node.Emit("Gather", {node.Emit("Shape", {node.In(0)}), node.IntsConstant({axis})});
+    };
+    const std::string length = node.Reshape(size(rank == 4 ? 2 : 1), {});
+    const std::string zero = node.Reshape(node.IntsConstant({0}), {}), one = node.Reshape(node.IntsConstant({1}), {});
+    positions = node.Emit("Add", {positions, node.Emit("Range", {zero, length, one})});
+    const std::string rows = node.Emit("Concat", {size(0), node.IntsConstant({1})}, {{"axis", int64_t{0}}});
+    positions = node.Emit("Expand", {node.Unsqueeze(positions, {0}), rows});
+  }
+  if (apart) x = node.Transpose(node.Reshape(x, {0, 0, -1, 2 * cosines->dims(1)}), {0, 2, 1, 3});
+  std::string y = node.Emit("RotaryEmbedding", {x, node.In(2), node.In(3), positions}, attributes);
+  if (apart) y = node.Reshape(node.Transpose(y, {0, 2, 1, 3}), {0, 0, -1});
+  node.Give(0, y);
   return true;
 }
 

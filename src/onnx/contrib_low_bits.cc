@@ -23,9 +23,7 @@ bool IsPacked(const ContribNode& node, const std::string& name, int64_t bits, co
 }
 
 void Unpack(const ContribNode& node, const std::string& name, int64_t bits, const std::vector<int64_t>& dims) {
-  onnx::TensorProto* tensor = node.Initializer(name);
-  tensor->set_data_type(bits == 4 ? onnx::TensorProto::UINT4 : onnx::TensorProto::UINT8);
-  tensor->mutable_dims()->Assign(dims.begin(), dims.end());
+  node.Retype(name, bits == 4 ? onnx::TensorProto::UINT4 : onnx::TensorProto::UINT8, dims);
 }
 
 // A matrix [rows, columns] of codes in blocks along its rows.
@@ -129,11 +127,66 @@ bool ExpandGather(ContribNode& node) {
   return true;
 }
 
+// The values of 4-bit codes as bitsandbytes has them: floats of a sign, two bits of exponent and one of mantissa, or
+// quantiles of a normal distribution.
+constexpr std::array<float, 16> kFloat4 = {
+    0.0f,  5.208333333e-03f,  0.66666667f,  1.0f,  0.33333333f,  0.5f,  0.16666667f,  0.25f,
+    -0.0f, -5.208333333e-03f, -0.66666667f, -1.0f, -0.33333333f, -0.5f, -0.16666667f, -0.25f};
+constexpr std::array<float, 16> kNormal4 = {-1.0f,
+                                            -0.6961928009986877f,
+                                            -0.5250730514526367f,
+                                            -0.39491748809814453f,
+                                            -0.28444138169288635f,
+                                            -0.18477343022823334f,
+                                            -0.09105003625154495f,
+                                            0.0f,
+                                            0.07958029955625534f,
+                                            0.16093020141124725f,
+                                            0.24611230194568634f,
+                                            0.33791524171829224f,
+                                            0.44070982933044434f,
+                                            0.5626170039176941f,
+                                            0.7229568362236023f,
+                                            1.0f};
+
+// a, codes, the largest magnitude of every block. Blocks go on from one row to the next.
+bool ExpandCodebookMatMul(ContribNode& node) {
+  const int64_t rows = node.Int("N", 0), columns = node.Int("K", 0), block = node.Int("block_size", 0);
+  const int64_t type = node.Int("quant_type", 1);
+  constexpr int64_t kLargest = int64_t{1} << 28;  // products of two fit
+  if (rows < 1 || columns < 1 || block < 1 || rows > kLargest || columns > kLargest || block > kLargest) return false;
+  const int64_t elements = rows * columns, bytes = (elements + 1) / 2, blocks = (elements + block - 1) / block;
+  onnx::TensorProto* packed = node.Initializer(node.In(1));
+  if ((type != 0 && type != 1) || packed == nullptr || packed->data_type() != onnx::TensorProto::UINT8) return false;
+  int64_t stored = 1;
+  for (const int64_t dim : packed->dims()) stored *= dim;
+  if (stored != bytes) return false;
+  const auto int32 = [&](const std::string& x) {
+    return node.Emit("Cast", {x}, {{"to", int64_t{onnx::TensorProto::INT32}}});
+  };
+  const auto filled = [&](const std::string& x, int64_t size) {
+    const std::string flat = node.Reshape(x, {size});
+    return size == elements ? flat : node.Split(flat, 0, 2, {elements, size - elements}).front();
+  };
+  // The first of two codes is the high one.
+  const std::string pairs = node.Reshape(int32(node.In(1)), {bytes, 1}), sixteen = int32(node.IntsConstant({16}));
+  const ContribNode::Names halves = {node.Emit("Div", {pairs, sixteen}), node.Emit("Mod", {pairs, sixteen})};
+  const std::string codes = filled(node.Emit("Concat", halves, {{"axis", int64_t{1}}}), 2 * bytes);
+  const std::string table = node.Emit("CastLike", {node.FloatsConstant(type == 0 ? kFloat4 : kNormal4), node.In(2)});
+  const std::string scales =
+      node.Emit("Expand", {node.Reshape(node.In(2), {blocks, 1}), node.IntsConstant({blocks, block})});
+  const std::string values = node.Emit("Mul", {node.Emit("Gather", {table, codes}), filled(scales, blocks * block)});
+  std::string weight = node.Reshape(values, {rows, columns});
+  if (node.Int("transB", 1) != 0) weight = node.Transpose(weight, {1, 0});
+  node.Give(0, node.Emit("MatMul", {node.In(0), weight}));
+  return true;
+}
+
 }  // namespace
 
 std::span<const ContribRule> LowBitRules() {
-  static constexpr auto kRules =
-      std::to_array<ContribRule>({{"MatMulNBits", ExpandMatMul}, {"GatherBlockQuantized", ExpandGather}});
+  static constexpr auto kRules = std::to_array<ContribRule>(
+      {{"MatMulNBits", ExpandMatMul}, {"MatMulBnb4", ExpandCodebookMatMul}, {"GatherBlockQuantized", ExpandGather}});
   return kRules;
 }
 

@@ -76,6 +76,15 @@ onnx::TensorProto* ContribNode::Initializer(const std::string& value) const {
   return found == scope_.initializers.end() ? nullptr : found->second;
 }
 
+void ContribNode::Retype(const std::string& initializer, onnx::TensorProto::DataType dtype,
+                         const std::vector<int64_t>& dims) const {
+  onnx::TensorProto* tensor = Initializer(initializer);
+  tensor->set_data_type(dtype);
+  tensor->mutable_dims()->Assign(dims.begin(), dims.end());
+  const auto declared = scope_.declarations.find(initializer);
+  if (declared != scope_.declarations.end()) declared->second->clear_type();
+}
+
 ContribNode::Names ContribNode::EmitMany(const std::string& op, Names inputs, const Attributes& attributes,
                                          size_t outputs) {
   while (!inputs.empty() && inputs.back().empty()) inputs.pop_back();
@@ -151,6 +160,14 @@ std::string ContribNode::FloatConstant(float value) {
   onnx::TensorProto tensor;
   tensor.set_data_type(onnx::TensorProto::FLOAT);
   tensor.add_float_data(value);
+  return Constant(std::move(tensor));
+}
+
+std::string ContribNode::FloatsConstant(std::span<const float> values) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  tensor.add_dims(static_cast<int64_t>(values.size()));
+  tensor.mutable_float_data()->Assign(values.begin(), values.end());
   return Constant(std::move(tensor));
 }
 

@@ -4,6 +4,7 @@
 #include <onnx-ml.pb.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -21,6 +22,7 @@ struct ContribScope {
   NameSet* names = nullptr;
   std::unordered_map<std::string, onnx::TensorProto*> initializers = {};
   std::unordered_map<std::string, size_t> ranks = {};  // of values that the file declares with a shape
+  std::unordered_map<std::string, onnx::ValueInfoProto*> declarations = {};
 };
 
 class ContribNode {
@@ -50,6 +52,10 @@ class ContribNode {
   // An initializer of this graph; null for any other value.
   onnx::TensorProto* Initializer(const std::string& value) const;
 
+  // The elements of an initializer are packed otherwise than it says.
+  void Retype(const std::string& initializer, onnx::TensorProto::DataType dtype,
+              const std::vector<int64_t>& dims) const;
+
   // A node of ai.onnx; its first output. Trailing omitted inputs are dropped.
   std::string Emit(const std::string& op, Names inputs, const Attributes& attributes = {});
   // The same with `outputs` of them.
@@ -65,6 +71,7 @@ class ContribNode {
   std::string AddIf(const std::string& x, const std::string& y) { return y.empty() ? x : Emit("Add", {x, y}); }
   std::string IntsConstant(const std::vector<int64_t>& values);
   std::string FloatConstant(float value);
+  std::string FloatsConstant(std::span<const float> values);
   // A tensor of one-byte elements, or of packed ones: `bytes` as they lie.
   std::string BytesConstant(onnx::TensorProto::DataType dtype, const std::vector<int64_t>& dims, std::string bytes);
 

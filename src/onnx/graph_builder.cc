@@ -36,8 +36,8 @@ class GraphBuilder {
     DefineConstants(proto);
     DefineInputs(*proto);
     DefineResults(*proto);
-    for (const auto& info : proto->value_info()) Declare(info);
-    for (const auto& output : proto->output()) Declare(output);
+    for (const auto& info : proto->value_info()) Declare(info, Declares::kValue);
+    for (const auto& output : proto->output()) Declare(output, Declares::kValue);
     for (auto& node : *proto->mutable_node()) {
       if (!IsConstantNode(node)) AddNode(&node);
     }
@@ -112,7 +112,7 @@ class GraphBuilder {
     for (const auto& input : proto.input()) {
       const auto known = values_.find(input.name());
       if (known != values_.end() && known->second.by.ends_with("initializer")) {
-        Declare(input);
+        Declare(input, Declares::kInput);
         continue;
       }
       const ValueId id = graph_.AddValue(input.name());
@@ -122,7 +122,7 @@ class GraphBuilder {
       if (parent_ == nullptr && !HasElementType(input.type())) {
         AddProblem("graph input " + Quote(input.name()) + " has no type");
       }
-      Declare(input);
+      Declare(input, Declares::kInput);
     }
   }
 
@@ -135,18 +135,22 @@ class GraphBuilder {
     }
   }
 
+  enum class Declares { kInput, kValue };
+
   // Gives a value the type that the file declares for it; the first declaration of a graph input stays.
-  void Declare(const onnx::ValueInfoProto& info) {
+  void Declare(const onnx::ValueInfoProto& info, Declares what) {
     const auto found = values_.find(info.name());
     if (found == values_.end() || info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return;
     Result<Type> type = ReadType(info.type(), info.name(), &context_->symbols);
     if (!type.ok()) return Add("value " + Quote(info.name()), type.status());
     Value& value = graph_.value(found->second.id);
-    if (value.IsConstant()) return CheckConstant(value, *type);
+    if (value.IsConstant()) return CheckConstant(value, *type, what);
     if (!value.type.has_rank) value.type = std::move(type).value();
   }
 
-  void CheckConstant(const Value& constant, const Type& declared) {
+  // An input that an initializer stands for is what callers know of the model. Other declarations were written beside
+  // the elements, which decide.
+  void CheckConstant(const Value& constant, const Type& declared, Declares what) {
     bool same = declared.IsTensor() && declared.dtype == constant.type.dtype;
     if (declared.has_rank && same) {
       same = declared.shape.size() == constant.type.shape.size();
@@ -155,8 +159,10 @@ class GraphBuilder {
       }
     }
     if (same) return;
-    AddProblem(fmt::format("initializer {} is {} but is declared as {}", Quote(constant.name), constant.type.ToString(),
-                           declared.ToString()));
+    std::string problem = fmt::format("initializer {} is {} but is declared as {}", Quote(constant.name),
+                                      constant.type.ToString(), declared.ToString());
+    if (what == Declares::kInput) return AddProblem(problem);
+    context_->remarks.push_back(where_ + problem + ": the declaration is ignored");
   }
 
   // The value in this graph; kNoValue if nobody defines it.

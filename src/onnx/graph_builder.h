@@ -22,6 +22,7 @@ struct ImportContext {
   Problems problems;
   // By initializer of the main graph, as in DetachedModel::elements; may be shorter than the initializers are many.
   std::vector<Tensor> elements = {};
+  std::vector<std::string> remarks = {};  // as in OnnxInfo
 };
 
 // Builds the graph in topological order, with declared types but without inferred ones. `proto` gives up its weights.

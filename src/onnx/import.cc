@@ -104,9 +104,8 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   CheckOperators(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
 
-  std::vector<std::string> remarks;
-  TAMIS_RETURN_IF_ERROR(InferOverDeclarations(graph, &remarks));
-  if (info != nullptr) info->remarks = std::move(remarks);
+  TAMIS_RETURN_IF_ERROR(InferOverDeclarations(graph, &context.remarks));
+  if (info != nullptr) info->remarks = std::move(context.remarks);
   CheckInferredShapes(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   TAMIS_RETURN_IF_ERROR(graph.Verify());

@@ -80,6 +80,16 @@ TEST(OnnxImport, InitializersListedAsInputsAreConstants) {
   EXPECT_THAT(ImportError(model), HasSubstr("initializer 'w' is float32[4, 3] but is declared as"));
 }
 
+TEST(OnnxImport, WrongDeclarationsOfInitializersAreRemarks) {
+  onnx::ModelProto model = SmallModel();
+  SetType(model.mutable_graph()->add_value_info(), "w", {});
+  OnnxInfo info;
+  const Result<Graph> graph = ImportModel(model, "", &info);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_EQ(info.remarks.size(), 1u);
+  EXPECT_THAT(info.remarks[0], HasSubstr("initializer 'w' is float32[4, 3] but is declared as float32[]"));
+}
+
 TEST(OnnxImport, SortsNodes) {
   onnx::ModelProto model = SmallModel();
   model.mutable_graph()->mutable_node()->SwapElements(0, 1);

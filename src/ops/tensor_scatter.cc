@@ -85,7 +85,7 @@ std::vector<OpTestCase> Cases() {
 
 extern const OpDef op_tensor_scatter = {.name = "TensorScatter",
                                         .domain = "",
-                                        .since_opset = 24,
+                                        .since_opset = 1,
                                         .infer = Infer,
                                         .eval = EvalMoved<Eval>,
                                         .test_cases = Cases,
