@@ -17,8 +17,9 @@
 namespace tamis {
 namespace {
 
-// Longer blocks would need more of the cache for their weights than they save.
-constexpr size_t kMaxLayers = 4;
+// Longer blocks would need more of the cache for their weights than they save. (A product, what widens its codes, adds
+// to them, norms and narrows them are five.)
+constexpr size_t kMaxLayers = 5;
 // What a block must gain before it is worth a choice: noise of the measurement.
 constexpr double kLeastGain = 0.98;
 // The fastest kernel of a layer may not run by rows. The fastest that does may be slower by so much, and the kernels of

@@ -103,9 +103,12 @@ Result<std::unique_ptr<Pair>> MakePair(const Graph& fused, const PlanPoint& poin
   TAMIS_ASSIGN_OR_RETURN(const KernelsByNode dense_kernels, MakeDense(dense_graph, tuner));
   auto pair = std::make_unique<Pair>();
   for (const BlockPlan& block : point.blocks) pair->blocks[block.layers.back()] = block.layers;
+  // In the same memory: where it lies alone makes a tenth of a layer's time.
+  const auto arenas = std::make_shared<ArenaPool>();
   TAMIS_ASSIGN_OR_RETURN(pair->chosen,
-                         ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache, BlocksOf(point)));
-  TAMIS_ASSIGN_OR_RETURN(pair->dense, ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache));
+                         ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache, BlocksOf(point), arenas));
+  TAMIS_ASSIGN_OR_RETURN(pair->dense,
+                         ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache, {}, arenas));
   TAMIS_ASSIGN_OR_RETURN(pair->inputs, RandomOperands(specs, point.binding, 1));
   return pair;
 }

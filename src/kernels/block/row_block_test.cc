@@ -24,7 +24,7 @@ class Network {
  public:
   // What lies between layers is in `dtype`: f32, bf16, or u8.
   Network(DType dtype, Dims x, uint64_t seed) : dtype_(dtype), seed_(seed) {
-    graph.opsets[""] = 17;
+    graph.opsets[""] = 20;
     graph.inputs = {AddInput("x", x)};
     last = graph.inputs[0];
   }
@@ -47,12 +47,27 @@ class Network {
     Layer(dtype_ == DType::kUInt8 ? "QuantizedLinear" : "Linear", {outputs, depth}, activation, residual, {});
   }
   // x is a picture, plane by plane.
-  void ToChannelsLast() {
-    Node node;
-    node.op = "Transpose";
-    node.inputs = {last};
-    node.attributes["perm"] = Ints{0, 2, 3, 1};
-    Add(std::move(node));
+  void ToChannelsLast() { Add("Transpose", {}, {{"perm", Ints{0, 2, 3, 1}}}); }
+  // A bias, a norm and an activation, in f32 between codes.
+  void BiasNormActivation() {
+    const DType dtype = dtype_ == DType::kUInt8 ? DType::kFloat32 : dtype_;
+    const int64_t channels = graph.value(last).type.shape.back().Constant().value();
+    const auto row = [&](double low, double high) {
+      const uint64_t seed = seed_++;
+      return graph.AddConstant("c" + std::to_string(seed), RandomTensor(dtype, {channels}, seed, low, high));
+    };
+    const auto code = [&](const char* op) {
+      Tensor scale(DType::kFloat32, {}), zero(DType::kUInt8, {});
+      scale.Data<float>()[0] = 0.03f;
+      zero.Data<uint8_t>()[0] = 9;
+      const std::string name = "c" + std::to_string(seed_++);
+      Add(op, {graph.AddConstant(name + "s", scale), graph.AddConstant(name + "z", zero)});
+    };
+    if (dtype_ == DType::kUInt8) code("DequantizeLinear");
+    Add("Add", {row(-1, 1)});
+    Add("LayerNormalization", {row(0.5, 2), row(-1, 1)});
+    Add("Gelu", {});
+    if (dtype_ == DType::kUInt8) code("QuantizeLinear");
   }
   ValueId AddInput(const std::string& name, const Dims& dims) {
     Shape shape;
@@ -76,9 +91,7 @@ class Network {
     const auto constant = [&](const char* what, Tensor tensor) {
       return graph.AddConstant(name + "." + what, std::move(tensor));
     };
-    Node node;
-    node.op = op;
-    node.domain = std::string(kTamisDomain);
+    std::vector<ValueId> operands;
     if (codes) {
       std::mt19937 random(static_cast<uint32_t>(seed_++));
       Tensor w(DType::kInt8, weight);
@@ -92,19 +105,26 @@ class Network {
       attributes["y_dtype"] = static_cast<int64_t>(DType::kUInt8);
       attributes["residual_scale"] = 0.04f;
       attributes["residual_zero_point"] = int64_t{7};
-      node.inputs = {last, constant("w", w), constant("scale", scale),
-                     constant("bias", RandomTensor(DType::kFloat32, {weight[0]}, seed_++)), residual};
+      operands = {constant("w", w), constant("scale", scale),
+                  constant("bias", RandomTensor(DType::kFloat32, {weight[0]}, seed_++)), residual};
     } else {
       attributes["output_dtype"] = static_cast<int64_t>(dtype_);
-      node.inputs = {last, constant("w", RandomTensor(dtype_, weight, seed_++, -0.3, 0.3)),
-                     constant("bias", RandomTensor(DType::kFloat32, {weight[0]}, seed_++)), residual};
+      operands = {constant("w", RandomTensor(dtype_, weight, seed_++, -0.3, 0.3)),
+                  constant("bias", RandomTensor(DType::kFloat32, {weight[0]}, seed_++)), residual};
     }
-    if (residual == kNoValue) node.inputs.pop_back();
-    node.attributes = std::move(attributes);
-    Add(std::move(node));
+    if (residual == kNoValue) operands.pop_back();
+    Add(op, std::move(operands), std::move(attributes), kTamisDomain);
   }
 
-  void Add(Node node) {
+  // A node that reads the last one's result and these.
+  void Add(const std::string& op, std::vector<ValueId> operands, Attributes attributes = {},
+           std::string_view domain = "") {
+    Node node;
+    node.op = op;
+    node.domain = std::string(domain);
+    node.inputs = {last};
+    node.inputs.insert(node.inputs.end(), operands.begin(), operands.end());
+    node.attributes = std::move(attributes);
     names.push_back("v" + std::to_string(names.size()));
     node.outputs = {graph.AddValue(names.back())};
     const NodeId id = graph.AddNode(std::move(node));
@@ -234,6 +254,12 @@ std::vector<NamedNetwork> Networks(DType dtype) {
     n.Linear(32, "");
     n.Finish();
   }
+  {
+    Network& n = add("what lies between products", {2, 23, 48});
+    n.Linear(52, "");
+    n.BiasNormActivation();
+    n.Finish();
+  }
   return networks;
 }
 
@@ -293,6 +319,8 @@ TEST_P(RowKernelTest, RunsAnyRowsAsItRunsAll) {
     }
   }
   EXPECT_TRUE(Cpu().isa == Isa::kX86_64 || !reached.empty());
+  const auto norms = [](std::string_view kernel) { return FindKernel(kernel)->family == "norm"; };
+  EXPECT_TRUE(std::any_of(reached.begin(), reached.end(), norms));
 }
 
 // The same bits as layer by layer with the same kernels, whatever the threads.

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/row_range_kernel.h"
 
 namespace tamis {
 namespace {
@@ -70,8 +71,8 @@ Result<std::unique_ptr<PreparedKernel>> PrepareChain(const Problem& problem, Cha
   }
   // As the operators have it on their own: 131072 elements of a cheap one are worth a thread.
   const int64_t grain = std::max<int64_t>(131072 / work, 8192);
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<ChainArgs>>(args, body, args.loops.count, grain, problem.threads));
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RowRangeKernel<ChainArgs>>(
+      args, body, args.loops.count, grain, problem.threads, ElementsOfRow(problem)));
 }
 
 double ChainFlops(const Problem& problem) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/row_range_kernel.h"
 
 namespace tamis {
 namespace {
@@ -84,8 +85,8 @@ Result<std::unique_ptr<PreparedKernel>> PrepareBinary(const Problem& problem, Bi
   for (size_t i = 0; i < 2; ++i) args.bf16[i] = IsBf16(problem.input(i));
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.alpha = problem.node->Float("alpha", 1);
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<BinaryArgs>>(args, body, args.loops.count, kGrain, problem.threads));
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RowRangeKernel<BinaryArgs>>(
+      args, body, args.loops.count, kGrain, problem.threads, ElementsOfRow(problem)));
 }
 
 Status SupportsVariadic(const Problem& problem) {
@@ -180,8 +181,8 @@ Result<std::unique_ptr<PreparedKernel>> PrepareUnary(const Problem& problem, Una
   }
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
-  return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<UnaryArgs>>(args, body, Elements(problem.input(0)), kGrain / 4, problem.threads));
+  return std::unique_ptr<PreparedKernel>(std::make_unique<RowRangeKernel<UnaryArgs>>(
+      args, body, Elements(problem.input(0)), kGrain / 4, problem.threads, ElementsOfRow(problem)));
 }
 
 double UnaryFlops(const Problem& problem) {

@@ -2,6 +2,7 @@
 
 #include "src/base/float16.h"
 #include "src/kernels/operand_check.h"
+#include "src/kernels/row_range_kernel.h"
 
 namespace tamis {
 namespace {
@@ -63,8 +64,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareNorm(const Problem& problem, Norm
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.bf16_affine = !IsL2(problem) && IsBf16(problem.input(1));
   const int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, axis);
+  const int64_t row_items = axis + 1 == dims.size() ? 1 : 0;
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<NormArgs>>(args, body, rows, GrainFor(args.columns), problem.threads));
+      std::make_unique<RowRangeKernel<NormArgs>>(args, body, rows, GrainFor(args.columns), problem.threads, row_items));
 }
 
 double NormFlops(const Problem& problem) {

@@ -1,6 +1,7 @@
 #include "src/kernels/quantized/codes.h"
 
 #include "src/kernels/operand_check.h"
+#include "src/kernels/row_range_kernel.h"
 
 namespace tamis {
 namespace {
@@ -102,13 +103,14 @@ Status SupportsCodes(const Problem& problem) {
 
 Result<std::unique_ptr<PreparedKernel>> PrepareCodes(const Problem& problem, CodesBody body) {
   TAMIS_ASSIGN_OR_RETURN(const CodesArgs args, ReadArgs(problem));
-  int64_t items = Elements(problem.outputs[0]), grain = GrainFor(1, 1 << 15);
+  int64_t items = Elements(problem.outputs[0]), grain = GrainFor(1, 1 << 15), row_items = ElementsOfRow(problem);
   if (args.task == CodesTask::kGlobalPool) {
     items = problem.input(0).dims[0] * ((args.channels + kPoolChannels - 1) / kPoolChannels);
     grain = GrainFor(args.pixels * kPoolChannels / 8);
+    row_items = 0;
   }
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<CodesArgs>>(args, body, items, grain, problem.threads));
+      std::make_unique<RowRangeKernel<CodesArgs>>(args, body, items, grain, problem.threads, row_items));
 }
 
 }  // namespace tamis
