@@ -4,6 +4,7 @@
 #include "src/cli/model_file.h"
 #include "src/cli/verb.h"
 #include "src/kernels/kernel.h"
+#include "src/runtime/plan_choice.h"
 
 namespace tamis {
 namespace {
@@ -13,6 +14,7 @@ struct Side {
   std::optional<Graph> fused;                  // of an engine, as its file has it
   bool low = false;                            // the engine computes in bfloat16
   std::map<std::string, std::string> kernels;  // of the engine's first measured plan, by node
+  std::vector<BlockSpec> blocks;               // likewise
 };
 
 Result<Side> OpenSide(const std::string& path) {
@@ -29,6 +31,7 @@ Result<Side> OpenSide(const std::string& path) {
   for (const Plan& plan : file.engine->plans) {
     if (!plan.measured || plan.device != Cpu().Fingerprint() || plan.points.empty()) continue;
     for (const NodePlan& node : plan.points.front().nodes) side.kernels[node.node] = node.kernel;
+    side.blocks = BlocksOf(plan.points.front());
     break;
   }
   return side;
@@ -80,6 +83,8 @@ Result<std::vector<BisectReport>> BisectModels(const BisectFlags& flags, double*
     return found == a.kernels.end() ? std::string() : found->second;
   };
   TAMIS_ASSIGN_OR_RETURN(reports.emplace_back(), BisectKernels(fused, inputs, wish, options));
+  if (reports.back().parted() || a.blocks.empty()) return reports;
+  TAMIS_ASSIGN_OR_RETURN(reports.emplace_back(), BisectBlocks(fused, inputs, a.blocks, options));
   return reports;
 }
 

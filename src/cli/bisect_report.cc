@@ -29,6 +29,7 @@ void PrintParting(const Parting& parting) {
 
 std::string Title(const BisectReport& report) {
   if (report.stage == "passes") return "passes switched on one after another, by reference";
+  if (report.stage == "blocks") return "blocks of layers against their layers one by one";
   if (report.stage == "kernels") return "kernels against references, node by node";
   return "the two networks, by reference";
 }

@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "src/compiler/measure/trace.h"
+#include "src/kernels/block/row_block.h"
 #include "src/passes/pass.h"
 
 namespace tamis {
@@ -18,7 +20,7 @@ struct BisectTrial {
 };
 
 struct BisectReport {
-  std::string stage;  // what was switched on: "passes", "kernels", "graphs"
+  std::string stage;  // what was switched on: "passes", "kernels", "blocks", "graphs"
   std::vector<BisectTrial> trials;
   std::string pass;  // at fault; empty if none is
   std::optional<Parting> parting;
@@ -44,6 +46,10 @@ Result<BisectReport> BisectPasses(const Graph& graph, const std::vector<Pass>& p
 Result<BisectReport> BisectKernels(const Graph& fused, const NamedTensors& inputs,
                                    const std::function<std::string(const std::string& node)>& wish,
                                    const BisectOptions& options);
+
+// Runs every block of a plan and judges it against its layers one by one, by the same kernels on the same operands.
+Result<BisectReport> BisectBlocks(const Graph& fused, const NamedTensors& inputs, std::span<const BlockSpec> blocks,
+                                  const BisectOptions& options);
 
 // Two networks with the same names of values, `a` judged against `b`, both by reference.
 Result<BisectReport> BisectGraphs(const Graph& a, const Graph& b, const NamedTensors& inputs,

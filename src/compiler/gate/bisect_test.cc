@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "src/kernels/kernel.h"
+#include "src/kernels/problem.h"
 #include "src/passes/test_graph.h"
 
 namespace tamis {
@@ -111,6 +111,50 @@ TEST(Bisect, SoundPassesAndKernelsDoNotPart) {
   ASSERT_TRUE(strict.ok()) << strict.status().message();
   ASSERT_TRUE(strict->parting.has_value());
   EXPECT_NE(strict->parting->kernel, "reference");
+}
+
+// The first convolutions, with kernels that run them by rows.
+BlockSpec FirstLayers(const Graph& fused, size_t layers) {
+  BlockSpec spec;
+  PackCache cache;
+  for (const NodeId id : fused.NodeIds()) {
+    const Node& node = fused.node(id);
+    if (!node.IsTamis("ChannelsLastConv") || spec.layers.size() == layers) continue;
+    const auto problem = MakeProblem(fused, node, 1);
+    for (const KernelDef* kernel : CandidateKernels(*problem, nullptr)) {
+      if (!PrepareByRows(*kernel, *problem, cache).ok()) continue;
+      spec.layers.push_back(fused.value(node.outputs[0]).name);
+      spec.kernels.emplace_back(kernel->name);
+      break;
+    }
+  }
+  return spec;
+}
+
+TEST(Bisect, BlocksAreJudgedByTheirLayers) {
+  ConfigureLibraries();
+  const Network network;
+  const auto fused = Fuse(network.t.graph, {});
+  ASSERT_TRUE(fused.ok());
+  BlockSpec spec = FirstLayers(*fused, 2);
+  if (spec.layers.size() < 2) GTEST_SKIP() << "no kernels that run by rows here";
+  const auto sound = BisectBlocks(*fused, network.inputs, {&spec, 1}, {});
+  ASSERT_TRUE(sound.ok()) << sound.status().message();
+  EXPECT_FALSE(sound->parted());
+  EXPECT_TRUE(sound->trials.empty()) << sound->trials[0].what << ": " << sound->trials[0].failed;
+  // No two results are as near as this: the block was run, and is named.
+  BisectOptions impossible;
+  impossible.tolerance = -1;
+  const auto strict = BisectBlocks(*fused, network.inputs, {&spec, 1}, impossible);
+  ASSERT_TRUE(strict.ok() && strict->parting.has_value());
+  EXPECT_EQ(strict->parting->value, spec.layers.back());
+  EXPECT_EQ(strict->parting->error.absolute, 0);
+  // Layers that are not there are no parting, but said.
+  spec.layers[0] = "nowhere";
+  const auto absent = BisectBlocks(*fused, network.inputs, {&spec, 1}, {});
+  ASSERT_TRUE(absent.ok());
+  ASSERT_EQ(absent->trials.size(), 1u);
+  EXPECT_NE(absent->trials[0].failed.find("nowhere"), std::string::npos);
 }
 
 TEST(Bisect, APassThatFailsIsNamed) {
