@@ -1,5 +1,6 @@
 #include "src/onnx/contrib.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "src/onnx/contrib_node.h"
@@ -10,8 +11,8 @@ namespace {
 const std::unordered_map<std::string_view, const ContribRule*>& Rules() {
   static const auto kRules = [] {
     std::unordered_map<std::string_view, const ContribRule*> rules;
-    for (const auto& group :
-         {AttentionRules(), FusedRules(), GroupQueryRules(), LowBitRules(), NormRules(), QuantizedRules()}) {
+    for (const auto& group : {AttentionRules(), ExpertRules(), FusedRules(), GroupQueryRules(), LowBitRules(),
+                              NormRules(), QuantizedRules()}) {
       for (const ContribRule& rule : group) rules.emplace(rule.op, &rule);
     }
     return rules;
@@ -58,6 +59,13 @@ class Expander {
       }
     }
     for (auto& info : *graph->mutable_value_info()) scope.declarations.emplace(info.name(), &info);
+    const auto is_view = [&](const onnx::NodeProto& node) {
+      return node.op_type() == "Reshape" && node.domain().empty() && node.input_size() == 2 &&
+             node.output_size() == 1 && scope.initializers.contains(node.input(0));
+    };
+    for (const onnx::NodeProto& node : graph->node()) {
+      if (is_view(node)) scope.views.emplace(node.output(0), node.input(0));
+    }
     ContribNode::Nodes expanded;
     for (onnx::NodeProto& node : *graph->mutable_node()) {
       for (auto& attribute : *node.mutable_attribute()) {
@@ -67,6 +75,11 @@ class Expander {
       ContribNode contrib(scope, node, &expanded);
       if (rule == nullptr || !rule->expand(contrib)) *expanded.Add() = std::move(node);
     }
+    // What read them reads the initializers now.
+    const auto is_stale = [&](const onnx::NodeProto& node) {
+      return is_view(node) && scope.retyped.contains(node.input(0));
+    };
+    expanded.erase(std::remove_if(expanded.begin(), expanded.end(), is_stale), expanded.end());
     graph->mutable_node()->Swap(&expanded);
   }
 

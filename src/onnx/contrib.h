@@ -21,6 +21,7 @@ struct ContribRule {
   bool (*expand)(ContribNode& node);
 };
 std::span<const ContribRule> AttentionRules();
+std::span<const ContribRule> ExpertRules();
 std::span<const ContribRule> FusedRules();
 std::span<const ContribRule> GroupQueryRules();
 std::span<const ContribRule> LowBitRules();

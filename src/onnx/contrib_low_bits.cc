@@ -1,94 +1,14 @@
-// Weights of 4 or 8 bits with a scale for every block, as onnxruntime's weight-only quantisers write them. The packed
-// bytes lie as ONNX lays out uint4, so that the initializer only gets another type.
+// Products and tables of weights of 4 or 8 bits, and of 4-bit codes of a codebook.
 #include <array>
+#include <functional>
+#include <numeric>
 
 #include "src/onnx/contrib.h"
+#include "src/onnx/contrib_blocks.h"
 #include "src/onnx/contrib_node.h"
 
 namespace tamis {
 namespace {
-
-// Whether the initializer is, or can be made, one of these dimensions of codes of `bits` unsigned bits.
-bool IsPacked(const ContribNode& node, const std::string& name, int64_t bits, const std::vector<int64_t>& dims) {
-  const onnx::TensorProto* tensor = node.Initializer(name);
-  if (tensor == nullptr) return false;
-  const auto product = [](const auto& values) {
-    int64_t elements = 1;
-    for (const int64_t value : values) elements *= value;
-    return elements;
-  };
-  const bool packed = tensor->data_type() == onnx::TensorProto::UINT8;
-  const int64_t have = product(tensor->dims()) * (packed ? 8 : bits);
-  return (packed || tensor->data_type() == onnx::TensorProto::UINT4) && have == product(dims) * bits;
-}
-
-void Unpack(const ContribNode& node, const std::string& name, int64_t bits, const std::vector<int64_t>& dims) {
-  node.Retype(name, bits == 4 ? onnx::TensorProto::UINT4 : onnx::TensorProto::UINT8, dims);
-}
-
-// A matrix [rows, columns] of codes in blocks along its rows.
-struct BlockMatrix {
-  int64_t rows = 0, columns = 0, block = 0, bits = 0;
-  std::string codes = {}, scales = {},
-              zero_points = {};  // zero points: packed like codes, of the scales' type, or omitted
-
-  int64_t blocks() const { return (columns + block - 1) / block; }
-  // Codes of zero points in a row that whole bytes hold.
-  int64_t padded() const { return (blocks() * bits + 7) / 8 * 8 / bits; }
-};
-
-bool KnowsZeroPoints(const ContribNode& node, const BlockMatrix& matrix) {
-  if (matrix.zero_points.empty()) return true;
-  const onnx::TensorProto* tensor = node.Initializer(matrix.zero_points);
-  if (tensor == nullptr) return false;
-  const bool float_points =
-      tensor->data_type() != onnx::TensorProto::UINT8 && tensor->data_type() != onnx::TensorProto::UINT4;
-  return float_points || IsPacked(node, matrix.zero_points, matrix.bits, {matrix.rows, matrix.padded()});
-}
-
-bool Known(const ContribNode& node, const BlockMatrix& matrix) {
-  const bool sizes =
-      matrix.rows > 0 && matrix.columns > 0 && matrix.block > 0 && (matrix.bits == 4 || matrix.bits == 8);
-  if (!sizes || matrix.block * matrix.bits % 8 != 0) return false;
-  // Bounds that keep the products below from overflowing.
-  constexpr int64_t kLargest = int64_t{1} << 28;
-  if (matrix.rows > kLargest || matrix.columns > kLargest || matrix.block > kLargest) return false;
-  return IsPacked(node, matrix.codes, matrix.bits, {matrix.rows, matrix.blocks() * matrix.block}) &&
-         KnowsZeroPoints(node, matrix);
-}
-
-// Floats [rows, columns].
-std::string Dequantized(ContribNode& node, const BlockMatrix& matrix) {
-  const int64_t blocks = matrix.blocks(), padded = blocks * matrix.block;
-  Unpack(node, matrix.codes, matrix.bits, {matrix.rows, padded});
-  const std::string scales = node.Reshape(matrix.scales, {matrix.rows, blocks});
-  const ContribNode::Attributes by_block = {{"axis", int64_t{1}}, {"block_size", matrix.block}};
-  const auto dtype = matrix.bits == 4 ? onnx::TensorProto::UINT4 : onnx::TensorProto::UINT8;
-  const onnx::TensorProto* points = node.Initializer(matrix.zero_points);
-  std::string values;
-  if (points == nullptr) {  // none: half of the codes are negative
-    const auto bytes = static_cast<size_t>((matrix.rows * blocks * matrix.bits + 7) / 8);
-    const std::string middle(bytes, static_cast<char>(matrix.bits == 4 ? 0x88 : 0x80));
-    values = node.Emit("DequantizeLinear",
-                       {matrix.codes, scales, node.BytesConstant(dtype, {matrix.rows, blocks}, middle)}, by_block);
-  } else {
-    std::string wide = matrix.zero_points;
-    if (points->data_type() == onnx::TensorProto::UINT8 || points->data_type() == onnx::TensorProto::UINT4) {
-      Unpack(node, matrix.zero_points, matrix.bits, {matrix.rows, matrix.padded()});
-      wide = node.Emit("CastLike", {wide, scales});
-      if (matrix.padded() != blocks) {
-        wide = node.Split(wide, 1, 2, {blocks, matrix.padded() - blocks}).front();
-      }
-    }
-    const std::string shift = node.Emit("Mul", {node.Reshape(wide, {matrix.rows, blocks}), scales});
-    values = node.Emit("DequantizeLinear", {matrix.codes, scales}, by_block);
-    values = node.Emit("Sub", {node.Reshape(values, {matrix.rows, blocks, matrix.block}),
-                               node.Reshape(shift, {matrix.rows, blocks, 1})});
-    values = node.Reshape(values, {matrix.rows, padded});
-  }
-  return padded == matrix.columns ? values
-                                  : node.Split(values, 1, 2, {matrix.columns, padded - matrix.columns}).front();
-}
 
 // a, weight, scales, zero points?, group indices?, bias?.
 bool ExpandMatMul(ContribNode& node) {
@@ -96,7 +16,7 @@ bool ExpandMatMul(ContribNode& node) {
   weight.codes = node.In(1);
   weight.scales = node.In(2);
   weight.zero_points = node.In(3);
-  if (node.Has(4) || !Known(node, weight)) return false;
+  if (node.Has(4) || !IsKnown(node, weight)) return false;
   std::string y = node.Emit("MatMul", {node.In(0), node.Transpose(Dequantized(node, weight), {1, 0})});
   if (node.Has(5)) y = node.Emit("Add", {y, node.In(5)});
   node.Give(0, y);
@@ -105,24 +25,29 @@ bool ExpandMatMul(ContribNode& node) {
 
 // data, indices, scales, zero points?: rows of a table whose codes are packed in bytes, or are of a type of their own.
 bool ExpandGather(ContribNode& node) {
-  const onnx::TensorProto* data = node.Initializer(node.In(0));
+  // The table may be the weight of another node, seen through a Reshape.
+  const std::string codes = node.Stored(node.In(0));
+  const onnx::TensorProto* data = node.Initializer(codes);
   const int64_t block = node.Int("block_size", 128), axis = node.Int("quantize_axis", 1);
   const ContribNode::Attributes gather = {{"axis", node.Int("gather_axis", 0)}};
   if (data == nullptr || block < 1) return false;
   if (data->data_type() != onnx::TensorProto::UINT8) {
     const std::string table =
-        node.Emit("DequantizeLinear", {node.In(0), node.In(2), node.In(3)}, {{"axis", axis}, {"block_size", block}});
+        node.Emit("DequantizeLinear", {codes, node.In(2), node.In(3)}, {{"axis", axis}, {"block_size", block}});
     node.Give(0, node.Emit("Gather", {table, node.In(1)}, gather));
     return true;
   }
-  if (data->dims_size() != 2 || (axis != 1 && axis != -1)) return false;
-  BlockMatrix table = {data->dims(0), 0, block, node.Int("bits", 4)};
+  const onnx::TensorProto* scales = node.Initializer(node.In(2));
+  if ((axis != 1 && axis != -1) || scales == nullptr || scales->dims_size() != 2 || scales->dims(0) < 1) return false;
+  BlockMatrix table = {scales->dims(0), 0, block, node.Int("bits", 4)};
   if (table.bits != 4 && table.bits != 8) return false;
-  table.columns = data->dims(1) * 8 / table.bits;
-  table.codes = node.In(0);
+  const int64_t bytes =
+      std::accumulate(data->dims().begin(), data->dims().end(), int64_t{1}, std::multiplies<int64_t>());
+  table.columns = bytes / table.rows * 8 / table.bits;
+  table.codes = codes;
   table.scales = node.In(2);
   table.zero_points = node.In(3);
-  if (table.columns % block != 0 || !Known(node, table)) return false;
+  if (table.columns % block != 0 || !IsKnown(node, table)) return false;
   node.Give(0, node.Emit("Gather", {Dequantized(node, table), node.In(1)}, gather));
   return true;
 }

@@ -76,11 +76,18 @@ onnx::TensorProto* ContribNode::Initializer(const std::string& value) const {
   return found == scope_.initializers.end() ? nullptr : found->second;
 }
 
+std::string ContribNode::Stored(const std::string& value) const {
+  if (Initializer(value) != nullptr) return value;
+  const auto found = scope_.views.find(value);
+  return found == scope_.views.end() ? "" : found->second;
+}
+
 void ContribNode::Retype(const std::string& initializer, onnx::TensorProto::DataType dtype,
                          const std::vector<int64_t>& dims) const {
   onnx::TensorProto* tensor = Initializer(initializer);
   tensor->set_data_type(dtype);
   tensor->mutable_dims()->Assign(dims.begin(), dims.end());
+  scope_.retyped.insert(initializer);
   const auto declared = scope_.declarations.find(initializer);
   if (declared != scope_.declarations.end()) declared->second->clear_type();
 }

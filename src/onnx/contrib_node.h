@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -23,6 +24,8 @@ struct ContribScope {
   std::unordered_map<std::string, onnx::TensorProto*> initializers = {};
   std::unordered_map<std::string, size_t> ranks = {};  // of values that the file declares with a shape
   std::unordered_map<std::string, onnx::ValueInfoProto*> declarations = {};
+  std::unordered_map<std::string, std::string> views = {};  // results of Reshape of initializers, by their names
+  std::unordered_set<std::string> retyped = {};             // initializers whose views are no longer such
 };
 
 class ContribNode {
@@ -52,6 +55,8 @@ class ContribNode {
   // An initializer of this graph; null for any other value.
   onnx::TensorProto* Initializer(const std::string& value) const;
 
+  // The initializer that a value is or has the elements of; "" for any other value.
+  std::string Stored(const std::string& value) const;
   // The elements of an initializer are packed otherwise than it says.
   void Retype(const std::string& initializer, onnx::TensorProto::DataType dtype,
               const std::vector<int64_t>& dims) const;

@@ -1,7 +1,8 @@
-"""GroupQueryAttention, rotary embeddings and packed operands of com.microsoft against onnxruntime, as generators of text use them."""
+"""Operators of com.microsoft that generators of text have, against onnxruntime: attention with caches, experts, weights of few bits."""
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 from test_contrib import check, model, normal, ours, theirs
 
 HEADS, SHARED, SIZE, BUFFER = 4, 2, 32, 12
@@ -110,3 +111,68 @@ def test_codebooks_of_four_bits(kind):
     packed = np.random.default_rng(3).integers(0, 256, rows * columns // 2).astype(np.uint8)
     largest = np.abs(normal(rows * columns // block)) + 0.1
     check("MatMulBnb4", {0: normal(3, 5, columns)}, {1: packed, 2: largest}, N=rows, K=columns, block_size=block, quant_type=kind)
+
+
+EXPERTS, WIDTH, INNER = 4, 32, 64
+
+
+GATES = {"activation_type": "swiglu", "activation_alpha": 1.7, "activation_beta": 1.0, "swiglu_limit": 1.5}
+
+
+def experts(rows):
+    return {2: normal(EXPERTS, rows, WIDTH, scale=0.3), 3: normal(EXPERTS, rows), 4: normal(EXPERTS, WIDTH, INNER, scale=0.3), 5: normal(EXPERTS, WIDTH)}
+
+
+@pytest.mark.parametrize("normalize", [0, 1])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", "identity", "swiglu"])
+def test_mixtures_of_experts(activation, normalize):
+    gated = activation == "swiglu"
+    extra = GATES | {"swiglu_fusion": 1} if gated else {"activation_type": activation}
+    inputs = {0: normal(2, 3, WIDTH), 1: normal(6, EXPERTS)}
+    check("MoE", inputs, experts(2 * INNER if gated else INNER), opset=21, k=2, normalize_routing_weights=normalize, tolerance=1e-4, **extra)
+
+
+def test_layouts_of_gated_experts():
+    """onnxruntime's CPU build knows the interleaved one only."""
+    weights, inputs = experts(2 * INNER), {0: normal(5, WIDTH), 1: normal(5, EXPERTS)}
+    layouts = {1: weights}
+    halves = {i: (weights[i][:, ::2], weights[i][:, 1::2]) for i in (2, 3)}
+    layouts[2] = weights | {i: np.concatenate(halves[i], 1) for i in halves}
+    layouts[0] = weights | {2: halves[2][0], 3: halves[3][0], 6: halves[2][1], 7: halves[3][1]}
+    answers = [ours(model("MoE", inputs, layout, [True], opset=21, k=2, swiglu_fusion=fusion, **GATES), inputs)[0] for fusion, layout in layouts.items()]
+    for answer in answers[1:]:
+        np.testing.assert_allclose(answer, answers[0], rtol=0, atol=1e-5 * np.abs(answers[0]).max())
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("block", [0, 32])
+def test_mixtures_of_experts_of_few_bits(bits, block):
+    def codes(*shape):
+        return np.random.default_rng(9).integers(0, 256, (*shape[:-1], shape[-1] * bits // 8)).astype(np.uint8)
+
+    def scales(rows, columns):
+        shape = (EXPERTS, rows, columns // block) if block else (EXPERTS, rows)
+        return np.random.default_rng(8).uniform(0.01, 0.03, shape).astype(np.float32) * (16 / 2**bits)
+
+    weights = {2: codes(EXPERTS, 2 * INNER, WIDTH), 3: scales(2 * INNER, WIDTH), 4: normal(EXPERTS, 2 * INNER),
+               5: codes(EXPERTS, WIDTH, INNER), 6: scales(WIDTH, INNER), 7: normal(EXPERTS, WIDTH)}  # fmt: skip
+    extra = {"block_size": block} if block else {}
+    # onnxruntime rounds activations to 8 bits where blocks of 8 are.
+    check("QMoE", {0: normal(5, WIDTH), 1: normal(5, EXPERTS)}, weights, opset=21, k=2, normalize_routing_weights=1, activation_type="swiglu",
+          swiglu_fusion=1, expert_weight_bits=bits, tolerance=3e-2 if block and bits == 8 else 1e-4, **extra)  # fmt: skip
+
+
+def test_a_table_that_is_another_nodes_weight():
+    """Tied embeddings: the rows that tokens look up are the weights of the last product."""
+    rows, columns, block = 24, 64, 32
+    packed = np.random.default_rng(4).integers(0, 256, (rows, columns // block, block // 2)).astype(np.uint8)
+    constants = {"codes": packed, "scales": np.abs(normal(rows, columns // block)) + 0.1, "shape": np.array([rows, columns // 2])}
+    nodes = [helper.make_node("Reshape", ["codes", "shape"], ["table"]),
+             helper.make_node("GatherBlockQuantized", ["table", "x0", "scales"], ["rows"], domain="com.microsoft", bits=4, block_size=block, quantize_axis=1),
+             helper.make_node("MatMulNBits", ["rows", "codes", "scales"], ["y"], domain="com.microsoft", bits=4, block_size=block, N=rows, K=columns)]  # fmt: skip
+    graph = helper.make_graph(nodes, "tied", [helper.make_tensor_value_info("x0", TensorProto.INT64, [2, 3])], [helper.make_empty_tensor_value_info("y")],
+                              [numpy_helper.from_array(c, name) for name, c in constants.items()])  # fmt: skip
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)], ir_version=10)
+    inputs = {"x0": np.array([[1, 5, 23], [0, 7, 7]])}
+    expected = theirs(network, {0: inputs["x0"]})[0]
+    np.testing.assert_allclose(ours(network, {0: inputs["x0"]})[0], expected, rtol=0, atol=1e-4 * np.abs(expected).max())
