@@ -2,8 +2,8 @@
 //
 //   tamis_gemm24_cuda_bench [--json FILE] [--bf16] [--gelu] [--verbose] [SHAPE...]
 //
-// SHAPE is outputs,rows,depth, or conv:batch,height,width,channels,outputs,kernel,stride,padding. Convolutions have no
-// dense side here: benchmarks/conv_cudnn.py times cuDNN's best in the same way. With --gelu, products of both sides add
+// SHAPE is outputs,rows,depth, or conv:batch,height,width,channels,outputs,kernel,stride,padding. Of convolutions both
+// sides are ours: benchmarks/conv_cudnn.py times cuDNN's best in the same way. With --gelu, products of both sides add
 // a bias and apply GELU (tanh form) in their epilogues.
 //
 // Both sides run as CUDA graphs of many products in a row whose weights rotate among copies of more than twice the
@@ -25,6 +25,7 @@
 
 #include "src/base/float16.h"
 #include "src/kernels/gemm/cuda/gemm24_launch.h"
+#include "src/kernels/gemm/dense_tiles.h"
 #include "src/kernels/gemm/sparse_tiles.h"
 
 namespace tamis::cuda {
@@ -118,11 +119,16 @@ struct Entry {
   std::string sparse_name, overlapped_name;
 };
 
+// Of one packing of a convolution's weight.
+struct ConvSide {
+  double plain = 0, overlapped = 0;
+  std::string plain_name, overlapped_name;
+};
+
 struct ConvEntry {
   ImageSource image;
   int outputs = 0;
-  double sparse = 0, overlapped = 0;
-  std::string sparse_name, overlapped_name;
+  ConvSide sparse, dense;
 };
 
 struct Candidate {
@@ -260,16 +266,10 @@ class Bench {
     return entry;
   }
 
-  // The best tactic's time with and without overlap.
   ConvEntry RunConv(const ImageSource& image, int outputs, bool verbose) {
     const int64_t taps = int64_t{image.kernel_h} * image.kernel_w;
     const std::vector<uint16_t> values = RandomValues(1 << 16);
     const Tensor weight = RandomWeight({outputs, taps, image.channels}, values);
-    const size_t packed_bytes = SparseTilesBytes(outputs, taps, image.channels);
-    std::vector<std::byte> packed(packed_bytes);
-    if (!PackSparseTiles(weight, weight.dtype(), SparseTileOrder::kWarpgroup, packed.data()).ok()) std::exit(1);
-    const int copies = Copies(packed_bytes);
-    void* tiles = Rotating(packed.data(), packed_bytes, copies);
     std::vector<uint16_t> x_host(static_cast<size_t>(image.batch) * image.in_h * image.in_w * image.channels);
     for (uint16_t& v : x_host) v = values[Random() >> 13 & 0xffff];
     void* x = Rotating(x_host.data(), x_host.size() * 2, 1);
@@ -277,39 +277,59 @@ class Bench {
     void* y = nullptr;
     CHECK_CUDA(cudaMalloc(&y, static_cast<size_t>(rows * outputs) * 2));
     const bool pointwise = taps == 1 && image.stride_h == 1 && image.pad_h == 0;
-    const Gemm24Problem problem{rows, outputs, image.channels, bf16_, {}, pointwise ? ImageSource{} : image};
+    Gemm24Problem problem{rows, outputs, image.channels, bf16_, {}, pointwise ? ImageSource{} : image};
     ConvEntry entry;
     entry.image = image;
     entry.outputs = outputs;
+    std::vector<std::byte> packed(SparseTilesBytes(outputs, taps, image.channels));
+    if (!PackSparseTiles(weight, weight.dtype(), SparseTileOrder::kWarpgroup, packed.data()).ok()) std::exit(1);
+    entry.sparse = TimeConv(problem, packed, x, y, verbose);
+    if (!bf16_) {
+      problem.dense = true;
+      packed.resize(DenseTilesBytes(outputs, taps, image.channels));
+      PackDenseTiles(weight.Data<uint16_t>(), outputs, taps, image.channels, packed.data());
+      entry.dense = TimeConv(problem, packed, x, y, verbose);
+    }
+    for (void* pointer : {x, y}) CHECK_CUDA(cudaFree(pointer));
+    return entry;
+  }
+
+ private:
+  static constexpr size_t kWorkspace = 64u << 20;
+
+  // The best tactic's time with and without overlap.
+  ConvSide TimeConv(const Gemm24Problem& problem, const std::vector<std::byte>& packed, const void* x, void* y,
+                    bool verbose) {
+    const int copies = Copies(packed.size());
+    void* tiles = Rotating(packed.data(), packed.size(), copies);
+    ConvSide side;
     for (const bool overlap : {false, true}) {
       double best = 1e30;
       std::unique_ptr<Series> best_series;
       std::string best_name;
       for (const Gemm24Tactic& tactic : Gemm24WgmmaTactics(problem, multiprocessors_)) {
         CHECK_CUDA(AllowGemm24Wgmma(problem, tactic));
-        const Shape as_product{outputs, rows, image.channels * taps};
+        const Shape as_product{problem.outputs, problem.rows, problem.depth * problem.Runs()};
         auto series = std::make_unique<Series>(stream_, Launches(as_product, copies), [&](int i) {
-          const char* w = static_cast<const char*>(tiles) + static_cast<size_t>(i % copies) * packed_bytes;
+          const char* w = static_cast<const char*>(tiles) + static_cast<size_t>(i % copies) * packed.size();
           return Gemm24Wgmma(problem, tactic, {x, w, nullptr, nullptr, y}, overlap, stream_) == cudaSuccess;
         });
         if (!series->valid()) continue;
         const double time = series->Best(2);
-        const std::string name = Gemm24WgmmaName(problem, tactic) + (overlap ? " overlap" : "");
+        const std::string name =
+            (problem.dense ? "dense " : "") + Gemm24WgmmaName(problem, tactic) + (overlap ? " overlap" : "");
         if (verbose) std::printf("  %-34s %8.2f us\n", name.c_str(), time);
         if (time < best) best = time, best_series = std::move(series), best_name = name;
       }
       std::vector<double> times;
       for (int turn = 0; best_series != nullptr && turn < kTurns; ++turn) times.push_back(best_series->Time());
-      (overlap ? entry.overlapped : entry.sparse) = times.empty() ? NAN : Median(times);
-      (overlap ? entry.overlapped_name : entry.sparse_name) = best_name;
+      (overlap ? side.overlapped : side.plain) = times.empty() ? NAN : Median(times);
+      (overlap ? side.overlapped_name : side.plain_name) = best_name;
     }
     CHECK_CUDA(cudaDeviceSynchronize());
-    for (void* pointer : {tiles, x, y}) CHECK_CUDA(cudaFree(pointer));
-    return entry;
+    CHECK_CUDA(cudaFree(tiles));
+    return side;
   }
-
- private:
-  static constexpr size_t kWorkspace = 64u << 20;
 
   class Dense {
    public:
@@ -460,10 +480,11 @@ int WriteJson(const std::string& path, const char* type, const std::vector<Entry
         file,
         "%s\n  {\"batch\": %d, \"height\": %d, \"width\": %d, \"channels\": %d, \"outputs\": %d, \"kernel\": %d, "
         "\"stride\": %d, \"padding\": %d, \"type\": \"%s\", \"sparse_us\": %.3f, \"overlap_us\": %.3f, "
-        "\"tactic\": \"%s\", \"overlap_tactic\": \"%s\"}",
+        "\"tactic\": \"%s\", \"overlap_tactic\": \"%s\", \"dense_us\": %.3f, \"dense_overlap_us\": %.3f, "
+        "\"dense_overlap_tactic\": \"%s\"}",
         separator, e.image.batch, e.image.in_h, e.image.in_w, e.image.channels, e.outputs, e.image.kernel_h,
-        e.image.stride_h, e.image.pad_h, type, e.sparse, e.overlapped, e.sparse_name.c_str(),
-        e.overlapped_name.c_str());
+        e.image.stride_h, e.image.pad_h, type, e.sparse.plain, e.sparse.overlapped, e.sparse.plain_name.c_str(),
+        e.sparse.overlapped_name.c_str(), e.dense.plain, e.dense.overlapped, e.dense.overlapped_name.c_str());
     separator = ",";
   }
   std::fprintf(file, "\n]\n");
@@ -529,16 +550,18 @@ int Main(int argc, char** argv) {
   std::vector<ConvEntry> conv_entries;
   if (!convolutions.empty()) {
     std::printf(
-        "| batch, height, width, channels, outputs, kernel, stride | 2:4 us | overlap us | best 2:4 | best with "
-        "overlap |\n");
-    std::printf("|---|---|---|---|---|\n");
+        "| batch, height, width, channels, outputs, kernel, stride | 2:4 us | overlap us | dense us | overlap us | "
+        "best "
+        "with overlap |\n");
+    std::printf("|---|---|---|---|---|---|\n");
   }
   for (const auto& [image, outputs] : convolutions) {
     conv_entries.push_back(bench.RunConv(image, outputs, verbose));
     const ConvEntry& e = conv_entries.back();
-    std::printf("| %d, %d, %d, %d, %d, %d, %d | %.2f | %.2f | %s | %s |\n", image.batch, image.in_h, image.in_w,
-                image.channels, outputs, image.kernel_h, image.stride_h, e.sparse, e.overlapped, e.sparse_name.c_str(),
-                e.overlapped_name.c_str());
+    std::printf("| %d, %d, %d, %d, %d, %d, %d | %.2f | %.2f | %.2f | %.2f | %s, %s |\n", image.batch, image.in_h,
+                image.in_w, image.channels, outputs, image.kernel_h, image.stride_h, e.sparse.plain,
+                e.sparse.overlapped, e.dense.plain, e.dense.overlapped, e.sparse.overlapped_name.c_str(),
+                e.dense.overlapped_name.c_str());
     std::fflush(stdout);
   }
   return json.empty() ? 0 : WriteJson(json, bf16 ? "bf16" : "f16", entries, conv_entries);

@@ -82,7 +82,8 @@ struct Gemm24Operands {
 // A way to compute the product: an instance of a kernel, and how many blocks share the depth of a tile.
 struct Gemm24Tactic {
   int instance = 0;
-  int split = 1;  // blocks of a cluster that add up one tile's sums
+  int split = 1;       // blocks of a cluster that add up one tile's sums
+  bool lines = false;  // of the kernels that keep lines of images in shared memory (gemm24_lines.cuh)
 };
 
 // Tactics are ranked by prediction, best first. Allow... is called once on the device before the first launch, which

@@ -129,7 +129,7 @@ __device__ __forceinline__ void FinishNorm(float (&sums)[Shape::kPanelsEach][Sha
     }
     FillTile<Shape, kBf16>(sums[e], tiles + e * Shape::kXTile,
                            [&](float value, int i) { return fmaf(value, scale[i / 2 % 2], bias[i / 2 % 2]); });
-    SendTile(params, first_output + e * 64, first_token, tiles + e * Shape::kXTile, 2 + threadIdx.x / 128);
+    SendTile<Shape>(params, first_output + e * 64, first_token, tiles + e * Shape::kXTile, 2 + threadIdx.x / 128);
   }
 }
 

@@ -37,6 +37,7 @@ struct PersistentShape {
   static constexpr int kSharedBytes = kWarpgroups * kXTile + kStages * kStageBytes + 1024;
   static constexpr bool kCanSplit = false;
   static constexpr bool kPersistent = true;
+  static constexpr bool kLines = false;
 };
 
 template <class Shape, bool kBf16>

@@ -40,6 +40,7 @@ struct WgmmaShape {
   static constexpr int kPitch = kPanels * 64 + 4;                    // of sums in shared memory: no bank conflicts
   static constexpr bool kCanSplit = !kNormValue && kTokens * kPitch * 4 <= kStages * kStageBytes;
   static constexpr bool kPersistent = false;
+  static constexpr bool kLines = false;
   static constexpr bool kNorm = kNormValue;  // rows are normalised: a cluster holds all outputs
   static_assert(kPanels * kXTile <= kStages * kXStage, "tiles of y pass through the memory of x");
 };

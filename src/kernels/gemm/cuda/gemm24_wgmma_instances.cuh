@@ -82,6 +82,17 @@ inline constexpr int kMostClusterBlocks = 16;  // above 8 the kernel must be all
 inline constexpr int kInt8Blocks = 9, kInt8PersistentBlocks = 3;  // shapes of each
 inline constexpr int kInt8Instances = kInt8Blocks + kInt8PersistentBlocks;
 
+// What an H100 was measured to take, in clock cycles, to rank tactics by.
+inline constexpr double kBytesPerCycle = 52;   // that a multiprocessor gets from the level-2 cache
+inline constexpr double kCacheLatency = 1100;  // of a stage, shared by the stages under way
+inline constexpr double kStartCycles = 2600;   // of a launch
+inline constexpr double FinishCycles(int panels, int tokens) {
+  return 700 + 1.75 * panels * tokens;
+}
+constexpr int CeilDiv(int64_t a, int64_t b) {
+  return static_cast<int>((a + b - 1) / b);
+}
+
 struct WgmmaInstance {
   const void* kernel;
   int tokens, panels, tiles, stages, threads, shared_bytes, per_multiprocessor;
@@ -181,6 +192,12 @@ WgmmaInstance MakeNormInstance(int index, bool dense) {
 #undef TAMIS_MAKE_DENSE_NORM
   return {};
 }
+
+// What all kernels are told: everything but tensor maps, the split and how blocks divide the work.
+WgmmaParams MakeParams(const Gemm24Problem& problem, const Gemm24Operands& operands);
+
+// Of the current device.
+cudaError_t CountMultiprocessors(int* count);
 
 // One object for each kind.
 WgmmaInstance DenseInstanceF16(int index);

@@ -9,6 +9,7 @@
 
 #include "src/kernels/gemm/cuda/gemm24_epilogue.cuh"
 #include "src/kernels/gemm/cuda/hopper.cuh"
+#include "src/kernels/gemm/cuda/image_lines.h"
 #include "src/kernels/gemm/cuda/wgmma_dense.cuh"
 #include "src/kernels/gemm/cuda/wgmma_int8.cuh"
 #include "src/kernels/gemm/cuda/wgmma_sp.cuh"
@@ -41,6 +42,10 @@ struct WgmmaParams {
   int run_tiles;  // of the channels of one kernel position
   int kernel_h, kernel_w, dilation_h, dilation_w;
   int out_h, out_w, stride_h, stride_w, pad_h, pad_w;
+  // Of images whose lines stay in shared memory (gemm24_lines.cuh): token blocks are their tiles.
+  LineTile lines;
+  int line_buffers, line_stages;
+  uint32_t line_bytes;  // of a buffer
 };
 
 template <bool kSparse>
@@ -55,6 +60,14 @@ __device__ __forceinline__ BlockPosition PositionOf(int id, int output_blocks, i
   const int first = id / whole * group;
   const int width = min(group, output_blocks - first);
   return {first + id % whole % width, id % whole / width};
+}
+
+// The first pixel of a tile of lines.
+struct TileCorner {
+  int image, line;
+};
+__device__ __forceinline__ TileCorner CornerOf(const LineTile& lines, int tile) {
+  return {tile / lines.line_blocks * lines.images, tile % lines.line_blocks * lines.lines};
 }
 
 // Where the tiles of 64 inputs of a block's rows of x are found, in the order of the packed weights. One thread's.
@@ -393,14 +406,21 @@ __device__ __forceinline__ void FillTile(const float (&sums)[Shape::kTokens / 2]
   }
 }
 
-// The tile leaves as 64 columns of y by the copy engine. Returns when the sums are in `tile`; one thread has begun the
-// store and awaits it by TensorStoreDrain() before the tile is written again. `barrier` is the named barrier of this
-// warpgroup.
+// The tile leaves as 64 columns of y by the copy engine; of a tile of lines `first_token` is its number. Returns when
+// the sums are in `tile`; one thread has begun the store and awaits it by TensorStoreDrain() before the tile is written
+// again. `barrier` is the named barrier of this warpgroup.
+template <class Shape>
 __device__ __forceinline__ void SendTile(const WgmmaParams& params, int first_output, int first_token, uint32_t tile,
                                          int barrier) {
   FenceForCopyEngine();
   NamedBarrier(barrier, 128);
-  if (threadIdx.x % 128 == 0) TensorStore(params.y, first_output, first_token, tile);
+  if (threadIdx.x % 128 != 0) return;
+  if constexpr (Shape::kLines) {
+    const TileCorner corner = CornerOf(params.lines, first_token);
+    PixelsStore(params.y, first_output, 0, corner.line, corner.image, tile);
+  } else {
+    TensorStore(params.y, first_output, first_token, tile);
+  }
 }
 
 // Bias, residual and activation on the sums, and their way to y.
@@ -412,7 +432,7 @@ __device__ __forceinline__ void StoreTile(float (&sums)[Shape::kTokens / 2], con
     FillTile<Shape, kBf16>(sums, tile,
                            [&](float sum, int) { return ActivateAs<decltype(kind)::kValue>(sum, params.activation); });
   });
-  SendTile(params, first_output, first_token, tile, barrier);
+  SendTile<Shape>(params, first_output, first_token, tile, barrier);
 }
 
 }  // namespace tamis::cuda

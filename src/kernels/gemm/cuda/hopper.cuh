@@ -59,7 +59,25 @@ __device__ __forceinline__ void ImageLoad(uint32_t to, const CUtensorMap& map, i
       "l"(&map), "r"(channel), "r"(w), "r"(h), "r"(batch), "r"(barrier), "h"(right), "h"(down)
       : "memory");
 }
+// A box of images [batch][height][width][channels]; zeros beyond the edges.
+__device__ __forceinline__ void PixelsLoad(uint32_t to, const CUtensorMap& map, int channel, int w, int h, int batch,
+                                           uint32_t barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3, %4, %5}], [%6];\n" ::"r"(to),
+      "l"(&map), "r"(channel), "r"(w), "r"(h), "r"(batch), "r"(barrier)
+      : "memory");
+}
 // Shared to global memory, a group of its own; what lies beyond the tensor's edges is not written.
+__device__ __forceinline__ void PixelsStore(const CUtensorMap& map, int channel, int w, int h, int batch,
+                                            uint32_t from) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%1, %2, %3, %4}], [%5];\n"
+      "cp.async.bulk.commit_group;\n" ::"l"(&map),
+      "r"(channel), "r"(w), "r"(h), "r"(batch), "r"(from)
+      : "memory");
+}
+// The same of rows.
 __device__ __forceinline__ void TensorStore(const CUtensorMap& map, int inner, int outer, uint32_t from) {
   asm volatile(
       "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%1, %2}], [%3];\n"

@@ -152,7 +152,7 @@ __device__ __forceinline__ void StoreCodes(int32_t (&sums)[Shape::kTokens / 2], 
       for (int j = 0; j < Lanes::kMatrices; ++j) m[j] = pack(values + (step * Lanes::kMatrices + j) * 4) ^ bits.flips;
       StoreTransposed(address + step * kStep, m);
     }
-    SendTile(params, first_output, first_token, tile, barrier);
+    SendTile<Shape>(params, first_output, first_token, tile, barrier);
   };
   if (in_codes) {
     const Bounds bounds = BoundsOf(params, bits);
@@ -174,7 +174,7 @@ __device__ __forceinline__ void StoreCodes(int32_t (&sums)[Shape::kTokens / 2], 
                  "r"(reinterpret_cast<const uint32_t&>(pair))
                  : "memory");
   }
-  SendTile(params, first_output, first_token, tile, barrier);
+  SendTile<Shape>(params, first_output, first_token, tile, barrier);
 }
 
 // Sums of the parts of a split, as StoreSplitTile; also whole sums, for types and activations that are too rare for

@@ -20,7 +20,12 @@ CUtensorMapDataType TypeOf(bool bf16) {
   return bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
 }
 
-// Boxes of 64 columns, in the swizzle as wide as they are.
+// As wide as 64 elements.
+CUtensorMapSwizzle SwizzleOf(int element_bytes) {
+  return element_bytes == 2 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B;
+}
+
+// Boxes of 64 columns.
 cudaError_t MakeMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows,
                     CUtensorMapDataType type, int element_bytes) {
   static const auto encode = FindDriver<decltype(&cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
@@ -29,10 +34,9 @@ cudaError_t MakeMap(CUtensorMap* map, const void* rows, int64_t row_count, int64
   const cuuint64_t pitch[1] = {static_cast<cuuint64_t>(columns) * static_cast<cuuint64_t>(element_bytes)};
   const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(box_rows)};
   const cuuint32_t steps[2] = {1, 1};
-  const CUtensorMapSwizzle swizzle = element_bytes == 2 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B;
   const CUresult result =
-      encode(map, type, 2, const_cast<void*>(rows), extents, pitch, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle,
-             CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+      encode(map, type, 2, const_cast<void*>(rows), extents, pitch, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             SwizzleOf(element_bytes), CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }
 
@@ -45,6 +49,24 @@ cudaError_t MakeRowMap(CUtensorMap* map, const void* rows, int64_t row_count, in
 
 cudaError_t MakeCodeMap(CUtensorMap* map, const void* rows, int64_t row_count, int64_t columns, int box_rows) {
   return MakeMap(map, rows, row_count, columns, box_rows, CU_TENSOR_MAP_DATA_TYPE_UINT8, 1);
+}
+
+cudaError_t MakePixelMap(CUtensorMap* map, const void* images, int batch, int height, int width, int64_t channels,
+                         const PixelBox& box, int element_bytes) {
+  static const auto encode = FindDriver<decltype(&cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
+  if (encode == nullptr) return cudaErrorNotSupported;
+  const auto size = [](int64_t v) { return static_cast<cuuint64_t>(v); };
+  const auto edge = [](int v) { return static_cast<cuuint32_t>(v); };
+  const cuuint64_t extents[4] = {size(channels), size(width), size(height), size(batch)};
+  const cuuint64_t pixel = size(channels) * size(element_bytes);
+  const cuuint64_t pitches[3] = {pixel, pixel * extents[1], pixel * extents[1] * extents[2]};
+  const cuuint32_t edges[4] = {64, edge(box.pixels), edge(box.lines), edge(box.images)};
+  const cuuint32_t steps[4] = {1, 1, 1, 1};
+  const CUtensorMapDataType type = element_bytes == 2 ? TypeOf(false) : CU_TENSOR_MAP_DATA_TYPE_UINT8;
+  const CUresult result =
+      encode(map, type, 4, const_cast<void*>(images), extents, pitches, edges, steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+             SwizzleOf(element_bytes), CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t MakeImageMap(CUtensorMap* map, const void* images, const ImageSource& source, int box_pixels, bool bf16) {

@@ -33,6 +33,9 @@ namespace tamis::cuda {
 #define TAMIS_SUMS_56(i) TAMIS_SUMS_32(i), TAMIS_SUMS_16(i + 32), TAMIS_SUMS_8(i + 48)
 #define TAMIS_SUMS_64(i) TAMIS_SUMS_32(i), TAMIS_SUMS_32(i + 32)
 #define TAMIS_SUMS_96(i) TAMIS_SUMS_64(i), TAMIS_SUMS_32(i + 64)
+#define TAMIS_SUMS_104(i) TAMIS_SUMS_96(i), TAMIS_SUMS_8(i + 96)
+#define TAMIS_SUMS_112(i) TAMIS_SUMS_96(i), TAMIS_SUMS_16(i + 96)
+#define TAMIS_SUMS_120(i) TAMIS_SUMS_112(i), TAMIS_SUMS_8(i + 112)
 #define TAMIS_SUMS_128(i) TAMIS_SUMS_64(i), TAMIS_SUMS_64(i + 64)
 
 // n columns make s sums; a, b, e and p are the numbers of the operands after them.
@@ -64,6 +67,9 @@ TAMIS_WGMMA_SP(32, 16, 16, 17, 18, 19);
 TAMIS_WGMMA_SP(64, 32, 32, 33, 34, 35);
 TAMIS_WGMMA_SP(128, 64, 64, 65, 66, 67);
 TAMIS_WGMMA_SP(192, 96, 96, 97, 98, 99);
+TAMIS_WGMMA_SP(208, 104, 104, 105, 106, 107);
+TAMIS_WGMMA_SP(224, 112, 112, 113, 114, 115);
+TAMIS_WGMMA_SP(240, 120, 120, 121, 122, 123);
 TAMIS_WGMMA_SP(256, 128, 128, 129, 130, 131);
 
 #undef TAMIS_WGMMA_SP
