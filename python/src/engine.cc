@@ -7,6 +7,7 @@
 #include "python/src/errors.h"
 #include "python/src/interruptible.h"
 #include "python/src/source.h"
+#include "src/base/thread_count.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
@@ -19,14 +20,14 @@ PyEngine Build(const nb::object& model, const std::string& folder, const std::ve
                const std::vector<Profiles>& profiles, const std::vector<std::string>& without,
                const std::string& device, int threads, bool tune, double time_budget, const std::string& cache,
                nb::object progress) {
-  if (threads < 0) Raise(UserError("threads is {}; it takes 1 or more, or 0 for every usable core", threads));
+  CheckVerb(CheckThreads(threads));
   if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
   const ModelSource source = ModelOf(model, folder);
   const bool extend = source.IsEngine() && without.empty();  // as the command line
   std::vector<std::string> names = precisions;
-  if (Unwrap(ParseDevice(device)) && names.empty()) names.emplace_back("f16");
+  if (UnwrapVerb(ParseDevice(device)) && names.empty()) names.emplace_back("f16");
   std::vector<Precision> parsed;  // an engine's may also be called by the names of what it has
-  for (size_t i = 0; i < names.size() && !extend; ++i) parsed.push_back(Unwrap(ParsePrecision(names[i])));
+  for (size_t i = 0; i < names.size() && !extend; ++i) parsed.push_back(UnwrapVerb(ParsePrecision(names[i])));
   BuildOptions options;
   options.device = device;
   if (!parsed.empty()) {

@@ -11,6 +11,7 @@
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
 #include "python/src/errors.h"
+#include "src/base/thread_count.h"
 
 namespace nb = nanobind;
 
@@ -18,11 +19,12 @@ namespace tamis::python {
 namespace {
 
 PySession Create(const PyEngine& engine, int threads, const std::string& device) {
+  CheckVerb(CheckThreads(threads));
   const nb::gil_scoped_release release;
   SessionOptions options;
   options.threads = threads;
   options.device = device;
-  return {Unwrap(Session::Create(engine.engine, options))};
+  return {UnwrapVerb(Session::Create(engine.engine, options))};
 }
 
 Retune ParseRetune(const std::string& text) {
@@ -34,6 +36,7 @@ Retune ParseRetune(const std::string& text) {
 
 PySession Load(const std::string& path, int threads, bool map_file, const std::string& precision,
                const std::string& retune, const std::string& device) {
+  CheckVerb(CheckThreads(threads));
   SessionOptions options;
   options.threads = threads;
   options.device = device;
@@ -41,7 +44,7 @@ PySession Load(const std::string& path, int threads, bool map_file, const std::s
   options.precision = precision;
   options.retune = ParseRetune(retune);
   const nb::gil_scoped_release release;
-  return {Unwrap(Session::Load(path, options))};
+  return {UnwrapVerb(Session::Load(path, options))};
 }
 
 // (state, what went wrong)

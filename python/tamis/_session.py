@@ -81,8 +81,6 @@ class Session:
         map_file: bool = True,
         progress: Callable[[int, int, str], object] | None = None,
     ) -> None:
-        if threads < 0:
-            raise ValueError(f"threads is {threads}; it takes 1 or more, or 0 for every usable core")
         if retune not in ("never", "background", "now"):
             raise ValueError(f"retune {retune!r} is unknown; it takes never, background or now")
         self._path: str | None = None

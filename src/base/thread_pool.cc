@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -75,7 +76,11 @@ struct ThreadPool::State {
 
   void Start(int count) {
     pid = getpid();
-    for (int i = 0; i < count; ++i) workers.emplace_back([this] { Loop(); });
+    try {
+      for (int i = 0; i < count; ++i) workers.emplace_back([this] { Loop(); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads (a limit on processes): those that there are take all parts.
+    }
   }
 };
 

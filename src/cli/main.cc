@@ -6,10 +6,15 @@
 #include <array>
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "src/base/atomic_file.h"
 #include "src/base/cpu.h"
+#include "src/base/nearest.h"
+#include "src/base/thread_count.h"
 #include "src/base/version.h"
+#include "src/cli/parse_problem.h"
 #include "src/cli/verb.h"
 #include "src/kernels/kernel.h"
 
@@ -39,19 +44,28 @@ int ExitCode(ErrorKind kind, const Verb* verb = nullptr) {
 
 int Fail(const Verb* verb, const Status& status) {
   const char* prefix = status.kind() == ErrorKind::kInternal ? "internal error (a bug in Tamis): " : "error: ";
-  fmt::print(stderr, "tamis {}: {}{}\n", verb == nullptr ? "" : verb->name, prefix, status.message());
+  fmt::print(stderr, "tamis{}{}: {}{}\n", verb == nullptr ? "" : " ", verb == nullptr ? "" : verb->name, prefix,
+             status.message());
   return ExitCode(status.kind(), verb);
 }
 
 // The parser would only say that a subcommand is missing.
 Status CheckVerb(int argc, char** argv) {
-  std::string names;
-  for (const Verb* verb : kVerbs) names += (names.empty() ? "" : ", ") + std::string(verb->name);
-  if (argc < 2) return UserError("a verb is missing: {}. Each explains itself with --help", names);
-  const std::string_view first = argv[1];
-  const bool known = std::any_of(kVerbs.begin(), kVerbs.end(), [&](const Verb* verb) { return verb->name == first; });
-  if (known || first.starts_with('-')) return {};
-  return UserError("'{}' is no verb; there are {}. Each explains itself with --help", first, names);
+  std::vector<std::string> names;
+  for (const Verb* verb : kVerbs) names.emplace_back(verb->name);
+  const std::string all = fmt::format("{}", fmt::join(names, ", "));
+  if (argc < 2) return UserError("a verb is missing: {}. Each explains itself with --help", all);
+  const std::string first = argv[1];
+  if (first.starts_with('-') || std::find(names.begin(), names.end(), first) != names.end()) return {};
+  const auto meant = Nearest(first, names);
+  return UserError("'{}' is no verb{}; there are {}. Each explains itself with --help", first,
+                   meant ? ", did you mean " + *meant + "?" : "", all);
+}
+
+// Nothing is said of the program itself: only --help and --version stand before the verb.
+Status ParseProblemOf(const CLI::App& app, const Verb* verb, const CLI::ParseError& error) {
+  if (verb == nullptr) return UserError("{} ('tamis --help' lists the verbs)", error.what());
+  return ParseProblem(*app.get_subcommand(std::string(verb->name)), error);
 }
 
 // Ctrl-C leaves no half file: temporary files are unlinked, then the signal does what it always does.
@@ -73,6 +87,7 @@ int Main(int argc, char** argv) {
   for (size_t i = 0; i < kVerbs.size(); ++i) {
     const Verb& verb = *kVerbs[i];
     CLI::App* sub = app.add_subcommand(std::string(verb.name), std::string(verb.summary));
+    sub->option_defaults()->always_capture_default();  // --help shows them
     runs[i] = verb.declare(*sub, common);
     if (sub->get_option_no_throw("--json") == nullptr) {
       sub->add_flag("--json", common->json, "Print one JSON object instead of text");
@@ -89,11 +104,11 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    if (code == 0) return 0;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto used =
         std::find_if(kVerbs.begin(), kVerbs.end(), [&](const Verb* verb) { return verb->name == argv[1]; });
-    return ExitCode(ErrorKind::kUser, used == kVerbs.end() ? nullptr : *used);
+    const Verb* verb = used == kVerbs.end() ? nullptr : *used;
+    return Fail(verb, ParseProblemOf(app, verb, error));
   }
   if (const Status status = CheckIsaVariable(); !status.ok()) return Fail(nullptr, status);
   ConfigureLibraries();
@@ -103,9 +118,10 @@ int Main(int argc, char** argv) {
   signal(SIGTERM, OnInterrupt);
   for (size_t i = 0; i < kVerbs.size(); ++i) {
     if (!app.got_subcommand(std::string(kVerbs[i]->name))) continue;
-    Status status;
+    const CLI::Option* threads = app.get_subcommand(std::string(kVerbs[i]->name))->get_option_no_throw("--threads");
+    Status status = threads != nullptr && !threads->empty() ? CheckThreads(threads->as<int>()) : Status();
     try {
-      status = runs[i]();
+      if (status.ok()) status = runs[i]();
     } catch (const std::bad_alloc&) {
       status = RuntimeError("not enough memory");
     }

@@ -5,12 +5,12 @@
 #include <fstream>
 
 #include "src/base/json_writer.h"
+#include "src/base/thread_count.h"
 #include "src/cli/gpu_figures.h"
 #include "src/cli/model_file.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/compiler/plan/confirm_plan.h"
-#include "src/compiler/verbs/sample_request.h"
 #include "src/cuda/device.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/plan_choice.h"
@@ -157,9 +157,11 @@ void PrintTable(const std::vector<Row>& rows, const Flags& flags) {
 }
 
 Status Run(Flags flags) {
-  if (flags.streams < 0) return UserError("--streams is {}; it takes 1 or more", flags.streams);
+  if (flags.streams < 0 || flags.streams > kMaxThreads)  // each is a thread
+    return UserError("--streams is {}; it takes 1 to {}", flags.streams, kMaxThreads);
   if (flags.streams == 0) flags.streams = flags.session.Throughput() ? Cpu().usable_cores : 1;
-  TAMIS_RETURN_IF_ERROR(CheckThreads(flags.threads));
+  if (!(flags.seconds >= 0)) return UserError("--seconds is {}; it takes seconds, 0 or more", flags.seconds);
+  if (!(flags.warmup >= 0)) return UserError("--warmup is {}; it takes seconds, 0 or more", flags.warmup);
   for (const double percent : flags.percentiles) {
     if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
   }

@@ -119,7 +119,6 @@ void Print(const Flags& flags, const Engine& engine) {
 
 Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
-  TAMIS_RETURN_IF_ERROR(CheckThreads(flags.threads));
   if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
   std::vector<Precision> precisions;
   const bool engine = LooksLikeEngine(flags.input);

@@ -4,6 +4,7 @@
 
 #include "src/base/atomic_file.h"
 #include "src/base/request_problems.h"
+#include "src/base/thread_count.h"
 #include "src/compiler/calibrate/coverage.h"
 #include "src/compiler/samples/labels.h"
 

@@ -3,6 +3,7 @@
 #include "src/base/atomic_file.h"
 #include "src/base/json_writer.h"
 #include "src/base/request_problems.h"
+#include "src/base/thread_count.h"
 #include "src/compiler/calibrate/coverage.h"
 #include "src/tuner/timing_cache.h"
 

@@ -4,6 +4,7 @@
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/base/request_problems.h"
+#include "src/base/thread_count.h"
 #include "src/onnx/onnx.h"
 
 namespace tamis {

@@ -17,11 +17,6 @@ void Tell(const std::string& sentence, const VerbHooks& hooks, std::vector<std::
   notices->push_back(sentence);
 }
 
-Status CheckThreads(int threads) {
-  if (threads >= 0) return {};
-  return UserError("--threads is {}; it takes 1 or more, or 0 for every core", threads);
-}
-
 Result<CheckedSamples> ReadChecked(const SampleRequest& request, const Graph& simplified, int threads, int64_t most,
                                    const VerbHooks& hooks, std::vector<std::string>* notices) {
   CheckedSamples samples;

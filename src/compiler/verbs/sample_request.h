@@ -36,7 +36,4 @@ Result<CheckedSamples> ReadChecked(const SampleRequest& request, const Graph& si
 // To hooks.notice and `notices`.
 void Tell(const std::string& sentence, const VerbHooks& hooks, std::vector<std::string>* notices);
 
-// Threads as every verb takes them.
-Status CheckThreads(int threads);
-
 }  // namespace tamis

@@ -1,0 +1,52 @@
+#include "src/cli/parse_problem.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/nearest.h"
+#include "src/base/request_problems.h"
+
+namespace tamis {
+namespace {
+
+std::vector<std::string> OptionNames(const CLI::App& verb) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  return names;
+}
+
+// "Could not convert: --threads = two"
+std::string OfConversion(const CLI::App& verb, std::string_view message) {
+  const size_t name = message.find(": "), value = message.find(" = ");
+  if (name == std::string_view::npos || value == std::string_view::npos) return std::string(message);
+  const std::string option(message.substr(name + 2, value - name - 2));
+  const CLI::Option* found = verb.get_option_no_throw(option);
+  const std::string type = found == nullptr ? "" : found->get_type_name();
+  return fmt::format("{} is '{}'; it takes a {}", option, message.substr(value + 3),
+                     type == "INT" || type == "UINT" ? "whole number" : "number");
+}
+
+}  // namespace
+
+Status ParseProblem(const CLI::App& verb, const CLI::ParseError& error) {
+  RequestProblems problems;
+  const std::vector<std::string> names = OptionNames(verb);
+  for (const std::string& word : verb.remaining()) {
+    if (word.size() < 2 || word[0] != '-') continue;
+    const std::string option = word.substr(0, word.find('='));
+    const auto meant = Nearest(option, names);
+    problems.Add(
+        UserError("{} is no option of '{}'{}", option, verb.get_name(), meant ? ", did you mean " + *meant + "?" : ""));
+  }
+  if (problems.status().ok()) {
+    const bool conversion = dynamic_cast<const CLI::ConversionError*>(&error) != nullptr;
+    problems.Add(UserError("{}", conversion ? OfConversion(verb, error.what()) : error.what()));
+  }
+  return UserError("{} ('tamis {} --help' explains all options)", problems.status().message(), verb.get_name());
+}
+
+}  // namespace tamis

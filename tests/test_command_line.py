@@ -1,0 +1,68 @@
+"""How the program takes its command line: what it says about wrong ones, and that nothing is left of an attempt."""
+import os
+import subprocess
+
+import pytest
+
+import networks
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("command_line") / "cnn.onnx"
+    networks.cnn(str(path))
+    return path
+
+
+def test_an_unknown_option_is_told_with_what_was_meant(tamis, model, tmp_path):
+    # The parser alone would say that --output is missing, or that the network was not expected.
+    message = tamis("build", model, "--ouput", tmp_path / "a.tamis", fails=True)
+    assert "--ouput is no option of 'build', did you mean --output?" in message
+    message = tamis("build", "--precison", "f32", model, "-o", tmp_path / "a.tamis", fails=True)
+    assert "--precison is no option of 'build', did you mean --precision?" in message
+    assert "not expected" not in message
+    assert tamis("build", model, "--zzz=3", fails=True).startswith("tamis build: error: --zzz is no option of 'build' (")
+
+
+def test_an_unknown_verb_is_told_with_what_was_meant(tamis):
+    assert "'biuld' is no verb, did you mean build?" in tamis("biuld", fails=True)
+    assert "did you mean" not in tamis("zzz", fails=True)
+
+
+def test_every_message_of_the_parser_names_verb_and_help(tamis, model):
+    for arguments in (["build"], ["bench"], ["build", model, "--threads", "two"], ["inspect", model, model]):
+        message = tamis(*arguments, fails=True)
+        assert message.startswith(f"tamis {arguments[0]}: error: "), message
+        assert f"'tamis {arguments[0]} --help'" in message
+    assert "--threads is 'two'; it takes a whole number" in tamis("build", model, "--threads", "two", fails=True)
+
+
+def test_the_gate_answers_2_to_what_it_cannot_read(tamis, model):
+    code = subprocess.run([tamis.program, "gate", "--dense", model], capture_output=True).returncode
+    assert code == 2
+
+
+@pytest.mark.parametrize("verb", ["build", "bench", "run", "inspect"])
+def test_more_threads_than_there_can_be_are_refused(tamis, model, verb, tmp_path):
+    output = ["-o", tmp_path / "a.tamis"] if verb == "build" else []
+    for threads in (-1, 100000):
+        message = tamis(verb, model, *output, "--threads", threads, fails=True)
+        assert f"--threads is {threads}; it takes 1 to 1024, or 0 for every core" in message
+
+
+def test_a_system_that_gives_no_threads_is_no_crash(tamis, model):
+    # A limit on memory for stacks stands in for one on processes, which root does not have.
+    limited = f'ulimit -s 1000000; ulimit -v 6000000; exec "{tamis.program}" run "{model}" --threads 64'
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_shows_defaults(tamis):
+    text = tamis("serve", "--help")
+    assert "INT=8000" in text and "TEXT=127.0.0.1" in text
+
+
+def test_bench_refuses_times_that_are_none(tamis, model):
+    for flag in ("--seconds", "--warmup"):
+        assert f"{flag} is -1; it takes seconds" in tamis("bench", model, flag, "-1", fails=True)
+    assert "--streams is 5000; it takes 1 to 1024" in tamis("bench", model, "--streams", "5000", fails=True)
