@@ -16,7 +16,13 @@ done
 if [ -n "$missing" ]; then
   echo "== installing with apt:$missing"
   sudo=""
-  [ "$(id -u)" = 0 ] || sudo="sudo"
+  if [ "$(id -u)" != 0 ]; then
+    sudo="sudo"
+    if ! command -v sudo >/dev/null 2>&1; then
+      echo "make setup: error: installing needs root, and there is no sudo. As root, once: apt-get install --no-install-recommends$missing" >&2
+      exit 1
+    fi
+  fi
   $sudo apt-get update -qq
   DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
