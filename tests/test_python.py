@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -484,7 +485,9 @@ def test_onnxruntime_code_runs_with_another_import(tmp_path):
     onnx.save(model, tmp_path / "m.onnx")
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    options.graph_optimization_level = 99  # of no meaning here
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL  # of no meaning here
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = ort.InferenceSession(str(tmp_path / "m.onnx"), options, providers=[("CUDAExecutionProvider", {}),
                                                                                  "CPUExecutionProvider"])  # fmt: skip
     x = samples(3)
@@ -492,6 +495,34 @@ def test_onnxruntime_code_runs_with_another_import(tmp_path):
     [y] = session.run([session.get_outputs()[0].name], feeds)
     assert_close(y, reference(x))
     np.testing.assert_array_equal(session.run(None, feeds, None)[0], y)
+    np.testing.assert_array_equal(session.run(None, feeds, run_options=ort.RunOptions())[0], y)
+    assert session.get_session_options() is options and ort.get_device() == "CPU"
     assert session.get_providers() == ort.get_available_providers() == ["CPUExecutionProvider"]
     with pytest.raises(ValueError, match="CPUExecutionProvider is"):
         ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CUDAExecutionProvider"])
+
+
+def test_session_options_that_would_be_missed_are_refused():
+    options = tamis.SessionOptions()
+    for name in ("intra_op_threads", "graph_optimisation_level"):  # typing errors
+        with pytest.raises(AttributeError, match=name):
+            setattr(options, name, 1)
+    with pytest.raises(NotImplementedError, match="tamis.build"):
+        options.optimized_model_filepath = "out.onnx"
+    with pytest.raises(NotImplementedError, match="TAMIS_CUSTOM_OPS"):
+        options.register_custom_ops_library("ops.so")
+    options.enable_profiling = False  # nothing is missed
+    theirs = onnxruntime.SessionOptions()
+    for name in (name for name in dir(theirs) if not name.startswith("_") and not callable(getattr(theirs, name))):
+        setattr(options, name, getattr(theirs, name))  # what onnxruntime does without being asked
+
+
+def test_messages_call_arguments_as_python_does(tmp_path):
+    model, _ = layer()
+    with pytest.raises(ValueError, match="^device 'tpu' is unknown"):
+        tamis.Session(model, device="tpu")
+    with pytest.raises(ValueError, match="^precision 'f3' is unknown"):
+        tamis.build(model, precision="f3")
+    for threads in (-1, 10**6):
+        with pytest.raises(ValueError, match=f"^threads is {threads}; it takes 1 to 1024, or 0"):
+            tamis.Session(model, threads=threads)

@@ -13,7 +13,15 @@ _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
 from tamis._gate import gate  # noqa: E402
-from tamis._onnxruntime import InferenceSession, SessionOptions, get_available_providers  # noqa: E402
+from tamis._onnxruntime import (  # noqa: E402
+    ExecutionMode,
+    GraphOptimizationLevel,
+    InferenceSession,
+    RunOptions,
+    SessionOptions,
+    get_available_providers,
+    get_device,
+)
 from tamis._reports import (  # noqa: E402
     GateCheck,
     GateReport,
@@ -41,8 +49,10 @@ __version__: str = _tamis.VERSION
 __all__ = [
     "Difference",
     "Engine",
+    "ExecutionMode",
     "GateCheck",
     "GateReport",
+    "GraphOptimizationLevel",
     "InferenceSession",
     "NodeTime",
     "OptimizeReport",
@@ -55,6 +65,7 @@ __all__ = [
     "QuantizeReport",
     "QuantizedLayer",
     "QuantizedTensor",
+    "RunOptions",
     "Session",
     "SessionOptions",
     "TensorInfo",
@@ -62,6 +73,7 @@ __all__ = [
     "compare",
     "gate",
     "get_available_providers",
+    "get_device",
     "inspect",
     "optimize",
     "prune",
