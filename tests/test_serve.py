@@ -1,8 +1,12 @@
 """`tamis serve` with the real tritonclient."""
 
 import contextlib
+import resource
+import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -138,3 +142,92 @@ def test_metrics_tell_when_inputs_are_not_as_in_calibration(tamis, tmp_path):
         send(40, random.uniform(0, 255, size=(32, 3, 20, 20)).astype(np.float32))  # pixels nobody normalised
         shifted = figures()
         assert shifted["tamis_input_drift_bits"] > 0.5 and shifted["tamis_input_outside_ratio"] > 0.9
+
+
+def test_tritonclient_finds_what_it_asks_for(server):
+    client = triton.InferenceServerClient(f"127.0.0.1:{server[1]}")
+    _, answer = request(client, True)
+    rows = answer.as_numpy("pooled").shape[0]
+    config = client.get_model_config("encoder")
+    assert config["max_batch_size"] == 0 and config["input"][0]["data_type"] == "TYPE_INT64"
+    [stats] = client.get_inference_statistics("encoder")["model_stats"]
+    assert stats["inference_count"] >= rows and stats["inference_stats"]["success"]["count"] >= 1
+    assert client.get_inference_statistics()["model_stats"][0]["name"] == "encoder"
+    classes = triton.InferRequestedOutput("pooled", class_count=2)
+    tokens = triton.InferInput("tokens", [2, 4], "INT64")
+    tokens.set_data_from_numpy(np.ones((2, 4), np.int64))
+    mask = triton.InferInput("open", [2, 4], "INT64")
+    mask.set_data_from_numpy(np.ones((2, 4), np.int64))
+    scores = client.infer("encoder", [tokens, mask]).as_numpy("pooled")
+    named = client.infer("encoder", [tokens, mask], outputs=[classes]).as_numpy("pooled")
+    assert named.shape == (2, 2)
+    for row, entries in zip(scores, named):
+        assert [int(entry.split(b":")[1]) for entry in entries] == list(np.argsort(-row, kind="stable")[:2])
+    for refused in (client.get_system_shared_memory_status, client.get_log_settings, client.get_trace_settings,
+                    lambda: client.unload_model("encoder")):
+        with pytest.raises(triton.InferenceServerException) as caught:
+            refused()
+        assert caught.value.status() in ("403", "501"), caught.value
+
+
+def test_versions_roll_without_a_failed_request(tamis, repository, tmp_path):
+    shutil.copytree(repository, tmp_path / "models")
+    model = tmp_path / "models" / "encoder"
+    with serving(tamis, tmp_path / "models", "--model-control-mode", "explicit") as (process, port):
+        stop, failed, seen = threading.Event(), [], set()
+
+        def ask():
+            client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+            while not stop.is_set():
+                try:
+                    seen.add(request(client, True)[1].get_response()["model_version"])
+                except Exception as error:
+                    failed.append(error)
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        admin = triton.InferenceServerClient(f"127.0.0.1:{port}")
+        shutil.copytree(model / "1", model / "2")
+        admin.load_model("encoder")
+        (model / "3").mkdir()
+        (model / "3" / "model.tamis").write_bytes((model / "2" / "model.tamis").read_bytes()[:1000])
+        with pytest.raises(triton.InferenceServerException, match="truncated"):
+            admin.load_model("encoder")
+        shutil.copy(model / "2" / "model.tamis", model / "3" / "model.tamis")
+        shutil.rmtree(model / "1")
+        process.send_signal(signal.SIGHUP)
+        while "3" not in seen and not failed:
+            time.sleep(0.01)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert not failed
+        assert {"2", "3"} <= seen
+        assert [entry["version"] for entry in admin.get_model_repository_index()] == ["2", "3"]
+
+
+def test_a_server_that_is_told_to_stop_serves_on_while_balancers_notice(tamis, repository):
+    with serving(tamis, repository, "--grace", "60") as (process, port):
+        client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+        assert client.is_server_ready()
+        process.send_signal(signal.SIGTERM)
+        while client.is_server_ready():
+            time.sleep(0.01)
+        request(client, True)  # by a connection that was there, and by a new one
+        request(triton.InferenceServerClient(f"127.0.0.1:{port}"), True)
+        # `serving` sends the second signal, which ends the sixty seconds
+
+
+def test_a_thousand_connections(tamis, repository):
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit[1] < 2048:
+        pytest.skip(f"this process may open {limit[1]} files only")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limit[0], 2048), limit[1]))
+    with serving(tamis, repository, "--host", "localhost") as (_, port):
+        connections = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(1000)]
+        for connection in connections:
+            connection.sendall(b"GET /v2/health/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert all(connection.recv(64).startswith(b"HTTP/1.1 200") for connection in connections)
+        for connection in connections:
+            connection.close()

@@ -1,3 +1,6 @@
 find_package(ZLIB REQUIRED)
 target_link_libraries(tamis_server PUBLIC ZLIB::ZLIB)
 target_compile_definitions(tamis_server PRIVATE TAMIS_VERSION="${PROJECT_VERSION}")
+if(TAMIS_BUILD_TESTS)
+  cmake_language(DEFER CALL target_link_libraries tamis_server_test PRIVATE GTest::gmock)
+endif()

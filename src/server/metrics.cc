@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace tamis {
 
@@ -38,7 +39,30 @@ void Metrics::End(const std::string& model, const std::string& version, const Ou
   series.request_bytes += outcome.request_bytes;
   series.response_bytes += outcome.response_bytes;
   series.total.Observe(outcome.total_seconds);
+  Add(outcome, &series.totals);
   if (outcome.compute_seconds > 0) series.compute.Observe(outcome.compute_seconds);
+}
+
+void Metrics::Add(const Outcome& outcome, Totals* totals) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  totals->last_ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  if (outcome.code >= 400) {
+    ++totals->failed;
+    totals->failed_seconds += outcome.total_seconds;
+    return;
+  }
+  ++totals->succeeded;
+  totals->succeeded_seconds += outcome.total_seconds;
+  totals->read_seconds += outcome.read_seconds;
+  totals->compute_seconds += outcome.compute_seconds;
+  totals->write_seconds += outcome.write_seconds;
+  totals->rows += outcome.rows;
+}
+
+Metrics::Totals Metrics::TotalsOf(const std::string& model, const std::string& version) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = series_.find({model, version});
+  return found == series_.end() ? Totals() : found->second.totals;
 }
 
 void Metrics::CountResponse(int code) {

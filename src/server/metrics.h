@@ -25,11 +25,23 @@ class Metrics {
   struct Outcome {
     int code = 200;
     double total_seconds = 0;    // from the whole request received to the response made
-    double compute_seconds = 0;  // of that in the session; 0 if it was not reached
+    double read_seconds = 0;     // of that making tensors of the request
+    double compute_seconds = 0;  // in the session; 0 if it was not reached
+    double write_seconds = 0;    // making the response of tensors
+    int64_t rows = 1;            // samples in the request
     size_t request_bytes = 0;
     size_t response_bytes = 0;
   };
   void End(const std::string& model, const std::string& version, const Outcome& outcome);
+  // Since the server started.
+  struct Totals {
+    uint64_t succeeded = 0, failed = 0;
+    double succeeded_seconds = 0, failed_seconds = 0;
+    double read_seconds = 0, compute_seconds = 0, write_seconds = 0;  // of those that succeeded
+    int64_t rows = 0;                                                 // likewise
+    int64_t last_ms = 0;                                              // when the last ended, since 1970; 0: none yet
+  };
+  Totals TotalsOf(const std::string& model, const std::string& version) const;
   // Any response, inference or not.
   void CountResponse(int code);
   std::string Text() const;
@@ -48,7 +60,10 @@ class Metrics {
     int64_t in_flight = 0;
     uint64_t request_bytes = 0, response_bytes = 0;
     Histogram total, compute;
+    Totals totals;
   };
+
+  static void Add(const Outcome& outcome, Totals* totals);
 
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, Series> series_;

@@ -1,8 +1,8 @@
 #include "src/server/server.h"
 
 #include <algorithm>
-#include <map>
 #include <thread>
+#include <utility>
 
 #include "src/engine/engine.h"
 #include "src/runtime/engine_session.h"
@@ -22,20 +22,20 @@ int WorkersFor(const ServerOptions& options) {
 
 Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   std::unique_ptr<Server> server(new Server);
-  std::map<std::string, std::vector<ValueRecord>> remembered;  // by engine
-  const auto open = [&](const std::string& path) -> Result<std::shared_ptr<Session>> {
+  const auto remembered = std::make_shared<std::vector<ValueRecord>>();  // of the engine that was read last
+  const auto open = [options, remembered](const std::string& path) -> Result<std::shared_ptr<Session>> {
     if (options.load) return options.load(path);
     TAMIS_ASSIGN_OR_RETURN(const EngineFile file,
                            ReadEngine(path, options.session.map_file ? ReadMode::kMap : ReadMode::kRead));
-    remembered[path] = file.engine->provenance.values;
+    *remembered = file.engine->provenance.values;
     return OpenSession(file, path, options.session);
   };
-  const SessionLoader load = [&](const std::string& path) -> Result<std::shared_ptr<Session>> {
+  const SessionLoader load = [options, open](const std::string& path) -> Result<std::shared_ptr<Session>> {
     TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, open(path));
     if (options.batching.max_rows <= 1 || !CanBatch(*session).ok()) return session;
     return std::shared_ptr<Session>(std::make_shared<BatchingSession>(std::move(session), options.batching));
   };
-  const RecordLoader records = [&](const std::string& path) { return remembered[path]; };
+  const RecordLoader records = [remembered](const std::string&) { return std::exchange(*remembered, {}); };
   TAMIS_ASSIGN_OR_RETURN(server->repository_, Repository::Open(options.path, load, records));
   HandlerOptions handler = options.handler;
   handler.max_body_bytes = options.http.max_body_bytes;
@@ -45,13 +45,43 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(
       server->http_,
       HttpServer::Start(http, [h = server->handler_.get()](const HttpRequest& request) { return h->Handle(request); }));
+  server->notice_ = options.notice;
+  if (options.poll.count() > 0) {
+    server->poller_ = std::thread([s = server.get(), every = options.poll] { s->Poll(every); });
+  }
   return server;
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  wake_.notify_all();
+  if (poller_.joinable()) poller_.join();
+}
+
+void Server::Poll(std::chrono::milliseconds every) {
+  std::unique_lock lock(mutex_);
+  while (!wake_.wait_for(lock, every, [this] { return ended_; })) {
+    lock.unlock();
+    Refresh();
+    lock.lock();
+  }
+}
+
+void Server::Refresh() {
+  for (const std::string& change : repository_->Refresh()) {
+    if (notice_) notice_(change);
+  }
+}
+
+void Server::Drain() {
+  handler_->SetDraining();
+}
 
 void Server::Stop() {
-  handler_->SetDraining();
+  Drain();
   http_->Stop();
 }
 

@@ -1,8 +1,13 @@
-// The server: a model repository behind the KServe v2 protocol over HTTP/1.1.
+// The server: a model repository, which may change while it is served, behind the KServe v2 protocol over HTTP/1.1.
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "src/server/batching/batching_session.h"
@@ -17,8 +22,10 @@ struct ServerOptions {
   HttpServerOptions http;
   HandlerOptions handler;  // max_body_bytes follows http.max_body_bytes
   SessionOptions session = {.threads = 0, .map_file = false};
-  BatchingOptions batching = {.max_rows = 1};  // above one row: of the sessions that pass CanBatch
-  SessionLoader load;                          // empty: Session::Load with `session`
+  BatchingOptions batching = {.max_rows = 1};      // above one row: of the sessions that pass CanBatch
+  SessionLoader load;                              // empty: Session::Load with `session`
+  std::chrono::milliseconds poll{0};               // how often the repository is looked at for changes; 0: never
+  std::function<void(const std::string&)> notice;  // told what changes while it serves; from a thread of its own
 };
 
 // Thread-safe.
@@ -28,6 +35,10 @@ class Server {
   static Result<std::unique_ptr<Server>> Start(const ServerOptions& options);
   ~Server();
 
+  // Looks at the repository for changes now. Not for signal handlers.
+  void Refresh();
+  // Not ready from now on, so that balancers send no more; all requests are still answered.
+  void Drain();
   // Not ready from now on; requests at work are finished within http.drain_timeout. Not for signal handlers: those set
   // a flag, or signals are waited for on a thread.
   void Stop();
@@ -35,14 +46,21 @@ class Server {
   void Wait();
   int port() const;
   // What is offered, broken models with their reason.
-  std::vector<const ModelVersion*> models() const { return repository_->All(); }
+  std::vector<ModelVersionPtr> models() const { return repository_->All(); }
 
  private:
   Server() = default;
+  void Poll(std::chrono::milliseconds every);
+
   std::unique_ptr<Repository> repository_;
   Metrics metrics_;
   std::unique_ptr<HttpHandler> handler_;
-  std::unique_ptr<HttpServer> http_;  // last: stops before the rest goes
+  std::function<void(const std::string&)> notice_;
+  std::unique_ptr<HttpServer> http_;  // stops before the rest goes
+  std::mutex mutex_;                  // guards `ended_`
+  std::condition_variable wake_;
+  bool ended_ = false;
+  std::thread poller_;
 };
 
 }  // namespace tamis

@@ -126,6 +126,7 @@ void BatchingSession::Compute(const Batch& batch) {
     }
     bool fine = true;
     for (Request* member : batch) {
+      ++runs_;
       member->result = inner_->Run(*member->inputs);
       fine = fine && member->result.ok();
     }
@@ -152,6 +153,7 @@ Status BatchingSession::ComputeTogether(const Batch& batch, int64_t rows) {
     }
     inputs.emplace(name, std::move(all));
   }
+  ++runs_;
   TAMIS_ASSIGN_OR_RETURN(NamedTensors outputs, inner_->Run(inputs));
   for (const auto& [name, tensor] : outputs) {
     if (tensor.rank() < 1 || tensor.dim(0) != rows) return InternalError("output '{}' has other rows", name);

@@ -5,6 +5,7 @@
 // beside the time between requests, the larger the batches become by themselves.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -47,6 +48,8 @@ class BatchingSession : public Session {
   RetuneState retune_state(std::string* why) const override { return inner_->retune_state(why); }
   // Requests that nobody computes yet.
   size_t waiting() const;
+  // Of the inner session, so far.
+  uint64_t runs() const { return runs_; }
 
  private:
   struct Request {
@@ -69,6 +72,7 @@ class BatchingSession : public Session {
   mutable std::mutex mutex_;  // guards what follows
   std::deque<Request*> waiting_;
   int running_ = 0;
+  std::atomic<uint64_t> runs_{0};
   int64_t max_rows_;  // falls where the session refuses as many
 };
 

@@ -1,6 +1,7 @@
 #include "src/server/protocol/http_handler.h"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,11 +11,14 @@
 #include "src/base/json_writer.h"
 #include "src/server/protocol/content_encoding.h"
 #include "src/server/protocol/infer_request.h"
+#include "src/server/protocol/model_json.h"
 
 namespace tamis {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr size_t kMaxControlBytes = 4096;  // of the JSON of a repository request
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -36,22 +40,6 @@ HttpResponse Probe(const char* what, bool yes) {
   HttpResponse response = JsonResponse(json.Take());
   if (!yes) response.status = 503;
   return response;
-}
-
-void WriteSpecs(const char* key, const std::vector<TensorSpec>& specs, JsonWriter* json) {
-  json->Key(key).BeginArray();
-  for (const TensorSpec& spec : specs) {
-    const std::string_view known = KserveName(spec.dtype);
-    // What the protocol has no name for (sequences, element types of its own) is named as ONNX does.
-    const std::string_view own = spec.type.empty() ? Name(spec.dtype) : std::string_view(spec.type);
-    const bool travels = !known.empty() && !spec.sequence;
-    json->BeginObject().Key("name").String(spec.name).Key("datatype").String(travels ? known : own);
-    json->Key("shape").BeginArray();
-    if (!spec.has_rank) json->Number(int64_t{-1});
-    for (int64_t dim : spec.dims) json->Number(dim);
-    json->EndArray().EndObject();
-  }
-  json->EndArray();
 }
 
 std::string Trim(std::string_view text) {
@@ -76,6 +64,28 @@ class Place {
 
 int HttpStatus(const Status& status) {
   return status.kind() == ErrorKind::kUser ? 400 : 500;
+}
+
+// Samples in a request: along the first dimension of the first input, where that is free.
+int64_t Rows(const InferRequest& request, const Session& session) {
+  if (session.inputs().empty()) return 1;
+  const TensorSpec& spec = session.inputs()[0];
+  const auto input = request.inputs.find(spec.name);
+  if (input == request.inputs.end() || input->second.rank() < 1) return 1;
+  return spec.has_rank && !spec.dims.empty() && spec.dims[0] < 0 ? input->second.dim(0) : 1;
+}
+
+// Why requests to this path are refused that some clients of the protocol make; nullptr for others.
+const char* NotOffered(const std::vector<std::string>& path) {
+  if (path.size() < 2 || path[0] != "v2") return nullptr;
+  if (path[1] == "systemsharedmemory" || path[1] == "cudasharedmemory") {
+    return "shared memory is not offered: a server that maps memory of its clients can be made to crash or to tell "
+           "what others send. Binary tensors over a kept connection are read where they arrive";
+  }
+  if (path[1] == "logging") return "log settings can't be changed while the server runs";
+  const bool of_model = path.size() >= 4 && path[1] == "models" && path[path.size() - 2] == "trace";
+  if (path[1] == "trace" || of_model) return "traces are not offered; /metrics and the statistics extension are";
+  return nullptr;
 }
 
 }  // namespace
@@ -105,13 +115,15 @@ HttpResponse HttpHandler::Route(const HttpRequest& request) {
     return std::equal(path.begin(), path.end(), parts.begin(), parts.end(),
                       [](const std::string& a, const char* b) { return a == b; });
   };
-  if (is({"v2", "repository", "index"})) {
-    return request.method == "POST" || IsGet(request) ? RepositoryIndex() : NotAllowed("GET, POST");
-  }
-  if (path.size() >= 3 && path[0] == "v2" && path[1] == "models") return RouteModel(request, path);
-  const bool known = is({"metrics"}) || is({"v2"}) || is({"v2", "health", "live"}) || is({"v2", "health", "ready"});
+  if (const char* why = NotOffered(path); why != nullptr) return ErrorResponse(501, why);
+  if (path.size() >= 3 && path[0] == "v2" && path[1] == "repository") return RouteRepository(request, path);
+  const bool all_stats = is({"v2", "models", "stats"}) && repository_.Find("stats").empty();
+  if (!all_stats && path.size() >= 3 && path[0] == "v2" && path[1] == "models") return RouteModel(request, path);
+  const bool known =
+      all_stats || is({"metrics"}) || is({"v2"}) || is({"v2", "health", "live"}) || is({"v2", "health", "ready"});
   if (!known) return ErrorResponse(404, "there is no such path");
   if (!IsGet(request)) return NotAllowed("GET");
+  if (all_stats) return JsonResponse(ModelStatsJson(repository_.All(), metrics_));
   if (is({"v2"})) return ServerMetadata();
   if (is({"v2", "health", "live"})) return Probe("live", true);
   if (is({"v2", "health", "ready"})) return Probe("ready", !draining_ && repository_.Ready());
@@ -121,7 +133,17 @@ HttpResponse HttpHandler::Route(const HttpRequest& request) {
   return response;
 }
 
-// /v2/models/M[/versions/V][/ready | /infer]
+// /v2/repository/index, /v2/repository/models/M/load | unload
+HttpResponse HttpHandler::RouteRepository(const HttpRequest& request, const std::vector<std::string>& path) {
+  if (path.size() == 3 && path[2] == "index") {
+    return request.method == "POST" || IsGet(request) ? RepositoryIndex(request) : NotAllowed("GET, POST");
+  }
+  const bool control = path.size() == 5 && path[2] == "models" && (path[4] == "load" || path[4] == "unload");
+  if (!control) return ErrorResponse(404, "there is no such path");
+  return request.method == "POST" ? Control(path[3], path[4] == "load") : NotAllowed("POST");
+}
+
+// /v2/models/M[/versions/V][/ready | /infer | /config | /stats]
 HttpResponse HttpHandler::RouteModel(const HttpRequest& request, const std::vector<std::string>& path) {
   size_t at = 3;
   std::string version;
@@ -130,52 +152,63 @@ HttpResponse HttpHandler::RouteModel(const HttpRequest& request, const std::vect
     at = 5;
   }
   const std::string verb = at < path.size() ? path[at] : "";
-  if (at + 1 < path.size() || (!verb.empty() && verb != "ready" && verb != "infer")) {
-    return ErrorResponse(404, "there is no such path");
-  }
+  const bool known = verb.empty() || verb == "ready" || verb == "infer" || verb == "config" || verb == "stats";
+  if (at + 1 < path.size() || !known) return ErrorResponse(404, "there is no such path");
   if (verb == "infer" ? request.method != "POST" : !IsGet(request)) return NotAllowed(verb == "infer" ? "POST" : "GET");
-  const ModelVersion* model = repository_.Find(path[2], version);
+  const std::vector<ModelVersionPtr> versions = repository_.Find(path[2]);
+  const ModelVersionPtr model = repository_.Find(path[2], version);
   if (model == nullptr) {
-    const bool known = repository_.Find(path[2]) != nullptr;
     JsonWriter json;  // quotes and escapes what the client sent
-    json.String(known ? version.substr(0, 128) : path[2].substr(0, 128));
-    return ErrorResponse(404, (known ? "the model has no version " : "there is no model ") + json.Take());
+    json.String(versions.empty() ? path[2].substr(0, 128) : version.substr(0, 128));
+    return ErrorResponse(404, (versions.empty() ? "there is no model " : "the model has no version ") + json.Take());
   }
   if (verb == "ready") return Probe("ready", model->ready());
   if (!model->ready()) {
     return ErrorResponse(503,
                          "model '" + model->model + "' version " + model->version + " is not ready: " + model->reason);
   }
-  return verb == "infer" ? Infer(request, *model) : ModelMetadata(*model);
+  if (verb == "infer") return Infer(request, *model);
+  if (verb == "config") return JsonResponse(ModelConfigJson(*model));
+  if (verb == "stats") {
+    return JsonResponse(ModelStatsJson(version.empty() ? versions : std::vector{model}, metrics_));
+  }
+  return JsonResponse(ModelMetadataJson(*model, versions));
 }
 
 HttpResponse HttpHandler::ServerMetadata() const {
   JsonWriter json;
-  json.BeginObject().Key("name").String("tamis").Key("version").String(TAMIS_VERSION);
-  json.Key("extensions").BeginArray().String("binary_tensor_data").String("model_repository").EndArray().EndObject();
-  return JsonResponse(json.Take());
-}
-
-HttpResponse HttpHandler::ModelMetadata(const ModelVersion& model) const {
-  JsonWriter json;
-  json.BeginObject().Key("name").String(model.model).Key("versions").BeginArray();
-  for (const ModelVersion& version : *repository_.Find(model.model)) json.String(version.version);
-  json.EndArray().Key("platform").String("tamis");
-  WriteSpecs("inputs", model.session->inputs(), &json);
-  WriteSpecs("outputs", model.session->outputs(), &json);
-  json.EndObject();
-  return JsonResponse(json.Take());
-}
-
-HttpResponse HttpHandler::RepositoryIndex() const {
-  JsonWriter json;
-  json.BeginArray();
-  for (const ModelVersion* model : repository_.All()) {
-    json.BeginObject().Key("name").String(model->model).Key("version").String(model->version);
-    json.Key("state").String(model->ready() ? "READY" : "UNAVAILABLE").Key("reason").String(model->reason).EndObject();
+  json.BeginObject().Key("name").String("tamis").Key("version").String(TAMIS_VERSION).Key("extensions").BeginArray();
+  for (const char* extension :
+       {"binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"}) {
+    json.String(extension);
   }
-  json.EndArray();
+  json.EndArray().EndObject();
   return JsonResponse(json.Take());
+}
+
+HttpResponse HttpHandler::RepositoryIndex(const HttpRequest& request) const {
+  bool only_ready = false;
+  if (request.body.size() > 0) {
+    simdjson::dom::parser parser;
+    simdjson::dom::element root;
+    if (request.body.size() > kMaxControlBytes ||
+        parser.parse(request.body.bytes().data(), request.body.size()).get(root) != simdjson::SUCCESS) {
+      return ErrorResponse(400, "the request is not valid JSON");
+    }
+    if (simdjson::dom::element ready;
+        root["ready"].get(ready) == simdjson::SUCCESS && ready.get_bool().get(only_ready) != simdjson::SUCCESS) {
+      return ErrorResponse(400, "'ready' is not true or false");
+    }
+  }
+  return JsonResponse(RepositoryIndexJson(repository_.All(), only_ready));
+}
+
+HttpResponse HttpHandler::Control(const std::string& model, bool load) {
+  if (!options_.model_control) {
+    return ErrorResponse(403, "this server was not started with --model-control-mode explicit: its models are fixed");
+  }
+  const Status status = load ? repository_.Load(model) : repository_.Unload(model);
+  return status.ok() ? JsonResponse("{}") : ErrorResponse(HttpStatus(status), status.message());
 }
 
 HttpResponse HttpHandler::Infer(const HttpRequest& request, const ModelVersion& model) {
@@ -197,13 +230,15 @@ HttpResponse HttpHandler::Infer(const HttpRequest& request, const ModelVersion& 
       metrics.End(model.model, model.version, outcome);
     }
   } recorder(metrics_, model, outcome, start);
-  HttpResponse response = InferChecked(request, model, &outcome.compute_seconds);
+  HttpResponse response = InferChecked(request, model, &outcome);
   outcome.code = response.status;
   outcome.response_bytes = response.body.size();
   return response;
 }
 
-HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVersion& model, double* compute_seconds) {
+HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVersion& model,
+                                       Metrics::Outcome* outcome) {
+  const auto read_start = Clock::now();
   const Place place(&running_, options_.max_concurrent);
   if (!place.got()) return ErrorResponse(503, "the server works on as many requests as it may; try again");
   if (FindHeader(request.headers, "Content-Length") == nullptr &&
@@ -237,15 +272,19 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   auto parsed = ParseInferRequest(body, header_length, *model.session, std::move(owner));
   if (!parsed.ok()) return ErrorResponse(HttpStatus(parsed.status()), parsed.status().message());
 
+  outcome->rows = Rows(*parsed, *model.session);
   const auto compute_start = Clock::now();
+  outcome->read_seconds = std::chrono::duration<double>(compute_start - read_start).count();
   auto outputs = model.session->Run(parsed->inputs);
-  *compute_seconds = SecondsSince(compute_start);
+  outcome->compute_seconds = SecondsSince(compute_start);
   if (!outputs.ok()) return ErrorResponse(HttpStatus(outputs.status()), outputs.status().message());
   if (model.drift != nullptr) model.drift->Observe(parsed->inputs);
   for (const RequestedOutput& output : parsed->outputs) {
     if (outputs->count(output.name) == 0) return ErrorResponse(500, "the model gave no output '" + output.name + "'");
   }
+  const auto write_start = Clock::now();
   auto made = MakeInferResponse(*parsed, *outputs, model.model, model.version);
+  outcome->write_seconds = SecondsSince(write_start);
   if (!made.ok()) return ErrorResponse(HttpStatus(made.status()), made.status().message());
   HttpResponse response = JsonResponse(std::move(made->body));
   if (made->json_bytes) {

@@ -1,11 +1,13 @@
 // The KServe v2 protocol over HTTP, without sockets: a request in, a response out.
 //
-// GET  /v2, /v2/health/live, /v2/health/ready, /v2/models/M[/versions/V][/ready], /metrics
-// POST /v2/models/M[/versions/V]/infer, /v2/repository/index
+// GET  /v2, /v2/health/live, /v2/health/ready, /v2/models/M[/versions/V][/ready | /config | /stats],
+//      /v2/models/stats, /metrics
+// POST /v2/models/M[/versions/V]/infer, /v2/repository/index, /v2/repository/models/M/load, .../unload
 //
-// Status codes: 400 what is wrong with the request, all of it listed; 404 no such path, model or version; 405; 411;
-// 413; 415 unknown Content-Encoding; 500 our fault; 503 not ready, draining or too busy. Error bodies are {"error":
-// "..."}. Thread-safe.
+// Status codes: 400 what is wrong with the request, all of it listed; 403 what this server was not started to allow;
+// 404 no such path, model or version; 405; 411; 413; 415 unknown Content-Encoding; 500 our fault; 501 extensions of
+// the protocol that are not offered; 503 not ready, draining or too busy. Error bodies are {"error": "..."}.
+// Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -20,11 +22,12 @@ namespace tamis {
 struct HandlerOptions {
   size_t max_body_bytes = size_t{64} << 20;  // after decompression
   int max_concurrent = 64;                   // inferences worked on at once; more are answered 503
+  bool model_control = false;                // clients may load and unload models
 };
 
 class HttpHandler {
  public:
-  HttpHandler(const Repository* repository, Metrics* metrics, const HandlerOptions& options)
+  HttpHandler(Repository* repository, Metrics* metrics, const HandlerOptions& options)
       : repository_(*repository), metrics_(*metrics), options_(options) {}
 
   // Never throws.
@@ -35,13 +38,14 @@ class HttpHandler {
  private:
   HttpResponse Route(const HttpRequest& request);
   HttpResponse RouteModel(const HttpRequest& request, const std::vector<std::string>& path);
+  HttpResponse RouteRepository(const HttpRequest& request, const std::vector<std::string>& path);
   HttpResponse ServerMetadata() const;
-  HttpResponse ModelMetadata(const ModelVersion& model) const;
-  HttpResponse RepositoryIndex() const;
+  HttpResponse RepositoryIndex(const HttpRequest& request) const;
+  HttpResponse Control(const std::string& model, bool load);
   HttpResponse Infer(const HttpRequest& request, const ModelVersion& model);
-  HttpResponse InferChecked(const HttpRequest& request, const ModelVersion& model, double* compute_seconds);
+  HttpResponse InferChecked(const HttpRequest& request, const ModelVersion& model, Metrics::Outcome* outcome);
 
-  const Repository& repository_;
+  Repository& repository_;
   Metrics& metrics_;
   const HandlerOptions options_;
   std::atomic<bool> draining_{false};

@@ -105,8 +105,8 @@ TEST_F(HandlerTest, HealthAndMetadata) {
   EXPECT_EQ(Get("/v2/models/broken/ready").status, 503);
   ExpectError(Get("/v2/models/broken"), 503, "'broken/1/model.tamis' is damaged");
   ExpectError(Get("/v2/models/empty"), 503, "there is no file empty/1/model.tamis");
-  EXPECT_EQ(Get("/v2").body,
-            R"({"name":"tamis","version":"0.1.0","extensions":["binary_tensor_data","model_repository"]})");
+  EXPECT_EQ(Get("/v2").body, R"({"name":"tamis","version":"0.1.0","extensions":["binary_tensor_data","classification",)"
+                             R"("model_configuration","model_repository","statistics"]})");
   EXPECT_EQ(Get("/v2/models/good/").body,
             R"({"name":"good","versions":["1","2","10"],"platform":"tamis",)"
             R"("inputs":[{"name":"a","datatype":"FP32","shape":[-1,2]},{"name":"b","datatype":"INT64","shape":[-1]}],)"
@@ -122,7 +122,8 @@ TEST_F(HandlerTest, UnknownPathsAndMethods) {
   ExpectError(Get("/v2/models/nobody"), 404, "there is no model \"nobody\"");
   ExpectError(Get("/v2/models/good/versions/3"), 404, "no version \"3\"");
   ExpectError(Get("/v2/models/good/versions/01"), 404, "no version");
-  ExpectError(Get("/v2/models/good/config"), 404, "path");
+  ExpectError(Get("/v2/models/good/weights"), 404, "path");
+  ExpectError(Get("/v2/models/good/config/more"), 404, "path");
   ExpectError(Get("/v2/models/good/versions/1/infer/x"), 404, "path");
   ExpectError(Get("/v2/models/..%2f..%2fetc%2fpasswd"), 404, "no model");
   ExpectError(Get("/v2/models/%00"), 400, "malformed");
@@ -180,18 +181,23 @@ TEST_F(HandlerTest, ReadsBinaryInputs) {
     ExpectError(Infer(json + tail, {{"Inference-Header-Content-Length", bad}}), 400, "is not a length");
   }
   ExpectError(Infer(json + tail, {{"Inference-Header-Content-Length", "5000"}}), 400, "only");
-  ExpectError(Infer(json + tail, {{"Inference-Header-Content-Length", "0"}}), 400, "raw requests");
+  ExpectError(Infer(json + tail, {{"Inference-Header-Content-Length", "0"}}), 400,
+              "a raw request: the model has 2 inputs");
   ExpectError(Infer(json + tail, {{"Inference-Header-Content-Length", "10"}}), 400, "not valid JSON");
 }
 
 TEST_F(HandlerTest, ListsAllThatIsWrong) {
   const HttpResponse response =
       Infer(R"({"inputs":[{"name":"a","datatype":"FP64","shape":[1,2],"data":[1,2]},{"name":"c","shape":[1]}],)"
-            R"("outputs":[{"name":"y_a","parameters":{"classification":3}},{"name":"z"}]})");
+            R"("outputs":[{"name":"y_a","parameters":{"classification":-3}},{"name":"y_b","parameters":)"
+            R"({"shared_memory_region":"r"}},{"name":"z"}],"parameters":{"sequence_id":7}})");
   for (const char* part :
        {"input 'a': datatype is 'FP64', but the model wants 'FP32'",
         "input 'c': the model has no such input; it has 'a', 'b'", "input 'b' is missing",
-        "output 'y_a': parameter 'classification' is not supported", "output 'z': the model has no such output"}) {
+        "output 'y_a': parameter 'classification' is not a number of classes",
+        "output 'y_b': parameter 'shared_memory_region' is not supported: this server reads and writes no memory of",
+        "output 'z': the model has no such output",
+        "parameter 'sequence_id' is not supported: requests are independent"}) {
     ExpectError(response, 400, part);
   }
 }
@@ -404,6 +410,89 @@ TEST_F(HandlerTest, MetricsCount) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "in\n" << text;
   }
   EXPECT_EQ(text.find("nobody"), std::string::npos) << "clients cannot make labels";
+}
+
+TEST_F(HandlerTest, ConfigurationAndStatistics) {
+  EXPECT_EQ(Get("/v2/models/good/config").body,
+            R"({"name":"good","platform":"tamis","backend":"tamis","version_policy":{"all":{}},"max_batch_size":0,)"
+            R"("input":[{"name":"a","data_type":"TYPE_FP32","dims":[-1,2]},)"
+            R"({"name":"b","data_type":"TYPE_INT64","dims":[-1]}],)"
+            R"("output":[{"name":"y_a","data_type":"TYPE_FP32","dims":[-1,2]},)"
+            R"({"name":"y_b","data_type":"TYPE_INT64","dims":[-1]}]})");
+  EXPECT_NE(Get("/v2/models/text/config").body.find("TYPE_STRING"), std::string::npos);
+  const std::string fresh = Get("/v2/models/good/versions/2/stats").body;
+  EXPECT_NE(fresh.find(R"("version":"2","last_inference":0,"inference_count":0,"execution_count":0)"),
+            std::string::npos)
+      << fresh;
+  EXPECT_EQ(Infer(kGood).status, 200);
+  EXPECT_EQ(Infer(kGood).status, 200);
+  EXPECT_EQ(Infer("{}").status, 400);
+  simdjson::dom::parser parser;
+  const std::string body = Get("/v2/models/good/stats").body;
+  const simdjson::dom::element stats = parser.parse(body)["model_stats"].at(2);
+  EXPECT_EQ(std::string_view(stats["version"]), "10") << body;
+  EXPECT_EQ(int64_t(stats["inference_count"]), 4) << "two requests of two rows";
+  EXPECT_EQ(int64_t(stats["execution_count"]), 2);
+  EXPECT_EQ(int64_t(stats["inference_stats"]["success"]["count"]), 2);
+  EXPECT_EQ(int64_t(stats["inference_stats"]["fail"]["count"]), 1);
+  const auto ns = [&](const char* part) { return int64_t(stats["inference_stats"][part]["ns"]); };
+  EXPECT_GT(ns("compute_infer"), 0);
+  EXPECT_LE(ns("compute_input") + ns("compute_infer") + ns("compute_output"),
+            ns("success") + 3);  // each cut to whole ns
+  EXPECT_GT(int64_t(stats["last_inference"]), 1'600'000'000'000);
+  EXPECT_NE(Get("/v2/models/stats").body.find("\"typed\""), std::string::npos);
+  EXPECT_EQ(Get("/v2/models/stats").body.find("\"broken\""), std::string::npos) << "it is not ready";
+}
+
+TEST_F(HandlerTest, ClassesInsteadOfScores) {
+  const HttpResponse response = Infer(R"({"inputs":[{"name":"a","datatype":"FP32","shape":[2,2],"data":[1,2.5,3,-4]},)"
+                                      R"({"name":"b","datatype":"INT64","shape":[2],"data":[1,2]}],)"
+                                      R"("outputs":[{"name":"y_a","parameters":{"classification":1}}]})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_NE(response.body.find(R"({"name":"y_a","datatype":"BYTES","shape":[2,1],"data":["2.5:1","3:0"]})"),
+            std::string::npos)
+      << response.body;
+}
+
+TEST_F(HandlerTest, ARawRequestIsTheOnlyInputsBytes) {
+  const HttpHeaders raw = {{"Inference-Header-Content-Length", "0"}};
+  const std::string halves = "abcd";  // of f16 [2]
+  const HttpResponse response = Post("/v2/models/half/infer", halves, raw);
+  ASSERT_EQ(response.status, 200) << response.body;
+  ASSERT_NE(FindHeader(response.headers, "Inference-Header-Content-Length"), nullptr);
+  EXPECT_EQ(response.body.substr(response.body.size() - 4), halves);
+  ExpectError(Post("/v2/models/half/infer", "abc", raw), 400, "a raw request: binary_data_size is 3");
+  ExpectError(Post("/v2/models/text/infer", "abc", raw), 400, "does not follow from its bytes");
+  ExpectError(Post("/v2/models/lists/infer", "abc", raw), 400, "does not follow from its bytes");
+}
+
+TEST_F(HandlerTest, WhatIsNotOfferedSaysWhy) {
+  for (const char* path : {"/v2/systemsharedmemory/status", "/v2/cudasharedmemory/region/r/register"}) {
+    ExpectError(Get(path), 501, "shared memory is not offered");
+    ExpectError(Post(path, "{}"), 501, "shared memory is not offered");
+  }
+  ExpectError(Get("/v2/logging"), 501, "log settings");
+  ExpectError(Get("/v2/trace/setting"), 501, "traces");
+  ExpectError(Get("/v2/models/good/trace/setting"), 501, "traces");
+}
+
+TEST_F(HandlerTest, ModelsAreLoadedAndUnloadedWhereThatIsAllowed) {
+  ExpectError(Post("/v2/repository/models/good/unload", ""), 403, "--model-control-mode explicit");
+  options_.model_control = true;
+  handler_ = std::make_unique<HttpHandler>(repository_.get(), &metrics_, options_);
+  EXPECT_EQ(Post("/v2/repository/models/good/unload", "").status, 200);
+  ExpectError(Infer(kGood), 503, "it was unloaded");
+  EXPECT_EQ(Post("/v2/repository/index", R"({"ready":true})").body.find("\"good\""), std::string::npos);
+  EXPECT_NE(Post("/v2/repository/index", "").body.find("\"good\""), std::string::npos);
+  EXPECT_EQ(Post("/v2/repository/models/good/load", "").status, 200);
+  EXPECT_EQ(Infer(kGood).status, 200);
+  ExpectError(Post("/v2/repository/models/broken/load", ""), 400, "failed to load 'broken'");
+  for (const char* name : {"nobody", "..", "%2e%2e%2fgood", "good%2f1"}) {
+    ExpectError(Post(std::string("/v2/repository/models/") + name + "/load", ""), 400, "no such model");
+  }
+  ExpectError(Get("/v2/repository/models/good/load"), 405, "POST");
+  ExpectError(Post("/v2/repository/models/good/reload", ""), 404, "path");
+  ExpectError(Post("/v2/repository/index", "{"), 400, "JSON");
 }
 
 TEST(RepositoryTest, OneFileAndNothing) {

@@ -1,11 +1,13 @@
 #include "src/server/protocol/infer_request.h"
 
+#include <fmt/format.h>
 #include <simdjson.h>
 
 #include <algorithm>
 #include <charconv>
 #include <set>
 
+#include "src/server/protocol/classification.h"
 #include "src/server/protocol/tensor_bytes.h"
 #include "src/server/protocol/tensor_json.h"
 
@@ -19,6 +21,8 @@ using simdjson::dom::object;
 constexpr size_t kMaxDepth = 96;
 constexpr size_t kMaxRank = 64;
 constexpr size_t kMaxProblems = 16;
+constexpr char kSharedMemory[] =
+    "this server reads and writes no memory of its clients: send tensors as binary data, which are not copied again";
 // As much of a client's name as a message repeats.
 std::string Short(std::string_view text) {
   return std::string(text.substr(0, 128)) + (text.size() > 128 ? "..." : "");
@@ -35,6 +39,14 @@ std::string Names(const std::vector<TensorSpec>& specs) {
   return names.empty() ? "none" : names;
 }
 
+// Whether the protocol has a name for the type; it has none for sequences.
+bool CanTravel(const TensorSpec& spec) {
+  return !spec.sequence && !KserveName(spec.dtype).empty();
+}
+std::string TypeOf(const TensorSpec& spec) {
+  return spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type;
+}
+
 class Parser {
  public:
   Parser(const Session& model, std::string_view binary, std::shared_ptr<const void> owner)
@@ -49,7 +61,8 @@ class Parser {
       request_.id = text;
     }
     bool binary_default = false;
-    RefuseParameters(request, "", {"sequence_id", "sequence_start", "sequence_end", "classification"});
+    RefuseParameters(request, "", {"sequence_id", "sequence_start", "sequence_end"},
+                     "requests are independent of one another here");
     BoolParameter(request, "binary_data_output", &binary_default);
     ParseInputs(request);
     ParseOutputs(request, binary_default);
@@ -83,13 +96,15 @@ class Parser {
     }
   }
 
-  void RefuseParameters(const object& owner, const std::string& of, std::initializer_list<const char*> names) {
+  void RefuseParameters(const object& owner, const std::string& of, std::initializer_list<const char*> names,
+                        const char* why) {
     element value;
     if (owner["parameters"].get(value) == simdjson::SUCCESS && !value.is_object()) {
       Problem(of + "'parameters' is not an object");
     }
     for (const char* name : names) {
-      if (Parameter(owner, name, &value)) Problem(of + "parameter '" + name + "' is not supported");
+      if (!Parameter(owner, name, &value)) continue;
+      return Problem(of + "parameter '" + name + "' is not supported: " + why);
     }
   }
 
@@ -129,7 +144,7 @@ class Parser {
 
   // `at` is how many of the bytes behind the JSON are used up.
   void ParseInput(const object& input, const TensorSpec* spec, const std::string& of, size_t* at) {
-    RefuseParameters(input, of, {"shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"});
+    RefuseParameters(input, of, {"shared_memory_region"}, kSharedMemory);
     std::string_view bytes;
     element value;
     const bool binary = Parameter(input, "binary_data_size", &value);
@@ -164,12 +179,6 @@ class Parser {
     auto tensor = binary ? TensorFromBytes(bytes, spec->dtype, dims, owner_) : TensorFromJson(value, spec->dtype, dims);
     if (!tensor.ok()) return Problem(of + tensor.status().message());
     request_.inputs[spec->name] = std::move(*tensor);
-  }
-
-  // Whether the protocol has a name for the type; it has none for sequences.
-  static bool CanTravel(const TensorSpec& spec) { return !spec.sequence && !KserveName(spec.dtype).empty(); }
-  static std::string TypeOf(const TensorSpec& spec) {
-    return spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type;
   }
 
   bool CheckType(const object& input, const TensorSpec& spec, const std::string& of) {
@@ -249,27 +258,35 @@ class Parser {
         Problem(of + "asked for twice");
         continue;
       }
-      RefuseParameters(output, of,
-                       {"classification", "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size"});
+      RefuseParameters(output, of, {"shared_memory_region"}, kSharedMemory);
       bool binary = binary_default;
       BoolParameter(output, "binary_data", &binary);
-      AddOutput(*spec, binary);
+      AddOutput(*spec, binary, Classes(output, of));
     }
     if (request_.outputs.empty() && problems_.empty()) {
       for (const TensorSpec& spec : model_.outputs()) AddOutput(spec, binary_default);
     }
   }
 
-  void AddOutput(const TensorSpec& spec, bool binary) {
+  int64_t Classes(const object& output, const std::string& of) {
+    element value;
+    if (!Parameter(output, "classification", &value)) return 0;
+    int64_t classes = 0;
+    if (value.get_int64().get(classes) == simdjson::SUCCESS && classes > 0) return classes;
+    Problem(of + "parameter 'classification' is not a number of classes");
+    return 0;
+  }
+
+  void AddOutput(const TensorSpec& spec, bool binary, int64_t classes = 0) {
     if (!CanTravel(spec)) {
       return Problem("output '" + spec.name + "' is of type " + TypeOf(spec) +
                      ", which cannot be sent over this protocol");
     }
-    if (!binary && !HasJsonForm(spec.dtype)) {
+    if (!binary && classes == 0 && !HasJsonForm(spec.dtype)) {
       return Problem("output '" + spec.name + "' is of type " + std::string(KserveName(spec.dtype)) +
                      ", which can only be sent as binary: ask with the parameter binary_data");
     }
-    request_.outputs.push_back({spec.name, binary});
+    request_.outputs.push_back({spec.name, binary, classes});
   }
 
   const Session& model_;
@@ -280,6 +297,45 @@ class Parser {
   size_t omitted_ = 0;
   bool lost_binary_ = false;  // a size is unknown, so the rest cannot be told apart
 };
+
+// The only input's shape follows from its bytes: one free dimension is what they fill; before a second one stands the
+// batch, which is 1.
+Result<InferRequest> RawRequest(std::string_view body, const Session& model, std::shared_ptr<const void> owner) {
+  const auto refused = [](std::string_view why) {
+    return UserError("Inference-Header-Content-Length is 0, a raw request: {}; send JSON", why);
+  };
+  if (model.inputs().size() != 1) return refused(fmt::format("the model has {} inputs", model.inputs().size()));
+  const TensorSpec& spec = model.inputs()[0];
+  if (!CanTravel(spec) || !spec.has_rank || spec.dtype == DType::kString) {
+    return refused("the shape of input '" + spec.name + "' does not follow from its bytes");
+  }
+  Dims dims = spec.dims;
+  int64_t free = std::count(dims.begin(), dims.end(), -1);
+  if (free == 2 && dims[0] == -1) {
+    dims[0] = 1;
+    free = 1;
+  }
+  if (free > 1) return refused("input '" + spec.name + "' has several free dimensions");
+  const auto open = std::find(dims.begin(), dims.end(), -1);
+  if (open != dims.end()) {
+    *open = 1;
+    const size_t step = ByteSize(spec.dtype, static_cast<size_t>(NumElements(dims)));
+    if (step == 0 || body.empty() || body.size() % step != 0) {
+      return refused(fmt::format("its {} bytes are no multiple of the {} that {}{} takes", body.size(), step,
+                                 KserveName(spec.dtype), ToString(dims)));
+    }
+    *open = static_cast<int64_t>(body.size() / step);
+  }
+  auto tensor = TensorFromBytes(body, spec.dtype, dims, std::move(owner));
+  if (!tensor.ok()) return refused(tensor.status().message());
+  InferRequest request;
+  request.inputs[spec.name] = std::move(*tensor);
+  for (const TensorSpec& output : model.outputs()) {
+    if (!CanTravel(output)) return refused("output '" + output.name + "' is " + TypeOf(output));
+    request.outputs.push_back({output.name, true});
+  }
+  return request;
+}
 
 }  // namespace
 
@@ -294,9 +350,7 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
     if (stated > body.size()) {
       return UserError("Inference-Header-Content-Length is {}, but the body has only {} bytes", stated, body.size());
     }
-    if (stated == 0) {
-      return UserError("Inference-Header-Content-Length is 0: raw requests without JSON are not supported");
-    }
+    if (stated == 0) return RawRequest(body, model, std::move(owner));
     json_bytes = stated;
   }
   simdjson::dom::parser parser;
@@ -314,14 +368,22 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
 
 Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,
                                         const std::string& model, const std::string& version) {
+  std::vector<Tensor> tensors;  // as they are sent
+  for (const RequestedOutput& requested : request.outputs) {
+    const Tensor& output = outputs.at(requested.name);
+    auto classes = requested.classes > 0 ? TopClasses(output, requested.classes) : output;
+    if (!classes.ok()) return UserError("output '{}': {}", requested.name, classes.status().message());
+    tensors.push_back(std::move(*classes));
+  }
   JsonWriter json;
   json.BeginObject();
   if (!request.id.empty()) json.Key("id").String(request.id);
   json.Key("model_name").String(model).Key("model_version").String(version).Key("outputs").BeginArray();
   size_t binary_bytes = 0;
   bool any_binary = false;
-  for (const RequestedOutput& requested : request.outputs) {
-    const Tensor& tensor = outputs.at(requested.name);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const RequestedOutput& requested = request.outputs[i];
+    const Tensor& tensor = tensors[i];
     json.BeginObject().Key("name").String(requested.name).Key("datatype").String(KserveName(tensor.dtype()));
     json.Key("shape").BeginArray();
     for (int64_t dim : tensor.dims()) json.Number(dim);
@@ -345,9 +407,8 @@ Result<InferResponse> MakeInferResponse(const InferRequest& request, const Named
   if (!any_binary) return response;
   response.json_bytes = response.body.size();
   response.body.reserve(response.body.size() + binary_bytes);
-  for (const RequestedOutput& requested : request.outputs) {
-    const Tensor& tensor = outputs.at(requested.name);
-    if (requested.binary) AppendBytes(tensor, &response.body);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (request.outputs[i].binary) AppendBytes(tensors[i], &response.body);
   }
   return response;
 }

@@ -15,6 +15,7 @@ namespace tamis {
 struct RequestedOutput {
   std::string name;
   bool binary = false;
+  int64_t classes = 0;  // above 0: that many of the highest scores, as strings (classification.h)
 };
 
 struct InferRequest {
@@ -23,7 +24,8 @@ struct InferRequest {
   std::vector<RequestedOutput> outputs;  // all of the model's, in its order, if the request names none
 };
 
-// `header_length` is Inference-Header-Content-Length, the length of the JSON; absent: the whole body is JSON. Unknown
+// `header_length` is Inference-Header-Content-Length, the length of the JSON; absent: the whole body is JSON; 0: the
+// whole body is the only input's bytes, and all outputs are wanted as bytes. Unknown
 // fields are ignored; parameters that would change the answer and are not supported are refused by name. One error
 // lists everything that is wrong. With an `owner` of the body, inputs whose bytes lie on multiples of 64 look at them
 // where they are instead of copying them.
@@ -34,7 +36,7 @@ struct InferResponse {
   std::string body;
   std::optional<size_t> json_bytes;  // set if tensors follow the JSON
 };
-// An error (kUser) if a string that is not UTF-8 is to be JSON.
+// An error (kUser) if a string that is not UTF-8 is to be JSON, or an output has no classes to tell.
 Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,
                                         const std::string& model, const std::string& version);
 

@@ -129,8 +129,12 @@ class HttpServer::Impl {
 
   Status Listen() {
     boost::system::error_code error;
-    const auto address = asio::ip::make_address(options_.host == "localhost" ? "127.0.0.1" : options_.host, error);
-    if (error) return UserError("'{}' is not an IP address to listen on", options_.host);
+    const auto found = tcp::resolver(threads_[0]->io()).resolve(options_.host, "", tcp::resolver::passive, error);
+    if (error || found.empty()) {
+      return UserError("'{}' is neither an IP address nor the name of one to listen on: {}", options_.host,
+                       error.message());
+    }
+    const asio::ip::address address = found.begin()->endpoint().address();
     if (options_.port < 0 || options_.port > 65535) return UserError("port {} does not exist", options_.port);
     const tcp::endpoint endpoint(address, static_cast<uint16_t>(options_.port));
     const auto failed = [&] {

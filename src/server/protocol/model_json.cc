@@ -1,0 +1,115 @@
+#include "src/server/protocol/model_json.h"
+
+#include "src/base/json_writer.h"
+#include "src/server/batching/batching_session.h"
+
+namespace tamis {
+namespace {
+
+// The protocol's name for the type; what it has none for (sequences, element types of its own) is named as ONNX does.
+std::string TypeName(const TensorSpec& spec) {
+  const std::string_view known = KserveName(spec.dtype);
+  if (!known.empty() && !spec.sequence) return std::string(known);
+  return spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type;
+}
+
+// FP32 is TYPE_FP32, but BYTES is TYPE_STRING.
+std::string ConfigTypeName(const TensorSpec& spec) {
+  const std::string_view known = KserveName(spec.dtype);
+  if (known.empty() || spec.sequence) return "TYPE_INVALID";
+  return "TYPE_" + std::string(spec.dtype == DType::kString ? "STRING" : known);
+}
+
+void WriteDims(const TensorSpec& spec, JsonWriter* json) {
+  json->BeginArray();
+  if (!spec.has_rank) json->Number(int64_t{-1});
+  for (const int64_t dim : spec.dims) json->Number(dim);
+  json->EndArray();
+}
+
+void WriteSpecs(const char* key, const std::vector<TensorSpec>& specs, JsonWriter* json) {
+  json->Key(key).BeginArray();
+  for (const TensorSpec& spec : specs) {
+    json->BeginObject().Key("name").String(spec.name).Key("datatype").String(TypeName(spec)).Key("shape");
+    WriteDims(spec, json);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+void WriteConfigs(const char* key, const std::vector<TensorSpec>& specs, JsonWriter* json) {
+  json->Key(key).BeginArray();
+  for (const TensorSpec& spec : specs) {
+    json->BeginObject().Key("name").String(spec.name).Key("data_type").String(ConfigTypeName(spec)).Key("dims");
+    WriteDims(spec, json);
+    if (spec.optional) json->Key("optional").Bool(true);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+void WriteDuration(const char* key, uint64_t count, double seconds, JsonWriter* json) {
+  json->Key(key).BeginObject().Key("count").Number(count);
+  json->Key("ns").Number(static_cast<uint64_t>(seconds * 1e9)).EndObject();
+}
+
+}  // namespace
+
+std::string ModelMetadataJson(const ModelVersion& model, const std::vector<ModelVersionPtr>& versions) {
+  JsonWriter json;
+  json.BeginObject().Key("name").String(model.model).Key("versions").BeginArray();
+  for (const ModelVersionPtr& version : versions) json.String(version->version);
+  json.EndArray().Key("platform").String("tamis");
+  WriteSpecs("inputs", model.session->inputs(), &json);
+  WriteSpecs("outputs", model.session->outputs(), &json);
+  json.EndObject();
+  return json.Take();
+}
+
+std::string ModelConfigJson(const ModelVersion& model) {
+  JsonWriter json;
+  json.BeginObject().Key("name").String(model.model).Key("platform").String("tamis").Key("backend").String("tamis");
+  json.Key("version_policy").BeginObject().Key("all").BeginObject().EndObject().EndObject();
+  json.Key("max_batch_size").Number(int64_t{0});
+  WriteConfigs("input", model.session->inputs(), &json);
+  WriteConfigs("output", model.session->outputs(), &json);
+  json.EndObject();
+  return json.Take();
+}
+
+std::string ModelStatsJson(const std::vector<ModelVersionPtr>& versions, const Metrics& metrics) {
+  JsonWriter json;
+  json.BeginObject().Key("model_stats").BeginArray();
+  for (const ModelVersionPtr& version : versions) {
+    if (!version->ready()) continue;
+    const Metrics::Totals totals = metrics.TotalsOf(version->model, version->version);
+    const auto* batching = dynamic_cast<const BatchingSession*>(version->session.get());
+    json.BeginObject().Key("name").String(version->model).Key("version").String(version->version);
+    json.Key("last_inference").Number(totals.last_ms).Key("inference_count").Number(totals.rows);
+    json.Key("execution_count").Number(batching != nullptr ? batching->runs() : totals.succeeded);
+    json.Key("inference_stats").BeginObject();
+    WriteDuration("success", totals.succeeded, totals.succeeded_seconds, &json);
+    WriteDuration("fail", totals.failed, totals.failed_seconds, &json);
+    WriteDuration("queue", totals.succeeded, 0, &json);
+    WriteDuration("compute_input", totals.succeeded, totals.read_seconds, &json);
+    WriteDuration("compute_infer", totals.succeeded, totals.compute_seconds, &json);
+    WriteDuration("compute_output", totals.succeeded, totals.write_seconds, &json);
+    json.EndObject().Key("batch_stats").BeginArray().EndArray().EndObject();
+  }
+  json.EndArray().EndObject();
+  return json.Take();
+}
+
+std::string RepositoryIndexJson(const std::vector<ModelVersionPtr>& versions, bool only_ready) {
+  JsonWriter json;
+  json.BeginArray();
+  for (const ModelVersionPtr& model : versions) {
+    if (only_ready && !model->ready()) continue;
+    json.BeginObject().Key("name").String(model->model).Key("version").String(model->version);
+    json.Key("state").String(model->ready() ? "READY" : "UNAVAILABLE").Key("reason").String(model->reason).EndObject();
+  }
+  json.EndArray();
+  return json.Take();
+}
+
+}  // namespace tamis
