@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "src/kernels/kernel_threads.h"
+
 namespace tamis {
 
 #define TAMIS_KERNEL(name) extern const KernelDef kernel_##name;
@@ -47,7 +49,9 @@ std::span<const KernelDef* const> AllKernels() {
   return kKernels;
 }
 
+// The kernel of a tactic's name (kernel_threads.h).
 const KernelDef* FindKernel(std::string_view name) {
+  name = SplitThreads(name).kernel;
   for (const KernelDef* kernel : AllKernels()) {
     if (kernel->name == name) return kernel;
   }

@@ -4,9 +4,12 @@
 #include <array>
 #include <utility>
 
+#include "src/kernels/kernel_threads.h"
+
 namespace tamis {
 
 uint64_t KernelRevision(std::string_view name) {
+  name = SplitThreads(name).kernel;
   static constexpr auto kRevisions = std::to_array<std::pair<std::string_view, uint64_t>>({
 #define TAMIS_KERNEL_REVISION(name, revision) {#name, revision},
 #include "src/kernels/kernel_revisions.inc"

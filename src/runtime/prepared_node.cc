@@ -1,16 +1,16 @@
 #include "src/runtime/prepared_node.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "src/kernels/kernel_threads.h"
 #include "src/kernels/widened.h"
 
 namespace tamis {
 const KernelDef* ChooseKernel(const Problem& problem, const std::string& wish) {
   const auto candidates = CandidateKernels(problem, nullptr);
-  if (!wish.empty()) {
-    for (const KernelDef* kernel : candidates) {
-      if (kernel->name == wish) return kernel;
-    }
+  if (const KernelDef* wanted = wish.empty() ? nullptr : FindKernel(wish)) {
+    if (std::find(candidates.begin(), candidates.end(), wanted) != candidates.end()) return wanted;
   }
   return candidates.empty() ? nullptr : candidates.front();
 }
@@ -22,8 +22,12 @@ Result<std::unique_ptr<PreparedNode>> PreparedNode::Make(const Graph& graph, con
   prepared->opset_ = graph.Opset(node.domain);
   prepared->tactic_ = "reference";
   if (const KernelDef* kernel = ChooseKernel(prepared->problem_, wish)) {
-    TAMIS_ASSIGN_OR_RETURN(prepared->kernel_, kernel->prepare(prepared->problem_, cache));
     prepared->tactic_ = kernel->name;
+    if (const auto [name, wanted] = SplitThreads(wish); name == kernel->name && wanted > 0 && wanted < threads) {
+      prepared->problem_.threads = wanted;
+      prepared->tactic_ = wish;
+    }
+    TAMIS_ASSIGN_OR_RETURN(prepared->kernel_, kernel->prepare(prepared->problem_, cache));
     prepared->in_place_ = kernel->in_place;
   } else if (const KernelDef* wide = WidenedKernel(prepared->problem_)) {
     TAMIS_ASSIGN_OR_RETURN(prepared->kernel_, PrepareWidened(*wide, prepared->problem_, cache));

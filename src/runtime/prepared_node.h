@@ -15,8 +15,8 @@ namespace tamis {
 // Names the kernel a plan wants for a node; empty: no wish. Called with the name of the node's first output.
 using KernelWish = std::function<std::string(const std::string& node)>;
 
-// The kernel a node runs on: `wish` if it exists here and supports the problem, else the cost model's first choice,
-// else null for the reference evaluation.
+// The kernel a node runs on: that of `wish` if it exists here and supports the problem, else the cost model's first
+// choice, else null for the reference evaluation.
 const KernelDef* ChooseKernel(const Problem& problem, const std::string& wish);
 
 // Thread-safe after construction.
@@ -30,8 +30,10 @@ class PreparedNode {
   Status Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
              ThreadPool& pool) const;
   bool HasKernel() const { return kernel_ != nullptr; }
-  uint32_t in_place() const { return in_place_; }        // KernelDef::in_place
-  const std::string& tactic() const { return tactic_; }  // kernel name or "reference"
+  uint32_t in_place() const { return in_place_; }  // KernelDef::in_place
+  const std::string& tactic() const {
+    return tactic_;
+  }  // kernel name, perhaps with threads (kernel_threads.h), or "reference"
   const Problem& problem() const { return problem_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "src/kernels/kernel_threads.h"
 #include "src/tuner/candidate_check.h"
 
 namespace tamis {
@@ -112,6 +113,8 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
       result.reason = "no such kernel";
       continue;
     }
+    Problem with_threads = problem;
+    if (const int threads = SplitThreads(name).threads; threads > 0) with_threads.threads = threads;
     begin(name);
     Running run;
     run.index = results.size() - 1;
@@ -119,7 +122,7 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
     run.caches = std::vector<PackCache>(copies);
     Status status;
     for (size_t c = 0; c < copies && status.ok(); ++c) {
-      auto prepared = kernel->prepare(problem, run.caches[c]);
+      auto prepared = kernel->prepare(with_threads, run.caches[c]);
       if (prepared.ok()) {
         run.copies.push_back(std::move(prepared).value());
       } else {

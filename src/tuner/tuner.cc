@@ -5,6 +5,7 @@
 
 #include "src/base/hash.h"
 #include "src/kernels/kernel_revision.h"
+#include "src/kernels/kernel_threads.h"
 #include "src/kernels/problem.h"
 #include "src/tuner/problem_text.h"
 #include "src/tuner/time_cuda_kernels.h"
@@ -20,6 +21,11 @@ namespace {
 // Where the cache keeps what kernels of the problem `key` take inside networks.
 std::string InNetworkKey(const std::string& key) {
   return key + "-in-network";
+}
+
+// Kernels share very small work with nobody anyway: fewer threads must gain more than noise.
+double WeightOf(const std::string& kernel) {
+  return SplitThreads(kernel).threads > 0 ? 1.05 : 1;
 }
 
 constexpr const char* kBlockKernel = "row_block";
@@ -56,6 +62,13 @@ Result<Tuner::Candidates> Tuner::CandidatesFor(const Problem& problem) const {
     }
     return candidates;
   }
+  // Fewer threads, where by the cost model the others hardly pay.
+  constexpr double kHardlyPay = 1.5;
+  std::vector<Problem> on_fewer;
+  for (int threads = 1; threads < problem.threads; threads *= 2) {
+    on_fewer.push_back(problem);
+    on_fewer.back().threads = threads;
+  }
   std::vector<Refusal> refused;
   for (const KernelDef* kernel : CandidateKernels(problem, &refused)) {
     const double cost = kernel->cost(problem);
@@ -64,6 +77,10 @@ Result<Tuner::Candidates> Tuner::CandidatesFor(const Problem& problem) const {
       candidates.refused.push_back({std::string(kernel->name), 0, "predicted far slower", 0, 0});
     } else {
       candidates.names.emplace_back(kernel->name);
+      for (const Problem& fewer : on_fewer) {
+        if (kernel->cost(fewer) > kHardlyPay * cost) continue;
+        candidates.names.push_back(OnThreads(kernel->name, fewer.threads));
+      }
     }
   }
   for (const Refusal& refusal : refused) {
@@ -124,7 +141,8 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
       result.seconds = there->front().seconds;
       in_network.insert(result.kernel);
     }
-    if (result.seconds > 0 && (tuned.kernel.empty() || result.seconds < tuned.seconds)) {
+    const double weighed = result.seconds * WeightOf(result.kernel);
+    if (result.seconds > 0 && (tuned.kernel.empty() || weighed < tuned.seconds * WeightOf(tuned.kernel))) {
       tuned.kernel = result.kernel;
       tuned.seconds = result.seconds;
     }

@@ -113,9 +113,10 @@ class Trial {
     Problem alone = layer->problem;
     alone.threads = 1;
     for (const Candidate* candidate : timed) {
-      auto prepared = PrepareByRows(*FindKernel(candidate->kernel), alone, cache_);
+      const KernelDef& kernel = *FindKernel(candidate->kernel);
+      auto prepared = PrepareByRows(kernel, alone, cache_);
       if (!prepared.ok()) continue;
-      layer->kernel = candidate->kernel;
+      layer->kernel = kernel.name;
       layer->seconds_by_rows = candidate->seconds;
       prepared_.push_back(std::move(*prepared));  // its packed weight will be wanted again
       return;
