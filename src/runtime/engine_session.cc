@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "src/kernels/block/likely_blocks.h"
 #include "src/ops/op_custom.h"
 #include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
@@ -316,6 +317,8 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
   if (const Plan* plan = ChoosePlan(plans_, Query(), binding)) {
     options.wish = WishOf(*plan, binding);
     options.blocks = BlocksOf(*plan, binding);
+  } else if (!cuda_ && !RunsNodeByNode(concrete)) {
+    options.blocks = LikelyBlocks(concrete, options.threads, ProcessPackCache());
   }
   options.arenas = arenas_;
   Runnable program;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
+#include "src/kernels/block/likely_blocks.h"
 #include "src/ops/op_def.h"
 #include "src/ops/op_tamis.h"
 #include "src/runtime/program.h"
@@ -36,10 +38,10 @@ ValueId Conv(Graph& graph, std::vector<ValueId> inputs, int64_t group, int64_t p
 }
 
 // Two inverted residuals one after the other, of n images.
-Graph TwoBlocks() {
+Graph TwoBlocks(int64_t size = 12) {
   Graph graph;
   graph.opsets[""] = 17;
-  ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim::Symbol("n"), 12, 12, 16}));
+  ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim::Symbol("n"), size, size, 16}));
   graph.inputs = {x};
   for (int block = 0; block < 2; ++block) {
     const std::string at = std::to_string(block);
@@ -88,6 +90,21 @@ TEST(Program, RunsBlocksAsTheirLayersAndInLessMemory) {
     EXPECT_EQ(half->Profile({&x, 1}, 1, pool)->size(), 4u);
     blocks[0].kernels[0] = kernels[0];
   }
+}
+
+TEST(LikelyBlocks, AreOfImagesThatNoCacheHolds) {
+  if (Cpu().isa != Isa::kAvx512) GTEST_SKIP() << "convolutions run by rows with AVX-512";
+  PackCache cache;
+  const Graph small = Specialize(TwoBlocks(), {{1, 12, 12, 16}}).value();
+  EXPECT_TRUE(LikelyBlocks(small, 2, cache).empty());
+  const int64_t size = 8 + static_cast<int64_t>(std::sqrt(Cpu().l2_bytes / 4 / (64 * sizeof(float))));
+  Graph large = Specialize(TwoBlocks(size), {{1, size, size, 16}}).value();
+  const auto blocks = LikelyBlocks(large, 2, cache);
+  ASSERT_EQ(blocks.size(), 2u);
+  EXPECT_EQ(blocks[0].layers, (std::vector<std::string>{"wide0", "deep0", "y0"}));
+  EXPECT_EQ(blocks[1].layers, (std::vector<std::string>{"wide1", "deep1", "y1"}));
+  for (const BlockSpec& block : blocks) EXPECT_TRUE(FormBlock(large, block));
+  EXPECT_EQ(large.NumNodes(), 2u);
 }
 
 }  // namespace
