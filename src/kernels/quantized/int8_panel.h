@@ -21,6 +21,8 @@ struct Int8Task {
   // Cache lines that these rows ask for on behalf of the next panel (PanelTask::ahead).
   const std::byte* ahead = nullptr;
   int64_t ahead_lines = 0;
+  const std::byte* ahead_codes = nullptr;  // likewise of its codes
+  int64_t ahead_code_lines = 0;
   std::byte* widened = nullptr;    // what `widen` wrote; null: the routine reads the codes as it goes
   const int32_t* order = nullptr;  // of a paired panel: the lane of each output
   const int32_t* start = nullptr;  // by lane, 64-byte aligned

@@ -193,7 +193,8 @@ class Int8Product : public RowKernel {
       task.widened = widened;
     }
     const int64_t lines = has_next ? (weight_->values(panel + 1) - weight_->values(panel)) / 64 : 0;
-    const auto line_of = [&](int64_t row) { return lines * (row - rows.begin) / (rows.end - rows.begin); };
+    const int64_t code_lines = has_next && routine_.sparse ? weight_->steps() / 2 : 0;
+    const auto share = [&](int64_t of, int64_t row) { return of * (row - rows.begin) / (rows.end - rows.begin); };
     const int64_t line_rows = shape_.image.LineRows();
     task.x_pitch = shape_.image.RowPitch();
     const auto element = static_cast<int64_t>(ByteSize(result_.dtype, 1));
@@ -207,8 +208,12 @@ class Int8Product : public RowKernel {
                         (row * shape_.conv.outputs + output) * static_cast<int64_t>(residual_element_);
       }
       if (lines > 0) {
-        task.ahead = reinterpret_cast<const std::byte*>(weight_->values(panel + 1)) + line_of(row) * 64;
-        task.ahead_lines = line_of(row + task.rows) - line_of(row);
+        task.ahead = reinterpret_cast<const std::byte*>(weight_->values(panel + 1)) + share(lines, row) * 64;
+        task.ahead_lines = share(lines, row + task.rows) - share(lines, row);
+      }
+      if (code_lines > 0) {
+        task.ahead_codes = reinterpret_cast<const std::byte*>(weight_->codes(panel + 1)) + share(code_lines, row) * 64;
+        task.ahead_code_lines = share(code_lines, row + task.rows) - share(code_lines, row);
       }
       routine_.run(task);
     }
@@ -242,8 +247,17 @@ Status Int8PanelsSupported(const Problem& problem, bool sparse) {
 }
 
 double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
-  const double depth = static_cast<double>(Elements(problem.input(1))) / static_cast<double>(problem.input(1).dims[0]);
-  return PredictSeconds(problem, isa, static_cast<double>(Elements(problem.outputs[0])) * depth * work);
+  const Dims& weight = problem.input(1).dims;
+  double products = static_cast<double>(Elements(problem.outputs[0])) *
+                    (static_cast<double>(Elements(problem.input(1))) / static_cast<double>(weight[0]));
+  if (const int64_t group = problem.node->Int("group", 1); group > 1) {
+    // Whole panels of outputs and whole groups of four inputs are computed, for one output of one channel too.
+    const auto whole = [](int64_t count, int64_t unit) {
+      return static_cast<double>((count + unit - 1) / unit * unit) / static_cast<double>(count);
+    };
+    products *= whole(weight[0] / group, PackedInt8::kLanes) * whole(weight.back(), 4);
+  }
+  return PredictSeconds(problem, isa, products * work);
 }
 
 bool HasAvxVnni() {

@@ -280,6 +280,33 @@ TEST(QuantizedKernels, DepthwiseMatchesTheReference) {
   CheckFamily("quantized", cases, /*need_all=*/false);
 }
 
+// Untimed networks go by the cost model: a panel of outputs would be computed for each channel.
+TEST(QuantizedKernels, FiltersPerChannelGoToTheirOwnKernel) {
+  if (Cpu().isa < Isa::kAvx2) GTEST_SKIP() << "there is no other kernel";
+  constexpr int64_t kChannels = 64;
+  const Tensor weight = Codes(DType::kInt8, {kChannels, 3, 3, 1}, 51), scales = Scales(kChannels, 52);
+  Node node;
+  node.op = "QuantizedConv";
+  node.domain = std::string(kTamisDomain);
+  node.attributes = Requantised({{"strides", Dims{1, 1}},
+                                 {"pads", Dims{1, 1, 1, 1}},
+                                 {"dilations", Dims{1, 1}},
+                                 {"group", kChannels},
+                                 {"x_zero_point", int64_t{93}}},
+                                DType::kUInt8);
+  Problem problem;
+  problem.node = &node;
+  problem.inputs = {{DType::kUInt8, {1, 14, 14, kChannels}},
+                    {DType::kInt8, weight.dims(), &weight, 1},
+                    {DType::kFloat32, scales.dims(), &scales, 2}};
+  problem.outputs = {{DType::kUInt8, {1, 14, 14, kChannels}}};
+  for (problem.threads = 1; problem.threads <= 2; ++problem.threads) {
+    const auto candidates = CandidateKernels(problem, nullptr);
+    ASSERT_FALSE(candidates.empty());
+    EXPECT_NE(candidates.front()->name.find("depthwise"), std::string_view::npos) << candidates.front()->name;
+  }
+}
+
 TEST(QuantizedKernels, MatchTheReference) {
   std::vector<KernelCase> cases = Cases(Pattern::kDense);
   for (const bool paired : {false, true}) {

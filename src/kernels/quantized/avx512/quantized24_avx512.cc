@@ -46,6 +46,9 @@ template <int kRows, bool kWidened, bool kPaired>
     acc[r][1] = _mm512_load_si512(task.start + 16);
   }
   __m512i next = kWidened ? __m512i{} : Widen(codes);
+  constexpr int64_t kStepsAtOnce = 2;  // between requests for the next panel
+  LinesAhead ahead(task.ahead, task.ahead_lines, row, kRows, task.rows,
+                   task.tap_count * ((tap_steps + kStepsAtOnce - 1) / kStepsAtOnce));
   for (int64_t tap = 0; tap < task.tap_count; ++tap) {
     const uint8_t* x = rows + task.taps[tap];
     for (int64_t s = 0; s < tap_steps; ++s) {
@@ -54,6 +57,8 @@ template <int kRows, bool kWidened, bool kPaired>
       if constexpr (!kWidened) {
         next = Widen(codes += 32);  // the packed codes end in spare bytes
         PrefetchWeight(values, 128);
+      } else if (s % kStepsAtOnce == 0) {
+        ahead.Step();
       }
       const __m512i w0 = _mm512_load_si512(values);
       const __m512i w1 = _mm512_load_si512(values + 64);
@@ -101,6 +106,8 @@ void Run(const Int8Task& task) {
     const bool widened = task.widened != nullptr;
     const auto* tiles = task.order != nullptr ? (widened ? kTiles<true, true> : kTiles<false, true>)
                                               : (widened ? kTiles<true, false> : kTiles<false, false>);
+    // Few lines of each tile, which are there when the next panel's codes are widened.
+    LinesAhead(task.ahead_codes, task.ahead_code_lines, row, rows, task.rows, 1).Step();
     tiles[rows - 1](task, row, sums);
     if (task.order != nullptr) PutInOrder(task.order, rows, sums);
     StoreTile(task, row, rows, sums);
