@@ -69,6 +69,31 @@ Tensor Moved(const Tensor& tensor, const Move& move) {
   return moved;
 }
 
+// The output keeps its name; what made it so far gets another.
+void TurnBack(const ChannelTrace& trace, const TurnedOutput& turned, const ChannelSources& sources, Graph& graph) {
+  const int32_t begin = trace.spaces().begin(turned.label.space);
+  std::vector<int64_t> places(static_cast<size_t>(trace.spaces().size(turned.label.space)));
+  bool moved = false;
+  for (size_t i = 0; i < places.size(); ++i) {
+    const auto from = static_cast<size_t>(sources[static_cast<size_t>(begin) + i] - begin);
+    places[from] = static_cast<int64_t>(i);
+    moved = moved || from != i;
+  }
+  if (!moved) return;
+  const ValueId inside = graph.outputs[turned.output];
+  const std::string name = graph.value(inside).name;
+  graph.value(inside).name = graph.FreshName(name);
+  const ValueId outside = graph.AddValue(name, graph.value(inside).type);
+  Node node;
+  node.op = "Gather";
+  node.name = name + " in its order";
+  node.inputs = {inside, graph.AddConstant(graph.FreshName(name + "_order"), Tensor::Int64s(places))};
+  node.outputs = {outside};
+  node.attributes["axis"] = turned.label.axes[0];
+  graph.AddNode(std::move(node));
+  graph.outputs[turned.output] = outside;
+}
+
 }  // namespace
 
 ChannelSources UnmovedChannels(const ChannelSpaces& spaces) {
@@ -121,6 +146,7 @@ void ApplySources(const ChannelTrace& trace, const ChannelSources& sources, Grap
       for (const auto& [node, input] : nodes) graph.node(node).inputs[input] = own;
     }
   }
+  for (const TurnedOutput& turned : trace.outputs()) TurnBack(trace, turned, sources, graph);
 }
 
 }  // namespace tamis

@@ -18,6 +18,7 @@ void MoveAtoms(const ChannelClass& atoms, std::span<const int32_t> order, Channe
 
 // Moves the constants of `graph`, which has the nodes and values of the graph that was traced, or of which that was a
 // clone. A constant whose readers all move it alike keeps its name; otherwise readers get constants of their own.
+// Outputs whose channels move are followed by a lookup that turns them back.
 void ApplySources(const ChannelTrace& trace, const ChannelSources& sources, Graph& graph);
 
 }  // namespace tamis

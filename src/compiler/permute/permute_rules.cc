@@ -42,6 +42,9 @@ const std::unordered_map<std::string_view, ChannelRule>& Table() {
     rules->emplace("ConvTranspose", TraceConvTranspose);
     rules->emplace("MatMul", TraceMatMul);
     rules->emplace("Gemm", TraceGemm);
+    rules->emplace("Einsum", TraceEinsum);
+    rules->emplace("Attention", TraceAttention);
+    for (const char* op : {"LSTM", "GRU", "RNN"}) rules->emplace(op, TraceRecurrent);
     for (const char* op : {"BatchNormalization", "InstanceNormalization"}) rules->emplace(op, OfFirst<TraceBatchNorm>);
     rules->emplace("GroupNormalization", OfFirst<TraceGroupNorm>);
     for (const char* op : {"LayerNormalization", "RMSNormalization"}) rules->emplace(op, OfFirst<TraceLayerNorm>);

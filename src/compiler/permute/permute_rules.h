@@ -1,7 +1,9 @@
 // What operators do to channels: one small function a family, and the table from operators to functions.
 #pragma once
 
+#include <array>
 #include <string_view>
+#include <vector>
 
 #include "src/compiler/permute/permute_trace.h"
 
@@ -30,6 +32,13 @@ void TraceConv(ChannelTrace& trace, NodeId id);
 void TraceConvTranspose(ChannelTrace& trace, NodeId id);
 void TraceMatMul(ChannelTrace& trace, NodeId id);
 void TraceGemm(ChannelTrace& trace, NodeId id);
+void TraceEinsum(ChannelTrace& trace, NodeId id);
+// Of the first two inputs, both activations. Letters stand for axes, of the operands and of the result, as in Einsum:
+// what the result lacks is summed.
+void TraceContraction(ChannelTrace& trace, NodeId id, const std::array<std::vector<int>, 2>& operands,
+                      const std::vector<int>& output);
+void TraceAttention(ChannelTrace& trace, NodeId id);
+void TraceRecurrent(ChannelTrace& trace, NodeId id);  // LSTM, GRU, RNN
 // Norms and reductions.
 void TraceBatchNorm(ChannelTrace& trace, NodeId id, ChannelLabel label);
 void TraceGroupNorm(ChannelTrace& trace, NodeId id, ChannelLabel label);

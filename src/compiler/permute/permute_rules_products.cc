@@ -1,5 +1,5 @@
 // Products: the weights' output channels are made here, and their input channels are what permuting is for.
-#include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "src/compiler/permute/permute_rules.h"
@@ -51,85 +51,23 @@ void TraceByMatrix(ChannelTrace& trace, NodeId id, size_t weight_input) {
   trace.Set(node.outputs[0], MakeOutputs(trace, id, weight_input, right ? 1 : 0, right ? rank - 1 : rank - 2));
 }
 
-// One operand of a product of two activations, seen from the result: its axes, with the one that is summed over as -1.
-struct Factor {
-  ValueId value = kNoValue;
-  int64_t shift = 0, summed = 0;
-  const ChannelLabel* label = nullptr;
-
-  bool Sums() const { return label != nullptr && label->Has(summed); }
-  std::vector<int64_t> Axes() const {
-    std::vector<int64_t> axes = label->axes;
-    for (int64_t& axis : axes) axis = axis == summed ? -1 : axis + shift;
-    return axes;
-  }
-};
-
-// Both are summed over channels, queries and keys of heads for instance: these are tied, and stay within their head.
-bool TieSummed(ChannelTrace& trace, const Factor& a, const Factor& b) {
-  if (!a.Sums() || !b.Sums()) return false;
-  const std::vector<int64_t> axes_a = a.Axes(), axes_b = b.Axes();
-  const std::vector<int64_t> dims_a = trace.DimsOf(*a.label, a.value), dims_b = trace.DimsOf(*b.label, b.value);
-  if (axes_a.size() != axes_b.size()) return false;
-  std::vector<size_t> place;  // in b of a's axes
-  for (size_t i = 0; i < axes_a.size(); ++i) {
-    const auto found = std::find(axes_b.begin(), axes_b.end(), axes_a[i]);
-    if (found == axes_b.end()) return false;
-    place.push_back(static_cast<size_t>(found - axes_b.begin()));
-    if (dims_a[i] != dims_b[place.back()]) return false;
-  }
-  ChannelSpaces::Pairs pairs;
-  ForCoordinates(dims_a, [&](int64_t flat, std::span<const int64_t> at) {
-    std::vector<int64_t> turned(at.size());
-    for (size_t i = 0; i < at.size(); ++i) turned[place[i]] = at[i];
-    pairs.emplace_back(static_cast<int32_t>(flat), static_cast<int32_t>(FlatIndex(dims_b, turned)));
-  });
-  trace.spaces().Relate(a.label->space, b.label->space, std::move(pairs));
-  for (const Factor* factor : {&a, &b}) {
-    std::vector<bool> batch;
-    for (const int64_t axis : factor->Axes()) batch.push_back(axis != -1);
-    trace.BinBy(*factor->label, trace.DimsOf(*factor->label, factor->value), batch);
-  }
-  return true;
-}
-
-// Channels that are not summed over are the result's; along axes that both operands have they stay in their place.
-ChannelLabel Carry(ChannelTrace& trace, const Factor& from, const Factor& other, int64_t rank) {
-  ChannelLabel label = {from.label->space, from.Axes()};
-  const std::vector<int64_t> dims = trace.DimsOf(*from.label, from.value);
-  std::vector<bool> shared;
-  for (const int64_t axis : label.axes) {
-    const int64_t theirs = axis - other.shift;
-    shared.push_back(axis < rank - 2 && theirs >= 0 && trace.DimOf(other.value, theirs) != 1);
-  }
-  if (std::find(shared.begin(), shared.end(), true) != shared.end()) trace.BinBy(*from.label, dims, shared);
-  return label;
-}
-
+// Both operands are activations.
 void TraceActivations(ChannelTrace& trace, NodeId id) {
+  constexpr int kSummed = -1;
   const Graph& graph = trace.graph();
   const Node& node = graph.node(id);
   const int64_t rank = RankOf(graph, node.outputs[0]);
-  Factor factors[2];
+  std::array<std::vector<int>, 2> operands;
   for (size_t i = 0; i < 2; ++i) {
     const int64_t own = RankOf(graph, node.inputs[i]);
     if (own < 2 || rank < own) return trace.PinInputs(id, "has operands of unknown shapes");
-    factors[i] = {node.inputs[i], rank - own, i == 0 ? own - 1 : own - 2, trace.Of(node.inputs[i])};
+    operands[i].resize(static_cast<size_t>(own));
+    std::iota(operands[i].begin(), operands[i].end(), static_cast<int>(rank - own));
+    operands[i][static_cast<size_t>(i == 0 ? own - 1 : own - 2)] = kSummed;
   }
-  const bool tied = TieSummed(trace, factors[0], factors[1]);
-  ChannelLabel result;
-  for (const size_t i : {size_t{1}, size_t{0}}) {
-    const Factor& factor = factors[i];
-    if (factor.label == nullptr || (tied && factor.Sums())) continue;
-    if (factor.Sums()) {
-      trace.Pin(factor.value, ChannelTrace::NameOf(node) + " sums over them against what can't move");
-    } else if (result.space != kNoSpace) {
-      trace.Pin(factor.value, ChannelTrace::NameOf(node) + " makes pairs of them and other channels");
-    } else {
-      result = Carry(trace, factor, factors[1 - i], rank);
-    }
-  }
-  trace.Set(node.outputs[0], result);
+  std::vector<int> output(static_cast<size_t>(rank));
+  std::iota(output.begin(), output.end(), 0);
+  TraceContraction(trace, id, operands, output);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "src/compiler/permute/permute_prove.h"
 #include "src/compiler/permute/permute_vote.h"
@@ -90,35 +89,35 @@ TEST(Permute, NeedsSamplesAndLayersThatThereAre) {
   EXPECT_EQ(PermuteChannels(graph, Samples(), {.keep = {"third"}}, pool).status().kind(), ErrorKind::kUser);
 }
 
-// A class that is none: its channels are not all that would have to move.
+// A class that is none: what a concatenation makes can't move without what it is made of.
 TEST(Permute, AnOrderThatChangesTheOutputsIsGivenBack) {
-  const Network3 network;
-  ChannelTrace trace(network.g.graph);
+  TestGraph g;
+  const ValueId x = g.Input("x", {Dim::Symbol("batch"), 16});
+  const ValueId hidden = g.Op("Relu", {g.Op("Add", {g.Op("MatMul", {x, g.Weight({16, 32})}), g.Weight({32})})});
+  const ValueId joined = g.Op("Concat", {hidden, g.Op("MatMul", {x, g.Weight({16, 8})})}, {{"axis", int64_t{1}}});
+  const ValueId last = g.Weight({40, 16});
+  g.Output(g.Op("MatMul", {joined, last}));
+  ChannelTrace trace(g.graph);
   const auto classes = trace.spaces().FindClasses();
-  ASSERT_EQ(classes.size(), 1U);
-  std::vector<int32_t> order(32);
-  std::iota(order.begin(), order.end(), 0);
-  std::reverse(order.begin(), order.end());
-  // The channels of the output, which has to stay.
+  const auto right =
+      std::find_if(classes.begin(), classes.end(), [](const ChannelClass& c) { return c.atoms.size() == 32; });
+  ASSERT_NE(right, classes.end());
   ChannelClass wrong;
-  for (const ChannelBinding& binding : trace.bindings()) {
-    if (binding.role != ChannelBinding::Role::kOutputs ||
-        network.g.graph.node(binding.node).inputs[1] != network.second)
-      continue;
-    for (int32_t c = 0; c < 16; ++c) wrong.atoms.push_back({trace.spaces().begin(binding.label.space) + c});
+  for (int32_t c = 0; c < 32; ++c) wrong.atoms.push_back({trace.spaces().begin(trace.Of(joined)->space) + c});
+  std::vector<int32_t> reversed(32), shifted(32);
+  for (int32_t c = 0; c < 32; ++c) {
+    reversed[static_cast<size_t>(c)] = 31 - c;
+    shifted[static_cast<size_t>(c)] = (c + 1) % 32;
   }
-  ASSERT_EQ(wrong.atoms.size(), 16U);
-  std::vector<int32_t> shifted(16);
-  for (int32_t c = 0; c < 16; ++c) shifted[static_cast<size_t>(c)] = (c + 1) % 16;
-  const std::vector<ClassOrder> orders = {{&classes[0], order}, {&wrong, shifted}};
-  const auto proven = ProveOrders(network.g.graph, trace, orders, Samples()[0], 1);
+  const std::vector<ClassOrder> orders = {{&*right, reversed}, {&wrong, shifted}};
+  const auto samples = Samples();
+  const auto proven = ProveOrders(g.graph, trace, orders, samples[0], 1);
   ASSERT_TRUE(proven.ok()) << proven.status().message();
   EXPECT_EQ(proven->given_back[0], "");
   EXPECT_NE(proven->given_back[1].find("given back"), std::string::npos);
   EXPECT_LE(proven->error, proven->bound);
-  const auto samples = Samples();
-  ExpectClose(Evaluate(network.g.graph, samples[0]), Evaluate(proven->graph, samples[0]), proven->bound);
-  EXPECT_NE(proven->graph.value(network.second).constant->raw(), network.g.graph.value(network.second).constant->raw());
+  ExpectClose(Evaluate(g.graph, samples[0]), Evaluate(proven->graph, samples[0]), proven->bound);
+  EXPECT_NE(proven->graph.value(last).constant->raw(), g.graph.value(last).constant->raw());
 }
 
 // A concatenation begins inside a group of four: places that are not the class's stay, and the share counts them.
@@ -130,7 +129,7 @@ TEST(Permute, CountsGroupsThatClassesShare) {
   g.Output(g.Op("MatMul", {g.Op("Concat", {a, b}, {{"axis", int64_t{1}}}), weight}));
   ChannelTrace trace(g.graph);
   const auto classes = trace.spaces().FindClasses();
-  ASSERT_EQ(classes.size(), 2U);
+  ASSERT_EQ(classes.size(), 3U);  // what it joins, and the output, which nobody reads
   ChannelVoter voter;
   voter.name = "w";
   for (size_t i = 0; i < trace.bindings().size(); ++i) {
@@ -145,7 +144,8 @@ TEST(Permute, CountsGroupsThatClassesShare) {
   double kept = KeptShare(trace, voter, sources);
   EXPECT_LT(kept, 1);
   for (const ChannelClass& atoms : classes) {
-    ASSERT_TRUE(Reads(trace, voter, atoms));
+    ASSERT_EQ(Reads(trace, voter, atoms), atoms.atoms.size() != 20);
+    if (atoms.atoms.size() == 20) continue;
     const auto order = BestOrder(trace, atoms, voters, sources, {}, pool);
     ASSERT_EQ(order.size(), atoms.atoms.size());
     MoveAtoms(atoms, order, &sources);

@@ -27,7 +27,7 @@ ChannelTrace::ChannelTrace(const Graph& graph)
     : graph_(graph), labels_(graph.NumValues()), why_(graph.NumValues(), "what makes them has no channels") {
   for (const ValueId input : graph.inputs) why_[static_cast<size_t>(input)] = "they are the network's input";
   for (const NodeId id : graph.NodeIds()) Visit(id);
-  PinOutside();
+  MeetOutputs();
   AgreeOnShared();
 }
 
@@ -166,8 +166,17 @@ void ChannelTrace::Visit(NodeId id) {
   }
 }
 
-void ChannelTrace::PinOutside() {
-  for (const ValueId output : graph_.outputs) Pin(output, "they are the network's output");
+// One lookup turns channels back that lie along one axis.
+void ChannelTrace::MeetOutputs() {
+  for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+    const ChannelLabel* label = Of(graph_.outputs[i]);
+    if (label == nullptr) continue;
+    if (label->axes.size() == 1) {
+      outputs_.push_back({i, *label});
+    } else {
+      Pin(graph_.outputs[i], "they are the network's output, along several axes");
+    }
+  }
 }
 
 // A weight that several nodes read stays one weight: all its readers' spaces move alike, and where one of them has

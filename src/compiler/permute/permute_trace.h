@@ -40,6 +40,12 @@ struct ChannelBinding {
   int32_t first_channel = 0;  // of the space, for the same: as many as the axis is long
 };
 
+// An output of the network whose channels may move: behind the network they are put back in their places.
+struct TurnedOutput {
+  size_t output = 0;  // of the graph's
+  ChannelLabel label;
+};
+
 class ChannelTrace {
  public:
   // The graph must outlive the trace.
@@ -49,6 +55,7 @@ class ChannelTrace {
   ChannelSpaces& spaces() { return spaces_; }
   const ChannelSpaces& spaces() const { return spaces_; }
   const std::vector<ChannelBinding>& bindings() const { return bindings_; }
+  const std::vector<TurnedOutput>& outputs() const { return outputs_; }
   // Why the weight of a product has no space for its inputs; empty if it has one.
   const std::string& WhyUnlabelled(ValueId value) const;
 
@@ -76,7 +83,7 @@ class ChannelTrace {
 
  private:
   void Visit(NodeId id);
-  void PinOutside();
+  void MeetOutputs();
   void AgreeOnShared();
 
   const Graph& graph_;
@@ -84,6 +91,7 @@ class ChannelTrace {
   std::vector<ChannelLabel> labels_;  // by value
   std::vector<std::string> why_;      // by value
   std::vector<ChannelBinding> bindings_;
+  std::vector<TurnedOutput> outputs_;
 };
 
 // Calls f(flat, coordinates) for every element of a box.

@@ -98,6 +98,11 @@ Result<Electorate> FindVoters(const ChannelTrace& trace, const std::vector<Weigh
   for (size_t v = 0; v < found.voters.size(); ++v) {
     ChannelVoter& voter = found.voters[v];
     const TensorStatistics& seen = statistics.at(InputOf(trace, voter));
+    const SpaceId space = trace.bindings()[voter.bindings[0]].label.space;
+    if (static_cast<int64_t>(seen.mean_squares.size()) != trace.spaces().size(space)) {
+      found.fixed.emplace_back(voter.name, "its inputs' channels lie along an axis of which no energies are known");
+      continue;
+    }
     for (size_t c = 0; c < seen.mean_squares.size(); ++c) {
       const double mean = centred[v] ? seen.means[c] : 0;
       voter.energies.push_back(std::max(0.0, seen.mean_squares[c] - mean * mean));
