@@ -48,6 +48,7 @@ Status Candidates::FindLayers() {
     return {};
   }
   TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(quantized, fit_, quantize_));
+  TAMIS_RETURN_IF_ERROR(CollectForLayersAlone(network_.graph, fit_, quantize_));
   verdict_ = report.verdict;
   for (const QuantizedLayer& weight : report.layers) {
     CandidateLayer& layer = place(weight.name);
@@ -81,7 +82,7 @@ Status Candidates::FitAlone(LayerPattern pattern, const std::set<std::string>& l
   TAMIS_ASSIGN_OR_RETURN(const PruneReport report, pruner.Run(fit_));
   for (const LayerReport& line : report.layers) {
     for (CandidateLayer& layer : layers_) {
-      if (layer.name == line.name && line.pattern == "2:4") layer.alone[static_cast<size_t>(pattern)] = line;
+      if (layer.name == line.name && line.pattern != "dense") layer.alone[static_cast<size_t>(pattern)] = line;
     }
   }
   fits_[pattern] = {pruner.layers(), pruner.fits()};

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "src/base/hash.h"
 #include "src/compiler/calibrate/calibrate.h"
 #include "src/compiler/calibrate/check_samples.h"
 #include "src/compiler/calibrate/coverage.h"
@@ -81,19 +82,63 @@ class NetworkQuantizer {
   }
   PruneReport TakePruned() { return std::move(pruned_); }
 
+  // As CollectForLayersAlone.
+  Status CollectAlone(std::span<const NamedTensors> batches) {
+    std::map<std::string, TensorStatistics>& known = *options_.statistics;
+    FindLayers();
+    FindTensors();
+    std::map<ValueId, std::string> keys;
+    for (const BalanceSite& site : BalanceSites()) {
+      const auto of_site = known.find(graph_.value(site.activation).name);
+      if (of_site == known.end()) continue;
+      for (const NodeId product : site.products) {
+        const BalancedActivation alone = {of_site->first, "",
+                                          BalanceFactors(graph_, {site.activation, {product}}, of_site->second)};
+        if (alone.factors.empty() || known.count(KeyOf(alone)) != 0) continue;
+        Node scaled;
+        scaled.op = "Mul";
+        scaled.inputs = {site.activation, graph_.AddConstant(graph_.FreshName("factors"), Floats(alone.factors))};
+        scaled.outputs = {graph_.AddValue(graph_.FreshName("balanced"), graph_.value(site.activation).type)};
+        keys[scaled.outputs[0]] = KeyOf(alone);
+        graph_.AddNode(std::move(scaled));
+      }
+    }
+    constexpr size_t kTogether = 16;  // of a run: a batch's values of all of them are in memory at once
+    CalibrateOptions calibrate;
+    calibrate.threads = options_.threads;
+    calibrate.cancelled = options_.cancelled;
+    for (auto next = keys.begin(); next != keys.end();) {
+      std::set<ValueId> values;
+      for (; next != keys.end() && values.size() < kTogether; ++next) values.insert(next->first);
+      TAMIS_ASSIGN_OR_RETURN(auto collected, Calibrate(graph_, values, {}, batches, calibrate));
+      for (auto& [value, of_value] : collected) known[keys.at(value)] = std::move(of_value);
+    }
+    return {};
+  }
+
  private:
-  // Statistics of every tensor. Those `known` of earlier calls are taken, but for activations that were balanced since:
-  // their factors depend on which layers are int8.
+  // What statistics are known by. Which factors an activation gets depends on the layers that read it as codes.
+  static std::string KeyOf(const BalancedActivation& balanced) {
+    return balanced.name + " times " +
+           HexString(Hash64(balanced.factors.data(), balanced.factors.size() * sizeof(float)));
+  }
+  std::string KeyOf(ValueId value) const {
+    const std::string& name = graph_.value(value).name;
+    const auto found =
+        std::find_if(balanced_.begin(), balanced_.end(), [&](const auto& balanced) { return balanced.scaled == name; });
+    return found == balanced_.end() ? name : KeyOf(*found);
+  }
+
+  // Statistics of every tensor; those `known` of earlier calls are taken.
   Status CollectStatistics(std::span<const NamedTensors> batches, std::map<std::string, TensorStatistics>* known) {
     statistics_.clear();
     std::set<ValueId> unknown;
     for (const ValueId value : tensors_) {
-      const std::string& name = graph_.value(value).name;
-      const bool balanced = std::find(balanced_.begin(), balanced_.end(), name) != balanced_.end();
-      if (known == nullptr || balanced || known->count(name) == 0) {
+      const auto found = known == nullptr ? decltype(known->end())() : known->find(KeyOf(value));
+      if (known == nullptr || found == known->end()) {
         unknown.insert(value);
       } else {
-        statistics_[value] = known->at(name);
+        statistics_[value] = found->second;
       }
     }
     if (unknown.empty()) return CheckStatistics();
@@ -105,7 +150,7 @@ class NetworkQuantizer {
     }
     TAMIS_ASSIGN_OR_RETURN(auto collected, Calibrate(graph_, unknown, spatial_, batches, calibrate));
     for (auto& [value, of_value] : collected) {
-      if (known != nullptr && balanced_.empty()) (*known)[graph_.value(value).name] = of_value;
+      if (known != nullptr) (*known)[KeyOf(value)] = of_value;
       statistics_[value] = std::move(of_value);
     }
     return CheckStatistics();
@@ -414,7 +459,7 @@ class NetworkQuantizer {
 
   QuantizeReport Report(std::span<const NamedTensors> batches) {
     QuantizeReport report;
-    report.balanced = balanced_;
+    for (const BalancedActivation& balanced : balanced_) report.balanced.push_back(balanced.name);
     report.notes = pruned_.notes;
     for (Layer& layer : layers_) report.layers.push_back(std::move(layer.report));
     for (const NamedTensors& batch : batches) {
@@ -457,7 +502,7 @@ class NetworkQuantizer {
   std::map<ValueId, CodeMap> maps_;
   PruneReport pruned_;
   std::map<ValueId, std::string> names_;
-  std::vector<std::string> balanced_;
+  std::vector<BalancedActivation> balanced_;
   std::set<ValueId> inputs_;
 };
 
@@ -479,6 +524,14 @@ Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors>
   TAMIS_ASSIGN_OR_RETURN(QuantizeReport report, quantizer.Run(batches));
   simplified = std::move(graph);
   return report;
+}
+
+Status CollectForLayersAlone(const Graph& simplified, std::span<const NamedTensors> batches,
+                             const QuantizeOptions& options) {
+  TAMIS_ASSERT(options.statistics != nullptr);
+  if (!options.balance) return {};
+  Graph graph = simplified.Clone();
+  return NetworkQuantizer(graph, options, nullptr, nullptr).CollectAlone(batches);
 }
 
 Result<PrunedAndQuantized> PruneAndQuantize(Graph& simplified, std::span<const NamedTensors> batches,

@@ -36,8 +36,8 @@ struct QuantizeOptions {
   int threads = 0;
   std::function<void(int done, int total, const std::string& what)> progress;
   std::function<bool()> cancelled;  // asked between batches; true ends with an error
-  // By the value's name: what is here is used instead of being collected, what is not is added. For one network that is
-  // quantised in several ways. May be null.
+  // By the value's name, if it is balanced with its factors: what is here is used instead of being collected, what is
+  // not is added. For one network that is quantised in several ways. May be null.
   std::map<std::string, TensorStatistics>* statistics = nullptr;
 };
 
@@ -77,6 +77,11 @@ struct QuantizeReport {
 // samples, values that are not finite, inputs that are all zero, a `keep` name that is no layer.
 Result<QuantizeReport> Quantize(Graph& simplified, std::span<const NamedTensors> batches,
                                 const QuantizeOptions& options);
+
+// Adds to `options.statistics`, which has those of the network's activations, what Quantize would collect of balanced
+// ones for each layer that is int8 alone: one run of the samples instead of one a layer.
+Status CollectForLayersAlone(const Graph& simplified, std::span<const NamedTensors> batches,
+                             const QuantizeOptions& options);
 
 // Prunes and quantises in one walk over the layers: each is made 2:4, its kept weights are rounded to codes that make
 // up for both, and the next one is fitted to what the network gives with all of that before it. Activations are

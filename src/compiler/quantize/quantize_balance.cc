@@ -85,49 +85,55 @@ bool ScaleNormalization(Rewriter& rewriter, const BalanceSite& site, const std::
 
 }  // namespace
 
-Result<std::vector<std::string>> BalanceActivations(Graph& graph, const std::vector<BalanceSite>& sites,
-                                                    const std::map<ValueId, TensorStatistics>& statistics) {
-  std::vector<std::string> balanced;
+std::vector<float> BalanceFactors(const Graph& graph, const BalanceSite& site, const TensorStatistics& statistics) {
+  const ChannelSizes sizes = {statistics.largest, statistics.mean_squares};
+  const auto channels = static_cast<int64_t>(sizes.largest.size());
+  ValueId leaf = kNoValue;
+  if (FollowsOneProduct(graph, site.activation, &leaf, 0) || FollowsPool(graph, site.activation)) return {};
+  std::vector<BalancedWeight> weights;
+  for (const NodeId id : site.products) {
+    const Node& node = graph.node(id);
+    const Tensor& weight = *graph.ConstantInput(node, 1);
+    const Tensor rows = OutputsFirst(node) ? weight : Transposed(weight, {1, 0});
+    if (rows.dim(1) != channels) return {};
+    const std::span<const float> elements = rows.Span<float>();
+    weights.push_back({{elements.begin(), elements.end()}, rows.dim(0)});
+  }
+  Balance balance = ChooseBalance(sizes, weights);
+  if (!(balance.after < kWorthwhile * balance.before)) return {};
+  return std::move(balance.factors);
+}
+
+Result<std::vector<BalancedActivation>> BalanceActivations(Graph& graph, const std::vector<BalanceSite>& sites,
+                                                           const std::map<ValueId, TensorStatistics>& statistics) {
+  std::vector<BalancedActivation> balanced;
   {
     Rewriter rewriter(graph);
     for (const BalanceSite& site : sites) {
-      const TensorStatistics& of_value = statistics.at(site.activation);
-      const ChannelSizes sizes = {of_value.largest, of_value.mean_squares};
-      const auto channels = static_cast<int64_t>(sizes.largest.size());
-      ValueId leaf = kNoValue;
-      if (FollowsOneProduct(graph, site.activation, &leaf, 0) || FollowsPool(graph, site.activation)) continue;
-      std::vector<BalancedWeight> weights;
-      for (const NodeId id : site.products) {
-        const Node& node = graph.node(id);
-        const Tensor& weight = *graph.ConstantInput(node, 1);
-        const Tensor rows = OutputsFirst(node) ? weight : Transposed(weight, {1, 0});
-        if (rows.dim(1) != channels) break;
-        const std::span<const float> elements = rows.Span<float>();
-        weights.push_back({{elements.begin(), elements.end()}, rows.dim(0)});
-      }
-      if (weights.size() != site.products.size()) continue;
-      const Balance balance = ChooseBalance(sizes, weights);
-      if (!(balance.after < kWorthwhile * balance.before)) continue;
+      std::vector<float> factors = BalanceFactors(graph, site, statistics.at(site.activation));
+      if (factors.empty()) continue;
+      const auto channels = static_cast<int64_t>(factors.size());
       const std::string name = graph.value(site.activation).name;
       const Type type = graph.value(site.activation).type;
-      if (!ScaleNormalization(rewriter, site, balance.factors)) {
-        const ValueId factors = rewriter.AddConstant(
-            name + "_factors", Tensor::Of<float>(DType::kFloat32, {channels}, std::span<const float>(balance.factors)));
-        const ValueId product = rewriter.Append("Mul", "", {site.activation, factors}, {}, name + "_balanced", type);
+      std::string scaled = name;
+      if (!ScaleNormalization(rewriter, site, factors)) {
+        const ValueId constant = rewriter.AddConstant(
+            name + "_factors", Tensor::Of<float>(DType::kFloat32, {channels}, std::span<const float>(factors)));
+        const ValueId product = rewriter.Append("Mul", "", {site.activation, constant}, {}, name + "_balanced", type);
         for (const NodeId id : site.products) rewriter.SetInput(id, 0, product);
+        scaled = graph.value(product).name;
       }
-      for (size_t p = 0; p < site.products.size(); ++p) {
-        const NodeId id = site.products[p];
+      for (const NodeId id : site.products) {
         const ValueId old = graph.node(id).input(1);
         Tensor weight = graph.value(old).constant->Clone();
         const bool outputs_first = OutputsFirst(graph.node(id));
-        const int64_t outputs = weights[p].outputs;
+        const int64_t outputs = weight.NumElements() / channels;
         for (int64_t i = 0; i < weight.NumElements(); ++i) {
-          weight.Data<float>()[i] /= balance.factors[static_cast<size_t>(outputs_first ? i % channels : i / outputs)];
+          weight.Data<float>()[i] /= factors[static_cast<size_t>(outputs_first ? i % channels : i / outputs)];
         }
         rewriter.SetInput(id, 1, rewriter.ChangedConstant(old, std::move(weight)));
       }
-      balanced.push_back(name);
+      balanced.push_back({name, std::move(scaled), std::move(factors)});
     }
   }
   TAMIS_RETURN_IF_ERROR(graph.Sort());

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "src/compiler/prune/prune_test_graphs.h"
+#include "src/compiler/quantize/quantize.h"
 
 namespace tamis {
 namespace {
@@ -56,7 +57,9 @@ TEST(BalanceTest, NetworksComputeWhatTheyDid) {
                                              {{normal, Uneven(8)}, {hidden, Uneven(12)}});
     ASSERT_TRUE(balanced.ok()) << balanced.status().message();
     // What a product makes by way of a Relu keeps its codes in the product's store.
-    EXPECT_EQ(*balanced, std::vector<std::string>{"normal"});
+    ASSERT_EQ(balanced->size(), 1U);
+    EXPECT_EQ(balanced->front().name, "normal");
+    EXPECT_EQ(balanced->front().factors.size(), 8U);
     ASSERT_TRUE(graph.Verify().ok());
     const std::vector<NodeId> nodes = graph.NodeIds();
     const auto products =
@@ -83,6 +86,48 @@ TEST(BalanceTest, EvenChannelsAreLeftAlone) {
       BalanceActivations(graph, {{normal, {graph.value(ValueNamed(graph, "wide")).producer}}}, {{normal, even}});
   ASSERT_TRUE(balanced.ok());
   EXPECT_TRUE(balanced->empty());
+}
+
+// Two products read one activation whose channels differ in size: each of them alone, and both, give it other factors.
+TEST(BalanceTest, StatisticsOfLayersAloneAreWhatQuantizeWouldCollect) {
+  std::mt19937 random(kSeed);
+  Graph graph = Network(false, random);
+  Constant(graph, "side", RandomTensor({8, 8}, random));
+  Append(graph, "MatMul", "", {"normal", "side"}, "other");
+  graph.outputs.push_back(ValueNamed(graph, "other"));
+  graph.value(ValueNamed(graph, "scale")).constant->Data<float>()[3] = 100;
+  graph.opsets[""] = 17;
+  ASSERT_TRUE(InferShapes(graph).ok());
+  const std::vector<NamedTensors> batches = {{{"x", RandomTensor({32, 8}, random)}},
+                                             {{"x", RandomTensor({32, 8}, random)}}};
+  std::map<std::string, TensorStatistics> known;
+  QuantizeOptions options;
+  options.threads = 1;
+  options.statistics = &known;
+  Graph all = graph.Clone();
+  const auto report = Quantize(all, batches, options);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  ASSERT_EQ(report->balanced, std::vector<std::string>{"normal"});
+  const size_t of_all = known.size();
+  const Status collected = CollectForLayersAlone(graph, batches, options);
+  ASSERT_TRUE(collected.ok()) << collected.message();
+  const size_t with_alone = known.size();
+  EXPECT_EQ(with_alone, of_all + 2);
+
+  options.keep = {"up", "down"};
+  Graph by_known = graph.Clone(), by_own = graph.Clone();
+  ASSERT_TRUE(Quantize(by_known, batches, options).ok());
+  EXPECT_EQ(known.size(), with_alone);
+  options.statistics = nullptr;
+  ASSERT_TRUE(Quantize(by_own, batches, options).ok());
+  const NamedTensors feeds = {{"x", batches[0].at("x")}};
+  const auto expected = Evaluate(by_own, feeds), found = Evaluate(by_known, feeds);
+  ASSERT_TRUE(expected.ok() && found.ok());
+  const auto mine = found->at("other").Span<float>(), theirs = expected->at("other").Span<float>();
+  double largest = 0;
+  for (const float y : theirs) largest = std::max<double>(largest, std::fabs(y));
+  // The same ranges but for the order of two roundings, so codes differ by one at most, in few places.
+  for (size_t i = 0; i < theirs.size(); ++i) EXPECT_NEAR(mine[i], theirs[i], 0.02 * largest) << i;
 }
 
 }  // namespace
