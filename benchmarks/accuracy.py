@@ -24,11 +24,15 @@ import numpy as np
 ROWS = {
     "dense": (None, False),
     "magnitude 2:4": (["--method", "magnitude"], False),
+    "activation 2:4": (["--method", "activation"], False),
     "2:4": ([], False),
     "paired 2:4": (["--pattern", "paired"], False),
     "int8": (None, True),
     "2:4 + int8": ([], True),
     "paired 2:4 + int8": (["--pattern", "paired"], True),
+    "1:4": (["--pattern", "1:4"], False),
+    "4:8": (["--pattern", "4:8"], False),
+    "unstructured": (["--pattern", "unstructured"], False),
     "permuted 2:4": (["--permute"], False),
     "permuted paired 2:4": (["--permute", "--pattern", "paired"], False),
     "permuted 2:4 + int8": (["--permute"], True),
@@ -45,8 +49,8 @@ def run(tamis, *arguments):
 
 
 def share_of_weights(layers):
-    """Percent of the weights of all layers that lie in 2:4 layers."""
-    sizes = [(layer["outputs"] * layer["inputs"], layer["pattern"] == "2:4") for layer in layers]
+    """Percent of the weights of all layers that lie in layers that were pruned."""
+    sizes = [(layer["outputs"] * layer["inputs"], layer["pattern"] != "dense") for layer in layers]
     return 100 * sum(size for size, sparse in sizes if sparse) / max(1, sum(size for size, _ in sizes))
 
 

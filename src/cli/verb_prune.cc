@@ -70,9 +70,14 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   auto flags = std::make_shared<Flags>();
   app.add_option("IN", flags->input, "ONNX file")->required();
   app.add_option("-o,--output", flags->output, "ONNX file to write")->required();
-  app.add_option("--method", flags->method, "reconstruct (second order, the default) or magnitude");
-  app.add_option("--pattern", flags->pattern,
-                 "2:4, or paired: 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact");
+  app.add_option("--method", flags->method,
+                 "How weights are chosen: reconstruct (second order, masks and weights fitted together; the default),\n"
+                 "activation (each weight's square times its input's energy) or magnitude");
+  app.add_option(
+      "--pattern", flags->pattern,
+      "2:4; paired: 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact; 1:4,\n"
+      "which is 2:4 too; or, only to compare with, for no kernel gains by them, 4:8 and unstructured (half of\n"
+      "every output's weights)");
   app.add_option("--keep", flags->keep, "Layers that stay dense, by weight or node name");
   app.add_option("--quantize", flags->quantize,
                  "int8: kept weights become int8 codes in the same walk, each layer making up for the pruning and the "

@@ -32,24 +32,10 @@ Result<std::vector<float>> InverseAtPole(const Objective& objective, ThreadPool&
   return ToF32(inverse);
 }
 
-// Of the elements of one group by saliency, those that are kept: two, or all where there are no more.
-std::array<bool, kGroup> BestTwo(const std::array<double, kGroup>& saliency, int64_t size) {
-  std::array<bool, kGroup> kept = {};
-  for (int64_t i = 0; i < size; ++i) {
-    int64_t better = 0;
-    for (int64_t j = 0; j < size; ++j) {
-      const double mine = saliency[static_cast<size_t>(i)], other = saliency[static_cast<size_t>(j)];
-      better += other > mine || (other == mine && j < i);
-    }
-    kept[static_cast<size_t>(i)] = better < kGroupKept;
-  }
-  return kept;
-}
-
 }  // namespace
 
 Result<Alternated> Alternate(const Objective& objective, const WeightLayout& layout, std::span<const int64_t> partner,
-                             int turns, ThreadPool& pool) {
+                             const MaskRule& rule, int turns, ThreadPool& pool) {
   TAMIS_ASSIGN_OR_RETURN(const std::vector<float> inverse, InverseAtPole(objective, pool));
   const int64_t rows = layout.rows, columns = layout.columns;
   const RowArray energy = objective.hessian().diagonal().transpose().array();
@@ -64,27 +50,24 @@ Result<Alternated> Alternate(const Objective& objective, const WeightLayout& lay
     if (pair < row) return;
     const std::array<int64_t, 2> members = {row, pair};
     const size_t count = pair == row ? 1 : 2;
-    for (int64_t g = 0; g < layout.GroupsPerRow(); ++g) {
-      const int64_t begin = layout.GroupBegin(g), size = layout.GroupSize(g);
-      std::array<double, kGroup> saliency = {};
-      for (size_t m = 0; m < count; ++m) {
-        for (int64_t i = 0; i < size; ++i) {
-          const double sum = x(members[m], begin + i) + u(members[m], begin + i);
-          saliency[static_cast<size_t>(i)] += sum * sum * energy[begin + i];
-        }
-      }
-      const std::array<bool, kGroup> kept = BestTwo(saliency, size);
-      for (size_t m = 0; m < count; ++m) {
-        for (int64_t i = 0; i < size; ++i) {
-          const bool keep = kept[static_cast<size_t>(i)];
-          double& dual = u(members[m], begin + i);
-          const double sum = x(members[m], begin + i) + dual;
-          z(members[m], begin + i) = keep ? sum : 0;
-          dual = keep ? 0 : sum / growth;
-          result.mask[static_cast<size_t>(members[m] * columns + begin + i)] = keep;
-        }
+    std::vector<double> saliency(static_cast<size_t>(columns), 0);
+    for (size_t m = 0; m < count; ++m) {
+      for (int64_t i = 0; i < columns; ++i) {
+        const double sum = x(members[m], i) + u(members[m], i);
+        saliency[static_cast<size_t>(i)] += sum * sum * energy[i];
       }
     }
+    uint8_t* kept = result.mask.data() + row * columns;
+    KeepLargest(saliency, layout, rule, kept);
+    for (size_t m = 0; m < count; ++m) {
+      for (int64_t i = 0; i < columns; ++i) {
+        double& dual = u(members[m], i);
+        const double sum = x(members[m], i) + dual;
+        z(members[m], i) = kept[i] ? sum : 0;
+        dual = kept[i] ? 0 : sum / growth;
+      }
+    }
+    if (count == 2) std::copy_n(kept, columns, result.mask.data() + pair * columns);
   };
   const auto each_row = [&](auto&& f) {
     pool.ParallelFor(rows, 4, [&](int64_t begin, int64_t end) {

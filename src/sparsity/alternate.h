@@ -9,9 +9,9 @@
 
 namespace tamis {
 
-// A 2:4 weight near a minimum of the damped objective, and its mask, from a dense X that is free and a sparse Z that
+// A sparse weight near a minimum of the damped objective, and its mask, from a dense X that is free and a sparse Z that
 // follows it (Boyd et al. 2011; for pruning Boza 2024, Meng et al. 2024):
-//   X = argmin f(X) + rho |X - Z + U|^2,   Z = X + U on the two best positions of every group,   U = U + X - Z,
+//   X = argmin f(X) + rho |X - Z + U|^2,   Z = X + U on the best positions by the rule,   U = U + X - Z,
 // where squares count as much as the column's input energy. The penalty rho starts so small that masks change freely
 // and grows until they stand; the whole row decides about each group, not only what is left of it as in a sweep from
 // left to right. Rows that are each other's `partner` keep the same positions, the best for both together. X takes one
@@ -22,6 +22,6 @@ struct Alternated {
   Mask mask;
 };
 Result<Alternated> Alternate(const Objective& objective, const WeightLayout& layout, std::span<const int64_t> partner,
-                             int turns, ThreadPool& pool);
+                             const MaskRule& rule, int turns, ThreadPool& pool);
 
 }  // namespace tamis

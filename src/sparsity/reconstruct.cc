@@ -63,10 +63,10 @@ double ChooseDamping(const RowMatrix& weight, const WeightLayout& layout, const 
     objective.SetDamping(damping);
     const RowMatrix scaled =
         objective.weight().array().rowwise() * objective.hessian().diagonal().transpose().array().sqrt();
-    Mask mask = MagnitudeMask(ToF32(scaled), some);
+    Mask mask = MagnitudeMask(ToF32(scaled), some, options.rule);
     RowMatrix v = Masked(objective.weight(), mask);
     RefitKept(objective, mask, kIterations, v);
-    DescendByGroups(objective, some, alone, kSweeps, mask, v, pool);
+    if (options.rule.IsTwoFour()) DescendByGroups(objective, some, alone, kSweeps, mask, v, pool);
     RefitKept(objective, mask, kIterations, v);
     const double error = judge.Errors(v).sum();
     if (!(error < least)) continue;
@@ -95,20 +95,20 @@ Result<PrunedWeight> Reconstruct(const Objective& objective, const WeightLayout&
                                  const ReconstructOptions& options, ThreadPool& pool) {
   constexpr int64_t kSettledShare = 500;  // rounds end when fewer than one group in so many has changed
   const std::vector<int64_t> partner = PartnersOf(objective, layout, options.paired, pool);
-  TAMIS_ASSIGN_OR_RETURN(Alternated found, Alternate(objective, layout, partner, options.turns, pool));
+  TAMIS_ASSIGN_OR_RETURN(Alternated found, Alternate(objective, layout, partner, options.rule, options.turns, pool));
   RowMatrix v = std::move(found.weight);
   Mask mask = std::move(found.mask);
   RefitKept(objective, mask, options.refit_iterations, v);
   constexpr int64_t kSweeps = 1;
+  const int rounds = options.rule.IsTwoFour() ? options.descent_rounds : 0;
   int64_t others = layout.rows * layout.GroupsPerRow();
-  for (int round = 0; round < options.descent_rounds && others * kSettledShare > layout.rows * layout.GroupsPerRow();
-       ++round) {
+  for (int round = 0; round < rounds && others * kSettledShare > layout.rows * layout.GroupsPerRow(); ++round) {
     others = DescendByGroups(objective, layout, partner, kSweeps, mask, v, pool);
     RefitKept(objective, mask, options.refit_iterations, v);
   }
 
   // Rows, or pairs, are independent: each takes the better of two masks.
-  const Mask by_magnitude = MagnitudeMask(ToF32(objective.weight()), layout, partner);
+  const Mask by_magnitude = MagnitudeMask(ToF32(objective.weight()), layout, partner, options.rule);
   RowMatrix other = Masked(objective.weight(), by_magnitude);
   RefitKept(objective, by_magnitude, options.refit_iterations, other);
   const Eigen::VectorXd errors = objective.DampedErrors(v), other_errors = objective.DampedErrors(other);
@@ -123,9 +123,13 @@ Result<PrunedWeight> Reconstruct(const Objective& objective, const WeightLayout&
   return Finish(objective, v, std::move(mask));
 }
 
-PrunedWeight PruneByMagnitude(const Objective& objective, const WeightLayout& layout, const ReconstructOptions& options,
-                              ThreadPool& pool) {
-  Mask mask = MagnitudeMask(ToF32(objective.weight()), layout, PartnersOf(objective, layout, options.paired, pool));
+PrunedWeight PruneBySaliency(const Objective& objective, const WeightLayout& layout, Saliency saliency,
+                             const ReconstructOptions& options, ThreadPool& pool) {
+  RowMatrix size = objective.weight();
+  if (saliency == Saliency::kActivation) {
+    size.array().rowwise() *= objective.hessian().diagonal().transpose().array().sqrt();
+  }
+  Mask mask = MagnitudeMask(ToF32(size), layout, PartnersOf(objective, layout, options.paired, pool), options.rule);
   const RowMatrix v = Masked(objective.weight(), mask);
   return Finish(objective, v, std::move(mask));
 }

@@ -1,5 +1,5 @@
-// One-shot pruning of one weight to 2:4 as a least-squares problem over masks and weights, by alternating minimisation
-// and local search, against the dense network's outputs on the pruned network's inputs.
+// One-shot pruning of one weight, to 2:4 or by another rule, as a least-squares problem over masks and weights, by
+// alternating minimisation and local search, against the dense network's outputs on the pruned network's inputs.
 #pragma once
 
 #include <array>
@@ -21,6 +21,7 @@ struct ReconstructOptions {
   int turns = 32;            // of the search for masks and weights
   int descent_rounds = 1;    // of the local search that improves the mask; 0: none
   int refit_iterations = 8;  // on the kept elements, once the mask is final; 0: none
+  MaskRule rule;             // local search is for 2:4
   bool paired = false;       // paired 2:4: outputs in pairs that keep the same positions
   bool free_bias = true;     // the layer has a bias that may move: outputs are compared about their means
 };
@@ -28,7 +29,7 @@ struct ReconstructOptions {
 inline constexpr std::array<double, 5> kDampings = {0.003, 0.01, 0.03, 0.1, 0.3};
 
 struct PrunedWeight {
-  std::vector<float> weight;      // [N][K], 2:4
+  std::vector<float> weight;      // [N][K], as the rule says
   std::vector<float> bias_delta;  // [N], to be added to the bias; empty without free_bias
   Mask mask;
   double saliency_kept = 1;  // share of the dense weight's squared magnitude under the mask
@@ -49,8 +50,11 @@ Objective MakeObjective(std::span<const float> weight, const WeightLayout& layou
 Result<PrunedWeight> Reconstruct(const Objective& objective, const WeightLayout& layout,
                                  const ReconstructOptions& options, ThreadPool& pool);
 
-// The magnitude mask alone; the bias moves if `options.free_bias`, other options are not used.
-PrunedWeight PruneByMagnitude(const Objective& objective, const WeightLayout& layout, const ReconstructOptions& options,
-                              ThreadPool& pool);
+// A mask by the size of each weight alone; the bias moves if `options.free_bias`, what is kept stays as it is. By the
+// weight's magnitude, or by what dropping it alone adds to the layer's error: its square times its input's energy,
+// which is the diagonal of the second order, and the square of weight times activation.
+enum class Saliency : uint8_t { kMagnitude, kActivation };
+PrunedWeight PruneBySaliency(const Objective& objective, const WeightLayout& layout, Saliency saliency,
+                             const ReconstructOptions& options, ThreadPool& pool);
 
 }  // namespace tamis

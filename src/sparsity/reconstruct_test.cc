@@ -140,7 +140,7 @@ TEST(ReconstructTest, TwoGroupsAreCloseToTheOptimum) {
     EXPECT_GE(error, bound * (1 - 1e-3) - 1e-3);
     found += error;
     optimal += bound;
-    const PrunedWeight baseline = PruneByMagnitude(objective, layout, {.free_bias = false}, pool);
+    const PrunedWeight baseline = PruneBySaliency(objective, layout, Saliency::kMagnitude, {.free_bias = false}, pool);
     magnitude += objective.DampedErrors(AsMatrix(baseline.weight, layout))[0];
   }
   EXPECT_LE(found, 1.1 * optimal);
@@ -169,7 +169,7 @@ TEST(AlternateTest, FindsBetterMasksThanALocalSearch) {
       RefitKept(objective, local, 30, v);
       DescendByGroups(objective, layout, partner, 5, local, v, pool);
     }
-    auto found = Alternate(objective, layout, partner, 32, pool);
+    auto found = Alternate(objective, layout, partner, {}, 32, pool);
     ASSERT_TRUE(found.ok()) << found.status().message();
     ExpectTwoFour(ToF32(found->weight), layout);
     for (size_t i = 0; i < found->mask.size(); ++i) {
@@ -325,8 +325,8 @@ TEST_P(ReconstructCaseTest, BeatsMagnitudeAndReportsTheTrueError) {
   const ReconstructOptions options = {.paired = paired, .free_bias = free_bias};
   const auto pruned = Reconstruct(MakeObjective(weight, layout, folds, options, pool), layout, options, pool);
   ASSERT_TRUE(pruned.ok()) << pruned.status().message();
-  const PrunedWeight magnitude =
-      PruneByMagnitude(MakeObjective(weight, layout, {moments}, options, pool), layout, options, pool);
+  const PrunedWeight magnitude = PruneBySaliency(MakeObjective(weight, layout, {moments}, options, pool), layout,
+                                                 Saliency::kMagnitude, options, pool);
   ExpectTwoFour(pruned->weight, layout);
   ExpectTwoFour(magnitude.weight, layout);
   EXPECT_LT(pruned->output_error, 0.8 * magnitude.output_error);

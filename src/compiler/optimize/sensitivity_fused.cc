@@ -68,7 +68,7 @@ Result<std::vector<LayerSensitivity>> MeasureSensitivityFused(const Graph& simpl
 
   std::vector<LayerSensitivity> results;
   for (const LayerReport& layer : report.layers) {
-    if (layer.pattern != "2:4") continue;
+    if (layer.pattern == "dense") continue;
     LayerSensitivity& result = results.emplace_back();
     result.name = layer.name;
     result.layer = layer;

@@ -8,12 +8,13 @@ namespace tamis {
 
 Result<PruneOptions::Method> ParsePruneMethod(const std::string& text) {
   if (text == "magnitude") return PruneOptions::Method::kMagnitude;
+  if (text == "activation") return PruneOptions::Method::kActivation;
   if (text == "reconstruct") return PruneOptions::Method::kReconstruct;
-  return UserError("method '{}' is not known; use reconstruct or magnitude", text);
+  return UserError("method '{}' is not known; use reconstruct, activation or magnitude", text);
 }
 
 int64_t PruneReport::Pruned() const {
-  return std::count_if(layers.begin(), layers.end(), [](const LayerReport& layer) { return layer.pattern == "2:4"; });
+  return std::count_if(layers.begin(), layers.end(), [](const LayerReport& layer) { return layer.pattern != "dense"; });
 }
 
 LayerRecord ToRecord(const LayerReport& report) {

@@ -1,4 +1,4 @@
-// Pruning a network to 2:4, layer after layer in execution order, from unlabelled samples.
+// Pruning a network, to 2:4 or by another rule, layer after layer in execution order, from unlabelled samples.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct RoundingOptions {
 
 // What one walk over the network does to its layers: some become 2:4, some are rounded, some both.
 struct PruneOptions {
-  enum class Method { kMagnitude, kReconstruct };
+  enum class Method { kMagnitude, kActivation, kReconstruct };
   Method method = Method::kReconstruct;
   bool prune = true;  // false: layers are rounded only
   RoundingOptions rounding;
@@ -42,7 +42,7 @@ struct PruneOptions {
   std::function<void(int done, int total, const std::string& layer)> progress;
   std::function<bool()> cancelled;  // asked before each layer; true ends the pruning with an error
 };
-// "magnitude" or "reconstruct"; anything else is an error naming these.
+// "magnitude", "activation" or "reconstruct"; anything else is an error naming these.
 Result<PruneOptions::Method> ParsePruneMethod(const std::string& text);
 
 // One line for each constant weight of the network.
@@ -50,8 +50,8 @@ struct LayerReport {
   std::string name;  // of the weight initializer
   std::string node;  // of its first node
   std::string op;
-  std::string pattern;       // "dense" or "2:4"
-  std::string reason;        // why it stayed dense; empty if 2:4
+  std::string pattern;       // "dense", or the rule's name: "2:4"
+  std::string reason;        // why it stayed dense; empty if it did not
   int64_t n = 0, k = 0;      // outputs and weights of each (of all parts that a fused graph split it into)
   double saliency_kept = 1;  // share of the squared magnitude
   double output_error = 0;   // |Y - Y^|^2 / |Y|^2 before the activation, about the means where a bias could move
@@ -70,7 +70,7 @@ struct PruneReport {
   std::map<std::string, RoundedLayer> rounded;  // by initializer
   std::vector<std::string> notes;  // what the user should know: fewer samples, fallbacks; one sentence each
   int64_t samples = 0;
-  int64_t Pruned() const;  // layers that are 2:4
+  int64_t Pruned() const;  // layers that did not stay dense
 };
 
 // Prunes every eligible layer of `simplified` (after SimplifyPasses; f32 weights) and moves biases along. It is fused

@@ -10,14 +10,15 @@
 namespace tamis {
 namespace {
 
-PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layout, bool paired, ThreadPool& pool) {
+PrunedWeight PruneBlind(std::span<const float> weight, const WeightLayout& layout, const ReconstructOptions& options,
+                        ThreadPool& pool) {
   PrunedWeight pruned;
   pruned.weight.assign(weight.begin(), weight.end());
-  if (paired) {
+  if (options.paired) {
     const RowMatrix magnitude = ToMatrix(weight, layout.rows, layout.columns);
-    pruned.mask = MagnitudeMask(weight, layout, ChoosePartners(magnitude.array().square(), layout, pool));
+    pruned.mask = MagnitudeMask(weight, layout, ChoosePartners(magnitude.array().square(), layout, pool), options.rule);
   } else {
-    pruned.mask = MagnitudeMask(weight, layout);
+    pruned.mask = MagnitudeMask(weight, layout, options.rule);
   }
   ApplyMask(pruned.mask, pruned.weight);
   pruned.saliency_kept = SaliencyKept(weight, pruned.mask);
@@ -53,11 +54,13 @@ Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::v
     if (!task.prune) {
       part.weight.assign(dense.begin(), dense.end());
     } else if (!objective) {
-      part = PruneBlind(dense, layout, settings.paired, pool);
+      part = PruneBlind(dense, layout, settings, pool);
     } else if (reconstruct) {
       TAMIS_ASSIGN_OR_RETURN(part, Reconstruct(*objective, layout, settings, pool));
     } else {
-      part = PruneByMagnitude(*objective, layout, settings, pool);
+      const bool activation = options.method == PruneOptions::Method::kActivation;
+      part = PruneBySaliency(*objective, layout, activation ? Saliency::kActivation : Saliency::kMagnitude, settings,
+                             pool);
     }
     if (task.round && objective) {
       const std::vector<float> scales = QuantizeRows(part.weight, layout.rows, options.rounding.clip).scales;

@@ -132,8 +132,9 @@ bool Pruner::HasMoments(const WeightLayer& layer) const {
 Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
   TAMIS_RETURN_IF_ERROR(CheckKeep(layers_, options_.keep));
   if (given.empty()) {
-    if ((options_.method == PruneOptions::Method::kReconstruct || !options_.prune) && total_ > 0) {
-      return UserError("reconstruction needs samples of the network's inputs; without any only magnitude works");
+    if ((options_.method != PruneOptions::Method::kMagnitude || !options_.prune) && total_ > 0) {
+      return UserError(
+          "this needs samples of the network's inputs; without any, weights can be chosen by their magnitude alone");
     }
     for (const WeightLayer& layer : layers_) TAMIS_RETURN_IF_ERROR(Fit(layer, {}));
     return Take();
@@ -237,7 +238,7 @@ Status Pruner::Fit(const WeightLayer& layer, std::vector<MomentFolds> moments) {
 void Pruner::Remember(const WeightLayer& layer, const LayerFit& fit) {
   if (TaskOf(layer).prune) {
     LayerReport report = ReportOf(layer);
-    report.pattern = "2:4";
+    report.pattern = Name(options_.reconstruct.rule);
     report.saliency_kept = fit.saliency_kept;
     report.output_error = fit.output_error;
     report.bias_moved = !fit.bias_delta.empty();

@@ -1,5 +1,6 @@
 #include "src/compiler/verbs/prune_model.h"
 
+#include <algorithm>
 #include <map>
 
 #include "src/base/atomic_file.h"
@@ -23,9 +24,12 @@ Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
   Options all;
   PruneOptions& options = all.prune;
   RequestProblems problems;
-  problems.Need(request.pattern == "2:4" || request.pattern == "paired",
-                "--pattern '{}' is not supported; 2:4 and paired are", request.pattern);
   options.reconstruct.paired = request.pattern == "paired";
+  const auto rule = std::find_if(std::begin(kMaskRules), std::end(kMaskRules),
+                                 [&](const MaskRule& known) { return Name(known) == request.pattern; });
+  if (rule != std::end(kMaskRules)) options.reconstruct.rule = *rule;
+  problems.Need(options.reconstruct.paired || rule != std::end(kMaskRules),
+                "--pattern '{}' is not supported; 2:4, paired, 1:4, 4:8 and unstructured are", request.pattern);
   options.method = problems.Take(ParsePruneMethod(request.method));
   problems.Add(CheckThreads(request.threads));
   problems.Need(request.quantize == "none" || request.quantize == "int8",
@@ -75,7 +79,14 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   PruneOutcome outcome;
   outcome.output = request.output;
   for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);
-  outcome.pattern = options.prune.reconstruct.paired ? "paired 2:4" : "2:4";
+  const MaskRule& rule = options.prune.reconstruct.rule;
+  outcome.pattern = options.prune.reconstruct.paired ? "paired 2:4" : Name(rule);
+  if (!rule.ImpliesTwoFour()) {
+    Tell(fmt::format("no kernel gains by {} weights: engines made of this file run them as dense ones. It is for "
+                     "comparing what patterns cost",
+                     outcome.pattern),
+         hooks, &outcome.notices);
+  }
   TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
                          ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));
   CalibrateOptions calibrate;
@@ -95,7 +106,7 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
                                                  {"tamis.data_hash", HexString(samples.source->hash())}};
   if (outcome.quantize) metadata["tamis.observer"] = request.observer;
   TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, metadata));
-  TAMIS_RETURN_IF_ERROR(VerifyPruned(request.output, outcome.report));
+  TAMIS_RETURN_IF_ERROR(VerifyPruned(request.output, outcome.report, rule));
   return outcome;
 }
 

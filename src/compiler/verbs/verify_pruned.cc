@@ -9,7 +9,7 @@
 
 namespace tamis {
 
-Status VerifyPruned(const std::string& onnx_path, const PruneReport& report) {
+Status VerifyPruned(const std::string& onnx_path, const PruneReport& report, const MaskRule& rule) {
   TAMIS_ASSIGN_OR_RETURN(const Network written, LoadNetwork(onnx_path));
   TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(written.graph, {}));
   std::map<std::string, bool> holds;  // all parts of the weight
@@ -17,14 +17,15 @@ Status VerifyPruned(const std::string& onnx_path, const PruneReport& report) {
     const Node& node = fused.node(id);
     const std::string name = WeightBehind(fused, node);
     if (name.empty()) continue;
-    const bool part = HoldsTwoFour(*fused.value(node.input(1)).constant);
+    const Tensor& weight = *fused.value(node.input(1)).constant;
+    const bool part = rule.IsTwoFour() ? HoldsTwoFour(weight) : Holds(weight, rule);
     const auto [found, fresh] = holds.emplace(name, part);
     if (!fresh) found->second = found->second && part;
   }
   for (const LayerReport& layer : report.layers) {
     const auto found = holds.find(layer.name);
-    if (layer.pattern == "2:4" && (found == holds.end() || !found->second)) {
-      return InternalError("'{}' is not 2:4 in the file that was written", layer.name);
+    if (layer.pattern != "dense" && (found == holds.end() || !found->second)) {
+      return InternalError("'{}' is not {} in the file that was written", layer.name, layer.pattern);
     }
   }
   return {};

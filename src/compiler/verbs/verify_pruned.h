@@ -8,7 +8,7 @@
 namespace tamis {
 
 // Reads a file that ExportOnnx wrote of the pruned network, perhaps quantised since, and checks every layer that the
-// report calls 2:4; a layer that is not is an internal error.
-Status VerifyPruned(const std::string& onnx_path, const PruneReport& report);
+// report does not call dense; one that the rule does not hold for is an internal error.
+Status VerifyPruned(const std::string& onnx_path, const PruneReport& report, const MaskRule& rule);
 
 }  // namespace tamis
