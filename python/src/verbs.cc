@@ -105,8 +105,8 @@ nb::tuple Optimize(const nb::object& model, const std::string& folder, const std
                    const SampleRequest& data, std::optional<std::vector<int64_t>> labels,
                    std::optional<double> min_agreement, std::optional<double> max_drop, const std::string& precision,
                    const std::string& method, const std::string& observer, const std::vector<std::string>& keep,
-                   const std::vector<Profiles>& profiles, int threads, const std::string& report, bool unseen,
-                   bool write_closest, nb::object progress) {
+                   bool permute, const std::vector<Profiles>& profiles, int threads, const std::string& report,
+                   bool unseen, bool write_closest, nb::object progress) {
   OptimizeRequest request;
   request.model = ModelOf(model, folder);
   request.output = output;
@@ -119,6 +119,7 @@ nb::tuple Optimize(const nb::object& model, const std::string& folder, const std
   request.method = method;
   request.observer = observer;
   request.keep = keep;
+  request.permute = permute;
   for (const Profiles& profile : profiles) request.profiles.push_back(Ranges(profile));
   request.unseen = unseen;
   request.write_closest = write_closest;
@@ -216,8 +217,8 @@ void DefineVerbs(nb::module_& module) {
              nb::arg("progress").none());
   module.def("optimize", Optimize, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("labels").none(), nb::arg("min_agreement").none(), nb::arg("max_drop").none(),
-             nb::arg("precision"), nb::arg("method"), nb::arg("observer"), nb::arg("keep"), nb::arg("profiles"),
-             nb::arg("threads"), nb::arg("report"), nb::arg("unseen"), nb::arg("write_closest"),
+             nb::arg("precision"), nb::arg("method"), nb::arg("observer"), nb::arg("keep"), nb::arg("permute"),
+             nb::arg("profiles"), nb::arg("threads"), nb::arg("report"), nb::arg("unseen"), nb::arg("write_closest"),
              nb::arg("progress").none());
   module.def("gate", Gate, nb::arg("dense"), nb::arg("candidate"), nb::arg("data"), nb::arg("labels").none(),
              nb::arg("output"), nb::arg("max_drop"), nb::arg("min_agreement").none(), nb::arg("min_same").none(),

@@ -17,7 +17,7 @@ class PrunedLayer(TypedDict):
     outputs: int
     inputs: int
     pattern: str
-    """"2:4" or "dense"."""
+    """"dense", or the pattern: "2:4", "1:4", "4:8" or "unstructured"."""
     reason: str
     """Why it stayed dense."""
     saliency_kept: float
@@ -75,7 +75,7 @@ class PruneReport:
     """What `prune` did."""
 
     pattern: str
-    """"2:4" or "paired 2:4"."""
+    """"2:4", "paired 2:4", "1:4", "4:8" or "unstructured"."""
     layers: list[PrunedLayer]
     samples: int
     notes: list[str]
@@ -218,6 +218,7 @@ class OptimizeReport:
     """The label of the trial that was chosen."""
     best_uniform: str
     """The label of the fastest trial that does the same to every layer and holds; empty if none does."""
+    permuted: Permutation | None
     choose: Quality
     confirm: Quality
     """Of the engine, on the samples that chose and on those that confirm."""

@@ -62,8 +62,10 @@ def prune(
         output: ONNX file to write.
         data: Arrays by input, `{"ids": ids, "mask": mask}`, whose first dimension are the samples; or a folder of .npy
             files named so; or a folder or .zip of images.
-        method: "reconstruct", second order, the better one; or "magnitude".
-        pattern: "2:4", or "paired": 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact.
+        method: "reconstruct", second order, the best; "activation", each weight's square times its input's energy; or
+            "magnitude".
+        pattern: "2:4"; "paired": 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact;
+            "1:4", which is 2:4 too; or, only to compare with, for no kernel gains by them, "4:8" and "unstructured".
         keep: Layers that stay dense, by the name of the weight or of the node.
         quantize: "int8": kept weights become int8 codes in the same walk, each layer making up for the pruning and the
             rounding before it, and activations get ranges; the file has QuantizeLinear and DequantizeLinear.
@@ -150,6 +152,7 @@ def optimize(
     method: str = "reconstruct",
     observer: str = "mse",
     keep: Sequence[str] = (),
+    permute: bool = False,
     profiles: _models.Profiles | None = None,
     samples: int = 0,
     image_size: int = 0,
@@ -165,7 +168,7 @@ def optimize(
     """Prunes, quantises and compiles, layer by layer as far as an accuracy budget allows.
 
     Args:
-        model, data, method, keep, samples, image_size, mean, std, threads, folder, progress: As of `prune`.
+        model, data, method, keep, permute, samples, image_size, mean, std, threads, folder, progress: As of `prune`.
         output: Engine file to write.
         labels: One class a sample, an array of integers; by default `data["labels"]`, labels.npy or the class folders.
             Without any, answers are compared with the dense network's.
@@ -188,8 +191,8 @@ def optimize(
     engine, found = _tamis.optimize(
         source.model, source.folder, "" if output is None else os.fspath(output),
         _data(data, samples, image_size, mean, std), classes(labels), min_agreement, max_drop, precision, method,
-        observer, list(keep), _models.profiles(profiles), threads, "" if report is None else os.fspath(report), unseen,
-        write_closest, progress,
+        observer, list(keep), permute, _models.profiles(profiles), threads,
+        "" if report is None else os.fspath(report), unseen, write_closest, progress,
     )  # fmt: skip
     return from_json(OptimizeReport, json.loads(found), engine=Engine(engine))
 

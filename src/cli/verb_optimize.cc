@@ -14,7 +14,7 @@ namespace {
 struct Flags {
   std::string input, output, labels, report, precision = "auto", method = "reconstruct", observer = "mse";
   std::optional<double> min_agreement, max_drop;
-  bool unseen = false, write_closest = false;
+  bool permute = false, unseen = false, write_closest = false;
   std::vector<std::string> keep;
   ProfileOptions profiles;
   DataFlags data;
@@ -81,6 +81,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.observer = flags.observer;
   request.keep = flags.keep;
   TAMIS_ASSIGN_OR_RETURN(request.profiles, flags.profiles.Read());
+  request.permute = flags.permute;
   request.unseen = flags.unseen;
   request.write_closest = flags.write_closest;
   request.threads = flags.threads;
@@ -115,7 +116,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--report", flags->report, "HTML page to write");
   app.add_option("--precision", flags->precision,
                  "auto (int8 and bf16 where they are faster and the budget allows it), f32 or bf16");
-  app.add_option("--method", flags->method, "reconstruct or magnitude");
+  app.add_option("--method", flags->method, "reconstruct, activation or magnitude, as of tamis prune");
+  app.add_flag("--permute", flags->permute, "Channels are first put in another order, as of tamis prune");
   app.add_option("--observer", flags->observer, "How int8 ranges are chosen: mse, minmax, percentile, entropy");
   app.add_option("--keep", flags->keep, "Layers that stay dense and float, by weight or node name");
   DeclareProfileFlags(app, &flags->profiles);

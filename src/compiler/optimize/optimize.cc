@@ -17,7 +17,7 @@ constexpr double kClearlyFaster = 0.98;
 class Optimizer {
  public:
   Optimizer(const Network& network, const DataSource& data, const OptimizeOptions& options)
-      : network_(network), data_(data), options_(options), budget_(options.budget) {}
+      : network_(&network), data_(data), options_(options), budget_(options.budget) {}
 
   Result<OptimizeResult> Run() {
     TAMIS_RETURN_IF_ERROR(SplitData());
@@ -29,8 +29,8 @@ class Optimizer {
     table.cancelled = options_.cancelled;
     SensitivityCache cache(SensitivityCache::PathBeside(options_.build.cache_path));
     table.cache = &cache;
-    table.network = network_.file;
-    table.network_hash = network_.hash;
+    table.network = network_->file;
+    table.network_hash = network_->hash;
     TAMIS_ASSIGN_OR_RETURN(
         table_, LayerTable::Make(candidates_.get(), timer_.get(), choose_.First(kSensitivitySamples), table));
     result_.sensitivities_measured = table_.measured();
@@ -60,12 +60,12 @@ class Optimizer {
   // Samples of a batch that every profile of the engine takes.
   Result<int64_t> BatchOfProfiles() const {
     int64_t batch = kBatch;
-    const std::vector<ValueId>& inputs = network_.graph.inputs;
+    const std::vector<ValueId>& inputs = network_->graph.inputs;
     if (inputs.empty()) return batch;
-    const Type& type = network_.graph.value(inputs[0]).type;
+    const Type& type = network_->graph.value(inputs[0]).type;
     if (!type.has_rank || type.shape.empty()) return batch;
     for (const InputRanges& ranges : options_.build.profiles) {
-      TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(network_.graph, ranges));
+      TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(network_->graph, ranges));
       std::map<std::string, int64_t> most;
       for (const auto& [symbol, range] : profile)
         most[symbol] = range.bounded ? range.max : std::max(range.max, kBatch);
@@ -77,7 +77,7 @@ class Optimizer {
   Status SplitData() {
     TAMIS_ASSIGN_OR_RETURN(const SampleSplit split, SplitSamples(data_, options_.split, options_.seed));
     TAMIS_ASSIGN_OR_RETURN(fit_, ReadBatches(data_, split.fit, kBatch));
-    TAMIS_ASSIGN_OR_RETURN(const auto dense, UntunedSession(network_, options_.build.threads));
+    TAMIS_ASSIGN_OR_RETURN(const auto dense, UntunedSession(*network_, options_.build.threads));
     TAMIS_ASSIGN_OR_RETURN(const int64_t batch, BatchOfProfiles());
     TAMIS_ASSIGN_OR_RETURN(choose_, Judge::Make(data_, split.choose, batch, *dense, !options_.unseen));
     // Two thirds are asked first. The rest is for a second check, should that fail.
@@ -107,15 +107,36 @@ class Optimizer {
     pool_ = std::make_shared<ThreadPool>(options_.build.threads);
     QuantizeOptions quantize = options_.quantize;
     quantize.threads = options_.build.threads;
-    TAMIS_ASSIGN_OR_RETURN(candidates_, Candidates::Make(network_, std::move(fit_), options_.prune, quantize, pool_));
+    if (options_.permute) TAMIS_RETURN_IF_ERROR(Permute());
+    TAMIS_ASSIGN_OR_RETURN(candidates_, Candidates::Make(*network_, std::move(fit_), options_.prune, quantize, pool_));
     Log("ranges of the activations collected");
     build_ = options_.build;
-    TAMIS_ASSIGN_OR_RETURN(timer_, NetworkTimer::Make(network_.graph, build_));
+    TAMIS_ASSIGN_OR_RETURN(timer_, NetworkTimer::Make(network_->graph, build_));
     return {};
   }
 
-  // What runs as a whole: the dense network, what the search found, and the uniform settings that hold or nearly do,
-  // for in order they lose less than as drafts. Sums of kernels decide only that what is far slower by them stays out.
+  // From here on the network is the one with its channels in another order.
+  Status Permute() {
+    PermuteOptions permute;
+    permute.keep = options_.prune.keep;
+    permute.seed = options_.seed;
+    permute.progress = options_.prune.progress;
+    permute.cancelled = options_.cancelled;
+    permuted_.graph = network_->graph.Clone();
+    permuted_.file = network_->file;
+    permuted_.hash = network_->hash;
+    permuted_.producer = network_->producer;
+    permuted_.nodes_in_file = network_->nodes_in_file;
+    TAMIS_ASSIGN_OR_RETURN(result_.permuted, PermuteChannels(permuted_.graph, fit_, permute, pool_));
+    network_ = &permuted_;
+    Log(fmt::format("{} of {} classes of channels moved, searched for {:.1f} s", result_.permuted->Moved(),
+                    result_.permuted->Classes(), result_.permuted->seconds));
+    return {};
+  }
+
+  // What runs as a whole: the dense network, what the search found, other mixtures that were made in order and hold,
+  // and the uniform settings that hold or nearly do, for in order they lose less than as drafts. Sums of kernels decide
+  // only that what is far slower by them stays out.
   std::vector<int> Finalists(size_t dense, int best) {
     constexpr double kFarSlower = 1.5;
     std::vector<int> finalists = {static_cast<int>(dense)};
@@ -128,14 +149,14 @@ class Optimizer {
     };
     if (best >= 0) add(best);
     double fastest = trials_->at(static_cast<size_t>(finalists.back())).relative;
-    std::vector<int> uniform;
+    std::vector<int> others;
     for (size_t i = 0; i < trials_->all().size(); ++i) {
       const OptimizeTrial& trial = trials_->at(i);
-      if (!trial.uniform || !Nearly(trial) || IsMadeInOrder(trial)) continue;
-      uniform.push_back(static_cast<int>(i));
+      if (!(trial.uniform || trial.in_order) || !Nearly(trial) || IsMadeInOrder(trial)) continue;
+      others.push_back(static_cast<int>(i));
       fastest = std::min(fastest, trial.relative);
     }
-    for (const int trial : uniform) {
+    for (const int trial : others) {
       if (trials_->at(static_cast<size_t>(trial)).relative <= kFarSlower * fastest) add(trial);
     }
     return finalists;
@@ -213,10 +234,10 @@ class Optimizer {
     TAMIS_ASSIGN_OR_RETURN(network_chosen_, trials_->NetworkOf(static_cast<size_t>(trial)));
     Network network;
     network.graph = network_chosen_.graph.Clone();
-    network.file = network_.file;
-    network.hash = network_.hash;
-    network.producer = network_.producer;
-    network.nodes_in_file = network_.nodes_in_file;
+    network.file = network_->file;
+    network.hash = network_->hash;
+    network.producer = network_->producer;
+    network.nodes_in_file = network_->nodes_in_file;
     Log("building the engine of: " + trials_->at(static_cast<size_t>(trial)).label);
     BuildOptions build = build_;
     build.low_layers = LowLayers(trials_->at(static_cast<size_t>(trial)).assignment);
@@ -398,7 +419,8 @@ class Optimizer {
     if (result_.confirm.has_scores) provenance.accuracy["drop.confirm"] = result_.confirm.drop;
   }
 
-  const Network& network_;
+  const Network* network_;
+  Network permuted_;
   const DataSource& data_;
   const OptimizeOptions& options_;
   const Budget& budget_;
@@ -420,12 +442,17 @@ class Optimizer {
 }  // namespace
 
 SplitSizes OptimizeSplit(int64_t samples) {
-  constexpr int64_t kUsual = 512;
+  constexpr int64_t kUsual = 512, kMostFit = 512;
   const int64_t all = samples > 0 ? samples : kUsual;
   SplitSizes sizes;
   sizes.choose = std::max<int64_t>(all * 3 / 16, 1);
   sizes.confirm = std::max<int64_t>(all / 4, 1);
   sizes.fit = std::max<int64_t>(all - sizes.choose - sizes.confirm, 1);
+  if (sizes.fit <= kMostFit) return sizes;
+  // Weights are known well enough by then; what more samples buy is certainty.
+  sizes.fit = kMostFit;
+  sizes.choose = (all - kMostFit) * 3 / 7;
+  sizes.confirm = all - kMostFit - sizes.choose;
   return sizes;
 }
 

@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "src/compiler/optimize/optimize_budget.h"
 #include "src/compiler/optimize/optimize_search.h"
+#include "src/compiler/permute/permute.h"
 #include "src/compiler/plan/build.h"
 #include "src/compiler/prune/prune.h"
 #include "src/compiler/quantize/quantize.h"
@@ -24,7 +26,8 @@ struct OptimizeOptions {
   static constexpr double kDefaultDrop = 1.5;
   // Precision kAuto: int8 and bf16 may be chosen, layer by layer.
   BuildOptions build;
-  bool int8 = true;  // may be chosen
+  bool int8 = true;      // may be chosen
+  bool permute = false;  // channels are first put in the order in which 2:4 keeps most
   PruneOptions prune;
   QuantizeOptions quantize;
   SplitSizes split = OptimizeSplit(0);
@@ -55,6 +58,7 @@ struct ErrorSplit {
 
 struct OptimizeResult {
   std::shared_ptr<Engine> engine;
+  std::optional<PermuteReport> permuted;  // if that was asked for
   std::vector<OptimizedLayer> layers;
   std::vector<OptimizeTrial> trials;
   int chosen = -1;           // the trial that the engine was built from

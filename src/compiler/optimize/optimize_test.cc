@@ -213,5 +213,34 @@ TEST_F(OptimizeTest, ItEndsWhenItIsAskedTo) {
   EXPECT_NE(result.status().message().find("interrupted"), std::string::npos) << result.status().message();
 }
 
+TEST_F(OptimizeTest, ChannelsMayBePermutedFirst) {
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  OptimizeOptions options = Quick();
+  options.budget.min_agreement = 0.5;
+  options.permute = true;
+  const auto data = OpenTensors({{"x", RandomSamples(&random)}}, kSpecs);
+  ASSERT_TRUE(data.ok());
+  const auto result = Optimize(network, **data, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  ASSERT_TRUE(result->permuted);
+  ASSERT_EQ(result->permuted->classes.size(), 1U);  // what the second product reads
+  EXPECT_EQ(result->permuted->Moved(), 1);
+  EXPECT_LE(result->permuted->error, result->permuted->bound);
+  EXPECT_GT(result->permuted->classes[0].kept_after, result->permuted->classes[0].kept_before);
+  EXPECT_TRUE(result->holds);
+}
+
+TEST(OptimizeSplitTest, MoreSamplesBuyCertaintyNotFits) {
+  const SplitSizes usual = OptimizeSplit(0), many = OptimizeSplit(4096);
+  EXPECT_EQ(usual.fit, 288);
+  EXPECT_EQ(usual.choose, 96);
+  EXPECT_EQ(usual.confirm, 128);
+  EXPECT_EQ(many.fit, 512);
+  EXPECT_EQ(many.choose, 1536);
+  EXPECT_EQ(many.confirm, 2048);
+}
+
 }  // namespace
 }  // namespace tamis

@@ -45,6 +45,7 @@ Result<OptimizeOptions> OptionsOf(const OptimizeRequest& request, const VerbHook
   options.build.cache_path = TimingCache::DefaultPath();
   options.build.profiles = request.profiles;
   options.prune.keep = request.keep;
+  options.permute = request.permute;
   options.unseen = request.unseen;
   options.split = OptimizeSplit(request.data.samples);
   options.command = request.command;
@@ -139,6 +140,14 @@ std::string ToJson(const OptimizeOutcome& outcome) {
   json.Field("chosen", result.trials[static_cast<size_t>(result.chosen)].label);
   json.Field("best_uniform",
              result.best_uniform < 0 ? std::string() : result.trials[static_cast<size_t>(result.best_uniform)].label);
+  json.Key("permuted");
+  if (result.permuted) {
+    json.BeginObject();
+    WriteJson(*result.permuted, &json);
+    json.EndObject();
+  } else {
+    json.Null();
+  }
   json.Key("choose");
   WriteQuality(result.choose, &json);
   json.Key("confirm");
