@@ -33,6 +33,7 @@ class GraphBuilder {
   Graph Build(onnx::GraphProto* proto) {
     graph_.name = proto->name();
     graph_.opsets = context_->opsets;
+    values_.reserve(static_cast<size_t>(proto->initializer_size() + proto->input_size() + proto->node_size()));
     DefineConstants(proto);
     DefineInputs(*proto);
     DefineResults(*proto);

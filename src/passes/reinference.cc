@@ -18,26 +18,29 @@ bool SameType(const Type& a, const Type& b) {
 // their dtypes; constants also by the place of their elements. Shapes are what inference makes of these.
 class Hasher {
  public:
+  // `values`: the hashes of the graph's values.
+  explicit Hasher(const std::vector<uint64_t>* values) : values_(values) {}
+
   uint64_t value() const { return hash_; }
 
   void Add(uint64_t number) { hash_ = (hash_ ^ number) * 0x9e3779b97f4a7c15u + (hash_ >> 29); }
   void AddText(std::string_view text) { Add(std::hash<std::string_view>()(text)); }
 
-  void AddValue(const Graph& graph, ValueId id) {
-    if (id == kNoValue) return Add(0);
-    const Value& value = graph.value(id);
-    AddText(value.name);
-    Add(static_cast<uint64_t>(value.type.dtype));
-    if (value.constant) AddTensor(*value.constant);
+  static uint64_t HashOf(const Value& value) {
+    Hasher hasher(nullptr);
+    hasher.AddText(value.name);
+    hasher.Add(static_cast<uint64_t>(value.type.dtype));
+    if (value.constant) hasher.AddTensor(*value.constant);
+    return hasher.value();
   }
 
-  void AddNode(const Graph& graph, const Node& node) {
+  void AddNode(const Node& node) {
     AddText(node.op);
     AddText(node.domain);
     AddCount(node.inputs);
-    for (ValueId input : node.inputs) AddValue(graph, input);
+    for (ValueId input : node.inputs) AddValue(input);
     AddCount(node.outputs);
-    for (ValueId output : node.outputs) AddValue(graph, output);
+    for (ValueId output : node.outputs) AddValue(output);
     for (const auto& [name, attribute] : node.attributes) {
       AddText(name);
       std::visit([this](const auto& value) { AddAttribute(value); }, attribute);
@@ -45,21 +48,32 @@ class Hasher {
     for (const Region& region : node.regions) {
       AddText(region.name);
       AddCount(region.captures);
-      for (ValueId capture : region.captures) AddValue(graph, capture);
-      AddInterface(*region.body);
-      for (NodeId id : region.body->NodeIds()) AddNode(*region.body, region.body->node(id));
+      for (ValueId capture : region.captures) AddValue(capture);
+      const std::vector<uint64_t> inner = HashesOfValues(*region.body);
+      Hasher body(&inner);
+      body.AddInterface(*region.body);
+      for (NodeId id : region.body->NodeIds()) body.AddNode(region.body->node(id));
+      Add(body.value());
     }
   }
 
   // The values that a graph takes and gives.
   void AddInterface(const Graph& graph) {
     AddCount(graph.inputs);
-    for (ValueId input : graph.inputs) AddValue(graph, input);
+    for (ValueId input : graph.inputs) AddValue(input);
     AddCount(graph.outputs);
-    for (ValueId output : graph.outputs) AddValue(graph, output);
+    for (ValueId output : graph.outputs) AddValue(output);
+  }
+
+  // Each value once and in order: nodes ask for theirs several times, from all over the memory of a large graph.
+  static std::vector<uint64_t> HashesOfValues(const Graph& graph) {
+    std::vector<uint64_t> hashes(graph.NumValues());
+    for (size_t i = 0; i < hashes.size(); ++i) hashes[i] = HashOf(graph.value(static_cast<ValueId>(i)));
+    return hashes;
   }
 
  private:
+  void AddValue(ValueId id) { Add(id == kNoValue ? 0 : (*values_)[static_cast<size_t>(id)]); }
   template <class T>
   void AddCount(const std::vector<T>& items) {
     Add(items.size());
@@ -79,27 +93,28 @@ class Hasher {
     for (const T& value : values) AddAttribute(value);
   }
 
+  const std::vector<uint64_t>* values_;
   uint64_t hash_ = 0;
 };
 
-uint64_t HashOf(const Graph& graph, const Node& node) {
-  Hasher hasher;
-  hasher.AddNode(graph, node);
+uint64_t HashOf(const Node& node, const std::vector<uint64_t>& values) {
+  Hasher hasher(&values);
+  hasher.AddNode(node);
   return hasher.value();
 }
 
-uint64_t Combined(const Graph& graph, const std::vector<uint64_t>& nodes) {
-  Hasher hasher;
+uint64_t Combined(const Graph& graph, const std::vector<uint64_t>& nodes, const std::vector<uint64_t>& values) {
+  Hasher hasher(&values);
   hasher.AddInterface(graph);
   for (uint64_t node : nodes) hasher.Add(node);
   return hasher.value();
 }
 
-std::vector<uint64_t> HashesOf(const Graph& graph) {
+std::vector<uint64_t> HashesOfNodes(const Graph& graph, const std::vector<uint64_t>& values) {
   std::vector<uint64_t> hashes;
   const std::vector<NodeId> ids = graph.NodeIds();
   hashes.reserve(ids.size());
-  for (NodeId id : ids) hashes.push_back(HashOf(graph, graph.node(id)));
+  for (NodeId id : ids) hashes.push_back(HashOf(graph.node(id), values));
   return hashes;
 }
 
@@ -160,15 +175,17 @@ Result<InferredState> InferredState::Infer(Graph& graph) {
 
 InferredState InferredState::Of(const Graph& graph) {
   InferredState state;
-  state.nodes_ = HashesOf(graph);
-  state.graph_ = Combined(graph, state.nodes_);
+  const std::vector<uint64_t> values = Hasher::HashesOfValues(graph);
+  state.nodes_ = HashesOfNodes(graph, values);
+  state.graph_ = Combined(graph, state.nodes_, values);
   std::sort(state.nodes_.begin(), state.nodes_.end());
   return state;
 }
 
 Result<bool> InferredState::Update(Graph& graph) {
-  std::vector<uint64_t> hashes = HashesOf(graph);
-  if (Combined(graph, hashes) == graph_) return false;
+  std::vector<uint64_t> values = Hasher::HashesOfValues(graph);
+  std::vector<uint64_t> hashes = HashesOfNodes(graph, values);
+  if (Combined(graph, hashes, values) == graph_) return false;
   Reinference reinference(graph);
   InferenceProblems problems;
   const std::vector<NodeId> ids = graph.NodeIds();
@@ -176,10 +193,15 @@ Result<bool> InferredState::Update(Graph& graph) {
     const bool known = std::binary_search(nodes_.begin(), nodes_.end(), hashes[i]);
     bool inferred = false;
     problems.Add(reinference.Visit(ids[i], !known, &inferred));
-    if (inferred) hashes[i] = HashOf(graph, graph.node(ids[i]));
+    if (!inferred) continue;
+    const Node& node = graph.node(ids[i]);
+    for (ValueId output : node.outputs) {
+      if (output != kNoValue) values[static_cast<size_t>(output)] = Hasher::HashOf(graph.value(output));
+    }
+    hashes[i] = HashOf(node, values);
   }
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
-  graph_ = Combined(graph, hashes);
+  graph_ = Combined(graph, hashes, values);
   nodes_ = std::move(hashes);
   std::sort(nodes_.begin(), nodes_.end());
   return true;

@@ -1,6 +1,7 @@
 #include "src/passes/rewriter.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 namespace tamis {
@@ -18,6 +19,31 @@ void VisitReads(const Node& node, Visit visit) {
 }
 
 }  // namespace
+
+void NameTable::Add(std::string_view name) {
+  if (2 * (taken_ + 1) > slots_.size()) {
+    std::vector<uint64_t> larger(std::max<size_t>(64, 2 * slots_.size()), 0);
+    for (uint64_t hash : slots_) {
+      if (hash != 0) larger[PlaceOf(larger, hash)] = hash;
+    }
+    slots_ = std::move(larger);
+  }
+  const uint64_t hash = std::hash<std::string_view>()(name) | 1;
+  uint64_t& slot = slots_[PlaceOf(slots_, hash)];
+  taken_ += slot == 0;
+  slot = hash;
+}
+
+bool NameTable::MayContain(std::string_view name) const {
+  const uint64_t hash = std::hash<std::string_view>()(name) | 1;
+  return !slots_.empty() && slots_[PlaceOf(slots_, hash)] == hash;
+}
+
+size_t NameTable::PlaceOf(const std::vector<uint64_t>& slots, uint64_t hash) {
+  size_t place = (hash >> 1) & (slots.size() - 1);
+  while (slots[place] != 0 && slots[place] != hash) place = (place + 1) & (slots.size() - 1);
+  return place;
+}
 
 Rewriter::Rewriter(Graph& graph) : graph_(graph) {
   Grow();
@@ -222,11 +248,11 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
 }
 
 std::string Rewriter::FreeName(const std::string& base) {
-  for (; named_ < graph_.NumValues(); ++named_) ++names_[graph_.value(static_cast<ValueId>(named_)).name];
-  if (names_.count(base) == 0) return base;
-  for (int& next = names_[base];; ++next) {
-    std::string candidate = base + "_" + std::to_string(next);
-    if (names_.count(candidate) == 0) return candidate;
+  for (; named_ < graph_.NumValues(); ++named_) names_.Add(graph_.value(static_cast<ValueId>(named_)).name);
+  if (!names_.MayContain(base)) return base;
+  for (int& last = last_number_[base];;) {
+    std::string candidate = base + "_" + std::to_string(++last);
+    if (!names_.MayContain(candidate)) return candidate;
   }
 }
 
