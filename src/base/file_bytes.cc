@@ -54,12 +54,21 @@ Result<FileBytes> OpenFile(const std::string& path, bool map) {
     return RuntimeError("'{}' cannot be {}: {}", path, map ? "mapped" : "read", std::strerror(errno));
   }
   FileBytes bytes{
-      {static_cast<const uint8_t*>(memory), [size](const uint8_t* p) { munmap(const_cast<uint8_t*>(p), size); }}, size};
+      {static_cast<const uint8_t*>(memory), [size](const uint8_t* p) { munmap(const_cast<uint8_t*>(p), size); }},
+      size,
+      map};
   if (!map) {
     (void)madvise(memory, size, MADV_HUGEPAGE);
     TAMIS_RETURN_IF_ERROR(ReadAll(file.fd, path, static_cast<uint8_t*>(memory), size));
   }
   return bytes;
+}
+
+void ForgetPages(const FileBytes& file, uint64_t offset, uint64_t count) {
+  if (!file.mapped) return;
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t begin = (offset + page - 1) / page * page, end = (offset + count) / page * page;
+  if (begin < end) (void)madvise(const_cast<uint8_t*>(file.data.get()) + begin, end - begin, MADV_DONTNEED);
 }
 
 }  // namespace tamis

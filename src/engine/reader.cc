@@ -63,8 +63,8 @@ Result<FileHeader> CheckHeader(const FileBytes& file) {
 
 class Checksums : public WeightCheck {
  public:
-  Checksums(std::vector<StoredWeight> weights, std::shared_ptr<const void> owner, std::string path)
-      : weights_(std::move(weights)), owner_(std::move(owner)), path_(std::move(path)) {}
+  Checksums(std::vector<StoredWeight> weights, FileBytes file, std::string path)
+      : weights_(std::move(weights)), file_(std::move(file)), path_(std::move(path)) {}
 
   Status Verify() override {
     std::call_once(once_, [this] { status_ = Compute(); });
@@ -77,7 +77,10 @@ class Checksums : public WeightCheck {
     std::vector<char> damaged(weights_.size(), 0);
     const auto work = [&] {
       for (size_t i = next.fetch_add(1); i < weights_.size(); i = next.fetch_add(1)) {
-        damaged[i] = Hash64(weights_[i].data, weights_[i].bytes) != weights_[i].checksum;
+        const StoredWeight& weight = weights_[i];
+        damaged[i] = Hash64(weight.data, weight.bytes) != weight.checksum;
+        // What is 2:4 was decoded to memory of its own.
+        if (weight.two_four) ForgetPages(file_, static_cast<uint64_t>(weight.data - file_.data.get()), weight.bytes);
       }
     };
     {
@@ -98,7 +101,7 @@ class Checksums : public WeightCheck {
   }
 
   std::vector<StoredWeight> weights_;
-  std::shared_ptr<const void> owner_;
+  FileBytes file_;
   std::string path_;
   std::once_flag once_;
   Status status_;
@@ -189,7 +192,7 @@ Result<EngineFile> Read(const std::string& path, const FileBytes& file) {
   }
   EngineFile result;
   result.facts = FactsOf(header, open->weights);
-  result.weights = std::make_shared<Checksums>(open->weights.weights(), file.data, path);
+  result.weights = std::make_shared<Checksums>(open->weights.weights(), file, path);
   result.engine = std::move(engine);
   result.LoadSource = [open, path]() -> Result<Graph> {
     if (open->root().source() == nullptr) {
