@@ -19,7 +19,7 @@ bool Inside(const SlidingAxis& axis, int64_t first) {
 }  // namespace
 
 LineEdges::LineEdges(const PaddedImage& image, bool rows_as_taps, int64_t element) : image_(image) {
-  const auto& [d, h, w] = image_.axes;
+  const SlidingAxis &d = image_.axes[0], &h = image_.axes[1], &w = image_.axes[2];
   const auto results = [&](int64_t at) { return std::clamp<int64_t>(at, 0, w.out); };
   begin_ = results((w.pad_begin + w.stride - 1) / w.stride);
   const int64_t last_start = w.pad_begin + w.in - Reach(w);  // of a window inside
