@@ -34,7 +34,7 @@ struct Operands {
 };
 
 template <int kRows, bool kWidened>
-[[gnu::noinline]] void Tile(const Operands& o) {
+[[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
   const uint16_t* x = o.x;
   const uint16_t* values = o.values;
   const int64_t pitch = o.pitch;
@@ -48,6 +48,8 @@ template <int kRows, bool kWidened>
     if constexpr (!kWidened) {
       next = Widen(o.codes + (g + 1) * 16);  // the packed codes end in spare bytes
       PrefetchWeight(values, 128);
+    } else {
+      ahead.Step();
     }
     const auto w0 = (__m512bh)_mm512_load_si512(values);
     const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
@@ -69,7 +71,7 @@ template <int kRows, bool kWidened>
   }
 }
 
-using TileFunction = void (*)(const Operands&);
+using TileFunction = void (*)(const Operands&, LinesAhead);
 template <bool kWidened>
 constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>, Tile<3, kWidened>, Tile<4, kWidened>,
                                            Tile<5, kWidened>, Tile<6, kWidened>, Tile<7, kWidened>, Tile<8, kWidened>};
@@ -92,7 +94,7 @@ void Panel24Bf16Avx512(const PanelTask& task) {
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
     operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
-    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
+    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands, LinesAhead(task, row, rows));
     Finish<true>(task, row, rows, sums);
   });
 }

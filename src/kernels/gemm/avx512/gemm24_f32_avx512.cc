@@ -35,7 +35,8 @@ struct Operands {
 
 // Groups [begin, end). With kMasked only the first (groups - begin) * 4 of the sixteen inputs are read.
 template <int kRows, bool kWidened, bool kMasked>
-[[gnu::always_inline]] inline void Accumulate(const Operands& o, int64_t begin, int64_t end, __m512 (&acc)[kRows][2]) {
+[[gnu::always_inline]] inline void Accumulate(const Operands& o, int64_t begin, int64_t end, LinesAhead& ahead,
+                                              __m512 (&acc)[kRows][2]) {
   const float* values = o.values + begin * 64;
   const int64_t pitch = o.pitch;
   const auto mask = static_cast<__mmask16>(kMasked ? (1 << ((end - begin) * 4)) - 1 : 0xffff);
@@ -48,6 +49,8 @@ template <int kRows, bool kWidened, bool kMasked>
     if constexpr (!kWidened) {
       next = Widen(o.codes, g + 1);  // the packed codes end in spare bytes
       PrefetchWeight(values, 256);
+    } else {
+      ahead.Step();
     }
     const __m512 wa0 = _mm512_load_ps(values);
     const __m512 wa1 = _mm512_load_ps(values + 16);
@@ -67,13 +70,13 @@ template <int kRows, bool kWidened, bool kMasked>
 }
 
 template <int kRows, bool kWidened>
-[[gnu::noinline]] void Tile(const Operands& o) {
+[[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   const int64_t whole = o.groups / 4 * 4;
-  Accumulate<kRows, kWidened, false>(o, 0, whole, acc);
-  if (whole < o.groups) Accumulate<kRows, kWidened, true>(o, whole, o.groups, acc);
+  Accumulate<kRows, kWidened, false>(o, 0, whole, ahead, acc);
+  if (whole < o.groups) Accumulate<kRows, kWidened, true>(o, whole, o.groups, ahead, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
@@ -81,7 +84,7 @@ template <int kRows, bool kWidened>
   }
 }
 
-using TileFunction = void (*)(const Operands&);
+using TileFunction = void (*)(const Operands&, LinesAhead);
 template <bool kWidened>
 constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>, Tile<3, kWidened>, Tile<4, kWidened>,
                                            Tile<5, kWidened>, Tile<6, kWidened>, Tile<7, kWidened>, Tile<8, kWidened>};
@@ -104,7 +107,7 @@ void Panel24F32Avx512(const PanelTask& task) {
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     PrefetchRows(task, row + rows, kTallest, sizeof(float), task.groups * 16);
     operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
-    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands);
+    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands, LinesAhead(task, row, rows));
     Finish<false>(task, row, rows, sums);
   });
 }
