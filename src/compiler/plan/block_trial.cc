@@ -38,10 +38,21 @@ struct Layer {
 struct Segment {
   std::vector<Problem> problems;
   BlockPlan plan;
-  std::string key;  // equal for equal problems and kernels, which networks repeat: they share one time
+  std::string key;   // equal for equal problems and kernels
+  std::string kind;  // equal too where only scales and the like differ: networks repeat their blocks, which gain alike
   size_t run = 0, begin = 0, end = 0;
   int64_t samples = 0;  // runs that were timed now; 0: found in the cache
 };
+
+std::string KindOf(const Problem& problem) {
+  std::string text = problem.node->op + problem.node->String("activation", "");
+  for (const std::vector<Operand>* operands : {&problem.inputs, &problem.outputs}) {
+    for (const Operand& operand : *operands) {
+      text += fmt::format(" {}{}{}", Name(operand.dtype), ToString(operand.dims), Name(operand.pattern));
+    }
+  }
+  return text;
+}
 
 class Trial {
  public:
@@ -136,6 +147,7 @@ class Trial {
           if (layer.kernel.empty()) break;
           segment.problems.push_back(layer.problem);
           segment.key += TimingCache::Key(layer.problem) + layer.kernel;
+          segment.kind += KindOf(layer.problem) + layer.kernel;
           segment.plan.layers.push_back(layer.name);
           segment.plan.kernels.push_back(layer.kernel);
           segment.plan.layer_seconds += layer.seconds;
@@ -198,10 +210,10 @@ class Trial {
       if (as_one <= 0) continue;  // it was not formed
       double one_by_one = 0;
       for (const std::string& layer : segment->plan.layers) one_by_one += Median(layer_seconds[layer]);
-      ratios[segment->key].push_back(as_one / one_by_one);
+      ratios[segment->kind].push_back(as_one / one_by_one);
     }
     for (Segment* segment : segments) {
-      const auto found = ratios.find(segment->key);
+      const auto found = ratios.find(segment->kind);
       if (found == ratios.end()) continue;
       segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
       segment->samples = static_cast<int64_t>(block_seconds[segment].size());
