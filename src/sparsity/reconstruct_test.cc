@@ -132,7 +132,7 @@ TEST(ReconstructTest, TwoGroupsAreCloseToTheOptimum) {
     moments.Add(x.data(), nullptr, 40, pool);
     const std::vector<float> weight = RandomWeight(layout, random);
     const Objective objective(AsMatrix(weight, layout), moments, 0.01, false, pool);
-    const auto pruned = Reconstruct(objective, layout, {.free_bias = false}, pool);
+    const auto pruned = Reconstruct(objective, layout, {.rule = {}, .free_bias = false}, pool);
     ASSERT_TRUE(pruned.ok());
     ExpectTwoFour(pruned->weight, layout);
     const double error = objective.DampedErrors(AsMatrix(pruned->weight, layout))[0];
@@ -140,7 +140,8 @@ TEST(ReconstructTest, TwoGroupsAreCloseToTheOptimum) {
     EXPECT_GE(error, bound * (1 - 1e-3) - 1e-3);
     found += error;
     optimal += bound;
-    const PrunedWeight baseline = PruneBySaliency(objective, layout, Saliency::kMagnitude, {.free_bias = false}, pool);
+    const PrunedWeight baseline =
+        PruneBySaliency(objective, layout, Saliency::kMagnitude, {.rule = {}, .free_bias = false}, pool);
     magnitude += objective.DampedErrors(AsMatrix(baseline.weight, layout))[0];
   }
   EXPECT_LE(found, 1.1 * optimal);
@@ -278,7 +279,7 @@ TEST(ReconstructTest, DampingIsChosenOnRowsThatWereNotFitted) {
     const Objective chosen = MakeObjective(weight, layout, folds, {}, pool);
     ASSERT_TRUE(Reconstruct(chosen, layout, {}, pool).ok());
     (rows == 70 ? few : many) = chosen.damping();
-    EXPECT_EQ(MakeObjective(weight, layout, folds, {.damping = 0.05}, pool).damping(), 0.05);
+    EXPECT_EQ(MakeObjective(weight, layout, folds, {.damping = 0.05, .rule = {}}, pool).damping(), 0.05);
   }
   EXPECT_GT(few, many);
 }
@@ -322,7 +323,7 @@ TEST_P(ReconstructCaseTest, BeatsMagnitudeAndReportsTheTrueError) {
   folds[1].Add(x_hat.data() + 300 * layout.columns, shifted ? gaps.data() + 300 * layout.rows : nullptr, 400, pool);
   Moments moments = folds[0];
   moments.Add(folds[1]);
-  const ReconstructOptions options = {.paired = paired, .free_bias = free_bias};
+  const ReconstructOptions options = {.rule = {}, .paired = paired, .free_bias = free_bias};
   const auto pruned = Reconstruct(MakeObjective(weight, layout, folds, options, pool), layout, options, pool);
   ASSERT_TRUE(pruned.ok()) << pruned.status().message();
   const PrunedWeight magnitude = PruneBySaliency(MakeObjective(weight, layout, {moments}, options, pool), layout,
