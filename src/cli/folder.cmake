@@ -1,3 +1,6 @@
+if(TAMIS_GRPC)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/src/cli/grpc_endpoint.cc PROPERTIES COMPILE_DEFINITIONS TAMIS_GRPC)
+endif()
 add_executable(tamis ${CMAKE_SOURCE_DIR}/src/cli/main.cc)
 target_link_libraries(tamis PRIVATE tamis_cli)
 add_dependencies(tamis tamis-tune-worker)

@@ -7,6 +7,7 @@
 
 #include "src/base/cpu.h"
 #include "src/base/request_problems.h"
+#include "src/cli/grpc_endpoint.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/server/server.h"
@@ -16,7 +17,7 @@ namespace {
 
 struct Flags {
   std::string target, host = "127.0.0.1", device = "cpu", control = "none";
-  int http_port = 8000, threads = 0, max_batch = 1, max_connections = 4096, max_body = 64;
+  int http_port = 8000, grpc_port = -1, threads = 0, max_batch = 1, max_connections = 4096, max_body = 64;
   double poll = 15, grace = 0;
   SessionFlags session;
 };
@@ -46,9 +47,11 @@ Result<ServerOptions> Options(const Flags& flags) {
   RequestProblems problems;
   problems.Need(flags.http_port >= 0 && flags.http_port <= 65535,
                 "--http-port is {}; it takes 0 (any free port) to 65535", flags.http_port);
+  problems.Need(flags.grpc_port >= -1 && flags.grpc_port <= 65535,
+                "--grpc-port is {}; it takes 0 (any free port) to 65535, or -1 for no gRPC", flags.grpc_port);
   problems.Need(flags.max_batch >= 1, "--max-batch is {}; it takes 1 (each request alone) or more", flags.max_batch);
   problems.Need(flags.max_connections >= 1, "--max-connections is {}; it takes 1 or more", flags.max_connections);
-  problems.Need(flags.max_body >= 1 && flags.max_body <= 4095, "--max-body is {}; it takes 1 to 4095 MiB",
+  problems.Need(flags.max_body >= 1 && flags.max_body <= 2047, "--max-body is {}; it takes 1 to 2047 MiB",
                 flags.max_body);
   problems.Need(flags.poll >= 0.01, "--repository-poll-secs is {}; it takes seconds", flags.poll);
   problems.Need(flags.grace >= 0, "--grace is {}; it takes seconds, 0 or more", flags.grace);
@@ -95,6 +98,11 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   AllowDescriptors(flags.max_connections);
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(options));
   PrintModels(*server, flags.max_batch > 1, common.verbose);
+  std::unique_ptr<GrpcEndpoint> grpc;
+  if (flags.grpc_port >= 0) {
+    TAMIS_ASSIGN_OR_RETURN(grpc, StartGrpc(server.get(), options, flags.grpc_port));
+    fmt::print("tamis serve: listening on {}:{} for gRPC\n", flags.host, grpc->port());
+  }
   fmt::print("tamis serve: listening on http://{}:{}\n", flags.host, server->port());
   std::fflush(stdout);
   int number = 0;
@@ -110,6 +118,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   fmt::print("tamis serve: stopping, requests in flight are finished first\n");
   std::fflush(stdout);
   server->Stop();
+  if (grpc != nullptr) grpc->Stop();
   server->Wait();
   fmt::print("tamis serve: stopped\n");
   return {};
@@ -121,6 +130,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
       ->required();
   app.add_option("--host", flags->host, "Address or name of one to listen on; 0.0.0.0: all of this machine's");
   app.add_option("--http-port", flags->http_port, "Port of the KServe v2 HTTP endpoint; 0: any free one");
+  app.add_option("--grpc-port", flags->grpc_port, "Port of the KServe v2 gRPC endpoint; 0: any free one; -1: none");
   app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");
   app.add_option("--max-batch", flags->max_batch,
                  "Requests of equal shapes that arrive while others are computed run together, so many rows at most");
@@ -141,7 +151,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
 
 }  // namespace
 
-extern const Verb verb_serve = {"serve", "Serve engines over the KServe v2 protocol (HTTP)",
+extern const Verb verb_serve = {"serve", "Serve engines over the KServe v2 protocol (HTTP, gRPC)",
                                 "tamis serve models/ --http-port 8000", Declare};
 
 }  // namespace tamis

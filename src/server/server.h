@@ -45,6 +45,13 @@ class Server {
   // Returns when a stop is complete.
   void Wait();
   int port() const;
+
+  // For other protocols beside HTTP.
+  bool Ready() const { return handler_->Ready(); }
+  bool model_control() const { return handler_->options().model_control; }
+  Repository& repository() { return *repository_; }
+  Metrics& metrics() { return metrics_; }
+  Admission& admission() { return handler_->admission(); }
   // What is offered, broken models with their reason.
   std::vector<ModelVersionPtr> models() const { return repository_->All(); }
 

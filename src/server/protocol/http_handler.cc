@@ -48,31 +48,8 @@ std::string Trim(std::string_view text) {
                                          : std::string(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
 }
 
-// Lends one of `limit` places for as long as it lives.
-class Place {
- public:
-  Place(std::atomic<int>* used, int limit) : used_(*used), got_(used_.fetch_add(1) < limit) {}
-  ~Place() { used_.fetch_sub(1); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  bool got() const { return got_; }
-
- private:
-  std::atomic<int>& used_;
-  bool got_;
-};
-
 int HttpStatus(const Status& status) {
   return status.kind() == ErrorKind::kUser ? 400 : 500;
-}
-
-// Samples in a request: along the first dimension of the first input, where that is free.
-int64_t Rows(const InferRequest& request, const Session& session) {
-  if (session.inputs().empty()) return 1;
-  const TensorSpec& spec = session.inputs()[0];
-  const auto input = request.inputs.find(spec.name);
-  if (input == request.inputs.end() || input->second.rank() < 1) return 1;
-  return spec.has_rank && !spec.dims.empty() && spec.dims[0] < 0 ? input->second.dim(0) : 1;
 }
 
 // Why requests to this path are refused that some clients of the protocol make; nullptr for others.
@@ -126,7 +103,7 @@ HttpResponse HttpHandler::Route(const HttpRequest& request) {
   if (all_stats) return JsonResponse(ModelStatsJson(repository_.All(), metrics_));
   if (is({"v2"})) return ServerMetadata();
   if (is({"v2", "health", "live"})) return Probe("live", true);
-  if (is({"v2", "health", "ready"})) return Probe("ready", !draining_ && repository_.Ready());
+  if (is({"v2", "health", "ready"})) return Probe("ready", Ready());
   HttpResponse response;
   response.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
   response.body = metrics_.Text() + repository_.DriftText();
@@ -178,8 +155,7 @@ HttpResponse HttpHandler::RouteModel(const HttpRequest& request, const std::vect
 HttpResponse HttpHandler::ServerMetadata() const {
   JsonWriter json;
   json.BeginObject().Key("name").String("tamis").Key("version").String(TAMIS_VERSION).Key("extensions").BeginArray();
-  for (const char* extension :
-       {"binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics"}) {
+  for (const char* extension : kProtocolExtensions) {
     json.String(extension);
   }
   json.EndArray().EndObject();
@@ -205,42 +181,26 @@ HttpResponse HttpHandler::RepositoryIndex(const HttpRequest& request) const {
 
 HttpResponse HttpHandler::Control(const std::string& model, bool load) {
   if (!options_.model_control) {
-    return ErrorResponse(403, "this server was not started with --model-control-mode explicit: its models are fixed");
+    return ErrorResponse(403, kNoModelControl);
   }
   const Status status = load ? repository_.Load(model) : repository_.Unload(model);
   return status.ok() ? JsonResponse("{}") : ErrorResponse(HttpStatus(status), status.message());
 }
 
 HttpResponse HttpHandler::Infer(const HttpRequest& request, const ModelVersion& model) {
-  const auto start = Clock::now();
-  Metrics::Outcome outcome;
-  outcome.code = 500;  // stands if an exception leaves
-  outcome.request_bytes = request.body.size();
-  struct Recorder {
-    Metrics& metrics;
-    const ModelVersion& model;
-    Metrics::Outcome& outcome;
-    Clock::time_point start;
-    Recorder(Metrics& m, const ModelVersion& v, Metrics::Outcome& o, Clock::time_point s)
-        : metrics(m), model(v), outcome(o), start(s) {
-      metrics.Begin(model.model, model.version);
-    }
-    ~Recorder() {
-      outcome.total_seconds = SecondsSince(start);
-      metrics.End(model.model, model.version, outcome);
-    }
-  } recorder(metrics_, model, outcome, start);
-  HttpResponse response = InferChecked(request, model, &outcome);
-  outcome.code = response.status;
-  outcome.response_bytes = response.body.size();
+  InferenceRecord record(&metrics_, model);
+  record.outcome.request_bytes = request.body.size();
+  HttpResponse response = InferChecked(request, model, &record.outcome);
+  record.outcome.code = response.status;
+  record.outcome.response_bytes = response.body.size();
   return response;
 }
 
 HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVersion& model,
                                        Metrics::Outcome* outcome) {
   const auto read_start = Clock::now();
-  const Place place(&running_, options_.max_concurrent);
-  if (!place.got()) return ErrorResponse(503, "the server works on as many requests as it may; try again");
+  const Admission::Place place(&admission_);
+  if (!place.got()) return ErrorResponse(503, kTooBusy);
   if (FindHeader(request.headers, "Content-Length") == nullptr &&
       FindHeader(request.headers, "Transfer-Encoding") == nullptr) {
     return ErrorResponse(411, "an inference request needs a body with Content-Length or chunked");
@@ -272,16 +232,9 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   auto parsed = ParseInferRequest(body, header_length, *model.session, std::move(owner));
   if (!parsed.ok()) return ErrorResponse(HttpStatus(parsed.status()), parsed.status().message());
 
-  outcome->rows = Rows(*parsed, *model.session);
-  const auto compute_start = Clock::now();
-  outcome->read_seconds = std::chrono::duration<double>(compute_start - read_start).count();
-  auto outputs = model.session->Run(parsed->inputs);
-  outcome->compute_seconds = SecondsSince(compute_start);
+  outcome->read_seconds = SecondsSince(read_start);
+  const auto outputs = ComputeInference(model, *parsed, outcome);
   if (!outputs.ok()) return ErrorResponse(HttpStatus(outputs.status()), outputs.status().message());
-  if (model.drift != nullptr) model.drift->Observe(parsed->inputs);
-  for (const RequestedOutput& output : parsed->outputs) {
-    if (outputs->count(output.name) == 0) return ErrorResponse(500, "the model gave no output '" + output.name + "'");
-  }
   const auto write_start = Clock::now();
   auto made = MakeInferResponse(*parsed, *outputs, model.model, model.version);
   outcome->write_seconds = SecondsSince(write_start);

@@ -13,11 +13,16 @@
 #include <atomic>
 #include <cstddef>
 
+#include "src/server/inference.h"
 #include "src/server/metrics.h"
 #include "src/server/protocol/http_message.h"
 #include "src/server/repository.h"
 
 namespace tamis {
+
+inline constexpr char kNoModelControl[] =
+    "this server was not started with --model-control-mode explicit: its models are fixed";
+inline constexpr char kTooBusy[] = "the server works on as many requests as it may; try again";
 
 struct HandlerOptions {
   size_t max_body_bytes = size_t{64} << 20;  // after decompression
@@ -28,12 +33,16 @@ struct HandlerOptions {
 class HttpHandler {
  public:
   HttpHandler(Repository* repository, Metrics* metrics, const HandlerOptions& options)
-      : repository_(*repository), metrics_(*metrics), options_(options) {}
+      : repository_(*repository), metrics_(*metrics), options_(options), admission_(options.max_concurrent) {}
 
   // Never throws.
   HttpResponse Handle(const HttpRequest& request) noexcept;
   // From now on the server is not ready; requests are still answered.
   void SetDraining() { draining_ = true; }
+  bool Ready() const { return !draining_ && repository_.Ready(); }
+  const HandlerOptions& options() const { return options_; }
+  // Of inferences by any protocol.
+  Admission& admission() { return admission_; }
 
  private:
   HttpResponse Route(const HttpRequest& request);
@@ -49,7 +58,7 @@ class HttpHandler {
   Metrics& metrics_;
   const HandlerOptions options_;
   std::atomic<bool> draining_{false};
-  std::atomic<int> running_{0};
+  Admission admission_;
 };
 
 }  // namespace tamis

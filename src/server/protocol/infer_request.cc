@@ -9,6 +9,7 @@
 
 #include "src/server/protocol/classification.h"
 #include "src/server/protocol/tensor_bytes.h"
+#include "src/server/protocol/tensor_check.h"
 #include "src/server/protocol/tensor_json.h"
 
 namespace tamis {
@@ -19,33 +20,6 @@ using simdjson::dom::object;
 
 // Deeper than any tensor's nested arrays, far from where recursion could hurt.
 constexpr size_t kMaxDepth = 96;
-constexpr size_t kMaxRank = 64;
-constexpr size_t kMaxProblems = 16;
-constexpr char kSharedMemory[] =
-    "this server reads and writes no memory of its clients: send tensors as binary data, which are not copied again";
-// As much of a client's name as a message repeats.
-std::string Short(std::string_view text) {
-  return std::string(text.substr(0, 128)) + (text.size() > 128 ? "..." : "");
-}
-
-const TensorSpec* FindSpec(const std::vector<TensorSpec>& specs, std::string_view name) {
-  const auto found = std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
-  return found == specs.end() ? nullptr : &*found;
-}
-
-std::string Names(const std::vector<TensorSpec>& specs) {
-  std::string names;
-  for (const TensorSpec& spec : specs) names += (names.empty() ? "'" : ", '") + spec.name + "'";
-  return names.empty() ? "none" : names;
-}
-
-// Whether the protocol has a name for the type; it has none for sequences.
-bool CanTravel(const TensorSpec& spec) {
-  return !spec.sequence && !KserveName(spec.dtype).empty();
-}
-std::string TypeOf(const TensorSpec& spec) {
-  return spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type;
-}
 
 class Parser {
  public:
@@ -61,26 +35,16 @@ class Parser {
       request_.id = text;
     }
     bool binary_default = false;
-    RefuseParameters(request, "", {"sequence_id", "sequence_start", "sequence_end"},
-                     "requests are independent of one another here");
+    RefuseParameters(request, "");
     BoolParameter(request, "binary_data_output", &binary_default);
     ParseInputs(request);
     ParseOutputs(request, binary_default);
-    if (problems_.empty()) return std::move(request_);
-    std::string text;
-    for (const std::string& problem : problems_) text += (text.empty() ? "" : "; ") + problem;
-    if (omitted_ > 0) text += "; and " + std::to_string(omitted_) + " more";
-    return UserError("{}", text);
+    TAMIS_RETURN_IF_ERROR(faults_.status());
+    return std::move(request_);
   }
 
  private:
-  void Problem(std::string text) {
-    if (problems_.size() < kMaxProblems) {
-      problems_.push_back(std::move(text));
-    } else {
-      ++omitted_;
-    }
-  }
+  void Problem(std::string text) { faults_.Add(std::move(text)); }
 
   // False if the parameter is absent.
   static bool Parameter(const object& owner, const char* name, element* value) {
@@ -96,15 +60,15 @@ class Parser {
     }
   }
 
-  void RefuseParameters(const object& owner, const std::string& of, std::initializer_list<const char*> names,
-                        const char* why) {
+  void RefuseParameters(const object& owner, const std::string& of) {
     element value;
     if (owner["parameters"].get(value) == simdjson::SUCCESS && !value.is_object()) {
       Problem(of + "'parameters' is not an object");
     }
-    for (const char* name : names) {
-      if (!Parameter(owner, name, &value)) continue;
-      return Problem(of + "parameter '" + name + "' is not supported: " + why);
+    for (const auto& [name, why] : kRefusedParameters) {
+      if (Parameter(owner, name, &value)) {
+        Problem(fmt::format("{}parameter '{}' is not supported: {}", of, name, why));
+      }
     }
   }
 
@@ -126,7 +90,7 @@ class Parser {
       }
       const std::string of = "input '" + Short(name) + "': ";
       const TensorSpec* spec = FindSpec(model_.inputs(), name);
-      if (spec == nullptr) Problem(of + "the model has no such input; it has " + Names(model_.inputs()));
+      if (spec == nullptr) Problem(of + "the model has no such input; it has " + NamesOf(model_.inputs()));
       if (!seen.emplace(name).second) {
         Problem(of + "given twice");
         continue;
@@ -144,7 +108,7 @@ class Parser {
 
   // `at` is how many of the bytes behind the JSON are used up.
   void ParseInput(const object& input, const TensorSpec* spec, const std::string& of, size_t* at) {
-    RefuseParameters(input, of, {"shared_memory_region"}, kSharedMemory);
+    RefuseParameters(input, of);
     std::string_view bytes;
     element value;
     const bool binary = Parameter(input, "binary_data_size", &value);
@@ -182,19 +146,14 @@ class Parser {
   }
 
   bool CheckType(const object& input, const TensorSpec& spec, const std::string& of) {
-    const std::string expected(KserveName(spec.dtype));
-    if (!CanTravel(spec)) {
-      Problem(of + "the model wants " + TypeOf(spec) + ", which cannot be sent over this protocol");
-      return false;
-    }
     std::string_view datatype;
-    if (input["datatype"].get_string().get(datatype) != simdjson::SUCCESS) {
+    if (CanTravel(spec) && input["datatype"].get_string().get(datatype) != simdjson::SUCCESS) {
       Problem(of + "'datatype' is missing or not a string");
       return false;
     }
-    if (datatype == expected) return true;
-    Problem(of + "datatype is '" + Short(datatype) + "', but the model wants '" + expected + "'");
-    return false;
+    const Status status = CheckDatatype(spec, datatype);
+    faults_.Add(of, status);
+    return status.ok();
   }
 
   bool ParseShape(const object& input, const TensorSpec& spec, const std::string& of, Dims* dims) {
@@ -203,32 +162,15 @@ class Parser {
       Problem(of + "'shape' is missing or not an array");
       return false;
     }
-    if (shape.size() > kMaxRank) {
-      Problem(of + "its shape has more than " + std::to_string(kMaxRank) + " dimensions");
-      return false;
-    }
     for (element item : shape) {
-      int64_t dim = 0;
-      if (item.get_int64().get(dim) != simdjson::SUCCESS || dim <= 0) {
-        Problem(of + "its shape has a dimension that is not a positive integer");
-        return false;
-      }
+      int64_t dim = 0;  // what is none is refused as such
+      if (item.get_int64().get(dim) != simdjson::SUCCESS) dim = 0;
       dims->push_back(dim);
+      if (dims->size() > kMaxRank) break;
     }
-    bool fits = !spec.has_rank || dims->size() == spec.dims.size();
-    for (size_t i = 0; fits && spec.has_rank && i < dims->size(); ++i)
-      fits = spec.dims[i] < 0 || spec.dims[i] == (*dims)[i];
-    if (!fits) {
-      Problem(of + "shape is " + ToString(*dims) + ", but the model wants " + ToString(spec.dims) +
-              (std::count(spec.dims.begin(), spec.dims.end(), -1) > 0 ? " (-1: any)" : ""));
-      return false;
-    }
-    // A product this large could not have been sent, and its bytes would overflow.
-    if (const int64_t count = NumElements(*dims); count < 0 || count > int64_t{1} << 48) {
-      Problem(of + "shape " + ToString(*dims) + " has too many elements");
-      return false;
-    }
-    return true;
+    const Status status = CheckShape(spec, *dims);
+    faults_.Add(of, status);
+    return status.ok();
   }
 
   void ParseOutputs(const object& request, bool binary_default) {
@@ -251,19 +193,19 @@ class Parser {
       const std::string of = "output '" + Short(name) + "': ";
       const TensorSpec* spec = FindSpec(model_.outputs(), name);
       if (spec == nullptr) {
-        Problem(of + "the model has no such output; it has " + Names(model_.outputs()));
+        Problem(of + "the model has no such output; it has " + NamesOf(model_.outputs()));
         continue;
       }
       if (!seen.emplace(name).second) {
         Problem(of + "asked for twice");
         continue;
       }
-      RefuseParameters(output, of, {"shared_memory_region"}, kSharedMemory);
+      RefuseParameters(output, of);
       bool binary = binary_default;
       BoolParameter(output, "binary_data", &binary);
       AddOutput(*spec, binary, Classes(output, of));
     }
-    if (request_.outputs.empty() && problems_.empty()) {
+    if (request_.outputs.empty() && faults_.empty()) {
       for (const TensorSpec& spec : model_.outputs()) AddOutput(spec, binary_default);
     }
   }
@@ -293,8 +235,7 @@ class Parser {
   std::string_view binary_;
   std::shared_ptr<const void> owner_;  // of `binary_`; may be null
   InferRequest request_;
-  std::vector<std::string> problems_;
-  size_t omitted_ = 0;
+  RequestFaults faults_;
   bool lost_binary_ = false;  // a size is unknown, so the rest cannot be told apart
 };
 
@@ -366,15 +307,20 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
   return Parser(model, body.substr(json_bytes), std::move(owner)).Parse(root);
 }
 
-Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,
-                                        const std::string& model, const std::string& version) {
-  std::vector<Tensor> tensors;  // as they are sent
+Result<std::vector<Tensor>> TensorsToSend(const InferRequest& request, const NamedTensors& outputs) {
+  std::vector<Tensor> tensors;
   for (const RequestedOutput& requested : request.outputs) {
     const Tensor& output = outputs.at(requested.name);
     auto classes = requested.classes > 0 ? TopClasses(output, requested.classes) : output;
     if (!classes.ok()) return UserError("output '{}': {}", requested.name, classes.status().message());
     tensors.push_back(std::move(*classes));
   }
+  return tensors;
+}
+
+Result<InferResponse> MakeInferResponse(const InferRequest& request, const NamedTensors& outputs,
+                                        const std::string& model, const std::string& version) {
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> tensors, TensorsToSend(request, outputs));
   JsonWriter json;
   json.BeginObject();
   if (!request.id.empty()) json.Key("id").String(request.id);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tamis/session.h"
@@ -31,6 +32,17 @@ struct InferRequest {
 // where they are instead of copying them.
 Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std::string_view> header_length,
                                        const Session& model, std::shared_ptr<const void> owner = nullptr);
+
+// Parameters of requests, inputs and outputs that would change the answer, and why they are refused.
+inline constexpr std::pair<const char*, const char*> kRefusedParameters[] = {
+    {"sequence_id", "requests are independent of one another here"},
+    {"shared_memory_region",
+     "this server reads and writes no memory of its clients; send tensors as binary data, which are not copied again"},
+};
+
+// The outputs that a request asks for, in its order, as they are to be sent. An error (kUser) if one has no classes to
+// tell.
+Result<std::vector<Tensor>> TensorsToSend(const InferRequest& request, const NamedTensors& outputs);
 
 struct InferResponse {
   std::string body;

@@ -2,35 +2,40 @@
 
 #include "src/base/json_writer.h"
 #include "src/server/batching/batching_session.h"
+#include "src/server/protocol/tensor_check.h"
 
 namespace tamis {
+
+std::string DatatypeOf(const TensorSpec& spec) {
+  return CanTravel(spec) ? std::string(KserveName(spec.dtype)) : TypeOf(spec);
+}
+
+std::string ConfigTypeOf(const TensorSpec& spec) {
+  if (!CanTravel(spec)) return "TYPE_INVALID";
+  return "TYPE_" + std::string(spec.dtype == DType::kString ? "STRING" : KserveName(spec.dtype));
+}
+
+Dims WholeShape(const TensorSpec& spec) {
+  return spec.has_rank ? spec.dims : Dims{-1};
+}
+
+uint64_t ExecutionsOf(const ModelVersion& model, const Metrics::Totals& totals) {
+  const auto* batching = dynamic_cast<const BatchingSession*>(model.session.get());
+  return batching != nullptr ? batching->runs() : totals.succeeded;
+}
+
 namespace {
-
-// The protocol's name for the type; what it has none for (sequences, element types of its own) is named as ONNX does.
-std::string TypeName(const TensorSpec& spec) {
-  const std::string_view known = KserveName(spec.dtype);
-  if (!known.empty() && !spec.sequence) return std::string(known);
-  return spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type;
-}
-
-// FP32 is TYPE_FP32, but BYTES is TYPE_STRING.
-std::string ConfigTypeName(const TensorSpec& spec) {
-  const std::string_view known = KserveName(spec.dtype);
-  if (known.empty() || spec.sequence) return "TYPE_INVALID";
-  return "TYPE_" + std::string(spec.dtype == DType::kString ? "STRING" : known);
-}
 
 void WriteDims(const TensorSpec& spec, JsonWriter* json) {
   json->BeginArray();
-  if (!spec.has_rank) json->Number(int64_t{-1});
-  for (const int64_t dim : spec.dims) json->Number(dim);
+  for (const int64_t dim : WholeShape(spec)) json->Number(dim);
   json->EndArray();
 }
 
 void WriteSpecs(const char* key, const std::vector<TensorSpec>& specs, JsonWriter* json) {
   json->Key(key).BeginArray();
   for (const TensorSpec& spec : specs) {
-    json->BeginObject().Key("name").String(spec.name).Key("datatype").String(TypeName(spec)).Key("shape");
+    json->BeginObject().Key("name").String(spec.name).Key("datatype").String(DatatypeOf(spec)).Key("shape");
     WriteDims(spec, json);
     json->EndObject();
   }
@@ -40,7 +45,7 @@ void WriteSpecs(const char* key, const std::vector<TensorSpec>& specs, JsonWrite
 void WriteConfigs(const char* key, const std::vector<TensorSpec>& specs, JsonWriter* json) {
   json->Key(key).BeginArray();
   for (const TensorSpec& spec : specs) {
-    json->BeginObject().Key("name").String(spec.name).Key("data_type").String(ConfigTypeName(spec)).Key("dims");
+    json->BeginObject().Key("name").String(spec.name).Key("data_type").String(ConfigTypeOf(spec)).Key("dims");
     WriteDims(spec, json);
     if (spec.optional) json->Key("optional").Bool(true);
     json->EndObject();
@@ -83,10 +88,9 @@ std::string ModelStatsJson(const std::vector<ModelVersionPtr>& versions, const M
   for (const ModelVersionPtr& version : versions) {
     if (!version->ready()) continue;
     const Metrics::Totals totals = metrics.TotalsOf(version->model, version->version);
-    const auto* batching = dynamic_cast<const BatchingSession*>(version->session.get());
     json.BeginObject().Key("name").String(version->model).Key("version").String(version->version);
     json.Key("last_inference").Number(totals.last_ms).Key("inference_count").Number(totals.rows);
-    json.Key("execution_count").Number(batching != nullptr ? batching->runs() : totals.succeeded);
+    json.Key("execution_count").Number(ExecutionsOf(*version, totals));
     json.Key("inference_stats").BeginObject();
     WriteDuration("success", totals.succeeded, totals.succeeded_seconds, &json);
     WriteDuration("fail", totals.failed, totals.failed_seconds, &json);

@@ -9,6 +9,19 @@
 
 namespace tamis {
 
+inline constexpr const char* kProtocolExtensions[] = {"binary_tensor_data", "classification", "model_configuration",
+                                                      "model_repository", "statistics"};
+
+// The protocol's name for a value's type; what it has none for (sequences, element types of its own) is named as ONNX
+// does.
+std::string DatatypeOf(const TensorSpec& spec);
+// As the model configuration has it: FP32 is TYPE_FP32, but BYTES is TYPE_STRING.
+std::string ConfigTypeOf(const TensorSpec& spec);
+// -1: free, and the whole shape where the rank is not known.
+Dims WholeShape(const TensorSpec& spec);
+// Runs that answered the requests of `totals`.
+uint64_t ExecutionsOf(const ModelVersion& model, const Metrics::Totals& totals);
+
 // Name, versions, inputs and outputs with their shapes, -1 for what is free.
 std::string ModelMetadataJson(const ModelVersion& model, const std::vector<ModelVersionPtr>& versions);
 // The model configuration extension. Shapes are whole, so that max_batch_size is 0: clients put no dimension before

@@ -1,0 +1,48 @@
+#include "src/server/inference.h"
+
+namespace tamis {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Samples in a request: along the first dimension of the first input, where that is free.
+int64_t Rows(const InferRequest& request, const Session& session) {
+  if (session.inputs().empty()) return 1;
+  const TensorSpec& spec = session.inputs()[0];
+  const auto input = request.inputs.find(spec.name);
+  if (input == request.inputs.end() || input->second.rank() < 1) return 1;
+  return spec.has_rank && !spec.dims.empty() && spec.dims[0] < 0 ? input->second.dim(0) : 1;
+}
+
+}  // namespace
+
+InferenceRecord::InferenceRecord(Metrics* metrics, const ModelVersion& model)
+    : metrics_(*metrics), model_(model), start_(Clock::now()) {
+  outcome.code = 500;
+  metrics_.Begin(model_.model, model_.version);
+}
+
+InferenceRecord::~InferenceRecord() {
+  outcome.total_seconds = SecondsSince(start_);
+  metrics_.End(model_.model, model_.version, outcome);
+}
+
+Result<NamedTensors> ComputeInference(const ModelVersion& model, const InferRequest& request,
+                                      Metrics::Outcome* outcome) {
+  outcome->rows = Rows(request, *model.session);
+  const auto start = Clock::now();
+  auto outputs = model.session->Run(request.inputs);
+  outcome->compute_seconds = SecondsSince(start);
+  if (!outputs.ok()) return outputs;
+  if (model.drift != nullptr) model.drift->Observe(request.inputs);
+  for (const RequestedOutput& output : request.outputs) {
+    if (outputs->count(output.name) == 0) return InternalError("the model gave no output '{}'", output.name);
+  }
+  return outputs;
+}
+
+}  // namespace tamis
