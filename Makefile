@@ -14,7 +14,7 @@ help:
 	@echo "make bench     Tamis against ONNX Runtime, OpenVINO and PyTorch on this machine (BENCH=--quick for three minutes)"
 	@echo "make bench-trained  time and accuracy of a trained network side by side (BENCH=\"MODEL --calibration A --test B\")"
 	@echo "make bench-kernels  kernel benchmarks of this machine"
-	@echo "make architectures  export some 200 networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
+	@echo "make architectures  export some 250 networks from PyTorch (6 GB to install) and compare with ONNX Runtime"
 	@echo "make sanitize  the tests under ASan+UBSan and under TSan"
 	@echo "make fuzz      every fuzz target for a minute (scripts/fuzz.sh SECONDS TARGET...)"
 

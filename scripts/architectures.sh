@@ -1,5 +1,5 @@
 #!/bin/sh
-# Exports networks of some fifty architectures with random weights, with both of PyTorch's exporters where they can, and
+# Exports some 250 networks with random weights, with both of PyTorch's exporters where they can, and
 # compares Tamis with ONNX Runtime on each. PyTorch goes into an environment of its own (about 6 GB), the networks into
 # .cache (about 6 GB): this is no part of `make test`.
 #   scripts/architectures.sh BUILD [--only NAME,...]

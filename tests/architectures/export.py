@@ -74,6 +74,7 @@ def entries():
     import zoo_language  # noqa: F401
     import zoo_more  # noqa: F401
     import zoo_vision  # noqa: F401
+    import zoo_wider  # noqa: F401
     return zoo.ENTRIES
 
 

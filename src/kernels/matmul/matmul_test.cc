@@ -56,6 +56,9 @@ TEST(MatMulKernels, MatchTheReference) {
     cases.push_back(MatMulCase({3}, {}, {3}, 7, 5, 20, a, b, out));
     cases.push_back(MatMulCase({2, 1}, {3}, {2, 3}, 4, 9, 48, a, b, out));
     cases.push_back(MatMulCase({}, {2}, {2}, 3, 0, 4, a, b, out));
+    cases.push_back(MatMulCase({3, 1}, {2}, {3, 2}, 55, 37, 1, a, b, out));
+    cases.push_back(MatMulCase({5}, {5}, {5}, 6, 64, 1, a, b, out));
+    cases.push_back(MatMulCase({2}, {}, {2}, 3, 0, 1, a, b, out));
   }
   for (const DType dtype : {DType::kFloat64, DType::kInt64, DType::kInt32, DType::kUInt32, DType::kUInt64}) {
     for (const auto& [a, b] : std::vector<std::pair<Dims, Dims>>{
