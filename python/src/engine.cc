@@ -25,7 +25,7 @@ PyEngine Build(const nb::object& model, const std::string& folder, const std::ve
   const ModelSource source = ModelOf(model, folder);
   const bool extend = source.IsEngine() && without.empty();  // as the command line
   std::vector<std::string> names = precisions;
-  if (UnwrapVerb(ParseDevice(device)) && names.empty()) names.emplace_back("f16");
+  if (UnwrapVerb(ParseDevice(device)) && names.empty()) names.emplace_back("auto");
   std::vector<Precision> parsed;  // an engine's may also be called by the names of what it has
   for (size_t i = 0; i < names.size() && !extend; ++i) parsed.push_back(UnwrapVerb(ParsePrecision(names[i])));
   BuildOptions options;

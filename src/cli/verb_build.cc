@@ -132,7 +132,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     precisions.push_back(precision);
   }
   BuildOptions options;
-  if (gpu && flags.precisions.empty()) precisions.push_back(Precision::kFloat16);
+  if (gpu && flags.precisions.empty()) precisions.push_back(Precision::kAuto);
   options.device = flags.device;
   options.threads = flags.threads;
   options.without = flags.without;
@@ -170,7 +170,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("-o,--output", flags->output, "Engine file to write")->required();
   app.add_option(
       "--precision", flags->precisions,
-      "f32 (the default, on a GPU f16), bf16, f16 or auto (each node in what is measured faster); given again,\n"
+      "f32 (the default), bf16, f16 or auto (the default on a GPU: f16, or bf16 where the file's weights are; on the "
+      "CPU each node in what is measured faster); given again,\n"
       "the engine carries that precision as well. int8, alone and with --calibration: quantised first, as tamis "
       "quantize does it");
   app.add_option(

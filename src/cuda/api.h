@@ -54,14 +54,14 @@ typedef struct TamisCudaOperand {
   uint64_t constant_hash;
 } TamisCudaOperand;
 
-enum { TAMIS_CUDA_INT = 0, TAMIS_CUDA_FLOAT = 1, TAMIS_CUDA_TEXT = 2, TAMIS_CUDA_INTS = 3, TAMIS_CUDA_FLOATS = 4 };
+enum { TAMIS_CUDA_INT = 0, TAMIS_CUDA_FLOAT = 1, TAMIS_CUDA_TEXT = 2, TAMIS_CUDA_INTS = 3, TAMIS_CUDA_FLOATS = 4, TAMIS_CUDA_LINES = 5 };
 
 typedef struct TamisCudaAttribute {
   const char* key;
   int32_t kind;
   float f;
   int64_t i;
-  const char* text;
+  const char* text; /* of a list of strings: one a line */
   const int64_t* ints;
   const float* floats;
   uint64_t count; /* of ints or floats */

@@ -22,6 +22,7 @@ TEST_F(CudaKernels, Attention) {
                          Shape{40, 12, 12, 70, 70, 64, {40, 1, 1, 70}}, Shape{25, 16, 4, 70, 100, 32, {}, 1, 30},
                          Shape{20, 16, 16, 70, 65, 128, {}}}) {
     for (const bool zero_masked : {false, true}) {
+      const DType dtype = zero_masked ? DType::kBFloat16 : DType::kFloat16;
       CudaCase c;
       c.op = "Attention";
       c.domain = kTamisDomain;
@@ -31,9 +32,9 @@ TEST_F(CudaKernels, Attention) {
                       {"causal_offset", s.causal_offset},
                       {"zero_masked", int64_t{zero_masked}},
                       {"scale", 1 / std::sqrt(static_cast<float>(s.depth))},
-                      {"output_dtype", kHalf}};
+                      {"output_dtype", static_cast<int64_t>(dtype)}};
       const auto rows = [&](int64_t heads, int64_t count) {
-        return random.Floats(DType::kFloat16,
+        return random.Floats(dtype,
                              s.apart ? Dims{s.batch, heads, count, s.depth} : Dims{s.batch, count, heads * s.depth});
       };
       c.inputs = {rows(s.heads, s.queries), rows(s.kv_heads, s.keys), rows(s.kv_heads, s.keys)};
@@ -45,7 +46,7 @@ TEST_F(CudaKernels, Attention) {
           mask[i] = -std::numeric_limits<float>::infinity();
         }
       }
-      c.output_dtypes = {DType::kFloat16};
+      c.output_dtypes = {dtype};
       tried += Check(c);
       ASSERT_FALSE(HasFailure());
     }

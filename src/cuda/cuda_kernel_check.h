@@ -48,6 +48,8 @@ class CudaRandom {
     for (int64_t i = 0; i < tensor.NumElements(); ++i) {
       if (dtype == DType::kFloat16) {
         tensor.Data<uint16_t>()[i] = FloatToHalf(next());
+      } else if (dtype == DType::kBFloat16) {
+        tensor.Data<uint16_t>()[i] = FloatToBf16(next());
       } else {
         tensor.Data<float>()[i] = next();
       }
@@ -57,10 +59,15 @@ class CudaRandom {
   std::mt19937 generator_;
 };
 
+// In f16 or bf16.
+inline Tensor Narrowed(const Tensor& wide, DType dtype) {
+  Tensor narrow(dtype, wide.dims());
+  std::transform(wide.Data<float>(), wide.Data<float>() + wide.NumElements(), narrow.Data<uint16_t>(),
+                 dtype == DType::kFloat16 ? FloatToHalf : FloatToBf16);
+  return narrow;
+}
 inline Tensor Halves(const Tensor& wide) {
-  Tensor half(DType::kFloat16, wide.dims());
-  for (int64_t i = 0; i < wide.NumElements(); ++i) half.Data<uint16_t>()[i] = FloatToHalf(wide.Data<float>()[i]);
-  return half;
+  return Narrowed(wide, DType::kFloat16);
 }
 
 // The results of `c` by the reference of an operator, which may be another, on operands, which may be others.
@@ -239,15 +246,16 @@ class CudaKernels : public testing::Test {
       }
     }
     // One rounding of the result, which f16 may round from a neighbouring f32, and sums in f32 whose error is a few
-    // units in the last place of the largest terms. The weights of attention are f16.
-    const bool half = expected.dtype() == DType::kFloat16;
-    // Softmax's reference in f16 rounds its exponentials too.
-    const double relative = half ? (c.op.find("Softmax") != std::string::npos ? 0x1p-9 : 0x1p-10) : 0x1p-18;
+    // units in the last place of the largest terms. The weights of attention are as its operands.
+    const bool f16 = expected.dtype() == DType::kFloat16, half = f16 || expected.dtype() == DType::kBFloat16;
+    const double unit = f16 ? 0x1p-11 : 0x1p-8;  // of one rounding to 16 bits
+    // Softmax's reference in 16 bits rounds its exponentials too.
+    const double relative = half ? (c.op.find("Softmax") != std::string::npos ? 4 : 2) * unit : 0x1p-18;
     // LinearNorm's sums may be rounded before their norm.
     const bool attention = c.op.find("Attention") != std::string::npos || c.op == "LinearNorm";
     // The libraries round the bias, and the product before our part of the epilogue, to the type of the result.
-    const double share = attention ? 0x1p-9 : library && half ? 0x1p-10 : 0x1p-18;
-    const double absolute = magnitude * share + (half ? 0x1p-24 : 0) + (by_tanh ? 3e-5 + 3 * 0x1.1p-11 : 0);
+    const double share = attention ? 4 * unit : library && half ? 2 * unit : 0x1p-18;
+    const double absolute = magnitude * share + (f16 ? 0x1p-24 : 0) + (by_tanh ? 3e-5 + 3 * 0x1.1p-11 : 0);
     for (int64_t i = 0; i < e.NumElements(); ++i) {
       const auto x = static_cast<double>(a.Data<float>()[i]), y = static_cast<double>(e.Data<float>()[i]);
       if (std::isnan(x) && std::isnan(y)) continue;
@@ -260,6 +268,7 @@ class CudaKernels : public testing::Test {
   }
 };
 
+inline constexpr auto kBrain = static_cast<int64_t>(DType::kBFloat16);
 inline constexpr auto kHalf = static_cast<int64_t>(DType::kFloat16);
 inline constexpr auto kFull = static_cast<int64_t>(DType::kFloat32);
 

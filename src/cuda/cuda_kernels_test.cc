@@ -9,7 +9,8 @@ TEST_F(CudaKernels, TheOperatorsOwnCases) {
   for (const OpDef* op : AllOps()) {
     if (op->test_cases == nullptr) continue;
     for (const OpTestCase& own : op->test_cases()) {
-      for (const bool half : {false, true}) {
+      for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+        const bool half = dtype != DType::kFloat32;
         CudaCase c;
         c.op = op->name;
         c.domain = op->domain;
@@ -21,19 +22,22 @@ TEST_F(CudaKernels, TheOperatorsOwnCases) {
         bool any = false;
         for (size_t i = 0; i < own.inputs.size(); ++i) {
           const Tensor& input = own.inputs[i];
-          const bool narrow =
-              half && input.dtype() == DType::kFloat32 && !(product && i == 2) && !(c.op == "Attention" && i == 3);
+          const bool table = c.op == "Rotary" && i > 0;
+          const bool narrow = half && input.dtype() == DType::kFloat32 && !(product && i == 2) &&
+                              !(c.op == "Attention" && i == 3) && !table;
           any = any || narrow;
-          c.inputs.push_back(narrow ? Halves(input) : input);
+          c.inputs.push_back(narrow ? Narrowed(input, dtype) : input);
           const bool steers =
               quantized ? i > 0 && i < 4 : i > 0 && (product || c.op == "Clip" || !IsFloat(input.dtype()));
           if (input.Defined() && steers && c.op != "Gather") c.constants.insert(i);
         }
         if (half && !any) continue;
-        if (half && c.domain == kTamisDomain) c.attributes["output_dtype"] = kHalf;
+        if (half && c.domain == kTamisDomain) c.attributes["output_dtype"] = static_cast<int64_t>(dtype);
         if (c.op == "Split" || c.op == "Cast") continue;           // below
-        if (half && !Reference(c, c.op, c.inputs).ok()) continue;  // not every operator knows f16
-        runs[c.op] += Check(c);
+        if (half && !Reference(c, c.op, c.inputs).ok()) continue;  // not every operator knows 16 bits
+        const int tried = Check(c);
+        runs[c.op] += tried;
+        if (dtype == DType::kBFloat16) runs[c.op + " in bf16"] += tried;
         if (HasFailure()) return;
       }
     }
@@ -43,24 +47,52 @@ TEST_F(CudaKernels, TheOperatorsOwnCases) {
     if (count > 0) text += " " + name + ":" + std::to_string(count);
   }
   std::printf("runs of kernels by operator:%s\n", text.c_str());
-  for (const char* name :
-       {"Linear", "ChannelsLastConv", "Attention", "LayerNormalization", "Softmax", "Add", "Gelu", "Transpose",
-        "Gather", "ChannelsLastMaxPool", "ChannelsLastGlobalAveragePool", "Concat", "QuantizedLinear", "QuantizedConv",
-        "QuantizedBinary", "QuantizedLookup", "QuantizedGlobalAveragePool", "QuantizeLinear", "DequantizeLinear"}) {
+  for (const char* name : {"Linear",
+                           "ChannelsLastConv",
+                           "Attention",
+                           "LayerNormalization",
+                           "Softmax",
+                           "Add",
+                           "Gelu",
+                           "Transpose",
+                           "Gather",
+                           "ChannelsLastMaxPool",
+                           "ChannelsLastGlobalAveragePool",
+                           "Concat",
+                           "QuantizedLinear",
+                           "QuantizedConv",
+                           "QuantizedBinary",
+                           "QuantizedLookup",
+                           "QuantizedGlobalAveragePool",
+                           "QuantizeLinear",
+                           "DequantizeLinear",
+                           "ElementwiseChain",
+                           "RMSNormalization",
+                           "Rotary",
+                           "Swish",
+                           "Linear in bf16",
+                           "Attention in bf16",
+                           "LayerNormalization in bf16",
+                           "RMSNormalization in bf16",
+                           "Rotary in bf16",
+                           "ElementwiseChain in bf16",
+                           "Softmax in bf16",
+                           "Add in bf16"}) {
     EXPECT_GT(runs[name], 0) << name;
   }
 }
 
 TEST_F(CudaKernels, CastsAndSplits) {
   CudaRandom random(2029);
-  for (const DType from : {DType::kFloat32, DType::kFloat16, DType::kInt64, DType::kInt32, DType::kBool}) {
+  for (const DType from :
+       {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kInt64, DType::kInt32, DType::kBool}) {
     for (const DType to : {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kInt64, DType::kInt32,
                            DType::kInt8, DType::kUInt8, DType::kBool}) {
       CudaCase c;
       c.op = "Cast";
       c.attributes = {{"to", static_cast<int64_t>(to)}};
       Tensor x = random.Integers(DType::kFloat32, {5, 16}, 100);
-      if (from == DType::kFloat16) x = Halves(x);
+      if (from == DType::kFloat16 || from == DType::kBFloat16) x = Narrowed(x, from);
       if (!IsFloat(from)) {
         x = Tensor(from, {5, 16});
         for (int64_t i = 0; i < 80; ++i) x.raw()[static_cast<size_t>(i) * ByteSize(from, 1)] = std::byte(i % 2);

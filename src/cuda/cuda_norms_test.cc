@@ -85,7 +85,7 @@ TEST_F(CudaKernels, EmbeddingNorm) {
 TEST_F(CudaKernels, NormsOfManyWidths) {
   CudaRandom random(2028);
   for (const int64_t columns : {8, 768, 1024, 1536, 2048, 4096, 77}) {
-    for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+    for (const DType dtype : {DType::kFloat16, DType::kFloat32, DType::kBFloat16}) {
       for (const int64_t rows : {3, 1200}) {
         CudaCase c;
         c.op = "LayerNormalization";
@@ -93,6 +93,9 @@ TEST_F(CudaKernels, NormsOfManyWidths) {
                     random.Floats(dtype, {columns})};
         c.attributes = {{"axis", int64_t{-1}}};
         c.output_dtypes = {dtype};
+        EXPECT_EQ(Check(c), 1);
+        c.op = "RMSNormalization";
+        c.inputs.pop_back();
         EXPECT_EQ(Check(c), 1);
         ASSERT_FALSE(HasFailure());
       }

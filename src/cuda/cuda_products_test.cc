@@ -51,6 +51,27 @@ TEST_F(CudaKernels, Products) {
   std::printf("%d runs\n", tried);
 }
 
+// Whose range networks made for bf16 may need: sums beyond f16's.
+TEST_F(CudaKernels, ProductsInBf16) {
+  CudaRandom random(2036);
+  for (const int64_t rows : {1, 77, 300}) {
+    for (const char* activation : {"", "Relu", "Silu"}) {
+      for (const int64_t out : {kBrain, kFull}) {
+        CudaCase c;
+        c.op = "Linear";
+        c.domain = kTamisDomain;
+        c.attributes = {{"activation", std::string(activation)}, {"output_dtype", out}};
+        c.inputs = {random.Floats(DType::kBFloat16, {rows, 512}, 1000), random.Floats(DType::kBFloat16, {264, 512}, 10),
+                    random.Floats(DType::kFloat32, {264}), random.Floats(static_cast<DType>(out), {rows, 264}, 1000)};
+        c.constants = {1, 2};
+        c.output_dtypes = {static_cast<DType>(out)};
+        EXPECT_GT(Check(c), 0);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
 TEST_F(CudaKernels, Convolutions) {
   CudaRandom random(2026);
   struct Shape {
@@ -166,7 +187,7 @@ TEST_F(CudaKernels, MatMul) {
                              {Dims{4, 7, 16}, Dims{16, 72}},
                              {Dims{5, 16}, Dims{6, 16, 40}},
                              {Dims{1, 12, 128, 64}, Dims{1, 12, 64, 128}}}) {
-    for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+    for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32}) {
       CudaCase c;
       c.op = "MatMul";
       const float scale = 1 / std::sqrt(static_cast<float>(a.back()));

@@ -1,6 +1,7 @@
 #include "src/cuda/device.h"
 
 #include <charconv>
+#include <deque>
 
 namespace tamis {
 namespace {
@@ -56,13 +57,19 @@ class ProblemView {
       view.kind = TAMIS_CUDA_FLOATS;
       view.floats = floats->data();
       view.count = floats->size();
+    } else if (const auto* lines = std::get_if<std::vector<std::string>>(&attribute)) {
+      view.kind = TAMIS_CUDA_LINES;
+      std::string& text = texts_.emplace_back();
+      for (const std::string& line : *lines) text += line + '\n';
+      view.text = text.c_str();
     } else {
-      return;  // tensors and lists of strings never steer a kernel
+      return;  // tensors never steer a kernel
     }
     attributes_.push_back(view);
   }
 
   std::vector<TamisCudaAttribute> attributes_;
+  std::deque<std::string> texts_;  // of lists of strings; addresses stay
   std::vector<TamisCudaOperand> inputs_, outputs_;
   TamisCudaProblem view_{};
 };

@@ -57,9 +57,9 @@ class SiblingFusion {
     if (!node.IsTamis("Linear") || node.input(3) != kNoValue || !node.String("activation", "").empty()) return kNoNode;
     const Tensor* weight = graph_.ConstantInput(node, 1);
     const bool bias_known = node.input(2) == kNoValue || graph_.ConstantInput(node, 2) != nullptr;
-    const bool half =
-        weight != nullptr && weight->dtype() == DType::kFloat16 && graph_.value(value).type.dtype == DType::kFloat16;
-    return half && bias_known ? id : kNoNode;
+    const bool narrow = weight != nullptr && graph_.value(value).type.dtype == weight->dtype() &&
+                        (weight->dtype() == DType::kFloat16 || weight->dtype() == DType::kBFloat16);
+    return narrow && bias_known ? id : kNoNode;
   }
 
   // A product of codes that gives f16 (FuseQuantizedForCuda has run), without residual, activation or codes behind it.

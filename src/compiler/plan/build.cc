@@ -114,7 +114,19 @@ std::string BuildTime() {
 
 namespace {
 
-DType DTypeOf(Precision precision, bool gpu) {
+// Whether most weights of matrices came in bf16: a network made for its range, which f16 may not hold.
+bool ComesInBf16(const Graph& source) {
+  int64_t bf16 = 0, all = 0;
+  for (size_t id = 0; id < source.NumValues(); ++id) {
+    const std::optional<Tensor>& weight = source.value(static_cast<ValueId>(id)).constant;
+    if (!weight || weight->rank() < 2 || !IsFloat(weight->dtype())) continue;
+    all += weight->NumElements();
+    if (weight->dtype() == DType::kBFloat16) bf16 += weight->NumElements();
+  }
+  return bf16 * 2 > all;
+}
+
+DType DTypeOf(Precision precision, bool gpu, const Graph& source) {
   switch (precision) {
     case Precision::kFloat32:
       return DType::kFloat32;
@@ -126,7 +138,8 @@ DType DTypeOf(Precision precision, bool gpu) {
       break;
   }
   // On a CPU, where nothing may be assumed, ChoosePrecision measures; where nothing is to be timed, f32 it is.
-  return gpu ? DType::kFloat16 : DType::kFloat32;
+  if (!gpu) return DType::kFloat32;
+  return ComesInBf16(source) ? DType::kBFloat16 : DType::kFloat16;
 }
 
 // What a fused graph computes in: "f32", or "int8" and "int8+bf16" where products are int8 and the rest is in f32,
@@ -219,7 +232,7 @@ class Fuser {
     Variant variant;
     const bool none_may = options_.low_layers && options_.low_layers->empty();
     if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16 || none_may) {
-      const DType dtype = DTypeOf(precision, !cpu);
+      const DType dtype = DTypeOf(precision, !cpu, source_);
       TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_));
       variant.precision = PrecisionName(variant.fused, dtype);
       return variant;

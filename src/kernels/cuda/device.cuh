@@ -61,6 +61,16 @@ __device__ __forceinline__ void Load8(const __half* from, float (&values)[8]) {
   }
 }
 
+__device__ __forceinline__ void Load8(const __nv_bfloat16* from, float (&values)[8]) {
+  const uint4 bits = *reinterpret_cast<const uint4*>(from);
+  const uint32_t words[4] = {bits.x, bits.y, bits.z, bits.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    values[2 * i] = __uint_as_float(words[i] << 16);
+    values[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+  }
+}
+
 __device__ __forceinline__ void Load8(const float* from, float (&values)[8]) {
   const float4 a = reinterpret_cast<const float4*>(from)[0];
   const float4 b = reinterpret_cast<const float4*>(from)[1];
@@ -73,6 +83,14 @@ __device__ __forceinline__ void Store8(__half* to, const float (&values)[8]) {
   auto* pairs = reinterpret_cast<__half2*>(&bits);
 #pragma unroll
   for (int i = 0; i < 4; ++i) pairs[i] = __floats2half2_rn(values[2 * i], values[2 * i + 1]);
+  *reinterpret_cast<uint4*>(to) = bits;
+}
+
+__device__ __forceinline__ void Store8(__nv_bfloat16* to, const float (&values)[8]) {
+  uint4 bits;
+  auto* pairs = reinterpret_cast<__nv_bfloat162*>(&bits);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) pairs[i] = __floats2bfloat162_rn(values[2 * i], values[2 * i + 1]);
   *reinterpret_cast<uint4*>(to) = bits;
 }
 

@@ -1,5 +1,7 @@
 #include "src/kernels/cuda/problem_decode.h"
 
+#include <sstream>
+
 namespace tamis::cuda {
 namespace {
 
@@ -11,6 +13,12 @@ Attribute DecodeAttribute(const TamisCudaAttribute& attribute) {
       return std::string(attribute.text);
     case TAMIS_CUDA_INTS:
       return std::vector<int64_t>(attribute.ints, attribute.ints + attribute.count);
+    case TAMIS_CUDA_LINES: {
+      std::vector<std::string> lines;
+      std::istringstream text(attribute.text);
+      for (std::string line; std::getline(text, line);) lines.push_back(line);
+      return lines;
+    }
     case TAMIS_CUDA_FLOATS:
       return std::vector<float>(attribute.floats, attribute.floats + attribute.count);
     default:

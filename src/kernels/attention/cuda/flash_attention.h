@@ -14,7 +14,7 @@ struct FlashRows {
   int64_t row = 0, head = 0, batch = 0;
 };
 
-// f16 operands, f32 scores and sums. A head's elements lie side by side in a row; rows are 16-byte aligned.
+// Operands of f16 or bf16, f32 scores and sums. A head's elements lie side by side in a row; rows are 16-byte aligned.
 struct FlashAttentionArgs {
   const void *q = nullptr, *k = nullptr, *v = nullptr;
   const void* mask = nullptr;  // may be null; f32, or f16 with mask_f16
@@ -25,6 +25,7 @@ struct FlashAttentionArgs {
   int64_t mask_strides[4] = {};  // elements, along batch, head, query and key; 0 where broadcast
   float scale = 1;
   bool mask_f16 = false;
+  bool bf16 = false;    // q, k, v and y; else f16
   bool causal = false;  // query s sees the keys up to s + causal_offset
   int causal_offset = 0;
   bool zero_masked = false;  // a row whose every score is -infinity gives 0, not NaN
@@ -48,8 +49,17 @@ struct FlashTactic {
 };
 inline constexpr int kMostDepthOfLongSteps = 64;  // of heads in steps of 128 keys
 
+// Whether operands of bf16 may be divided so.
+constexpr bool SuitsBf16(const FlashTactic& tactic) {
+  return tactic.warps <= 4 && tactic.step != FlashStep::k128;
+}
+
 // `depth`, of a head, is one of kFlashDepths.
 cudaError_t LaunchFlashAttention(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
                                  cudaStream_t stream);
+
+// Of args.bf16, apart for being an object of its own.
+cudaError_t LaunchFlashAttentionBf16(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
+                                     cudaStream_t stream);
 
 }  // namespace tamis::cuda

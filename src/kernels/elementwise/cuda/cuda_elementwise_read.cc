@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/elementwise/broadcast.h"
 #include "src/kernels/operand_check.h"
 
@@ -27,6 +28,9 @@ constexpr std::pair<std::string_view, Kind> kKinds[] = {{"Relu", Kind::kRelu},
                                                         {"LeakyRelu", Kind::kLeakyRelu},
                                                         {"HardSigmoid", Kind::kHardSigmoid},
                                                         {"Gelu", Kind::kGelu},
+                                                        {"Swish", Kind::kSwish},
+                                                        {"Mish", Kind::kMish},
+                                                        {"Elu", Kind::kElu},
                                                         {"Add", Kind::kAdd},
                                                         {"Sub", Kind::kSub},
                                                         {"Mul", Kind::kMul},
@@ -34,10 +38,6 @@ constexpr std::pair<std::string_view, Kind> kKinds[] = {{"Relu", Kind::kRelu},
                                                         {"Min", Kind::kMin},
                                                         {"Max", Kind::kMax},
                                                         {"Pow", Kind::kPow}};
-
-bool IsFloatOperand(const Operand& operand) {
-  return operand.dtype == DType::kFloat32 || operand.dtype == DType::kFloat16 || operand.dtype == DType::kBFloat16;
-}
 
 // The bounds of Clip: attributes before opset 11, then constant inputs; open where absent.
 Status ReadBounds(const Problem& problem, ElementwiseArgs* args) {
@@ -70,10 +70,11 @@ Result<ElementwiseArgs> ReadElementwise(const Problem& problem) {
     args.beta = problem.node->Float("beta", 0.5f);
   }
   if (args.kind == Kind::kLeakyRelu) args.alpha = problem.node->Float("alpha", 0.01f);
+  if (args.kind == Kind::kSwish || args.kind == Kind::kElu) args.alpha = problem.node->Float("alpha", 1.0f);
   const bool binary = args.kind >= Kind::kAdd;
   if (binary && problem.inputs.size() != 2) return UserError("{} operands; two are supported", problem.inputs.size());
   const Operand &a = problem.input(0), &b = problem.input(1), &y = problem.outputs[0];
-  if (!IsFloatOperand(a) || (binary && !IsFloatOperand(b)) || !IsFloatOperand(y)) {
+  if (!IsComputedFloat(a.dtype) || (binary && !IsComputedFloat(b.dtype)) || !IsComputedFloat(y.dtype)) {
     return UserError("operands must be float32, float16 or bfloat16");
   }
   const Dims* operands[] = {&a.dims, binary ? &b.dims : &a.dims};

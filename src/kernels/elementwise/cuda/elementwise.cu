@@ -73,6 +73,15 @@ __device__ __forceinline__ void Apply(const ElementwiseArgs& args, float (&a)[kC
     case Kind::kSoftplus:
       each([](float x, float) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))); });
       break;
+    case Kind::kSwish:
+      each([&](float x, float) { return x / (1.0f + expf(-args.alpha * x)); });
+      break;
+    case Kind::kMish:
+      ActivateAll(a, {Activation::kMish});
+      break;
+    case Kind::kElu:
+      each([&](float x, float) { return x < 0 ? args.alpha * expm1f(x) : x; });
+      break;
     case Kind::kAdd:
       each([](float x, float y) { return x + y; });
       break;
@@ -154,7 +163,7 @@ __global__ void __launch_bounds__(256) ElementwiseVectors(const __grid_constant_
 // Whether eight neighbours always lie in one row of the last loop and on 16-byte boundaries.
 bool HasVectors(const ElementwiseArgs& args) {
   const bool one_type = args.a_dtype == args.y_dtype && (args.b == nullptr || args.b_dtype == args.y_dtype);
-  if (!one_type || args.y_dtype == DType::kBFloat16) return false;
+  if (!one_type) return false;
   const int last = args.rank - 1;
   if (args.dims[last] % 8 != 0 || args.strides[0][last] != 1) return false;
   for (int axis = 0; axis < last; ++axis) {
@@ -229,7 +238,7 @@ __global__ void __launch_bounds__(256) CastKernel(const __grid_constant__ CastAr
   }
 }
 
-// Between f32 and f16, the casts at the edges of every network.
+// Between f32 and f16 or bf16, the casts at the edges of every network.
 template <class From, class To>
 __global__ void __launch_bounds__(256) CastVectors(const __grid_constant__ CastArgs args) {
   LetNextStart();
@@ -248,8 +257,9 @@ cudaError_t LaunchElementwise(const ElementwiseArgs& args, cudaStream_t stream) 
   shape.block = dim3(256);
   if (HasVectors(args)) {
     shape.grid = dim3(static_cast<unsigned>((args.count / 8 + 255) / 256));
+    if (args.y_dtype == DType::kFloat32) return LaunchKernel(ElementwiseVectors<float>, shape, stream, args);
     return args.y_dtype == DType::kFloat16 ? LaunchKernel(ElementwiseVectors<__half>, shape, stream, args)
-                                           : LaunchKernel(ElementwiseVectors<float>, shape, stream, args);
+                                           : LaunchKernel(ElementwiseVectors<__nv_bfloat16>, shape, stream, args);
   }
   shape.grid = dim3(Blocks(args.count));
   return LaunchKernel(ElementwiseKernel, shape, stream, args);
@@ -258,13 +268,16 @@ cudaError_t LaunchElementwise(const ElementwiseArgs& args, cudaStream_t stream) 
 cudaError_t LaunchCast(const CastArgs& args, cudaStream_t stream) {
   LaunchShape shape;
   shape.block = dim3(256);
-  const bool narrow = args.from == DType::kFloat32 && args.to == DType::kFloat16;
-  const bool widen = args.from == DType::kFloat16 && args.to == DType::kFloat32;
-  if ((narrow || widen) && args.count % 8 == 0) {
+  const DType full = DType::kFloat32, half = DType::kFloat16, brain = DType::kBFloat16;
+  const auto is = [&](DType from, DType to) { return args.from == from && args.to == to && args.count % 8 == 0; };
+  const auto vectors = [&](void (*kernel)(CastArgs)) {
     shape.grid = dim3(static_cast<unsigned>((args.count / 8 + 255) / 256));
-    return narrow ? LaunchKernel(CastVectors<float, __half>, shape, stream, args)
-                  : LaunchKernel(CastVectors<__half, float>, shape, stream, args);
-  }
+    return LaunchKernel(kernel, shape, stream, args);
+  };
+  if (is(full, half)) return vectors(CastVectors<float, __half>);
+  if (is(half, full)) return vectors(CastVectors<__half, float>);
+  if (is(full, brain)) return vectors(CastVectors<float, __nv_bfloat16>);
+  if (is(brain, full)) return vectors(CastVectors<__nv_bfloat16, float>);
   shape.grid = dim3(Blocks(args.count));
   return LaunchKernel(CastKernel, shape, stream, args);
 }

@@ -28,6 +28,9 @@ enum class ElementwiseKind : int {
   kHardSigmoid,  // clamp(alpha * x + beta, 0, 1)
   kLeakyRelu,    // alpha * x below 0
   kSoftplus,
+  kSwish,  // x * sigmoid(alpha * x)
+  kMish,
+  kElu,  // alpha * (exp(x) - 1) below 0
   // of two
   kAdd,
   kSub,

@@ -48,19 +48,21 @@ const Gemm24Family kGemm24Mma = {"gemm24_mma", SparseTileOrder::kWarp, Gemm24Mma
 
 Status CheckGemm24(const Problem& problem, bool dense) {
   if (!dense && problem.input(1).pattern != Pattern::kTwoFour) return UserError("the weight is not 2:4");
-  if (problem.outputs[0].dtype != DType::kFloat16) {
-    return UserError("y is {}, the kernel writes float16", Name(problem.outputs[0].dtype));
+  const DType dtype = problem.input(1).dtype;  // a first convolution's x is f32
+  if (problem.outputs[0].dtype != dtype) {
+    return UserError("y is {}, the kernel writes {}", Name(problem.outputs[0].dtype), Name(dtype));
   }
-  if (problem.input(3).Present() && problem.input(3).dtype != DType::kFloat16) {
-    return UserError("the residual is {}, the kernel takes float16", Name(problem.input(3).dtype));
+  if (problem.input(3).Present() && problem.input(3).dtype != dtype) {
+    return UserError("the residual is {}, the kernel takes {}", Name(problem.input(3).dtype), Name(dtype));
   }
   return {};
 }
 
 Result<Gemm24Problem> ReadGemm24(const Problem& problem, bool dense) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem));
+  const bool bf16 = !dense && problem.input(0).dtype == DType::kBFloat16;  // there are no dense kernels of bf16
+  TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem, bf16 ? DType::kBFloat16 : DType::kFloat16));
   TAMIS_RETURN_IF_ERROR(CheckGemm24(problem, dense));
-  return Gemm24Problem{linear.rows, linear.outputs, linear.depth, false, linear.activation, {}, dense};
+  return Gemm24Problem{linear.rows, linear.outputs, linear.depth, bf16, linear.activation, {}, dense};
 }
 
 Status CheckGemm24Wgmma(const Gemm24Problem& gemm, const Device& device) {
@@ -95,9 +97,9 @@ Result<std::shared_ptr<const DeviceBytes>> HoldWeight(const Gemm24Family& family
   const Tensor runs = weight.constant->Reshaped({gemm.outputs, gemm.Runs(), gemm.depth});
   Status packed;
   TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<const DeviceBytes> bytes,
-                         context.Packed(weight.constant_hash, fmt::format("2:4 tiles of f16 for {}", family.name),
+                         context.Packed(weight.constant_hash, fmt::format("2:4 tiles for {}", family.name),
                                         SparseTilesBytes(gemm.outputs, gemm.Runs(), gemm.depth), [&](std::byte* to) {
-                                          packed = PackSparseTiles(runs, DType::kFloat16, family.order, to);
+                                          packed = PackSparseTiles(runs, weight.dtype, family.order, to);
                                         }));
   TAMIS_RETURN_IF_ERROR(packed);
   return bytes;

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "src/kernels/gemm/cuda/image_lines.h"
+#include "src/kernels/gemm/cuda/cuda_image_lines.h"
 
 namespace tamis::cuda {
 namespace {

@@ -26,9 +26,10 @@ Status CheckProductOperands(const Problem& problem, DType x_dtype, DType weight_
     return UserError("the weight must be a constant of {}", Name(weight_dtype));
   }
   TAMIS_RETURN_IF_ERROR(CheckF32IfPresent(problem.input(2), "bias"));
+  const DType narrow = x_dtype == DType::kBFloat16 ? DType::kBFloat16 : DType::kFloat16;
   for (const auto& [operand, what] : {std::pair(problem.input(3), "residual"), std::pair(problem.outputs[0], "y")}) {
-    if (operand.Present() && operand.dtype != DType::kFloat16 && operand.dtype != DType::kFloat32) {
-      return UserError("{} is {}, the kernel takes float16 or float32", what, Name(operand.dtype));
+    if (operand.Present() && operand.dtype != narrow && operand.dtype != DType::kFloat32) {
+      return UserError("{} is {}, the kernel takes {} or float32", what, Name(operand.dtype), Name(narrow));
     }
   }
   if (Elements(problem.outputs[0]) == 0) return UserError("the result is empty");
@@ -42,7 +43,7 @@ Status CheckProductOperands(const Problem& problem, DType x_dtype, DType weight_
 Result<CudaLinear> ReadCudaLinear(const Problem& problem, DType operands) {
   TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, operands, operands));
   CudaLinear linear;
-  linear.f32 = operands == DType::kFloat32;
+  linear.dtype = operands;
   const Dims& weight = problem.input(1).dims;
   linear.outputs = static_cast<int>(weight[0]);
   linear.depth = static_cast<int>(weight[1]);
@@ -52,7 +53,7 @@ Result<CudaLinear> ReadCudaLinear(const Problem& problem, DType operands) {
   linear.residual_f32 = problem.input(3).dtype == DType::kFloat32;
   linear.output_f32 = problem.outputs[0].dtype == DType::kFloat32;
   linear.activation = ReadActivation(*problem.node);
-  if (linear.f32 && (!linear.output_f32 || (linear.residual && !linear.residual_f32))) {
+  if (operands == DType::kFloat32 && (!linear.output_f32 || (linear.residual && !linear.residual_f32))) {
     return UserError("x is float32, y or the residual is not");
   }
   return linear;

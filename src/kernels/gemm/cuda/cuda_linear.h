@@ -11,13 +11,13 @@ namespace tamis::cuda {
 struct CudaLinear {
   int rows = 0, outputs = 0, depth = 0;
   bool bias = false, residual = false;
-  bool residual_f32 = false, output_f32 = false;  // else f16
-  bool f32 = false;                               // x and w too, and then everything; else they are f16
+  bool residual_f32 = false, output_f32 = false;  // else `dtype`
+  DType dtype = DType::kFloat16;                  // of x and w; if f32 everything is
   ActivationArgs activation;
 };
 
-// Every Linear with f16 x, a constant f16 w, and f16 or f32 residual and result; otherwise the reason. With `operands`
-// kFloat32, every one that is f32 throughout.
+// Every Linear with f16 x, a constant f16 w, and f16 or f32 residual and result; otherwise the reason. Likewise with
+// `operands` kBFloat16; with kFloat32, every one that is f32 throughout.
 Result<CudaLinear> ReadCudaLinear(const Problem& problem, DType operands = DType::kFloat16);
 // The dtype conditions that Linear and ChannelsLastConv share: inputs are x, weight, bias, residual.
 Status CheckProductOperands(const Problem& problem, DType x_dtype = DType::kFloat16,

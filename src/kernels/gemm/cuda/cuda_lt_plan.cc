@@ -5,6 +5,10 @@ namespace {
 
 constexpr size_t kWorkspace = size_t{32} << 20;
 
+cudaDataType TypeOf(DType dtype) {
+  return dtype == DType::kFloat32 ? CUDA_R_32F : dtype == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_16F;
+}
+
 }  // namespace
 
 LtPlan::~LtPlan() {
@@ -36,7 +40,7 @@ Status LtPlan::Make(const LtProduct& p) {
                                                  : CUBLASLT_EPILOGUE_BIAS;
     TAMIS_RETURN_IF_ERROR(Set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue));
   }
-  const cudaDataType type = p.f32 ? CUDA_R_32F : CUDA_R_16F, result = p.output_f32 ? CUDA_R_32F : CUDA_R_16F;
+  const cudaDataType type = TypeOf(p.dtype), result = TypeOf(p.output);
   const int64_t first = p.weight_transposed ? p.depth : p.outputs, second = p.weight_transposed ? p.outputs : p.depth;
   TAMIS_RETURN_IF_ERROR(AddLayout(&w, type, first, second, p.batch, p.w_stride));
   TAMIS_RETURN_IF_ERROR(AddLayout(&x, type, p.depth, p.rows, p.batch, p.x_stride));

@@ -4,14 +4,15 @@
 #include <vector>
 
 #include "src/kernels/cuda/cublaslt.h"
+#include "tamis/dtype.h"
 
 namespace tamis::cuda {
 
-// y[rows, outputs] = x[rows, depth] . w, of f16 with f32 sums, or of f32 throughout. w is [depth, outputs], or
+// y[rows, outputs] = x[rows, depth] . w with f32 sums, of f16 or bf16, or of f32 throughout. w is [depth, outputs], or
 // [outputs, depth] if it is transposed.
 struct LtProduct {
   int64_t rows = 0, outputs = 0, depth = 0;
-  bool f32 = false, output_f32 = false;
+  DType dtype = DType::kFloat16, output = DType::kFloat16;
   bool weight_transposed = false;
   bool bias = false, relu = false;  // added and applied by the library
   // Of several products: elements from one operand to the next, 0 where all share one.

@@ -18,8 +18,10 @@ __device__ void Finish(const FinishRowsArgs& args, int64_t at, int output) {
   }
   if (args.residual != nullptr) {
     float residual[8];
-    if (args.residual_f32) {
+    if (args.residual_dtype == DType::kFloat32) {
       Load8(static_cast<const float*>(args.residual) + at, residual);
+    } else if (args.residual_dtype == DType::kBFloat16) {
+      Load8(static_cast<const __nv_bfloat16*>(args.residual) + at, residual);
     } else {
       Load8(static_cast<const __half*>(args.residual) + at, residual);
     }
@@ -37,8 +39,10 @@ __global__ void __launch_bounds__(256) FinishRowsKernel(const __grid_constant__ 
   const int64_t chunk = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (chunk >= chunks) return;
   const int output = static_cast<int>(chunk % (args.outputs / 8)) * 8;
-  if (args.y_f32) {
+  if (args.y_dtype == DType::kFloat32) {
     Finish<float>(args, chunk * 8, output);
+  } else if (args.y_dtype == DType::kBFloat16) {
+    Finish<__nv_bfloat16>(args, chunk * 8, output);
   } else {
     Finish<__half>(args, chunk * 8, output);
   }

@@ -4,15 +4,16 @@
 #include <cuda_runtime_api.h>
 
 #include "src/kernels/cuda/epilogue_args.h"
+#include "tamis/dtype.h"
 
 namespace tamis::cuda {
 
 struct FinishRowsArgs {
-  void* y = nullptr;  // [rows, outputs], f16 or f32
+  void* y = nullptr;  // [rows, outputs]
   const float* bias = nullptr;
   const void* residual = nullptr;
-  int rows = 0, outputs = 0;  // outputs a multiple of 8
-  bool y_f32 = false, residual_f32 = false;
+  int rows = 0, outputs = 0;                                          // outputs a multiple of 8
+  DType y_dtype = DType::kFloat16, residual_dtype = DType::kFloat16;  // f32, f16 or bf16
   ActivationArgs activation;
 };
 

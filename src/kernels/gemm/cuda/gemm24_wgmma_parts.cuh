@@ -7,9 +7,9 @@
 
 #include <type_traits>
 
+#include "src/kernels/gemm/cuda/cuda_image_lines.h"
 #include "src/kernels/gemm/cuda/gemm24_epilogue.cuh"
 #include "src/kernels/gemm/cuda/hopper.cuh"
-#include "src/kernels/gemm/cuda/image_lines.h"
 #include "src/kernels/gemm/cuda/wgmma_dense.cuh"
 #include "src/kernels/gemm/cuda/wgmma_int8.cuh"
 #include "src/kernels/gemm/cuda/wgmma_sp.cuh"

@@ -1,8 +1,9 @@
 // Linear by cuBLASLt. Its variants are the library's heuristics, best expected first; the epilogue is the library's
-// where it has it (bias, residual, ReLU), otherwise a pass of ours over the product. Of f16 or of f32.
+// where it has it (bias, residual, ReLU), otherwise a pass of ours over the product. Of f16, bf16 or f32.
 #include <vector>
 
 #include "src/base/float16.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/cuda/settle.h"
 #include "src/kernels/gemm/cuda/cuda_linear.h"
 #include "src/kernels/gemm/cuda/cuda_lt_plan.h"
@@ -22,7 +23,7 @@ bool FinishedByLibrary(const CudaLinear& linear) {
 LtProduct ProductOf(const CudaLinear& linear) {
   LtProduct product;
   product.rows = linear.rows, product.outputs = linear.outputs, product.depth = linear.depth;
-  product.f32 = linear.f32, product.output_f32 = linear.output_f32;
+  product.dtype = linear.dtype, product.output = linear.output_f32 ? DType::kFloat32 : linear.dtype;
   product.weight_transposed = true;
   if (FinishedByLibrary(linear)) {
     product.bias = linear.bias, product.relu = linear.activation.kind == Activation::kRelu;
@@ -68,8 +69,8 @@ class LinearCublasLt : public CudaKernel {
     finish.residual = residual;
     finish.rows = linear_.rows;
     finish.outputs = linear_.outputs;
-    finish.y_f32 = linear_.output_f32;
-    finish.residual_f32 = linear_.residual_f32;
+    finish.y_dtype = linear_.output_f32 ? DType::kFloat32 : linear_.dtype;
+    finish.residual_dtype = linear_.residual_f32 ? DType::kFloat32 : linear_.dtype;
     finish.activation = linear_.activation;
     return CudaStatus(LaunchFinishRows(finish, stream), "linear_cublaslt");
   }
@@ -80,8 +81,9 @@ class LinearCublasLt : public CudaKernel {
     if (linear_.output_f32) return HoldConstant(problem, 2, context);
     const Tensor& bias = *problem.input(2).constant;
     const auto count = static_cast<size_t>(bias.NumElements());
-    return context.Packed(problem.input(2).constant_hash, "float16", count * 2, [&](std::byte* to) {
-      for (size_t i = 0; i < count; ++i) reinterpret_cast<uint16_t*>(to)[i] = FloatToHalf(bias.Data<float>()[i]);
+    const auto narrow = linear_.dtype == DType::kBFloat16 ? FloatToBf16 : FloatToHalf;
+    return context.Packed(problem.input(2).constant_hash, Name(linear_.dtype), count * 2, [&](std::byte* to) {
+      for (size_t i = 0; i < count; ++i) reinterpret_cast<uint16_t*>(to)[i] = narrow(bias.Data<float>()[i]);
     });
   }
 
@@ -94,8 +96,8 @@ class LinearCublasLt : public CudaKernel {
 };
 
 Result<CudaLinear> Read(const Problem& problem) {
-  const bool f32 = problem.input(0).dtype == DType::kFloat32;
-  TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem, f32 ? DType::kFloat32 : DType::kFloat16));
+  const DType x = problem.input(0).dtype;
+  TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem, IsComputedFloat(x) ? x : DType::kFloat16));
   if (linear.depth % 8 != 0 || linear.outputs % 8 != 0) {
     return UserError("{} outputs of depth {}: cuBLASLt wants multiples of 8", linear.outputs, linear.depth);
   }

@@ -39,7 +39,7 @@ Result<LayerNormArgs> ReadNorm(const Problem& problem) {
   args.columns = static_cast<int>(y.dims.back());
   args.rows = static_cast<int>(Elements(y) / y.dims.back());
   args.epsilon = problem.node->Float("epsilon", 1e-5f);
-  args.f16 = true;
+  args.dtype = DType::kFloat16;
   return args;
 }
 

@@ -1,8 +1,9 @@
-// MatMul of two tensors that are computed, f16 or f32, by cuBLASLt: stacks of matrices of which one operand may share a
-// single matrix. Variants are the library's heuristics, best expected first.
+// MatMul of two tensors that are computed, f16, bf16 or f32, by cuBLASLt: stacks of matrices of which one operand may
+// share a single matrix. Variants are the library's heuristics, best expected first.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/cuda/settle.h"
 #include "src/kernels/gemm/cuda/cuda_lt_plan.h"
 #include "src/kernels/operand_check.h"
@@ -23,7 +24,7 @@ Result<int64_t> StackOf(const Operand& operand, const Dims& leading, const char*
 Result<LtProduct> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   const Operand &a = problem.input(0), &b = problem.input(1), &y = problem.outputs[0];
-  if (a.dtype != DType::kFloat32 && a.dtype != DType::kFloat16) return UserError("operands of {}", Name(a.dtype));
+  if (!IsComputedFloat(a.dtype)) return UserError("operands of {}", Name(a.dtype));
   if (a.dims.size() < 2 || b.dims.size() < 2) return UserError("an operand is a vector");
   for (const Operand* operand : {&a, &b, &y}) {
     if (Elements(*operand) == 0) return UserError("an operand is empty");
@@ -33,9 +34,9 @@ Result<LtProduct> Read(const Problem& problem) {
   const Dims leading(y.dims.begin(), y.dims.end() - 2);
   LtProduct product;
   product.rows = a.dims[a.dims.size() - 2], product.depth = a.dims.back(), product.outputs = b.dims.back();
-  product.f32 = product.output_f32 = a.dtype == DType::kFloat32;
-  // Rows of f16 begin at multiples of 16 bytes in every algorithm that the library has for tensor cores.
-  if (!product.f32 && (product.depth % 8 != 0 || product.outputs % 8 != 0)) {
+  product.dtype = product.output = a.dtype;
+  // Rows of 16-bit numbers begin at multiples of 16 bytes in every algorithm that the library has for tensor cores.
+  if (a.dtype != DType::kFloat32 && (product.depth % 8 != 0 || product.outputs % 8 != 0)) {
     return UserError("{} columns of depth {}: cuBLASLt wants multiples of 8", product.outputs, product.depth);
   }
   TAMIS_ASSIGN_OR_RETURN(const int64_t a_count, StackOf(a, leading, "a"));

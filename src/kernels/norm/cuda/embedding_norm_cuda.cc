@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/norm/cuda/norm_rows.h"
 #include "src/kernels/operand_check.h"
 #include "src/ops/op_tamis.h"
@@ -20,9 +21,7 @@ Result<EmbeddingNormArgs> Read(const Problem& problem) {
       return UserError("input {} is {}, the kernel takes float32", i, Name(problem.input(i).dtype));
     }
   }
-  if (y.dtype != DType::kFloat16 && y.dtype != DType::kFloat32) {
-    return UserError("the result is {}, the kernel writes float16 or float32", Name(y.dtype));
-  }
+  if (!IsComputedFloat(y.dtype)) return UserError("the result is {}", Name(y.dtype));
   const int64_t columns = table.dims[1], rows = Elements(indices);
   if (columns % 8 != 0 || columns > 2048) return UserError("{} columns; multiples of 8 up to 2048 are taken", columns);
   if (rows == 0 || rows > std::numeric_limits<int32_t>::max()) return UserError("{} rows", rows);
@@ -33,7 +32,7 @@ Result<EmbeddingNormArgs> Read(const Problem& problem) {
   if (problem.input(2).Present()) args.addend_rows = static_cast<int>(Elements(problem.input(2)) / columns);
   args.epsilon = problem.node->Float("epsilon", 1e-5f);
   args.wide_indices = indices.dtype == DType::kInt64;
-  args.y_f16 = y.dtype == DType::kFloat16;
+  args.dtype = y.dtype;
   return args;
 }
 

@@ -1,5 +1,5 @@
-// LayerNormalization over the last axis, f16 or f32; QuantizedLayerNorm (src/cuda/fuse_for_cuda.h), which gives codes,
-// and ResidualLayerNorm, which adds a residual first.
+// LayerNormalization and RMSNormalization over the last axes, f32, f16 or bf16; QuantizedLayerNorm
+// (src/cuda/fuse_for_cuda.h), which gives codes, and ResidualLayerNorm, which adds a residual first.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
@@ -23,8 +23,9 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, codes || adds ? kTamisDomain : ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, codes && problem.outputs.size() == 2 ? 2 : 1));
   const Operand& x = problem.input(0);
-  if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) {
-    return UserError("x is {}, the kernel takes float16 or float32", Name(x.dtype));
+  const bool bf16 = x.dtype == DType::kBFloat16 && !codes && !adds;
+  if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32 && !bf16) {
+    return UserError("x is {}, which the kernel does not take", Name(x.dtype));
   }
   const size_t rank = x.dims.size();
   const int64_t axis = NormalizeAxis(problem.node->Int("axis", -1), rank);
@@ -45,7 +46,8 @@ Result<LayerNormArgs> Read(const Problem& problem) {
   args.rows = static_cast<int>(Elements(x) / columns);
   if (args.rows == 0) return UserError("x is empty");
   args.epsilon = problem.node->Float("epsilon", 1e-5f);
-  args.f16 = x.dtype == DType::kFloat16;
+  args.dtype = x.dtype;
+  args.centred = problem.node->op != "RMSNormalization";
   if (!codes && !adds) return args;
   if (columns % 8 != 0 || columns > 2048) return UserError("rows of {}; multiples of 8 up to 2048", columns);
   TAMIS_ASSIGN_OR_RETURN(args.residual_f16, ReadRows(problem.input(3), x.dims, "the residual"));
@@ -97,7 +99,7 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
 extern const CudaKernelDef cuda_kernel_layer_norm_cuda = {
     .name = "layer_norm_cuda",
     .family = "norm",
-    .ops = {"LayerNormalization", "QuantizedLayerNorm", "ResidualLayerNorm"},
+    .ops = {"LayerNormalization", "RMSNormalization", "QuantizedLayerNorm", "ResidualLayerNorm"},
     .supports = Supports,
     .prepare = Prepare};
 

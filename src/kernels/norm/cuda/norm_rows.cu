@@ -21,16 +21,20 @@ __device__ __forceinline__ float MaxOfWarp(float x) {
 
 // The norm of a row that a warp holds: element i of vector v of a lane is of column (v * 32 + lane) * 8 + i.
 template <int kVectors>
-__device__ __forceinline__ void NormalizeRow(float (&values)[kVectors][8], int columns, float epsilon) {
+__device__ __forceinline__ void NormalizeRow(float (&values)[kVectors][8], int columns, float epsilon,
+                                             bool centred = true) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  float sum = 0;
+  float mean = 0;
+  if (centred) {
+    float sum = 0;
 #pragma unroll
-  for (int v = 0; v < kVectors; ++v) {
-    if ((v * 32 + lane) * 8 >= columns) continue;
+    for (int v = 0; v < kVectors; ++v) {
+      if ((v * 32 + lane) * 8 >= columns) continue;
 #pragma unroll
-    for (int i = 0; i < 8; ++i) sum += values[v][i];
+      for (int i = 0; i < 8; ++i) sum += values[v][i];
+    }
+    mean = SumOfWarp(sum) / static_cast<float>(columns);
   }
-  const float mean = SumOfWarp(sum) / static_cast<float>(columns);
   float squares = 0;
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
@@ -164,7 +168,7 @@ __global__ void __launch_bounds__(128, (kNormBlocks<kVectors, Residual>))
   for (int v = 0; v < kVectors; ++v) {
     if ((v * 32 + lane) * 8 < args.columns) more[v].AddTo(values[v]);
   }
-  NormalizeRow(values, args.columns, args.epsilon);
+  NormalizeRow(values, args.columns, args.epsilon, args.centred);
 #pragma unroll
   for (int v = 0; v < kVectors; ++v) {
     const int column = (v * 32 + lane) * 8;
@@ -205,16 +209,19 @@ __device__ float MaxOfBlock(float x, float* shared) {
 // A block a row, any length.
 __global__ void __launch_bounds__(256) LayerNormAny(const __grid_constant__ LayerNormArgs args) {
   __shared__ float shared[8];
-  const DType dtype = args.f16 ? DType::kFloat16 : DType::kFloat32;
+  const DType dtype = args.dtype;
   LetNextStart();
   WaitForPrevious();
   const int64_t at = static_cast<int64_t>(blockIdx.x) * args.columns;
   const auto columns = static_cast<float>(args.columns);
-  float sum = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
-    sum += LoadFloat(args.x, dtype, at + i);
+  float mean = 0;
+  if (args.centred) {
+    float sum = 0;
+    for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
+      sum += LoadFloat(args.x, dtype, at + i);
+    }
+    mean = SumOfBlock(sum, shared) / columns;
   }
-  const float mean = SumOfBlock(sum, shared) / columns;
   float squares = 0;
   for (int i = static_cast<int>(threadIdx.x); i < args.columns; i += static_cast<int>(blockDim.x)) {
     const float centred = LoadFloat(args.x, dtype, at + i) - mean;
@@ -229,7 +236,7 @@ __global__ void __launch_bounds__(256) LayerNormAny(const __grid_constant__ Laye
 
 __global__ void __launch_bounds__(256) SoftmaxRows(const __grid_constant__ SoftmaxArgs args) {
   __shared__ float shared[8];
-  const DType dtype = args.f16 ? DType::kFloat16 : DType::kFloat32;
+  const DType dtype = args.dtype;
   LetNextStart();
   WaitForPrevious();
   const int64_t at = static_cast<int64_t>(blockIdx.x) * args.columns;
@@ -255,6 +262,7 @@ cudaError_t LaunchRows(const LayerNormArgs& args, const LaunchShape& shape, cuda
   if (args.codes == DType::kUndefined && args.numbers == nullptr) {
     return LaunchKernel(LayerNormRegisters<T, kVectors>, shape, stream, args);
   }
+  if constexpr (std::is_same_v<T, __nv_bfloat16>) return cudaErrorInvalidValue;
   if (args.residual == nullptr) return LaunchKernel(LayerNormRegisters<T, kVectors, float, true>, shape, stream, args);
   return args.residual_f16 ? LaunchKernel(LayerNormRegisters<T, kVectors, float, true, __half>, shape, stream, args)
                            : LaunchKernel(LayerNormRegisters<T, kVectors, float, true, float>, shape, stream, args);
@@ -282,16 +290,18 @@ cudaError_t LaunchEmbeddingNorm(const EmbeddingNormArgs& args, cudaStream_t stre
   const int warps = args.rows < 1024 ? 1 : 4;
   shape.block = dim3(static_cast<unsigned>(warps * 32));
   shape.grid = dim3(static_cast<unsigned>((args.rows + warps - 1) / warps));
-  if (args.columns <= 1024) {
-    return args.y_f16 ? LaunchKernel(EmbeddingNormKernel<__half, 4>, shape, stream, args)
-                      : LaunchKernel(EmbeddingNormKernel<float, 4>, shape, stream, args);
-  }
-  return args.y_f16 ? LaunchKernel(EmbeddingNormKernel<__half, 8>, shape, stream, args)
-                    : LaunchKernel(EmbeddingNormKernel<float, 8>, shape, stream, args);
+  const auto launch = [&](auto y) {
+    using T = decltype(y);
+    return args.columns <= 1024 ? LaunchKernel(EmbeddingNormKernel<T, 4>, shape, stream, args)
+                                : LaunchKernel(EmbeddingNormKernel<T, 8>, shape, stream, args);
+  };
+  if (args.dtype == DType::kFloat16) return launch(__half());
+  return args.dtype == DType::kBFloat16 ? launch(__nv_bfloat16()) : launch(0.0f);
 }
 
 cudaError_t LaunchLayerNorm(const LayerNormArgs& args, cudaStream_t stream) {
-  return args.f16 ? LaunchTyped<__half>(args, stream) : LaunchTyped<float>(args, stream);
+  if (args.dtype == DType::kFloat16) return LaunchTyped<__half>(args, stream);
+  return args.dtype == DType::kBFloat16 ? LaunchTyped<__nv_bfloat16>(args, stream) : LaunchTyped<float>(args, stream);
 }
 
 cudaError_t LaunchSoftmax(const SoftmaxArgs& args, cudaStream_t stream) {

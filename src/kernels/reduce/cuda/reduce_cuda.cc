@@ -1,8 +1,9 @@
-// Reductions over neighbouring axes, f16 or f32.
+// Reductions over neighbouring axes, f32, f16 or bf16.
 #include <limits>
 #include <utility>
 
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/reduce/cuda/reduce_rows.h"
 
@@ -46,15 +47,15 @@ Result<ReduceRowsArgs> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   const Operand &x = problem.input(0), &y = problem.outputs[0];
-  if ((x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) || y.dtype != x.dtype) {
-    return UserError("x is {}, the kernel takes float16 or float32", Name(x.dtype));
+  if (!IsComputedFloat(x.dtype) || y.dtype != x.dtype) {
+    return UserError("x is {} and the result {}", Name(x.dtype), Name(y.dtype));
   }
   TAMIS_ASSIGN_OR_RETURN(const auto axes, Axes(problem));
   ReduceRowsArgs args;
   args.outer = Product(x.dims, 0, axes.first);
   args.rows = Product(x.dims, axes.first, axes.second);
   args.columns = Product(x.dims, axes.second, x.dims.size());
-  args.f16 = x.dtype == DType::kFloat16;
+  args.dtype = x.dtype;
   for (const auto& [name, kind] : kKinds) {
     if (problem.node->op == name) args.kind = kind;
   }

@@ -29,7 +29,7 @@ __device__ __forceinline__ float Finish(const ReduceRowsArgs& args, float x) {
 
 // A warp a result, its terms side by side.
 __global__ void __launch_bounds__(128) ReduceLast(const __grid_constant__ ReduceRowsArgs args) {
-  const DType dtype = args.f16 ? DType::kFloat16 : DType::kFloat32;
+  const DType dtype = args.dtype;
   LetNextStart();
   WaitForPrevious();
   const int64_t result = static_cast<int64_t>(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(128) ReduceLast(const __grid_constant__ Reduce
 
 // A thread a result: neighbouring threads read neighbouring columns.
 __global__ void __launch_bounds__(128) ReduceMiddle(const __grid_constant__ ReduceRowsArgs args) {
-  const DType dtype = args.f16 ? DType::kFloat16 : DType::kFloat32;
+  const DType dtype = args.dtype;
   LetNextStart();
   WaitForPrevious();
   const int64_t result = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -1,7 +1,8 @@
-// Softmax and LogSoftmax over the last axis, f16 or f32.
+// Softmax and LogSoftmax over the last axis, f32, f16 or bf16.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/norm/cuda/norm_rows.h"
 #include "src/kernels/operand_check.h"
 
@@ -11,9 +12,7 @@ namespace {
 Result<SoftmaxArgs> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   const Operand& x = problem.input(0);
-  if (x.dtype != DType::kFloat16 && x.dtype != DType::kFloat32) {
-    return UserError("x is {}, the kernel takes float16 or float32", Name(x.dtype));
-  }
+  if (!IsComputedFloat(x.dtype)) return UserError("x is {}", Name(x.dtype));
   if (problem.outputs[0].dtype != x.dtype) return UserError("the result's type is not that of x");
   const int64_t axis = NormalizeAxis(problem.node->Int("axis", -1), x.dims.size());
   if (axis < 0 || Product(x.dims, static_cast<size_t>(axis) + 1, x.dims.size()) != 1) {
@@ -26,7 +25,7 @@ Result<SoftmaxArgs> Read(const Problem& problem) {
   }
   args.columns = static_cast<int>(columns);
   args.rows = static_cast<int>(Elements(x) / columns);
-  args.f16 = x.dtype == DType::kFloat16;
+  args.dtype = x.dtype;
   args.logarithm = problem.node->op == "LogSoftmax";
   return args;
 }

@@ -1,4 +1,4 @@
-#include "src/kernels/gemm/cuda/image_lines.h"
+#include "src/kernels/gemm/cuda/cuda_image_lines.h"
 
 #include <gtest/gtest.h>
 

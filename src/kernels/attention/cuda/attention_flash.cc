@@ -1,6 +1,7 @@
 // Attention in one kernel on tensor cores.
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "src/kernels/attention/cuda/flash_attention.h"
 #include "src/kernels/cuda/cuda_kernel.h"
@@ -16,8 +17,13 @@ constexpr FlashTactic kTactics[] = {
     {4, FlashStep::k32, true},  {4, FlashStep::k128, false}, {4, FlashStep::k128, true}, {2, FlashStep::k128, false}};
 constexpr int kLongTactics = 3;  // the last ones
 
-int CountTactics(int depth) {
-  return static_cast<int>(std::size(kTactics)) - (depth > kMostDepthOfLongSteps ? kLongTactics : 0);
+// The tactics that may compute a problem, in order.
+std::vector<FlashTactic> TacticsOf(int depth, bool bf16) {
+  const size_t most = std::size(kTactics) - (depth > kMostDepthOfLongSteps ? kLongTactics : 0);
+  std::vector<FlashTactic> tactics;
+  std::copy_if(kTactics, kTactics + most, std::back_inserter(tactics),
+               [&](const FlashTactic& tactic) { return !bf16 || SuitsBf16(tactic); });
+  return tactics;
 }
 
 struct Shape {
@@ -35,7 +41,8 @@ bool IsPacked(const Problem& problem) {
 Status ReadCodes(const Problem& problem, FlashAttentionArgs* args) {
   const Operand &y = problem.outputs[0], &factors = problem.input(2);
   if (problem.node->op != "QuantizedPackedAttention") {
-    return y.dtype == DType::kFloat16 ? Status() : UserError("the result must be float16");
+    const DType x = problem.input(0).dtype;
+    return y.dtype == x ? Status() : UserError("the result is {}, the operands {}", Name(y.dtype), Name(x));
   }
   if (y.dtype != DType::kUInt8 && y.dtype != DType::kInt8) return UserError("the result is {}", Name(y.dtype));
   if (factors.dtype != DType::kFloat32 || Elements(factors) != y.dims.back()) {
@@ -78,9 +85,10 @@ struct Heads {
 Result<Shape> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   const bool packed = IsPacked(problem);
+  const bool bf16 = problem.node->op != "QuantizedPackedAttention" && problem.input(0).dtype == DType::kBFloat16;
   for (size_t i = 0; i < (packed ? 1u : 3u); ++i) {
-    if (problem.input(i).dtype != DType::kFloat16) {
-      return UserError("q, k and v must be float16, input {} is {}", i, Name(problem.input(i).dtype));
+    if (problem.input(i).dtype != (bf16 ? DType::kBFloat16 : DType::kFloat16)) {
+      return UserError("q, k and v must be float16 or bfloat16 alike, input {} is {}", i, Name(problem.input(i).dtype));
     }
   }
   const Node& node = *problem.node;
@@ -105,6 +113,7 @@ Result<Shape> Read(const Problem& problem) {
   Shape shape;
   shape.depth = static_cast<int>(q.depth);
   FlashAttentionArgs& args = shape.args;
+  args.bf16 = bf16;
   TAMIS_RETURN_IF_ERROR(ReadCodes(problem, &args));
   args.heads = static_cast<int>(heads);
   args.shared = static_cast<int>(heads / kv_heads);
@@ -141,7 +150,7 @@ class FlashAttention : public CudaKernel {
     args.mask = in.size() > mask ? in[mask] : nullptr;
     if (args.codes != DType::kUndefined) args.factors = static_cast<const float*>(in[2]);
     args.y = out[0];
-    return CudaStatus(LaunchFlashAttention(shape_.depth, tactic_, args, stream), "attention_flash_f16");
+    return CudaStatus(LaunchFlashAttention(shape_.depth, tactic_, args, stream), "attention_flash");
   }
 
  private:
@@ -152,18 +161,19 @@ class FlashAttention : public CudaKernel {
 
 Result<int> Supports(const Problem& problem, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  return CountTactics(shape.depth);
+  return static_cast<int>(TacticsOf(shape.depth, shape.args.bf16).size());
 }
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext&) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), kTactics[variant]));
+  const FlashTactic tactic = TacticsOf(shape.depth, shape.args.bf16)[static_cast<size_t>(variant)];
+  return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), tactic));
 }
 
 }  // namespace
 
-extern const CudaKernelDef cuda_kernel_attention_flash_f16 = {
-    .name = "attention_flash_f16",
+extern const CudaKernelDef cuda_kernel_attention_flash = {
+    .name = "attention_flash",
     .family = "attention",
     .ops = {"Attention", "PackedAttention", "QuantizedPackedAttention"},
     .supports = Supports,

@@ -1,0 +1,93 @@
+// ElementwiseChain of domain "tamis" (src/ops/op_tamis.h): all its steps in one pass.
+#include "src/kernels/chain/cuda/chain_elements.h"
+#include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/float_types.h"
+#include "src/kernels/elementwise/broadcast.h"
+#include "src/kernels/operand_check.h"
+#include "src/ops/op_chain.h"
+#include "src/ops/op_tamis.h"
+
+namespace tamis::cuda {
+namespace {
+
+static_assert(kMaxChainInputs <= size_t{kChainInputs} && kMaxChainSteps <= size_t{kChainSteps});
+static_assert(static_cast<int>(ChainOp::kAffine) == static_cast<int>(ChainKind::kAffine));
+static_assert(static_cast<int>(ChainOp::kReciprocal) == static_cast<int>(ChainKind::kReciprocal));
+
+// Operands by number, those that are still in registers as such, and which steps others need later.
+void SetSteps(const std::vector<ChainStep>& steps, ChainElementsArgs* args) {
+  args->count = static_cast<int>(steps.size());
+  for (int i = 0; i < args->count; ++i) {
+    const ChainStep& step = steps[static_cast<size_t>(i)];
+    ChainElementsStep& to = args->steps[i];
+    to.kind = static_cast<ChainKind>(step.op);
+    to.alpha = step.alpha, to.beta = step.beta, to.gamma = step.gamma;
+    const auto place = [&](int64_t operand) {
+      const int before = static_cast<int>(operand) - args->inputs;
+      if (before >= 0 && before == i - 1) return kChainLast;
+      if (before >= 0) args->steps[before].kept = true;
+      return static_cast<int>(operand);
+    };
+    to.left = place(step.left);
+    to.right = IsBinary(step.op) ? place(step.right) : to.left;
+  }
+}
+
+Result<ChainElementsArgs> Read(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  if (problem.inputs.empty() || problem.inputs.size() > kMaxChainInputs) {
+    return UserError("{} operands; 1 to {} are supported", problem.inputs.size(), kMaxChainInputs);
+  }
+  ChainElementsArgs args;
+  args.inputs = static_cast<int>(problem.inputs.size());
+  for (size_t i = 0; i < problem.inputs.size(); ++i) {
+    args.x_dtypes[i] = problem.inputs[i].dtype;
+    if (!IsComputedFloat(args.x_dtypes[i])) return UserError("operand {} is {}", i, Name(args.x_dtypes[i]));
+  }
+  args.y_dtype = problem.outputs[0].dtype;
+  if (!IsComputedFloat(args.y_dtype)) return UserError("the result is {}", Name(args.y_dtype));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<ChainStep> steps, ReadChain(*problem.node));
+  SetSteps(steps, &args);
+  TAMIS_ASSIGN_OR_RETURN(const BroadcastLoops loops, MakeBroadcastLoops(problem, problem.inputs.size()));
+  args.rank = loops.rank;
+  args.elements = loops.count;
+  for (int axis = 0; axis < loops.rank; ++axis) {
+    args.dims[axis] = loops.dims[axis];
+    for (size_t i = 0; i < problem.inputs.size(); ++i) args.strides[i][axis] = loops.strides[i][axis];
+  }
+  if (args.elements == 0) return UserError("the result is empty");
+  return args;
+}
+
+class Chain : public CudaKernel {
+ public:
+  explicit Chain(const ChainElementsArgs& args) : args_(args) {}
+  Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
+                 cudaStream_t stream) const override {
+    ChainElementsArgs args = args_;
+    for (size_t i = 0; i < in.size(); ++i) args.x[i] = in[i];
+    args.y = out[0];
+    return CudaStatus(LaunchChainElements(args, stream), "chain_cuda");
+  }
+
+ private:
+  ChainElementsArgs args_;
+};
+
+Result<int> Supports(const Problem& problem, PrepareContext&) {
+  TAMIS_ASSIGN_OR_RETURN(const ChainElementsArgs args, Read(problem));
+  return args.elements > 0 ? 1 : 0;
+}
+
+Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, PrepareContext&) {
+  TAMIS_ASSIGN_OR_RETURN(const ChainElementsArgs args, Read(problem));
+  return std::unique_ptr<CudaKernel>(std::make_unique<Chain>(args));
+}
+
+}  // namespace
+
+extern const CudaKernelDef cuda_kernel_chain_cuda = {
+    .name = "chain_cuda", .family = "chain", .ops = {"ElementwiseChain"}, .supports = Supports, .prepare = Prepare};
+
+}  // namespace tamis::cuda

@@ -1,0 +1,69 @@
+// Several elementwise operators in one pass over the elements.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "tamis/dtype.h"
+
+namespace tamis::cuda {
+
+enum class ChainKind : int {
+  // of two
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMin,
+  kMax,
+  // of one, with alpha, beta and gamma as ChainOp (src/ops/op_chain.h) has them
+  kAffine,
+  kRelu,
+  kGelu,
+  kGeluTanh,
+  kTanh,
+  kSigmoid,
+  kClip,
+  kHardSwish,
+  kErf,
+  kExp,
+  kSqrt,
+  kNeg,
+  kHardSigmoid,
+  kLeakyRelu,
+  kElu,
+  kSoftplus,
+  kSoftsign,
+  kMish,
+  kSwish,
+  kAbs,
+  kReciprocal,
+};
+
+struct ChainElementsStep {
+  ChainKind kind = ChainKind::kAdd;
+  // Of inputs 0, 1, ..., then the steps before. The one just before is still in registers: kLast.
+  int left = 0, right = 0;
+  bool kept = false;  // a later step than the next one reads it
+  float alpha = 0, beta = 0, gamma = 0;
+};
+
+inline constexpr int kChainInputs = 3, kChainSteps = 12, kChainLast = -1;
+
+// Operands of f32, f16 or bf16 each on its own; arithmetic in f32.
+struct ChainElementsArgs {
+  const void* x[kChainInputs] = {};
+  void* y = nullptr;
+  DType x_dtypes[kChainInputs] = {}, y_dtype = DType::kFloat32;
+  int inputs = 0, count = 0;
+  ChainElementsStep steps[kChainSteps];
+  int64_t elements = 0;
+  int rank = 1;  // of the loops over y, neighbouring dimensions merged
+  int64_t dims[8] = {};
+  int64_t strides[kChainInputs][8] = {};  // elements; 0 where broadcast
+};
+
+cudaError_t LaunchChainElements(const ChainElementsArgs& args, cudaStream_t stream);
+
+}  // namespace tamis::cuda
