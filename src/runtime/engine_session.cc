@@ -14,13 +14,6 @@
 namespace tamis {
 namespace {
 
-bool Uses(const Graph& graph, DType dtype) {
-  for (size_t i = 0; i < graph.NumValues(); ++i) {
-    if (graph.value(static_cast<ValueId>(i)).type.dtype == dtype) return true;
-  }
-  return false;
-}
-
 std::string JoinNames(const std::vector<TensorSpec>& specs) {
   std::string text;
   for (const TensorSpec& spec : specs) text += (text.empty() ? "'" : ", '") + spec.name + "'";
