@@ -117,14 +117,15 @@ namespace {
 // Whether most weights came in bf16: a network made for its range, which f16 may not hold. Not with convolutions, for
 // which GPUs have no kernels in bf16.
 bool ComesInBf16(const Graph& source) {
+  const std::vector<NodeId> nodes = source.NodeIds();
+  const auto convolves = [&](NodeId id) { return source.node(id).Is("Conv") || source.node(id).Is("ConvTranspose"); };
+  if (std::any_of(nodes.begin(), nodes.end(), convolves)) return false;
   int64_t bf16 = 0, all = 0;
   for (size_t id = 0; id < source.NumValues(); ++id) {
     const std::optional<Tensor>& weight = source.value(static_cast<ValueId>(id)).constant;
     if (!weight || weight->rank() < 2 || !IsFloat(weight->dtype())) continue;
     all += weight->NumElements();
-    if (weight->dtype() != DType::kBFloat16) continue;
-    if (weight->rank() > 2) return false;
-    bf16 += weight->NumElements();
+    if (weight->dtype() == DType::kBFloat16) bf16 += weight->NumElements();
   }
   return bf16 * 2 > all;
 }

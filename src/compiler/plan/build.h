@@ -41,7 +41,7 @@ Result<Precision> ParsePrecision(const std::string& text);
 std::string_view Name(Precision precision);
 
 struct BuildOptions {
-  // kAuto: on a GPU f16, or bf16 if the file's weights are and none is a convolution's; on the CPU node by node what
+  // kAuto: on a GPU f16, or bf16 if the file's weights are and it has no convolutions; on the CPU node by node what
   // was measured faster (choose_precision.h), f32 where nothing is timed.
   Precision precision = Precision::kFloat32;
   std::string device = "cpu";              // or "cuda", "cuda:1": what plans are made for
