@@ -66,3 +66,9 @@ def test_bench_refuses_times_that_are_none(tamis, model):
     for flag in ("--seconds", "--warmup"):
         assert f"{flag} is -1; it takes seconds" in tamis("bench", model, flag, "-1", fails=True)
     assert "--streams is 5000; it takes 1 to 1024" in tamis("bench", model, "--streams", "5000", fails=True)
+
+
+def test_bench_says_at_once_that_its_json_cannot_be_written(tamis, model, tmp_path):
+    # Were it to measure first, it would run into the time that a command has here.
+    message = tamis("bench", model, "--seconds", "3600", "--json", tmp_path / "nowhere" / "a.json", fails=True)
+    assert "nowhere/a.json' cannot be created: No such file or directory" in message

@@ -2,8 +2,8 @@
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 
+#include "src/base/atomic_file.h"
 #include "src/base/json_writer.h"
 #include "src/base/thread_count.h"
 #include "src/cli/gpu_figures.h"
@@ -165,6 +165,7 @@ Status Run(Flags flags) {
   for (const double percent : flags.percentiles) {
     if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
   }
+  if (!flags.json.empty() && flags.json != "-") TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.json));
   BuildOptions build;
   build.threads = flags.threads;
   SessionOptions session;
@@ -220,11 +221,7 @@ Status Run(Flags flags) {
     fmt::print("{}\n", ToJson(rows, flags));
     return {};
   }
-  std::ofstream file(flags.json);
-  file << ToJson(rows, flags) << '\n';
-  file.flush();
-  if (!file) return RuntimeError("can't write '{}'", flags.json);
-  return {};
+  return AtomicFile::WriteWhole(flags.json, ToJson(rows, flags) + "\n");
 }
 
 std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags>) {
