@@ -54,7 +54,14 @@ typedef struct TamisCudaOperand {
   uint64_t constant_hash;
 } TamisCudaOperand;
 
-enum { TAMIS_CUDA_INT = 0, TAMIS_CUDA_FLOAT = 1, TAMIS_CUDA_TEXT = 2, TAMIS_CUDA_INTS = 3, TAMIS_CUDA_FLOATS = 4, TAMIS_CUDA_LINES = 5 };
+enum {
+  TAMIS_CUDA_INT = 0,
+  TAMIS_CUDA_FLOAT = 1,
+  TAMIS_CUDA_TEXT = 2,
+  TAMIS_CUDA_INTS = 3,
+  TAMIS_CUDA_FLOATS = 4,
+  TAMIS_CUDA_LINES = 5
+};
 
 typedef struct TamisCudaAttribute {
   const char* key;
