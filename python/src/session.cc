@@ -12,6 +12,7 @@
 #include "python/src/bindings.h"
 #include "python/src/errors.h"
 #include "src/base/thread_count.h"
+#include "src/runtime/engine_session.h"
 
 namespace nb = nanobind;
 
@@ -170,6 +171,22 @@ nb::list Profile(PySession& self, const nb::dict& feeds, int repeats) {
   return rows;
 }
 
+// A file's strings need not be UTF-8.
+nb::str Text(const std::string& text) {
+  return nb::steal<nb::str>(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+// (producer_name, graph_name, domain, description, graph_description, version, properties)
+nb::tuple ModelMetaOf(const PySession& self) {
+  const Engine* engine = EngineOf(*self.session);
+  if (engine == nullptr) Raise(InternalError("a session without an engine"));
+  const ModelMeta& meta = engine->provenance.model;
+  nb::dict properties;
+  for (const auto& [key, value] : meta.properties) properties[Text(key)] = Text(value);
+  return nb::make_tuple(Text(meta.producer_name), Text(engine->fused.name), Text(meta.domain), Text(meta.description),
+                        Text(meta.graph_description), meta.version, properties);
+}
+
 }  // namespace
 
 void DefineSession(nb::module_& module) {
@@ -179,6 +196,7 @@ void DefineSession(nb::module_& module) {
       .def_prop_ro("outputs", [](const PySession& self) { return Specs(self.session->outputs()); })
       .def_prop_ro("notices", [](const PySession& self) { return self.session->notices(); })
       .def_prop_ro("retune_state", StateOfRetune)
+      .def_prop_ro("model_meta", ModelMetaOf)
       .def("run", Run, nb::arg("feeds"), nb::arg("outputs").none())
       .def("profile", Profile, nb::arg("feeds"), nb::arg("repeats"));
   module.def("load_session", Load, nb::arg("path"), nb::arg("threads"), nb::arg("map_file"), nb::arg("precision"),

@@ -35,7 +35,7 @@ from tamis._reports import (  # noqa: E402
     QuantizedTensor,
     QuantizeReport,
 )
-from tamis._session import NodeTime, Session, TensorInfo  # noqa: E402
+from tamis._session import ModelMetadata, NodeTime, Session, TensorInfo  # noqa: E402
 from tamis._verbs import (  # noqa: E402
     Difference,
     compare,
@@ -54,6 +54,7 @@ __all__ = [
     "GateReport",
     "GraphOptimizationLevel",
     "InferenceSession",
+    "ModelMetadata",
     "NodeTime",
     "OptimizeReport",
     "OptimizeTrial",

@@ -27,6 +27,20 @@ class TensorInfo(NamedTuple):
     """NumPy's dtype; bfloat16, float8 and what is below a byte come from ml_dtypes, strings are objects."""
 
 
+class ModelMetadata(NamedTuple):
+    """What the ONNX file said of itself, under onnxruntime's names. Bytes that are no UTF-8 become U+FFFD."""
+
+    producer_name: str
+    graph_name: str
+    domain: str
+    description: str
+    graph_description: str
+    version: int
+    """Of the model (`model_version`)."""
+    custom_metadata_map: dict[str, str]
+    """`metadata_props` in the file's order: class names, strides, ..."""
+
+
 class NodeTime(NamedTuple):
     """The time that one node of the compiled network takes."""
 
@@ -148,6 +162,10 @@ class Session:
     def get_outputs(self) -> list[TensorInfo]:
         """The outputs in the network's order."""
         return list(self._outputs)
+
+    def get_modelmeta(self) -> ModelMetadata:
+        """What the ONNX file that the session or its engine was made of said of itself."""
+        return ModelMetadata(*self._session.model_meta)
 
     def get_providers(self) -> list[str]:
         """Where the network runs: `["CPU"]`."""

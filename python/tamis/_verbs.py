@@ -284,9 +284,9 @@ def inspect(
 ) -> dict[str, Any]:
     """What is in an ONNX file or an engine: what `tamis inspect --json` prints.
 
-    Of an ONNX file: producer, parameters, nodes_before, nodes_after, inputs, outputs, operators, layers (each with the
+    Of an ONNX file: producer, model (what the file says of itself), parameters, nodes_before, nodes_after, inputs, outputs, operators, layers (each with the
     reason why it could not be pruned, and with `timing` its time dense and as 2:4), predicted. Of an engine:
-    provenance, layers, plans with the kernel of every node.
+    provenance, model, layers, plans with the kernel of every node.
 
     Raises:
         ValueError: The file is no model, or an argument is wrong.

@@ -11,6 +11,7 @@
 #include "src/base/json_writer.h"
 #include "src/cli/engine_layers.h"
 #include "src/cli/model_file.h"
+#include "src/cli/model_meta_text.h"
 #include "src/cli/plan_text.h"
 #include "src/cli/verb.h"
 #include "src/compiler/optimize/predict.h"
@@ -190,7 +191,9 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
 
   if (common.json) {
     JsonWriter json;
-    json.BeginObject().Field("file", flags.file).Field("producer", network.producer);
+    json.BeginObject().Field("file", flags.file).Field("producer", network.meta.Producer());
+    json.Key("model");
+    WriteModelMeta(network.meta, network.graph.name, &json);
     json.Field("parameters", ParameterCount(network.graph));
     json.Field("nodes_before", network.nodes_in_file).Field("nodes_after", static_cast<int64_t>(fused.NumNodes()));
     json.Key("inputs");
@@ -224,7 +227,8 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
 
   fmt::print("{}: {} nodes ({} after fusion), {:.2f} M parameters, made by {}\n", flags.file, network.nodes_in_file,
              fused.NumNodes(), static_cast<double>(ParameterCount(network.graph)) / 1e6,
-             network.producer.empty() ? "an unnamed tool" : network.producer);
+             network.meta.producer_name.empty() ? "an unnamed tool" : network.meta.Producer());
+  fmt::print("{}", ModelMetaText(network.meta));
   for (const ValueId id : network.graph.inputs) {
     fmt::print("  input  {}: {}\n", network.graph.value(id).name, network.graph.value(id).type.ToString());
   }
@@ -297,7 +301,9 @@ void WriteEngineJson(const Flags& flags, const Engine& engine, const EngineFacts
       .Field("created", p.created);
   json.Key("accuracy").BeginObject();
   for (const auto& [name, value] : p.accuracy) json.Field(name, value);
-  json.EndObject().EndObject().Key("values").BeginArray();
+  json.EndObject().EndObject().Key("model");
+  WriteModelMeta(p.model, engine.fused.name, &json);
+  json.Key("values").BeginArray();
   for (const ValueRecord& record : p.values) {
     json.BeginObject().Field("name", record.name).Field("input", record.input).Field("samples", record.samples);
     json.Field("low", record.low).Field("high", record.high).Field("mean", record.mean);
@@ -415,6 +421,8 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
   fmt::print("  made by tamis {} on {} at {}\n  from {} ({}), {}, {} nodes became {}\n", p.tamis_version, p.host,
              p.created.empty() ? "a time it does not say" : p.created, p.source_file, p.source_hash, p.precision,
              p.nodes_before, p.nodes_after);
+  if (!p.model.producer_name.empty()) fmt::print("  the network was made by {}\n", p.model.Producer());
+  fmt::print("{}", ModelMetaText(p.model));
   if (!p.data_hash.empty()) fmt::print("  calibration data {}\n", p.data_hash);
   for (const auto& [name, value] : p.accuracy) fmt::print("  {} {:.5f}\n", name, value);
   for (const ValueRecord& record : p.values) {

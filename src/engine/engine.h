@@ -15,6 +15,7 @@
 
 #include "src/engine/value_record.h"
 #include "src/ir/graph.h"
+#include "src/ir/model_meta.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -116,6 +117,7 @@ struct Provenance {
   bool source_exact = true;
   std::vector<CustomOpRecord> custom_ops;
   std::vector<ValueRecord> values;  // of the calibration samples: inputs, and activations with codes
+  ModelMeta model;                  // as the ONNX file says it
 };
 
 struct Engine {

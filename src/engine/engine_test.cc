@@ -131,6 +131,7 @@ TEST(EngineFile, RoundTripsEverything) {
     EXPECT_EQ(record.deviation, 1.0);
     EXPECT_EQ(record.growth, 0.02);
     EXPECT_EQ(record.bins, engine.provenance.values[0].bins);
+    EXPECT_EQ(read.provenance.model, engine.provenance.model);
     EXPECT_EQ(read.provenance.layers[0].pattern, "2:4");
     EXPECT_EQ(read.provenance.nodes_before, 12);
     EXPECT_TRUE(read.provenance.source_exact);

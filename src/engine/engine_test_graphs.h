@@ -134,6 +134,7 @@ inline Engine EverythingEngine() {
   ValueRecord record{"x", true, 64, -1.5, 2.5, 0.25, 1.0, 0.02, {}};
   record.bins = {1, 0, uint64_t{1} << 40, 7};
   p.values = {record};
+  p.model = {"maker", "1.2", "com.example", "what it is", "how it is built", 7, {{"names", "cat"}, {"author", ""}}};
   p.nodes_before = 12;
   p.nodes_after = 2;
   return engine;

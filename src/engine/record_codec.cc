@@ -50,6 +50,50 @@ Status DecodeBlockPlan(const fb::BlockPlan& stored, DecodeBudget* budget, BlockP
   }
   return {};
 }
+
+Offset<fb::ModelMeta> EncodeModelMeta(FlatBufferBuilder& fbb, const ModelMeta& meta) {
+  std::vector<Offset<fb::Property>> properties;
+  for (const auto& [key, value] : meta.properties) {
+    const auto stored_key = fbb.CreateString(key);
+    properties.push_back(fb::CreateProperty(fbb, stored_key, fbb.CreateString(value)));
+  }
+  const auto producer_name = fbb.CreateString(meta.producer_name);
+  const auto producer_version = fbb.CreateString(meta.producer_version);
+  const auto domain = fbb.CreateString(meta.domain);
+  const auto description = fbb.CreateString(meta.description);
+  const auto graph_description = fbb.CreateString(meta.graph_description);
+  return fb::CreateModelMeta(fbb, producer_name, producer_version, domain, description, graph_description, meta.version,
+                             fbb.CreateVector(properties));
+}
+
+Status DecodeModelMeta(const fb::ModelMeta& stored, DecodeBudget* budget, ModelMeta* meta) {
+  // Checked before anything is copied.
+  const auto size = [](const flatbuffers::String* text) { return text == nullptr ? uint64_t{0} : text->size(); };
+  uint64_t bytes = size(stored.producer_name()) + size(stored.producer_version()) + size(stored.domain()) +
+                   size(stored.description()) + size(stored.graph_description());
+  const auto* properties = stored.properties();
+  const uint64_t count = properties == nullptr ? 0 : properties->size();
+  TAMIS_RETURN_IF_ERROR(CheckMetaSize(count, bytes));
+  for (uint64_t i = 0; i < count; ++i) {
+    const fb::Property& property = *properties->Get(static_cast<flatbuffers::uoffset_t>(i));
+    bytes += size(property.key()) + size(property.value());
+  }
+  TAMIS_RETURN_IF_ERROR(CheckMetaSize(count, bytes));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.producer_name(), &meta->producer_name));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.producer_version(), &meta->producer_version));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.domain(), &meta->domain));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.description(), &meta->description));
+  TAMIS_RETURN_IF_ERROR(budget->Text(stored.graph_description(), &meta->graph_description));
+  meta->version = stored.version();
+  if (properties == nullptr) return {};
+  for (const fb::Property* property : *properties) {
+    TAMIS_RETURN_IF_ERROR(budget->Charge(16));
+    auto& [key, value] = meta->properties.emplace_back();
+    TAMIS_RETURN_IF_ERROR(budget->Text(property->key(), &key));
+    TAMIS_RETURN_IF_ERROR(budget->Text(property->value(), &value));
+  }
+  return {};
+}
 }  // namespace
 
 Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
@@ -167,9 +211,10 @@ Offset<fb::Provenance> EncodeProvenance(FlatBufferBuilder& fbb, const Provenance
   const auto stored_layers = fbb.CreateVector(layers);
   const auto stored_custom_ops = custom_ops.empty() ? 0 : fbb.CreateVector(custom_ops);
   const auto stored_values = values.empty() ? 0 : fbb.CreateVector(values);
+  const auto stored_model = p.model == ModelMeta() ? 0 : EncodeModelMeta(fbb, p.model);
   return fb::CreateProvenance(fbb, version, source_file, source_hash, data_hash, precision, host, created,
                               stored_accuracy, stored_layers, p.nodes_before, p.nodes_after, p.source_exact,
-                              stored_custom_ops, stored_values);
+                              stored_custom_ops, stored_values, stored_model);
 }
 
 Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Provenance* p) {
@@ -228,6 +273,7 @@ Status DecodeProvenance(const fb::Provenance& stored, DecodeBudget* budget, Prov
       }
     }
   }
+  if (stored.model() != nullptr) TAMIS_RETURN_IF_ERROR(DecodeModelMeta(*stored.model(), budget, &p->model));
   p->nodes_before = stored.nodes_before();
   p->nodes_after = stored.nodes_after();
   p->source_exact = stored.source_exact();

@@ -134,6 +134,7 @@ TEST(OlderFiles, TheFirstOfThisFormatOpens) {
   const Engine& engine = *file->engine;
   EXPECT_EQ(engine.NumVariants(), 1);
   EXPECT_EQ(engine.Precision(0), "f32");
+  EXPECT_EQ(engine.provenance.model, ModelMeta());
   ASSERT_EQ(engine.plans.size(), 2u);
   EXPECT_FALSE(engine.plans[0].measured);
   EXPECT_TRUE(engine.plans[1].measured);

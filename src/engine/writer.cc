@@ -55,6 +55,7 @@ class Sink {
 }  // namespace
 
 Status WriteEngine(const Engine& engine, const std::string& path) {
+  TAMIS_RETURN_IF_ERROR(engine.provenance.model.CheckSize());
   flatbuffers::FlatBufferBuilder fbb(1 << 20);
   WeightTable table;
   GraphEncoder encoder(&fbb, &table);
@@ -119,6 +120,7 @@ Status WritePlanFile(const Engine& engine, const std::string& path) {
   plans.plans = engine.plans;
   plans.provenance = engine.provenance;
   plans.provenance.layers.clear();
+  plans.provenance.model = {};
   for (const Variant& variant : engine.variants) plans.variants.push_back({variant.precision, Graph()});
   return WriteEngine(plans, path);
 }

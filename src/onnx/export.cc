@@ -5,8 +5,8 @@
 
 namespace tamis {
 
-Status ExportOnnx(const Graph& graph, const std::string& path, const std::map<std::string, std::string>& metadata) try {
-  return WriteModel(graph, path, metadata, kMaxInlineBytes);
+Status ExportOnnx(const Graph& graph, const std::string& path, const ModelMeta& meta) try {
+  return WriteModel(graph, path, meta, kMaxInlineBytes);
 } catch (const std::bad_alloc&) {
   return RuntimeError("'{}': not enough memory to write the model", path);
 }

@@ -60,7 +60,14 @@ TEST_F(OnnxExport, RoundTripKeepsGraphWeightsAndMetadata) {
   onnx::ModelProto model = SmallModel();
   model.mutable_graph()->mutable_input(0)->set_doc_string("rows");
   const Graph graph = Import(model);
-  ASSERT_TRUE(ExportOnnx(graph, path_, {{"task", "test"}, {"a", "b"}}).ok());
+  ModelMeta meta;
+  meta.domain = "com.example";
+  meta.description = "what it is";
+  meta.graph_description = "how it is built";
+  meta.version = -3;
+  meta.Set("task", "test");
+  meta.Set("a", "b");
+  ASSERT_TRUE(ExportOnnx(graph, path_, meta).ok());
   OnnxInfo info;
   const Result<Graph> back = ImportOnnx(path_, &info);
   ASSERT_TRUE(back.ok()) << back.status().message();
@@ -69,8 +76,15 @@ TEST_F(OnnxExport, RoundTripKeepsGraphWeightsAndMetadata) {
   EXPECT_THAT(back->input_docs, ElementsAre("rows"));
   EXPECT_EQ(HashTensor(*back->value(ValueNamed(*back, "w")).constant),
             HashTensor(*graph.value(ValueNamed(graph, "w")).constant));
-  EXPECT_EQ(info.metadata, (std::map<std::string, std::string>{{"a", "b"}, {"task", "test"}}));
-  EXPECT_THAT(info.producer, HasSubstr("tamis "));
+  EXPECT_THAT(info.meta.Producer(), HasSubstr("tamis "));
+  meta.producer_name = info.meta.producer_name;
+  meta.producer_version = info.meta.producer_version;
+  EXPECT_EQ(info.meta, meta);
+  meta.producer_name = "maker";
+  meta.producer_version = "";
+  ASSERT_TRUE(ExportOnnx(graph, path_, meta).ok());
+  ASSERT_TRUE(ImportOnnx(path_, &info).ok());
+  EXPECT_EQ(info.meta, meta);
   EXPECT_EQ(info.ir_version, 8);
   EXPECT_THAT(folder_.List(), ElementsAre("model.onnx"));
 }
@@ -87,6 +101,13 @@ TEST_F(OnnxExport, NamesBecomeUniqueAndNotEmpty) {
   EXPECT_EQ(model.graph().node(1).output(0), "y");
   EXPECT_EQ(model.graph().initializer(0).name(), "value");
   EXPECT_TRUE(ImportOnnx(path_).ok());
+}
+
+TEST_F(OnnxExport, WritesNoMetadataThatTheImporterRefuses) {
+  ModelMeta meta;
+  for (uint64_t i = 0; i <= kMaxMetaProperties; ++i) meta.properties.emplace_back(std::to_string(i), "");
+  EXPECT_THAT(ExportOnnx(Import(SmallModel()), path_, meta).message(), HasSubstr("metadata are 65537 properties"));
+  EXPECT_THAT(folder_.List(), IsEmpty());
 }
 
 TEST_F(OnnxExport, LeavesOutConstantsThatNobodyReads) {

@@ -1,4 +1,5 @@
 #include <filesystem>
+#include <map>
 #include <new>
 #include <optional>
 #include <string_view>
@@ -76,13 +77,31 @@ Status InferOverDeclarations(Graph& graph, std::vector<std::string>* remarks) {
   return InferShapes(graph);
 }
 
+ModelMeta ReadMeta(const onnx::ModelProto& model) {
+  ModelMeta meta;
+  meta.producer_name = model.producer_name();
+  meta.producer_version = model.producer_version();
+  meta.domain = model.domain();
+  meta.description = model.doc_string();
+  meta.graph_description = model.graph().doc_string();
+  meta.version = model.model_version();
+  std::map<std::string_view, size_t> places;  // a file may repeat a key, though it should not: the last value counts
+  for (const auto& entry : model.metadata_props()) {
+    const auto [place, is_new] = places.emplace(entry.key(), meta.properties.size());
+    if (is_new) {
+      meta.properties.emplace_back(entry.key(), entry.value());
+    } else {
+      meta.properties[place->second].second = entry.value();
+    }
+  }
+  return meta;
+}
+
 OnnxInfo ReadInfo(const onnx::ModelProto& model, uint64_t hash) {
   OnnxInfo info;
-  info.producer = model.producer_name();
-  if (!model.producer_version().empty()) info.producer += " " + model.producer_version();
+  info.meta = ReadMeta(model);
   info.ir_version = model.ir_version();
   info.hash = HexString(hash);
-  for (const auto& entry : model.metadata_props()) info.metadata[entry.key()] = entry.value();
   return info;
 }
 

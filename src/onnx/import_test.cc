@@ -22,9 +22,6 @@ TEST(OnnxImport, BuildsGraphWithSymbolicShapes) {
   onnx::ModelProto model = SmallModel();
   model.set_producer_name("maker");
   model.set_producer_version("1.2");
-  auto* entry = model.add_metadata_props();
-  entry->set_key("task");
-  entry->set_value("test");
   const Result<Graph> graph = ImportModel(model, "", &info);
   ASSERT_TRUE(graph.ok()) << graph.status().message();
   ASSERT_EQ(graph->NumNodes(), 2u);
@@ -34,10 +31,28 @@ TEST(OnnxImport, BuildsGraphWithSymbolicShapes) {
   EXPECT_EQ(graph->value(graph->outputs.at(0)).name, "y");
   EXPECT_EQ(graph->value(ValueNamed(*graph, "w")).constant->Span<float>()[11], 11.0f);
   EXPECT_EQ(graph->Opset(), 17);
-  EXPECT_EQ(info.producer, "maker 1.2");
+  EXPECT_EQ(info.meta.Producer(), "maker 1.2");
   EXPECT_EQ(info.ir_version, 8);
   EXPECT_EQ(info.hash.size(), 16u);
-  EXPECT_EQ(info.metadata.at("task"), "test");
+}
+
+TEST(OnnxImport, PropertiesKeepTheFilesOrderAndTheLastValue) {
+  using Properties = std::vector<std::pair<std::string, std::string>>;
+  onnx::ModelProto model = SmallModel();
+  for (const auto& [key, value] : Properties{{"task", "old"}, {"author", "someone"}, {"task", "test"}}) {
+    auto* entry = model.add_metadata_props();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+  OnnxInfo info;
+  ASSERT_TRUE(ImportModel(model, "", &info).ok());
+  EXPECT_EQ(info.meta.properties, (Properties{{"task", "test"}, {"author", "someone"}}));
+}
+
+TEST(OnnxImport, TooManyPropertiesAreRefused) {
+  onnx::ModelProto model = SmallModel();
+  for (uint64_t i = 0; i <= kMaxMetaProperties; ++i) model.add_metadata_props()->set_key(std::to_string(i));
+  EXPECT_THAT(ErrorOfBytes(model.SerializeAsString()), HasSubstr("metadata are 65537 properties"));
 }
 
 TEST(OnnxImport, DimensionsWithoutNameGetOne) {

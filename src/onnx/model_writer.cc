@@ -74,6 +74,21 @@ int64_t IrVersionFor(const Graph& graph, const std::vector<PendingWeight>& weigh
   return version;
 }
 
+void WriteMeta(const ModelMeta& meta, onnx::ModelProto* model) {
+  const bool ours = meta.producer_name.empty();
+  model->set_producer_name(ours ? "tamis" : meta.producer_name);
+  model->set_producer_version(ours ? std::string(kVersion) : meta.producer_version);
+  if (!meta.domain.empty()) model->set_domain(meta.domain);
+  if (!meta.description.empty()) model->set_doc_string(meta.description);
+  if (meta.version != 0) model->set_model_version(meta.version);
+  if (!meta.graph_description.empty()) model->mutable_graph()->set_doc_string(meta.graph_description);
+  for (const auto& [key, value] : meta.properties) {
+    auto* entry = model->add_metadata_props();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+}
+
 void SetExternal(const std::string& location, uint64_t offset, size_t bytes, onnx::TensorProto* proto) {
   const std::array<std::pair<const char*, std::string>, 3> entries = {
       {{"location", location}, {"offset", std::to_string(offset)}, {"length", std::to_string(bytes)}}};
@@ -135,21 +150,15 @@ int64_t IrVersion(int64_t opset) {
   return 4;
 }
 
-Status WriteModel(const Graph& graph, const std::string& path, const std::map<std::string, std::string>& metadata,
-                  uint64_t max_inline_bytes) {
+Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& meta, uint64_t max_inline_bytes) {
+  TAMIS_RETURN_IF_ERROR(meta.CheckSize());
   TAMIS_RETURN_IF_ERROR(graph.Verify());
   onnx::ModelProto model;
   std::vector<PendingWeight> weights;
   TAMIS_RETURN_IF_ERROR(WriteGraph(graph, model.mutable_graph(), &weights));
   TAMIS_RETURN_IF_ERROR(WriteOpsets(graph, &model));
   model.set_ir_version(IrVersionFor(graph, weights));
-  model.set_producer_name("tamis");
-  model.set_producer_version(std::string(kVersion));
-  for (const auto& [key, value] : metadata) {
-    auto* entry = model.add_metadata_props();
-    entry->set_key(key);
-    entry->set_value(value);
-  }
+  WriteMeta(meta, &model);
 
   uint64_t weight_bytes = 0;
   for (const PendingWeight& weight : weights) weight_bytes += weight.tensor.NumBytes();

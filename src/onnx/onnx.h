@@ -1,20 +1,19 @@
 // ONNX files <-> graphs. Protobuf links only into this folder.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/ir/model_meta.h"
 #include "tamis/status.h"
 
 namespace tamis {
 
 struct OnnxInfo {
-  std::string producer;  // "pytorch 2.4.0"
+  ModelMeta meta;
   int64_t ir_version = 0;
-  std::string hash;  // of the file's bytes (HexString of Hash64), external data not counted
-  std::map<std::string, std::string> metadata;
+  std::string hash;                  // of the file's bytes (HexString of Hash64), external data not counted
   std::vector<std::string> remarks;  // sentences for the user: what the file says wrongly, and was not believed
 };
 
@@ -26,7 +25,7 @@ Result<Graph> ImportOnnx(const std::string& path, OnnxInfo* info = nullptr);
 Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info = nullptr);
 
 // Writes a graph of ONNX operators (no tamis domain) as a model that onnx.checker accepts, to a temporary name that is
-// then renamed. Above 2 GiB weights go to "<path>.data".
-Status ExportOnnx(const Graph& graph, const std::string& path, const std::map<std::string, std::string>& metadata = {});
+// then renamed. Above 2 GiB weights go to "<path>.data". Without a producer in `meta` it is Tamis.
+Status ExportOnnx(const Graph& graph, const std::string& path, const ModelMeta& meta = {});
 
 }  // namespace tamis

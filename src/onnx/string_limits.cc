@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "src/ir/model_meta.h"
+
 namespace tamis {
 namespace {
 
@@ -14,10 +16,14 @@ class StringCheck {
     Name(model.producer_name(), "the producer's name");
     Name(model.producer_version(), "the producer's version");
     Text(model.doc_string(), "the model's documentation");
+    uint64_t meta_bytes = model.domain().size() + model.producer_name().size() + model.producer_version().size() +
+                          model.doc_string().size() + model.graph().doc_string().size();
     for (const auto& entry : model.metadata_props()) {
       Name(entry.key(), "a metadata key");
       Text(entry.value(), "the metadata of", entry.key());
+      meta_bytes += entry.key().size() + entry.value().size();
     }
+    problems_->Add(CheckMetaSize(static_cast<uint64_t>(model.metadata_props_size()), meta_bytes));
     for (const auto& opset : model.opset_import()) Name(opset.domain(), "an operator set's domain");
     Graph(model.graph());
     for (const auto& function : model.functions()) Function(function);

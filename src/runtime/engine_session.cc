@@ -485,6 +485,11 @@ RetuneState EngineSession::retune_state(std::string* why) const {
   return retune_state_;
 }
 
+const Engine* EngineOf(const Session& session) {
+  const auto* known = dynamic_cast<const EngineSession*>(&session);
+  return known == nullptr ? nullptr : &known->engine();
+}
+
 const std::vector<Profile>& ProfilesOf(const Session& session) {
   static const std::vector<Profile> kNone;
   const auto* engine = dynamic_cast<const EngineSession*>(&session);

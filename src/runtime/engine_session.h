@@ -39,6 +39,7 @@ class EngineSession : public Session {
 
   RetuneState retune_state(std::string* why) const override;
 
+  const Engine& engine() const { return *engine_; }
   // One of them holds every request; none: all requests are taken.
   const std::vector<tamis::Profile>& profiles() const { return profiles_; }
 
@@ -115,6 +116,9 @@ Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::
 
 // Packed weights of the process.
 PackCache& ProcessPackCache();
+
+// What a session runs that Session::Load or Session::Create made; null for any other.
+const Engine* EngineOf(const Session& session);
 
 // Of a session that Session::Load or Session::Create made; empty for any other.
 const std::vector<Profile>& ProfilesOf(const Session& session);

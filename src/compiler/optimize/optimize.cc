@@ -125,7 +125,7 @@ class Optimizer {
     permuted_.graph = network_->graph.Clone();
     permuted_.file = network_->file;
     permuted_.hash = network_->hash;
-    permuted_.producer = network_->producer;
+    permuted_.meta = network_->meta;
     permuted_.nodes_in_file = network_->nodes_in_file;
     TAMIS_ASSIGN_OR_RETURN(result_.permuted, PermuteChannels(permuted_.graph, fit_, permute, pool_));
     network_ = &permuted_;
@@ -236,7 +236,7 @@ class Optimizer {
     network.graph = network_chosen_.graph.Clone();
     network.file = network_->file;
     network.hash = network_->hash;
-    network.producer = network_->producer;
+    network.meta = network_->meta;
     network.nodes_in_file = network_->nodes_in_file;
     Log("building the engine of: " + trials_->at(static_cast<size_t>(trial)).label);
     BuildOptions build = build_;

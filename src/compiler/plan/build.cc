@@ -28,7 +28,7 @@ Network Imported(Graph graph, const OnnxInfo& info, std::string file) {
   network.graph = std::move(graph);
   network.file = std::move(file);
   network.hash = info.hash;
-  network.producer = info.producer;
+  network.meta = info.meta;
   network.remarks = info.remarks;
   network.nodes_in_file = static_cast<int64_t>(network.graph.NumNodes());
   return network;
@@ -69,6 +69,7 @@ Result<Network> NetworkFromEngine(const std::string& engine_path) {
   network.file = provenance.source_file;
   network.hash = provenance.source_hash;
   network.nodes_in_file = provenance.nodes_before;
+  network.meta = provenance.model;
   return network;
 }
 
@@ -330,6 +331,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   provenance.host = Cpu().Fingerprint();
   provenance.created = BuildTime();
   provenance.values = options.values;
+  provenance.model = network.meta;
   provenance.data_hash = options.data_hash;
   provenance.nodes_before = network.nodes_in_file;
   provenance.nodes_after = static_cast<int64_t>(engine->fused.NumNodes());

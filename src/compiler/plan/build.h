@@ -20,7 +20,7 @@ struct Network {
   Graph graph;       // ONNX operators only
   std::string file;  // base name
   std::string hash;  // of the file's bytes
-  std::string producer;
+  ModelMeta meta;    // as the file says it
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
   std::vector<std::string> remarks;  // OnnxInfo::remarks

@@ -8,6 +8,7 @@
 #include "src/base/json_writer.h"
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
+#include "src/base/version.h"
 #include "src/compiler/verbs/verify_pruned.h"
 #include "src/onnx/onnx.h"
 
@@ -100,12 +101,14 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   TAMIS_RETURN_IF_ERROR(
       Work(options, samples.batches, std::make_shared<ThreadPool>(request.threads), &network.graph, &outcome));
   for (const std::string& note : outcome.report.notes) Tell(note, hooks, &outcome.notices);
-  std::map<std::string, std::string> metadata = {{"tamis.pattern", outcome.pattern},
-                                                 {"tamis.method", request.method},
-                                                 {"tamis.source_hash", network.hash},
-                                                 {"tamis.data_hash", HexString(samples.source->hash())}};
-  if (outcome.quantize) metadata["tamis.observer"] = request.observer;
-  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, metadata));
+  ModelMeta meta = std::move(network.meta);
+  meta.Set("tamis.version", kVersion);
+  meta.Set("tamis.pattern", outcome.pattern);
+  meta.Set("tamis.method", request.method);
+  meta.Set("tamis.source_hash", network.hash);
+  meta.Set("tamis.data_hash", HexString(samples.source->hash()));
+  if (outcome.quantize) meta.Set("tamis.observer", request.observer);
+  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta));
   TAMIS_RETURN_IF_ERROR(VerifyPruned(request.output, outcome.report, rule));
   return outcome;
 }

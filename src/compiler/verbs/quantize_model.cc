@@ -5,6 +5,7 @@
 #include "src/base/json_writer.h"
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
+#include "src/base/version.h"
 #include "src/onnx/onnx.h"
 
 namespace tamis {
@@ -47,10 +48,12 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const Verb
   TAMIS_ASSIGN_OR_RETURN(outcome.report, Quantize(network.graph, samples.batches, options));
   for (const std::string& note : outcome.report.notes) Tell(note, hooks, &outcome.notices);
   if (!outcome.report.settled) Tell(outcome.report.verdict, hooks, &outcome.notices);
-  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output,
-                                   {{"tamis.observer", request.observer},
-                                    {"tamis.source_hash", network.hash},
-                                    {"tamis.data_hash", HexString(samples.source->hash())}}));
+  ModelMeta meta = std::move(network.meta);
+  meta.Set("tamis.version", kVersion);
+  meta.Set("tamis.observer", request.observer);
+  meta.Set("tamis.source_hash", network.hash);
+  meta.Set("tamis.data_hash", HexString(samples.source->hash()));
+  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta));
   return outcome;
 }
 
