@@ -51,6 +51,8 @@ def test_sessions_and_engines(model, tmp_path):
     expected = of_onnxruntime(model)
     assert expected.version == 5 and expected.custom_metadata_map == PROPERTIES
     compiled = tamis.build(model, tmp_path / "a.tamis", precision=["f32", "bf16"], tune=False)
+    tamis.build(model, tmp_path / "again.tamis", precision=["f32", "bf16"], tune=False)
+    assert (tmp_path / "again.tamis").read_bytes() == (tmp_path / "a.tamis").read_bytes()
     tamis.build(tmp_path / "a.tamis", tmp_path / "b.tamis", tune=False)  # the engine with plans added
     tamis.build(tmp_path / "a.tamis", tmp_path / "c.tamis", without=["fuse_blocks"], tune=False)  # built afresh of it
     for source in (model, model.read_bytes(), compiled, *(tmp_path / f"{name}.tamis" for name in "abc")):
