@@ -129,7 +129,7 @@ if [ -n "$nodes" ]; then
   python=$root/.venv/bin/python conformance=$root
   [ ! -d "$programs/python3" ] || { python=$programs/python3/bin/python3 conformance=$programs/conformance; }
   for precision in f32 f16; do
-    LD_LIBRARY_PATH=$programs/python3/lib:$LD_LIBRARY_PATH \
+    TAMIS_CUDA_BACKEND=$programs/libtamis_cuda.so LD_LIBRARY_PATH=$programs/python3/lib:${LD_LIBRARY_PATH:-} \
       "$python" "$conformance/scripts/conformance.py" --build "$programs" --device cuda --precision $precision --jobs "$(nproc)" \
       --json "$out/nodes_$precision.json" >"$out/nodes_$precision.txt" 2>&1 || failed="$failed nodes_$precision"
     grep -E "^all |passed on the device|wrong:|crashed:" "$out/nodes_$precision.txt" || tail -5 "$out/nodes_$precision.txt"

@@ -58,17 +58,21 @@ def _name(device: Device) -> str:
     return "cpu" if device.type == DeviceType.CPU else f"cuda:{device.device_id}"
 
 
+def _problem(device: str) -> str:
+    """Why nothing can run on `device`, or nothing."""
+    try:
+        return _tamis.device_problem(_name(Device(device)))
+    except (AttributeError, ValueError):
+        return "devices are CPU, CUDA and CUDA:ORDINAL"
+
+
 class TamisBackend(Backend):
     """Devices are the CPU and, where `libtamis_cuda.so` is built and a GPU is found, CUDA."""
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
         """True for "CPU", and for "CUDA" (or "CUDA:1") if there is such a GPU."""
-        try:
-            wanted = Device(device)
-        except (AttributeError, ValueError):
-            return False
-        return not _tamis.device_problem(_name(wanted))
+        return not _problem(device)
 
     @classmethod
     def is_compatible(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> bool:
@@ -96,8 +100,8 @@ class TamisBackend(Backend):
         """
         if kwargs:
             raise ValueError(f"prepare takes no option {', '.join(kwargs)}")
-        if not cls.supports_device(device):
-            raise ValueError(f"device {device!r} is not supported; CPU is, and CUDA where there is a GPU")
+        if problem := _problem(device):
+            raise ValueError(f"device {device!r} can't be used: {problem}")
         drawn = set().union(*map(_random_operators, (model.graph, *model.functions)))
         if drawn and not random:
             raise ValueError(
