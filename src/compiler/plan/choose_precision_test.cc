@@ -160,6 +160,7 @@ NodeId NodeIn(const Graph& graph, const std::string& name) {
 }
 
 TEST(ConfirmPlan, SparseKernelsThatLoseInsideTheNetworkAreGivenUp) {
+  if (Cpu().isa == Isa::kX86_64) GTEST_SKIP() << "but the reference there is no kernel for 2:4 weights here";
   Graph graph = Products();
   for (const char* name : {"w0", "w1", "w2"}) {
     for (size_t i = 0; i < graph.NumValues(); ++i) {
