@@ -28,10 +28,7 @@ std::string Hidden(ContribNode& node, const Heads& heads) {
   std::string kept;
   const size_t rank = *node.Rank(heads.mask);
   if (rank == 1) {  // the first keys of each row
-    const auto scalar = [&node](const std::string& x) { return node.Reshape(x, {}); };
-    const std::string length = node.Emit("Gather", {node.Emit("Shape", {heads.key}), node.IntsConstant({1})});
-    const std::string place =
-        node.Emit("Range", {scalar(node.IntsConstant({0})), scalar(length), scalar(node.IntsConstant({1}))});
+    const std::string place = node.Places(node.SizeOf(heads.key, 1));
     const std::string lengths = node.Emit("Cast", {heads.mask}, {{"to", int64_t{onnx::TensorProto::INT64}}});
     kept = node.Unsqueeze(node.Emit("Less", {place, node.Unsqueeze(lengths, {1})}), {1, 2});
   } else {
@@ -194,13 +191,8 @@ bool ExpandRotary(ContribNode& node) {
     return false;
   }
   if (positions_rank == 1) {
-    const auto size = [&](int64_t axis) {
-      return node.Emit("Gather", {node.Emit("Shape", {node.In(0)}), node.IntsConstant({axis})});
-    };
-    const std::string length = node.Reshape(size(rank == 4 ? 2 : 1), {});
-    const std::string zero = node.Reshape(node.IntsConstant({0}), {}), one = node.Reshape(node.IntsConstant({1}), {});
-    positions = node.Emit("Add", {positions, node.Emit("Range", {zero, length, one})});
-    const std::string rows = node.Emit("Concat", {size(0), node.IntsConstant({1})}, {{"axis", int64_t{0}}});
+    positions = node.Emit("Add", {positions, node.Places(node.SizeOf(x, rank == 4 ? 2 : 1))});
+    const std::string rows = node.Emit("Concat", {node.SizeOf(x, 0), node.IntsConstant({1})}, {{"axis", int64_t{0}}});
     positions = node.Emit("Expand", {node.Unsqueeze(positions, {0}), rows});
   }
   if (apart) x = node.Transpose(node.Reshape(x, {0, 0, -1, 2 * cosines->dims(1)}), {0, 2, 1, 3});

@@ -56,13 +56,13 @@ class GroupQuery {
 
   void Expand() {
     auto [query, key, value] = Operands();
-    length_ = SizeOf(query, 2);
+    length_ = node_.SizeOf(query, 2);
     count_ = node_.Emit("Add", {node_.Emit("Cast", {node_.In(kLast)}, {{"to", kInt64}}), node_.IntsConstant({1})});
     // Every item's new rows end at its last place; a first prompt that is padded behind begins at 0 nevertheless.
     first_ = node_.Emit("Max", {node_.Emit("Sub", {count_, length_}), node_.IntsConstant({0})});
     held_ = windowed_ ? Resident(first_) : first_;
     if (windowed_) offset_ = node_.Emit("Sub", {first_, held_});
-    places_ = node_.Emit("Add", {node_.Unsqueeze(first_, {1}), Places(length_)});
+    places_ = node_.Emit("Add", {node_.Unsqueeze(first_, {1}), node_.Places(length_)});
     query = Turned(Normed(query, kQueryNorm, "q_norm_epsilon"));
     key = Turned(Normed(key, kKeyNorm, "k_norm_epsilon"));
     const std::string keys = Appended(key, kPastKey), values = Appended(value, kPastValue);
@@ -88,20 +88,9 @@ class GroupQuery {
     return {parts[0], parts[1], parts[2]};
   }
 
-  // int64[1]
-  std::string SizeOf(const std::string& x, int64_t axis) {
-    return node_.Emit("Gather", {node_.Emit("Shape", {x}), node_.IntsConstant({axis})});
-  }
-
   // int64[3]
   std::string FirstThree(const std::string& x) {
     return node_.Emit("Slice", {node_.Emit("Shape", {x}), node_.IntsConstant({0}), node_.IntsConstant({3})});
-  }
-
-  // 0, 1, ... of int64[1] `count`.
-  std::string Places(const std::string& count) {
-    const auto scalar = [this](const std::string& x) { return node_.Reshape(x, {}); };
-    return node_.Emit("Range", {scalar(node_.IntsConstant({0})), scalar(count), scalar(node_.IntsConstant({1}))});
   }
 
   std::string Normed(const std::string& x, int weight, const char* epsilon) {
@@ -124,7 +113,7 @@ class GroupQuery {
       attributes.emplace_back("rotary_embedding_dim", 2 * table->dims(1));
       return turn(x);
     }
-    const std::string width = node_.Emit("Mul", {SizeOf(cosine, 1), node_.IntsConstant({2})});
+    const std::string width = node_.Emit("Mul", {node_.SizeOf(cosine, 1), node_.IntsConstant({2})});
     const std::string end = node_.IntsConstant({std::numeric_limits<int64_t>::max()}), axis = node_.IntsConstant({3});
     const std::string turned = turn(node_.Emit("Slice", {x, node_.IntsConstant({0}), width, axis}));
     return node_.Emit("Concat", {turned, node_.Emit("Slice", {x, width, end, axis})}, {{"axis", int64_t{3}}});
@@ -133,7 +122,7 @@ class GroupQuery {
   // A cache as long as the window, or somewhat longer, throws its oldest rows away in steps: rows that are resident
   // after `count` (int64[batch]) tokens.
   std::string Resident(const std::string& count) {
-    const std::string capacity = SizeOf(node_.In(kPastKey), 2), one = node_.IntsConstant({1});
+    const std::string capacity = node_.SizeOf(node_.In(kPastKey), 2), one = node_.IntsConstant({1});
     const std::string step =
         node_.Emit("Sub", {capacity, node_.IntsConstant({node_.Int("local_window_size", -1) - 1})});
     const std::string over = node_.Emit("Max", {node_.Emit("Sub", {count, capacity}), node_.IntsConstant({0})});
@@ -146,11 +135,11 @@ class GroupQuery {
     if (!node_.Has(past)) return rows;
     // Files leave the head size of their caches open; it is that of the rows.
     const std::string shape =
-        node_.Emit("Concat", {FirstThree(node_.In(past)), SizeOf(rows, 3)}, {{"axis", int64_t{0}}});
+        node_.Emit("Concat", {FirstThree(node_.In(past)), node_.SizeOf(rows, 3)}, {{"axis", int64_t{0}}});
     const std::string cache = node_.Emit("Reshape", {node_.In(past), shape});
     std::string more = length_;
     if (!windowed_) {
-      const std::string have = SizeOf(node_.In(past), 2);
+      const std::string have = node_.SizeOf(node_.In(past), 2);
       const std::string total = node_.Reshape(node_.Emit("Cast", {node_.In(kTotal)}, {{"to", kInt64}}), {1});
       more = node_.Emit("Sub", {node_.Emit("Max", {have, total}), have});
     }
@@ -162,11 +151,12 @@ class GroupQuery {
   // What goes on to the next step: all, or of a cache of a window the last rows.
   std::string Kept(const std::string& appended, int past) {
     if (!windowed_) return appended;
-    const std::string capacity = SizeOf(node_.In(past), 2), all = SizeOf(appended, 2);
+    const std::string capacity = node_.SizeOf(node_.In(past), 2), all = node_.SizeOf(appended, 2);
     const std::string dropped = node_.Emit("Sub", {node_.Emit("Sub", {count_, Resident(count_)}), offset_});
-    const std::string rows = node_.Emit("Add", {node_.Unsqueeze(dropped, {1}), Places(capacity)});
+    const std::string rows = node_.Emit("Add", {node_.Unsqueeze(dropped, {1}), node_.Places(capacity)});
     const std::string within = node_.Emit("Min", {rows, node_.Emit("Sub", {all, node_.IntsConstant({1})})});
-    const ContribNode::Names sizes = {SizeOf(appended, 0), SizeOf(appended, 1), capacity, SizeOf(appended, 3)};
+    const ContribNode::Names sizes = {node_.SizeOf(appended, 0), node_.SizeOf(appended, 1), capacity,
+                                      node_.SizeOf(appended, 3)};
     const std::string shape = node_.Emit("Concat", sizes, {{"axis", int64_t{0}}});
     const std::string indices = node_.Emit("Expand", {node_.Unsqueeze(within, {1, 3}), shape});
     return node_.Emit("GatherElements", {appended, indices}, {{"axis", int64_t{2}}});
@@ -174,7 +164,7 @@ class GroupQuery {
 
   // bool[batch, 1, length, keys]: a query sees as many keys as the window has, its own the last.
   std::string Seen(const std::string& keys) {
-    std::string place = Places(SizeOf(keys, 2));
+    std::string place = node_.Places(node_.SizeOf(keys, 2));
     if (windowed_) place = node_.Unsqueeze(node_.Emit("Add", {node_.Unsqueeze(offset_, {1}), place}), {1, 2});
     if (node_.Int("causal", 1) == 0) {
       return node_.Unsqueeze(node_.Emit("Less", {place, node_.Unsqueeze(count_, {1})}), {1, 2});
@@ -200,7 +190,7 @@ class GroupQuery {
     const auto filled = [&](const std::string& x, const std::string& last) {
       return node_.Emit("Expand", {x, node_.Emit("Concat", {shape, last}, {{"axis", int64_t{0}}})});
     };
-    *mask = node_.Emit("Concat", {filled(*mask, SizeOf(*mask, 3)), filled(heads, node_.IntsConstant({1}))},
+    *mask = node_.Emit("Concat", {filled(*mask, node_.SizeOf(*mask, 3)), filled(heads, node_.IntsConstant({1}))},
                        {{"axis", int64_t{3}}});
   }
 

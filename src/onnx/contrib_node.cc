@@ -229,4 +229,13 @@ std::string ContribNode::Transpose(const std::string& x, const std::vector<int64
   return Emit("Transpose", {x}, {{"perm", perm}});
 }
 
+std::string ContribNode::SizeOf(const std::string& x, int64_t axis) {
+  return Emit("Gather", {Emit("Shape", {x}), IntsConstant({axis})});
+}
+
+std::string ContribNode::Places(const std::string& count) {
+  const auto scalar = [this](const std::string& x) { return Reshape(x, {}); };
+  return Emit("Range", {scalar(IntsConstant({0})), scalar(count), scalar(IntsConstant({1}))});
+}
+
 }  // namespace tamis

@@ -88,6 +88,10 @@ class ContribNode {
   Names Split(const std::string& x, int64_t axis, size_t parts, const std::vector<int64_t>& sizes = {});
   std::string Reshape(const std::string& x, const std::vector<int64_t>& shape);
   std::string Transpose(const std::string& x, const std::vector<int64_t>& perm);
+  // A dimension, int64[1].
+  std::string SizeOf(const std::string& x, int64_t axis);
+  // 0, 1, ... as many as int64[1] `count` says.
+  std::string Places(const std::string& count);
 
  private:
   const onnx::AttributeProto* Find(const std::string& name) const;

@@ -31,12 +31,7 @@ bool ExpandSimplified(ContribNode& node) {
 // Token, segment and position embeddings, gathered and added. Where nobody gives positions, tokens are counted.
 std::string Embedded(ContribNode& node, const std::string& words, const std::string& positions,
                      const std::string& segments, std::string place) {
-  if (place.empty()) {
-    const auto scalar = [&node](const std::string& x) { return node.Reshape(x, {}); };
-    const std::string length = node.Emit("Gather", {node.Emit("Shape", {node.In(0)}), node.IntsConstant({1})});
-    const std::string zero = scalar(node.IntsConstant({0})), one = scalar(node.IntsConstant({1}));
-    place = node.Emit("Range", {zero, scalar(length), one});
-  }
+  if (place.empty()) place = node.Places(node.SizeOf(node.In(0), 1));
   const std::string tokens = node.Emit("Gather", {words, node.In(0)});
   const std::string sum = node.Emit("Add", {tokens, node.Emit("Gather", {positions, place})});
   return segments.empty() ? sum : node.Emit("Add", {sum, node.Emit("Gather", {segments, node.In(1)})});
