@@ -182,17 +182,14 @@ grpc::Status GrpcService::Infer(grpc::ServerContext* context, const inference::M
     // Nobody waits for the answer any more: a deadline has passed, or the client has gone.
     if (context->IsCancelled()) return {StatusCode::CANCELLED, "the request was given up"};
     const auto start = std::chrono::steady_clock::now();
-    const auto since = [](std::chrono::steady_clock::time_point begin) {
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    };
     const auto parsed = ParseGrpcRequest(request, *model->session);
-    record.outcome.read_seconds = since(start);
+    record.outcome.read_seconds = SecondsSince(start);
     if (!parsed.ok()) return ToGrpc(parsed.status());
     const auto outputs = ComputeInference(*model, *parsed, &record.outcome);
     if (!outputs.ok()) return ToGrpc(outputs.status());
     const auto write_start = std::chrono::steady_clock::now();
     const Status made = MakeGrpcResponse(*parsed, *outputs, model->model, model->version, response);
-    record.outcome.write_seconds = since(write_start);
+    record.outcome.write_seconds = SecondsSince(write_start);
     return ToGrpc(made);
   };
   grpc::Status status;

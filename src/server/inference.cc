@@ -5,10 +5,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 // Samples in a request: along the first dimension of the first input, where that is free.
 int64_t Rows(const InferRequest& request, const Session& session) {
   if (session.inputs().empty()) return 1;
@@ -19,6 +15,10 @@ int64_t Rows(const InferRequest& request, const Session& session) {
 }
 
 }  // namespace
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 InferenceRecord::InferenceRecord(Metrics* metrics, const ModelVersion& model)
     : metrics_(*metrics), model_(model), start_(Clock::now()) {

@@ -53,6 +53,8 @@ class InferenceRecord {
   const std::chrono::steady_clock::time_point start_;
 };
 
+double SecondsSince(std::chrono::steady_clock::time_point start);
+
 // Computes a request to a model that is ready. All outputs that it asks for are in the result. Sets what the outcome
 // tells of the request and of computing.
 Result<NamedTensors> ComputeInference(const ModelVersion& model, const InferRequest& request,

@@ -1,4 +1,6 @@
-#include <algorithm>
+#include <fmt/format.h>
+
+#include <map>
 
 #include "src/compiler/gate/bisect.h"
 #include "src/runtime/node_runner.h"
@@ -92,12 +94,6 @@ class BlockJudge {
   std::map<std::string_view, size_t> by_name_;
 };
 
-std::string Joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 }  // namespace
 
 Result<BisectReport> BisectBlocks(const Graph& fused, const NamedTensors& inputs, std::span<const BlockSpec> blocks,
@@ -113,8 +109,8 @@ Result<BisectReport> BisectBlocks(const Graph& fused, const NamedTensors& inputs
     const std::string& name = blocks[i].layers.back();
     if (options.progress) options.progress(static_cast<int>(i), static_cast<int>(blocks.size()), name);
     const auto error = judge.Error(blocks[i]);
-    BisectTrial trial{name + " as a block of " + Joined(blocks[i].layers), error.ok() ? error->relative : 0,
-                      error.ok() ? "" : error.status().message()};
+    BisectTrial trial{fmt::format("{} as a block of {}", name, fmt::join(blocks[i].layers, ", ")),
+                      error.ok() ? error->relative : 0, error.ok() ? "" : error.status().message()};
     if (error.ok() && error->relative <= options.tolerance) continue;
     if (error.ok() && !report.parting) {
       Parting& parting = report.parting.emplace();
@@ -122,7 +118,7 @@ Result<BisectReport> BisectBlocks(const Graph& fused, const NamedTensors& inputs
       parting.error = *error;
       parting.op = "tamis.RowBlock";
       parting.other_op = "its layers one by one";
-      parting.kernel = "row_block of " + Joined(blocks[i].kernels);
+      parting.kernel = fmt::format("row_block of {}", fmt::join(blocks[i].kernels, ", "));
     }
     report.trials.push_back(std::move(trial));
   }

@@ -20,10 +20,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxControlBytes = 4096;  // of the JSON of a repository request
 
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 HttpResponse NotAllowed(const char* allowed) {
   HttpResponse response = ErrorResponse(405, std::string("this path answers ") + allowed + " only");
   response.headers.emplace_back("Allow", allowed);
