@@ -4,11 +4,9 @@
 
 namespace tamis {
 
-Status SupportsRotary(const Problem& problem) {
+Status CheckRotary(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
-  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0 (x)"));
-  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
   const Dims &x = problem.input(0).dims, &cosine = problem.input(1).dims;
   const int64_t heads = problem.node->Int("num_heads", 0), turned = problem.node->Int("rotary_dim", 0);
   if ((x.size() != 3 && x.size() != 4) || heads < 1 || x[x.size() == 3 ? 2 : 1] % heads != 0) {
@@ -28,7 +26,7 @@ Status SupportsRotary(const Problem& problem) {
   return {};
 }
 
-Result<std::unique_ptr<PreparedKernel>> PrepareRotary(const Problem& problem, RotaryBody body) {
+RotaryArgs RotaryGeometry(const Problem& problem) {
   const Dims &x = problem.input(0).dims, &cosine = problem.input(1).dims;
   const bool packed = x.size() == 3;
   const int64_t heads = problem.node->Int("num_heads", 1);
@@ -42,9 +40,25 @@ Result<std::unique_ptr<PreparedKernel>> PrepareRotary(const Problem& problem, Ro
   args.divisor = packed ? heads : 1;
   args.batch_rows = heads * args.positions;
   args.batch_step = cosine.size() == 3 && cosine[0] > 1 ? args.positions * args.width : 0;
+  return args;
+}
+
+int64_t RotaryRows(const Problem& problem) {
+  const RotaryArgs args = RotaryGeometry(problem);
+  return args.size == 0 ? 0 : problem.input(0).dims[0] * args.batch_rows;
+}
+
+Status SupportsRotary(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0 (x)"));
+  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
+  return CheckRotary(problem);
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareRotary(const Problem& problem, RotaryBody body) {
+  RotaryArgs args = RotaryGeometry(problem);
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
-  const int64_t rows = args.size == 0 ? 0 : x[0] * args.batch_rows;
+  const int64_t rows = RotaryRows(problem);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<RangeKernel<RotaryArgs>>(args, body, rows, GrainFor(args.size / 4 + 8), problem.threads));
 }

@@ -21,6 +21,12 @@ struct RotaryArgs {
 
 using RotaryBody = RangeBody<RotaryArgs>;
 
+// What holds on any device and for any type of x: tables of f32 that fit x.
+Status CheckRotary(const Problem& problem);
+// Of what passes CheckRotary; the types are left open.
+RotaryArgs RotaryGeometry(const Problem& problem);
+int64_t RotaryRows(const Problem& problem);
+
 Status SupportsRotary(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareRotary(const Problem& problem, RotaryBody body);
 double RotaryFlops(const Problem& problem);
