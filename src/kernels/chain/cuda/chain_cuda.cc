@@ -1,4 +1,6 @@
 // ElementwiseChain of domain "tamis" (src/ops/op_tamis.h): all its steps in one pass.
+#include <iterator>
+
 #include "src/kernels/chain/cuda/chain_elements.h"
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/cuda/float_types.h"
@@ -11,8 +13,20 @@ namespace tamis::cuda {
 namespace {
 
 static_assert(kMaxChainInputs <= size_t{kChainInputs} && kMaxChainSteps <= size_t{kChainSteps});
-static_assert(static_cast<int>(ChainOp::kAffine) == static_cast<int>(ChainKind::kAffine));
-static_assert(static_cast<int>(ChainOp::kReciprocal) == static_cast<int>(ChainKind::kReciprocal));
+
+using Kind = ElementwiseKind;
+
+// By ChainOp, whose parameters are those of the kinds.
+constexpr Kind kKinds[] = {Kind::kAdd,  Kind::kSub,       Kind::kMul,      Kind::kDiv,         Kind::kMin,
+                           Kind::kMax,  Kind::kAffine,    Kind::kRelu,     Kind::kGelu,        Kind::kGeluTanh,
+                           Kind::kTanh, Kind::kSigmoid,   Kind::kClip,     Kind::kHardSwish,   Kind::kErf,
+                           Kind::kExp,  Kind::kSqrt,      Kind::kNeg,      Kind::kHardSigmoid, Kind::kLeakyRelu,
+                           Kind::kElu,  Kind::kSoftplus,  Kind::kSoftsign, Kind::kMish,        Kind::kSwish,
+                           Kind::kAbs,  Kind::kReciprocal};
+static_assert(std::size(kKinds) == size_t{static_cast<uint8_t>(ChainOp::kReciprocal)} + 1);
+static_assert(kKinds[static_cast<size_t>(ChainOp::kAffine)] == Kind::kAffine &&
+              kKinds[static_cast<size_t>(ChainOp::kElu)] == Kind::kElu &&
+              kKinds[static_cast<size_t>(ChainOp::kReciprocal)] == Kind::kReciprocal);
 
 // Operands by number, those that are still in registers as such, and which steps others need later.
 void SetSteps(const std::vector<ChainStep>& steps, ChainElementsArgs* args) {
@@ -20,8 +34,7 @@ void SetSteps(const std::vector<ChainStep>& steps, ChainElementsArgs* args) {
   for (int i = 0; i < args->count; ++i) {
     const ChainStep& step = steps[static_cast<size_t>(i)];
     ChainElementsStep& to = args->steps[i];
-    to.kind = static_cast<ChainKind>(step.op);
-    to.alpha = step.alpha, to.beta = step.beta, to.gamma = step.gamma;
+    to.step = {kKinds[static_cast<size_t>(step.op)], step.alpha, step.beta, step.gamma};
     const auto place = [&](int64_t operand) {
       const int before = static_cast<int>(operand) - args->inputs;
       if (before >= 0 && before == i - 1) return kChainLast;

@@ -2,86 +2,12 @@
 
 #include "src/kernels/cuda/device.cuh"
 #include "src/kernels/cuda/launch.h"
+#include "src/kernels/elementwise/cuda/elementwise_step.cuh"
 
 namespace tamis::cuda {
 namespace {
 
 constexpr int kThreads = 128;
-
-// A NaN operand gives NaN, as ONNX's Min and Max do.
-__device__ __forceinline__ float Least(float a, float b) {
-  return a != a || b != b ? a + b : fminf(a, b);
-}
-__device__ __forceinline__ float Most(float a, float b) {
-  return a != a || b != b ? a + b : fmaxf(a, b);
-}
-
-// a = f(a, b), the choice outside of the loop.
-template <int kCount>
-__device__ __forceinline__ void Apply(const ChainElementsStep& step, float (&a)[kCount], const float (&b)[kCount]) {
-  using Kind = ChainKind;
-  const auto each = [&](auto&& f) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) a[i] = f(a[i], b[i]);
-  };
-  const float alpha = step.alpha, beta = step.beta;
-  switch (step.kind) {
-    case Kind::kAdd:
-      return each([](float x, float y) { return x + y; });
-    case Kind::kSub:
-      return each([](float x, float y) { return x - y; });
-    case Kind::kMul:
-      return each([](float x, float y) { return x * y; });
-    case Kind::kDiv:
-      return each([](float x, float y) { return x / y; });
-    case Kind::kMin:
-      return each([](float x, float y) { return Least(x, y); });
-    case Kind::kMax:
-      return each([](float x, float y) { return Most(x, y); });
-    case Kind::kAffine:
-      return each([&](float x, float) { return alpha * x + beta; });
-    case Kind::kRelu:
-      return ActivateAll(a, {Activation::kRelu});
-    case Kind::kGelu:
-      return ActivateAll(a, {Activation::kGelu});
-    case Kind::kGeluTanh:
-      return ActivateAll(a, {Activation::kGeluTanh});
-    case Kind::kTanh:
-      return ActivateAll(a, {Activation::kTanh});
-    case Kind::kSigmoid:
-      return each([](float x, float) { return 1.0f / (1.0f + expf(-x)); });
-    case Kind::kClip:
-      return ActivateAll(a, {Activation::kClip, alpha, beta});
-    case Kind::kHardSwish:
-      return ActivateAll(a, {Activation::kHardSwish});
-    case Kind::kErf:
-      return each([](float x, float) { return erff(x); });
-    case Kind::kExp:
-      return each([](float x, float) { return expf(x); });
-    case Kind::kSqrt:
-      return each([](float x, float) { return sqrtf(x); });
-    case Kind::kNeg:
-      return each([](float x, float) { return -x; });
-    case Kind::kHardSigmoid:
-      return each([&](float x, float) { return Least(Most(alpha * x + beta, 0.0f), 1.0f); });
-    case Kind::kLeakyRelu:
-      return each([&](float x, float) { return x < 0 ? alpha * x : x; });
-    case Kind::kElu:
-      return each([&](float x, float) { return x < 0 ? alpha * expm1f(x * step.gamma) : beta * x; });
-    case Kind::kSoftplus:
-      return each([](float x, float) { return Most(x, 0.0f) + log1pf(expf(-fabsf(x))); });
-    case Kind::kSoftsign:
-      return each([](float x, float) { return x / (1.0f + fabsf(x)); });
-    case Kind::kMish:
-      return ActivateAll(a, {Activation::kMish});
-    case Kind::kSwish:
-      return each([&](float x, float) { return x / (1.0f + expf(-alpha * x)); });
-    case Kind::kAbs:
-      return each([](float x, float) { return fabsf(x); });
-    case Kind::kReciprocal:
-      return each([](float x, float) { return 1.0f / x; });
-  }
-}
 
 // Neighbours in memory; of f32 16 bytes, otherwise 8.
 template <int kEach>
@@ -160,7 +86,7 @@ __global__ void __launch_bounds__(kThreads) ChainElementsKernel(const __grid_con
         a[e] = step.left == kChainLast ? last[e] : own(step.left)[e];
         b[e] = step.right == kChainLast ? last[e] : own(step.right)[e];
       }
-      Apply(step, a, b);
+      Apply(step.step, a, b);
 #pragma unroll
       for (int e = 0; e < kEach; ++e) {
         last[e] = a[e];

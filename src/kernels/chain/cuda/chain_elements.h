@@ -5,48 +5,15 @@
 
 #include <cstdint>
 
-#include "tamis/dtype.h"
+#include "src/kernels/elementwise/cuda/elementwise.h"
 
 namespace tamis::cuda {
 
-enum class ChainKind : int {
-  // of two
-  kAdd,
-  kSub,
-  kMul,
-  kDiv,
-  kMin,
-  kMax,
-  // of one, with alpha, beta and gamma as ChainOp (src/ops/op_chain.h) has them
-  kAffine,
-  kRelu,
-  kGelu,
-  kGeluTanh,
-  kTanh,
-  kSigmoid,
-  kClip,
-  kHardSwish,
-  kErf,
-  kExp,
-  kSqrt,
-  kNeg,
-  kHardSigmoid,
-  kLeakyRelu,
-  kElu,
-  kSoftplus,
-  kSoftsign,
-  kMish,
-  kSwish,
-  kAbs,
-  kReciprocal,
-};
-
 struct ChainElementsStep {
-  ChainKind kind = ChainKind::kAdd;
+  ElementwiseStep step;
   // Of inputs 0, 1, ..., then the steps before. The one just before is still in registers: kLast.
   int left = 0, right = 0;
   bool kept = false;  // a later step than the next one reads it
-  float alpha = 0, beta = 0, gamma = 0;
 };
 
 inline constexpr int kChainInputs = 3, kChainSteps = 12, kChainLast = -1;

@@ -40,14 +40,14 @@ constexpr std::pair<std::string_view, Kind> kKinds[] = {{"Relu", Kind::kRelu},
                                                         {"Pow", Kind::kPow}};
 
 // The bounds of Clip: attributes before opset 11, then constant inputs; open where absent.
-Status ReadBounds(const Problem& problem, ElementwiseArgs* args) {
-  args->alpha = problem.node->Float("min", -std::numeric_limits<float>::infinity());
-  args->beta = problem.node->Float("max", std::numeric_limits<float>::infinity());
+Status ReadBounds(const Problem& problem, ElementwiseStep* step) {
+  step->alpha = problem.node->Float("min", -std::numeric_limits<float>::infinity());
+  step->beta = problem.node->Float("max", std::numeric_limits<float>::infinity());
   for (size_t i = 1; i < 3; ++i) {
     const Operand& bound = problem.input(i);
     if (!bound.Present()) continue;
     if (bound.constant == nullptr) return UserError("a bound of Clip is not constant");
-    (i == 1 ? args->alpha : args->beta) = bound.constant->ToFloat32().Data<float>()[0];
+    (i == 1 ? step->alpha : step->beta) = bound.constant->ToFloat32().Data<float>()[0];
   }
   return {};
 }
@@ -58,20 +58,22 @@ Result<ElementwiseArgs> ReadElementwise(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   ElementwiseArgs args;
+  ElementwiseStep& step = args.step;
   bool known = false;
   for (const auto& [name, kind] : kKinds) {
-    if (problem.node->op == name) args.kind = kind, known = true;
+    if (problem.node->op == name) step.kind = kind, known = true;
   }
   if (!known) return UserError("{} is not one of its operators", problem.node->op);
-  if (args.kind == Kind::kGelu && problem.node->String("approximate", "none") == "tanh") args.kind = Kind::kGeluTanh;
-  if (args.kind == Kind::kClip) TAMIS_RETURN_IF_ERROR(ReadBounds(problem, &args));
-  if (args.kind == Kind::kHardSigmoid) {
-    args.alpha = problem.node->Float("alpha", 0.2f);
-    args.beta = problem.node->Float("beta", 0.5f);
+  if (step.kind == Kind::kGelu && problem.node->String("approximate", "none") == "tanh") step.kind = Kind::kGeluTanh;
+  if (step.kind == Kind::kClip) TAMIS_RETURN_IF_ERROR(ReadBounds(problem, &step));
+  if (step.kind == Kind::kHardSigmoid) {
+    step.alpha = problem.node->Float("alpha", 0.2f);
+    step.beta = problem.node->Float("beta", 0.5f);
   }
-  if (args.kind == Kind::kLeakyRelu) args.alpha = problem.node->Float("alpha", 0.01f);
-  if (args.kind == Kind::kSwish || args.kind == Kind::kElu) args.alpha = problem.node->Float("alpha", 1.0f);
-  const bool binary = args.kind >= Kind::kAdd;
+  if (step.kind == Kind::kLeakyRelu) step.alpha = problem.node->Float("alpha", 0.01f);
+  if (step.kind == Kind::kSwish || step.kind == Kind::kElu) step.alpha = problem.node->Float("alpha", 1.0f);
+  if (step.kind == Kind::kElu) step.beta = step.gamma = 1;
+  const bool binary = IsBinary(step.kind);
   if (binary && problem.inputs.size() != 2) return UserError("{} operands; two are supported", problem.inputs.size());
   const Operand &a = problem.input(0), &b = problem.input(1), &y = problem.outputs[0];
   if (!IsComputedFloat(a.dtype) || (binary && !IsComputedFloat(b.dtype)) || !IsComputedFloat(y.dtype)) {

@@ -1,110 +1,10 @@
 #include "src/kernels/cuda/device.cuh"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/elementwise/cuda/elementwise.h"
+#include "src/kernels/elementwise/cuda/elementwise_step.cuh"
 
 namespace tamis::cuda {
 namespace {
-
-// A NaN operand gives NaN, as ONNX's Min and Max do.
-__device__ __forceinline__ float Least(float a, float b) {
-  return a != a || b != b ? a + b : fminf(a, b);
-}
-__device__ __forceinline__ float Most(float a, float b) {
-  return a != a || b != b ? a + b : fmaxf(a, b);
-}
-
-// a = f(a, b). As with ActivateAll, the choice stands outside of the loop.
-template <int kCount>
-__device__ __forceinline__ void Apply(const ElementwiseArgs& args, float (&a)[kCount], const float (&b)[kCount]) {
-  using Kind = ElementwiseKind;
-  const auto each = [&](auto&& f) {
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) a[i] = f(a[i], b[i]);
-  };
-  switch (args.kind) {
-    case Kind::kRelu:
-      ActivateAll(a, {Activation::kRelu});
-      break;
-    case Kind::kGelu:
-      ActivateAll(a, {Activation::kGelu});
-      break;
-    case Kind::kGeluTanh:
-      ActivateAll(a, {Activation::kGeluTanh});
-      break;
-    case Kind::kTanh:
-      ActivateAll(a, {Activation::kTanh});
-      break;
-    case Kind::kSigmoid:
-      each([](float x, float) { return 1.0f / (1.0f + expf(-x)); });
-      break;
-    case Kind::kClip:
-      ActivateAll(a, {Activation::kClip, args.alpha, args.beta});
-      break;
-    case Kind::kHardSwish:
-      ActivateAll(a, {Activation::kHardSwish});
-      break;
-    case Kind::kErf:
-      each([](float x, float) { return erff(x); });
-      break;
-    case Kind::kExp:
-      each([](float x, float) { return expf(x); });
-      break;
-    case Kind::kLog:
-      each([](float x, float) { return logf(x); });
-      break;
-    case Kind::kSqrt:
-      each([](float x, float) { return sqrtf(x); });
-      break;
-    case Kind::kReciprocal:
-      each([](float x, float) { return 1.0f / x; });
-      break;
-    case Kind::kNeg:
-      each([](float x, float) { return -x; });
-      break;
-    case Kind::kAbs:
-      each([](float x, float) { return fabsf(x); });
-      break;
-    case Kind::kHardSigmoid:
-      each([&](float x, float) { return Least(Most(args.alpha * x + args.beta, 0.0f), 1.0f); });
-      break;
-    case Kind::kLeakyRelu:
-      each([&](float x, float) { return x < 0 ? args.alpha * x : x; });
-      break;
-    case Kind::kSoftplus:
-      each([](float x, float) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))); });
-      break;
-    case Kind::kSwish:
-      each([&](float x, float) { return x / (1.0f + expf(-args.alpha * x)); });
-      break;
-    case Kind::kMish:
-      ActivateAll(a, {Activation::kMish});
-      break;
-    case Kind::kElu:
-      each([&](float x, float) { return x < 0 ? args.alpha * expm1f(x) : x; });
-      break;
-    case Kind::kAdd:
-      each([](float x, float y) { return x + y; });
-      break;
-    case Kind::kSub:
-      each([](float x, float y) { return x - y; });
-      break;
-    case Kind::kMul:
-      each([](float x, float y) { return x * y; });
-      break;
-    case Kind::kDiv:
-      each([](float x, float y) { return x / y; });
-      break;
-    case Kind::kMin:
-      each([](float x, float y) { return Least(x, y); });
-      break;
-    case Kind::kMax:
-      each([](float x, float y) { return Most(x, y); });
-      break;
-    case Kind::kPow:
-      each([](float x, float y) { return powf(x, y); });
-      break;
-  }
-}
 
 __global__ void __launch_bounds__(256) ElementwiseKernel(const __grid_constant__ ElementwiseArgs args) {
   LetNextStart();
@@ -123,7 +23,7 @@ __global__ void __launch_bounds__(256) ElementwiseKernel(const __grid_constant__
     b_at += rest * args.strides[1][0];
     float a[1] = {LoadFloat(args.a, args.a_dtype, a_at)};
     const float b[1] = {args.b == nullptr ? 0.0f : LoadFloat(args.b, args.b_dtype, b_at)};
-    Apply(args, a, b);
+    Apply(args.step, a, b);
     StoreFloat(args.y, args.y_dtype, i, a[0]);
   }
 }
@@ -156,7 +56,7 @@ __global__ void __launch_bounds__(256) ElementwiseVectors(const __grid_constant_
 #pragma unroll
     for (int i = 0; i < 8; ++i) b[i] = same;
   }
-  Apply(args, a, b);
+  Apply(args.step, a, b);
   Store8(static_cast<T*>(args.y) + at, a);
 }
 

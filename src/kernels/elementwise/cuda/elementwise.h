@@ -30,7 +30,9 @@ enum class ElementwiseKind : int {
   kSoftplus,
   kSwish,  // x * sigmoid(alpha * x)
   kMish,
-  kElu,  // alpha * (exp(x) - 1) below 0
+  kElu,     // alpha * (exp(x * gamma) - 1) below 0, beta * x above
+  kAffine,  // alpha * x + beta
+  kSoftsign,
   // of two
   kAdd,
   kSub,
@@ -41,13 +43,21 @@ enum class ElementwiseKind : int {
   kPow,
 };
 
+inline bool IsBinary(ElementwiseKind kind) {
+  return kind >= ElementwiseKind::kAdd;
+}
+
+struct ElementwiseStep {
+  ElementwiseKind kind = ElementwiseKind::kRelu;
+  float alpha = 0, beta = 0, gamma = 0;
+};
+
 // Operands of f32, f16 or bf16 each on its own; arithmetic in f32.
 struct ElementwiseArgs {
-  ElementwiseKind kind = ElementwiseKind::kRelu;
+  ElementwiseStep step;
   const void *a = nullptr, *b = nullptr;
   void* y = nullptr;
   DType a_dtype = DType::kFloat32, b_dtype = DType::kFloat32, y_dtype = DType::kFloat32;
-  float alpha = 0, beta = 0;
   int64_t count = 0;
   int rank = 1;  // of the loops over y, neighbouring dimensions merged
   int64_t dims[8] = {};

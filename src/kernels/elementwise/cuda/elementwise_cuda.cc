@@ -16,7 +16,7 @@ class Elementwise : public CudaKernel {
                  cudaStream_t stream) const override {
     ElementwiseArgs args = args_;
     args.a = in[0];
-    args.b = args.kind >= ElementwiseKind::kAdd ? in[1] : nullptr;
+    args.b = IsBinary(args.step.kind) ? in[1] : nullptr;
     args.y = out[0];
     return CudaStatus(LaunchElementwise(args, stream), "elementwise");
   }
