@@ -5,22 +5,20 @@
 
 namespace tamis {
 namespace {
-enum AtomOp { kSymbol, kFloorDiv, kMod, kMin, kMax };
-
 int64_t FloorDivide(int64_t a, int64_t b) {
   return a / b - ((a % b != 0 && (a < 0) != (b < 0)) ? 1 : 0);
 }
 
-int64_t Apply(int op, int64_t a, int64_t b) {
+int64_t Apply(DimOp op, int64_t a, int64_t b) {
   // The lowest number by -1 traps on x86; it wraps here as every other overflow does.
-  if (b == -1 && op == kFloorDiv) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));
-  if (b == -1 && op == kMod) return 0;
+  if (b == -1 && op == DimOp::kFloorDiv) return static_cast<int64_t>(0 - static_cast<uint64_t>(a));
+  if (b == -1 && op == DimOp::kMod) return 0;
   switch (op) {
-    case kFloorDiv:
+    case DimOp::kFloorDiv:
       return FloorDivide(a, b);
-    case kMod:
+    case DimOp::kMod:
       return a - b * FloorDivide(a, b);
-    case kMin:
+    case DimOp::kMin:
       return std::min(a, b);
     default:
       return std::max(a, b);
@@ -29,19 +27,19 @@ int64_t Apply(int op, int64_t a, int64_t b) {
 }  // namespace
 
 struct DimAtom {
-  int op = kSymbol;
+  DimOp op = DimOp::kSymbol;
   std::string name;  // of a symbol
   Dim a, b;          // of an operation
 
   std::string Key() const {
     switch (op) {
-      case kSymbol:
+      case DimOp::kSymbol:
         return name;
-      case kFloorDiv:
+      case DimOp::kFloorDiv:
         return "floor(" + a.ToString() + " / (" + b.ToString() + "))";
-      case kMod:
+      case DimOp::kMod:
         return "mod(" + a.ToString() + ", " + b.ToString() + ")";
-      case kMin:
+      case DimOp::kMin:
         return "min(" + a.ToString() + ", " + b.ToString() + ")";
       default:
         return "max(" + a.ToString() + ", " + b.ToString() + ")";
@@ -49,32 +47,60 @@ struct DimAtom {
   }
 };
 
-Dim::Dim(int64_t value) {
-  if (value != 0) terms_[{}] = value;
-}
+// Sum of terms; a term is a coefficient by the sorted keys of its atoms (none: the constant term). Coefficients wrap
+// around, and none is 0.
+struct DimPolynomial {
+  using Monomial = std::vector<std::string>;
+  std::map<Monomial, int64_t> terms;
+  std::map<std::string, std::shared_ptr<const DimAtom>> atoms;  // those of the terms, and perhaps more
 
-Dim Dim::FromAtom(DimAtom atom) {
+  void Add(const Monomial& monomial, uint64_t coefficient) {
+    int64_t& value = terms[monomial];
+    value = static_cast<int64_t>(static_cast<uint64_t>(value) + coefficient);
+    if (value == 0) terms.erase(monomial);
+  }
+};
+
+Dim Dim::Of(DimPolynomial polynomial) {
+  const auto& terms = polynomial.terms;
+  if (terms.empty()) return {};
+  if (terms.size() == 1 && terms.begin()->first.empty()) return Dim(terms.begin()->second);
   Dim dim;
-  auto shared = std::make_shared<const DimAtom>(std::move(atom));
-  const std::string key = shared->Key();
-  dim.terms_[{key}] = 1;
-  dim.atoms_[key] = std::move(shared);
+  dim.polynomial_ = std::make_shared<const DimPolynomial>(std::move(polynomial));
   return dim;
 }
 
+const DimPolynomial& Dim::Polynomial(DimPolynomial* storage) const {
+  if (polynomial_ != nullptr) return *polynomial_;
+  if (constant_ != 0) storage->terms[{}] = constant_;
+  return *storage;
+}
+
+Dim Dim::FromAtom(DimAtom atom) {
+  auto shared = std::make_shared<const DimAtom>(std::move(atom));
+  const std::string key = shared->Key();
+  DimPolynomial polynomial;
+  polynomial.terms[{key}] = 1;
+  polynomial.atoms[key] = std::move(shared);
+  return Of(std::move(polynomial));
+}
+
 Dim Dim::Symbol(std::string name) {
-  return FromAtom({kSymbol, std::move(name), {}, {}});
+  return FromAtom({DimOp::kSymbol, std::move(name), {}, {}});
 }
 
 Dim operator+(const Dim& a, const Dim& b) {
-  Dim sum = a;
-  for (const auto& [monomial, coefficient] : b.terms_) {
-    int64_t& value = sum.terms_[monomial];
-    value = static_cast<int64_t>(static_cast<uint64_t>(value) + static_cast<uint64_t>(coefficient));
-    if (value == 0) sum.terms_.erase(monomial);
+  if (a.IsConstant() && b.IsConstant()) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a.constant_) + static_cast<uint64_t>(b.constant_));
   }
-  sum.atoms_.insert(b.atoms_.begin(), b.atoms_.end());
-  return sum;
+  if (b.IsConstant() && b.constant_ == 0) return a;
+  if (a.IsConstant() && a.constant_ == 0) return b;
+  DimPolynomial storage_a, storage_b;
+  DimPolynomial sum = a.Polynomial(&storage_a);
+  const DimPolynomial& other = b.Polynomial(&storage_b);
+  for (const auto& [monomial, coefficient] : other.terms) sum.Add(monomial, static_cast<uint64_t>(coefficient));
+  sum.atoms.insert(other.atoms.begin(), other.atoms.end());
+  return Dim::Of(std::move(sum));
 }
 
 Dim operator-(const Dim& a, const Dim& b) {
@@ -82,101 +108,104 @@ Dim operator-(const Dim& a, const Dim& b) {
 }
 
 Dim operator*(const Dim& a, const Dim& b) {
-  Dim product;
-  for (const auto& [ma, ca] : a.terms_) {
-    for (const auto& [mb, cb] : b.terms_) {
-      Dim::Monomial monomial = ma;
+  if (a.IsConstant() && b.IsConstant()) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a.constant_) * static_cast<uint64_t>(b.constant_));
+  }
+  if (b.IsConstant() && b.constant_ == 1) return a;
+  if (a.IsConstant() && a.constant_ == 1) return b;
+  DimPolynomial product, storage_a, storage_b;
+  const DimPolynomial& left = a.Polynomial(&storage_a);
+  const DimPolynomial& right = b.Polynomial(&storage_b);
+  for (const auto& [ma, ca] : left.terms) {
+    for (const auto& [mb, cb] : right.terms) {
+      DimPolynomial::Monomial monomial = ma;
       monomial.insert(monomial.end(), mb.begin(), mb.end());
       std::sort(monomial.begin(), monomial.end());
-      int64_t& value = product.terms_[monomial];
-      value =
-          static_cast<int64_t>(static_cast<uint64_t>(value) + static_cast<uint64_t>(ca) * static_cast<uint64_t>(cb));
-      if (value == 0) product.terms_.erase(monomial);
+      product.Add(monomial, static_cast<uint64_t>(ca) * static_cast<uint64_t>(cb));
     }
   }
-  product.atoms_ = a.atoms_;
-  product.atoms_.insert(b.atoms_.begin(), b.atoms_.end());
-  return product;
+  product.atoms = left.atoms;
+  product.atoms.insert(right.atoms.begin(), right.atoms.end());
+  return Dim::Of(std::move(product));
 }
 
-Dim Dim::Binary(int op, const Dim& a, const Dim& b) {
+Dim Dim::Binary(DimOp op, const Dim& a, const Dim& b) {
+  const bool divides = op == DimOp::kFloorDiv || op == DimOp::kMod;
   const auto ca = a.Constant();
   const auto cb = b.Constant();
-  if (ca && cb && !((op == kFloorDiv || op == kMod) && *cb == 0)) return Dim(Apply(op, *ca, *cb));
-  if (op == kMin || op == kMax) {
-    if (a == b || (op == kMin ? b - a : a - b).NonNegative()) return a;
-    if ((op == kMin ? a - b : b - a).NonNegative()) return b;
+  if (ca && cb && !(divides && *cb == 0)) return Dim(Apply(op, *ca, *cb));
+  if (!divides) {
+    const bool min = op == DimOp::kMin;
+    if (a == b || (min ? b - a : a - b).NonNegative()) return a;
+    if ((min ? a - b : b - a).NonNegative()) return b;
   }
-  if (op == kFloorDiv && cb == 1) return a;
-  if (op == kMod && cb == 1) return Dim(0);
-  if ((op == kFloorDiv || op == kMod) && a == b) return Dim(op == kFloorDiv ? 1 : 0);
-  if ((op == kFloorDiv || op == kMod) && cb && *cb > 0) {
+  if (op == DimOp::kFloorDiv && cb == 1) return a;
+  if (op == DimOp::kMod && cb == 1) return Dim(0);
+  if (divides && a == b) return Dim(op == DimOp::kFloorDiv ? 1 : 0);
+  DimPolynomial storage_a, storage_b;
+  const DimPolynomial& numerator = a.Polynomial(&storage_a);
+  if (divides && cb && *cb > 0) {
     // Terms whose coefficient the divisor divides leave the division exactly.
-    Dim whole;
-    Dim rest = a;
-    for (const auto& [monomial, coefficient] : a.terms_) {
+    DimPolynomial whole, rest = numerator;
+    for (const auto& [monomial, coefficient] : numerator.terms) {
       if (coefficient % *cb != 0) continue;
-      whole.terms_[monomial] = coefficient / *cb;
-      rest.terms_.erase(monomial);
+      whole.terms[monomial] = coefficient / *cb;
+      rest.terms.erase(monomial);
     }
-    whole.atoms_ = a.atoms_;
-    const auto rest_constant = rest.Constant();
-    if (rest_constant) {
-      const Dim tail(Apply(op, *rest_constant, *cb));
-      return op == kFloorDiv ? whole + tail : tail;
+    whole.atoms = numerator.atoms;
+    const bool divided = !whole.terms.empty();
+    const Dim quotient = Of(std::move(whole)), left = Of(std::move(rest));
+    if (const auto constant = left.Constant()) {
+      const Dim tail(Apply(op, *constant, *cb));
+      return op == DimOp::kFloorDiv ? quotient + tail : tail;
     }
-    if (!whole.terms_.empty()) return op == kFloorDiv ? whole + Binary(op, rest, b) : Binary(op, rest, b);
+    if (divided) return op == DimOp::kFloorDiv ? quotient + Binary(op, left, b) : Binary(op, left, b);
   }
   // (k * b) / b for a single symbolic divisor term, as Reshape's -1 produces it.
-  if (op == kFloorDiv && !cb && b.terms_.size() == 1 && b.terms_.begin()->second > 0 && !a.terms_.empty()) {
-    const auto& [divisor, dc] = *b.terms_.begin();
-    Dim quotient;
-    quotient.atoms_ = a.atoms_;
+  const DimPolynomial& denominator = b.Polynomial(&storage_b);
+  if (op == DimOp::kFloorDiv && !cb && denominator.terms.size() == 1 && denominator.terms.begin()->second > 0 &&
+      !numerator.terms.empty()) {
+    const auto& [divisor, dc] = *denominator.terms.begin();
+    DimPolynomial quotient;
+    quotient.atoms = numerator.atoms;
     bool exact = true;
-    for (const auto& [monomial, coefficient] : a.terms_) {
+    for (const auto& [monomial, coefficient] : numerator.terms) {
       if (coefficient % dc != 0 || !std::includes(monomial.begin(), monomial.end(), divisor.begin(), divisor.end())) {
         exact = false;
         break;
       }
-      Monomial left;
+      DimPolynomial::Monomial left;
       std::set_difference(monomial.begin(), monomial.end(), divisor.begin(), divisor.end(), std::back_inserter(left));
-      quotient.terms_[left] = coefficient / dc;
+      quotient.terms[left] = coefficient / dc;
     }
-    if (exact) return quotient;
+    if (exact) return Of(std::move(quotient));
   }
   return FromAtom({op, "", a, b});
 }
 
 Dim Dim::FloorDiv(const Dim& a, const Dim& b) {
-  return Binary(kFloorDiv, a, b);
+  return Binary(DimOp::kFloorDiv, a, b);
 }
 Dim Dim::Mod(const Dim& a, const Dim& b) {
-  return Binary(kMod, a, b);
+  return Binary(DimOp::kMod, a, b);
 }
 Dim Dim::Min(const Dim& a, const Dim& b) {
-  return Binary(kMin, a, b);
+  return Binary(DimOp::kMin, a, b);
 }
 Dim Dim::Max(const Dim& a, const Dim& b) {
-  return Binary(kMax, a, b);
+  return Binary(DimOp::kMax, a, b);
 }
 
 bool operator==(const Dim& a, const Dim& b) {
-  return a.terms_ == b.terms_;
-}
-
-bool Dim::IsConstant() const {
-  return terms_.empty() || (terms_.size() == 1 && terms_.begin()->first.empty());
-}
-
-std::optional<int64_t> Dim::Constant() const {
-  if (!IsConstant()) return std::nullopt;
-  return terms_.empty() ? 0 : terms_.begin()->second;
+  if (a.polynomial_ == b.polynomial_) return a.IsConstant() ? a.constant_ == b.constant_ : true;
+  return !a.IsConstant() && !b.IsConstant() && a.polynomial_->terms == b.polynomial_->terms;
 }
 
 std::string Dim::ToString() const {
-  if (terms_.empty()) return "0";
+  if (IsConstant()) return std::to_string(constant_);
+  const auto& terms = polynomial_->terms;
   std::string text;
-  for (auto it = terms_.rbegin(); it != terms_.rend(); ++it) {  // the constant term, whose key is empty, comes last
+  for (auto it = terms.rbegin(); it != terms.rend(); ++it) {  // the constant term, whose key is empty, comes last
     const auto& [monomial, coefficient] = *it;
     int64_t magnitude = coefficient;
     if (text.empty()) {
@@ -197,20 +226,21 @@ std::string Dim::ToString() const {
 }
 
 std::optional<int64_t> Dim::Evaluate(const std::map<std::string, int64_t>& binding) const {
+  if (IsConstant()) return constant_;
   int64_t sum = 0;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : polynomial_->terms) {
     int64_t product = coefficient;
     for (const auto& key : monomial) {
-      const DimAtom& atom = *atoms_.at(key);
+      const DimAtom& atom = *polynomial_->atoms.at(key);
       int64_t value = 0;
-      if (atom.op == kSymbol) {
+      if (atom.op == DimOp::kSymbol) {
         const auto found = binding.find(atom.name);
         if (found == binding.end()) return std::nullopt;
         value = found->second;
       } else {
         const auto a = atom.a.Evaluate(binding);
         const auto b = atom.b.Evaluate(binding);
-        if (!a || !b || ((atom.op == kFloorDiv || atom.op == kMod) && *b == 0)) return std::nullopt;
+        if (!a || !b || ((atom.op == DimOp::kFloorDiv || atom.op == DimOp::kMod) && *b == 0)) return std::nullopt;
         value = Apply(atom.op, *a, *b);
       }
       if (__builtin_mul_overflow(product, value, &product)) return std::nullopt;
@@ -221,12 +251,13 @@ std::optional<int64_t> Dim::Evaluate(const std::map<std::string, int64_t>& bindi
 }
 
 Dim Dim::Substitute(const std::map<std::string, Dim>& binding) const {
+  if (IsConstant()) return *this;
   Dim sum;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : polynomial_->terms) {
     Dim product(coefficient);
     for (const auto& key : monomial) {
-      const DimAtom& atom = *atoms_.at(key);
-      if (atom.op == kSymbol) {
+      const DimAtom& atom = *polynomial_->atoms.at(key);
+      if (atom.op == DimOp::kSymbol) {
         const auto found = binding.find(atom.name);
         product = product * (found == binding.end() ? Symbol(atom.name) : found->second);
       } else {
@@ -239,10 +270,11 @@ Dim Dim::Substitute(const std::map<std::string, Dim>& binding) const {
 }
 
 void Dim::CollectSymbols(std::vector<std::string>* symbols) const {
-  for (const auto& [monomial, coefficient] : terms_) {
+  if (IsConstant()) return;
+  for (const auto& [monomial, coefficient] : polynomial_->terms) {
     for (const auto& key : monomial) {
-      const DimAtom& atom = *atoms_.at(key);
-      if (atom.op == kSymbol) {
+      const DimAtom& atom = *polynomial_->atoms.at(key);
+      if (atom.op == DimOp::kSymbol) {
         if (std::find(symbols->begin(), symbols->end(), atom.name) == symbols->end()) symbols->push_back(atom.name);
       } else {
         atom.a.CollectSymbols(symbols);
@@ -253,14 +285,14 @@ void Dim::CollectSymbols(std::vector<std::string>* symbols) const {
 }
 
 std::vector<DimTerm> Dim::Terms() const {
-  static_assert(kSymbol == static_cast<int>(DimOp::kSymbol) && kMax == static_cast<int>(DimOp::kMax));
+  DimPolynomial storage;
   std::vector<DimTerm> terms;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : Polynomial(&storage).terms) {
     DimTerm& term = terms.emplace_back();
     term.coefficient = coefficient;
     for (const auto& key : monomial) {
-      const DimAtom& atom = *atoms_.at(key);
-      term.factors.push_back({static_cast<DimOp>(atom.op), atom.name, atom.a, atom.b});
+      const DimAtom& atom = *polynomial_->atoms.at(key);
+      term.factors.push_back({atom.op, atom.name, atom.a, atom.b});
     }
   }
   return terms;
@@ -271,70 +303,73 @@ bool Dim::NonNegative() const {
 }
 
 bool Dim::NonNegative(int depth) const {
-  if (const auto constant = Constant()) return *constant >= 0;
+  if (IsConstant()) return constant_ >= 0;
+  const auto& [terms, atoms] = *polynomial_;
   // Small enough for the sums below neither to grow nor to wrap around.
   constexpr int64_t kLargest = int64_t{1} << 40;
-  if (Size() > 32 || std::any_of(terms_.begin(), terms_.end(),
+  if (Size() > 32 || std::any_of(terms.begin(), terms.end(),
                                  [](const auto& term) { return term.second > kLargest || term.second < -kLargest; })) {
     return false;
   }
   // An operation that stands alone in its term is replaced by a bound on it; floor(a / k) by multiplying all with k.
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : terms) {
     if (monomial.size() != 1) continue;
-    const DimAtom& atom = *atoms_.at(monomial[0]);
-    if (atom.op == kSymbol) continue;
+    const DimAtom& atom = *atoms.at(monomial[0]);
+    if (atom.op == DimOp::kSymbol) continue;
     if (depth == 0) return false;
-    Dim rest = *this;
-    rest.terms_.erase(monomial);
+    DimPolynomial others = *polynomial_;
+    others.terms.erase(monomial);
+    const Dim rest = Of(std::move(others));
     const Dim factor(coefficient);
     const auto shown = [&](const Dim& bound) { return (rest + factor * bound).NonNegative(depth - 1); };
-    if (atom.op == kMin || atom.op == kMax) {
-      const bool either = (atom.op == kMax) == (coefficient > 0);
+    if (atom.op == DimOp::kMin || atom.op == DimOp::kMax) {
+      const bool either = (atom.op == DimOp::kMax) == (coefficient > 0);
       return either ? shown(atom.a) || shown(atom.b) : shown(atom.a) && shown(atom.b);
     }
     const auto divisor = atom.b.Constant();
     if (!divisor || *divisor <= 0 || *divisor > (int64_t{1} << 16)) return false;
-    if (atom.op == kMod) return shown(coefficient > 0 ? Dim(0) : Dim(*divisor - 1));
+    if (atom.op == DimOp::kMod) return shown(coefficient > 0 ? Dim(0) : Dim(*divisor - 1));
     const Dim numerator = coefficient > 0 ? atom.a - Dim(*divisor - 1) : atom.a;
     if (coefficient > 0 && rest.NonNegative(depth - 1) && atom.a.NonNegative(depth - 1)) return true;
     return (rest * Dim(*divisor) + factor * numerator).NonNegative(depth - 1);
   }
   // With each symbol written as 1 + x, x >= 0, coefficients that are all non-negative prove it.
-  std::map<std::string, Dim> shifted;
-  for (const auto& [key, atom] : atoms_) {
-    if (atom->op != kSymbol) {
-      const bool used = std::any_of(terms_.begin(), terms_.end(), [&, k = key](const auto& term) {
-        return std::find(term.first.begin(), term.first.end(), k) != term.first.end();
-      });
-      Dim alone;
-      alone.terms_[{key}] = 1;
-      alone.atoms_[key] = atom;
-      if (used && (depth == 0 || !alone.NonNegative(depth - 1))) return false;
+  std::map<std::string, Dim> parts;
+  for (const auto& entry : atoms) {
+    const std::string& key = entry.first;
+    DimPolynomial atom;
+    atom.terms[{key}] = 1;
+    atom.atoms[key] = entry.second;
+    const Dim alone = Of(std::move(atom));
+    if (entry.second->op == DimOp::kSymbol) {
+      parts[key] = alone + Dim(1);
       continue;
     }
-    shifted[key] = Symbol(key) + Dim(1);
+    const bool used = std::any_of(terms.begin(), terms.end(), [&](const auto& term) {
+      return std::find(term.first.begin(), term.first.end(), key) != term.first.end();
+    });
+    if (used && (depth == 0 || !alone.NonNegative(depth - 1))) return false;
+    parts[key] = alone;
   }
   Dim sum;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : terms) {
     Dim product(coefficient);
-    for (const auto& key : monomial) {
-      Dim atom;
-      atom.terms_[{key}] = 1;
-      const auto found = shifted.find(key);
-      product = product * (found == shifted.end() ? atom : found->second);
-    }
+    for (const auto& key : monomial) product = product * parts.at(key);
     sum = sum + product;
   }
-  return std::all_of(sum.terms_.begin(), sum.terms_.end(), [](const auto& term) { return term.second >= 0; });
+  DimPolynomial storage;
+  const auto& total = sum.Polynomial(&storage).terms;
+  return std::all_of(total.begin(), total.end(), [](const auto& term) { return term.second >= 0; });
 }
 
 size_t Dim::Size() const {
+  if (IsConstant()) return constant_ == 0 ? 0 : 1;
   size_t size = 0;
-  for (const auto& [monomial, coefficient] : terms_) {
+  for (const auto& [monomial, coefficient] : polynomial_->terms) {
     ++size;
     for (const auto& key : monomial) {
-      const DimAtom& atom = *atoms_.at(key);
-      size += atom.op == kSymbol ? 1 : 1 + atom.a.Size() + atom.b.Size();
+      const DimAtom& atom = *polynomial_->atoms.at(key);
+      size += atom.op == DimOp::kSymbol ? 1 : 1 + atom.a.Size() + atom.b.Size();
     }
   }
   return size;

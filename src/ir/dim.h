@@ -16,14 +16,15 @@
 namespace tamis {
 
 struct DimAtom;
+struct DimPolynomial;
 struct DimTerm;
 
 enum class DimOp : uint8_t { kSymbol, kFloorDiv, kMod, kMin, kMax };
 
 class Dim {
  public:
-  Dim() = default;     // 0
-  Dim(int64_t value);  // NOLINT: implicit by design, shapes are written as {1, 3, n}
+  Dim() = default;                          // 0
+  Dim(int64_t value) : constant_(value) {}  // NOLINT: implicit by design, shapes are written as {1, 3, n}
   static Dim Symbol(std::string name);
 
   friend Dim operator+(const Dim& a, const Dim& b);
@@ -36,8 +37,8 @@ class Dim {
   static Dim CeilDiv(const Dim& a, const Dim& b) { return FloorDiv(a + b - Dim(1), b); }
 
   friend bool operator==(const Dim& a, const Dim& b);
-  bool IsConstant() const;
-  std::optional<int64_t> Constant() const;
+  bool IsConstant() const { return polynomial_ == nullptr; }
+  std::optional<int64_t> Constant() const { return IsConstant() ? std::optional<int64_t>(constant_) : std::nullopt; }
   // "2*batch + floor(n / 2)"
   std::string ToString() const;
   // Value under a binding of symbols; nullopt if a symbol is not bound, a division is by zero or the value overflows.
@@ -54,12 +55,17 @@ class Dim {
   size_t Size() const;
 
  private:
-  bool NonNegative(int depth) const;
-  using Monomial = std::vector<std::string>;  // sorted keys of atoms_; empty = the constant term
+  friend struct DimPolynomial;
+  static Dim Of(DimPolynomial polynomial);
   static Dim FromAtom(DimAtom atom);
-  static Dim Binary(int op, const Dim& a, const Dim& b);
-  std::map<Monomial, int64_t> terms_;
-  std::map<std::string, std::shared_ptr<const DimAtom>> atoms_;
+  static Dim Binary(DimOp op, const Dim& a, const Dim& b);
+  bool NonNegative(int depth) const;
+  // The terms whether or not there is a polynomial: a number's are put into `storage`.
+  const DimPolynomial& Polynomial(DimPolynomial* storage) const;
+
+  // Nearly all dimensions are plain numbers: these need no memory of their own.
+  int64_t constant_ = 0;                             // the value where there is no polynomial
+  std::shared_ptr<const DimPolynomial> polynomial_;  // never one that is only a number
 };
 
 // coefficient * product of the factors. A factor is a symbol, or an operation on operands a and b.

@@ -53,15 +53,16 @@ enum class Pattern : uint8_t {
 };
 std::string_view Name(Pattern pattern);  // "dense", "2:4"
 
+// What passes look at most comes first, here and in Node: on large graphs they wait for memory.
 struct Value {
   std::string name;
+  NodeId producer = kNoNode;          // kNoNode: graph input or constant
+  Pattern pattern = Pattern::kDense;  // constants only; set by the detect_patterns pass
   Type type;
   std::optional<Tensor> constant;            // an initializer or a folded result
   std::optional<std::vector<Dim>> contents;  // small integer tensors: the elements, symbolically
   std::optional<WeightOrigin> origin;        // constants only
-  Pattern pattern = Pattern::kDense;         // constants only; set by the detect_patterns pass
   uint64_t constant_hash = 0;                // HashTensor(*constant) if known, 0 if not
-  NodeId producer = kNoNode;                 // kNoNode: graph input or constant
   bool IsConstant() const { return constant.has_value(); }
 };
 
@@ -74,14 +75,14 @@ struct Region {
 };
 
 struct Node {
-  std::string op;
-  std::string domain;  // "" is ai.onnx
-  std::string name;    // as the file had it; for people only, nothing may depend on it
+  bool removed = false;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
-  std::map<std::string, Attribute> attributes;
+  std::string op;
+  std::string domain;  // "" is ai.onnx
   std::vector<Region> regions;
-  bool removed = false;
+  std::map<std::string, Attribute> attributes;
+  std::string name;  // as the file had it; for people only, nothing may depend on it
 
   bool Is(std::string_view o, std::string_view d = "") const { return op == o && domain == d; }
   bool IsTamis(std::string_view o) const { return Is(o, kTamisDomain); }

@@ -140,9 +140,11 @@ class LinearMaker {
     if (linear.input(2) != kNoValue || !rewriter_.SingleUse(output)) return;
     const NodeId reader = rewriter_.Users(output)[0];
     const Node& add = graph_.node(reader);
-    const auto other = add.Is("Add") ? OtherOperand(add, output) : std::nullopt;
+    if (!add.Is("Add")) return;
+    const auto other = OtherOperand(add, output);
+    if (!other) return;
     const int64_t columns = graph_.value(linear.input(1)).constant->dim(0);
-    const auto bias = other ? AsBias(graph_, *other, columns, RankOf(graph_, output)) : std::nullopt;
+    const auto bias = AsBias(graph_, *other, columns, RankOf(graph_, output));
     if (!bias) return;
     Node joined = MakeNode("Linear", kTamisDomain, {linear.input(0), linear.input(1), BiasOf(*other, *bias)},
                            add.outputs, {}, linear.name);
