@@ -1,5 +1,7 @@
 """How the program takes its command line: what it says about wrong ones, and that nothing is left of an attempt."""
+import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -60,6 +62,12 @@ def test_a_system_that_gives_no_threads_is_no_crash(tamis, model):
 def test_help_shows_defaults(tamis):
     text = tamis("serve", "--help")
     assert "INT=8000" in text and "TEXT=127.0.0.1" in text
+
+
+def test_inspect_tells_passes_beside_its_json(tamis, model):
+    done = subprocess.run([tamis.program, "inspect", model, "--no-timing", "--json", "--verbose"], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["nodes_before"] > 0
+    assert re.search(r"^pass fuse_epilogue +\d+ -> +\d+ nodes", done.stderr, re.M)
 
 
 def test_bench_refuses_times_that_are_none(tamis, model):

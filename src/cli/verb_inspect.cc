@@ -189,6 +189,12 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   };
   const std::vector<std::string> notes = PatternNotes(fused);
 
+  if (common.verbose) {
+    for (const PassRecord& pass : passes) {
+      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before,
+                 pass.nodes_after, pass.seconds * 1e3);
+    }
+  }
   if (common.json) {
     JsonWriter json;
     json.BeginObject().Field("file", flags.file).Field("producer", network.meta.Producer());
@@ -260,12 +266,6 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
                  int8.seconds * 1e3, dense_ms / (int8.seconds * 1e3));
     } else if (!int8.reason.empty()) {
       fmt::print("No prediction for int8: {}\n", int8.reason);
-    }
-  }
-  if (common.verbose) {
-    for (const PassRecord& pass : passes) {
-      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before,
-                 pass.nodes_after, pass.seconds * 1e3);
     }
   }
   return {};
