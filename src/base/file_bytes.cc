@@ -9,15 +9,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "src/base/file_descriptor.h"
+
 namespace tamis {
 namespace {
-
-struct Descriptor {
-  int fd;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
 
 Status ReadAll(int fd, const std::string& path, uint8_t* to, uint64_t size) {
   uint64_t done = 0;
@@ -36,19 +31,19 @@ Status ReadAll(int fd, const std::string& path, uint8_t* to, uint64_t size) {
 
 Result<FileBytes> OpenFile(const std::string& path, bool map) {
   // Without O_NONBLOCK, opening a pipe would wait for a writer.
-  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid()) {
     const int error = errno;
     if (error == ENOENT) return UserError("'{}' does not exist", path);
     return RuntimeError("'{}' cannot be opened: {}", path, std::strerror(error));
   }
   struct stat info {};
-  if (fstat(file.fd, &info) != 0) return RuntimeError("'{}' cannot be opened: {}", path, std::strerror(errno));
+  if (fstat(file.get(), &info) != 0) return RuntimeError("'{}' cannot be opened: {}", path, std::strerror(errno));
   if (S_ISDIR(info.st_mode)) return UserError("'{}' is a folder", path);
   if (!S_ISREG(info.st_mode)) return UserError("'{}' is not a regular file", path);
   const auto size = static_cast<uint64_t>(info.st_size);
   if (size == 0) return UserError("'{}' is empty", path);
-  void* memory = map ? mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd, 0)
+  void* memory = map ? mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0)
                      : mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return RuntimeError("'{}' cannot be {}: {}", path, map ? "mapped" : "read", std::strerror(errno));
@@ -59,7 +54,7 @@ Result<FileBytes> OpenFile(const std::string& path, bool map) {
       map};
   if (!map) {
     (void)madvise(memory, size, MADV_HUGEPAGE);
-    TAMIS_RETURN_IF_ERROR(ReadAll(file.fd, path, static_cast<uint8_t*>(memory), size));
+    TAMIS_RETURN_IF_ERROR(ReadAll(file.get(), path, static_cast<uint8_t*>(memory), size));
   }
   return bytes;
 }

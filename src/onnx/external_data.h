@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "src/onnx/file_descriptor.h"
+#include "src/base/file_descriptor.h"
 #include "tamis/status.h"
 #include "tamis/tensor.h"
 

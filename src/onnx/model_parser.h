@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "src/onnx/file_descriptor.h"
+#include "src/base/file_descriptor.h"
 #include "tamis/status.h"
 
 namespace tamis {
