@@ -231,6 +231,54 @@ TEST_F(ServerTest, CutsSlowClients) {
   EXPECT_EQ(next.Receive().rfind("HTTP/1.1 200", 0), 0u);
 }
 
+// Memory counts as it fills: what clients only announce, or send slowly, keeps nobody out.
+TEST_F(ServerTest, AnnouncedBodiesTakeNoMemory) {
+  options_.http.max_buffered_bytes = 2 << 20;
+  Start();
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 16; ++i) {
+    slow.push_back(std::make_unique<Client>(server_->port()));
+    slow.back()->Send(i % 2 == 0 ? "POST /v2 HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n12"
+                                 : "POST /v2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n12\r\n");
+  }
+  Client client(server_->port());
+  client.Send(RequestOf(kBody));
+  EXPECT_EQ(client.Receive().rfind("HTTP/1.1 200", 0), 0u);
+}
+
+// Those that are sent but for the last byte do, up to a bound; small requests still find room beyond it.
+TEST_F(ServerTest, LargeBodiesLeaveRoomForSmallOnes) {
+  options_.http.max_buffered_bytes = 2 << 20;
+  Start();
+  const std::string most(1048575, 'x');
+  Client held(server_->port()), announced(server_->port()), chunked(server_->port());
+  held.Send("POST /v2 HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n" + most);
+  Client probe(server_->port());
+  for (int i = 0; i < 3; ++i) {  // as many turns of the input and output thread, so that `held` has been read
+    probe.Send(kLive);
+    EXPECT_EQ(probe.Receive().rfind("HTTP/1.1 200", 0), 0u);
+  }
+  announced.Send("POST /v2 HTTP/1.1\r\nContent-Length: 1048576\r\n\r\n" + most);
+  EXPECT_EQ(announced.Receive().rfind("HTTP/1.1 503", 0), 0u);
+  chunked.Send("POST /v2 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n" + most + "\r\n");
+  EXPECT_EQ(chunked.Receive().rfind("HTTP/1.1 503", 0), 0u);
+  probe.Send(RequestOf(kBody));
+  EXPECT_EQ(probe.Receive().rfind("HTTP/1.1 200", 0), 0u);
+  held.Send("x");
+  EXPECT_EQ(held.Receive().rfind("HTTP/1.1 405", 0), 0u) << "what was held before is answered";
+}
+
+// A client that writes all of its request before it reads has its answer, not a connection that was reset.
+TEST_F(ServerTest, ARefusalReachesAClientThatStillSends) {
+  Start();
+  for (int i = 0; i < 5; ++i) {
+    Client client(server_->port());
+    client.Send("POST /v2 HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n");
+    for (int part = 0; part < 9; ++part) client.Send(std::string(1000000, 'x'));
+    EXPECT_EQ(client.Receive().rfind("HTTP/1.1 413", 0), 0u);
+  }
+}
+
 TEST_F(ServerTest, LimitsConnections) {
   options_.http.max_connections = 1;
   Start();

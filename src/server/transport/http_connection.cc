@@ -19,6 +19,9 @@ constexpr std::chrono::seconds kLinger{2};
 constexpr size_t kHeaderRead = 4096;             // most headers in one read
 constexpr size_t kMostKept = size_t{1} << 20;    // of memory that a connection holds while it is idle
 constexpr size_t kMostAtOnce = size_t{4} << 20;  // of one body, before other connections have their turn
+// Bodies of at most this part of what all may take have all of it, larger ones three quarters: a few clients with
+// large ones don't keep the many out.
+constexpr size_t kSmallPart = 1024;
 
 // The length of the JSON in front of an inference request's tensors; 0 if there is no such header.
 template <class Fields>
@@ -53,6 +56,24 @@ void HttpConnection::Close() {
   context_.closed(this);
 }
 
+bool HttpConnection::ReserveUpTo(size_t bytes, size_t limit) {
+  if (bytes <= reserved_) return true;
+  const size_t more = bytes - reserved_;
+  if (context_.buffered_bytes->fetch_add(more) + more > limit) {
+    *context_.buffered_bytes -= more;
+    return false;
+  }
+  reserved_ = bytes;
+  return true;
+}
+
+bool HttpConnection::Hold(size_t arrived, size_t whole) {
+  const size_t all = context_.options.max_buffered_bytes;
+  if (ReserveUpTo(arrived, whole <= all / kSmallPart ? all : all / 4 * 3)) return true;
+  Refuse(503, "the server holds as many request bodies as it may; try again");
+  return false;
+}
+
 void HttpConnection::Release() {
   *context_.buffered_bytes -= reserved_;
   reserved_ = 0;
@@ -63,7 +84,11 @@ void HttpConnection::ReadHeader() {
   parser_->header_limit(static_cast<uint32_t>(context_.options.max_header_bytes));
   parser_->body_limit(context_.options.max_body_bytes);
   buffer_.reserve(kHeaderRead);
-  if (memory_ != nullptr && memory_->capacity() > kMostKept) memory_.reset();
+  // Kept for the next request, but not by the many at the cost of those that are at work.
+  if (memory_ != nullptr &&
+      (memory_->capacity() > kMostKept || !ReserveUpTo(memory_->capacity(), context_.options.max_buffered_bytes / 2))) {
+    memory_.reset();
+  }
   idle_ = true;
   // One deadline for the whole header: a client that sends a byte at a time does not move it.
   stream_.expires_after(context_.options.idle_timeout);
@@ -88,13 +113,6 @@ void HttpConnection::OnHeader(ErrorCode error) {
   if (const auto length = parser_->content_length(); length && *length > context_.options.max_body_bytes) {
     return Refuse(413, "the body is larger than this server takes");
   }
-  const size_t body =
-      parser_->chunked() ? context_.options.max_body_bytes : static_cast<size_t>(parser_->content_length().value_or(0));
-  if (body > 0 && context_.buffered_bytes->fetch_add(body) + body > context_.options.max_buffered_bytes) {
-    *context_.buffered_bytes -= body;
-    return Refuse(503, "the server holds as many request bodies as it may; try again");
-  }
-  reserved_ = body;
   if (const auto expect = request.find(http::field::expect); expect != request.end()) {
     if (!beast::iequals(expect->value(), "100-continue")) return Refuse(417, "this expectation cannot be met");
     stream_.expires_after(context_.options.write_timeout);
@@ -110,15 +128,24 @@ void HttpConnection::OnHeader(ErrorCode error) {
 
 void HttpConnection::ReadBody() {
   stream_.expires_after(context_.options.body_timeout);
-  if (parser_->chunked()) return ParseBody();
-  body_bytes_ = reserved_;
+  if (parser_->chunked()) {
+    parser_->eager(true);
+    return ParseBody();
+  }
+  body_bytes_ = static_cast<size_t>(parser_->content_length().value_or(0));
   if (body_bytes_ == 0) return Dispatch();
   const size_t json = std::min(JsonLength(parser_->get()), body_bytes_);
   // Whoever read the last body has ended before its answer came here, but may still hold its memory.
   const bool ours = memory_ != nullptr && memory_.use_count() == 1;
   body_ = ours ? memory_->PlaceFor(body_bytes_, json) : nullptr;
   if (body_ == nullptr) {
-    memory_ = std::make_shared<BodyMemory>(body_bytes_);
+    memory_.reset();
+    Release();
+    try {
+      memory_ = std::make_shared<BodyMemory>(body_bytes_);
+    } catch (const std::bad_alloc&) {
+      return Refuse(503, "the server is out of memory for this request");
+    }
     body_ = memory_->PlaceFor(body_bytes_, json);
   }
   received_ = std::min(buffer_.size(), body_bytes_);
@@ -136,6 +163,7 @@ void HttpConnection::ReceiveBody() {
     if (error == asio::error::would_block || error == asio::error::try_again) break;
     if (error && error != asio::error::interrupted) return Close();
   }
+  if (!Hold(received_, body_bytes_)) return;
   if (received_ == body_bytes_) return Dispatch();
   stream_.async_read_some(rest(), [self = shared_from_this()](ErrorCode error, size_t bytes) {
     if (self->closed_) return;
@@ -146,11 +174,11 @@ void HttpConnection::ReceiveBody() {
 }
 
 void HttpConnection::ParseBody() {
-  http::async_read(stream_, buffer_, *parser_,
-                   [self = shared_from_this()](ErrorCode error, size_t) { self->OnBody(error); });
+  http::async_read_some(stream_, buffer_, *parser_,
+                        [self = shared_from_this()](ErrorCode error, size_t) { self->OnBodyPart(error); });
 }
 
-void HttpConnection::OnBody(ErrorCode error) {
+void HttpConnection::OnBodyPart(ErrorCode error) {
   if (closed_) return;
   if (error == http::error::body_limit) return Refuse(413, "the body is larger than this server takes");
   if (error == beast::error::timeout) return Close();
@@ -159,7 +187,9 @@ void HttpConnection::OnBody(ErrorCode error) {
     return Refuse(400, "the request is not valid HTTP/1.1");
   }
   if (error) return Close();
-  Dispatch();
+  const size_t arrived = parser_->get().body().size();
+  if (!Hold(arrived, arrived)) return;
+  parser_->is_done() ? Dispatch() : ParseBody();
 }
 
 void HttpConnection::Dispatch() {
@@ -191,6 +221,10 @@ void HttpConnection::Dispatch() {
 }
 
 void HttpConnection::Refuse(int status, const char* message) {
+  parser_.reset();
+  memory_.reset();
+  Release();
+  linger_ = true;
   Write(ErrorResponse(status, message), false);
 }
 

@@ -28,8 +28,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     HttpServerOptions options;
     HttpServer::Answer answer;
     boost::asio::thread_pool* workers = nullptr;
-    std::function<void(HttpConnection*)> closed;    // called once, as the connection's last act
-    std::atomic<size_t>* buffered_bytes = nullptr;  // of all threads' bodies being received or worked on
+    std::function<void(HttpConnection*)> closed;  // called once, as the connection's last act
+    // Of all threads' bodies, as far as they have arrived, until they are answered; and the memory kept for next ones.
+    std::atomic<size_t>* buffered_bytes = nullptr;
     bool stopping = false;
   };
 
@@ -47,7 +48,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void OnHeader(ErrorCode error);
   void ReadBody();
   void ParseBody();
-  void OnBody(ErrorCode error);
+  void OnBodyPart(ErrorCode error);
   void ReceiveBody();
   void Dispatch();
   // Answers what cannot be read further, and closes.
@@ -55,6 +56,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void Write(HttpResponse response, bool keep_alive);
   void OnWritten(ErrorCode error, bool keep_alive);
   void Linger();
+  // Has `bytes` of Context::buffered_bytes, unless all connections then had more than `limit`.
+  bool ReserveUpTo(size_t bytes, size_t limit);
+  // Answers 503 if a body of `whole` bytes of which so many have arrived can't be held.
+  bool Hold(size_t arrived, size_t whole);
   void Release();
 
   boost::beast::tcp_stream stream_;

@@ -18,15 +18,15 @@ namespace tamis {
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  int port = 8000;                                 // 0: the system chooses
-  int workers = 0;                                 // 0: one for every core, two at least
-  int io_threads = 0;                              // 0: one for every four cores, one at least and eight at most
-  size_t max_connections = 4096;                   // more are closed at once
-  size_t max_header_bytes = 16 << 10;              // 431 beyond it
-  size_t max_body_bytes = size_t{64} << 20;        // 413 beyond it
-  size_t max_buffered_bytes = size_t{1} << 30;     // of all bodies; 503 beyond it. A chunked body counts as the largest
-  std::chrono::milliseconds idle_timeout{60'000};  // waiting for a request, its header included
-  std::chrono::milliseconds body_timeout{60'000};  // receiving a body
+  int port = 8000;                                  // 0: the system chooses
+  int workers = 0;                                  // 0: one for every core, two at least
+  int io_threads = 0;                               // 0: one for every four cores, one at least and eight at most
+  size_t max_connections = 4096;                    // more are closed at once
+  size_t max_header_bytes = 16 << 10;               // 431 beyond it
+  size_t max_body_bytes = size_t{64} << 20;         // 413 beyond it
+  size_t max_buffered_bytes = size_t{1} << 30;      // of all bodies, as they arrive; 503 beyond it
+  std::chrono::milliseconds idle_timeout{60'000};   // waiting for a request, its header included
+  std::chrono::milliseconds body_timeout{60'000};   // receiving a body
   std::chrono::milliseconds write_timeout{60'000};  // sending a response
   std::chrono::milliseconds drain_timeout{10'000};  // from Stop until the remaining connections are cut
 };
