@@ -80,3 +80,19 @@ def test_bench_says_at_once_that_its_json_cannot_be_written(tamis, model, tmp_pa
     # Were it to measure first, it would run into the time that a command has here.
     message = tamis("bench", model, "--seconds", "3600", "--json", tmp_path / "nowhere" / "a.json", fails=True)
     assert "nowhere/a.json' cannot be created: No such file or directory" in message
+
+
+def test_values_that_the_parser_would_bend_are_refused(tamis, model, tmp_path):
+    for seed in ("-1", "18446744073709551616"):
+        assert f"--seed is '{seed}'; it takes a whole number from 0" in tamis("run", model, "--seed", seed, fails=True)
+    message = tamis("build", model, "-o", "-", fails=True)
+    assert "--output is '-'" in message and "./-" in message
+
+
+def test_a_network_without_buffers_is_not_compared_with_a_bound_of_zero(tamis, tmp_path):
+    from onnx import TensorProto, helper, save
+    io = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "one", io[:1], io[1:])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "one.onnx")
+    text = tamis("build", tmp_path / "one.onnx", "-o", tmp_path / "one.tamis")
+    assert "lower bound" not in text, text

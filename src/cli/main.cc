@@ -119,7 +119,8 @@ int Main(int argc, char** argv) {
   for (size_t i = 0; i < kVerbs.size(); ++i) {
     if (!app.got_subcommand(std::string(kVerbs[i]->name))) continue;
     const CLI::Option* threads = app.get_subcommand(std::string(kVerbs[i]->name))->get_option_no_throw("--threads");
-    Status status = threads != nullptr && !threads->empty() ? CheckThreads(threads->as<int>()) : Status();
+    Status status = CheckValues(*app.get_subcommand(std::string(kVerbs[i]->name)));
+    if (status.ok() && threads != nullptr && !threads->empty()) status = CheckThreads(threads->as<int>());
     try {
       if (status.ok()) status = runs[i]();
     } catch (const std::bad_alloc&) {

@@ -1,5 +1,7 @@
 #include "src/cli/parse_problem.h"
 
+#include <charconv>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +49,26 @@ Status ParseProblem(const CLI::App& verb, const CLI::ParseError& error) {
     problems.Add(UserError("{}", conversion ? OfConversion(verb, error.what()) : error.what()));
   }
   return UserError("{} ('tamis {} --help' explains all options)", problems.status().message(), verb.get_name());
+}
+
+Status CheckValues(const CLI::App& verb) {
+  RequestProblems problems;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& text : option->results()) {
+      if (option->get_type_name() == "UINT") {
+        uint64_t value = 0;
+        const char* end = text.data() + text.size();
+        const auto [at, error] = std::from_chars(text.data(), end, value);
+        problems.Need(error == std::errc() && at == end, "{} is '{}'; it takes a whole number from 0 to {}",
+                      option->get_name(), text, std::numeric_limits<uint64_t>::max());
+      }
+      problems.Need(
+          text != "-" || option->get_lnames() != std::vector<std::string>{"output"},
+          "--output is '-', but files are written whole or not at all, not to standard output; a file of that "
+          "name is ./-");
+    }
+  }
+  return problems.status();
 }
 
 }  // namespace tamis

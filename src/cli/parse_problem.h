@@ -11,4 +11,8 @@ namespace tamis {
 // was probably meant: the parser would rather say what is missing because of them.
 Status ParseProblem(const CLI::App& verb, const CLI::ParseError& error);
 
+// What the parser lets through: whole numbers that are negative or too large where it wraps them around, and - as a
+// file to write.
+Status CheckValues(const CLI::App& verb);
+
 }  // namespace tamis

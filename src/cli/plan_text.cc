@@ -18,11 +18,13 @@ std::string ProfileText(const Profile& profile) {
 std::string MemoryText(const MemoryFigures& memory) {
   if (memory.planned == 0) return {};
   const auto megabytes = [](uint64_t bytes) { return static_cast<double>(bytes) / 1e6; };
-  return fmt::format(
-      "{:.2f} MB planned, {:.3f} times the lower bound; a buffer for each value would take {:.2f} MB",
-      megabytes(memory.planned),
-      static_cast<double>(memory.planned) / static_cast<double>(std::max<uint64_t>(memory.lower_bound, 1)),
-      megabytes(memory.naive));
+  std::string bound;  // none where every value is an input, an output or a constant
+  if (memory.lower_bound > 0) {
+    bound = fmt::format(", {:.3f} times the lower bound",
+                        static_cast<double>(memory.planned) / static_cast<double>(memory.lower_bound));
+  }
+  return fmt::format("{:.2f} MB planned{}; a buffer for each value would take {:.2f} MB", megabytes(memory.planned),
+                     bound, megabytes(memory.naive));
 }
 
 double PointMs(const PlanPoint& point) {
