@@ -135,7 +135,9 @@ def test_errors_have_the_codes_that_clients_act_on(client):
     assert status == "INVALID_ARGUMENT" and "requests are independent" in message
     status, message = code(lambda: client.unload_model("encoder"))
     assert status == "PERMISSION_DENIED" and "--model-control-mode explicit" in message
-    for refused in (client.get_system_shared_memory_status, client.get_log_settings, client.get_trace_settings):
+    status, message = code(client.get_system_shared_memory_status)
+    assert status == "PERMISSION_DENIED" and "--shared-memory" in message
+    for refused in (client.get_log_settings, client.get_trace_settings):
         assert code(refused)[0] == "UNIMPLEMENTED"
 
 

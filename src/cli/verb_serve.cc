@@ -16,7 +16,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string target, host = "127.0.0.1", device = "cpu", control = "none";
+  std::string target, host = "127.0.0.1", device = "cpu", control = "none", shared_memory;
   int http_port = 8000, grpc_port = -1, threads = 0, max_batch = 1, max_connections = 4096, max_body = 64;
   double poll = 15, grace = 0;
   SessionFlags session;
@@ -31,11 +31,12 @@ sigset_t BlockSignals() {
   return signals;
 }
 
-// A connection is a descriptor. What else is open takes few.
-void AllowDescriptors(int connections) {
+// A connection is a descriptor, and so is a region of shared memory. What else is open takes few.
+void AllowDescriptors(int connections, bool shared_memory) {
+  const rlim_t others = 256 + (shared_memory ? SharedMemory::kMaxRegions : 0);
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, rlim_t(connections) + 256));
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, std::max<rlim_t>(limit.rlim_cur, rlim_t(connections) + others));
   setrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur < rlim_t(connections)) {
     PrintNotice(fmt::format("this process may open {} files, so that it takes fewer than {} connections at a time",
@@ -66,6 +67,7 @@ Result<ServerOptions> Options(const Flags& flags) {
   options.http.max_body_bytes = static_cast<size_t>(flags.max_body) << 20;
   options.http.max_buffered_bytes = std::max(options.http.max_buffered_bytes, 2 * options.http.max_body_bytes);
   options.handler.model_control = flags.control == "explicit";
+  options.handler.shared_memory = flags.shared_memory;
   if (flags.control == "poll") options.poll = std::chrono::milliseconds(std::llround(flags.poll * 1e3));
   options.notice = PrintNotice;
   options.session.threads = flags.threads;
@@ -95,7 +97,7 @@ void PrintModels(const Server& server, bool batches, bool verbose) {
 Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const ServerOptions options, Options(flags));
   const sigset_t signals = BlockSignals();
-  AllowDescriptors(flags.max_connections);
+  AllowDescriptors(flags.max_connections, !flags.shared_memory.empty());
   TAMIS_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(options));
   PrintModels(*server, flags.max_batch > 1, common.verbose);
   std::unique_ptr<GrpcEndpoint> grpc;
@@ -141,6 +143,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
       "none: models stay as loaded until SIGHUP, at which the folder is looked at again; poll: it is looked\n"
       "at by itself; explicit: clients load and unload models (POST /v2/repository/models/M/load)");
   app.add_option("--repository-poll-secs", flags->poll, "Of poll: seconds between looks");
+  app.add_option("--shared-memory", flags->shared_memory,
+                 "Clients on this machine may register POSIX shared memory whose key begins with this, for tensors;\n"
+                 "/: any key. Without it none");
   app.add_option("--grace", flags->grace,
                  "Seconds after SIGTERM in which requests are still taken though the server says it is not ready");
   app.add_option("--device", flags->device, "What engines run on: cpu, cuda or cuda:N");

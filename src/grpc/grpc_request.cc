@@ -1,5 +1,6 @@
 #include "src/grpc/grpc_request.h"
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -20,6 +21,37 @@ void RefuseParameters(const Parameters& parameters, const std::string& of, Reque
       faults->Add(fmt::format("{}parameter '{}' is not supported: {}", of, name, why));
     }
   }
+}
+
+// A size among the parameters of a tensor in shared memory; 0 if it is not there.
+uint64_t SizeParameter(const Parameters& parameters, const char* name, const std::string& of, RequestFaults* faults) {
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) return 0;
+  if (found->second.has_uint64_param()) return found->second.uint64_param();
+  if (found->second.has_int64_param() && found->second.int64_param() >= 0) {
+    return static_cast<uint64_t>(found->second.int64_param());
+  }
+  faults->Add(fmt::format("{}parameter '{}' is not a size", of, name));
+  return 0;
+}
+
+bool InSharedMemory(const Parameters& parameters) {
+  return parameters.contains("shared_memory_region");
+}
+
+// Nothing if something is wrong with it.
+std::optional<SharedPlace> PlaceOf(const Parameters& parameters, bool input, const SharedMemory* shared,
+                                   const std::string& of, RequestFaults* faults) {
+  if (shared == nullptr) {
+    faults->Add(of + kNoSharedMemory);
+    return std::nullopt;
+  }
+  const std::string& region = parameters.at("shared_memory_region").string_param();
+  const uint64_t offset = SizeParameter(parameters, "shared_memory_offset", of, faults);
+  const uint64_t size = SizeParameter(parameters, "shared_memory_byte_size", of, faults);
+  auto place = input ? shared->InputPlace(region, offset, size) : shared->OutputPlace(region, offset, size);
+  faults->Add(of, place.status());
+  return place.ok() ? std::optional(std::move(*place)) : std::nullopt;
 }
 
 template <class T, class Field>
@@ -70,16 +102,22 @@ Result<Tensor> FromContents(const InferTensorContents& contents, DType dtype, co
   }
 }
 
-void ParseInputs(const ModelInferRequest& message, const Session& model, InferRequest* request, RequestFaults* faults) {
+void ParseInputs(const ModelInferRequest& message, const Session& model, const SharedMemory* shared,
+                 InferRequest* request, RequestFaults* faults) {
   const bool raw = message.raw_input_contents_size() > 0;
-  if (raw && message.raw_input_contents_size() != message.inputs_size()) {
-    faults->Add(fmt::format("raw_input_contents are {} for {} inputs; they are for all inputs or none",
-                            message.raw_input_contents_size(), message.inputs_size()));
+  const auto sent = std::count_if(message.inputs().begin(), message.inputs().end(),
+                                  [](const auto& input) { return !InSharedMemory(input.parameters()); });
+  if (raw && message.raw_input_contents_size() != sent) {
+    faults->Add(fmt::format("raw_input_contents are {} for {} inputs{}; they are for all inputs or none",
+                            message.raw_input_contents_size(), sent,
+                            sent < message.inputs_size() ? " that are not in shared memory" : ""));
     return;
   }
   std::set<std::string> seen;
-  for (int i = 0; i < message.inputs_size(); ++i) {
-    const auto& input = message.inputs(i);
+  int next_raw = 0;
+  for (const auto& input : message.inputs()) {
+    const bool in_shared = InSharedMemory(input.parameters());
+    const std::string* bytes = raw && !in_shared ? &message.raw_input_contents(next_raw++) : nullptr;
     const std::string of = "input '" + Short(input.name()) + "': ";
     const TensorSpec* spec = FindSpec(model.inputs(), input.name());
     if (spec == nullptr) {
@@ -96,13 +134,16 @@ void ParseInputs(const ModelInferRequest& message, const Session& model, InferRe
     faults->Add(of, type);
     faults->Add(of, shape);
     if (!type.ok() || !shape.ok()) continue;
-    if (raw && input.has_contents()) {
-      faults->Add(of + "has both contents and raw_input_contents");
+    if (input.has_contents() && (raw || in_shared)) {
+      faults->Add(of + "has both contents and " + (in_shared ? "a region of shared memory" : "raw_input_contents"));
       continue;
     }
+    std::optional<SharedPlace> place;
+    if (in_shared && !(place = PlaceOf(input.parameters(), true, shared, of, faults))) continue;
     const Dims dims(input.shape().begin(), input.shape().end());
-    auto tensor = raw ? TensorFromBytes(message.raw_input_contents(i), spec->dtype, dims)
-                      : FromContents(input.contents(), spec->dtype, dims);
+    auto tensor = place              ? place->Read(spec->dtype, dims)
+                  : bytes != nullptr ? TensorFromBytes(*bytes, spec->dtype, dims)
+                                     : FromContents(input.contents(), spec->dtype, dims);
     faults->Add(of, tensor.status());
     if (tensor.ok()) request->inputs[spec->name] = std::move(*tensor);
   }
@@ -119,10 +160,10 @@ int64_t Classes(const Parameters& parameters, const std::string& of, RequestFaul
   return 0;
 }
 
-void ParseOutputs(const ModelInferRequest& message, const Session& model, InferRequest* request,
-                  RequestFaults* faults) {
-  const auto add = [&](const TensorSpec& spec, int64_t classes) {
-    if (CanTravel(spec)) return request->outputs.push_back({spec.name, true, classes});
+void ParseOutputs(const ModelInferRequest& message, const Session& model, const SharedMemory* shared,
+                  InferRequest* request, RequestFaults* faults) {
+  const auto add = [&](const TensorSpec& spec, int64_t classes, std::optional<SharedPlace> place = std::nullopt) {
+    if (CanTravel(spec)) return request->outputs.push_back({spec.name, true, classes, std::move(place)});
     faults->Add(
         fmt::format("output '{}' is of type {}, which cannot be sent over this protocol", spec.name, TypeOf(spec)));
   };
@@ -139,20 +180,23 @@ void ParseOutputs(const ModelInferRequest& message, const Session& model, InferR
       faults->Add(of + "asked for twice");
     } else {
       RefuseParameters(output.parameters(), of, faults);
-      add(*spec, Classes(output.parameters(), of, faults));
+      std::optional<SharedPlace> place;
+      if (InSharedMemory(output.parameters())) place = PlaceOf(output.parameters(), false, shared, of, faults);
+      add(*spec, Classes(output.parameters(), of, faults), std::move(place));
     }
   }
 }
 
 }  // namespace
 
-Result<InferRequest> ParseGrpcRequest(const ModelInferRequest& message, const Session& model) {
+Result<InferRequest> ParseGrpcRequest(const ModelInferRequest& message, const Session& model,
+                                      const SharedMemory* shared) {
   InferRequest request;
   RequestFaults faults;
   request.id = message.id();
   RefuseParameters(message.parameters(), "", &faults);
-  ParseInputs(message, model, &request, &faults);
-  ParseOutputs(message, model, &request, &faults);
+  ParseInputs(message, model, shared, &request, &faults);
+  ParseOutputs(message, model, shared, &request, &faults);
   TAMIS_RETURN_IF_ERROR(faults.status());
   return request;
 }
@@ -169,6 +213,13 @@ Status MakeGrpcResponse(const InferRequest& request, const NamedTensors& outputs
     output->set_datatype(std::string(KserveName(tensors[i].dtype())));
     for (const int64_t dim : tensors[i].dims()) output->add_shape(dim);
     std::string* bytes = response->add_raw_output_contents();
+    if (const auto& place = request.outputs[i].place) {
+      auto& parameters = *output->mutable_parameters();
+      parameters["shared_memory_region"].set_string_param(place->region());
+      parameters["shared_memory_offset"].set_int64_param(static_cast<int64_t>(place->offset()));
+      parameters["shared_memory_byte_size"].set_int64_param(static_cast<int64_t>(BytesOf(tensors[i])));
+      continue;
+    }
     bytes->reserve(BytesOf(tensors[i]));
     AppendBytes(tensors[i], bytes);
   }

@@ -12,8 +12,9 @@ namespace tamis {
 
 // As ParseInferRequest of JSON: unknown parameters are ignored, those that would change the answer and are not
 // supported are refused by name, one error lists everything that is wrong.
-Result<InferRequest> ParseGrpcRequest(const inference::ModelInferRequest& message, const Session& model);
-// All outputs as raw bytes, whichever way the inputs came.
+Result<InferRequest> ParseGrpcRequest(const inference::ModelInferRequest& message, const Session& model,
+                                      const SharedMemory* shared = nullptr);
+// All outputs as raw bytes, whichever way the inputs came. Those of outputs in shared memory are empty.
 Status MakeGrpcResponse(const InferRequest& request, const NamedTensors& outputs, const std::string& model,
                         const std::string& version, inference::ModelInferResponse* response);
 

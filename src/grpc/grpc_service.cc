@@ -4,6 +4,7 @@
 
 #include "src/base/version.h"
 #include "src/grpc/grpc_request.h"
+#include "src/grpc/grpc_status.h"
 #include "src/server/protocol/model_json.h"
 #include "src/server/protocol/tensor_check.h"
 
@@ -11,12 +12,6 @@ namespace tamis {
 namespace {
 
 using grpc::StatusCode;
-
-grpc::Status ToGrpc(const Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  const StatusCode code = status.kind() == ErrorKind::kUser ? StatusCode::INVALID_ARGUMENT : StatusCode::INTERNAL;
-  return {code, status.message()};
-}
 
 // HTTP's codes label the metrics whichever protocol a request came by.
 int HttpCode(const grpc::Status& status) {
@@ -123,7 +118,9 @@ grpc::Status GrpcService::ServerMetadata(grpc::ServerContext*, const inference::
                                          inference::ServerMetadataResponse* response) {
   response->set_name("tamis");
   response->set_version(std::string(kVersion));
-  for (const char* extension : kProtocolExtensions) response->add_extensions(extension);
+  for (const std::string& extension : ProtocolExtensions(server_.shared_memory() != nullptr)) {
+    response->add_extensions(extension);
+  }
   return grpc::Status::OK;
 }
 
@@ -182,7 +179,7 @@ grpc::Status GrpcService::Infer(grpc::ServerContext* context, const inference::M
     // Nobody waits for the answer any more: a deadline has passed, or the client has gone.
     if (context->IsCancelled()) return {StatusCode::CANCELLED, "the request was given up"};
     const auto start = std::chrono::steady_clock::now();
-    const auto parsed = ParseGrpcRequest(request, *model->session);
+    const auto parsed = ParseGrpcRequest(request, *model->session, server_.shared_memory());
     record.outcome.read_seconds = SecondsSince(start);
     if (!parsed.ok()) return ToGrpc(parsed.status());
     const auto outputs = ComputeInference(*model, *parsed, &record.outcome);

@@ -39,6 +39,24 @@ class GrpcService final : public inference::GRPCInferenceService::Service {
   grpc::Status RepositoryModelUnload(grpc::ServerContext* context,
                                      const inference::RepositoryModelUnloadRequest* request,
                                      inference::RepositoryModelUnloadResponse* response) override;
+  grpc::Status SystemSharedMemoryStatus(grpc::ServerContext* context,
+                                        const inference::SystemSharedMemoryStatusRequest* request,
+                                        inference::SystemSharedMemoryStatusResponse* response) override;
+  grpc::Status SystemSharedMemoryRegister(grpc::ServerContext* context,
+                                          const inference::SystemSharedMemoryRegisterRequest* request,
+                                          inference::SystemSharedMemoryRegisterResponse* response) override;
+  grpc::Status SystemSharedMemoryUnregister(grpc::ServerContext* context,
+                                            const inference::SystemSharedMemoryUnregisterRequest* request,
+                                            inference::SystemSharedMemoryUnregisterResponse* response) override;
+  grpc::Status CudaSharedMemoryStatus(grpc::ServerContext* context,
+                                      const inference::CudaSharedMemoryStatusRequest* request,
+                                      inference::CudaSharedMemoryStatusResponse* response) override;
+  grpc::Status CudaSharedMemoryRegister(grpc::ServerContext* context,
+                                        const inference::CudaSharedMemoryRegisterRequest* request,
+                                        inference::CudaSharedMemoryRegisterResponse* response) override;
+  grpc::Status CudaSharedMemoryUnregister(grpc::ServerContext* context,
+                                          const inference::CudaSharedMemoryUnregisterRequest* request,
+                                          inference::CudaSharedMemoryUnregisterResponse* response) override;
 
  private:
   grpc::Status Infer(grpc::ServerContext* context, const inference::ModelInferRequest& request,

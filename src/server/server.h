@@ -52,6 +52,7 @@ class Server {
   Repository& repository() { return *repository_; }
   Metrics& metrics() { return metrics_; }
   Admission& admission() { return handler_->admission(); }
+  SharedMemory* shared_memory() { return handler_->shared_memory(); }  // nullptr if it is not offered
   // What is offered, broken models with their reason.
   std::vector<ModelVersionPtr> models() const { return repository_->All(); }
 

@@ -12,23 +12,12 @@
 #include "src/server/protocol/content_encoding.h"
 #include "src/server/protocol/infer_request.h"
 #include "src/server/protocol/model_json.h"
+#include "src/server/protocol/shared_memory_routes.h"
 
 namespace tamis {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr size_t kMaxControlBytes = 4096;  // of the JSON of a repository request
-
-HttpResponse NotAllowed(const char* allowed) {
-  HttpResponse response = ErrorResponse(405, std::string("this path answers ") + allowed + " only");
-  response.headers.emplace_back("Allow", allowed);
-  return response;
-}
-
-bool IsGet(const HttpRequest& request) {
-  return request.method == "GET" || request.method == "HEAD";
-}
 
 HttpResponse Probe(const char* what, bool yes) {
   JsonWriter json;
@@ -44,17 +33,9 @@ std::string Trim(std::string_view text) {
                                          : std::string(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
 }
 
-int HttpStatus(const Status& status) {
-  return status.kind() == ErrorKind::kUser ? 400 : 500;
-}
-
 // Why requests to this path are refused that some clients of the protocol make; nullptr for others.
 const char* NotOffered(const std::vector<std::string>& path) {
   if (path.size() < 2 || path[0] != "v2") return nullptr;
-  if (path[1] == "systemsharedmemory" || path[1] == "cudasharedmemory") {
-    return "shared memory is not offered: a server that maps memory of its clients can be made to crash or to tell "
-           "what others send. Binary tensors over a kept connection are read where they arrive";
-  }
   if (path[1] == "logging") return "log settings can't be changed while the server runs";
   const bool of_model = path.size() >= 4 && path[1] == "models" && path[path.size() - 2] == "trace";
   if (path[1] == "trace" || of_model) return "traces are not offered; /metrics and the statistics extension are";
@@ -89,6 +70,7 @@ HttpResponse HttpHandler::Route(const HttpRequest& request) {
                       [](const std::string& a, const char* b) { return a == b; });
   };
   if (const char* why = NotOffered(path); why != nullptr) return ErrorResponse(501, why);
+  if (IsSharedMemoryPath(path)) return RouteSharedMemory(request, path, shared_memory());
   if (path.size() >= 3 && path[0] == "v2" && path[1] == "repository") return RouteRepository(request, path);
   const bool all_stats = is({"v2", "models", "stats"}) && repository_.Find("stats").empty();
   if (!all_stats && path.size() >= 3 && path[0] == "v2" && path[1] == "models") return RouteModel(request, path);
@@ -151,7 +133,7 @@ HttpResponse HttpHandler::RouteModel(const HttpRequest& request, const std::vect
 HttpResponse HttpHandler::ServerMetadata() const {
   JsonWriter json;
   json.BeginObject().Key("name").String("tamis").Key("version").String(TAMIS_VERSION).Key("extensions").BeginArray();
-  for (const char* extension : kProtocolExtensions) {
+  for (const std::string& extension : ProtocolExtensions(shared_memory_.has_value())) {
     json.String(extension);
   }
   json.EndArray().EndObject();
@@ -225,7 +207,7 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   if (const std::string* header = FindHeader(request.headers, "Inference-Header-Content-Length"); header != nullptr) {
     header_length = Trim(*header);
   }
-  auto parsed = ParseInferRequest(body, header_length, *model.session, std::move(owner));
+  auto parsed = ParseInferRequest(body, header_length, *model.session, std::move(owner), shared_memory());
   if (!parsed.ok()) return ErrorResponse(HttpStatus(parsed.status()), parsed.status().message());
 
   outcome->read_seconds = SecondsSince(read_start);

@@ -3,6 +3,7 @@
 // GET  /v2, /v2/health/live, /v2/health/ready, /v2/models/M[/versions/V][/ready | /config | /stats],
 //      /v2/models/stats, /metrics
 // POST /v2/models/M[/versions/V]/infer, /v2/repository/index, /v2/repository/models/M/load, .../unload
+// and those of shared memory (shared_memory_routes.h)
 //
 // Status codes: 400 what is wrong with the request, all of it listed; 403 what this server was not started to allow;
 // 404 no such path, model or version; 405; 411; 413; 415 unknown Content-Encoding; 500 our fault; 501 extensions of
@@ -12,11 +13,14 @@
 
 #include <atomic>
 #include <cstddef>
+#include <optional>
+#include <string>
 
 #include "src/server/inference.h"
 #include "src/server/metrics.h"
 #include "src/server/protocol/http_message.h"
 #include "src/server/repository.h"
+#include "src/server/shared_memory.h"
 
 namespace tamis {
 
@@ -28,12 +32,15 @@ struct HandlerOptions {
   size_t max_body_bytes = size_t{64} << 20;  // after decompression
   int max_concurrent = 64;                   // inferences worked on at once; more are answered 503
   bool model_control = false;                // clients may load and unload models
+  std::string shared_memory;                 // which objects clients may register (SharedMemory); empty: none
 };
 
 class HttpHandler {
  public:
   HttpHandler(Repository* repository, Metrics* metrics, const HandlerOptions& options)
-      : repository_(*repository), metrics_(*metrics), options_(options), admission_(options.max_concurrent) {}
+      : repository_(*repository), metrics_(*metrics), options_(options), admission_(options.max_concurrent) {
+    if (!options.shared_memory.empty()) shared_memory_.emplace(options.shared_memory, options.max_body_bytes);
+  }
 
   // Never throws.
   HttpResponse Handle(const HttpRequest& request) noexcept;
@@ -43,6 +50,8 @@ class HttpHandler {
   const HandlerOptions& options() const { return options_; }
   // Of inferences by any protocol.
   Admission& admission() { return admission_; }
+  // Likewise; nullptr if it is not offered.
+  SharedMemory* shared_memory() { return shared_memory_ ? &*shared_memory_ : nullptr; }
 
  private:
   HttpResponse Route(const HttpRequest& request);
@@ -59,6 +68,7 @@ class HttpHandler {
   const HandlerOptions options_;
   std::atomic<bool> draining_{false};
   Admission admission_;
+  std::optional<SharedMemory> shared_memory_;
 };
 
 }  // namespace tamis

@@ -195,7 +195,7 @@ TEST_F(HandlerTest, ListsAllThatIsWrong) {
        {"input 'a': datatype is 'FP64', but the model wants 'FP32'",
         "input 'c': the model has no such input; it has 'a', 'b'", "input 'b' is missing",
         "output 'y_a': parameter 'classification' is not a number of classes",
-        "output 'y_b': parameter 'shared_memory_region' is not supported: this server reads and writes no memory of",
+        "output 'y_b': this server was not started with --shared-memory PREFIX: it reads and writes no memory of",
         "output 'z': the model has no such output",
         "parameter 'sequence_id' is not supported: requests are independent"}) {
     ExpectError(response, 400, part);
@@ -461,16 +461,16 @@ TEST_F(HandlerTest, ARawRequestIsTheOnlyInputsBytes) {
   ASSERT_EQ(response.status, 200) << response.body;
   ASSERT_NE(FindHeader(response.headers, "Inference-Header-Content-Length"), nullptr);
   EXPECT_EQ(response.body.substr(response.body.size() - 4), halves);
-  ExpectError(Post("/v2/models/half/infer", "abc", raw), 400, "a raw request: binary_data_size is 3");
+  ExpectError(Post("/v2/models/half/infer", "abc", raw), 400, "a raw request: its bytes are 3");
   ExpectError(Post("/v2/models/text/infer", "abc", raw), 400, "does not follow from its bytes");
   ExpectError(Post("/v2/models/lists/infer", "abc", raw), 400, "does not follow from its bytes");
 }
 
 TEST_F(HandlerTest, WhatIsNotOfferedSaysWhy) {
-  for (const char* path : {"/v2/systemsharedmemory/status", "/v2/cudasharedmemory/region/r/register"}) {
-    ExpectError(Get(path), 501, "shared memory is not offered");
-    ExpectError(Post(path, "{}"), 501, "shared memory is not offered");
-  }
+  ExpectError(Get("/v2/systemsharedmemory/status"), 403, "not started with --shared-memory");
+  ExpectError(Post("/v2/systemsharedmemory/region/r/register", "{}"), 403, "not started with --shared-memory");
+  ExpectError(Post("/v2/cudasharedmemory/region/r/register", "{}"), 501, "memory of GPUs can't be registered");
+  EXPECT_EQ(Post("/v2/cudasharedmemory/unregister", "").status, 200) << "there is none";
   ExpectError(Get("/v2/logging"), 501, "log settings");
   ExpectError(Get("/v2/trace/setting"), 501, "traces");
   ExpectError(Get("/v2/models/good/trace/setting"), 501, "traces");

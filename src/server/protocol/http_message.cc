@@ -50,6 +50,20 @@ HttpResponse JsonResponse(std::string body) {
   return response;
 }
 
+HttpResponse NotAllowed(const char* allowed) {
+  HttpResponse response = ErrorResponse(405, std::string("this path answers ") + allowed + " only");
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+bool IsGet(const HttpRequest& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+int HttpStatus(const Status& status) {
+  return status.kind() == ErrorKind::kUser ? 400 : 500;
+}
+
 HttpResponse ErrorResponse(int status, std::string_view message) {
   JsonWriter json;
   json.BeginObject().Key("error").String(message).EndObject();

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "tamis/status.h"
+
 namespace tamis {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
@@ -50,6 +52,12 @@ struct HttpResponse {
 // {"error": "..."} of that status.
 HttpResponse ErrorResponse(int status, std::string_view message);
 HttpResponse JsonResponse(std::string body);
+// 405: the path is there, but for other methods.
+HttpResponse NotAllowed(const char* allowed);
+bool IsGet(const HttpRequest& request);  // or HEAD
+int HttpStatus(const Status& status);    // of an error
+
+inline constexpr size_t kMaxControlBytes = 4096;  // of the JSON of a request that is no inference
 
 // The segments of a target's path, percent-decoded; empty ones (a trailing slash) dropped. False if an encoding is
 // malformed or hides a control character.

@@ -23,8 +23,8 @@ constexpr size_t kMaxDepth = 96;
 
 class Parser {
  public:
-  Parser(const Session& model, std::string_view binary, std::shared_ptr<const void> owner)
-      : model_(model), binary_(binary), owner_(std::move(owner)) {}
+  Parser(const Session& model, std::string_view binary, std::shared_ptr<const void> owner, const SharedMemory* shared)
+      : model_(model), binary_(binary), owner_(std::move(owner)), shared_(shared) {}
 
   Result<InferRequest> Parse(element root) {
     object request;
@@ -70,6 +70,35 @@ class Parser {
         Problem(fmt::format("{}parameter '{}' is not supported: {}", of, name, why));
       }
     }
+  }
+
+  uint64_t SizeParameter(const object& owner, const char* name, const std::string& of) {
+    element value;
+    uint64_t size = 0;
+    if (Parameter(owner, name, &value) && value.get_uint64().get(size) != simdjson::SUCCESS) {
+      Problem(of + "parameter '" + name + "' is not a size");
+    }
+    return size;
+  }
+
+  // Whether the tensor is in shared memory; if so and nothing is wrong with it, where.
+  bool Shared(const object& owner, const std::string& of, bool input, std::optional<SharedPlace>* place) {
+    element value;
+    if (!Parameter(owner, "shared_memory_region", &value)) return false;
+    std::string_view region;
+    if (shared_ == nullptr) {
+      Problem(of + kNoSharedMemory);
+    } else if (value.get_string().get(region) != simdjson::SUCCESS) {
+      Problem(of + "parameter 'shared_memory_region' is not a string");
+    } else {
+      const uint64_t offset = SizeParameter(owner, "shared_memory_offset", of);
+      const uint64_t size = SizeParameter(owner, "shared_memory_byte_size", of);
+      auto found = input ? shared_->InputPlace(std::string(region), offset, size)
+                         : shared_->OutputPlace(std::string(region), offset, size);
+      faults_.Add(of, found.status());
+      if (found.ok()) *place = std::move(*found);
+    }
+    return true;
   }
 
   void ParseInputs(const object& request) {
@@ -132,15 +161,20 @@ class Parser {
     if (!CheckType(input, *spec, of)) return;
     Dims dims;
     if (!ParseShape(input, *spec, of, &dims)) return;
+    std::optional<SharedPlace> place;
+    const bool shared = Shared(input, of, true, &place);
     const bool has_data = input["data"].get(value) == simdjson::SUCCESS;
-    if (has_data == binary) {
-      Problem(of + (binary ? "has both 'data' and 'binary_data_size'" : "has neither 'data' nor 'binary_data_size'"));
-      return;
+    if (has_data + binary + shared != 1) {
+      return Problem(of + "has " + (has_data || binary || shared ? "more than one" : "none") +
+                     " of 'data', 'binary_data_size' and 'shared_memory_region'");
     }
-    if (!binary && !HasJsonForm(spec->dtype)) {
+    if (shared && !place) return;
+    if (has_data && !HasJsonForm(spec->dtype)) {
       return Problem(of + "data of type " + std::string(KserveName(spec->dtype)) + " can only be sent as binary");
     }
-    auto tensor = binary ? TensorFromBytes(bytes, spec->dtype, dims, owner_) : TensorFromJson(value, spec->dtype, dims);
+    auto tensor = place    ? place->Read(spec->dtype, dims)
+                  : binary ? TensorFromBytes(bytes, spec->dtype, dims, owner_)
+                           : TensorFromJson(value, spec->dtype, dims);
     if (!tensor.ok()) return Problem(of + tensor.status().message());
     request_.inputs[spec->name] = std::move(*tensor);
   }
@@ -203,7 +237,9 @@ class Parser {
       RefuseParameters(output, of);
       bool binary = binary_default;
       BoolParameter(output, "binary_data", &binary);
-      AddOutput(*spec, binary, Classes(output, of));
+      std::optional<SharedPlace> place;
+      if (Shared(output, of, false, &place) && !place) continue;
+      AddOutput(*spec, binary, Classes(output, of), std::move(place));
     }
     if (request_.outputs.empty() && faults_.empty()) {
       for (const TensorSpec& spec : model_.outputs()) AddOutput(spec, binary_default);
@@ -219,21 +255,23 @@ class Parser {
     return 0;
   }
 
-  void AddOutput(const TensorSpec& spec, bool binary, int64_t classes = 0) {
+  void AddOutput(const TensorSpec& spec, bool binary, int64_t classes = 0,
+                 std::optional<SharedPlace> place = std::nullopt) {
     if (!CanTravel(spec)) {
       return Problem("output '" + spec.name + "' is of type " + TypeOf(spec) +
                      ", which cannot be sent over this protocol");
     }
-    if (!binary && classes == 0 && !HasJsonForm(spec.dtype)) {
+    if (!binary && !place && classes == 0 && !HasJsonForm(spec.dtype)) {
       return Problem("output '" + spec.name + "' is of type " + std::string(KserveName(spec.dtype)) +
                      ", which can only be sent as binary: ask with the parameter binary_data");
     }
-    request_.outputs.push_back({spec.name, binary, classes});
+    request_.outputs.push_back({spec.name, binary, classes, std::move(place)});
   }
 
   const Session& model_;
   std::string_view binary_;
   std::shared_ptr<const void> owner_;  // of `binary_`; may be null
+  const SharedMemory* shared_;         // may be null
   InferRequest request_;
   RequestFaults faults_;
   bool lost_binary_ = false;  // a size is unknown, so the rest cannot be told apart
@@ -281,7 +319,8 @@ Result<InferRequest> RawRequest(std::string_view body, const Session& model, std
 }  // namespace
 
 Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std::string_view> header_length,
-                                       const Session& model, std::shared_ptr<const void> owner) {
+                                       const Session& model, std::shared_ptr<const void> owner,
+                                       const SharedMemory* shared) {
   size_t json_bytes = body.size();
   if (header_length) {
     uint64_t stated = 0;
@@ -304,7 +343,7 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
   if (error != simdjson::SUCCESS) {
     return UserError("the request is not valid JSON: {}", simdjson::error_message(error));
   }
-  return Parser(model, body.substr(json_bytes), std::move(owner)).Parse(root);
+  return Parser(model, body.substr(json_bytes), std::move(owner), shared).Parse(root);
 }
 
 Result<std::vector<Tensor>> TensorsToSend(const InferRequest& request, const NamedTensors& outputs) {
@@ -313,6 +352,11 @@ Result<std::vector<Tensor>> TensorsToSend(const InferRequest& request, const Nam
     const Tensor& output = outputs.at(requested.name);
     auto classes = requested.classes > 0 ? TopClasses(output, requested.classes) : output;
     if (!classes.ok()) return UserError("output '{}': {}", requested.name, classes.status().message());
+    if (requested.place) {
+      if (Status put = requested.place->Write(*classes); !put.ok()) {
+        return put.WithContext("output '" + requested.name + "'");
+      }
+    }
     tensors.push_back(std::move(*classes));
   }
   return tensors;
@@ -334,7 +378,11 @@ Result<InferResponse> MakeInferResponse(const InferRequest& request, const Named
     json.Key("shape").BeginArray();
     for (int64_t dim : tensor.dims()) json.Number(dim);
     json.EndArray();
-    if (requested.binary) {
+    if (requested.place) {
+      json.Key("parameters").BeginObject().Key("shared_memory_region").String(requested.place->region());
+      json.Key("shared_memory_offset").Number(requested.place->offset());
+      json.Key("shared_memory_byte_size").Number(BytesOf(tensor)).EndObject();
+    } else if (requested.binary) {
       any_binary = true;
       binary_bytes += BytesOf(tensor);
       json.Key("parameters").BeginObject().Key("binary_data_size").Number(BytesOf(tensor)).EndObject();
@@ -354,7 +402,7 @@ Result<InferResponse> MakeInferResponse(const InferRequest& request, const Named
   response.json_bytes = response.body.size();
   response.body.reserve(response.body.size() + binary_bytes);
   for (size_t i = 0; i < tensors.size(); ++i) {
-    if (request.outputs[i].binary) AppendBytes(tensors[i], &response.body);
+    if (request.outputs[i].binary && !request.outputs[i].place) AppendBytes(tensors[i], &response.body);
   }
   return response;
 }

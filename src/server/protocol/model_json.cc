@@ -6,6 +6,13 @@
 
 namespace tamis {
 
+std::vector<std::string> ProtocolExtensions(bool shared_memory) {
+  std::vector<std::string> extensions = {"binary_tensor_data", "classification", "model_configuration",
+                                         "model_repository", "statistics"};
+  if (shared_memory) extensions.emplace_back("system_shared_memory");
+  return extensions;
+}
+
 std::string DatatypeOf(const TensorSpec& spec) {
   return CanTravel(spec) ? std::string(KserveName(spec.dtype)) : TypeOf(spec);
 }

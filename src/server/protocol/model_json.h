@@ -9,8 +9,8 @@
 
 namespace tamis {
 
-inline constexpr const char* kProtocolExtensions[] = {"binary_tensor_data", "classification", "model_configuration",
-                                                      "model_repository", "statistics"};
+// Of the protocol, that this server offers.
+std::vector<std::string> ProtocolExtensions(bool shared_memory);
 
 // The protocol's name for a value's type; what it has none for (sequences, element types of its own) is named as ONNX
 // does.

@@ -14,8 +14,8 @@ constexpr size_t kLengthBytes = sizeof(uint32_t);
 Result<Tensor> StringsFromBytes(std::string_view bytes, const Dims& dims) {
   const auto count = static_cast<size_t>(NumElements(dims));
   if (bytes.size() / kLengthBytes < count) {
-    return UserError("binary_data_size is {}, but BYTES{} takes at least {}: four bytes of length an element",
-                     bytes.size(), ToString(dims), count * kLengthBytes);
+    return UserError("its bytes are {}, but BYTES{} takes at least {}: four bytes of length an element", bytes.size(),
+                     ToString(dims), count * kLengthBytes);
   }
   Tensor tensor(DType::kString, dims);
   size_t at = 0;
@@ -36,14 +36,16 @@ Result<Tensor> StringsFromBytes(std::string_view bytes, const Dims& dims) {
 
 }  // namespace
 
+Status CheckByteCount(size_t bytes, DType dtype, const Dims& dims) {
+  const size_t needed = ByteSize(dtype, static_cast<size_t>(NumElements(dims)));
+  if (bytes == needed) return {};
+  return UserError("its bytes are {}, but {}{} takes {}", bytes, KserveName(dtype), ToString(dims), needed);
+}
+
 Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims,
                                std::shared_ptr<const void> owner) {
   if (dtype == DType::kString) return StringsFromBytes(bytes, dims);
-  const size_t needed = ByteSize(dtype, static_cast<size_t>(NumElements(dims)));
-  if (bytes.size() != needed) {
-    return UserError("binary_data_size is {}, but {}{} takes {}", bytes.size(), KserveName(dtype), ToString(dims),
-                     needed);
-  }
+  TAMIS_RETURN_IF_ERROR(CheckByteCount(bytes.size(), dtype, dims));
   if (owner != nullptr && dtype != DType::kBool && reinterpret_cast<uintptr_t>(bytes.data()) % kTensorAlignment == 0) {
     return Tensor::View(dtype, dims, bytes.data(), std::move(owner));
   }

@@ -14,6 +14,8 @@ namespace tamis {
 
 inline constexpr size_t kTensorAlignment = 64;  // bytes, of a tensor's elements
 
+// Whether so many bytes are a tensor's; not for strings, whose bytes tell. kUser says how many it takes.
+Status CheckByteCount(size_t bytes, DType dtype, const Dims& dims);
 // `dims` are positive and their product fits. Memory is taken only once `bytes` are known to be as many as that needs;
 // none is where an `owner` keeps them and they lie as a tensor's have to.
 Result<Tensor> TensorFromBytes(std::string_view bytes, DType dtype, const Dims& dims,
