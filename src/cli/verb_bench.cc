@@ -65,7 +65,10 @@ void PrintCheck(const Row& row) {
                layer.chosen_seconds / layer.dense_seconds, layer.Loses() ? "!" : " ", layer.chosen_kernel,
                layer.dense_kernel, layer.node);
   }
-  fmt::print("{} of them more than 3 % slower than dense\n", losing);
+  fmt::print(
+      "{} of them more than 3 % slower than dense; of the {} nodes with the same kernel on both sides {} seem to be "
+      "so, at most {:.2f}\n",
+      losing, check.same.count, check.same.slower, check.same.highest);
 }
 
 void WriteCheck(const PlanCheck& check, JsonWriter* json) {
@@ -76,7 +79,8 @@ void WriteCheck(const PlanCheck& check, JsonWriter* json) {
     json->Field("chosen", layer.chosen_kernel).Field("dense", layer.dense_kernel);
     json->Field("chosen_ms", layer.chosen_seconds * 1e3).Field("dense_ms", layer.dense_seconds * 1e3).EndObject();
   }
-  json->EndArray().EndObject();
+  json->EndArray().Key("same").BeginObject().Field("nodes", check.same.count).Field("slower", check.same.slower);
+  json->Field("highest", check.same.highest).EndObject().EndObject();
 }
 
 // The plan that the session takes on this machine, against dense kernels.

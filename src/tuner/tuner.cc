@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <sstream>
 
 #include "src/base/hash.h"
 #include "src/kernels/kernel_revision.h"
@@ -29,6 +30,7 @@ double WeightOf(const std::string& kernel) {
 }
 
 constexpr const char* kBlockKernel = "row_block";
+constexpr const char *kLosers = "losers", *kLoser = "loser";
 
 // Times of a block are worth nothing when a layer's code changes.
 std::string BlockKey(std::span<const Problem> layers, std::span<const std::string> kernels) {
@@ -189,6 +191,33 @@ void Tuner::RecordBlock(std::span<const Problem> layers, std::span<const std::st
   block.seconds = RoundedSeconds(seconds);
   block.samples = samples;
   cache_.Add(BlockKey(layers, kernels), layers.back(), {block}, DeviceKey());
+}
+
+// One line a loser, "loser N", whose reason is "NODE KERNEL"; "losers" says how many there are.
+std::optional<std::vector<PlanLoser>> Tuner::FindLosers(const std::string& plan) const {
+  const auto count = cache_.Find(plan, {kLosers}, true);
+  if (!count) return std::nullopt;
+  std::vector<PlanLoser> losers(static_cast<size_t>(count->front().samples));
+  for (size_t i = 0; i < losers.size(); ++i) {
+    const auto line = cache_.Find(plan, {fmt::format("{} {}", kLoser, i)}, true);
+    if (!line) return std::nullopt;
+    std::istringstream text(line->front().reason);
+    if (!(text >> losers[i].node)) return std::nullopt;
+    text >> losers[i].kernel;
+  }
+  return losers;
+}
+
+void Tuner::RecordLosers(const std::string& plan, const Problem& layer, const std::vector<PlanLoser>& losers) {
+  std::vector<TimedKernel> lines(1);
+  lines[0].kernel = kLosers;
+  lines[0].samples = static_cast<int64_t>(losers.size());
+  for (size_t i = 0; i < losers.size(); ++i) {
+    TimedKernel& line = lines.emplace_back();
+    line.kernel = fmt::format("{} {}", kLoser, i);
+    line.reason = fmt::format("{} {}", losers[i].node, losers[i].kernel);
+  }
+  cache_.Add(plan, layer, lines, DeviceKey());
 }
 
 Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {

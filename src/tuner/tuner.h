@@ -41,6 +41,12 @@ struct TunedNode {
   bool predicted = false;               // time was up: the cost model's choice, `seconds` is its prediction
 };
 
+// A choice of a plan that lost to dense kernels inside the network.
+struct PlanLoser {
+  size_t node = 0;     // its place among the plan's nodes; of a block that of its last layer
+  std::string kernel;  // what computes the node instead; empty: its block is given up
+};
+
 // Not synchronised.
 class Tuner {
  public:
@@ -64,6 +70,10 @@ class Tuner {
   std::optional<double> FindBlock(std::span<const Problem> layers, std::span<const std::string> kernels) const;
   void RecordBlock(std::span<const Problem> layers, std::span<const std::string> kernels, double seconds,
                    int64_t samples);
+  // What was found to lose in a whole plan, in the order in which it was; nothing if that plan was not measured.
+  // `plan` names it and whatever its times depend on; `layer` is any of its layers, for people who read the cache.
+  std::optional<std::vector<PlanLoser>> FindLosers(const std::string& plan) const;
+  void RecordLosers(const std::string& plan, const Problem& layer, const std::vector<PlanLoser>& losers);
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
   bool TimeIsUp() const;

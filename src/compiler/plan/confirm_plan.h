@@ -3,23 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <string>
 #include <vector>
 
-#include "src/engine/engine.h"
-#include "src/ir/graph.h"
-#include "src/tuner/tuner.h"
+#include "src/compiler/plan/plan_pair.h"
 
 namespace tamis {
-
-struct PlanComparison {
-  double chosen_seconds = 0;  // medians of whole runs, in turns with the other's; 0: could not be compared
-  double dense_seconds = 0;
-
-  // By how much a choice may be slower than the all-dense network before it is given up: timing noise.
-  static constexpr double kTolerance = 1.03;
-  bool Loses() const { return chosen_seconds > kTolerance * dense_seconds; }
-};
 
 // Runs `fused` by the kernels of `point`, and `dense` (the same network, perhaps in another precision) at the same
 // shapes with its fastest kernels for dense weights, in turns. A first look that says the choice loses is repeated for
@@ -27,21 +15,16 @@ struct PlanComparison {
 Result<PlanComparison> CompareWithDense(const Graph& fused, const PlanPoint& point, const Graph& dense, Tuner& tuner,
                                         int threads);
 
-// One node that a plan computes with another kernel than the all-dense plan does; a block is one node, and its layers
-// with their dense kernels are the other side.
-struct LayerComparison {
-  std::string node, op, chosen_kernel, dense_kernel;
-  double chosen_seconds = 0, dense_seconds = 0;  // medians inside whole runs, in turns
-  bool Loses() const { return chosen_seconds > PlanComparison::kTolerance * dense_seconds; }
-};
 struct PlanCheck {
   PlanComparison whole;
   int nodes = 0;                        // of the plan
   std::vector<LayerComparison> layers;  // those whose kernels differ
+  TwinLayers same;                      // the others
 };
 
 // Recorded times can't prove that a choice is right, for it is their minimum: this measures afresh, the plan against
-// the all-dense plan of the same graph, in turns, end to end and node by node.
+// the all-dense plan of the same graph, in turns, end to end and node by node. Layers that seem to take longer than
+// dense are looked at again for longer, and that counts.
 Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads);
 
 // The tuner times kernels one by one. Here those for 2:4 weights that `point` chose are measured inside the network, in

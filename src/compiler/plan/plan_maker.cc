@@ -5,6 +5,7 @@
 #include "src/base/cpu.h"
 #include "src/compiler/plan/block_trial.h"
 #include "src/compiler/plan/confirm_plan.h"
+#include "src/compiler/plan/give_up_losers.h"
 #include "src/compiler/plan/overlap_trial.h"
 #include "src/compiler/plan/verify_plan.h"
 #include "src/cuda/fuse_for_cuda.h"
@@ -85,6 +86,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
     TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
   }
   TAMIS_RETURN_IF_ERROR(AddBlocks(&plans));
+  if (!cuda) TAMIS_RETURN_IF_ERROR(DropLosers(&plans));
   for (Plan& plan : plans) {
     bool right = true;
     for (PlanPoint& point : plan.points) {
@@ -192,6 +194,26 @@ Status PlanMaker::AddBlocks(std::vector<Plan>* plans) {
     }
   }
   passes_.push_back(std::move(record));
+  return {};
+}
+
+// Measures what is not dense, or not one by one, in its place.
+Status PlanMaker::DropLosers(std::vector<Plan>* plans) {
+  const auto begin = [this] {
+    if (options_.progress) options_.progress(0, 1, "measuring every choice in its place");
+  };
+  for (Plan& plan : *plans) {
+    for (PlanPoint& point : plan.points) {
+      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+      TAMIS_ASSIGN_OR_RETURN(const auto given_up,
+                             GiveUpLosers(engine_.Fused(plan.variant), tuner_, threads_, &point, begin));
+      for (const GivenUp& loser : given_up) {
+        if (!loser.block) continue;
+        passes_.back().findings.push_back(
+            {FindingKind::kMissed, "block", "its layers one by one are no slower in this place", 1, {loser.node}});
+      }
+    }
+  }
   return {};
 }
 

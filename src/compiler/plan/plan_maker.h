@@ -39,6 +39,7 @@ class PlanMaker {
   Result<bool> Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point);
   Result<bool> ConfirmSparse(const std::vector<Plan>& plans);
   Status AddBlocks(std::vector<Plan>* plans);
+  Status DropLosers(std::vector<Plan>* plans);
   void Replace(Plan plan);
 
   Engine& engine_;
