@@ -155,6 +155,9 @@ class WeightCheck {
  public:
   virtual ~WeightCheck() = default;
   virtual Status Verify() = 0;
+  // A kernel has packed this constant. Where it lies in a mapped file its pages leave the process's memory until
+  // somebody reads them again, so that a weight is not resident twice.
+  virtual void Packed(const Tensor& constant) { static_cast<void>(constant); }
 };
 
 // Sizes in bytes.

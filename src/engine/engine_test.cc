@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
 
 #include "src/base/float16.h"
 #include "src/engine/engine_test_graphs.h"
@@ -136,6 +139,54 @@ TEST(EngineFile, RoundTripsEverything) {
     EXPECT_EQ(read.provenance.nodes_before, 12);
     EXPECT_TRUE(read.provenance.source_exact);
   }
+}
+
+// Bytes of the process's memory that are pages of this file.
+int64_t ResidentBytes(const std::string& path) {
+  std::ifstream maps("/proc/self/smaps");
+  std::string line;
+  int64_t bytes = 0;
+  bool here = false;
+  while (std::getline(maps, line)) {
+    if (line.find('-') < line.find(' ')) here = line.ends_with(path);
+    if (here && line.starts_with("Rss:")) bytes += std::strtoll(line.c_str() + 4, nullptr, 10) * 1024;
+  }
+  return bytes;
+}
+
+TEST(EngineFile, PackedWeightsLeaveTheProcess) {
+  const TemporaryFolder folder;
+  constexpr int64_t kRows = 1024, kColumns = 1024, kWeightBytes = kRows * kColumns * 4;
+  Engine engine;
+  Graph& graph = engine.fused;
+  Tensor weight(DType::kFloat32, {kRows, kColumns});
+  for (int64_t i = 0; i < kRows * kColumns; ++i) weight.Data<float>()[i] = static_cast<float>(i);
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {kRows, kColumns}));
+  const ValueId w = graph.AddConstant("w", weight);
+  const ValueId y = graph.AddValue("y", Type::Tensor(DType::kFloat32, {kRows, kColumns}));
+  graph.AddNode(MakeNode("Add", {x, w}, {y}));
+  graph.inputs = {x};
+  graph.outputs = {y};
+  const std::string path = folder / "large.tamis";
+  ASSERT_TRUE(WriteEngine(engine, path).ok());
+  const auto file = ReadEngine(path, ReadMode::kMap);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  ASSERT_TRUE(file->weights->Verify().ok());
+  EXPECT_LT(ResidentBytes(path), kWeightBytes / 2) << "checksums keep nothing";
+  const Tensor* constant = nullptr;
+  const Graph& read = file->engine->fused;
+  for (size_t i = 0; i < read.NumValues(); ++i) {
+    if (read.value(static_cast<ValueId>(i)).constant) constant = &*read.value(static_cast<ValueId>(i)).constant;
+  }
+  ASSERT_NE(constant, nullptr);
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_EQ(std::memcmp(constant->raw(), weight.raw(), weight.NumBytes()), 0);
+    EXPECT_GE(ResidentBytes(path), kWeightBytes);
+    file->weights->Packed(*constant);
+    EXPECT_LT(ResidentBytes(path), kWeightBytes / 2);
+  }
+  file->weights->Packed(weight);  // memory of its own stays as it is
+  EXPECT_EQ(std::memcmp(constant->raw(), weight.raw(), weight.NumBytes()), 0);
 }
 
 TEST(EngineFile, StoresAWeightOnceAndCompressed) {

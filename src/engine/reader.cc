@@ -70,6 +70,12 @@ class Checksums : public WeightCheck {
     std::call_once(once_, [this] { status_ = Compute(); });
     return status_;
   }
+  void Packed(const Tensor& constant) override {
+    // Addresses of two objects compare as integers only.
+    const auto at = reinterpret_cast<uintptr_t>(constant.raw()), file = reinterpret_cast<uintptr_t>(file_.data.get());
+    if (at < file || at - file >= file_.size) return;
+    ForgetPages(file_, at - file, std::min<uint64_t>(constant.NumBytes(), file_.size - (at - file)));
+  }
 
  private:
   Status Compute() {
@@ -79,8 +85,8 @@ class Checksums : public WeightCheck {
       for (size_t i = next.fetch_add(1); i < weights_.size(); i = next.fetch_add(1)) {
         const StoredWeight& weight = weights_[i];
         damaged[i] = Hash64(weight.data, weight.bytes) != weight.checksum;
-        // What is 2:4 was decoded to memory of its own.
-        if (weight.two_four) ForgetPages(file_, static_cast<uint64_t>(weight.data - file_.data.get()), weight.bytes);
+        // What is 2:4 was decoded to memory of its own; the rest is read again when it is packed, one by one.
+        ForgetPages(file_, static_cast<uint64_t>(weight.data - file_.data.get()), weight.bytes);
       }
     };
     {

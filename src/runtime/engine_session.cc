@@ -307,6 +307,7 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
     options.blocks = LikelyBlocks(concrete, options.threads, ProcessPackCache());
   }
   options.arenas = arenas_;
+  if (weights_) options.packed = [this](const Tensor& constant) { weights_->Packed(constant); };
   Runnable program;
   if (RunsNodeByNode(concrete)) {
     if (cuda_ && engine_->Precision(variant_) == "f16") Widen(concrete, DType::kFloat16);  // it runs on the CPU

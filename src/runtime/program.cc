@@ -27,6 +27,9 @@ Result<std::unique_ptr<Program>> Program::MakeAsItIs(Graph graph, const ProgramO
     const std::string& name = node.outputs[0] == kNoValue ? node.name : g.value(node.outputs[0]).name;
     TAMIS_ASSIGN_OR_RETURN(step.prepared, PreparedNode::Make(g, node, options.threads,
                                                              options.wish ? options.wish(name) : std::string(), cache));
+    for (const Operand& operand : step.prepared->problem().inputs) {
+      if (options.packed && operand.constant != nullptr) options.packed(*operand.constant);
+    }
     program->steps_.push_back(std::move(step));
   }
   program->PlaceValues();

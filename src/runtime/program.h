@@ -1,6 +1,7 @@
 // A graph bound to concrete shapes: kernels prepared, memory planned. What a session runs.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,9 +18,10 @@ namespace tamis {
 
 struct ProgramOptions {
   int threads = 1;
-  KernelWish wish;                              // may be empty
-  std::shared_ptr<ArenaPool> arenas = nullptr;  // shared between programs; null: one of its own
-  std::vector<BlockSpec> blocks = {};           // nodes that run as one where that is possible
+  KernelWish wish;                                 // may be empty
+  std::shared_ptr<ArenaPool> arenas = nullptr;     // shared between programs; null: one of its own
+  std::vector<BlockSpec> blocks = {};              // nodes that run as one where that is possible
+  std::function<void(const Tensor&)> packed = {};  // may be empty; told each constant of a node that is prepared
 };
 
 // Thread-safe: each Run takes an arena of its own from the pool.
