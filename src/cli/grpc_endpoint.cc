@@ -23,7 +23,9 @@ Result<std::unique_ptr<GrpcEndpoint>> StartGrpc(Server* server, const ServerOpti
   grpc.host = options.http.host;
   grpc.port = port;
   grpc.max_message_bytes = options.http.max_body_bytes;
-  grpc.max_buffered_bytes = options.http.max_buffered_bytes;
+  grpc.inference.workers = server->workers();
+  grpc.inference.max_buffered_bytes = options.http.max_buffered_bytes;
+  grpc.inference.send_timeout = options.http.write_timeout;
   grpc.drain_timeout = options.http.drain_timeout;
   TAMIS_ASSIGN_OR_RETURN(std::unique_ptr<GrpcServer> started, GrpcServer::Start(server, grpc));
   return std::unique_ptr<GrpcEndpoint>(std::make_unique<Endpoint>(std::move(started)));

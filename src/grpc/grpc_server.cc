@@ -13,6 +13,8 @@ namespace tamis {
 namespace {
 
 constexpr int kKeepAliveMs = 60'000;
+constexpr int kIdleMs = 300'000;           // of a connection without calls; clients connect anew as they need it
+constexpr int kStreamsOfConnection = 256;  // HTTP/2's: calls at a time
 
 // An IPv6 address stands in brackets before its port.
 std::string Endpoint(const std::string& host, int port) {
@@ -25,17 +27,17 @@ std::string Endpoint(const std::string& host, int port) {
 class GrpcServer::Impl {
  public:
   Impl(Server* server, const GrpcServerOptions& options)
-      : options_(options), service_(server, options.max_threads / 2), health_(server) {}
+      : options_(options), inference_(server, options.inference), service_(server, &inference_), health_(server) {}
 
   Status Start() {
     grpc::ResourceQuota quota("tamis");
-    quota.SetMaxThreads(options_.max_threads);
-    quota.Resize(options_.max_buffered_bytes);
+    quota.Resize(options_.inference.max_buffered_bytes);  // what has arrived of messages that are not whole yet
     grpc::ServerBuilder builder;
     builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(static_cast<int>(
         std::min<size_t>(options_.max_message_bytes, static_cast<size_t>(std::numeric_limits<int>::max()))));
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options_.max_threads);  // of one connection
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsOfConnection);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleMs);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepAliveMs);  // clients that are gone free their streams
     // Not shared with another process that happens to listen there.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -60,6 +62,7 @@ class GrpcServer::Impl {
 
  private:
   const GrpcServerOptions options_;
+  GrpcInference inference_;  // goes when the calls have ended
   GrpcService service_;
   GrpcHealth health_;
   std::mutex mutex_;

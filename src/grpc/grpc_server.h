@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include "src/grpc/grpc_inference.h"
 #include "src/server/server.h"
 #include "tamis/status.h"
 
@@ -20,8 +21,7 @@ struct GrpcServerOptions {
   std::string host = "127.0.0.1";
   int port = 8001;  // 0: the system chooses
   size_t max_message_bytes = size_t{64} << 20;
-  size_t max_buffered_bytes = size_t{1} << 30;
-  int max_threads = 256;                            // a call has one, and so has a stream; half may be streams
+  GrpcInferenceOptions inference;
   std::chrono::milliseconds drain_timeout{10'000};  // from Stop until the remaining calls are cut
 };
 

@@ -42,7 +42,7 @@ class GrpcServerTest : public ::testing::Test {
     GrpcServerOptions grpc;
     grpc.port = 0;
     grpc.max_message_bytes = 1 << 20;
-    grpc.max_threads = 16;
+    grpc.inference = inference_;
     auto started = GrpcServer::Start(server_.get(), grpc);
     ASSERT_TRUE(started.ok()) << started.status().message();
     grpc_ = std::move(*started);
@@ -87,6 +87,7 @@ class GrpcServerTest : public ::testing::Test {
 
   std::string path_;
   ServerOptions options_;
+  GrpcInferenceOptions inference_ = {.workers = 4, .max_streams = 8};
   std::shared_ptr<testing::FakeSession> session_ = testing::MakeFakeSession();
   std::unique_ptr<Server> server_;
   std::unique_ptr<GrpcServer> grpc_;
@@ -293,6 +294,62 @@ TEST_F(GrpcServerTest, WorksOnNoMoreThanItMay) {
   ExpectError(Request(true), StatusCode::UNAVAILABLE, "as many requests as it may");
   session_->Block(false);
   first.join();
+}
+
+// A client that takes no more of its answers holds no thread, and after a while nothing else.
+TEST_F(GrpcServerTest, AnswersThatAreNotTakenAreGivenUp) {
+  inference_.send_timeout = std::chrono::milliseconds(100);
+  Start();
+  auto large = Request(true);  // answered with as much: less than the bound, more than a connection lets in unread
+  constexpr int64_t kRows = 100'000;
+  large.mutable_inputs(0)->set_shape(0, kRows);
+  large.set_raw_input_contents(0, std::string(kRows * 2 * sizeof(float), '\0'));
+  const size_t streams = 8;  // more than there are workers
+  grpc::ClientContext contexts[streams];
+  std::vector<
+      std::unique_ptr<grpc::ClientReaderWriter<inference::ModelInferRequest, inference::ModelStreamInferResponse>>>
+      unread;
+  for (grpc::ClientContext& context : contexts) unread.push_back(stub_->ModelStreamInfer(&context));
+  std::vector<std::thread> writers;  // of each stream, until a write waits for the server, which waits for a read
+  for (auto& stream : unread) {
+    writers.emplace_back([&stream, &large] {
+      while (stream->Write(large)) {
+      }
+    });
+  }
+  while (session_->runs < static_cast<int>(streams)) std::this_thread::yield();
+  inference::ModelInferResponse answer;
+  EXPECT_TRUE(Infer(Request(true), &answer).ok()) << "others are answered meanwhile";
+  for (std::thread& writer : writers) writer.join();  // as soon as the streams are cut
+  for (auto& stream : unread) {
+    inference::ModelStreamInferResponse response;
+    while (stream->Read(&response)) {
+    }
+    EXPECT_FALSE(stream->Finish().ok());
+  }
+}
+
+TEST_F(GrpcServerTest, HoldsNoMoreThanItMay) {
+  inference_.max_calls = 1;
+  inference_.max_buffered_bytes = 1 << 20;
+  Start();
+  session_->Block(true);
+  const int before = session_->runs;
+  std::thread first([&] {
+    inference::ModelInferResponse response;
+    EXPECT_TRUE(Infer(Request(true), &response).ok());
+  });
+  while (session_->runs == before) std::this_thread::yield();
+  ExpectError(Request(true), StatusCode::UNAVAILABLE, "as many requests as it may");
+  EXPECT_EQ(session_->runs, before + 1);
+  const auto health = grpc::health::v1::Health::NewStub(channel_);
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckResponse response;
+  EXPECT_TRUE(health->Check(&context, {}, &response).ok()) << "probes are answered all the same";
+  session_->Block(false);
+  first.join();
+  inference::ModelInferResponse answer;
+  EXPECT_TRUE(Infer(Request(true), &answer).ok()) << "what was held was given back";
 }
 
 TEST_F(GrpcServerTest, StopFinishesWhatIsAtWork) {

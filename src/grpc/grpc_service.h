@@ -1,76 +1,101 @@
 // The calls of the KServe v2 protocol, answered from a Server's models.
 #pragma once
 
+#include "src/grpc/grpc_inference.h"
+#include "src/grpc/grpc_status.h"
 #include "src/grpc/health.grpc.pb.h"
 #include "src/grpc/kserve.grpc.pb.h"
-#include "src/server/inference.h"
 #include "src/server/server.h"
 
 namespace tamis {
 
-class GrpcService final : public inference::GRPCInferenceService::Service {
+class GrpcService final : public inference::GRPCInferenceService::CallbackService {
  public:
-  // A stream holds a thread for as long as it is open: so many at once, more are refused.
-  GrpcService(Server* server, int max_streams) : server_(*server), streams_(max_streams) {}
+  // Both outlive it.
+  GrpcService(Server* server, GrpcInference* inference) : server_(*server), inference_(*inference) {}
 
-  grpc::Status ServerLive(grpc::ServerContext* context, const inference::ServerLiveRequest* request,
-                          inference::ServerLiveResponse* response) override;
-  grpc::Status ServerReady(grpc::ServerContext* context, const inference::ServerReadyRequest* request,
-                           inference::ServerReadyResponse* response) override;
-  grpc::Status ModelReady(grpc::ServerContext* context, const inference::ModelReadyRequest* request,
-                          inference::ModelReadyResponse* response) override;
-  grpc::Status ServerMetadata(grpc::ServerContext* context, const inference::ServerMetadataRequest* request,
-                              inference::ServerMetadataResponse* response) override;
-  grpc::Status ModelMetadata(grpc::ServerContext* context, const inference::ModelMetadataRequest* request,
-                             inference::ModelMetadataResponse* response) override;
-  grpc::Status ModelInfer(grpc::ServerContext* context, const inference::ModelInferRequest* request,
-                          inference::ModelInferResponse* response) override;
-  grpc::Status ModelStreamInfer(
-      grpc::ServerContext* context,
-      grpc::ServerReaderWriter<inference::ModelStreamInferResponse, inference::ModelInferRequest>* stream) override;
-  grpc::Status ModelConfig(grpc::ServerContext* context, const inference::ModelConfigRequest* request,
-                           inference::ModelConfigResponse* response) override;
-  grpc::Status ModelStatistics(grpc::ServerContext* context, const inference::ModelStatisticsRequest* request,
-                               inference::ModelStatisticsResponse* response) override;
-  grpc::Status RepositoryIndex(grpc::ServerContext* context, const inference::RepositoryIndexRequest* request,
-                               inference::RepositoryIndexResponse* response) override;
-  grpc::Status RepositoryModelLoad(grpc::ServerContext* context, const inference::RepositoryModelLoadRequest* request,
-                                   inference::RepositoryModelLoadResponse* response) override;
-  grpc::Status RepositoryModelUnload(grpc::ServerContext* context,
-                                     const inference::RepositoryModelUnloadRequest* request,
-                                     inference::RepositoryModelUnloadResponse* response) override;
-  grpc::Status SystemSharedMemoryStatus(grpc::ServerContext* context,
-                                        const inference::SystemSharedMemoryStatusRequest* request,
-                                        inference::SystemSharedMemoryStatusResponse* response) override;
-  grpc::Status SystemSharedMemoryRegister(grpc::ServerContext* context,
-                                          const inference::SystemSharedMemoryRegisterRequest* request,
-                                          inference::SystemSharedMemoryRegisterResponse* response) override;
-  grpc::Status SystemSharedMemoryUnregister(grpc::ServerContext* context,
-                                            const inference::SystemSharedMemoryUnregisterRequest* request,
-                                            inference::SystemSharedMemoryUnregisterResponse* response) override;
-  grpc::Status CudaSharedMemoryStatus(grpc::ServerContext* context,
-                                      const inference::CudaSharedMemoryStatusRequest* request,
-                                      inference::CudaSharedMemoryStatusResponse* response) override;
-  grpc::Status CudaSharedMemoryRegister(grpc::ServerContext* context,
-                                        const inference::CudaSharedMemoryRegisterRequest* request,
-                                        inference::CudaSharedMemoryRegisterResponse* response) override;
-  grpc::Status CudaSharedMemoryUnregister(grpc::ServerContext* context,
-                                          const inference::CudaSharedMemoryUnregisterRequest* request,
-                                          inference::CudaSharedMemoryUnregisterResponse* response) override;
+  grpc::ServerUnaryReactor* ModelInfer(grpc::CallbackServerContext* context,
+                                       const inference::ModelInferRequest* request,
+                                       inference::ModelInferResponse* response) override {
+    return inference_.Infer(context, request, response);
+  }
+  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>* ModelStreamInfer(
+      grpc::CallbackServerContext* context) override {
+    return inference_.Stream(context);
+  }
+
+// A call that is answered at once, by the Answer of its messages.
+#define TAMIS_QUICK_CALL(name)                                                                                  \
+  grpc::ServerUnaryReactor* name(grpc::CallbackServerContext* context, const inference::name##Request* request, \
+                                 inference::name##Response* response) override {                                \
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();                                              \
+    reactor->Finish(Answer(*request, response));                                                                \
+    return reactor;                                                                                             \
+  }
+// One that a worker answers.
+#define TAMIS_LONG_CALL(name)                                                                                          \
+  grpc::ServerUnaryReactor* name(grpc::CallbackServerContext* context, const inference::name##Request* request,        \
+                                 inference::name##Response* response) override {                                       \
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();                                                     \
+    inference_.Post(                                                                                                   \
+        [this, reactor, request, response] { reactor->Finish(Guarded([&] { return Answer(*request, response); })); }); \
+    return reactor;                                                                                                    \
+  }
+  TAMIS_QUICK_CALL(ServerLive)
+  TAMIS_QUICK_CALL(ServerReady)
+  TAMIS_QUICK_CALL(ModelReady)
+  TAMIS_QUICK_CALL(ServerMetadata)
+  TAMIS_QUICK_CALL(ModelMetadata)
+  TAMIS_QUICK_CALL(ModelConfig)
+  TAMIS_QUICK_CALL(ModelStatistics)
+  TAMIS_QUICK_CALL(RepositoryIndex)
+  TAMIS_LONG_CALL(RepositoryModelLoad)
+  TAMIS_LONG_CALL(RepositoryModelUnload)
+  TAMIS_QUICK_CALL(SystemSharedMemoryStatus)
+  TAMIS_QUICK_CALL(SystemSharedMemoryRegister)
+  TAMIS_QUICK_CALL(SystemSharedMemoryUnregister)
+  TAMIS_QUICK_CALL(CudaSharedMemoryStatus)
+  TAMIS_QUICK_CALL(CudaSharedMemoryRegister)
+  TAMIS_QUICK_CALL(CudaSharedMemoryUnregister)
+#undef TAMIS_QUICK_CALL
+#undef TAMIS_LONG_CALL
 
  private:
-  grpc::Status Infer(grpc::ServerContext* context, const inference::ModelInferRequest& request,
-                     inference::ModelInferResponse* response);
+  grpc::Status Answer(const inference::ServerLiveRequest& request, inference::ServerLiveResponse* response);
+  grpc::Status Answer(const inference::ServerReadyRequest& request, inference::ServerReadyResponse* response);
+  grpc::Status Answer(const inference::ModelReadyRequest& request, inference::ModelReadyResponse* response);
+  grpc::Status Answer(const inference::ServerMetadataRequest& request, inference::ServerMetadataResponse* response);
+  grpc::Status Answer(const inference::ModelMetadataRequest& request, inference::ModelMetadataResponse* response);
+  grpc::Status Answer(const inference::ModelConfigRequest& request, inference::ModelConfigResponse* response);
+  grpc::Status Answer(const inference::ModelStatisticsRequest& request, inference::ModelStatisticsResponse* response);
+  grpc::Status Answer(const inference::RepositoryIndexRequest& request, inference::RepositoryIndexResponse* response);
+  grpc::Status Answer(const inference::RepositoryModelLoadRequest& request,
+                      inference::RepositoryModelLoadResponse* response);
+  grpc::Status Answer(const inference::RepositoryModelUnloadRequest& request,
+                      inference::RepositoryModelUnloadResponse* response);
+  grpc::Status Answer(const inference::SystemSharedMemoryStatusRequest& request,
+                      inference::SystemSharedMemoryStatusResponse* response);
+  grpc::Status Answer(const inference::SystemSharedMemoryRegisterRequest& request,
+                      inference::SystemSharedMemoryRegisterResponse* response);
+  grpc::Status Answer(const inference::SystemSharedMemoryUnregisterRequest& request,
+                      inference::SystemSharedMemoryUnregisterResponse* response);
+  grpc::Status Answer(const inference::CudaSharedMemoryStatusRequest& request,
+                      inference::CudaSharedMemoryStatusResponse* response);
+  grpc::Status Answer(const inference::CudaSharedMemoryRegisterRequest& request,
+                      inference::CudaSharedMemoryRegisterResponse* response);
+  grpc::Status Answer(const inference::CudaSharedMemoryUnregisterRequest& request,
+                      inference::CudaSharedMemoryUnregisterResponse* response);
 
   Server& server_;
-  Admission streams_;
+  GrpcInference& inference_;
 };
 
-class GrpcHealth final : public grpc::health::v1::Health::Service {
+class GrpcHealth final : public grpc::health::v1::Health::CallbackService {
  public:
   explicit GrpcHealth(Server* server) : server_(*server) {}
-  grpc::Status Check(grpc::ServerContext* context, const grpc::health::v1::HealthCheckRequest* request,
-                     grpc::health::v1::HealthCheckResponse* response) override;
+  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
+                                  const grpc::health::v1::HealthCheckRequest* request,
+                                  grpc::health::v1::HealthCheckResponse* response) override;
 
  private:
   Server& server_;

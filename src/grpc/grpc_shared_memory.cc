@@ -14,54 +14,48 @@ grpc::Status NoRegion(const std::string& name) {
 
 }  // namespace
 
-grpc::Status GrpcService::SystemSharedMemoryStatus(grpc::ServerContext*,
-                                                   const inference::SystemSharedMemoryStatusRequest* request,
-                                                   inference::SystemSharedMemoryStatusResponse* response) {
+grpc::Status GrpcService::Answer(const inference::SystemSharedMemoryStatusRequest& request,
+                                 inference::SystemSharedMemoryStatusResponse* response) {
   const SharedMemory* memory = server_.shared_memory();
   if (memory == nullptr) return {StatusCode::PERMISSION_DENIED, kNoSharedMemory};
-  for (const SharedRegion& region : memory->Regions(request->name())) {
+  for (const SharedRegion& region : memory->Regions(request.name())) {
     auto& status = (*response->mutable_regions())[region.name];
     status.set_name(region.name);
     status.set_key(region.key);
     status.set_offset(region.offset);
     status.set_byte_size(region.byte_size);
   }
-  return request->name().empty() || response->regions_size() > 0 ? grpc::Status::OK : NoRegion(request->name());
+  return request.name().empty() || response->regions_size() > 0 ? grpc::Status::OK : NoRegion(request.name());
 }
 
-grpc::Status GrpcService::SystemSharedMemoryRegister(grpc::ServerContext*,
-                                                     const inference::SystemSharedMemoryRegisterRequest* request,
-                                                     inference::SystemSharedMemoryRegisterResponse*) {
+grpc::Status GrpcService::Answer(const inference::SystemSharedMemoryRegisterRequest& request,
+                                 inference::SystemSharedMemoryRegisterResponse*) {
   SharedMemory* memory = server_.shared_memory();
   if (memory == nullptr) return {StatusCode::PERMISSION_DENIED, kNoSharedMemory};
-  return ToGrpc(memory->Register({request->name(), request->key(), request->offset(), request->byte_size()}));
+  return ToGrpc(memory->Register({request.name(), request.key(), request.offset(), request.byte_size()}));
 }
 
-grpc::Status GrpcService::SystemSharedMemoryUnregister(grpc::ServerContext*,
-                                                       const inference::SystemSharedMemoryUnregisterRequest* request,
-                                                       inference::SystemSharedMemoryUnregisterResponse*) {
+grpc::Status GrpcService::Answer(const inference::SystemSharedMemoryUnregisterRequest& request,
+                                 inference::SystemSharedMemoryUnregisterResponse*) {
   SharedMemory* memory = server_.shared_memory();
   if (memory == nullptr) return {StatusCode::PERMISSION_DENIED, kNoSharedMemory};
-  request->name().empty() ? memory->UnregisterAll() : memory->Unregister(request->name());
+  request.name().empty() ? memory->UnregisterAll() : memory->Unregister(request.name());
   return grpc::Status::OK;
 }
 
-grpc::Status GrpcService::CudaSharedMemoryStatus(grpc::ServerContext*,
-                                                 const inference::CudaSharedMemoryStatusRequest* request,
-                                                 inference::CudaSharedMemoryStatusResponse*) {
-  return request->name().empty() ? grpc::Status::OK : NoRegion(request->name());
+grpc::Status GrpcService::Answer(const inference::CudaSharedMemoryStatusRequest& request,
+                                 inference::CudaSharedMemoryStatusResponse*) {
+  return request.name().empty() ? grpc::Status::OK : NoRegion(request.name());
 }
 
-grpc::Status GrpcService::CudaSharedMemoryRegister(grpc::ServerContext*,
-                                                   const inference::CudaSharedMemoryRegisterRequest*,
-                                                   inference::CudaSharedMemoryRegisterResponse*) {
+grpc::Status GrpcService::Answer(const inference::CudaSharedMemoryRegisterRequest&,
+                                 inference::CudaSharedMemoryRegisterResponse*) {
   return {StatusCode::UNIMPLEMENTED, kNoCudaSharedMemory};
 }
 
 // There is none: clients that begin by unregistering theirs may.
-grpc::Status GrpcService::CudaSharedMemoryUnregister(grpc::ServerContext*,
-                                                     const inference::CudaSharedMemoryUnregisterRequest*,
-                                                     inference::CudaSharedMemoryUnregisterResponse*) {
+grpc::Status GrpcService::Answer(const inference::CudaSharedMemoryUnregisterRequest&,
+                                 inference::CudaSharedMemoryUnregisterResponse*) {
   return grpc::Status::OK;
 }
 

@@ -12,9 +12,10 @@ namespace {
 
 // With batching a worker for each request of the runs under way and of the next ones: they mostly wait.
 int WorkersFor(const ServerOptions& options) {
-  if (options.http.workers > 0 || options.batching.max_rows <= 1) return options.http.workers;
+  if (options.http.workers > 0) return options.http.workers;
+  const int cores = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
+  if (options.batching.max_rows <= 1) return cores;
   const int64_t most = (options.batching.concurrent + 1) * options.batching.max_rows;
-  const int cores = static_cast<int>(std::thread::hardware_concurrency());
   return std::max(cores, static_cast<int>(std::min<int64_t>(most, options.handler.max_concurrent)));
 }
 
@@ -41,7 +42,7 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   handler.max_body_bytes = options.http.max_body_bytes;
   server->handler_ = std::make_unique<HttpHandler>(server->repository_.get(), &server->metrics_, handler);
   HttpServerOptions http = options.http;
-  http.workers = WorkersFor(options);
+  http.workers = server->workers_ = WorkersFor(options);
   TAMIS_ASSIGN_OR_RETURN(
       server->http_,
       HttpServer::Start(http, [h = server->handler_.get()](const HttpRequest& request) { return h->Handle(request); }));

@@ -51,6 +51,7 @@ class Server {
   bool model_control() const { return handler_->options().model_control; }
   Repository& repository() { return *repository_; }
   Metrics& metrics() { return metrics_; }
+  int workers() const { return workers_; }  // that answer requests, of each protocol
   Admission& admission() { return handler_->admission(); }
   SharedMemory* shared_memory() { return handler_->shared_memory(); }  // nullptr if it is not offered
   // What is offered, broken models with their reason.
@@ -62,6 +63,7 @@ class Server {
 
   std::unique_ptr<Repository> repository_;
   Metrics metrics_;
+  int workers_ = 0;
   std::unique_ptr<HttpHandler> handler_;
   std::function<void(const std::string&)> notice_;
   std::unique_ptr<HttpServer> http_;  // stops before the rest goes
