@@ -73,7 +73,13 @@ std::vector<OpTestCase> TestCases() {
   mul["y_dtype"] = static_cast<int64_t>(DType::kInt8);
   auto to_float = mul;
   for (const char* name : {"y_dtype", "y_scale", "y_zero_point"}) to_float.erase(name);
-  return {{{SampleBytes(DType::kUInt8, 1, {2, 3, 17}), SampleBytes(DType::kInt8, 2, {2, 3, 17})}, add},
+  auto gelu = add;  // a product's codes and its bias
+  gelu["activation"] = std::string("Gelu");
+  auto gelu_signed = gelu;
+  gelu_signed["y_dtype"] = static_cast<int64_t>(DType::kInt8);
+  return {{{SampleBytes(DType::kUInt8, 7, {2, 2, 37}), make.Floats({37})}, gelu},
+          {{SampleBytes(DType::kInt8, 8, {3, 16}), make.Floats({3, 16})}, gelu_signed},
+          {{SampleBytes(DType::kUInt8, 1, {2, 3, 17}), SampleBytes(DType::kInt8, 2, {2, 3, 17})}, add},
           {{SampleBytes(DType::kUInt8, 3, {2, 3, 4, 17}), SampleBytes(DType::kInt8, 4, {2, 1, 1, 17})}, mul},
           {{SampleBytes(DType::kUInt8, 5, {2, 33}), make.Floats({33})}, mul},
           {{make.Floats({3, 20}), SampleBytes(DType::kInt8, 6, {3, 20})}, to_float}};

@@ -11,6 +11,7 @@
 #include "src/kernels/attention/attention.h"
 #include "src/kernels/vec_math.h"
 #include "src/kernels/vec_tile.h"
+#include "src/kernels/vec_transpose.h"
 
 namespace tamis {
 namespace {
@@ -37,11 +38,23 @@ struct F32Attention {
   }
   static void PackKeys(const AttentionArgs& args, const T* k, float* out) {
     const int64_t stride = args.k.row;
-    for (int64_t t = 0; t < args.keys; ++t) {
+    int64_t t = 0;
+    if constexpr (sizeof(T) == sizeof(float)) {
+      for (; t + kLanes <= args.keys; t += kLanes) {
+        int64_t d = 0;
+        for (; d + 4 <= args.depth; d += 4) {
+          TransposeFour(k + t * stride + d, stride, out + d * args.keys_pad + t, args.keys_pad);
+        }
+        for (; d < args.depth; ++d) {
+          for (int64_t i = t; i < t + kLanes; ++i) out[d * args.keys_pad + i] = k[i * stride + d];
+        }
+      }
+    }
+    for (; t < args.keys; ++t) {
       for (int64_t d = 0; d < args.depth; ++d) out[d * args.keys_pad + t] = ToFloat(k[t * stride + d]);
     }
     for (int64_t d = 0; d < args.depth; ++d) {
-      for (int64_t t = args.keys; t < args.keys_pad; ++t) out[d * args.keys_pad + t] = 0;
+      for (int64_t i = args.keys; i < args.keys_pad; ++i) out[d * args.keys_pad + i] = 0;
     }
   }
   static void PackValues(const AttentionArgs& args, const T* v, float* out) {
