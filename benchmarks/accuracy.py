@@ -4,11 +4,14 @@
         --data-flags "--mean 0.4914,0.4822,0.4465 --std 0.2470,0.2435,0.2616" --shape input=1x3x32x32
 
 Every row is made by the `tamis` program from the same unlabelled calibration samples and judged against the dense
-network on samples that it never saw: top-1 by the folders' (or labels.npy's) classes where there are any, the share of
-samples with the dense network's answer, and the mean cosine of the outputs. With --queries (a folder like the test
-samples), outputs count as embeddings: the ten nearest test samples of each query are compared with the dense network's.
-Beside each figure stand the share of the layers' weights that are 2:4 and the median time of an engine built from the
-file (all engines are timed in turns in one run; --seconds 0 leaves it out).
+network on samples that it never saw, by `tamis gate`: top-1 by the folders' (or labels.npy's) classes where there are
+any with the 95 % interval of what was lost, the share of samples with the dense network's answer, and the mean cosine of
+the outputs. With --queries (a folder like the test samples), outputs count as embeddings: the ten nearest test samples of
+each query are compared with the dense network's. Beside each figure stand the share of the layers' weights that are 2:4
+and the median time of an engine built from the file (all engines are timed in turns in one run; --seconds 0 leaves it
+out). The row "optimized" is `tamis optimize` with --budget, to be seen beside the settings that do the same to every layer:
+
+    ... --rows "dense,bf16,int8,2:4,2:4 + int8,paired 2:4 + int8,optimized" --budget "--max-drop 1.5"
 """
 import argparse
 import json
@@ -25,6 +28,7 @@ ROWS = {
     "dense": (None, False),
     "magnitude 2:4": (["--method", "magnitude"], False),
     "activation 2:4": (["--method", "activation"], False),
+    "gradient 2:4": (["--method", "gradient"], False),
     "2:4": ([], False),
     "paired 2:4": (["--pattern", "paired"], False),
     "int8": (None, True),
@@ -38,12 +42,16 @@ ROWS = {
     "permuted 2:4 + int8": (["--permute"], True),
     "permuted paired 2:4 + int8": (["--permute", "--pattern", "paired"], True),
 }
+# name -> precision of the engine, f32 for others
+PRECISIONS = {"bf16": "bf16"}
+OPTIMIZED = "optimized"
+NAMES = [*ROWS, *PRECISIONS, OPTIMIZED]
 
 
-def run(tamis, *arguments):
+def run(tamis, *arguments, codes=(0,)):
     command = [str(tamis), *map(str, arguments)]
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-    if result.returncode != 0:
+    if result.returncode not in codes:
         raise SystemExit(f"accuracy: `{shlex.join(command)}` ended with code {result.returncode}")
     return result.stdout
 
@@ -56,8 +64,14 @@ def share_of_weights(layers):
 
 def make(tamis, args, name, folder, pruned):
     """The network of a row: {file, share of weights in 2:4, seconds it took}. `pruned` keeps what rows share."""
-    prune, quantize = ROWS[name]
+    prune, quantize = ROWS.get(name, (None, False))
     row = {"name": name, "file": args.model, "share": 0.0, "seconds": 0.0}
+    if name == OPTIMIZED:
+        file = folder / "optimized.tamis"
+        start = time.monotonic()
+        report = json.loads(run(tamis, "optimize", args.model, "-o", file, *args.optimize_flags, "--json"))
+        sparse = [layer | {"outputs": 1, "inputs": layer["elements"]} for layer in report["layers"]]
+        row |= {"file": file, "share": share_of_weights(sparse), "seconds": time.monotonic() - start}
     if prune is not None:
         key = tuple(prune)
         if key not in pruned:
@@ -92,10 +106,16 @@ def nearest(queries, samples, count=10):
 
 
 def judge(tamis, args, row, reference):
-    """Adds the row's figures, from `tamis compare` with the dense network."""
-    output = json.loads(run(tamis, "compare", row["file"], args.model, *args.test_flags, "--json"))["outputs"][0]
-    row |= {"cosine": output["mean_cosine"], "agreement": output.get("top1_agreement"), "top1": output.get("top1_a"),
-            "drop": output.get("top1_drop"), "samples": output["samples"]}
+    """Adds the row's figures, from `tamis gate` against the dense network; whether it passes is not asked."""
+    precision = PRECISIONS.get(row["name"], "f32")
+    report = json.loads(run(tamis, "gate", "--dense", args.model, "--candidate", row["file"], "--precision", precision,
+                            *args.test_flags, "--json", codes=(0, 1)))
+    checks = {check["name"]: check for check in report["checks"]}
+    row |= {"cosine": checks["cosine"]["measured"], "samples": report["samples"], "top1": report.get("top1_candidate")}
+    if "same_answers" in checks:
+        row["agreement"] = checks["same_answers"]["measured"]
+    if report["top1_measured"]:
+        row |= {"drop": checks["top1_drop"]["measured"], "interval": checks["top1_drop"]["interval"]}
     if args.queries:
         top = nearest(embeddings(row["file"], args.queries), embeddings(row["file"], args.test))
         row["overlap"] = 100 * np.mean([len(set(a) & set(b)) / 10 for a, b in zip(top, reference)])
@@ -104,9 +124,13 @@ def judge(tamis, args, row, reference):
 def measure_times(tamis, args, rows, folder):
     engines = []
     for i, row in enumerate(rows):
+        if row["name"] == OPTIMIZED:
+            engines.append(row["file"])
+            continue
         engines.append(folder / f"row{i}.tamis")
-        shape = ["--profile", *args.shape] if args.shape else []
-        run(tamis, "build", row["file"], "-o", engines[-1], "--threads", args.threads, *shape)
+        precision = PRECISIONS.get(row["name"], "f32")
+        run(tamis, "build", row["file"], "-o", engines[-1], "--threads", args.threads, "--precision", precision,
+            *args.profile)
     shape = ["--shape", *args.shape] if args.shape else []
     results = json.loads(run(tamis, "bench", *engines, *shape, "--threads", args.threads, "--seconds", args.seconds,
                              "--json", "-"))["results"]
@@ -116,11 +140,11 @@ def measure_times(tamis, args, rows, folder):
 
 def table(rows):
     columns = [("network", lambda r: r["name"]), ("weights in 2:4", lambda r: f"{r['share']:.0f} %"),
-               ("top-1", lambda r: f"{r['top1']:.2f}"), ("drop", lambda r: f"{r['drop']:.2f}"),
+               ("top-1", lambda r: f"{r['top1']:.2f}"), ("drop, 95 % interval", lambda r: f"{r['drop']:.2f}, {r['interval'][0]:.2f} to {r['interval'][1]:.2f}"),
                ("same answer", lambda r: f"{100 * r['agreement']:.2f} %"), ("mean cosine", lambda r: f"{r['cosine']:.4f}"),
                ("top-ten overlap", lambda r: f"{r['overlap']:.1f} %"), ("ms", lambda r: f"{r['ms']:.2f}"),
                ("made in", lambda r: f"{r['seconds']:.0f} s")]
-    needed = {"top-1": "top1", "drop": "drop", "same answer": "agreement", "top-ten overlap": "overlap", "ms": "ms"}
+    needed = {"top-1": "top1", "drop, 95 % interval": "drop", "same answer": "agreement", "top-ten overlap": "overlap", "ms": "ms"}
     columns = [c for c in columns if c[0] not in needed or all(r.get(needed[c[0]]) is not None for r in rows)]
     lines = ["| " + " | ".join(name for name, _ in columns) + " |", "|---" * len(columns) + "|"]
     return "\n".join(lines + ["| " + " | ".join(text(r) for _, text in columns) + " |" for r in rows])
@@ -136,18 +160,23 @@ def main():
     parser.add_argument("--test-samples", type=int, default=0, help="0: all")
     parser.add_argument("--data-flags", default="", help="how images are prepared: --mean, --std, --image-size")
     parser.add_argument("--quantize-flags", default="", help="further flags of `tamis quantize`")
-    parser.add_argument("--rows", default=",".join(ROWS), help="some of: " + ", ".join(ROWS))
+    parser.add_argument("--rows", default=",".join(ROWS), help="some of: " + ", ".join(NAMES))
+    parser.add_argument("--budget", default="--max-drop 1.5", help="further flags of `tamis optimize`")
+    parser.add_argument("--optimize-samples", type=int, default=768, help="of the row \"optimized\", which fits, chooses and confirms with them")
     parser.add_argument("--shape", nargs="*", default=[], help="of the timing, for dynamic dimensions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1.0, help="of timing, an engine")
     parser.add_argument("--tamis", type=pathlib.Path, default=pathlib.Path("build/tamis"))
     args = parser.parse_args()
     names = [name.strip() for name in args.rows.split(",")]
-    unknown = [name for name in names if name not in ROWS]
+    unknown = [name for name in names if name not in NAMES]
     if unknown:
-        raise SystemExit(f"accuracy: no row is called {', '.join(unknown)}; there are: {', '.join(ROWS)}")
+        raise SystemExit(f"accuracy: no row is called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
     prepared = shlex.split(args.data_flags)
     args.fit_flags = ["--data", args.calibration, "--samples", args.samples, "--threads", args.threads, *prepared]
+    args.profile = ["--profile", *args.shape] if args.shape else []
+    args.optimize_flags = ["--data", args.calibration, "--samples", args.optimize_samples, "--threads", args.threads,
+                           *prepared, *args.profile, *shlex.split(args.budget)]
     args.test_flags = ["--data", args.test, "--samples", args.test_samples, "--threads", args.threads, *prepared]
     with tempfile.TemporaryDirectory() as temporary:
         folder, pruned, reference = pathlib.Path(temporary), {}, None

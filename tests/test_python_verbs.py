@@ -45,6 +45,29 @@ def is_two_of_four(weight):
     return (groups.sum(axis=2) <= 2).all()
 
 
+def test_prune_by_gradient_takes_labels(model, data, tmp_path):
+    def prune(**more):
+        return tamis.prune(model, tmp_path / "pruned.onnx", data=data, **more)
+
+    labels = RANDOM.integers(0, 64, 192)
+    report = prune(method="gradient", labels=labels)
+    assert [layer["pattern"] for layer in report.layers] == ["2:4", "2:4"]
+    with pytest.raises(ValueError, match="a label for every sample.*labels.npy.*reconstruct"):
+        prune(method="gradient")
+    with pytest.raises(ValueError, match="1 of 192 labels are no class of output 'y', which has 64: 64 of sample 7"):
+        prune(method="gradient", labels=np.where(np.arange(192) == 7, 64, 0))
+    with pytest.raises(ValueError, match="goes with --method gradient"):
+        prune(labels=labels)
+
+
+def test_one_sample_is_refused(model, data, tmp_path):
+    one = {name: array[:1] for name, array in data.items()}
+    with pytest.raises(ValueError, match="one sample is too few.*magnitude"):
+        tamis.prune(model, tmp_path / "pruned.onnx", data=one)
+    assert not (tmp_path / "pruned.onnx").exists()
+    assert tamis.prune(model, tmp_path / "pruned.onnx", data=one, method="magnitude").samples == 1
+
+
 @pytest.mark.parametrize("method", ["reconstruct", "magnitude"])
 def test_prune(model, data, tmp_path, method):
     steps = []

@@ -53,14 +53,15 @@ VerbHooks HooksOf(Work* work) {
 // The functions give back what the command line prints with --json.
 
 nb::str PruneToFile(const nb::object& model, const std::string& folder, const std::string& output,
-                    const SampleRequest& data, const std::string& method, const std::string& pattern,
-                    const std::vector<std::string>& keep, const std::string& quantize, const std::string& observer,
-                    const std::string& activations, const std::vector<std::string>& keep_float, bool permute,
-                    int threads, nb::object progress) {
+                    const SampleRequest& data, std::optional<std::vector<int64_t>> labels, const std::string& method,
+                    const std::string& pattern, const std::vector<std::string>& keep, const std::string& quantize,
+                    const std::string& observer, const std::string& activations,
+                    const std::vector<std::string>& keep_float, bool permute, int threads, nb::object progress) {
   PruneRequest request;
   request.model = ModelOf(model, folder);
   request.output = output;
   request.data = data;
+  request.labels.classes = std::move(labels);
   request.method = method;
   request.pattern = pattern;
   request.keep = keep;
@@ -208,8 +209,8 @@ void DefineVerbs(nb::module_& module) {
   module.def("make_data", MakeData, nb::arg("source"), nb::arg("samples"), nb::arg("image_size"), nb::arg("mean"),
              nb::arg("std"));
   module.def("prune", PruneToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("method"), nb::arg("pattern"), nb::arg("keep"), nb::arg("quantize"), nb::arg("observer"),
-             nb::arg("activations"), nb::arg("keep_float"), nb::arg("permute"), nb::arg("threads"),
+             nb::arg("labels").none(), nb::arg("method"), nb::arg("pattern"), nb::arg("keep"), nb::arg("quantize"),
+             nb::arg("observer"), nb::arg("activations"), nb::arg("keep_float"), nb::arg("permute"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("quantize", QuantizeToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
              nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("rounding"),

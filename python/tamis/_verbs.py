@@ -39,6 +39,7 @@ def prune(
     output: str | os.PathLike[str],
     *,
     data: Data,
+    labels: Any = None,
     method: str = "reconstruct",
     pattern: str = "2:4",
     keep: Sequence[str] = (),
@@ -62,7 +63,10 @@ def prune(
         output: ONNX file to write.
         data: Arrays by input, `{"ids": ids, "mask": mask}`, whose first dimension are the samples; or a folder of .npy
             files named so; or a folder or .zip of images.
-        method: "reconstruct", second order, the best; "activation", each weight's square times its input's energy; or
+        labels: With method="gradient": one class a sample, an array of integers; by default `data["labels"]`, labels.npy
+            or the class folders.
+        method: "reconstruct", second order, the best without labels; "gradient", the same with samples that count by
+            how steep their loss is; "activation", each weight's square times its input's energy; or
             "magnitude".
         pattern: "2:4"; "paired": 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact;
             "1:4", which is 2:4 too; or, only to compare with, for no kernel gains by them, "4:8" and "unstructured".
@@ -85,8 +89,8 @@ def prune(
     """
     source = _models.source(model, folder)
     found = _tamis.prune(
-        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), method, pattern,
-        list(keep), quantize, observer, activations, list(keep_float), permute, threads, progress,
+        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), classes(labels),
+        method, pattern, list(keep), quantize, observer, activations, list(keep_float), permute, threads, progress,
     )  # fmt: skip
     return from_json(PruneReport, json.loads(found))
 

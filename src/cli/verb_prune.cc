@@ -9,7 +9,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string input, output, method = "reconstruct", pattern = "2:4";
+  std::string input, output, labels, method = "reconstruct", pattern = "2:4";
   std::string quantize = "none", observer = "mse", activations = "u8";
   std::vector<std::string> keep, keep_float;
   DataFlags data;
@@ -38,6 +38,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.model.path = flags.input;
   request.output = flags.output;
   TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
+  request.labels.file = flags.labels;
   request.method = flags.method;
   request.pattern = flags.pattern;
   request.keep = flags.keep;
@@ -70,9 +71,14 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   auto flags = std::make_shared<Flags>();
   app.add_option("IN", flags->input, "ONNX file")->required();
   app.add_option("-o,--output", flags->output, "ONNX file to write")->required();
-  app.add_option("--method", flags->method,
-                 "How weights are chosen: reconstruct (second order, masks and weights fitted together; the default),\n"
-                 "activation (each weight's square times its input's energy) or magnitude");
+  app.add_option(
+      "--method", flags->method,
+      "How weights are chosen: reconstruct (second order, masks and weights fitted together; the default),\n"
+      "gradient (the same with samples that count by how steep their loss is, which takes labels), activation\n"
+      "(each weight's square times its input's energy) or magnitude");
+  app.add_option("--labels", flags->labels,
+                 "With --method gradient: classes of all samples, integers in a .npy file; by default labels.npy in\n"
+                 "--data or the class folders of images");
   app.add_option(
       "--pattern", flags->pattern,
       "2:4; paired: 2:4 whose outputs keep the same positions two by two, faster on CPUs and less exact; 1:4,\n"

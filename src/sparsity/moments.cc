@@ -1,25 +1,45 @@
 #include "src/sparsity/moments.h"
 
+#include <cmath>
 #include <utility>
+#include <vector>
 
 #include "src/sparsity/product.h"
 
 namespace tamis {
 namespace {
 
-void AddSums(const float* data, int64_t rows, Eigen::VectorXd* sums) {
+float ShareOf(std::span<const float> shares, int64_t row) {
+  return shares.empty() ? 1.0F : shares[static_cast<size_t>(row)];
+}
+
+void AddSums(const float* data, int64_t rows, std::span<const float> shares, Eigen::VectorXd* sums) {
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t k = 0; k < sums->size(); ++k) (*sums)[k] += static_cast<double>(data[r * sums->size() + k]);
+    const double share = ShareOf(shares, r);
+    for (int64_t k = 0; k < sums->size(); ++k) (*sums)[k] += share * static_cast<double>(data[r * sums->size() + k]);
   }
 }
 
-void AddSquares(const float* data, int64_t rows, Eigen::VectorXd* squares) {
+void AddSquares(const float* data, int64_t rows, std::span<const float> shares, Eigen::VectorXd* squares) {
   for (int64_t r = 0; r < rows; ++r) {
+    const double share = ShareOf(shares, r);
     for (int64_t k = 0; k < squares->size(); ++k) {
       const auto x = static_cast<double>(data[r * squares->size() + k]);
-      (*squares)[k] += x * x;
+      (*squares)[k] += share * x * x;
     }
   }
+}
+
+// Rows times the roots of their shares, in `room`, or where they are if they all count once.
+const float* Scaled(const float* data, int64_t rows, int64_t columns, std::span<const float> shares,
+                    std::vector<float>* room) {
+  if (shares.empty()) return data;
+  room->resize(static_cast<size_t>(rows * columns));
+  for (int64_t r = 0; r < rows; ++r) {
+    const float root = std::sqrt(ShareOf(shares, r));
+    for (int64_t k = 0; k < columns; ++k) (*room)[static_cast<size_t>(r * columns + k)] = root * data[r * columns + k];
+  }
+  return room->data();
 }
 
 }  // namespace
@@ -40,17 +60,22 @@ Status Moments::CheckColumns(int64_t columns) {
                    kMaxMomentColumns);
 }
 
-void Moments::Add(const float* inputs, const float* gaps, int64_t rows, ThreadPool& pool) {
-  const MatrixView x = {inputs, rows, columns_, columns_};
+void Moments::Add(const float* inputs, const float* gaps, int64_t rows, ThreadPool& pool,
+                  std::span<const float> shares) {
+  TAMIS_ASSERT(shares.empty() || static_cast<int64_t>(shares.size()) == rows);
+  std::vector<float> room, gap_room;
+  const MatrixView x = {Scaled(inputs, rows, columns_, shares, &room), rows, columns_, columns_};
   AddTransposedProduct(x, x, inputs_.data(), columns_, true, pool);
-  AddSums(inputs, rows, &sum_inputs_);
+  AddSums(inputs, rows, shares, &sum_inputs_);
   rows_ += rows;
+  for (int64_t r = 0; r < rows; ++r) counted_ += ShareOf(shares, r);
   if (gaps == nullptr) return;
   if (same_) gaps_ = RowMatrix::Zero(outputs_, columns_);
   same_ = false;
-  AddTransposedProduct({gaps, rows, outputs_, outputs_}, x, gaps_.data(), columns_, false, pool);
-  AddSums(gaps, rows, &sum_gaps_);
-  AddSquares(gaps, rows, &gap_squares_);
+  const MatrixView e = {Scaled(gaps, rows, outputs_, shares, &gap_room), rows, outputs_, outputs_};
+  AddTransposedProduct(e, x, gaps_.data(), columns_, false, pool);
+  AddSums(gaps, rows, shares, &sum_gaps_);
+  AddSquares(gaps, rows, shares, &gap_squares_);
 }
 
 void Moments::Add(const Moments& other) {
@@ -65,6 +90,7 @@ void Moments::Add(const Moments& other) {
   sum_gaps_ += other.sum_gaps_;
   gap_squares_ += other.gap_squares_;
   rows_ += other.rows_;
+  counted_ += other.counted_;
 }
 
 RowMatrix Moments::Inputs(bool centred) const {
@@ -93,10 +119,10 @@ Eigen::VectorXd Moments::GapSquares(bool centred) const {
 }
 
 Eigen::VectorXd Moments::MeanInput() const {
-  return rows_ == 0 ? sum_inputs_ : sum_inputs_ / static_cast<double>(rows_);
+  return counted_ == 0 ? sum_inputs_ : sum_inputs_ / counted_;
 }
 Eigen::VectorXd Moments::MeanGap() const {
-  return rows_ == 0 ? sum_gaps_ : sum_gaps_ / static_cast<double>(rows_);
+  return counted_ == 0 ? sum_gaps_ : sum_gaps_ / counted_;
 }
 
 }  // namespace tamis

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include <Eigen/Core>
 
@@ -26,8 +27,9 @@ class Moments {
   Moments(int64_t columns, int64_t outputs);
   static Status CheckColumns(int64_t columns);
 
-  // Rows [rows][columns] and [rows][outputs] of f32, dense. `gaps` null: they are zero.
-  void Add(const float* inputs, const float* gaps, int64_t rows, ThreadPool& pool);
+  // Rows [rows][columns] and [rows][outputs] of f32, dense. `gaps` null: they are zero. `shares`, if given, says how
+  // often each row counts.
+  void Add(const float* inputs, const float* gaps, int64_t rows, ThreadPool& pool, std::span<const float> shares = {});
   // The moments of both row sets together, for a weight that several layers share.
   void Add(const Moments& other);
 
@@ -49,6 +51,7 @@ class Moments {
  private:
   int64_t columns_, outputs_;
   int64_t rows_ = 0;
+  double counted_ = 0;  // the sum of the rows' shares
   bool same_ = true;
   RowMatrix inputs_;  // upper triangle
   RowMatrix gaps_;    // empty while same_

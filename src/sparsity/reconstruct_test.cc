@@ -92,6 +92,28 @@ TEST(MomentsTest, CentredAndSharedMomentsAreThoseOfTheRows) {
   EXPECT_TRUE(moments.GapSquares(true).isApprox(e.colwise().squaredNorm().transpose(), 1e-5));
 }
 
+TEST(MomentsTest, SharesCountRowsAsOftenAsTheySay) {
+  std::mt19937 random(6);
+  ThreadPool pool(1);
+  const RowMatrixF x = CorrelatedRows(3, 7, random), gaps = CorrelatedRows(3, 2, random);
+  Moments shared(7, 2), repeated(7, 2);
+  const std::vector<float> shares = {2, 1, 3};
+  shared.Add(x.data(), gaps.data(), 3, pool, shares);
+  for (int row = 0; row < 3; ++row) {
+    for (int i = 0; i < static_cast<int>(shares[static_cast<size_t>(row)]); ++i) {
+      repeated.Add(x.data() + row * 7, gaps.data() + row * 2, 1, pool);
+    }
+  }
+  EXPECT_EQ(shared.rows(), 3);
+  EXPECT_TRUE(shared.MeanInput().isApprox(repeated.MeanInput(), 1e-6));
+  EXPECT_TRUE(shared.MeanGap().isApprox(repeated.MeanGap(), 1e-6));
+  for (const bool centred : {false, true}) {
+    EXPECT_TRUE(shared.Inputs(centred).isApprox(repeated.Inputs(centred), 1e-5));
+    EXPECT_TRUE(shared.Gaps(centred).isApprox(repeated.Gaps(centred), 1e-5));
+    EXPECT_TRUE(shared.GapSquares(centred).isApprox(repeated.GapSquares(centred), 1e-5));
+  }
+}
+
 TEST(InverseFactorTest, IsTheUpperFactorOfTheInverse) {
   std::mt19937 random(11);
   ThreadPool pool(2);

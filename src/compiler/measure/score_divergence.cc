@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 namespace tamis {
 namespace {
 
 constexpr double kLeast = 1e-9;  // of a probability that is given as such: a network's zeros are rounded
+
+}  // namespace
 
 bool AreProbabilities(const Tensor& scores) {
   const int64_t classes = scores.dim(1);
@@ -24,9 +25,8 @@ bool AreProbabilities(const Tensor& scores) {
   return true;
 }
 
-// Logarithms of a row's probabilities.
-std::vector<double> Logs(const float* x, int64_t classes, bool probabilities) {
-  std::vector<double> logs(x, x + classes);
+std::vector<double> LogProbabilities(const float* row, int64_t classes, bool probabilities) {
+  std::vector<double> logs(row, row + classes);
   if (probabilities) {
     for (double& value : logs) value = std::log(std::max(value, kLeast));
     return logs;
@@ -38,16 +38,14 @@ std::vector<double> Logs(const float* x, int64_t classes, bool probabilities) {
   return logs;
 }
 
-}  // namespace
-
 double MeanDivergence(const Tensor& dense, const Tensor& ours) {
   const int64_t samples = dense.dim(0), classes = dense.dim(1);
   if (samples == 0) return 0;
   const bool probabilities = AreProbabilities(dense);
   double sum = 0;
   for (int64_t row = 0; row < samples; ++row) {
-    const auto p = Logs(dense.Data<float>() + row * classes, classes, probabilities);
-    const auto q = Logs(ours.Data<float>() + row * classes, classes, probabilities);
+    const auto p = LogProbabilities(dense.Data<float>() + row * classes, classes, probabilities);
+    const auto q = LogProbabilities(ours.Data<float>() + row * classes, classes, probabilities);
     double divergence = 0;
     for (size_t c = 0; c < p.size(); ++c) divergence += std::exp(p[c]) * (p[c] - q[c]);
     if (!std::isfinite(divergence)) return std::numeric_limits<double>::infinity();

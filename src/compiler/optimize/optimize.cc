@@ -12,7 +12,6 @@ namespace {
 
 constexpr int64_t kBatch = 32;
 constexpr int64_t kSensitivitySamples = 32;
-constexpr double kClearlyFaster = 0.98;
 
 class Optimizer {
  public:

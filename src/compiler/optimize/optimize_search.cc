@@ -10,7 +10,6 @@ namespace {
 constexpr int kMostDrafts = 7;   // between what holds and what does not
 constexpr int kMostInOrder = 4;  // prunings of the whole network
 constexpr double kTighter = 0.7;
-constexpr double kClearlyFaster = 0.98;
 
 }  // namespace
 

@@ -84,7 +84,6 @@ Result<PrunedNetwork> Trials::NetworkOf(size_t trial) const {
 
 int FastestThatHolds(const std::vector<OptimizeTrial>& trials,
                      const std::function<bool(const OptimizeTrial&)>& counts) {
-  constexpr double kNoise = 1.02;
   double fastest = std::numeric_limits<double>::infinity();
   for (const OptimizeTrial& trial : trials) {
     if (trial.holds && counts(trial)) fastest = std::min(fastest, trial.relative);
@@ -92,7 +91,7 @@ int FastestThatHolds(const std::vector<OptimizeTrial>& trials,
   int best = -1;
   for (size_t i = 0; i < trials.size(); ++i) {
     const OptimizeTrial& trial = trials[i];
-    if (!trial.holds || !counts(trial) || trial.relative > kNoise * fastest) continue;
+    if (!trial.holds || !counts(trial) || kClearlyFaster * trial.relative > fastest) continue;
     if (best < 0 || trial.modelled_error < trials[static_cast<size_t>(best)].modelled_error) best = static_cast<int>(i);
   }
   return best;

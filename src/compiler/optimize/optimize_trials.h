@@ -68,6 +68,8 @@ class Trials {
   std::map<size_t, PrunedNetwork> networks_;  // those that were pruned in order
 };
 
+// Two times are the same but for what timing can't tell where the smaller is not below this part of the larger.
+inline constexpr double kClearlyFaster = 0.98;
 // The fastest that holds among those for which `counts` says so, or one that is as fast but for timing noise and whose
 // layers' errors add up to less; -1 if there is none.
 int FastestThatHolds(const std::vector<OptimizeTrial>& trials, const std::function<bool(const OptimizeTrial&)>& counts);

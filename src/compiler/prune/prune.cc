@@ -6,11 +6,16 @@
 
 namespace tamis {
 
+bool FitsOutputs(PruneOptions::Method method) {
+  return method == PruneOptions::Method::kReconstruct || method == PruneOptions::Method::kGradient;
+}
+
 Result<PruneOptions::Method> ParsePruneMethod(const std::string& text) {
   if (text == "magnitude") return PruneOptions::Method::kMagnitude;
   if (text == "activation") return PruneOptions::Method::kActivation;
   if (text == "reconstruct") return PruneOptions::Method::kReconstruct;
-  return UserError("method '{}' is not known; use reconstruct, activation or magnitude", text);
+  if (text == "gradient") return PruneOptions::Method::kGradient;
+  return UserError("method '{}' is not known; use reconstruct, gradient, activation or magnitude", text);
 }
 
 int64_t PruneReport::Pruned() const {

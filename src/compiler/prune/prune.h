@@ -28,8 +28,11 @@ struct RoundingOptions {
 
 // What one walk over the network does to its layers: some become 2:4, some are rounded, some both.
 struct PruneOptions {
-  enum class Method { kMagnitude, kActivation, kReconstruct };
+  // kGradient is kReconstruct with samples that count by how steep their loss is (loss_gradient.h).
+  enum class Method { kMagnitude, kActivation, kReconstruct, kGradient };
   Method method = Method::kReconstruct;
+  // For kGradient: a class for each sample of the batches, in their order (and perhaps more, of samples left out).
+  std::vector<int64_t> labels;
   bool prune = true;  // false: layers are rounded only
   RoundingOptions rounding;
   std::vector<std::string> keep;            // weight initializers or node names that stay dense
@@ -42,7 +45,9 @@ struct PruneOptions {
   std::function<void(int done, int total, const std::string& layer)> progress;
   std::function<bool()> cancelled;  // asked before each layer; true ends the pruning with an error
 };
-// "magnitude", "activation" or "reconstruct"; anything else is an error naming these.
+// Whether masks and weights are fitted to the layers' outputs.
+bool FitsOutputs(PruneOptions::Method method);
+// "magnitude", "activation", "reconstruct" or "gradient"; anything else is an error naming these.
 Result<PruneOptions::Method> ParsePruneMethod(const std::string& text);
 
 // One line for each constant weight of the network.
@@ -79,8 +84,8 @@ struct PruneReport {
 // to the dense network's outputs too, so they make up for what pruning and rounding left, here and in layers before.
 // Depthwise and very wide layers and weights of fewer than four input channels are not rounded. `batches` are inputs by
 // name. Errors: no samples (kUser) unless by magnitude, where the batches may be empty (nothing is rounded then) and
-// errors are those of unit inputs; a `keep` name that is no layer; what a node could not compute. On error `simplified`
-// is left as it was.
+// errors are those of unit inputs; for kGradient labels that are too few or no classes, and no output of class scores;
+// a `keep` name that is no layer; what a node could not compute. On error `simplified` is left as it was.
 Result<PruneReport> Prune(Graph& simplified, std::span<const NamedTensors> batches, const PruneOptions& options,
                           std::shared_ptr<ThreadPool> pool);
 // The same on a fused graph that the caller made of `simplified`. `fused` gets the pruned constants too.

@@ -34,7 +34,7 @@ Result<LayerFit> FitLayer(const WeightLayer& layer, const Tensor& weight, std::v
   layout.rows /= layer.groups;
   ReconstructOptions settings = options.reconstruct;
   settings.free_bias = layer.bias && (task.prune || options.rounding.move_bias);
-  const bool reconstruct = options.method == PruneOptions::Method::kReconstruct;
+  const bool reconstruct = FitsOutputs(options.method);
   // What damping fits best is asked of masks and weights together.
   if (!(task.prune && reconstruct) && settings.damping <= 0) settings.damping = kUsualDamping;
   const auto append = [](const auto& part, auto* whole) { whole->insert(whole->end(), part.begin(), part.end()); };

@@ -28,6 +28,17 @@ std::vector<float> Cut(const Tensor& matrix, const Positions& rows, int64_t begi
   return part;
 }
 
+// What each of these positions, of `count` in the batch, counts: its sample's share; empty where they all count once.
+std::vector<float> SharesOf(const SampleShares* shares, size_t batch, int64_t count, const Positions& positions) {
+  std::vector<float> result;
+  if (shares == nullptr) return result;
+  const std::vector<float>& of_samples = (*shares)[batch];
+  const int64_t each = count / std::max<int64_t>(1, static_cast<int64_t>(of_samples.size()));
+  if (each * static_cast<int64_t>(of_samples.size()) != count) return result;
+  for (const int64_t position : positions) result.push_back(of_samples[static_cast<size_t>(position / each)]);
+  return result;
+}
+
 }  // namespace
 
 std::vector<MomentFolds> EmptyMoments(const WeightLayer& layer) {
@@ -36,14 +47,16 @@ std::vector<MomentFolds> EmptyMoments(const WeightLayer& layer) {
 }
 
 Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, PairedRun& run, const TokenFilter& filter,
-                  uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments) {
+                  const SampleShares* shares, uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments) {
   const Node& node = graph.node(user);
   const ValueId input = node.inputs[0];
   const Tensor& weight = *graph.value(layer.weight).constant;
   std::vector<Positions> positions(run.batches());
+  std::vector<int64_t> counts(run.batches());
   int64_t total = 0;
   for (size_t b = 0; b < run.batches(); ++b) {
-    positions[b].resize(static_cast<size_t>(CountPositions(node, run.dense(b, input), weight)));
+    counts[b] = CountPositions(node, run.dense(b, input), weight);
+    positions[b].resize(static_cast<size_t>(counts[b]));
     std::iota(positions[b].begin(), positions[b].end(), int64_t{0});
     const Type& type = graph.value(input).type;
     if (filter.mask && node.IsTamis("Linear") && type.has_rank) {
@@ -67,12 +80,13 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
       const Positions part(first + static_cast<int64_t>(begin), first + static_cast<int64_t>(end));
       // A single batch lies with its first samples in one fold and its last ones in the other.
       const size_t fold = run.batches() > 1 ? b % 2 : begin >= count / 2;
+      const std::vector<float> part_shares = SharesOf(shares, b, counts[b], part);
       for (int64_t g = 0; g < layer.groups; ++g) {
         const std::vector<float> rows = GatherRows(node, run.pruned(b, input), weight, g, part);
         std::vector<float> gaps;
         if (gap) gaps = Cut(*gap, part, g * outputs, outputs);
         (*moments)[static_cast<size_t>(g)][fold].Add(rows.data(), gap ? gaps.data() : nullptr,
-                                                     static_cast<int64_t>(part.size()), pool);
+                                                     static_cast<int64_t>(part.size()), pool, part_shares);
       }
     }
     run.Rest(b);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "src/compiler/prune/loss_gradient.h"
 #include "src/compiler/prune/prune_layers.h"
 #include "src/compiler/prune/prune_run.h"
 #include "src/compiler/prune/prune_tokens.h"
@@ -27,8 +28,8 @@ std::vector<MomentFolds> EmptyMoments(const WeightLayer& layer);
 
 // Adds the input rows of `user`, one of the layer's nodes, to moments[g] for each convolution group g. Both networks
 // must have the node's operands. Where the samples hold more rows than the layer's width pays for, a share of them is
-// drawn with `seed`; padding tokens never count.
+// drawn with `seed`; padding tokens never count. `shares`, if given, says how often the rows of each sample count.
 Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, PairedRun& run, const TokenFilter& filter,
-                  uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments);
+                  const SampleShares* shares, uint64_t seed, ThreadPool& pool, std::vector<MomentFolds>* moments);
 
 }  // namespace tamis

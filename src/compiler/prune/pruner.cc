@@ -120,7 +120,7 @@ void Pruner::FindRounded() {
 // Codes after a choice by magnitude are the nearest, for whoever makes them: a fit to the outputs would be a
 // reconstruction.
 LayerTask Pruner::TaskOf(const WeightLayer& layer) const {
-  const bool fits = !options_.prune || options_.method == PruneOptions::Method::kReconstruct;
+  const bool fits = !options_.prune || FitsOutputs(options_.method);
   return {options_.prune && layer.reason.empty(), fits && to_round_.count(layer.weight) != 0};
 }
 
@@ -140,9 +140,15 @@ Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
     return Take();
   }
   TAMIS_RETURN_IF_ERROR(CheckInputs(dense_, given));
-  TAMIS_ASSIGN_OR_RETURN(const PreparedBatches batches,
+  std::vector<NamedTensors> labelled;
+  if (options_.method == PruneOptions::Method::kGradient) {
+    TAMIS_ASSIGN_OR_RETURN(labelled, WithLabelsBeside(given, options_.labels));
+    given = labelled;
+  }
+  TAMIS_ASSIGN_OR_RETURN(PreparedBatches batches,
                          PrepareBatches(dense_, given, options_, false, pool_, &report_.notes));
   report_.samples = SamplesOf(batches.inputs);
+  if (!labelled.empty()) TAMIS_RETURN_IF_ERROR(WeighSamples(&batches));
   TAMIS_RETURN_IF_ERROR(SeeShared(batches));
   TAMIS_RETURN_IF_ERROR(Walk(batches));
   return Take();
@@ -150,6 +156,24 @@ Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
 
 uint64_t Pruner::SeedOf(const WeightLayer& layer, NodeId user) const {
   return Hash64(layer.initializer, options_.seed + static_cast<uint64_t>(user));
+}
+
+const SampleShares* Pruner::SharesFor(NodeId user) const {
+  const auto found = shares_.find(user);
+  return found == shares_.end() ? nullptr : &found->second;
+}
+
+Status Pruner::WeighSamples(PreparedBatches* batches) {
+  LossGradientOptions options;
+  options.seed = options_.seed;
+  options.progress = options_.progress;
+  options.cancelled = options_.cancelled;
+  for (const WeightLayer& layer : layers_) {
+    if (HasMoments(layer)) options.nodes.insert(layer.users.begin(), layer.users.end());
+  }
+  options.labels = TakeLabels(&batches->inputs);
+  TAMIS_ASSIGN_OR_RETURN(shares_, EstimateSampleShares(dense_, batches->inputs, options, pool_));
+  return {};
 }
 
 // A shared weight is fitted when its first user is reached. What its later users read is not known for the pruned
@@ -168,7 +192,8 @@ Status Pruner::SeeShared(const PreparedBatches& batches) {
     if (const auto found = later.find(id); found != later.end()) {
       const WeightLayer& layer = *found->second;
       auto& moments = shared_.try_emplace(layer.weight, EmptyMoments(layer)).first->second;
-      TAMIS_RETURN_IF_ERROR(AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments));
+      TAMIS_RETURN_IF_ERROR(
+          AddMoments(dense_, layer, id, run, batches.filter, SharesFor(id), SeedOf(layer, id), *pool_, &moments));
     }
     TAMIS_RETURN_IF_ERROR(run.RunDense(id));
     run.ReleaseAfter(id, last);
@@ -194,7 +219,8 @@ Status Pruner::Walk(const PreparedBatches& batches) {
       std::vector<MomentFolds> moments;
       if (HasMoments(layer)) {
         moments = EmptyMoments(layer);
-        TAMIS_RETURN_IF_ERROR(AddMoments(dense_, layer, id, run, batches.filter, SeedOf(layer, id), *pool_, &moments));
+        TAMIS_RETURN_IF_ERROR(
+            AddMoments(dense_, layer, id, run, batches.filter, SharesFor(id), SeedOf(layer, id), *pool_, &moments));
         if (const auto shared = shared_.extract(layer.weight)) {
           for (size_t g = 0; g < moments.size(); ++g) {
             for (const size_t fold : {0, 1}) moments[g][fold].Add(shared.mapped()[g][fold]);

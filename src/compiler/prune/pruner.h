@@ -48,6 +48,8 @@ class Pruner {
   LayerTask TaskOf(const WeightLayer& layer) const;
   bool HasMoments(const WeightLayer& layer) const;
   uint64_t SeedOf(const WeightLayer& layer, NodeId user) const;
+  const SampleShares* SharesFor(NodeId user) const;
+  Status WeighSamples(PreparedBatches* batches);
   Status SeeShared(const PreparedBatches& batches);
   Status Walk(const PreparedBatches& batches);
   Status Fit(const WeightLayer& layer, std::vector<MomentFolds> moments);
@@ -61,7 +63,8 @@ class Pruner {
   Mode mode_;
   std::shared_ptr<ThreadPool> pool_;
   std::vector<WeightLayer> layers_;
-  std::set<ValueId> to_round_;  // weights
+  std::set<ValueId> to_round_;             // weights
+  std::map<NodeId, SampleShares> shares_;  // by user; empty: all samples count alike
   std::map<ValueId, std::vector<MomentFolds>> shared_;
   std::map<ValueId, LayerReport> reports_;
   std::map<ValueId, LayerFit> fits_;

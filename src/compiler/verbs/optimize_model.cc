@@ -37,6 +37,10 @@ Result<OptimizeOptions> OptionsOf(const OptimizeRequest& request, const VerbHook
   problems.Add(CheckBudget(options.budget));
   options.build.precision = ChoicePrecision(request, &problems);
   options.prune.method = problems.Take(ParsePruneMethod(request.method));
+  problems.Need(
+      options.prune.method != PruneOptions::Method::kGradient,
+      "--method gradient is of `tamis prune`; optimize, which measures what every layer costs at the outputs, "
+      "takes reconstruct, activation and magnitude");
   options.quantize.observer.observer = problems.Take(ParseObserver(request.observer));
   problems.Add(CheckThreads(request.threads));
   TAMIS_RETURN_IF_ERROR(problems.status());
@@ -73,7 +77,7 @@ void WriteTimes(std::string_view key, const double (&seconds)[3], JsonWriter* js
 void WriteLayer(const OptimizedLayer& layer, const std::string& full, JsonWriter* json) {
   const LayerRow& row = layer.row;
   json->BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
-  json->Field("pattern", Name(layer.setting.pattern))
+  json->Field("elements", layer.elements).Field("pattern", Name(layer.setting.pattern))
       .Field("type", layer.setting.type == LayerType::kFull ? full : Name(layer.setting.type));
   json->Field("int8", layer.setting.IsInt8()).Field("reason", layer.reason);
   WriteTimes("float_ms", row.TimesAs(LayerType::kFull).seconds, json);

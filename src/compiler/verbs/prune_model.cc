@@ -9,6 +9,7 @@
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
 #include "src/base/version.h"
+#include "src/compiler/prune/loss_gradient.h"
 #include "src/compiler/verbs/verify_pruned.h"
 #include "src/onnx/onnx.h"
 
@@ -32,6 +33,8 @@ Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
   problems.Need(options.reconstruct.paired || rule != std::end(kMaskRules),
                 "--pattern '{}' is not supported; 2:4, paired, 1:4, 4:8 and unstructured are", request.pattern);
   options.method = problems.Take(ParsePruneMethod(request.method));
+  problems.Need((request.labels.file.empty() && !request.labels.classes) || request.method == "gradient",
+                "--labels says what the loss is whose gradient is estimated; it goes with --method gradient");
   problems.Add(CheckThreads(request.threads));
   problems.Need(request.quantize == "none" || request.quantize == "int8",
                 "--quantize '{}' is not known; it takes int8, or none", request.quantize);
@@ -55,6 +58,35 @@ Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
   return all;
 }
 
+// The classes of the samples that were read, checked against the network's.
+Result<std::vector<int64_t>> LabelsForLoss(const PruneRequest& request, const Graph& graph,
+                                           const CheckedSamples& samples) {
+  TAMIS_ASSIGN_OR_RETURN(const ScoreOutput output, FindScoreOutput(graph));
+  TAMIS_ASSIGN_OR_RETURN(const auto source, WithLabels(samples.source, request.labels));
+  if (source->labels().empty()) {
+    return UserError(
+        "--method gradient takes a label for every sample: give images in class folders, a labels.npy beside the data, "
+        "or --labels FILE.npy; --method reconstruct needs none");
+  }
+  TAMIS_RETURN_IF_ERROR(CheckLabels(source->labels(), output.classes, output.name, source->class_names()));
+  std::vector<int64_t> labels;
+  for (const int64_t sample : AllSamples(*source, request.data.samples)) {
+    labels.push_back(source->labels()[static_cast<size_t>(sample)]);
+  }
+  return labels;
+}
+
+// One sample has no other to check a fit on.
+Status CheckEnough(const PruneOptions& options, std::span<const NamedTensors> batches) {
+  if (!FitsOutputs(options.method) || batches.size() != 1) return {};
+  const Tensor& first = batches[0].begin()->second;
+  if (first.rank() == 0 || first.dim(0) != 1) return {};
+  return UserError(
+      "one sample is too few: masks and weights would be fitted to it and hold for no other. Some hundreds are usual, "
+      "of "
+      "every kind that the network will see; --method magnitude looks at the weights alone");
+}
+
 Status Work(const Options& options, std::span<const NamedTensors> batches, std::shared_ptr<ThreadPool> pool,
             Graph* graph, PruneOutcome* outcome) {
   if (options.permute) {
@@ -74,7 +106,7 @@ Status Work(const Options& options, std::span<const NamedTensors> batches, std::
 }  // namespace
 
 Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& hooks) {
-  TAMIS_ASSIGN_OR_RETURN(const Options options, OptionsOf(request, hooks));
+  TAMIS_ASSIGN_OR_RETURN(Options options, OptionsOf(request, hooks));
   TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(request.output));
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("prune"));
   PruneOutcome outcome;
@@ -90,6 +122,10 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   }
   TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
                          ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));
+  TAMIS_RETURN_IF_ERROR(CheckEnough(options.prune, samples.batches));
+  if (options.prune.method == PruneOptions::Method::kGradient) {
+    TAMIS_ASSIGN_OR_RETURN(options.prune.labels, LabelsForLoss(request, network.graph, samples));
+  }
   CalibrateOptions calibrate;
   calibrate.threads = request.threads;
   calibrate.cancelled = hooks.cancelled;

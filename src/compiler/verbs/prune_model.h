@@ -10,6 +10,7 @@
 #include "src/compiler/permute/permute.h"
 #include "src/compiler/prune/prune.h"
 #include "src/compiler/quantize/quantize.h"
+#include "src/compiler/samples/labels.h"
 #include "src/compiler/verbs/model_source.h"
 #include "src/compiler/verbs/sample_request.h"
 
@@ -20,6 +21,7 @@ struct PruneRequest {
   ModelSource model;
   std::string output;  // ONNX file to write
   SampleRequest data;
+  LabelRequest labels;  // of the method "gradient"
   std::string method = "reconstruct", pattern = "2:4";
   std::vector<std::string> keep;
   int threads = 0;
