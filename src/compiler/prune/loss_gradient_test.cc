@@ -116,7 +116,7 @@ TEST(LossGradientTest, LabelsStayWithTheirSamples) {
   EXPECT_EQ((*labelled)[0].size(), 1U);
   const auto few = WithLabelsBeside(batches, std::span(labels).first(2));
   ASSERT_FALSE(few.ok());
-  EXPECT_EQ(few.status().kind(), Status::Kind::kUser);
+  EXPECT_EQ(few.status().kind(), ErrorKind::kUser);
 }
 
 // Of samples of two kinds, those on whose answer the loss depends are fitted better than without labels.
