@@ -77,7 +77,8 @@ void WriteTimes(std::string_view key, const double (&seconds)[3], JsonWriter* js
 void WriteLayer(const OptimizedLayer& layer, const std::string& full, JsonWriter* json) {
   const LayerRow& row = layer.row;
   json->BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
-  json->Field("elements", layer.elements).Field("pattern", Name(layer.setting.pattern))
+  json->Field("elements", layer.elements)
+      .Field("pattern", Name(layer.setting.pattern))
       .Field("type", layer.setting.type == LayerType::kFull ? full : Name(layer.setting.type));
   json->Field("int8", layer.setting.IsInt8()).Field("reason", layer.reason);
   WriteTimes("float_ms", row.TimesAs(LayerType::kFull).seconds, json);
