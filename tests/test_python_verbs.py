@@ -56,7 +56,7 @@ def test_prune_by_gradient_takes_labels(model, data, tmp_path):
         prune(method="gradient")
     with pytest.raises(ValueError, match="1 of 192 labels are no class of output 'y', which has 64: 64 of sample 7"):
         prune(method="gradient", labels=np.where(np.arange(192) == 7, 64, 0))
-    with pytest.raises(ValueError, match="goes with --method gradient"):
+    with pytest.raises(ValueError, match="goes with method gradient"):
         prune(labels=labels)
 
 
