@@ -31,12 +31,22 @@ struct DimAtom {
   std::string name;  // of a symbol
   Dim a, b;          // of an operation
 
+  // Readable as the operand of a division: on its left a sum stands in parentheses, on its right a product as well.
+  static std::string Term(const Dim& dim) {
+    return dim.Terms().size() > 1 ? "(" + dim.ToString() + ")" : dim.ToString();
+  }
+  static std::string Factor(const Dim& dim) {
+    const auto constant = dim.Constant();
+    const bool plain = constant ? *constant >= 0 : dim.Size() == 2 && dim.Terms()[0].coefficient == 1;
+    return plain ? dim.ToString() : "(" + dim.ToString() + ")";
+  }
+
   std::string Key() const {
     switch (op) {
       case DimOp::kSymbol:
         return name;
       case DimOp::kFloorDiv:
-        return "floor(" + a.ToString() + " / (" + b.ToString() + "))";
+        return "floor(" + Term(a) + " / " + Factor(b) + ")";
       case DimOp::kMod:
         return "mod(" + a.ToString() + ", " + b.ToString() + ")";
       case DimOp::kMin:

@@ -27,6 +27,9 @@ TEST(Dim, TextReadsAsMathematics) {
   EXPECT_EQ((Dim(2) * kB * kN + Dim(1)).ToString(), "2*b*n + 1");
   EXPECT_EQ((Dim(0) - kB).ToString(), "-b");
   EXPECT_EQ(Dim::Max(kB, kN).ToString(), "max(b, n)");
+  EXPECT_EQ(Dim::FloorDiv(kN + Dim(1), Dim(2)).ToString(), "floor((n + 1) / 2)");
+  EXPECT_EQ(Dim::FloorDiv(Dim(3) * kN, kB).ToString(), "floor(3*n / b)");
+  EXPECT_EQ(Dim::FloorDiv(kN, Dim(2) * kB).ToString(), "floor(n / (2*b))");
   EXPECT_EQ(ToString(Shape{kB, Dim(3)}), "[b, 3]");
 }
 

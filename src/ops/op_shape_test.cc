@@ -78,7 +78,7 @@ TEST(OpShape, HeadsAreSplitAndMerged) {
 
 TEST(OpShape, ReshapeSolvesWhatDoesNotDivide) {
   ShapeProgram p;
-  EXPECT_EQ(p.TypeOf(p.Add("Reshape", {p.Input({kBatch, 6}), p.Ints({-1, 4})})), "float32[floor(6*b / (4)), 4]");
+  EXPECT_EQ(p.TypeOf(p.Add("Reshape", {p.Input({kBatch, 6}), p.Ints({-1, 4})})), "float32[floor(6*b / 4), 4]");
   EXPECT_EQ(p.TypeOf(p.Add("Reshape", {p.Input({2, 3}), p.Ints({-1})})), "float32[6]");
   p.Add("Reshape", {p.Input({2, 3}), p.Ints({4, -1})});
   EXPECT_FALSE(p.status().ok());
@@ -134,10 +134,10 @@ TEST(OpShape, SlicesWithSymbolicBounds) {
   EXPECT_EQ(slice(x, p.Ints({0}), p.Ints({-1}), 1), "float32[b, n - 1, 8]");
   EXPECT_EQ(slice(x, p.Ints({0}), p.Ints({1}), 1), "float32[b, 1, 8]");
   EXPECT_EQ(slice(x, p.Ints({-1}), p.Ints({-INT64_MAX}), 1, -1), "float32[b, n, 8]");
-  EXPECT_EQ(slice(x, p.Ints({0}), p.Ints({INT64_MAX}), 1, 2), "float32[b, floor(n + 1 / (2)), 8]");
+  EXPECT_EQ(slice(x, p.Ints({0}), p.Ints({INT64_MAX}), 1, 2), "float32[b, floor((n + 1) / 2), 8]");
   const ValueId half = p.Add("Div", {n, p.Ints({2})});
-  EXPECT_EQ(slice(x, p.Ints({0}), half, 1), "float32[b, floor(n / (2)), 8]");
-  EXPECT_EQ(slice(x, half, n, 1), "float32[b, n - floor(n / (2)), 8]");
+  EXPECT_EQ(slice(x, p.Ints({0}), half, 1), "float32[b, floor(n / 2), 8]");
+  EXPECT_EQ(slice(x, half, n, 1), "float32[b, n - floor(n / 2), 8]");
 }
 
 TEST(OpShape, BroadcastingKeepsWhatItKnows) {

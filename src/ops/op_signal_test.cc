@@ -63,7 +63,7 @@ TEST(SignalTest, RealSignalsHaveSymmetricSpectra) {
 TEST(SignalTest, ShapesKeepSymbols) {
   const Dim n = Dim::Symbol("n");
   EXPECT_EQ(InferText({"DFT", "", {{"onesided", int64_t{1}}}}, {F32({3, 16, n, 1})}),
-            "float32[3, 16, floor(n / (2)) + 1, 2]");
+            "float32[3, 16, floor(n / 2) + 1, 2]");
   EXPECT_EQ(InferText({"DFT", "", {{"axis", int64_t{1}}}, 17}, {F32({n, 16, 1})}), "float32[n, 16, 2]");
   EXPECT_NE(InferText({"DFT", "", {{"axis", int64_t{-1}}}, 17}, {F32({n, 16, 1})}).find("last axis"),
             std::string::npos);

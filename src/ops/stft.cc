@@ -1,5 +1,5 @@
 // STFT: the Fourier transforms of windowed frames of signal[B, L, 1 or 2], `frame_step` apart. Inputs: signal,
-// frame_step, window?, frame_length?.
+// frame_step, window?, frame_length?. A real signal may come as [B, L]: exporters write it and ONNX Runtime takes it.
 #include "src/ops/op_case.h"
 #include "src/ops/op_data.h"
 #include "src/ops/op_doubles.h"
@@ -19,11 +19,12 @@ Status Infer(InferContext& context) {
   context.SetOutputDType(0, context.InputDType(0));
   const Shape* x = context.InputShape(0);
   if (x == nullptr) return {};
-  if (x->size() != 3 || (!MayEqual((*x)[2], Dim(1)) && !MayEqual((*x)[2], Dim(2)))) {
-    return context.Error(fmt::format("needs [batch, length, 1 or 2], has {}", ToString(*x)));
+  const Dim parts = x->size() == 3 ? (*x)[2] : Dim(1);
+  if (x->size() < 2 || x->size() > 3 || (!MayEqual(parts, Dim(1)) && !MayEqual(parts, Dim(2)))) {
+    return context.Error(fmt::format("needs [batch, length] or [batch, length, 1 or 2], has {}", ToString(*x)));
   }
   const bool onesided = context.node().Int("onesided", 1) != 0;
-  if (onesided && (*x)[2] == Dim(2))
+  if (onesided && parts == Dim(2))
     return context.Error("a complex signal has no one-sided spectrum; onesided = 0 works");
   std::optional<Dim> length = (*x)[1];
   if (context.HasInput(2)) {
@@ -67,7 +68,8 @@ Status Eval(EvalContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const auto bound, Bind(context));
   const auto x = ReadDoubles(*context.input(0));
   const auto given = [&](size_t i) { return context.input(i) != nullptr && context.input(i)->Defined(); };
-  const int64_t batch = context.input(0)->dim(0), samples = context.input(0)->dim(1), parts = context.input(0)->dim(2);
+  const Tensor& signal = *context.input(0);
+  const int64_t batch = signal.dim(0), samples = signal.dim(1), parts = signal.dims().size() == 3 ? signal.dim(2) : 1;
   int64_t length = samples;
   if (given(2)) length = context.input(2)->dim(0);
   if (given(3)) length = context.input(3)->ToInt64s()[0];
@@ -100,7 +102,8 @@ std::vector<OpTestCase> Cases() {
   CaseMaker make(0x57f7);
   const auto number = [](int64_t n) { return Tensor::Int64s(std::vector<int64_t>{n}).Reshaped({}); };
   return {{{make.Floats({2, 30, 1}), number(4), make.Floats({10})}, {}},
-          {{make.Floats({1, 20, 2}), number(3), Tensor(), number(7)}, {{"onesided", int64_t{0}}}}};
+          {{make.Floats({1, 20, 2}), number(3), Tensor(), number(7)}, {{"onesided", int64_t{0}}}},
+          {{make.Floats({2, 25}), number(5), make.Floats({8})}, {}}};
 }
 
 }  // namespace

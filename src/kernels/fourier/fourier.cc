@@ -91,7 +91,9 @@ Result<Request> ReadDft(const Problem& problem, Roots* roots) {
 
 Result<Request> ReadStft(const Problem& problem, Roots* roots) {
   const Dims &in = problem.input(0).dims, &out = problem.outputs[0].dims;
-  if (in.size() != 3 || out.size() != 4) return UserError("{} is not [batch, samples, parts]", ToString(in));
+  if (in.size() < 2 || in.size() > 3 || out.size() != 4) {
+    return UserError("{} is not [batch, samples] or [batch, samples, parts]", ToString(in));
+  }
   Request request;
   FourierArgs& args = request.args;
   TAMIS_ASSIGN_OR_RETURN(args.step, Number(problem.input(1), "frame_step"));
@@ -105,7 +107,7 @@ Result<Request> ReadStft(const Problem& problem, Roots* roots) {
     return UserError("a frame of {} and a window of {}", length, Elements(problem.input(2)));
   }
   args.plan = MakePlan(length, roots);
-  args.parts = in[2];
+  args.parts = in.size() == 3 ? in[2] : 1;
   args.given = length;
   args.out = out[2];
   args.frames = out[1];
