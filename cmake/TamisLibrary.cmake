@@ -2,7 +2,7 @@
 #
 # Makes target tamis_<folder> from src/<folder>/**.cc and, if there are *_test.cc files, the executable
 # tamis_<folder>_test. Files are collected by name at configure time:
-#   src/ops/<name>.cc (except op_*.cc)             one operator  -> generated ops_list.inc
+#   src/ops/<name>.cc, src/ops/ml/<name>.cc (except op_*.cc)  one operator  -> generated ops_list.inc
 #   src/kernels/<family>/<isa>/<name>.cc           one kernel    -> generated kernels_list.inc, with the ISA's flags
 #   .../avx2/<name>_avxvnni.cc                     the same with AVX-VNNI; such a kernel asks for it in `supports`
 #   .../avx512/<name>_vbmi.cc                      likewise with AVX512_VBMI
@@ -41,7 +41,7 @@ function(tamis_add_library folder)
 
   set(generated ${CMAKE_BINARY_DIR}/generated/src/${folder})
   set(op_files ${sources})
-  list(FILTER op_files INCLUDE REGEX "/src/ops/[a-z0-9_]+\\.cc$")
+  list(FILTER op_files INCLUDE REGEX "/src/ops/(ml/)?[a-z0-9_]+\\.cc$")
   list(FILTER op_files EXCLUDE REGEX "/op_[a-z_]+\\.cc$")
   set(kernel_files ${sources})
   list(FILTER kernel_files INCLUDE REGEX "/src/kernels/[a-z0-9_]+/(reference|avx2|avx512|onednn)/[a-z0-9_]+\\.cc$")

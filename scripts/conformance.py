@@ -166,17 +166,27 @@ def document(cases: list[Case], verdicts: list[Verdict], build: str) -> str:
     sys.path.insert(0, str(Path(build, "python").resolve()))
     from tamis import _tamis
 
-    since = {name: opset for domain, name, opset in _tamis.operators() if domain == ""}
-    total = collections.Counter(verdict.kind for verdict in verdicts)
-    rows: dict[str, list[tuple[Case, Verdict]]] = collections.defaultdict(list)
+    since = {(domain, name): opset for domain, name, opset in _tamis.operators()}
+    rows: dict[tuple[str, str], list[tuple[Case, Verdict]]] = collections.defaultdict(list)
+    total = {"": collections.Counter(), onnx_cases.ML: collections.Counter()}
     for case, verdict in zip(cases, verdicts):
-        rows[case.operator].append((case, verdict))
+        rows[case.domain, case.operator].append((case, verdict))
+        total[case.domain][verdict.kind] += 1
+
+    def counts(domain: str) -> str:
+        kinds = total[domain]
+        return (
+            f"of {kinds.total()} tests {kinds['passed']} pass and {kinds['refused']} are refused with a reason; "
+            f"{kinds['wrong']} are wrong, {kinds['crashed']} crash"
+        )
+
     lines = [
         "# Operators",
         "",
         f"Made by `scripts/conformance.py` from a run of the node tests of onnx {onnx_cases.onnx.__version__} over "
-        f"`tamis.backend`, without those of training and of `ai.onnx.ml`: of {len(cases)} tests {total['passed']} "
-        f"pass and {total['refused']} are refused with a reason; {total['wrong']} are wrong, {total['crashed']} crash.",
+        f"`tamis.backend`, without those of training and of `ai.onnx.ml`: {counts('')}.",
+        "",
+        f"Of `ai.onnx.ml`, the operators of classic models (docs/export.md, scikit-learn), {counts(onnx_cases.ML)}.",
         "",
         "*From* is the oldest opset whose meaning of the operator is known, up to the newest of all; an operator "
         "without one is a function that is expanded. *Tested* are the opsets, and *element types* those, of the tests "
@@ -185,22 +195,22 @@ def document(cases: list[Case], verdicts: list[Verdict], build: str) -> str:
         "| operator | from | tested | element types | passed | refused |",
         "|---|---|---|---|---|---|",
     ]
-    for operator in sorted(rows):
-        passed = [case for case, verdict in rows[operator] if verdict.kind == "passed"]
+    for key in sorted(rows):
+        passed = [case for case, verdict in rows[key] if verdict.kind == "passed"]
         dtypes = sorted(set().union(*[_dtypes(case) for case in passed]))
         opsets = _ranges({case.opset for case in passed})
-        refused = sum(verdict.kind != "passed" for _, verdict in rows[operator])
-        cells = [operator, since.get(operator, ""), opsets, ", ".join(dtypes), len(passed), refused or ""]
+        refused = sum(verdict.kind != "passed" for _, verdict in rows[key])
+        cells = [".".join(filter(None, key)), since.get(key, ""), opsets, ", ".join(dtypes), len(passed), refused or ""]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     lines += ["", "## What is refused, and why", ""]
-    for operator in sorted(rows):
+    for key in sorted(rows):
         reasons: dict[str, list[str]] = collections.defaultdict(list)
-        for case, verdict in rows[operator]:
+        for case, verdict in rows[key]:
             if verdict.kind != "passed":
                 reasons[why(case, verdict)].append(f"`{case.name}`")
         for reason, names in reasons.items():
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            lines.append(f"- **{operator}**: {reason} ({', '.join(names[:3])}{more})")
+            lines.append(f"- **{key[1]}**: {reason} ({', '.join(names[:3])}{more})")
     return "\n".join(lines) + "\n"
 
 

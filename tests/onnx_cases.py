@@ -12,8 +12,9 @@ from typing import Any
 import onnx
 
 CACHE = Path(__file__).resolve().parent.parent / ".cache"
-# Not inference over ai.onnx: no part of what Tamis takes, nor are tests with "training" in their names.
-OTHER_DOMAINS = {"ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"}
+# Not inference: no part of what Tamis takes, nor are tests with "training" in their names.
+OTHER_DOMAINS = {"ai.onnx.training", "ai.onnx.preview.training"}
+ML = "ai.onnx.ml"
 
 
 @dataclasses.dataclass
@@ -25,6 +26,7 @@ class Case:
     data_sets: list[tuple[list[Any], list[Any]]]
     rtol: float
     atol: float
+    domain: str = ""  # ML, or ai.onnx
 
 
 @dataclasses.dataclass
@@ -47,10 +49,12 @@ def _collect() -> list[Case]:
         if "training" in test.name or any(node.domain in OTHER_DOMAINS for node in nodes):
             continue
         operators[test.name] = nodes[-1].op_type
-        opset = next((o.version for o in test.model.opset_import if o.domain in ("", "ai.onnx")), 0)
+        domain = ML if any(node.domain == ML for node in nodes) else ""
+        domains = {ML} if domain else {"", "ai.onnx"}
+        opset = next((o.version for o in test.model.opset_import if o.domain in domains), 0)
         model = test.model.SerializeToString()
         data = [tuple([_plain(item) for item in side] for side in data_set) for data_set in test.data_sets]
-        cases.append(Case(test.name, "", opset, model, data, test.rtol, test.atol))
+        cases.append(Case(test.name, "", opset, model, data, test.rtol, test.atol, domain))
     for case in cases:
         whole = re.sub(r"_expanded(_ver\d+)?$", "", case.name)
         case.operator = operators.get(whole, operators[case.name])
@@ -62,8 +66,8 @@ def _plain(item: Any) -> Any:
 
 
 def load() -> list[Case]:
-    """Every node test of inference over ai.onnx, in order of name. Kept in .cache: collecting takes seconds."""
-    path = CACHE / f"onnx-node-tests-{onnx.__version__}.pickle"
+    """Every node test of inference over ai.onnx and ai.onnx.ml, in order of name. Kept in .cache: collecting takes seconds."""
+    path = CACHE / f"onnx-node-tests-{onnx.__version__}-with-ml.pickle"
     try:
         return pickle.loads(path.read_bytes())
     except (OSError, pickle.UnpicklingError, AttributeError, EOFError):

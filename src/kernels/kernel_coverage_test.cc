@@ -117,6 +117,7 @@ constexpr std::string_view kShapesOnly = "known from shapes: folded";
 constexpr std::string_view kDataShape = "the result's shape depends on the elements, which no kernel can decide";
 constexpr std::string_view kTraining = "losses and sampling: of training, or once at a network's end on few elements";
 constexpr std::string_view kNotYet = "not written yet";
+constexpr std::string_view kMlRewritten = "a pass writes it in operators of ai.onnx, which have kernels";
 constexpr std::string_view kStorage = "a conversion between types that only storage has";
 
 const std::map<std::string_view, Entry>& Listed() {
@@ -124,9 +125,11 @@ const std::map<std::string_view, Entry>& Listed() {
       {"AffineGrid", {kFloats, kNotYet}},
       {"Attention",
        {kFloats, "the forms with a past or unusual masks; passes rewrite the common ones to tamis.Attention"}},
+      {"ArrayFeatureExtractor", {kAll, kMlRewritten}},
       {"AveragePool", {"float64", kRewritten}},
       {"BatchNormalization", {kFloats, kRewritten}},
       {"Bernoulli", {kFloats, kTraining}},
+      {"Binarizer", {kNumbers, kMlRewritten}},
       {"BitCast", {"float32, int32, int64, uint32", "a copy; met in no network yet"}},
       {"BlackmanWindow", {"int64", kFolded}},
       {"Cast", {kAll, kStorage}},
@@ -158,6 +161,7 @@ const std::map<std::string_view, Entry>& Listed() {
       {"InstanceNormalization", {kDoubles, kRare64}},
       {"LRN", {kDoubles, kRare64}},
       {"LSTM", {kDoubles, kRare64}},
+      {"LabelEncoder", {kAll, "looks up single labels in a table of hashes, most of them strings"}},
       {"LayerNormalization", {kFloats, kRewritten}},
       {"Linear", {kVariable, kWeights}},
       {"LinearAttention", {kFloats, kNotYet}},
@@ -177,6 +181,7 @@ const std::map<std::string_view, Entry>& Listed() {
       {"NegativeLogLikelihoodLoss", {kFloats, kTraining}},
       {"NonMaxSuppression", {"float32", kDataShape}},
       {"NonZero", {"int64", kDataShape}},
+      {"OneHotEncoder", {kAll, kMlRewritten}},
       {"Pow", {"int16, int8, uint32, uint64, uint8", "a base and an exponent of two narrow types"}},
       {"QLinearConv", {"uint8", "passes make it a quantised product; what they leave has per-channel zero points"}},
       {"QLinearMatMul", {"int8", "passes make it a quantised product; what they leave has zero points a row"}},

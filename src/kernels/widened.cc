@@ -2,6 +2,7 @@
 
 #include "src/base/hash.h"
 #include "src/kernels/operand_check.h"
+#include "src/ops/ml/op_ml.h"
 
 namespace tamis {
 namespace {
@@ -13,7 +14,7 @@ bool IsHalf(const Operand& operand) {
 // Operators that are about the types of their operands.
 bool MayWiden(const Node& node) {
   return !node.Is("Cast") && !node.Is("CastLike") && !node.Is("BitCast") &&
-         (node.domain.empty() || node.domain == kTamisDomain);
+         (node.domain.empty() || node.domain == kTamisDomain || node.domain == kMlDomain);
 }
 
 // A problem in f32 with what it refers to.

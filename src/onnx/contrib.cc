@@ -4,28 +4,36 @@
 #include <unordered_map>
 
 #include "src/onnx/contrib_node.h"
+#include "src/onnx/operators.h"
+#include "src/ops/ml/op_ml.h"
 
 namespace tamis {
 namespace {
 
-const std::unordered_map<std::string_view, const ContribRule*>& Rules() {
-  static const auto kRules = [] {
-    std::unordered_map<std::string_view, const ContribRule*> rules;
-    for (const auto& group : {AttentionRules(), ExpertRules(), FusedRules(), GroupQueryRules(), LowBitRules(),
-                              NormRules(), QuantizedRules()}) {
-      for (const ContribRule& rule : group) rules.emplace(rule.op, &rule);
-    }
-    return rules;
-  }();
-  return kRules;
+using RuleMap = std::unordered_map<std::string_view, const ContribRule*>;
+
+RuleMap Joined(std::initializer_list<std::span<const ContribRule>> groups) {
+  RuleMap rules;
+  for (const auto& group : groups) {
+    for (const ContribRule& rule : group) rules.emplace(rule.op, &rule);
+  }
+  return rules;
+}
+
+const RuleMap& Rules(std::string_view domain) {
+  static const RuleMap kMicrosoft = Joined(
+      {AttentionRules(), ExpertRules(), FusedRules(), GroupQueryRules(), LowBitRules(), NormRules(), QuantizedRules()});
+  static const RuleMap kMl = Joined({MlFeatureRules(), MlLinearRules(), MlSvmRules(), MlTreeRules()});
+  return domain == kMlDomain ? kMl : kMicrosoft;
 }
 
 const ContribRule* RuleOf(const onnx::NodeProto& node) {
   // onnxruntime has its norm without means in the domain of ONNX as well.
   const bool simplified = node.domain().empty() && node.op_type() == "SimplifiedLayerNormalization";
-  if (node.domain() != "com.microsoft" && !simplified) return nullptr;
-  const auto found = Rules().find(node.op_type());
-  return found == Rules().end() || node.output_size() == 0 || node.output(0).empty() ? nullptr : found->second;
+  if (node.domain() != "com.microsoft" && node.domain() != kMlDomain && !simplified) return nullptr;
+  const RuleMap& rules = Rules(node.domain());
+  const auto found = rules.find(node.op_type());
+  return found == rules.end() || node.output_size() == 0 || node.output(0).empty() ? nullptr : found->second;
 }
 
 bool Occur(const onnx::GraphProto& graph) {
@@ -91,6 +99,13 @@ class Expander {
 }  // namespace
 
 void ExpandContribOperators(onnx::ModelProto* model) {
+  const auto imports = [&](std::string_view domain) {
+    const auto& opsets = model->opset_import();
+    return std::any_of(opsets.begin(), opsets.end(),
+                       [&](const auto& opset) { return CanonicalDomain(opset.domain()) == domain; });
+  };
+  // What a classic model becomes are operators of ONNX, whether it has any itself or not.
+  if (imports(kMlDomain) && !imports("")) model->add_opset_import()->set_version(kNewestOpset);
   if (Occur(model->graph())) Expander(*model).Run(model->mutable_graph());
 }
 

@@ -1,4 +1,5 @@
-// The operators that onnxruntime's own tools write and ONNX has not: its optimizer's, its quantisers' (com.microsoft).
+// Operators outside ai.onnx that others define: those that onnxruntime's own tools write, its optimizer's and its
+// quantisers' (com.microsoft), and those of classic models (ai.onnx.ml), as far as operators of ONNX say the same.
 #pragma once
 
 #include <onnx-ml.pb.h>
@@ -27,5 +28,10 @@ std::span<const ContribRule> GroupQueryRules();
 std::span<const ContribRule> LowBitRules();
 std::span<const ContribRule> NormRules();
 std::span<const ContribRule> QuantizedRules();
+// Of ai.onnx.ml.
+std::span<const ContribRule> MlFeatureRules();
+std::span<const ContribRule> MlLinearRules();
+std::span<const ContribRule> MlSvmRules();
+std::span<const ContribRule> MlTreeRules();
 
 }  // namespace tamis

@@ -65,6 +65,12 @@ std::vector<float> ContribNode::Floats(const std::string& name) const {
   return {attribute->floats().begin(), attribute->floats().end()};
 }
 
+std::vector<std::string> ContribNode::Strings(const std::string& name) const {
+  const auto* attribute = Find(name);
+  if (attribute == nullptr) return {};
+  return {attribute->strings().begin(), attribute->strings().end()};
+}
+
 std::optional<size_t> ContribNode::Rank(const std::string& value) const {
   if (const auto* tensor = Initializer(value)) return static_cast<size_t>(tensor->dims_size());
   const auto found = scope_.ranks.find(value);
@@ -178,6 +184,23 @@ std::string ContribNode::FloatsConstant(std::span<const float> values) {
   return Constant(std::move(tensor));
 }
 
+std::string ContribNode::MatrixConstant(std::span<const float> values, int64_t columns) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(onnx::TensorProto::FLOAT);
+  tensor.add_dims(static_cast<int64_t>(values.size()) / columns);
+  tensor.add_dims(columns);
+  tensor.mutable_float_data()->Assign(values.begin(), values.end());
+  return Constant(std::move(tensor));
+}
+
+std::string ContribNode::StringsConstant(const std::vector<std::string>& values) {
+  onnx::TensorProto tensor;
+  tensor.set_data_type(onnx::TensorProto::STRING);
+  tensor.add_dims(static_cast<int64_t>(values.size()));
+  for (const std::string& value : values) tensor.add_string_data(value);
+  return Constant(std::move(tensor));
+}
+
 std::string ContribNode::BytesConstant(onnx::TensorProto::DataType dtype, const std::vector<int64_t>& dims,
                                        std::string bytes) {
   onnx::TensorProto tensor;
@@ -205,6 +228,10 @@ std::string ContribNode::ReduceSum(const std::string& x, const std::vector<int64
 
 std::string ContribNode::ReduceMean(const std::string& x, const std::vector<int64_t>& axes, bool keep) {
   return Reduce("ReduceMean", 18, x, axes, keep);
+}
+
+std::string ContribNode::ReduceMax(const std::string& x, const std::vector<int64_t>& axes, bool keep) {
+  return Reduce("ReduceMax", 18, x, axes, keep);
 }
 
 ContribNode::Names ContribNode::Split(const std::string& x, int64_t axis, size_t parts,

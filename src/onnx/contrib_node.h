@@ -1,4 +1,5 @@
-// One operator of com.microsoft while it is expanded: what it is, and the nodes of ONNX that take its place.
+// One operator of com.microsoft or ai.onnx.ml while it is expanded: what it is, and the nodes of ONNX that take its
+// place.
 #pragma once
 
 #include <onnx-ml.pb.h>
@@ -49,6 +50,7 @@ class ContribNode {
   std::string String(const std::string& name, const std::string& otherwise) const;
   std::vector<int64_t> Ints(const std::string& name) const;
   std::vector<float> Floats(const std::string& name) const;
+  std::vector<std::string> Strings(const std::string& name) const;
 
   // What the file says of a value; nullopt if nothing.
   std::optional<size_t> Rank(const std::string& value) const;
@@ -67,6 +69,8 @@ class ContribNode {
   Names EmitMany(const std::string& op, Names inputs, const Attributes& attributes, size_t outputs);
   // The same with all attributes of this node but those named.
   std::string EmitLike(const std::string& op, Names inputs, const std::vector<std::string>& without = {});
+  // The node that was emitted last, for what the functions above do not say.
+  onnx::NodeProto* Last() { return out_->Mutable(out_->size() - 1); }
   // Output `i` of this node is `value`. A value is given once, and not read afterwards.
   void Give(int i, const std::string& value);
   // The outputs of this node are those of the node that was emitted last.
@@ -77,6 +81,8 @@ class ContribNode {
   std::string IntsConstant(const std::vector<int64_t>& values);
   std::string FloatConstant(float value);
   std::string FloatsConstant(std::span<const float> values);
+  std::string MatrixConstant(std::span<const float> values, int64_t columns);
+  std::string StringsConstant(const std::vector<std::string>& values);
   // A tensor of one-byte elements, or of packed ones: `bytes` as they lie.
   std::string BytesConstant(onnx::TensorProto::DataType dtype, const std::vector<int64_t>& dims, std::string bytes);
 
@@ -84,6 +90,7 @@ class ContribNode {
   std::string Unsqueeze(const std::string& x, const std::vector<int64_t>& axes);
   std::string ReduceSum(const std::string& x, const std::vector<int64_t>& axes, bool keep);
   std::string ReduceMean(const std::string& x, const std::vector<int64_t>& axes, bool keep);
+  std::string ReduceMax(const std::string& x, const std::vector<int64_t>& axes, bool keep);
   // Equal parts, or parts of these sizes.
   Names Split(const std::string& x, int64_t axis, size_t parts, const std::vector<int64_t>& sizes = {});
   std::string Reshape(const std::string& x, const std::vector<int64_t>& shape);

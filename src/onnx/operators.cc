@@ -7,6 +7,7 @@
 
 #include "src/onnx/known_attributes.h"
 #include "src/onnx/names.h"
+#include "src/ops/ml/op_ml.h"
 #include "src/ops/op_def.h"
 
 namespace tamis {
@@ -124,6 +125,7 @@ void CheckOperators(const Graph& graph, Problems* problems) {
   Collect(graph, &uses, &attributes);
   std::string unknown, newer;
   size_t unknown_count = 0;
+  bool maps = false;  // operators on maps, which are no values here
   for (const auto& [key, use] : uses) {
     const auto& [domain, op] = key;
     if (!graph.opsets.contains(domain)) {
@@ -135,6 +137,7 @@ void CheckOperators(const Graph& graph, Problems* problems) {
     const int64_t opset = graph.Opset(domain);
     if (known == nullptr) {
       if (++unknown_count <= kMaxListed) unknown += Line(domain, op, opset, use);
+      maps = maps || (domain == kMlDomain && (op == "ZipMap" || op == "DictVectorizer" || op == "CastMap"));
     } else if (opset < known->since_opset) {
       newer += Line(domain, op, opset, use) + fmt::format("; understood from version {}", known->since_opset);
     }
@@ -146,6 +149,12 @@ void CheckOperators(const Graph& graph, Problems* problems) {
                     "only compute shapes), export without fused or contributed operators, or define the "
                     "operator in a library of your own (--custom-ops) or in a file src/ops/NAME.cc",
                     unknown_count, unknown_count == 1 ? " is" : "s are", unknown));
+  }
+  if (maps) {
+    problems->Add(
+        "ZipMap, DictVectorizer and CastMap are about maps, which no value of a network can be. Export classifiers "
+        "with "
+        "skl2onnx's options={'zipmap': False}: their probabilities are an array then, in the order of the classes");
   }
   if (!newer.empty()) {
     problems->Add("operators with an older meaning than is known:" + newer +

@@ -78,7 +78,8 @@ TEST(OpRegistry, FileNamesAreOperatorNames) {
 TEST(OpRegistry, EveryOperatorIsCompleteAndUnique) {
   std::set<std::pair<std::string_view, std::string_view>> names;
   for (const OpDef* op : AllOps()) {
-    EXPECT_TRUE(op->domain.empty() || op->domain == kTamisDomain || op->domain == "ai.onnx.preview") << op->name;
+    const std::set<std::string_view> domains = {"", kTamisDomain, "ai.onnx.preview", "ai.onnx.ml"};
+    EXPECT_TRUE(domains.contains(op->domain)) << op->name;
     EXPECT_TRUE(op->infer != nullptr && (op->eval != nullptr || op->eval_data != nullptr)) << op->name;
     EXPECT_GE(op->since_opset, 1) << op->name;
     EXPECT_TRUE(names.insert({op->name, op->domain}).second) << op->name << " is defined twice";

@@ -34,6 +34,7 @@ Status SpellDefaults(Graph& graph, const PassOptions& options);
 Status SplitProducts(Graph& graph, const PassOptions& options);
 Status FuseElementwise(Graph& graph, const PassOptions& options);
 Status LowerEinsum(Graph& graph, const PassOptions& options);
+Status LowerMl(Graph& graph, const PassOptions& options);
 Status RecognizeAttention(Graph& graph, const PassOptions& options);
 Status RecognizeCausal(Graph& graph, const PassOptions& options);
 Status MakeChannelsLast(Graph& graph, const PassOptions& options);

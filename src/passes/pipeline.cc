@@ -26,6 +26,7 @@ std::vector<Pass> FusePasses() {
   return {
       {"widen_half", WidenHalf},
       {"spell_defaults", SpellDefaults},
+      {"lower_ml", LowerMl},
       {"lower_einsum", LowerEinsum},
       {"recognize_activations", RecognizeActivations},
       {"push_codes", PushCodes},

@@ -71,6 +71,7 @@ def write_doubles(network, entry, name, out):
 def entries():
     import zoo
     import zoo_custom  # noqa: F401  each adds to the same entries
+    import zoo_held  # noqa: F401
     import zoo_language  # noqa: F401
     import zoo_more  # noqa: F401
     import zoo_vision  # noqa: F401

@@ -1,0 +1,39 @@
+// CategoryMapper: strings to integers, or integers to strings, by two lists side by side.
+#include "src/ops/ml/op_label_map.h"
+#include "src/ops/ml/op_ml.h"
+#include "src/ops/op_elementwise.h"
+
+namespace tamis {
+namespace {
+
+Result<LabelMap> ReadMap(const Node& node, DType operand) {
+  const Tensor texts = LabelStrings(StringsOf(node, "cats_strings")), numbers = LabelInts(node.Ints("cats_int64s"));
+  if (operand == DType::kString) return LabelMap::Make(texts, numbers, LabelInts({node.Int("default_int64", -1)}));
+  return LabelMap::Make(numbers, texts, LabelStrings({node.String("default_string", "_Unused")}));
+}
+
+Status Infer(InferContext& context) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
+  const auto map = ReadMap(context.node(), context.InputDType(0));
+  return map.ok() ? InferLabels(context, *map) : context.Error(map.status().message());
+}
+
+Status Eval(EvalContext& context) {
+  if (context.input(0) == nullptr) return context.Error("input 0 is missing");
+  TAMIS_ASSIGN_OR_RETURN(const LabelMap map, ReadMap(context.node, context.input(0)->dtype()));
+  return EvalLabels(context, map);
+}
+
+std::vector<OpTestCase> Cases() {
+  const std::map<std::string, Attribute> attributes = {{"cats_strings", std::vector<std::string>{"a", "b"}},
+                                                       {"cats_int64s", Dims{10, 20}},
+                                                       {"default_int64", int64_t{3}}};
+  return {{{Tensor::Strings({3, 1}, {"b", "", "a"})}, attributes}, {{SampleInts(1, {4}, 9, 11)}, attributes}};
+}
+
+}  // namespace
+
+extern const OpDef op_category_mapper = {
+    .name = "CategoryMapper", .domain = kMlDomain, .since_opset = 1, .infer = Infer, .eval = Eval, .test_cases = Cases};
+
+}  // namespace tamis
