@@ -54,7 +54,8 @@ def plans_markdown(result):
     """Sizes and seconds of Tamis's rows beside ONNX Runtime's f32, and the 2:4 plans measured afresh against all-dense ones."""
     lines = ["", "Peak memory is of a Python process that loads the file and runs it once. Built in: with the timing cache as it "
              "was. Against all dense: the plan's time over that of the same network with dense kernels only, both measured "
-             "afresh in turns; slower layers: of those with other kernels, the ones more than 3 % slower than their dense kernel.",
+             "afresh in turns; slower layers: of those with other kernels, the ones more than 3 % slower than their dense kernel; "
+             "behind it how many of those with the same kernel on both sides seem to be, which is what measuring is worth.",
              "", "| network | row | engine MB | peak MB | of ONNX Runtime f32's | built in s | opened in s | 1 thread over all | "
              "against all dense | slower layers |", "|---|---|---|---|---|---|---|---|---|---|"]
     for case in result["cases"]:
@@ -64,10 +65,13 @@ def plans_markdown(result):
             check = row.get("check", {})
             share = f"{100 * row['peak_bytes'] / peer:.0f} %" if peer else ""
             slower = ", ".join(f"{layer['node']} {layer['ratio']:.2f}" for layer in check.get("slower", []))
+            slower = f"{slower or 'none'} of {check['others']}" if "others" in check else ""
+            if "same" in check:
+                slower += f"; {check['same']['slower']} of {check['same']['nodes']}"
             scaling = f"{row['scaling']:.2f}" if "scaling" in row else ""
             lines.append(f"| {case['network']} {case['shape']} | {row['row']} | {row['engine_bytes'] / 1e6:.1f} | "
                          f"{row['peak_bytes'] / 1e6:.0f} | {share} | {row['build_seconds']:.1f} | {row['load_seconds']:.2f} | {scaling} | "
-                         + (f"{check['whole']:.2f} | {slower or 'none'} of {check['others']} |" if "whole" in check
+                         + (f"{check['whole']:.2f} | {slower} |" if "whole" in check
                             else f"{check.get('error', '')} | |"))
     return "\n".join(lines) + "\n"
 

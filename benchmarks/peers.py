@@ -246,7 +246,7 @@ def check_plan(args, engine, inputs):
         return {"error": done.stderr.strip()[-300:]}
     said = json.loads(done.stdout[done.stdout.index("{"):])["results"][0]["check"]
     slower = [layer for layer in said["layers"] if layer["chosen_ms"] > 1.03 * layer["dense_ms"]]
-    return {"whole": said["chosen_ms"] / said["dense_ms"], "nodes": said["nodes"], "others": len(said["layers"]),
+    return {"whole": said["chosen_ms"] / said["dense_ms"], "nodes": said["nodes"], "others": len(said["layers"]), "same": said["same"],
             "slower": [{"node": layer["node"], "ratio": layer["chosen_ms"] / layer["dense_ms"]} for layer in slower]}
 
 

@@ -24,7 +24,8 @@ struct PlanCheck {
 
 // Recorded times can't prove that a choice is right, for it is their minimum: this measures afresh, the plan against
 // the all-dense plan of the same graph, in turns, end to end and node by node. Layers that seem to take longer than
-// dense are looked at again for longer, and that counts.
+// dense are looked at again for longer and in other memory (where packed weights lie alone is worth some per cent of a
+// layer, for better or worse), and that counts.
 Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads);
 
 // The tuner times kernels one by one. Here those for 2:4 weights that `point` chose are measured inside the network, in
