@@ -56,18 +56,28 @@ TAMIS_INLINE void TileOfRows(int64_t rows, int64_t depth, const typename P::A* a
   if (r < rows) Tile<P, 1, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
 }
 
+template <int kVectors>
+struct Vectors {
+  static constexpr int value = kVectors;
+};
+
 // Strides and depth count elements of P::A and P::B.
 template <class P>
 inline void MultiplyTiles(int64_t rows, int64_t columns, int64_t depth, const typename P::A* a, int64_t a_stride,
                           const typename P::B* b, int64_t b_stride, float* c, int64_t c_stride) {
-  int64_t n = 0;
-  for (; n + kTileVectors * kLanes <= columns; n += kTileVectors * kLanes) {
-    TileOfRows<P, kTileVectors>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
+  int64_t n = 0, left = columns / kLanes;
+  const auto multiply = [&](auto vectors) {
+    TileOfRows<P, vectors.value>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
+    n += vectors.value * kLanes;
+    left -= vectors.value;
+  };
+  // One vector alone has too few sums to keep the multipliers busy: the last ones share out what is left.
+  while (left >= kTileVectors + 2 || left == kTileVectors) multiply(Vectors<kTileVectors>());
+  if constexpr (kTileVectors > 2) {
+    if (left == 3 || left == 5) multiply(Vectors<3>());
   }
-  for (; n + 2 * kLanes <= columns && kTileVectors > 2; n += 2 * kLanes) {
-    TileOfRows<P, 2>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
-  }
-  for (; n < columns; n += kLanes) TileOfRows<P, 1>(rows, depth, a, a_stride, b + n, b_stride, c + n, c_stride);
+  while (left >= 2) multiply(Vectors<2>());
+  if (left == 1) multiply(Vectors<1>());
 }
 
 }  // namespace

@@ -98,6 +98,14 @@ TAMIS_INLINE KeyRange SeenByBlock(const AttentionArgs& args, int64_t first, int6
   return {begin, MaxOf(end, begin + kLanes)};
 }
 
+// x where begin <= lane < end, minus infinity elsewhere.
+TAMIS_INLINE Vec Hide(Vec x, int64_t begin, int64_t end) {
+  alignas(64) static constexpr float kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const Vec lane = Load(kLane), hidden = Set(-__builtin_inff());
+  x = IfLess(lane, Set(static_cast<float>(begin)), hidden, x);
+  return IfLess(lane, Set(static_cast<float>(end)), x, hidden);
+}
+
 // What the softmax of a row divides by; or the result is the mean of all values.
 struct SoftmaxSum {
   float sum = 0;
@@ -118,9 +126,10 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
   Vec highest = Set(-infinity);
   const auto apply = [&](auto addend) {
     for (int64_t t = range.begin; t < range.end; t += kLanes) {
-      const Vec x = Fma(Load(scores + t), Set(scale), addend(t));
+      Vec x = Fma(Load(scores + t), Set(scale), addend(t));
+      if (t < seen.begin || t + kLanes > seen.end) x = Hide(x, seen.begin - t, seen.end - t);
       Store(scores + t, x);
-      if (t >= seen.begin && t + kLanes <= seen.end) highest = Max(highest, x);
+      highest = Max(highest, x);
     }
   };
   if (args.mask == MaskKind::kF32) {
@@ -129,13 +138,6 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
     apply([&](int64_t t) { return MaskAt(static_cast<const Bf16*>(mask), stride, t, args.keys); });
   } else {
     apply([](int64_t) { return Set(0); });
-  }
-  for (int64_t t = range.begin; t < MinOf(seen.begin, range.end); ++t) scores[t] = -infinity;
-  for (int64_t t = MaxOf(seen.end, range.begin); t < range.end; ++t) scores[t] = -infinity;
-  // The vectors that are seen in part.
-  for (const int64_t edge : {seen.begin, seen.end}) {
-    const int64_t t = edge / kLanes * kLanes;
-    if (t < edge && t >= range.begin && t < range.end) highest = Max(highest, Load(scores + t));
   }
   const float most = MaxLane(highest);
   const bool mean = args.mean_masked && most < kMeanMasked;
