@@ -30,7 +30,7 @@ double WeightOf(const std::string& kernel) {
 }
 
 constexpr const char* kBlockKernel = "row_block";
-constexpr const char *kLosers = "losers", *kLoser = "loser";
+constexpr const char* kNoKernel = "-";
 
 // Times of a block are worth nothing when a layer's code changes.
 std::string BlockKey(std::span<const Problem> layers, std::span<const std::string> kernels) {
@@ -193,31 +193,27 @@ void Tuner::RecordBlock(std::span<const Problem> layers, std::span<const std::st
   cache_.Add(BlockKey(layers, kernels), layers.back(), {block}, DeviceKey());
 }
 
-// One line a loser, "loser N", whose reason is "NODE KERNEL"; "losers" says how many there are.
+// One line, whose reason lists "NODE KERNEL" of each loser, "-" where a block is given up.
 std::optional<std::vector<PlanLoser>> Tuner::FindLosers(const std::string& plan) const {
-  const auto count = cache_.Find(plan, {kLosers}, true);
-  if (!count) return std::nullopt;
-  std::vector<PlanLoser> losers(static_cast<size_t>(count->front().samples));
-  for (size_t i = 0; i < losers.size(); ++i) {
-    const auto line = cache_.Find(plan, {fmt::format("{} {}", kLoser, i)}, true);
-    if (!line) return std::nullopt;
-    std::istringstream text(line->front().reason);
-    if (!(text >> losers[i].node)) return std::nullopt;
-    text >> losers[i].kernel;
+  const auto line = cache_.Find(plan, {kBlockKernel}, true);
+  if (!line) return std::nullopt;
+  std::vector<PlanLoser> losers;
+  std::istringstream text(line->front().reason);
+  for (PlanLoser loser; text >> loser.node >> loser.kernel;) {
+    if (loser.kernel == kNoKernel) loser.kernel.clear();
+    losers.push_back(loser);
   }
   return losers;
 }
 
 void Tuner::RecordLosers(const std::string& plan, const Problem& layer, const std::vector<PlanLoser>& losers) {
-  std::vector<TimedKernel> lines(1);
-  lines[0].kernel = kLosers;
-  lines[0].samples = static_cast<int64_t>(losers.size());
-  for (size_t i = 0; i < losers.size(); ++i) {
-    TimedKernel& line = lines.emplace_back();
-    line.kernel = fmt::format("{} {}", kLoser, i);
-    line.reason = fmt::format("{} {}", losers[i].node, losers[i].kernel);
+  TimedKernel line;
+  line.kernel = kBlockKernel;
+  for (const PlanLoser& loser : losers) {
+    line.reason += fmt::format("{}{} {}", line.reason.empty() ? "" : " ", loser.node,
+                               loser.kernel.empty() ? kNoKernel : loser.kernel);
   }
-  cache_.Add(plan, layer, lines, DeviceKey());
+  cache_.Add(plan, layer, {line}, DeviceKey());
 }
 
 Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {
