@@ -53,7 +53,7 @@ TEST(LowerMl, EncoderOfNumbersCompares) {
 
 TEST(LowerMl, AnUnknownCategoryThatIsAnErrorStays) {
   EXPECT_EQ(Lower("OneHotEncoder", Integers({4}, 2), {}, {{"cats_int64s", Dims{0, 1}}, {"zeros", int64_t{0}}}),
-            (Counts{{"OneHotEncoder", 1}}));
+            (Counts{{"ai.onnx.ml.OneHotEncoder", 1}}));
 }
 
 }  // namespace

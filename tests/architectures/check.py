@@ -5,7 +5,8 @@
 FOLDER is what export.py wrote. A network agrees if every output has the dtype and shape that ONNX Runtime gives and
 differs by at most the tolerance, relative to the output's largest magnitude; findings of a detector whose scores tie may
 come in either order. Where the two differ by more, the outputs that export.py wrote in double decide: Tamis must be close
-to them, or no further from ONNX Runtime than that is from them. Outputs must be finite and must change with
+to them, or no further from ONNX Runtime than that is from them. A file that both refuse, or that
+ONNX Runtime can't load, is `broken` and does not count. Outputs must be finite and must change with
 the inputs. `reference` is the share of the time that Tamis spends in reference evaluations, which no network that users
 meet should spend. One process a network, so that a crash is one network's.
 """
@@ -74,11 +75,20 @@ def check_one(folder, stem, tolerance):
     row = {"network": name, "exporter": stem.rsplit("-", 1)[1]}
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 2, 3
-    peer = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    try:
+        peer = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        return {**row, "verdict": "broken", "why": f"ONNX Runtime can't load the file: {str(error)[:150]}"}
     problems, errors, answers = [], [], []
     try:
         session = tamis.Session(str(path))
     except Exception as error:
+        try:  # a file that an exporter broke is refused by both
+            feeds = np.load(folder / f"{name}-1.npz")
+            peer.run(None, {value.name: feeds[value.name] for value in peer.get_inputs()})
+        except Exception as other:
+            row["note"] = f"ONNX Runtime refuses it as well: {str(other)[:150]}"
+            return {**row, "verdict": "broken", "why": str(error)}
         return {**row, "verdict": "refused", "why": str(error)}
     names = [output.name for output in peer.get_outputs()]
     for size in (1, 2):
@@ -171,10 +181,11 @@ def main():
         if arguments.json:
             arguments.json.write_text(json.dumps(rows, indent=1))
     networks = {row["network"] for row in rows}
-    agreeing = {n for n in networks if all(r["verdict"] == "agrees" for r in rows if r["network"] == n)}
-    failed = sum(row["verdict"] != "agrees" for row in rows)
+    agreeing = {n for n in networks if all(r["verdict"] in ("agrees", "broken") for r in rows if r["network"] == n)}
+    broken = sum(row["verdict"] == "broken" for row in rows)
+    failed = sum(row["verdict"] not in ("agrees", "broken") for row in rows)
     print(f"{len(agreeing)} of {len(networks)} networks agree in every form that was exported")
-    print(f"{len(rows) - failed} passed, {failed} failed")
+    print(f"{len(rows) - failed - broken} passed, {failed} failed, {broken} broken by their exporters")
     return 1 if failed else 0
 
 

@@ -69,7 +69,7 @@ vision("zoedepth", "depth", hf.ZoeDepthForDepthEstimation,
            out_features=["stage1", "stage2", "stage3", "stage4"]), neck_hidden_sizes=[16, 32, 48, 64],
            fusion_hidden_size=16, bottleneck_features=16, bin_embedding_dim=16, num_relative_features=16,
            backbone_hidden_size=64), ["predicted_depth"])
-entry("efficientnet_v2_s", "classification", lambda: torchvision.models.efficientnet_v2_s(weights=None), picture(64),
+entry("efficientnet_v2_s", "classification", lambda: torchvision.models.efficientnet_v2_s(weights=None), picture(160),
       {"image": {0: "batch", 2: "height", 3: "width"}})
 entry("superpoint", "keypoints", lambda: KeyPoints(), lambda s: {"image": torch.rand(SIZES[s], 3, 64, 96, generator=random(s))},
       {"image": BATCH})

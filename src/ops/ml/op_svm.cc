@@ -27,6 +27,16 @@ W SumOver(int64_t count, F term) {
   return total;
 }
 
+// x to the power `degree`; by products where that is a small whole number, as it nearly always is.
+template <class W>
+W Power(W x, float degree) {
+  constexpr float kMostProducts = 8;
+  if (degree != std::floor(degree) || degree < 1 || degree > kMostProducts) return std::pow(x, static_cast<W>(degree));
+  W result = x;
+  for (float done = 1; done < degree; ++done) result *= x;
+  return result;
+}
+
 void ReadKernel(const Node& node, SvmModel* model, NodeProblems* problems) {
   const std::string kernel = node.String("kernel_type", "LINEAR");
   if (kernel == "LINEAR") {
@@ -178,7 +188,7 @@ W Svm<W>::Kernel(const W* x, const W* vector) const {
   if (model_.kernel == SvmModel::Kernel::kLinear) return product;
   const W scaled = static_cast<W>(model_.gamma) * product + static_cast<W>(model_.offset);
   if (model_.kernel == SvmModel::Kernel::kSigmoid) return std::tanh(scaled);
-  return std::pow(scaled, static_cast<W>(model_.degree));
+  return Power(scaled, model_.degree);
 }
 
 template <class W>
