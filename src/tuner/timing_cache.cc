@@ -204,7 +204,9 @@ size_t TimingCache::Prune(const std::function<bool(const TimingEntry&, const Tim
 Status TimingCache::Save() {
   if (path_.empty() || !changed_) return {};
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  std::filesystem::create_directories(folder, error);
+  if (error) return RuntimeError("the timing cache: can't make the folder '{}': {}", folder.string(), error.message());
   const FileLock lock(path_ + ".lock");
   ReadFile();
   return Write();

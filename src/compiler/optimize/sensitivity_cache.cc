@@ -83,7 +83,11 @@ void SensitivityCache::ReadFile() {
 Status SensitivityCache::Save() {
   if (path_.empty() || !changed_) return {};
   std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path_).parent_path(), error);
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    return RuntimeError("the cache of sensitivities: can't make the folder '{}': {}", folder.string(), error.message());
+  }
   const FileLock lock(path_ + ".lock");
   ReadFile();
   std::string text = std::string(kFirstLine) + "\n";

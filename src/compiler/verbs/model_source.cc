@@ -1,7 +1,10 @@
 #include "src/compiler/verbs/model_source.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 #include "src/runtime/engine_session.h"
@@ -10,6 +13,8 @@
 namespace tamis {
 
 bool LooksLikeEngine(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;  // a pipe could be waited for without end
   std::ifstream file(path, std::ios::binary);
   char magic[5] = {};
   return file.read(magic, 5) && std::memcmp(magic, "TAMIS", 5) == 0;
@@ -37,7 +42,7 @@ Result<Network> ModelSource::LoadOnnx(std::string_view verb) const {
 Result<OpenedModel> OpenModel(const ModelSource& source, const BuildOptions& options, SessionOptions session_options) {
   OpenedModel model;
   model.path = source.Text();
-  if (!source.path.empty() && !std::ifstream(source.path)) {
+  if (!source.path.empty() && access(source.path.c_str(), R_OK) != 0) {
     return UserError("can't open '{}': {}", source.path, std::strerror(errno));
   }
   session_options.threads = options.threads;
