@@ -48,6 +48,7 @@ class GrpcInference::Held {
   ~Held() { owner_.buffered_bytes_ -= bytes_; }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
+  std::chrono::steady_clock::time_point since() const { return since_; }
   bool got() const { return place_->got() && total_ <= owner_.options_.max_buffered_bytes; }
   // There is an answer of so many bytes. It is too late to refuse it: others will be.
   void Answered(size_t bytes) {
@@ -58,6 +59,7 @@ class GrpcInference::Held {
 
  private:
   GrpcInference& owner_;
+  const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::optional<Admission::Place> place_;
   size_t bytes_;
   const size_t total_;
@@ -69,11 +71,11 @@ class GrpcInference::InferCall final : public grpc::ServerUnaryReactor {
             ModelInferResponse* response)
       : owner_(*owner), held_(owner, request->ByteSizeLong()) {
     if (!held_.got()) {
-      Finish(owner_.Compute(*context, false, *request, response));
+      Finish(owner_.Compute(*context, held_, *request, response));
       return;
     }
     owner_.Post([this, context, request, response] {
-      const grpc::Status status = owner_.Compute(*context, true, *request, response);
+      const grpc::Status status = owner_.Compute(*context, held_, *request, response);
       held_.Answered(response->ByteSizeLong());
       sending_ = owner_.watch_.Begin(*context);
       Finish(status);
@@ -108,10 +110,10 @@ class GrpcInference::StreamCall final : public grpc::ServerBidiReactor<ModelInfe
     if (!ok) return Finish(grpc::Status::OK);  // the client sends no more, or is gone
     response_.Clear();
     held_.emplace(&owner_, request_.ByteSizeLong());
-    const auto answer = [this](bool held) {
-      Answer(owner_.Compute(context_, held, request_, response_.mutable_infer_response()));
+    const auto answer = [this] {
+      Answer(owner_.Compute(context_, *held_, request_, response_.mutable_infer_response()));
     };
-    held_->got() ? owner_.Post([answer] { answer(true); }) : answer(false);
+    held_->got() ? owner_.Post(answer) : answer();
   }
 
   void Answer(const grpc::Status& status) {
@@ -165,18 +167,18 @@ void GrpcInference::Post(std::function<void()> work) {
   boost::asio::post(workers_, std::move(work));
 }
 
-grpc::Status GrpcInference::Compute(const grpc::CallbackServerContext& context, bool held,
+grpc::Status GrpcInference::Compute(const grpc::CallbackServerContext& context, const Held& held,
                                     const ModelInferRequest& request, ModelInferResponse* response) {
   ModelVersionPtr model;
   if (auto status = FindModel(server_.repository(), request.model_name(), request.model_version(), true, &model);
       !status.ok()) {
     return status;
   }
-  InferenceRecord record(&server_.metrics(), *model);
+  InferenceRecord record(&server_.metrics(), *model, held.since());
   record.outcome.request_bytes = request.ByteSizeLong();
   const auto answer = [&]() -> grpc::Status {
     const Admission::Place place(&server_.admission());
-    if (!held || !place.got()) return {StatusCode::UNAVAILABLE, kTooBusy};
+    if (!held.got() || !place.got()) return {StatusCode::UNAVAILABLE, kTooBusy};
     // Nobody waits for the answer any more: a deadline has passed, or the client has gone.
     if (context.IsCancelled()) return {StatusCode::CANCELLED, "the request was given up"};
     const auto start = std::chrono::steady_clock::now();

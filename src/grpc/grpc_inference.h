@@ -37,8 +37,8 @@ class GrpcInference {
   class Held;
   class InferCall;
   class StreamCall;
-  // Refuses at once, and counts that, what is not `held`.
-  grpc::Status Compute(const grpc::CallbackServerContext& context, bool held,
+  // Refuses at once, and counts that, what there was no place for.
+  grpc::Status Compute(const grpc::CallbackServerContext& context, const Held& held,
                        const inference::ModelInferRequest& request, inference::ModelInferResponse* response);
 
   Server& server_;

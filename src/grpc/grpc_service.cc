@@ -50,7 +50,7 @@ void AddStatistics(const ModelVersion& model, const Metrics& metrics, inference:
   auto* parts = stats->mutable_inference_stats();
   Set(parts->mutable_success(), totals.succeeded, totals.succeeded_seconds);
   Set(parts->mutable_fail(), totals.failed, totals.failed_seconds);
-  Set(parts->mutable_queue(), totals.succeeded, 0);
+  Set(parts->mutable_queue(), totals.succeeded, totals.queue_seconds);
   Set(parts->mutable_compute_input(), totals.succeeded, totals.read_seconds);
   Set(parts->mutable_compute_infer(), totals.succeeded, totals.compute_seconds);
   Set(parts->mutable_compute_output(), totals.succeeded, totals.write_seconds);

@@ -20,9 +20,10 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-InferenceRecord::InferenceRecord(Metrics* metrics, const ModelVersion& model)
-    : metrics_(*metrics), model_(model), start_(Clock::now()) {
+InferenceRecord::InferenceRecord(Metrics* metrics, const ModelVersion& model, Clock::time_point arrived)
+    : metrics_(*metrics), model_(model), start_(arrived) {
   outcome.code = 500;
+  outcome.queue_seconds = SecondsSince(arrived);
   metrics_.Begin(model_.model, model_.version);
 }
 

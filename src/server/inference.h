@@ -36,11 +36,11 @@ class Admission {
   std::atomic<int> used_{0};
 };
 
-// Counts one inference from its making to its end. The outcome's code is 500 unless it is set: it stands if an
-// exception leaves.
+// Counts one inference from its arrival to the record's end; its queue ends where the record begins. The outcome's code
+// is 500 unless it is set: it stands if an exception leaves.
 class InferenceRecord {
  public:
-  InferenceRecord(Metrics* metrics, const ModelVersion& model);
+  InferenceRecord(Metrics* metrics, const ModelVersion& model, std::chrono::steady_clock::time_point arrived);
   ~InferenceRecord();
   InferenceRecord(const InferenceRecord&) = delete;
   InferenceRecord& operator=(const InferenceRecord&) = delete;

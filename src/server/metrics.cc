@@ -53,6 +53,7 @@ void Metrics::Add(const Outcome& outcome, Totals* totals) {
   }
   ++totals->succeeded;
   totals->succeeded_seconds += outcome.total_seconds;
+  totals->queue_seconds += outcome.queue_seconds;
   totals->read_seconds += outcome.read_seconds;
   totals->compute_seconds += outcome.compute_seconds;
   totals->write_seconds += outcome.write_seconds;

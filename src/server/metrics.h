@@ -25,7 +25,8 @@ class Metrics {
   struct Outcome {
     int code = 200;
     double total_seconds = 0;    // from the whole request received to the response made
-    double read_seconds = 0;     // of that making tensors of the request
+    double queue_seconds = 0;    // of that until it was worked on
+    double read_seconds = 0;     // making tensors of the request
     double compute_seconds = 0;  // in the session; 0 if it was not reached
     double write_seconds = 0;    // making the response of tensors
     int64_t rows = 1;            // samples in the request
@@ -37,9 +38,9 @@ class Metrics {
   struct Totals {
     uint64_t succeeded = 0, failed = 0;
     double succeeded_seconds = 0, failed_seconds = 0;
-    double read_seconds = 0, compute_seconds = 0, write_seconds = 0;  // of those that succeeded
-    int64_t rows = 0;                                                 // likewise
-    int64_t last_ms = 0;                                              // when the last ended, since 1970; 0: none yet
+    double queue_seconds = 0, read_seconds = 0, compute_seconds = 0, write_seconds = 0;  // of those that succeeded
+    int64_t rows = 0;                                                                    // likewise
+    int64_t last_ms = 0;  // when the last ended, since 1970; 0: none yet
   };
   Totals TotalsOf(const std::string& model, const std::string& version) const;
   // Any response, inference or not.

@@ -279,6 +279,23 @@ TEST_F(ServerTest, ARefusalReachesAClientThatStillSends) {
   }
 }
 
+TEST_F(ServerTest, WaitingForAWorkerIsTold) {
+  options_.http.workers = 1;
+  Start();
+  session_->Block(true);
+  Client first(server_->port()), second(server_->port());
+  first.Send(RequestOf(kBody));
+  WaitForRuns(1);
+  second.Send(RequestOf(kBody));
+  usleep(20'000);  // the longer, the more it waits
+  session_->Block(false);
+  (void)first.Receive();
+  (void)second.Receive();
+  const Metrics::Totals totals = server_->metrics().TotalsOf("server_test", "1");
+  EXPECT_GT(totals.queue_seconds, 0);
+  EXPECT_LE(totals.queue_seconds + totals.compute_seconds, totals.succeeded_seconds);
+}
+
 TEST_F(ServerTest, LimitsConnections) {
   options_.http.max_connections = 1;
   Start();

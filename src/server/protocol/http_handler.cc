@@ -166,7 +166,7 @@ HttpResponse HttpHandler::Control(const std::string& model, bool load) {
 }
 
 HttpResponse HttpHandler::Infer(const HttpRequest& request, const ModelVersion& model) {
-  InferenceRecord record(&metrics_, model);
+  InferenceRecord record(&metrics_, model, request.arrived);
   record.outcome.request_bytes = request.body.size();
   HttpResponse response = InferChecked(request, model, &record.outcome);
   record.outcome.code = response.status;

@@ -1,6 +1,7 @@
 // A request and a response without a socket.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ struct HttpRequest {
   std::string target;  // as sent: percent-encoded, with a query if there is one
   HttpHeaders headers;
   HttpBody body;  // without the transfer encoding, with the content encoding
+  std::chrono::steady_clock::time_point arrived = std::chrono::steady_clock::now();  // all of it
 };
 
 struct HttpResponse {

@@ -101,7 +101,7 @@ std::string ModelStatsJson(const std::vector<ModelVersionPtr>& versions, const M
     json.Key("inference_stats").BeginObject();
     WriteDuration("success", totals.succeeded, totals.succeeded_seconds, &json);
     WriteDuration("fail", totals.failed, totals.failed_seconds, &json);
-    WriteDuration("queue", totals.succeeded, 0, &json);
+    WriteDuration("queue", totals.succeeded, totals.queue_seconds, &json);
     WriteDuration("compute_input", totals.succeeded, totals.read_seconds, &json);
     WriteDuration("compute_infer", totals.succeeded, totals.compute_seconds, &json);
     WriteDuration("compute_output", totals.succeeded, totals.write_seconds, &json);

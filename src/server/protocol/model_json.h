@@ -27,8 +27,8 @@ std::string ModelMetadataJson(const ModelVersion& model, const std::vector<Model
 // The model configuration extension. Shapes are whole, so that max_batch_size is 0: clients put no dimension before
 // them.
 std::string ModelConfigJson(const ModelVersion& model);
-// The statistics extension, of versions that are ready. Waiting for a run to join (--max-batch) is part of
-// compute_infer; nothing waits in a queue otherwise.
+// The statistics extension, of versions that are ready. Waiting for a worker is "queue"; waiting for a run to join
+// (--max-batch) is part of compute_infer.
 std::string ModelStatsJson(const std::vector<ModelVersionPtr>& versions, const Metrics& metrics);
 // The model repository extension.
 std::string RepositoryIndexJson(const std::vector<ModelVersionPtr>& versions, bool only_ready);
