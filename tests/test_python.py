@@ -502,6 +502,53 @@ def test_onnxruntime_code_runs_with_another_import(tmp_path):
         ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CUDAExecutionProvider"])
 
 
+@pytest.mark.parametrize("ort", [onnxruntime, tamis], ids=["onnxruntime", "tamis"])
+def test_bindings_are_as_onnxruntime_has_them(tmp_path, ort):
+    model, reference = layer()
+    onnx.save(model, tmp_path / "m.onnx")
+    session = ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    x = samples(3)
+    binding = session.io_binding()
+    binding.bind_cpu_input("x", x)
+    binding.bind_output("y")
+    session.run_with_iobinding(binding)
+    [y] = binding.copy_outputs_to_cpu()
+    assert_close(y, reference(x))
+
+    place = np.full_like(y, np.nan)
+    binding.clear_binding_outputs()
+    binding.bind_input("x", "cpu", 0, np.float32, x.shape, x.ctypes.data)
+    binding.bind_output("y", "cpu", 0, np.float32, place.shape, place.ctypes.data)
+    session.run_with_iobinding(binding)
+    np.testing.assert_array_equal(place, y)
+    assert binding.get_outputs()[0].data_ptr() == place.ctypes.data
+
+    value = ort.OrtValue.ortvalue_from_numpy(x)
+    assert value.shape() == [3, 64] and value.is_tensor() and value.device_name() == "cpu"
+    target = ort.OrtValue.ortvalue_from_shape_and_type(list(y.shape), np.float32)
+    binding.bind_ortvalue_input("x", value)
+    binding.clear_binding_outputs()
+    binding.bind_ortvalue_output("y", target)
+    session.run_with_iobinding(binding)
+    np.testing.assert_array_equal(target.numpy(), y)
+    [other] = session.run_with_ort_values(["y"], {"x": value})
+    np.testing.assert_array_equal(other.numpy(), y)
+
+
+def test_places_that_do_not_fit_are_refused():
+    model, _ = layer()
+    session = tamis.InferenceSession(model)
+    binding = session.io_binding()
+    binding.bind_cpu_input("x", samples(3))
+    with pytest.raises(ValueError, match="no output is bound"):
+        session.run_with_iobinding(binding)
+    binding.bind_ortvalue_output("y", tamis.OrtValue.ortvalue_from_shape_and_type([1, 1], np.float32))
+    with pytest.raises(ValueError, match=r"output 'y' is float32\[3, .*but its place is float32\[1, 1\]"):
+        session.run_with_iobinding(binding)
+    with pytest.raises(ValueError, match="device 'cuda'"):
+        binding.bind_output("y", "cuda")
+
+
 def test_session_options_that_would_be_missed_are_refused():
     options = tamis.SessionOptions()
     for name in ("intra_op_threads", "graph_optimisation_level"):  # typing errors

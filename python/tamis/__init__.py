@@ -13,6 +13,7 @@ _tamis.set_dtypes(_dtypes.NUMPY)  # before anything else can make a tensor
 
 from tamis._engine import Engine, PassRecord, build  # noqa: E402
 from tamis._gate import gate  # noqa: E402
+from tamis._io_binding import IOBinding, OrtValue  # noqa: E402
 from tamis._onnxruntime import (  # noqa: E402
     ExecutionMode,
     GraphOptimizationLevel,
@@ -53,12 +54,14 @@ __all__ = [
     "GateCheck",
     "GateReport",
     "GraphOptimizationLevel",
+    "IOBinding",
     "InferenceSession",
     "ModelMetadata",
     "NodeTime",
     "OptimizeReport",
     "OptimizeTrial",
     "OptimizedLayer",
+    "OrtValue",
     "PassRecord",
     "PruneReport",
     "PrunedLayer",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tamis import _models
+from tamis._io_binding import IOBinding, OrtValue
 from tamis._session import Array, Session
 
 _CPU = {"CPU", "CPUExecutionProvider"}
@@ -136,6 +137,21 @@ class InferenceSession(Session):
     ) -> list[np.ndarray]:
         """All outputs in order, or those named. See `Session.run`."""
         return super().run(output_names, input_feed)
+
+    def io_binding(self) -> IOBinding:
+        """Inputs and outputs that are bound once and run often."""
+        return IOBinding(self)
+
+    def run_with_iobinding(self, iobinding: IOBinding, run_options: Any = None) -> None:
+        """Runs on what is bound."""
+        iobinding._run()
+
+    def run_with_ort_values(
+        self, output_names: Sequence[str] | None, input_dict_ort_values: Mapping[str, OrtValue], run_options: Any = None
+    ) -> list[OrtValue]:
+        """As `run`, of values."""
+        feeds = {name: value.numpy() for name, value in input_dict_ort_values.items()}
+        return [OrtValue(output) for output in self.run(output_names, feeds)]
 
     def get_providers(self) -> list[str]:
         """`["CPUExecutionProvider"]`."""
