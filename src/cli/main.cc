@@ -96,6 +96,9 @@ int Main(int argc, char** argv) {
                     "Folder of shared libraries with operators of your own; also TAMIS_CUSTOM_OPS");
     sub->add_flag("-v,--verbose", common->verbose, "Say on standard error what is done and why");
     sub->footer(fmt::format("Example:\n  {}", verb.example));
+    for (CLI::Option* option : sub->get_options()) {  // what stands for none is no default to show
+      if (option->get_default_str() == "[]" || option->get_default_str() == "nan") option->default_str("");
+    }
   }
   if (const Status status = CheckVerb(argc, argv); !status.ok()) {
     fmt::print(stderr, "tamis: error: {}\n", status.message());
