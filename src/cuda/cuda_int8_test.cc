@@ -100,6 +100,67 @@ TEST_F(CudaKernels, QuantizedProducts) {
   std::printf("%d runs\n", tried);
 }
 
+// Leaves two codes of every four along the last axis.
+void MakeTwoFour(Tensor& weight, std::mt19937& random) {
+  for (size_t i = 0; i + 4 <= weight.NumBytes(); i += 4) {
+    const size_t first = random() % 4, second = (first + 1 + random() % 3) % 4;
+    for (const size_t out : {first, second}) weight.raw()[i + out] = std::byte{0};
+  }
+}
+
+// Sums of small integers, which f32 holds: every position and every code has to be right. Then all that the epilogue
+// does, and the tactics that split the depth.
+TEST_F(CudaKernels, QuantizedProducts24) {
+  CudaRandom random(2049);
+  std::mt19937 codes(2050);
+  struct Shape {
+    int64_t rows, outputs, depth;
+  };
+  int tried = 0;
+  for (const Shape& s : {Shape{1, 1000, 2048},
+                         {128, 768, 3072},
+                         {300, 2304, 256},
+                         {49, 2048, 512},
+                         {513, 64, 64},
+                         {1000, 256, 80},
+                         {5000, 512, 272}}) {
+    for (const DType x : {DType::kUInt8, DType::kInt8}) {
+      CudaCase c;
+      c.op = "QuantizedLinear";
+      c.domain = kTamisDomain;
+      c.exact = true;
+      c.weight = Pattern::kTwoFour;
+      c.attributes = {{"x_zero_point", int64_t{3}}, {"output_dtype", kFull}};
+      Tensor scale(DType::kFloat32, {s.outputs});
+      std::fill_n(scale.Data<float>(), s.outputs, 1.0f);
+      c.inputs = {Codes(x, {s.rows, s.depth}, codes), Codes(DType::kInt8, {s.outputs, s.depth}, codes), scale,
+                  random.Integers(DType::kFloat32, {s.outputs}, 9)};
+      // Below 2^24 / 3072 each, bias and zero point included.
+      for (size_t i = 0; i < c.inputs[1].NumBytes(); ++i) {
+        c.inputs[1].raw()[i] = static_cast<std::byte>(static_cast<int>(codes() % 31) - 15);
+      }
+      MakeTwoFour(c.inputs[1], codes);
+      c.constants = {1, 2, 3};
+      c.output_dtypes = {DType::kFloat32};
+      tried += Check(c);
+      ASSERT_FALSE(HasFailure());
+    }
+    for (const Types& types : kTypes) {
+      if (s.rows * s.outputs > 700000 && types.y != DType::kUInt8) continue;  // the references take seconds
+      CudaCase c;
+      c.op = "QuantizedLinear";
+      c.weight = Pattern::kTwoFour;
+      c.inputs = {Codes(types.x, {s.rows, s.depth}, codes)};
+      AddOperands(&c, types, {s.outputs, s.depth}, {s.rows, s.outputs}, s.depth / 2, random, codes);
+      MakeTwoFour(c.inputs[1], codes);
+      Expect(&c, types, c.op, c.inputs);
+      tried += Check(c);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  std::printf("%d runs\n", tried);
+}
+
 struct ConvShape {
   int64_t batch, height, width, channels, outputs, kernel, stride, pad, dilation, group;
   Dims Y() const {
@@ -127,14 +188,17 @@ TEST_F(CudaKernels, QuantizedConvolutions) {
                              {1, 14, 14, 144, 48, 3, 1, 1, 1, 1},
                              {2, 20, 19, 96, 96, 3, 2, 1, 1, 96},
                              {1, 9, 9, 40, 40, 5, 1, 2, 1, 10}}) {
-    for (const Types& types : kTypes) {
+    for (size_t i = 0; i < 2 * std::size(kTypes); ++i) {
+      const Types& types = kTypes[i / 2];
       CudaCase c;
       c.op = "QuantizedConv";
+      if (i % 2 == 1) c.weight = Pattern::kTwoFour;
       c.inputs = {Codes(types.x, {s.batch, s.height, s.width, s.channels}, codes)};
       c.attributes = s.Attributes();
       const int64_t channels = s.channels / s.group;
       AddOperands(&c, types, {s.outputs, s.kernel, s.kernel, channels}, s.Y(), s.kernel * s.kernel * channels, random,
                   codes);
+      if (c.weight == Pattern::kTwoFour) MakeTwoFour(c.inputs[1], codes);
       Expect(&c, types, c.op, c.inputs);
       tried += Check(c);
       ASSERT_FALSE(HasFailure());

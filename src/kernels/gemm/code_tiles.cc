@@ -21,8 +21,7 @@ void PackCodeTiles(const int8_t* weight, int64_t outputs, int64_t runs, int64_t 
   std::vector<uint16_t> pairs(static_cast<size_t>(rows * row / 2));
   auto* codes = reinterpret_cast<int8_t*>(pairs.data());
   for (int64_t o = 0; o < outputs; ++o) {
-    const int64_t to = o / kRows * kRows + o % 2 * (kRows / 2) + o % kRows / 2;
-    std::copy_n(weight + o * row, row, codes + to * row);
+    std::copy_n(weight + o * row, row, codes + CodeTileRow(o) * row);
   }
   PackDenseTiles(pairs.data(), rows, runs, run / 2, packed);
 }

@@ -8,6 +8,11 @@
 
 namespace tamis {
 
+// The row of output `output` of a tile.
+constexpr int64_t CodeTileRow(int64_t output) {
+  return output / 16 * 16 + output % 2 * 8 + output % 16 / 2;
+}
+
 // `run` is even.
 size_t CodeTilesBytes(int64_t outputs, int64_t runs, int64_t run);
 

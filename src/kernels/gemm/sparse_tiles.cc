@@ -1,35 +1,15 @@
 #include "src/kernels/gemm/sparse_tiles.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include "src/base/float16.h"
+#include "src/kernels/gemm/kept_positions.h"
 
 namespace tamis {
 namespace {
-
-struct Positions {
-  uint8_t first, second;
-  bool broken;  // more than two non-zeros
-};
-
-// The two positions kept of a group, by the set of its non-zeros.
-constexpr std::array<Positions, 16> MakePositions() {
-  std::array<Positions, 16> table = {};
-  for (unsigned set = 0; set < 16; ++set) {
-    unsigned kept = set;
-    for (unsigned free = ~set & 15; std::popcount(kept) < 2; free &= free - 1) kept |= free & -free;
-    const int first = std::countr_zero(kept);
-    table[set] = {static_cast<uint8_t>(first), static_cast<uint8_t>(std::countr_zero(kept & (kept - 1))),
-                  std::popcount(set) > 2};
-  }
-  return table;
-}
-constexpr std::array<Positions, 16> kPositions = MakePositions();
 
 float Source(const Tensor& weight, int64_t at) {
   switch (weight.dtype()) {
@@ -82,9 +62,9 @@ int64_t PackRow(const uint16_t (&inputs)[kSparseTile], int64_t r, std::byte* til
       const uint16_t* four = inputs + q * 16 + g * 4;
       unsigned set = 0;
       for (unsigned i = 0; i < 4; ++i) set |= static_cast<unsigned>((four[i] & 0x7fff) != 0) << i;
-      const Positions kept = kPositions[set];
+      const KeptPositions kept = kKeptPositions[set];
       if (kept.broken) return q * 16 + g * 4;
-      codes |= static_cast<unsigned>(kept.first | kept.second << 2) << (g * 4);
+      codes |= kept.Code() << (g * 4);
       // A kept position without a non-zero may hold a negative zero.
       const uint16_t pair[2] = {static_cast<uint16_t>((set >> kept.first & 1) != 0 ? four[kept.first] : 0),
                                 static_cast<uint16_t>((set >> kept.second & 1) != 0 ? four[kept.second] : 0)};

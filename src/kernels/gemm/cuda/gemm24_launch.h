@@ -54,13 +54,14 @@ struct Gemm24Problem {
   bool bf16 = false;  // of x, w, residual and y; otherwise f16
   ActivationArgs activation;
   ImageSource image;  // of a convolution; batch is 0 otherwise
-  // The weight is dense and packed by PackDenseTiles (src/kernels/gemm/dense_tiles.h); f16 and on Hopper only.
+  // The weight is dense and packed by PackDenseTiles (src/kernels/gemm/dense_tiles.h); on Hopper only, and not bf16.
   bool dense = false;
   // y is the layer norm of its rows, act() being none; no convolutions; Hopper only.
   bool norm = false;
   float epsilon = 0;
-  // x and w are codes, counted in pairs: depth, channels and pitches are half of theirs. The weight is dense and packed
-  // by PackCodeTiles; Hopper only. Outputs are a multiple of 16, or of 8 where neither y nor the residual are codes.
+  // x and w are codes, counted in pairs: depth, channels and pitches are half of theirs. The weight is packed by
+  // PackCodeTiles, or PackSparseCodeTiles; Hopper only. Outputs are a multiple of 16, or of 8 where neither y nor the
+  // residual are codes.
   bool int8 = false;
   Int8Types types = {};
 

@@ -15,12 +15,8 @@ constexpr int kSharedMemory = 228 * 1024, kSharedBeside = 2048 + 512;
 constexpr int kFewestStages = 4;  // fewer don't hide the cache's latency
 
 LinesInstance Instance(const Gemm24Problem& problem, int index) {
-  if (problem.int8) return LinesInt8(index);
+  if (problem.int8) return problem.dense ? DenseLinesInt8(index) : SparseLinesInt8(index);
   return problem.dense ? DenseLinesF16(index) : SparseLinesF16(index);
-}
-
-int WeightTile(const LinesInstance& instance) {
-  return static_cast<int>(instance.sparse ? kSparseTileBytes : kDenseTileBytes);
 }
 
 int RoundUp(int bytes) {
@@ -37,7 +33,7 @@ struct LinePlan {
   // At least so much that no more blocks than `together` fit: where launches overlap, multiprocessors that have none of
   // the previous launch would be given several blocks of the next, and others none.
   int SharedBytes(const LinesInstance& instance) const {
-    const int used = buffers * line_bytes + stages * WeightTile(instance) + 1024;
+    const int used = buffers * line_bytes + stages * instance.tile_bytes + 1024;
     return std::max(used, kSharedMemory / (together + 1));
   }
 };
@@ -55,7 +51,7 @@ LinePlan PlanLines(const Gemm24Problem& problem, const LinesInstance& instance, 
                        (problem.image.kernel_w - 1) * plan.tile.column_step;
   const int needed = std::max((plan.buffers - 1) * plan.line_bytes + last_row * 128,
                               std::max(instance.columns, plan.tile.TileRows()) * 128);
-  const int lines = plan.buffers * plan.line_bytes, stage = WeightTile(instance);
+  const int lines = plan.buffers * plan.line_bytes, stage = instance.tile_bytes;
   for (int together = std::min(instance.per_multiprocessor, CeilDiv(plan.Blocks(), multiprocessors)); together > 0;
        --together) {
     const int budget = kSharedMemory / together - kSharedBeside;
@@ -77,7 +73,7 @@ double PredictedCycles(const Gemm24Problem& problem, const LinesInstance& instan
   // A dense tile is four products of 64 x n x 16, a 2:4 one two of 64 x n x 32 that take 16 cycles more.
   const double products = instance.sparse ? instance.columns + 32.0 : 2.0 * instance.columns;
   const double lines = plan.tile.HeldRows() * 128.0;
-  const double bytes = WeightTile(instance) + lines / static_cast<double>(problem.Runs());
+  const double bytes = instance.tile_bytes + lines / static_cast<double>(problem.Runs());
   const double tile = std::max({together * products, together * bytes / kBytesPerCycle, kCacheLatency / plan.stages});
   const double finish = FinishCycles(1, instance.columns);
   return kStartCycles * (1 + 0.8 * (waves - 1)) + lines / kBytesPerCycle + waves * (tiles * tile + finish);

@@ -20,7 +20,7 @@ struct LinesShape {
   using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
   static constexpr bool kLines = true;
-  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse, kInt8>;
   static constexpr int kTokens = kColumnsValue;
   static constexpr int kPerMultiprocessor = kPerMultiprocessorValue;
   static constexpr int kThreads = 128 + 64;
@@ -83,24 +83,17 @@ class LineProducts {
       : params_(params), memory_(memory) {}
 
   __device__ __forceinline__ void Run(Sums& sums) {
-    if constexpr (Shape::kInt8) {
-      if (params_.types.x_unsigned) {
-        RunBy<WgmmaInt8<Shape::kTokens, true>>(sums);
-      } else {
-        RunBy<WgmmaInt8<Shape::kTokens, false>>(sums);
-      }
-    } else if constexpr (Shape::kSparse) {
-      RunBy<WgmmaSp<Shape::kTokens, false>>(sums);
-    } else {
-      RunBy<WgmmaDense<Shape::kTokens>>(sums);
-    }
+    WithInstruction<Shape, false>(params_.types.x_unsigned,
+                                  [&](auto instruction) { RunBy<decltype(instruction)>(sums); });
   }
 
  private:
+  static constexpr int kWords = Shape::kInt8 ? 2 : 1;  // of codes, of a tile of a 2:4 weight
+  using Codes = uint32_t[kWords];
   template <class Instruction>
   __device__ __forceinline__ void RunBy(Sums& sums) {
     const int tiles = params_.depth_tiles;
-    uint32_t codes[3] = {};
+    Codes codes[3] = {};
 #pragma unroll 1
     for (int i = 0; i < tiles; i += 3) {
       Step<Instruction>(sums, i, codes[0], codes[1]);
@@ -108,27 +101,22 @@ class LineProducts {
       if (i + 2 < tiles) Step<Instruction>(sums, i + 2, codes[2], codes[0]);
     }
     WgmmaWait<0>();
-    for (const uint32_t own : codes) Keep(own);
+    for (const Codes& own : codes) KeepCodes(own);
   }
   // `oldest`: the codes of the products before the last ones.
   template <class Instruction>
-  __device__ __forceinline__ void Step(Sums& sums, int i, uint32_t& own, const uint32_t& oldest) {
+  __device__ __forceinline__ void Step(Sums& sums, int i, Codes& own, const Codes& oldest) {
     if (position_ == 0) BarrierWait(memory_.x_full + 8 * buffer_.at, buffer_.lap & 1);
     BarrierWait(memory_.full + 8 * stage_.at, stage_.lap & 1);
     const uint32_t tile = memory_.weights + stage_.at * Shape::kTileBytes;
     if constexpr (Shape::kSparse) {
-      asm volatile("ld.shared.u32 %0, [%1];\n"
-                   : "=r"(own)
-                   : "r"(tile + static_cast<uint32_t>(kSparseTileValues) + threadIdx.x * 4)
-                   : "memory");
+      LoadCodes(tile + static_cast<uint32_t>(kSparseTileValues) + threadIdx.x * 4 * kWords, own);
     }
     const uint32_t row = r_ * params_.lines.row_step + s_ * params_.lines.column_step;
     const uint64_t b = WgmmaDescriptor<128>(memory_.x + buffer_.at * params_.line_bytes + row * 128);
     WgmmaFence();
     if constexpr (Shape::kSparse) {
-      const uint64_t a = WgmmaDescriptor<64>(tile);
-      Instruction::template Run<0>(sums, a, b, own, i);
-      Instruction::template Run<1>(sums, a + 2, b + 4, own, 1);
+      Instruction::RunTile(sums, WgmmaDescriptor<64>(tile), b, own, i);
     } else {
       const uint64_t a = WgmmaDescriptor<128>(tile);
 #pragma unroll
@@ -136,7 +124,7 @@ class LineProducts {
     }
     WgmmaCommit();
     WgmmaWait<2>();
-    Keep(oldest);
+    KeepCodes(oldest);
     // What those products have read is free: a stage, and once a run of channels has begun two tiles ago the lines of
     // the one before.
     if (i > 1) Release(memory_.empty + 8 * oldest_stage_);
@@ -151,9 +139,6 @@ class LineProducts {
     r_ = position_ = 0;
     last_buffer_ = buffer_.at;
     buffer_.Advance(params_.line_buffers);
-  }
-  static __device__ __forceinline__ void Keep(uint32_t codes) {
-    asm volatile("" ::"r"(codes) : "memory");
   }
   static __device__ __forceinline__ void Release(uint32_t barrier) {
     if (threadIdx.x % 32 == 0) BarrierArrive(barrier);

@@ -24,14 +24,18 @@ inline constexpr int kLinesInstances = 3;  // of each kind
 
 struct LinesInstance {
   const void* kernel;
-  int columns, threads, per_multiprocessor;
+  int columns, threads, per_multiprocessor, tile_bytes;  // of the weight
   bool sparse;
 };
 
 template <class Shape>
 LinesInstance DescribeLines() {
-  return {reinterpret_cast<const void*>(&Gemm24LinesKernel<Shape>), Shape::kTokens, Shape::kThreads,
-          Shape::kPerMultiprocessor, Shape::kSparse};
+  return {reinterpret_cast<const void*>(&Gemm24LinesKernel<Shape>),
+          Shape::kTokens,
+          Shape::kThreads,
+          Shape::kPerMultiprocessor,
+          static_cast<int>(Shape::kTileBytes),
+          Shape::kSparse};
 }
 
 // A template for the same reason as MakeWgmmaInstance.
@@ -52,6 +56,7 @@ LinesInstance MakeLinesInstance(int index) {
 // One object for each kind.
 LinesInstance SparseLinesF16(int index);
 LinesInstance DenseLinesF16(int index);
-LinesInstance LinesInt8(int index);
+LinesInstance DenseLinesInt8(int index);
+LinesInstance SparseLinesInt8(int index);
 
 }  // namespace tamis::cuda

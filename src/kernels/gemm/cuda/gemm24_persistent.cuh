@@ -15,7 +15,7 @@ struct PersistentShape {
   static constexpr bool kInt8 = kInt8Value;  // x and the weight are codes
   using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
-  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse, kInt8>;
   static constexpr int kTokens = kTokensValue;
   static constexpr int kWarpgroups = kWarpgroupsValue;
   static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup
@@ -110,7 +110,7 @@ __global__ __launch_bounds__(Shape::kThreads,
       __syncwarp();
     };
     WaitForPrevious();
-    Products<Shape, kBf16> products = MakeProducts<Shape, kBf16>(params);
+    Products<Shape, kBf16> products(params);
     for (int tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
       const BlockPosition block = position(tile);
       const int first_output = (block.output_block * Shape::kPanels + first_panel) * 64;

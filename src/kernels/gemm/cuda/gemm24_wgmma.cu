@@ -10,7 +10,13 @@ namespace tamis::cuda {
 namespace {
 
 WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
-  if (problem.int8) return index < kInt8Blocks ? Int8Instance(index) : Int8PersistentInstance(index - kInt8Blocks);
+  if (problem.int8 && problem.dense) {
+    return index < kInt8Blocks ? Int8Instance(index) : Int8PersistentInstance(index - kInt8Blocks);
+  }
+  if (problem.int8) {
+    return index < kInt8SparseBlocks ? Int8SparseInstance(index)
+                                     : Int8SparsePersistentInstance(index - kInt8SparseBlocks);
+  }
   if (problem.norm) return NormInstanceF16(index, problem.dense);
   if (problem.dense) return DenseInstanceF16(index);
   return problem.bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
@@ -28,8 +34,7 @@ double PredictedCycles(const Gemm24Problem& problem, const WgmmaInstance& instan
   // A dense tile is four products of 64 x n x 16, a 2:4 one two of 64 x n x 32.
   const double products =
       instance.panels * (instance.sparse ? 2 * (instance.tokens / 2.0 + 16) : 4 * (instance.tokens / 2.0 + 8));
-  const double tile_bytes = static_cast<double>(instance.sparse ? kSparseTileBytes : kDenseTileBytes);
-  const double bytes = instance.panels * tile_bytes + instance.tokens * 128.0;
+  const double bytes = instance.panels * instance.tile_bytes + instance.tokens * 128.0;
   const double tile =
       std::max({static_cast<double>(together) * products, static_cast<double>(together) * bytes / kBytesPerCycle,
                 kCacheLatency / (instance.stages * instance.tiles)});
@@ -55,7 +60,7 @@ cudaError_t CountMultiprocessors(int* count) {
 std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors) {
   if (problem.depth % 8 != 0 || problem.outputs % 8 != 0 || problem.rows < 1) return {};
   std::vector<std::pair<double, Gemm24Tactic>> ranked;
-  const int instances = problem.int8    ? kInt8Instances
+  const int instances = problem.int8    ? (problem.dense ? kInt8Instances : kInt8SparseInstances)
                         : problem.norm  ? kNormInstances
                         : problem.dense ? kDenseInstances
                                         : kWgmmaInstances;

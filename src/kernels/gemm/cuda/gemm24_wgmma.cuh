@@ -21,7 +21,7 @@ struct WgmmaShape {
   static constexpr bool kInt8 = kInt8Value;  // x and the weight are codes
   using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
-  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse>;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse, kInt8>;
   static constexpr int kTokens = kTokensValue;
   static constexpr int kWarpgroups = kWarpgroupsValue;
   static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup
@@ -140,7 +140,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
 
   const int first_panel = warp / 4 * kEach;
   typename Shape::Sum sums[kEach][kTokens / 2];
-  Products<Shape, kBf16> products = MakeProducts<Shape, kBf16>(params);
+  Products<Shape, kBf16> products(params);
   products.Run(sums, ring, first_panel, stage_count);
   products.Finish(ring);
   NamedBarrier(1, kConsumers);  // all stages have been read: their memory is free

@@ -79,8 +79,25 @@ inline constexpr int kMostClusterBlocks = 16;  // above 8 the kernel must be all
   X(128, 2, 2, 1, 4)                    \
   X(256, 2, 1, 1, 3)
 
-inline constexpr int kInt8Blocks = 9, kInt8PersistentBlocks = 3;  // shapes of each
+// And of 2:4 codes, whose tiles are 62 % of these. The sums of two panels of 192 rows leave no registers for positions.
+#define TAMIS_INT8_SPARSE_SHAPES(X) \
+  X(256, 2, 1, 1, 5, 1)             \
+  X(128, 2, 2, 1, 6, 1)             \
+  X(128, 2, 1, 1, 4, 2)             \
+  X(128, 1, 1, 1, 5, 2)             \
+  X(64, 2, 1, 1, 5, 2)              \
+  X(64, 1, 1, 2, 4, 2)              \
+  X(32, 1, 1, 2, 6, 2)              \
+  X(16, 1, 1, 2, 7, 2)
+#define TAMIS_INT8_SPARSE_PERSISTENT_SHAPES(X) \
+  X(192, 2, 1, 1, 5)                           \
+  X(128, 2, 2, 1, 5)                           \
+  X(256, 2, 1, 1, 3)
+
+inline constexpr int kInt8Blocks = 9, kInt8SparseBlocks = 8;  // shapes of each
+inline constexpr int kInt8PersistentBlocks = 3;               // of either
 inline constexpr int kInt8Instances = kInt8Blocks + kInt8PersistentBlocks;
+inline constexpr int kInt8SparseInstances = kInt8SparseBlocks + kInt8PersistentBlocks;
 
 // What an H100 was measured to take, in clock cycles, to rank tactics by.
 inline constexpr double kBytesPerCycle = 52;   // that a multiprocessor gets from the level-2 cache
@@ -95,16 +112,25 @@ constexpr int CeilDiv(int64_t a, int64_t b) {
 
 struct WgmmaInstance {
   const void* kernel;
-  int tokens, panels, tiles, stages, threads, shared_bytes, per_multiprocessor;
+  int tokens, panels, tiles, stages, threads, shared_bytes, per_multiprocessor, tile_bytes;
   bool can_split, persistent;
   bool sparse;
 };
 
 template <class Shape>
 WgmmaInstance DescribeShape(const void* kernel) {
-  return {kernel,           Shape::kTokens,     Shape::kPanels,      Shape::kTiles,
-          Shape::kStages,   Shape::kThreads,    Shape::kSharedBytes, Shape::kPerMultiprocessor,
-          Shape::kCanSplit, Shape::kPersistent, Shape::kSparse};
+  return {kernel,
+          Shape::kTokens,
+          Shape::kPanels,
+          Shape::kTiles,
+          Shape::kStages,
+          Shape::kThreads,
+          Shape::kSharedBytes,
+          Shape::kPerMultiprocessor,
+          static_cast<int>(Shape::kTileBytes),
+          Shape::kCanSplit,
+          Shape::kPersistent,
+          Shape::kSparse};
 }
 
 // Templates all of them: nvcc makes code of every kernel that a plain function names, in every object.
@@ -149,21 +175,25 @@ WgmmaInstance MakeDenseInstance(int index) {
 }
 
 // Of one kind: the persistent ones or the others.
-template <bool kPersistent>
+template <bool kSparse, bool kPersistent>
 WgmmaInstance MakeInt8Instance(int index) {
   int at = 0;
 #define TAMIS_MAKE_WGMMA(...)                                                                     \
   if (index == at++) {                                                                            \
-    using Shape = WgmmaShape<__VA_ARGS__, false, false, true>;                                    \
+    using Shape = WgmmaShape<__VA_ARGS__, kSparse, false, true>;                                  \
     return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
   }
 #define TAMIS_MAKE_PERSISTENT(...)                                                                     \
   if (index == at++) {                                                                                 \
-    using Shape = PersistentShape<__VA_ARGS__, false, true>;                                           \
+    using Shape = PersistentShape<__VA_ARGS__, kSparse, true>;                                         \
     return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, false>)); \
   }
-  if constexpr (kPersistent) {
+  if constexpr (kPersistent && kSparse) {
+    TAMIS_INT8_SPARSE_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+  } else if constexpr (kPersistent) {
     TAMIS_INT8_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+  } else if constexpr (kSparse) {
+    TAMIS_INT8_SPARSE_SHAPES(TAMIS_MAKE_WGMMA)
   } else {
     TAMIS_INT8_SHAPES(TAMIS_MAKE_WGMMA)
   }
@@ -203,6 +233,8 @@ cudaError_t CountMultiprocessors(int* count);
 WgmmaInstance DenseInstanceF16(int index);
 WgmmaInstance Int8Instance(int index);
 WgmmaInstance Int8PersistentInstance(int index);
+WgmmaInstance Int8SparseInstance(int index);
+WgmmaInstance Int8SparsePersistentInstance(int index);
 WgmmaInstance NormInstanceF16(int index, bool dense);
 WgmmaInstance WgmmaInstanceF16(int index);
 WgmmaInstance WgmmaInstanceBf16(int index);

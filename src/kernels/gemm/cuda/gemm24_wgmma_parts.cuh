@@ -2,7 +2,8 @@
 //
 // A stage holds kTiles * 64 inputs: of x, kTokens rows for each 64 inputs, in the 128-byte swizzle of the copy engine;
 // of the weight, the packed tiles of kPanels rows of tiles, 2:4 (src/kernels/gemm/sparse_tile_format.h) or dense
-// (src/kernels/gemm/dense_tiles.h) as `Shape::kSparse` says.
+// (src/kernels/gemm/dense_tiles.h) as `Shape::kSparse` says. Codes are counted in pairs, so that 64 inputs are 128 of
+// them (src/kernels/gemm/sparse_code_format.h, src/kernels/gemm/code_tiles.h).
 #pragma once
 
 #include <type_traits>
@@ -14,6 +15,7 @@
 #include "src/kernels/gemm/cuda/wgmma_int8.cuh"
 #include "src/kernels/gemm/cuda/wgmma_sp.cuh"
 #include "src/kernels/gemm/dense_tiles.h"
+#include "src/kernels/gemm/sparse_code_format.h"
 #include "src/kernels/gemm/sparse_tile_format.h"
 
 namespace tamis::cuda {
@@ -48,8 +50,10 @@ struct WgmmaParams {
   uint32_t line_bytes;  // of a buffer
 };
 
-template <bool kSparse>
-inline constexpr uint32_t kWeightTileBytes = static_cast<uint32_t>(kSparse ? kSparseTileBytes : kDenseTileBytes);
+template <bool kSparse, bool kInt8>
+inline constexpr uint32_t kWeightTileBytes = static_cast<uint32_t>(!kSparse ? kDenseTileBytes
+                                                                   : kInt8  ? kSparseCodeTileBytes
+                                                                            : kSparseTileBytes);
 
 struct BlockPosition {
   int output_block, token_block;
@@ -208,29 +212,29 @@ class StageFetcher {
 // products of one stage run while the next stage is awaited; they read the codes from registers
 // until they end, so that two sets of registers take turns and are kept alive until then. Run leaves the last products
 // running; Finish awaits them.
-template <class Shape, bool kBf16>
+template <class Shape>
 struct SparseProducts {
   static constexpr int kEach = Shape::kPanelsEach;
-  static constexpr uint32_t kTileBytes = Shape::kTileBytes;
-  uint32_t codes[2][kEach][Shape::kTiles] = {};
+  static constexpr int kWords = Shape::kInt8 ? 2 : 1;  // of codes, of a tile
+  using Sums = typename Shape::Sum[kEach][Shape::kTokens / 2];
+  using Codes = uint32_t[kEach][Shape::kTiles][kWords];
+  Codes codes[2] = {};
   RingPosition<Shape::kStages> position;
   int last_stage = 0;
 
-  __device__ __forceinline__ void Step(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring,
-                                       int panel, int i, uint32_t (&own)[kEach][Shape::kTiles],
-                                       const uint32_t (&previous)[kEach][Shape::kTiles]) {
+  template <class Instruction>
+  __device__ __forceinline__ void Step(Sums& sums, const StageRing<Shape>& ring, int panel, int i, Codes& own,
+                                       const Codes& previous) {
+    static_assert(Instruction::kWords == kWords && kSparseCodeValues == kSparseTileValues);
     const int s = position.stage;
     BarrierWait(ring.full + 8 * s, position.lap & 1);
-    const uint32_t tiles = ring.WeightsOf(s) + panel * Shape::kTiles * kTileBytes;
-    const uint32_t codes_of_thread = tiles + static_cast<uint32_t>(kSparseTileValues) + threadIdx.x % 128 * 4;
+    const uint32_t tiles = ring.WeightsOf(s) + panel * Shape::kTiles * Shape::kTileBytes;
+    const uint32_t codes_of_thread = tiles + static_cast<uint32_t>(kSparseTileValues) + threadIdx.x % 128 * 4 * kWords;
 #pragma unroll
     for (int e = 0; e < kEach; ++e) {
 #pragma unroll
       for (int t = 0; t < Shape::kTiles; ++t) {
-        asm volatile("ld.shared.u32 %0, [%1];\n"
-                     : "=r"(own[e][t])
-                     : "r"(codes_of_thread + (e * Shape::kTiles + t) * kTileBytes)
-                     : "memory");
+        LoadCodes(codes_of_thread + (e * Shape::kTiles + t) * Shape::kTileBytes, own[e][t]);
       }
     }
     WgmmaFence();
@@ -239,9 +243,8 @@ struct SparseProducts {
       const uint64_t b = WgmmaDescriptor<128>(ring.XOf(s) + t * Shape::kXTile);
 #pragma unroll
       for (int e = 0; e < kEach; ++e) {
-        const uint64_t a = WgmmaDescriptor<64>(tiles + (e * Shape::kTiles + t) * kTileBytes);
-        WgmmaSp<Shape::kTokens, kBf16>::template Run<0>(sums[e], a, b, own[e][t], i + t);
-        WgmmaSp<Shape::kTokens, kBf16>::template Run<1>(sums[e], a + 2, b + 4, own[e][t], 1);
+        const uint64_t a = WgmmaDescriptor<64>(tiles + (e * Shape::kTiles + t) * Shape::kTileBytes);
+        Instruction::RunTile(sums[e], a, b, own[e][t], i + t);
       }
     }
     WgmmaCommit();
@@ -251,19 +254,19 @@ struct SparseProducts {
     last_stage = s;
     position.Advance();
   }
-  static __device__ __forceinline__ void Keep(const uint32_t (&registers)[kEach][Shape::kTiles]) {
+  static __device__ __forceinline__ void Keep(const Codes& registers) {
 #pragma unroll
     for (int e = 0; e < kEach; ++e) {
 #pragma unroll
-      for (int t = 0; t < Shape::kTiles; ++t) asm volatile("" ::"r"(registers[e][t]) : "memory");
+      for (int t = 0; t < Shape::kTiles; ++t) KeepCodes(registers[e][t]);
     }
   }
-  __device__ __forceinline__ void Run(float (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
-                                      int count) {
+  template <class Instruction>
+  __device__ __forceinline__ void RunBy(Sums& sums, const StageRing<Shape>& ring, int panel, int count) {
 #pragma unroll 1
     for (int i = 0; i < count; i += 2) {
-      Step(sums, ring, panel, i, codes[0], codes[1]);
-      if (i + 1 < count) Step(sums, ring, panel, i + 1, codes[1], codes[0]);
+      Step<Instruction>(sums, ring, panel, i, codes[0], codes[1]);
+      if (i + 1 < count) Step<Instruction>(sums, ring, panel, i + 1, codes[1], codes[0]);
     }
   }
   __device__ __forceinline__ void Finish(const StageRing<Shape>& ring) {
@@ -278,17 +281,12 @@ struct SparseProducts {
 template <class Shape>
 struct DenseProducts {
   static constexpr int kEach = Shape::kPanelsEach;
-  using Sum = typename Shape::Sum;
+  using Sums = typename Shape::Sum[kEach][Shape::kTokens / 2];
   RingPosition<Shape::kStages> position;
   int last_stage = 0;
 
-  __device__ __forceinline__ void Run(Sum (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
-                                      int count) {
-    RunBy<WgmmaDense<Shape::kTokens>>(sums, ring, panel, count);
-  }
   template <class Instruction>
-  __device__ __forceinline__ void RunBy(Sum (&sums)[kEach][Shape::kTokens / 2], const StageRing<Shape>& ring, int panel,
-                                        int count) {
+  __device__ __forceinline__ void RunBy(Sums& sums, const StageRing<Shape>& ring, int panel, int count) {
 #pragma unroll 1
     for (int i = 0; i < count; ++i) {
       const int s = position.stage;
@@ -320,33 +318,31 @@ struct DenseProducts {
   }
 };
 
-// Of codes: the weight's are s8, x's of either sign.
-template <class Shape>
-struct Int8Products : DenseProducts<Shape> {
-  using typename DenseProducts<Shape>::Sum;
-  bool x_unsigned = false;
+// Calls run(instruction) with the product for the operands' types: codes of the weight are s8, x's of either sign.
+template <class Shape, bool kBf16, class F>
+__device__ __forceinline__ void WithInstruction(bool x_unsigned, F&& run) {
+  constexpr int kColumns = Shape::kTokens;
+  if constexpr (Shape::kInt8 && Shape::kSparse) {
+    x_unsigned ? run(WgmmaSpInt8<kColumns, true>()) : run(WgmmaSpInt8<kColumns, false>());
+  } else if constexpr (Shape::kInt8) {
+    x_unsigned ? run(WgmmaInt8<kColumns, true>()) : run(WgmmaInt8<kColumns, false>());
+  } else if constexpr (Shape::kSparse) {
+    run(WgmmaSp<kColumns, kBf16>());
+  } else {
+    run(WgmmaDense<kColumns>());
+  }
+}
 
-  __device__ __forceinline__ void Run(Sum (&sums)[Shape::kPanelsEach][Shape::kTokens / 2], const StageRing<Shape>& ring,
-                                      int panel, int count) {
-    if (x_unsigned) {
-      this->template RunBy<WgmmaInt8<Shape::kTokens, true>>(sums, ring, panel, count);
-    } else {
-      this->template RunBy<WgmmaInt8<Shape::kTokens, false>>(sums, ring, panel, count);
-    }
+template <class Shape, bool kBf16>
+struct Products : std::conditional_t<Shape::kSparse, SparseProducts<Shape>, DenseProducts<Shape>> {
+  bool x_unsigned;  // of codes
+  explicit __device__ __forceinline__ Products(const WgmmaParams& params) : x_unsigned(params.types.x_unsigned) {}
+  __device__ __forceinline__ void Run(typename Shape::Sum (&sums)[Shape::kPanelsEach][Shape::kTokens / 2],
+                                      const StageRing<Shape>& ring, int panel, int count) {
+    WithInstruction<Shape, kBf16>(
+        x_unsigned, [&](auto instruction) { this->template RunBy<decltype(instruction)>(sums, ring, panel, count); });
   }
 };
-
-template <class Shape, bool kBf16>
-using Products =
-    std::conditional_t<Shape::kInt8, Int8Products<Shape>,
-                       std::conditional_t<Shape::kSparse, SparseProducts<Shape, kBf16>, DenseProducts<Shape>>>;
-
-template <class Shape, bool kBf16>
-__device__ __forceinline__ Products<Shape, kBf16> MakeProducts(const WgmmaParams& params) {
-  Products<Shape, kBf16> products;
-  if constexpr (Shape::kInt8) products.x_unsigned = params.types.x_unsigned;
-  return products;
-}
 
 // One warpgroup: bias and residual onto the sums of 64 outputs. If there is a residual, its part has arrived in `tile`
 // in shared memory: [token][64 outputs] in the 128-byte swizzle.

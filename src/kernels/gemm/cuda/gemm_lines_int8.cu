@@ -1,10 +1,10 @@
-// The block shapes that keep lines of images in shared memory, of codes.
+// The block shapes that keep lines of images in shared memory, of dense weights of codes.
 #include "src/kernels/gemm/cuda/gemm24_lines_instances.cuh"
 #include "src/kernels/gemm/cuda/int8_epilogue.cuh"
 
 namespace tamis::cuda {
 
-LinesInstance LinesInt8(int index) {
+LinesInstance DenseLinesInt8(int index) {
   return MakeLinesInstance<false, true>(index);
 }
 

@@ -51,6 +51,45 @@ TAMIS_WGMMA_INT8(256, 128, 128, 129, 130);
 
 #undef TAMIS_WGMMA_INT8
 #undef TAMIS_WGMMA_INT8_TYPED
+
+// a 2:4 and compressed: [64][64] . [N][64]^T. All threads supply codes (src/kernels/gemm/sparse_code_format.h).
+#define TAMIS_WGMMA_SP_INT8_TYPED(n, s, a, b, e, p, type)                                                      \
+  asm volatile("{\n.reg .pred keep;\nsetp.ne.b32 keep, %" #p ", 0;\n"                                          \
+               "wgmma.mma_async.sp.sync.aligned.m64n" #n "k64.s32.s8." type " {" TAMIS_REGS_##s "}, %" #a       \
+               ", %" #b ", %" #e ", 0, keep;\n}\n"                                                             \
+               : TAMIS_INTS_##s(0) : "l"(a_descriptor), "l"(b_descriptor), "r"(codes), "r"(keep_sums))
+#define TAMIS_WGMMA_SP_INT8(n, s, a, b, e, p)                                                               \
+  template <bool kUnsigned>                                                                                 \
+  struct WgmmaSpInt8<n, kUnsigned> {                                                                        \
+    static constexpr int kWords = 2;                                                                        \
+    static __device__ __forceinline__ void Run(int32_t (&d)[s], uint64_t a_descriptor, uint64_t b_descriptor, \
+                                               uint32_t codes, int keep_sums) {                             \
+      if constexpr (kUnsigned) TAMIS_WGMMA_SP_INT8_TYPED(n, s, a, b, e, p, "u8");                           \
+      if constexpr (!kUnsigned) TAMIS_WGMMA_SP_INT8_TYPED(n, s, a, b, e, p, "s8");                          \
+    }                                                                                                       \
+    static __device__ __forceinline__ void RunTile(int32_t (&d)[s], uint64_t a_descriptor,                  \
+                                                   uint64_t b_descriptor, const uint32_t (&codes)[2],       \
+                                                   int keep_sums) {                                         \
+      Run(d, a_descriptor, b_descriptor, codes[0], codes[1] != 0 ? keep_sums : 0);                          \
+      Run(d, a_descriptor + 2, b_descriptor + 4, codes[1], 1);                                              \
+    }                                                                                                       \
+  }
+
+// RunTile: the two products of a packed tile of the weight. No word of codes is 0, so that the condition on the second
+// changes nothing but what the compiler knows: without it, it takes that word as defined while the first product runs,
+// and makes every product wait for the one before (ptxas' C7513).
+template <int kColumns, bool kUnsigned>
+struct WgmmaSpInt8;
+TAMIS_WGMMA_SP_INT8(16, 8, 8, 9, 10, 11);
+TAMIS_WGMMA_SP_INT8(32, 16, 16, 17, 18, 19);
+TAMIS_WGMMA_SP_INT8(64, 32, 32, 33, 34, 35);
+TAMIS_WGMMA_SP_INT8(128, 64, 64, 65, 66, 67);
+TAMIS_WGMMA_SP_INT8(192, 96, 96, 97, 98, 99);
+TAMIS_WGMMA_SP_INT8(224, 112, 112, 113, 114, 115);
+TAMIS_WGMMA_SP_INT8(256, 128, 128, 129, 130, 131);
+
+#undef TAMIS_WGMMA_SP_INT8
+#undef TAMIS_WGMMA_SP_INT8_TYPED
 // clang-format on
 
 }  // namespace tamis::cuda

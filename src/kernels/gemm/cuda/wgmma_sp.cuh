@@ -47,6 +47,12 @@ namespace tamis::cuda {
 #define TAMIS_WGMMA_SP(n, s, a, b, e, p)                                            \
   template <bool kBf16>                                                             \
   struct WgmmaSp<n, kBf16> {                                                        \
+    static constexpr int kWords = 1;                                                \
+    static __device__ __forceinline__ void RunTile(float (&d)[s], uint64_t a_descriptor, uint64_t b_descriptor, \
+                                                   const uint32_t (&codes)[1], int keep_sums) { \
+      Run<0>(d, a_descriptor, b_descriptor, codes[0], keep_sums);                   \
+      Run<1>(d, a_descriptor + 2, b_descriptor + 4, codes[0], 1);                   \
+    }                                                                               \
     template <int kSelector>                                                        \
     static __device__ __forceinline__ void Run(float (&d)[s], uint64_t a_descriptor, uint64_t b_descriptor, \
                                                uint32_t codes, int keep_sums) {     \
@@ -75,6 +81,20 @@ TAMIS_WGMMA_SP(256, 128, 128, 129, 130, 131);
 #undef TAMIS_WGMMA_SP
 #undef TAMIS_WGMMA_SP_TYPED
 // clang-format on
+
+// A thread's words of codes, at its place in a packed tile.
+__device__ __forceinline__ void LoadCodes(uint32_t address, uint32_t (&codes)[1]) {
+  asm volatile("ld.shared.u32 %0, [%1];\n" : "=r"(codes[0]) : "r"(address) : "memory");
+}
+__device__ __forceinline__ void LoadCodes(uint32_t address, uint32_t (&codes)[2]) {
+  asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];\n" : "=r"(codes[0]), "=r"(codes[1]) : "r"(address) : "memory");
+}
+// Products read codes from registers while they run: what stands behind their end keeps them.
+template <int kWords>
+__device__ __forceinline__ void KeepCodes(const uint32_t (&codes)[kWords]) {
+#pragma unroll
+  for (int i = 0; i < kWords; ++i) asm volatile("" ::"r"(codes[i]) : "memory");
+}
 
 // Orders the registers and shared memory that the next products read after what wrote them.
 __device__ __forceinline__ void WgmmaFence() {

@@ -1,0 +1,11 @@
+// The block shapes of 2:4 int8 products by warpgroups, but for the persistent ones.
+#include "src/kernels/gemm/cuda/gemm24_wgmma_instances.cuh"
+#include "src/kernels/gemm/cuda/int8_epilogue.cuh"
+
+namespace tamis::cuda {
+
+WgmmaInstance Int8SparseInstance(int index) {
+  return MakeInt8Instance<true, false>(index);
+}
+
+}  // namespace tamis::cuda

@@ -1,0 +1,13 @@
+// Packs 2:4 weights of s8 codes for sparse tensor cores, in the format of sparse_code_format.h.
+#pragma once
+
+#include "src/kernels/gemm/sparse_code_format.h"
+#include "tamis/status.h"
+
+namespace tamis {
+
+// Writes SparseCodeTilesBytes() to `packed`. `weight` is [outputs][runs][run]. A user error names the first group with
+// more than two non-zeros.
+Status PackSparseCodeTiles(const int8_t* weight, int64_t outputs, int64_t runs, int64_t run, std::byte* packed);
+
+}  // namespace tamis
