@@ -11,16 +11,10 @@ struct Read {
 };
 
 Result<Read> ReadProblem(const Problem& whole, const Device& device) {
-  TAMIS_RETURN_IF_ERROR(CheckPoolWindow(whole));
   const ConvPoolParts parts(whole);
   Read read;
   TAMIS_ASSIGN_OR_RETURN(read.folded, FoldConv(parts.conv, device));
-  const Dims& y = whole.outputs[0].dims;
-  read.problem.image = read.folded.gemm.image;
-  read.problem.outputs = static_cast<int>(read.folded.gemm.outputs);
-  read.problem.pool_h = static_cast<int>(y[1]), read.problem.pool_w = static_cast<int>(y[2]);
-  read.problem.activation = read.folded.gemm.activation;
-  if (const char* reason = WhyNoConvPool(read.problem)) return UserError("{}", reason);
+  TAMIS_ASSIGN_OR_RETURN(read.problem, ReadConvPool(whole, read.folded.gemm));
   return read;
 }
 

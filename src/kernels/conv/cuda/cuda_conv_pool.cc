@@ -26,12 +26,21 @@ ConvPoolParts::ConvPoolParts(const Problem& whole) {
   conv.threads = pool.threads = whole.threads;
 }
 
-Status CheckPoolWindow(const Problem& whole) {
+Result<ConvPoolProblem> ReadConvPool(const Problem& whole, const Gemm24Problem& conv) {
   const Node& node = *whole.node;
-  const Dims pads = node.Ints("pool_pads");
+  const Dims pads = node.Ints("pool_pads"), &y = whole.outputs[0].dims;
   const bool known = node.Ints("pool_kernel") == Dims{3, 3} && node.Ints("pool_strides") == Dims{2, 2} &&
                      pads.size() == 4 && pads[0] == 1 && pads[1] == 1;
-  return known ? Status() : UserError("the pool's windows are not 3 x 3, every other pixel from -1 on");
+  if (!known) return UserError("the pool's windows are not 3 x 3, every other pixel from -1 on");
+  ConvPoolProblem problem;
+  problem.image = conv.image;
+  problem.outputs = static_cast<int>(conv.outputs);
+  problem.pool_h = static_cast<int>(y[1]), problem.pool_w = static_cast<int>(y[2]);
+  problem.activation = conv.activation;
+  problem.int8 = conv.int8;
+  problem.types = conv.types;
+  if (const char* reason = WhyNoConvPool(problem)) return UserError("{}", reason);
+  return problem;
 }
 
 }  // namespace tamis::cuda

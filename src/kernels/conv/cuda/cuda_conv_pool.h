@@ -16,7 +16,7 @@ struct ConvPoolParts {
   ConvPoolParts& operator=(const ConvPoolParts&) = delete;
 };
 
-// What ConvPoolProblem says of the pool; otherwise the reason why conv_pool.h can't do it.
-Status CheckPoolWindow(const Problem& whole);
+// The whole with its convolution as a product over folded images; otherwise the reason why conv_pool.h can't do it.
+Result<ConvPoolProblem> ReadConvPool(const Problem& whole, const Gemm24Problem& conv);
 
 }  // namespace tamis::cuda

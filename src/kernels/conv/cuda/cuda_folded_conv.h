@@ -15,6 +15,12 @@ struct FoldedConv {
   Gemm24Problem gemm;  // over the folded images
   int64_t run = 0;     // elements of a row of the kernel; of codes twice the depth of `gemm`
 
+  // What both types fold alike; the pitch, the rows and the size of folded images are left.
+  explicit FoldedConv(const CudaConv& conv);
+  FoldedConv() = default;
+  // gemm.image, of whose elements `packed` lie in one of `gemm`, once everything else is known.
+  void SetImage(const CudaConv& conv, int kernel_h, int packed);
+
   // Of the folded images.
   size_t ImageBytes() const;
   Status Fold(const void* x, void* images, cudaStream_t stream) const;

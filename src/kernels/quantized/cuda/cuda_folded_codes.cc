@@ -12,10 +12,9 @@ Result<FoldedConv> FoldQuantizedConv(const CudaInt8& int8, const Device& device)
   TAMIS_RETURN_IF_ERROR(CheckInt8Wgmma(int8, device));
   TAMIS_RETURN_IF_ERROR(CheckFoldable(conv));
   if (int8.types.residual != DType::kUndefined) return UserError("a residual");
-  FoldedConv folded;
+  FoldedConv folded(conv);
   FoldImageArgs& fold = folded.fold;
-  fold.batch = conv.batch, fold.channels = conv.channels, fold.in_h = conv.in_h, fold.in_w = conv.in_w;
-  fold.step_h = conv.stride_h, fold.fold_w = conv.stride_w, fold.pad_h = conv.pad_h, fold.pad_w = conv.pad_w;
+  fold.step_h = conv.stride_h;
   const int kernel_w = CeilDiv(conv.kernel_w, conv.stride_w);
   const auto pitch = [&](int strides) {
     return CeilDiv(conv.channels * conv.stride_h * strides * conv.stride_w, 16) * 16;
@@ -34,14 +33,8 @@ Result<FoldedConv> FoldQuantizedConv(const CudaInt8& int8, const Device& device)
   fold.out_w = conv.out_w + kernel_w - 1;
   folded.gemm = Int8Gemm(int8);
   folded.gemm.depth = folded.run / 2;
-  ImageSource& image = folded.gemm.image;
-  image.batch = conv.batch, image.channels = static_cast<int>(folded.run / 2);
-  image.in_h = fold.out_h, image.in_w = conv.out_w, image.out_h = conv.out_h, image.out_w = conv.out_w;
-  image.kernel_h = kernel_h;
-  image.dilation_h = strides;
-  image.pixel_pitch = fold.pitch / 2;
-  image.line_pitch = image.pixel_pitch * fold.out_w;
-  image.image_pitch = image.line_pitch * fold.out_h;
+  folded.SetImage(conv, kernel_h, 2);
+  folded.gemm.image.dilation_h = strides;
   TAMIS_RETURN_IF_ERROR(CheckConvWgmma(folded.gemm, device));
   return folded;
 }

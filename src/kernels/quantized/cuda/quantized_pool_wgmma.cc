@@ -12,20 +12,12 @@ struct Read {
 };
 
 Result<Read> ReadProblem(const Problem& whole, const Device& device) {
-  TAMIS_RETURN_IF_ERROR(CheckPoolWindow(whole));
   const ConvPoolParts parts(whole);
+  if (!whole.node->Ints("table").empty()) return UserError("a table of codes may change their order");
   Read read;
   TAMIS_ASSIGN_OR_RETURN(read.int8, ReadCudaInt8(parts.conv));
   TAMIS_ASSIGN_OR_RETURN(read.folded, FoldQuantizedConv(read.int8, device));
-  if (!whole.node->Ints("table").empty()) return UserError("a table of codes may change their order");
-  const Dims& y = whole.outputs[0].dims;
-  read.problem.image = read.folded.gemm.image;
-  read.problem.outputs = static_cast<int>(read.folded.gemm.outputs);
-  read.problem.pool_h = static_cast<int>(y[1]), read.problem.pool_w = static_cast<int>(y[2]);
-  read.problem.activation = read.int8.activation;
-  read.problem.int8 = true;
-  read.problem.types = read.int8.types;
-  if (const char* reason = WhyNoConvPool(read.problem)) return UserError("{}", reason);
+  TAMIS_ASSIGN_OR_RETURN(read.problem, ReadConvPool(whole, read.folded.gemm));
   return read;
 }
 
