@@ -26,6 +26,9 @@ typedef struct TamisCudaEvent TamisCudaEvent;
 typedef struct TamisCudaKernel TamisCudaKernel;
 typedef struct TamisCudaConstant TamisCudaConstant;
 
+/* How the message of an error begins that wants memory of the device which there isn't. */
+#define TAMIS_CUDA_NO_MEMORY "not enough GPU memory"
+
 typedef struct TamisCudaError {
   uint32_t size;
   int32_t kind;

@@ -27,6 +27,10 @@ Status CallCuda(F call, A... arguments) {
   return Status(static_cast<ErrorKind>(kind - 1), error.message);
 }
 
+inline bool IsOutOfGpuMemory(const Status& status) {
+  return !status.ok() && status.message().find(TAMIS_CUDA_NO_MEMORY) != std::string::npos;
+}
+
 // Destroys what the backend made. Such objects exist only while the backend is loaded, which is until the end.
 template <auto kMember>
 struct CudaDestroy {

@@ -138,7 +138,8 @@ Status EngineSession::ChooseVariant(const std::string& precision) {
   if (precision.empty()) {
     // A GPU takes the variant that was made for it.
     for (int variant = 0; cuda_ != nullptr && variant < engine_->NumVariants(); ++variant) {
-      if (engine_->Precision(variant) == "f16") variant_ = variant;
+      const std::string name = engine_->Precision(variant);
+      if (name == "f16" || name.ends_with("tf32")) variant_ = variant;
     }
     return {};
   }

@@ -148,7 +148,13 @@ void Release(TamisCudaDevice* device, void* address) {
 int AllocatePinned(TamisCudaDevice* device, uint64_t bytes, void** address, TamisCudaError* error) {
   return Report(error, [&]() -> Status {
     TAMIS_RETURN_IF_ERROR(device->open->Use());
-    return CudaStatus(cudaHostAlloc(address, bytes, cudaHostAllocDefault), "cudaHostAlloc");
+    const cudaError_t error = cudaHostAlloc(address, bytes, cudaHostAllocDefault);
+    if (error == cudaErrorMemoryAllocation) {  // of the host, unlike everywhere else
+      cudaGetLastError();
+      return RuntimeError("not enough host memory: {:.1f} MB of pinned memory were asked for",
+                          static_cast<double>(bytes) / 1e6);
+    }
+    return CudaStatus(error, "cudaHostAlloc");
   });
 }
 

@@ -1,7 +1,23 @@
+#include "src/cuda/api.h"
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/cuda/slabs.h"
 
 namespace tamis::cuda {
+
+namespace {
+
+double Megabytes(size_t bytes) {
+  return static_cast<double>(bytes) / 1e6;
+}
+
+// "30.5 of 80000.0 MB are free"
+std::string FreeMemory() {
+  size_t free = 0, total = 0;
+  cudaMemGetInfo(&free, &total);
+  return fmt::format("{:.1f} of {:.1f} MB are free", Megabytes(free), Megabytes(total));
+}
+
+}  // namespace
 
 Status CudaStatus(cudaError_t error, std::string_view what) {
   if (error == cudaSuccess) return {};
@@ -15,6 +31,9 @@ Status CudaStatus(cudaError_t error, std::string_view what) {
         "or a backend built with an older CUDA, would work",
         driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
   }
+  if (error == cudaErrorMemoryAllocation) {
+    return RuntimeError(TAMIS_CUDA_NO_MEMORY " for {}: {}", what, FreeMemory());
+  }
   return RuntimeError("{}: {} ({})", what, cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
@@ -23,11 +42,7 @@ Result<void*> AllocateOnDevice(size_t bytes) {
   const cudaError_t error = cudaMalloc(&data, bytes);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
-    size_t free = 0, total = 0;
-    cudaMemGetInfo(&free, &total);
-    return RuntimeError("not enough GPU memory: {:.1f} MB were asked for, {:.1f} of {:.1f} MB are free",
-                        static_cast<double>(bytes) / 1e6, static_cast<double>(free) / 1e6,
-                        static_cast<double>(total) / 1e6);
+    return RuntimeError(TAMIS_CUDA_NO_MEMORY ": {:.1f} MB were asked for, {}", Megabytes(bytes), FreeMemory());
   }
   TAMIS_RETURN_IF_ERROR(CudaStatus(error, "cudaMalloc"));
   return data;

@@ -29,14 +29,30 @@ Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaPr
   program->graph_ = std::move(graph);
   program->device_ = options.device;
   TAMIS_RETURN_IF_ERROR(FuseForCuda(program->graph_));
-  TAMIS_RETURN_IF_ERROR(program->Prepare(options, cache));
-  TAMIS_RETURN_IF_ERROR(program->HoldConstants());
+  Status held = program->Prepare(options, cache);
+  if (held.ok()) held = program->HoldConstants();
+  if (!held.ok()) return program->WithNeeds(held);
   program->Order();
   TAMIS_RETURN_IF_ERROR(program->PlaceValues());
   // The first context now, so that what does not fit is said when the program is made.
-  TAMIS_ASSIGN_OR_RETURN(auto context, program->MakeContext());
-  program->free_.push_back(std::move(context));
+  auto context = program->MakeContext();
+  if (!context.ok()) return program->WithNeeds(context.status());
+  program->free_.push_back(std::move(context).value());
+  program->contexts_ = 1;
   return program;
+}
+
+Status CudaProgram::WithNeeds(const Status& status) const {
+  if (!IsOutOfGpuMemory(status)) return status;
+  size_t weights = 0;
+  for (size_t i = 0; i < graph_.NumValues(); ++i) {
+    const Value& value = graph_.value(static_cast<ValueId>(i));
+    if (value.constant) weights += value.constant->NumBytes();
+  }
+  const auto megabytes = [](size_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  std::string text = fmt::format("{}. The network's constants are {:.1f} MB", status.message(), megabytes(weights));
+  if (arena_bytes_ > 0) text += fmt::format(", what a run needs beside them {:.1f} MB", megabytes(arena_bytes_));
+  return RuntimeError("{}; nvidia-smi shows what other processes hold", text);
 }
 
 Status CudaProgram::Take(const Problem& problem, const std::string& variant, Step* step) const {
@@ -50,7 +66,10 @@ Status CudaProgram::Take(const Problem& problem, const std::string& variant, Ste
 
 Status CudaProgram::PrepareOnDevice(const Problem& problem, const std::string& wish, Step* step, std::string* reason) {
   // Before the others are asked: that would load libraries, and have them search, for nothing.
-  if (!wish.empty() && Take(problem, wish, step).ok()) return {};
+  if (!wish.empty()) {
+    const Status taken = Take(problem, wish, step);
+    if (taken.ok() || IsOutOfGpuMemory(taken)) return taken;
+  }
   TAMIS_ASSIGN_OR_RETURN(const auto candidates, device_->Candidates(problem));
   const auto add = [&](const std::string& name, const std::string& why) {
     *reason += (reason->empty() ? "" : "; ") + name + ": " + why;
@@ -59,7 +78,7 @@ Status CudaProgram::PrepareOnDevice(const Problem& problem, const std::string& w
     if (candidate.variants == 0) add(candidate.kernel, candidate.reason);
     for (int i = 0; i < candidate.variants; ++i) {
       const Status taken = Take(problem, candidate.Variant(i), step);
-      if (taken.ok()) return {};
+      if (taken.ok() || IsOutOfGpuMemory(taken)) return taken;
       add(candidate.Variant(i), taken.message());
     }
   }

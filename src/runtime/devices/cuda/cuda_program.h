@@ -6,6 +6,7 @@
 // end.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,7 +30,8 @@ struct CudaProgramOptions {
 // Thread-safe: several runs may go on at once.
 class CudaProgram {
  public:
-  // `graph` as Specialize makes it; taken over. Fails where the GPU's memory does not hold one run.
+  // `graph` as Specialize makes it; taken over. Fails where the GPU's memory does not hold one run, and says how much
+  // that is.
   static Result<std::unique_ptr<CudaProgram>> Make(Graph graph, const CudaProgramOptions& options, PackCache& cache);
   ~CudaProgram();
 
@@ -86,6 +88,8 @@ class CudaProgram {
   Status Take(const Problem& problem, const std::string& variant, Step* step) const;
   Status PrepareOnDevice(const Problem& problem, const std::string& wish, Step* step, std::string* reason);
   Status HoldConstants();
+  // If it tells of too little memory: what the program needs, as far as it is known.
+  Status WithNeeds(const Status& status) const;
   void Order();
   Status PlaceValues();
   ValueId Root(ValueId value) const { return root_[static_cast<size_t>(value)]; }
@@ -121,6 +125,8 @@ class CudaProgram {
 
   mutable std::mutex mutex_;  // guards what follows
   mutable std::vector<std::unique_ptr<Context>> free_;
+  mutable size_t contexts_ = 0;  // those that runs have taken too
+  mutable std::condition_variable given_back_;
 };
 
 }  // namespace tamis

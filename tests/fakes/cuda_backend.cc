@@ -1,0 +1,155 @@
+// Stands in for libtamis_cuda.so on machines without a GPU: memory of the host of which there is as much as
+// TAMIS_FAKE_GPU_BYTES says, a device called TAMIS_FAKE_GPU, and one kernel, "fake_keep", which holds the weights of
+// Linear nodes but computes nothing. What is recorded is forgotten.
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "src/cuda/api.h"
+
+struct TamisCudaKernel {
+  void* weight = nullptr;
+};
+struct TamisCudaConstant {
+  void* bytes = nullptr;
+};
+
+namespace {
+
+std::mutex mutex;
+std::map<void*, uint64_t> blocks;
+uint64_t used = 0;
+
+uint64_t Total() {
+  const char* const bytes = std::getenv("TAMIS_FAKE_GPU_BYTES");
+  return bytes == nullptr ? uint64_t{1} << 30 : std::strtoull(bytes, nullptr, 10);
+}
+
+template <class T>
+T* Handle() {  // nobody looks inside
+  return reinterpret_cast<T*>(new char);
+}
+template <class T>
+void Drop(T* handle) {
+  delete reinterpret_cast<char*>(handle);
+}
+
+int Allocate(TamisCudaDevice*, uint64_t bytes, void** address, TamisCudaError* error) {
+  std::lock_guard lock(mutex);
+  if (used + bytes > Total()) {
+    error->kind = 2;
+    const std::string text = TAMIS_CUDA_NO_MEMORY ": " + std::to_string(bytes) + " were asked for, " +
+                             std::to_string(Total() - used) + " of " + std::to_string(Total()) + " are free";
+    std::strncpy(error->message, text.c_str(), sizeof(error->message) - 1);
+    return 2;
+  }
+  *address = std::malloc(bytes + 1);
+  blocks[*address] = bytes;
+  used += bytes;
+  return 0;
+}
+
+void Release(TamisCudaDevice*, void* address) {
+  std::lock_guard lock(mutex);
+  used -= blocks[address];
+  blocks.erase(address);
+  std::free(address);
+}
+
+int Describe(TamisCudaDevice*, TamisCudaDeviceInfo* info, TamisCudaError*) {
+  const char* const name = std::getenv("TAMIS_FAKE_GPU");
+  std::strncpy(info->name, name == nullptr ? "Fake" : name, sizeof(info->name) - 1);
+  info->compute_major = 9;
+  info->multiprocessors = 132;
+  info->memory_bytes = Total();
+  return 0;
+}
+
+int MemoryInfo(TamisCudaDevice*, uint64_t* free_bytes, uint64_t* total, TamisCudaError*) {
+  std::lock_guard lock(mutex);
+  *free_bytes = Total() - used;
+  *total = Total();
+  return 0;
+}
+
+int Candidates(TamisCudaDevice*, const TamisCudaProblem* problem, TamisCudaCandidateFn visit, void* context,
+               TamisCudaError*) {
+  if (std::strcmp(problem->op, "Linear") == 0) visit(context, "fake_keep", 1, "");
+  return 0;
+}
+
+int Prepare(TamisCudaDevice* device, const TamisCudaProblem* problem, const char*, TamisCudaKernel** kernel,
+            TamisCudaError* error) {
+  uint64_t bytes = 4;
+  for (uint32_t i = 0; i < problem->inputs[1].rank; ++i) bytes *= static_cast<uint64_t>(problem->inputs[1].dims[i]);
+  TamisCudaKernel made;
+  if (const int kind = Allocate(device, bytes, &made.weight, error); kind != 0) return kind;
+  *kernel = new TamisCudaKernel(made);
+  return 0;
+}
+
+const TamisCudaApi kApi = {
+    .size = sizeof(TamisCudaApi),
+    .version = TAMIS_CUDA_API_VERSION,
+    .device_count = [](int32_t* count, TamisCudaError*) { return *count = 1, 0; },
+    .open_device = [](int32_t, TamisCudaDevice** device,
+                      TamisCudaError*) { return *device = Handle<TamisCudaDevice>(), 0; },
+    .close_device = Drop<TamisCudaDevice>,
+    .describe_device = Describe,
+    .memory_info = MemoryInfo,
+    .allocate = Allocate,
+    .release = Release,
+    .allocate_pinned = [](TamisCudaDevice*, uint64_t bytes, void** address,
+                          TamisCudaError*) { return *address = std::malloc(bytes), 0; },
+    .release_pinned = [](TamisCudaDevice*, void* address) { std::free(address); },
+    .create_stream = [](TamisCudaDevice*, TamisCudaStream** stream,
+                        TamisCudaError*) { return *stream = Handle<TamisCudaStream>(), 0; },
+    .destroy_stream = Drop<TamisCudaStream>,
+    .synchronize = [](TamisCudaStream*, TamisCudaError*) { return 0; },
+    .copy = [](TamisCudaStream*, void*, const void*, uint64_t, int32_t, TamisCudaError*) { return 0; },
+    .fill = [](TamisCudaStream*, void*, int32_t, uint64_t, TamisCudaError*) { return 0; },
+    .begin_capture = [](TamisCudaStream*, TamisCudaError*) { return 0; },
+    .end_capture = [](TamisCudaStream*, TamisCudaGraph** graph,
+                      TamisCudaError*) { return *graph = Handle<TamisCudaGraph>(), 0; },
+    .launch_graph = [](TamisCudaStream*, TamisCudaGraph*, TamisCudaError*) { return 0; },
+    .destroy_graph = Drop<TamisCudaGraph>,
+    .create_event = [](TamisCudaDevice*, TamisCudaEvent** event,
+                       TamisCudaError*) { return *event = Handle<TamisCudaEvent>(), 0; },
+    .destroy_event = Drop<TamisCudaEvent>,
+    .record_event = [](TamisCudaStream*, TamisCudaEvent*, TamisCudaError*) { return 0; },
+    .elapsed_seconds = [](TamisCudaEvent*, TamisCudaEvent*, double* seconds,
+                          TamisCudaError*) { return *seconds = 1e-3, 0; },
+    .candidates = Candidates,
+    .prepare = Prepare,
+    .describe_kernel = [](const TamisCudaKernel*, TamisCudaKernelFacts* facts) { facts->packed_inputs = 2; },
+    .enqueue = [](const TamisCudaKernel*, TamisCudaStream*, const void* const*, void* const*, void*,
+                  TamisCudaError*) { return 0; },
+    .destroy_kernel =
+        [](TamisCudaKernel* kernel) {
+          Release(nullptr, kernel->weight);
+          delete kernel;
+        },
+    .hold_constant =
+        [](TamisCudaDevice* device, uint64_t, const void*, uint64_t count, TamisCudaConstant** constant,
+           TamisCudaError* error) {
+          TamisCudaConstant made;
+          if (const int kind = Allocate(device, count, &made.bytes, error); kind != 0) return kind;
+          return *constant = new TamisCudaConstant(made), 0;
+        },
+    .constant_address = [](const TamisCudaConstant* constant) -> const void* { return constant->bytes; },
+    .drop_constant =
+        [](TamisCudaConstant* constant) {
+          Release(nullptr, constant->bytes);
+          delete constant;
+        },
+    .libraries = [](TamisCudaDevice*, char* text, uint64_t size,
+                    TamisCudaError*) { return std::strncpy(text, "none", size), 0; },
+};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const TamisCudaApi* tamis_cuda_api(uint32_t version) {
+  return version == TAMIS_CUDA_API_VERSION ? &kApi : nullptr;
+}
