@@ -5,6 +5,7 @@
 
 #include "src/kernels/cuda/cublaslt.h"
 #include "src/kernels/cuda/cudnn.h"
+#include "src/kernels/cuda/nvrtc.h"
 
 namespace tamis::cuda {
 namespace {
@@ -92,8 +93,10 @@ Result<Cudnn*> OpenDevice::cudnn() {
 std::string OpenDevice::Libraries() {
   const auto lt = cublaslt();
   const auto dnn = cudnn();
+  const auto nvrtc = Nvrtc::Get();
   return (lt.ok() ? (*lt)->Version() : lt.status().message()) + ", " +
-         (dnn.ok() ? (*dnn)->Version() : dnn.status().message()) + ", kernels " + kRevision;
+         (dnn.ok() ? (*dnn)->Version() : dnn.status().message()) + ", " +
+         (nvrtc.ok() ? (*nvrtc)->Version() : nvrtc.status().message()) + ", kernels " + kRevision;
 }
 
 Result<std::shared_ptr<const DeviceBytes>> OpenDevice::Packed(uint64_t constant_hash, std::string_view packing,

@@ -26,8 +26,8 @@ class OpenDevice : public PrepareContext {
   Result<Cudnn*> cudnn() override;
   Result<std::shared_ptr<const DeviceBytes>> Packed(uint64_t constant_hash, std::string_view packing, size_t bytes,
                                                     const std::function<void(std::byte*)>& fill) override;
-  // "cuBLASLt 13.1.0, cuDNN 9.13.0, kernels 2f6c...": versions, or why a library is missing, and a number of our own
-  // kernels' code.
+  // "cuBLASLt 13.1.0, cuDNN 9.13.0, NVRTC 13.0, kernels 2f6c...": versions, or why a library is missing, and a number
+  // of our own kernels' code.
   std::string Libraries();
 
  private:

@@ -97,22 +97,10 @@ __global__ void __launch_bounds__(kThreads) ChainElementsKernel(const __grid_con
   }
 }
 
-// Whether four neighbours always lie in one row of the last loop, on boundaries of what is loaded at once.
-bool HasVectors(const ChainElementsArgs& args) {
-  const int last = args.rank - 1;
-  if (args.dims[last] % 4 != 0) return false;
-  for (int i = 0; i < args.inputs; ++i) {
-    for (int axis = 0; axis < last && args.strides[i][last] != 0; ++axis) {
-      if (args.strides[i][axis] % 4 != 0) return false;
-    }
-  }
-  return true;
-}
-
 }  // namespace
 
 cudaError_t LaunchChainElements(const ChainElementsArgs& args, cudaStream_t stream) {
-  const bool vectors = HasVectors(args);
+  const bool vectors = args.neighbours >= 4;
   const int64_t items = vectors ? args.elements / 4 : args.elements, blocks = (items + kThreads - 1) / kThreads;
   LaunchShape shape;
   shape.block = dim3(kThreads);

@@ -29,6 +29,7 @@ struct ChainElementsArgs {
   int rank = 1;  // of the loops over y, neighbouring dimensions merged
   int64_t dims[8] = {};
   int64_t strides[kChainInputs][8] = {};  // elements; 0 where broadcast
+  int neighbours = 1;                     // along the last loop that may be loaded at once
 };
 
 cudaError_t LaunchChainElements(const ChainElementsArgs& args, cudaStream_t stream);
