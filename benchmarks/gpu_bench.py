@@ -123,24 +123,26 @@ class Torch:
         return {"last_hidden_state": out.last_hidden_state.float().cpu().numpy(),
                 "pooler_output": out.pooler_output.float().cpu().numpy()}
 
-    def arguments(self, model, inputs, half=False):
+    def arguments(self, model, inputs, dtype=None, channels_last=False):
         torch = self.torch
         if model == "bert_base":
             return {name: torch.from_numpy(array).cuda() for name, array in inputs.items()}
         x = torch.from_numpy(inputs["image"]).cuda()
-        return {"x": x.half().to(memory_format=torch.channels_last) if half else x}
+        x = x.to(dtype or torch.float32)
+        return {"x": x.to(memory_format=torch.channels_last) if channels_last else x}
 
     def prepare(self, model, batch, variant):
         """A function that runs once."""
         torch = self.torch
         import copy
-        half = "f16" in variant
-        module = copy.deepcopy(self.module(model)).cuda()
-        if half:
-            module = module.half()
-            if model == "resnet50":
-                module = module.to(memory_format=torch.channels_last)
-        arguments = self.arguments(model, inputs_of(model, batch), half)
+        precision = variant.rsplit("_", 1)[1]
+        dtype = {"f16": torch.float16, "bf16": torch.bfloat16}.get(precision, torch.float32)
+        if precision == "tf32":  # recorded by a graph; f32 runs as `answer` left it
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+        module = copy.deepcopy(self.module(model)).cuda().to(dtype)
+        if precision != "f32" and model == "resnet50":
+            module = module.to(memory_format=torch.channels_last)
+        arguments = self.arguments(model, inputs_of(model, batch), dtype, precision != "f32")
 
         def plain():
             with torch.no_grad():
@@ -168,6 +170,8 @@ class Torch:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             kept = plain()
+
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 
         def replay(kept=(kept, module, arguments)):  # a graph does not hold what it reads
             graph.replay()
@@ -259,12 +263,16 @@ SPARSE_SOURCES = {
 }
 
 
-def compare_sparse(tamis, model, batch, rounds):
+def compare_sparse(tamis, model, batch, int8, rounds):
     """A 2:4 network as it is, and built as if it were dense: whole runs in turns, then every layer of both in turns."""
     name = f"{model}_24"
     if not (tamis.work / f"{name}.onnx").exists():
         write, weights = SPARSE_SOURCES[model]
         write(tamis.work / f"{name}.onnx", gpu_models.two_four(weights()))
+    if int8:
+        name = gpu_int8.quantize(tamis, inputs_of, name)
+        if name is None:
+            return None
     sparse, seconds = tamis.build(name, batch)
     dense, _ = tamis.build(name, batch, "_as_dense", "--without", "detect_patterns")
     if not sparse or not dense:
@@ -308,9 +316,10 @@ def markdown(results):
              "|---|---|---|---|" + "---|" * (len(results["variants"]) + 1)]
     for row in results["rows"]:
         torch_times = row["torch_ms"]
-        best = min((v for k, v in torch_times.items() if "f16" in k), default=None)
+        kind = row.get("precision") or "f16"
+        best = min((v for k, v in torch_times.items() if k.endswith("_" + kind)), default=None)
         ours = row.get("tamis_ms")
-        cells = [f"{row['model']} b{row['batch']}", f"{best:.3f}" if best else "", f"{ours:.3f}" if ours else "failed",
+        cells = [f"{row['model']} b{row['batch']} {row.get('precision') or ''}".rstrip(), f"{best:.3f}" if best else "", f"{ours:.3f}" if ours else "failed",
                  f"{best / ours:.2f}" if best and ours else ""]
         cells += [f"{torch_times[v]:.3f}" if v in torch_times else "" for v in results["variants"]]
         gpu = row.get("gpu", {})
@@ -343,9 +352,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--variants", nargs="*", default=["eager_f32", "eager_f16", "graph_f16", "compile_f16"])
-    parser.add_argument("--cases", nargs="*", default=[f"{m}:{b}" for m, b in CASES])
+    parser.add_argument("--cases", nargs="*", default=[f"{m}:{b}" for m, b in CASES],
+                        help="networks to compare with PyTorch, resnet50:32:tf32 by --precision tf32")
     parser.add_argument("--sparse", nargs="*", default=["bert_base:32", "bert_large:32", "resnet50:32"],
-                        help="2:4 networks to compare with their best dense plans")
+                        help="2:4 networks to compare with their best dense plans, bert_base:32:int8 in int8")
     parser.add_argument("--int8", nargs="*", default=["resnet50:1", "resnet50:32", "bert_base:32"],
                         help="networks to quantise and time in int8")
     parser.add_argument("--serve", type=int, nargs="*", default=[14],
@@ -357,7 +367,8 @@ def main():
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
-    cases = [(m, int(b)) for m, b in (case.split(":") for case in options.cases)]
+    cases = [(m, int(b), precision[0] if precision else None)
+             for m, b, *precision in (case.split(":") for case in options.cases)]
     for model, write, weights in (("resnet50", gpu_models.write_resnet50, gpu_models.resnet50_weights),
                                   ("bert_base", gpu_models.write_bert, gpu_models.bert_weights)):
         used = [case.split(":")[0] for case in options.cases + options.int8]
@@ -367,11 +378,12 @@ def main():
     torch_side = Torch(options.variants)
     results = {"gpu": torch_side.torch.cuda.get_device_name(), "torch": torch_side.torch.__version__,
                "variants": options.variants, "rows": []}
-    for model, batch in cases:
-        log(f"{model} b{batch}")
-        row = {"model": model, "batch": batch, "torch_ms": {}}
+    for model, batch, precision in cases:
+        log(f"{model} b{batch}" + (f" in {precision}" if precision else ""))
+        row = {"model": model, "batch": batch, "precision": precision, "torch_ms": {}}
         results["rows"].append(row)
-        engine, row["build_s"] = tamis.build(model, batch)
+        more = ("_" + precision, "--precision", precision) if precision else ()
+        engine, row["build_s"] = tamis.build(model, batch, *more)
         if engine:
             log(f"built in {row['build_s']:.1f} s")
             row["difference"] = check_answers(tamis, torch_side, engine, model, batch)
@@ -394,7 +406,7 @@ def main():
         ours = []
         for turn in range(options.rounds):
             for variant, run in runs.items():
-                times[variant].append(torch_side.time(run, options.repeats if "f16" in variant else options.repeats // 4))
+                times[variant].append(torch_side.time(run, options.repeats // (4 if "f32" in variant else 1)))
             if engine:
                 measured = tamis.bench(engine, f"bench_{model}_b{batch}_{turn}", "--seconds", 0.5, "--warmup", 0.1)
                 if measured:
@@ -412,9 +424,9 @@ def main():
         log(json.dumps(row))
     results["sparse"] = []
     for case in options.sparse:
-        model, batch = case.split(":")
-        log(f"{model} b{batch}, 2:4")
-        row = compare_sparse(tamis, model, int(batch), options.rounds)
+        model, batch, *int8 = case.split(":")
+        log(f"{case}, 2:4")
+        row = compare_sparse(tamis, model, int(batch), bool(int8), options.rounds)
         if row:
             results["sparse"].append(row)
             log(json.dumps(row))

@@ -12,14 +12,22 @@ def samples_for(inputs_of, model, folder):
     return folder
 
 
+def quantize(tamis, inputs_of, model):
+    """The name of the quantised network beside the model's; None if it failed."""
+    name = f"{model}_int8"
+    if (tamis.work / f"{name}.onnx").exists():
+        return name
+    samples = samples_for(inputs_of, model, tamis.work / f"samples_{model}")
+    done = tamis.run("quantize", tamis.work / f"{model}.onnx", "-o", tamis.work / f"{name}.onnx", "--data", samples,
+                     name=f"quantize_{model}")
+    return name if done else None
+
+
 def measure(tamis, torch_side, inputs_of, differences, model, batch, rounds, layers):
     """Builds and times one int8 network; its answers against the CPU's on the same engine and against PyTorch's f32."""
-    name = f"{model}_int8"
-    if not (tamis.work / f"{name}.onnx").exists():
-        samples = samples_for(inputs_of, model, tamis.work / f"samples_{model}")
-        if tamis.run("quantize", tamis.work / f"{model}.onnx", "-o", tamis.work / f"{name}.onnx", "--data", samples,
-                     name=f"quantize_{model}") is None:
-            return None
+    name = quantize(tamis, inputs_of, model)
+    if name is None:
+        return None
     engine, seconds = tamis.build(name, batch)
     if engine is None:
         return None
