@@ -81,9 +81,9 @@ def build(
         model: Path of an ONNX file, its bytes, an `onnx.ModelProto`, or the path of an engine, which gets plans for
             this machine beside those that it has.
         output: Engine file to write, if any.
-        precision: "f32" (the default for a network); "bf16"; "f16"; or "auto" (the default on a GPU), which there is
-            bf16 where the file's weights are and f16 otherwise, and elsewhere, node by node, what was measured faster,
-            conversions counted.
+        precision: "f32" (the default for a network); "bf16"; "f16"; "tf32" (on a GPU: f32 whose products round their
+            operands to 10 bits of mantissa); or "auto" (the default on a GPU), which there is bf16 where the file's
+            weights are and f16 otherwise, and elsewhere, node by node, what was measured faster, conversions counted.
             Several as a list: the engine carries them all, and runs the first unless `Session` asks for another.
         profiles: Of inputs with dynamic dimensions, one shape, or the shapes at min, opt and max:
             `{"ids": [(1, 16), (1, 128), (32, 128)]}`. Kernels are timed there, and a run outside is refused; dimensions

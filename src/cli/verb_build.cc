@@ -172,7 +172,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
       "--precision", flags->precisions,
       "f32 (the default), bf16, f16 or auto (the default on a GPU: f16, or bf16 where the file's weights are; on the "
       "CPU each node in what is measured faster); given again,\n"
-      "the engine carries that precision as well. int8, alone and with --calibration: quantised first, as tamis "
+      "the engine carries that precision as well. tf32, on a GPU: f32 whose products round their operands to 10 bits "
+      "of "
+      "mantissa. int8, alone and with --calibration: quantised first, as tamis "
       "quantize does it");
   app.add_option(
       "--calibration", flags->calibration.path,

@@ -86,6 +86,7 @@ TEST_F(CudaKernels, Convolutions) {
                          {3, 14, 14, 256, 1024, 1, 1, 0, 1, 1},
                          {2, 15, 17, 16, 24, 3, 1, 2, 2, 1},
                          {2, 20, 19, 96, 96, 3, 2, 1, 1, 96},
+                         {2, 13, 12, 96, 64, 3, 1, 1, 1, 4},
                          {1, 9, 9, 40, 40, 5, 1, 2, 1, 40}}) {
     for (const char* activation : {"", "Relu", "Clip"}) {
       for (const bool residual : {false, true}) {
@@ -117,6 +118,46 @@ TEST_F(CudaKernels, Convolutions) {
     }
   }
   std::printf("%d runs\n", tried);
+}
+
+// What only libraries compute, of channels side by side and one by one; SiLU is a pass of ours behind them. On numbers
+// beyond f16's range, as networks in bf16 may have them.
+TEST_F(CudaKernels, ConvolutionsInOtherTypes) {
+  CudaRandom random(2045);
+  struct Shape {
+    int64_t height, width, channels, outputs, kernel, stride, group;
+  };
+  for (const Shape& s : {Shape{14, 14, 64, 72, 3, 1, 1}, Shape{15, 13, 32, 64, 1, 2, 1}, Shape{17, 18, 3, 24, 3, 2, 1},
+                         Shape{13, 12, 64, 64, 3, 1, 4}, Shape{12, 14, 40, 40, 3, 1, 40}}) {
+    for (const auto& [dtype, tf32] : {std::pair(kBrain, false), {kFull, false}, {kFull, true}}) {
+      for (const char* activation : {"", "Relu", "Silu"}) {
+        const bool residual = std::string(activation) != "";
+        const int64_t pad = s.kernel / 2;
+        const auto out = [&](int64_t in) { return (in + 2 * pad - s.kernel) / s.stride + 1; };
+        CudaCase c;
+        c.op = "ChannelsLastConv";
+        c.domain = kTamisDomain;
+        c.attributes = {{"activation", std::string(activation)},
+                        {"output_dtype", dtype},
+                        {"strides", Dims{s.stride, s.stride}},
+                        {"pads", Dims(4, pad)},
+                        {"dilations", Dims{1, 1}},
+                        {"group", s.group}};
+        if (tf32) c.attributes["tf32"] = int64_t{1};
+        const auto type = static_cast<DType>(dtype);
+        const int64_t channels = s.channels / s.group;
+        const float scale = 1 / std::sqrt(static_cast<float>(s.kernel * s.kernel * channels));
+        c.inputs = {random.Floats(type, {2, s.height, s.width, s.channels}, 1e5f),
+                    random.Floats(type, {s.outputs, s.kernel, s.kernel, channels}, scale),
+                    random.Floats(DType::kFloat32, {s.outputs}, 1e5f)};
+        if (residual) c.inputs.push_back(random.Floats(type, {2, out(s.height), out(s.width), s.outputs}, 1e5f));
+        c.constants = {1, 2};
+        c.output_dtypes = {type};
+        EXPECT_GT(Check(c), 0) << Name(type) << (tf32 ? ", tf32" : "");
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
 }
 
 TEST_F(CudaKernels, ChannelsFirstConv) {
@@ -162,20 +203,23 @@ TEST_F(CudaKernels, LinearInF32) {
   };
   for (const Shape& s : {Shape{128, 768, 768}, Shape{1, 1000, 2048}, Shape{77, 72, 40}}) {
     for (const char* activation : {"", "Relu", "Gelu"}) {
-      const bool residual = std::string(activation) != "Relu";
-      CudaCase c;
-      c.op = "Linear";
-      c.domain = kTamisDomain;
-      c.attributes = {{"activation", std::string(activation)}, {"output_dtype", kFull}};
-      const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
-      c.inputs = {random.Floats(DType::kFloat32, {s.rows, s.depth}),
-                  random.Floats(DType::kFloat32, {s.outputs, s.depth}, scale),
-                  random.Floats(DType::kFloat32, {s.outputs}),
-                  residual ? random.Floats(DType::kFloat32, {s.rows, s.outputs}) : Tensor()};
-      c.constants = {1, 2};
-      c.output_dtypes = {DType::kFloat32};
-      EXPECT_GT(Check(c), 0);
-      ASSERT_FALSE(HasFailure());
+      for (const bool tf32 : {false, true}) {
+        const bool residual = std::string(activation) != "Relu";
+        CudaCase c;
+        c.op = "Linear";
+        c.domain = kTamisDomain;
+        c.attributes = {{"activation", std::string(activation)}, {"output_dtype", kFull}};
+        if (tf32) c.attributes["tf32"] = int64_t{1};
+        const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
+        c.inputs = {random.Floats(DType::kFloat32, {s.rows, s.depth}),
+                    random.Floats(DType::kFloat32, {s.outputs, s.depth}, scale),
+                    random.Floats(DType::kFloat32, {s.outputs}),
+                    residual ? random.Floats(DType::kFloat32, {s.rows, s.outputs}) : Tensor()};
+        c.constants = {1, 2};
+        c.output_dtypes = {DType::kFloat32};
+        EXPECT_GT(Check(c), 0);
+        ASSERT_FALSE(HasFailure());
+      }
     }
   }
 }

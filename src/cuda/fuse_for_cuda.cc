@@ -395,6 +395,7 @@ class EmbeddingFusion {
 
 Status FuseForCuda(Graph& graph) {
   FuseQuantizedForCuda(graph);
+  ExpandFullAttention(graph);
   SiblingFusion(graph).Run();
   QuantizePackedAttention(graph);
   EmbeddingFusion(graph).Run();

@@ -48,6 +48,9 @@ namespace tamis {
 //   Gather of rows of a constant table, constants added, LayerNormalization, all f32, and a Cast to f16 if any   ->
 //   EmbeddingNorm table, indices, addend?, scale, shift?, with epsilon
 //
+//   Attention of f32   ->   Mul, MatMul, Add, Softmax, MatMul and what moves heads: kernels of whole attentions compute
+//   in f16 and bf16
+//
 // New nodes are named after what they replace, so that a plan made for one copy of the graph fits another.
 Status FuseForCuda(Graph& graph);
 

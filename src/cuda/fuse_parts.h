@@ -27,5 +27,7 @@ bool IsFirstKernel(const Node& conv, const Tensor& weight);
 void FuseQuantizedForCuda(Graph& graph);
 // And what becomes of attentions once they are packed.
 void QuantizePackedAttention(Graph& graph);
+// Attentions of f32, for which there is no kernel.
+void ExpandFullAttention(Graph& graph);
 
 }  // namespace tamis

@@ -15,6 +15,7 @@
 #include "src/kernels/kernel.h"
 #include "src/onnx/onnx.h"
 #include "src/ops/op_custom.h"
+#include "src/ops/op_tf32.h"
 #include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
 #include "src/tuner/tuner.h"
@@ -78,12 +79,13 @@ Result<Precision> ParsePrecision(const std::string& text) {
   if (text == "bf16") return Precision::kBFloat16;
   if (text == "auto") return Precision::kAuto;
   if (text == "f16") return Precision::kFloat16;
+  if (text == "tf32") return Precision::kTf32;
   if (text == "int8") {
     return UserError(
         "precision int8 needs samples to calibrate with: quantize the network first (tamis quantize), or give "
         "tamis build --calibration");
   }
-  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16, int8 or auto", text);
+  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16, tf32, int8 or auto", text);
 }
 
 std::string_view Name(Precision precision) {
@@ -94,6 +96,8 @@ std::string_view Name(Precision precision) {
       return "bf16";
     case Precision::kFloat16:
       return "f16";
+    case Precision::kTf32:
+      return "tf32";
     case Precision::kAuto:
       break;
   }
@@ -115,12 +119,8 @@ std::string BuildTime() {
 
 namespace {
 
-// Whether most weights came in bf16: a network made for its range, which f16 may not hold. Not with convolutions, for
-// which GPUs have no kernels in bf16.
+// Whether most weights came in bf16: a network made for its range, which f16 may not hold.
 bool ComesInBf16(const Graph& source) {
-  const std::vector<NodeId> nodes = source.NodeIds();
-  const auto convolves = [&](NodeId id) { return source.node(id).Is("Conv") || source.node(id).Is("ConvTranspose"); };
-  if (std::any_of(nodes.begin(), nodes.end(), convolves)) return false;
   int64_t bf16 = 0, all = 0;
   for (size_t id = 0; id < source.NumValues(); ++id) {
     const std::optional<Tensor>& weight = source.value(static_cast<ValueId>(id)).constant;
@@ -134,6 +134,7 @@ bool ComesInBf16(const Graph& source) {
 DType DTypeOf(Precision precision, bool gpu, const Graph& source) {
   switch (precision) {
     case Precision::kFloat32:
+    case Precision::kTf32:
       return DType::kFloat32;
     case Precision::kBFloat16:
       return DType::kBFloat16;
@@ -149,8 +150,9 @@ DType DTypeOf(Precision precision, bool gpu, const Graph& source) {
 
 // What a fused graph computes in: "f32", or "int8" and "int8+bf16" where products are int8 and the rest is in f32,
 // bf16.
-std::string PrecisionName(const Graph& fused, DType dtype) {
-  const std::string rest = dtype == DType::kFloat16 ? "f16" : dtype == DType::kBFloat16 ? "bf16" : "f32";
+std::string PrecisionName(const Graph& fused, DType dtype, bool tf32 = false) {
+  const std::string full = tf32 ? "tf32" : "f32";
+  const std::string rest = dtype == DType::kFloat16 ? "f16" : dtype == DType::kBFloat16 ? "bf16" : full;
   const std::vector<NodeId> ids = fused.NodeIds();
   const bool int8 = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
     const Node& node = fused.node(id);
@@ -235,11 +237,16 @@ class Fuser {
   Result<Variant> Make(Precision precision, const std::vector<Profile>& profiles, std::vector<std::string>* notices) {
     const bool cpu = tuner_.cuda() == nullptr && options_.device == "cpu";
     Variant variant;
+    const bool tf32 = precision == Precision::kTf32;
+    if (tf32 && cpu) return UserError("--precision tf32 is for NVIDIA GPUs (--device cuda); a CPU computes in f32");
     const bool none_may = options_.low_layers && options_.low_layers->empty();
     if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16 || none_may) {
       const DType dtype = DTypeOf(precision, !cpu, source_);
       TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_));
-      variant.precision = PrecisionName(variant.fused, dtype);
+      if (tf32 && AllowTf32(variant.fused) == 0) {
+        notices->push_back("nothing multiplies in f32, so that tf32 changes nothing");
+      }
+      variant.precision = PrecisionName(variant.fused, dtype, tf32);
       return variant;
     }
     PrecisionQuestion question;

@@ -35,14 +35,15 @@ Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::stri
 // The unfused network that an engine carries, for building it again.
 Result<Network> NetworkFromEngine(const std::string& engine_path);
 
-enum class Precision : uint8_t { kFloat32, kBFloat16, kFloat16, kAuto };
+// kTf32: f32 whose products may round their operands (src/ops/op_tf32.h); for GPUs only.
+enum class Precision : uint8_t { kFloat32, kBFloat16, kFloat16, kTf32, kAuto };
 // Error for what is not supported yet ("int8") and for anything else, each by name.
 Result<Precision> ParsePrecision(const std::string& text);
 std::string_view Name(Precision precision);
 
 struct BuildOptions {
-  // kAuto: on a GPU f16, or bf16 if the file's weights are and it has no convolutions; on the CPU node by node what
-  // was measured faster (choose_precision.h), f32 where nothing is timed.
+  // kAuto: on a GPU f16, or bf16 if the file's weights are; on the CPU node by node what was measured faster
+  // (choose_precision.h), f32 where nothing is timed.
   Precision precision = Precision::kFloat32;
   std::string device = "cpu";              // or "cuda", "cuda:1": what plans are made for
   std::vector<Precision> more_precisions;  // further variants of the network in the same engine

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "src/ir/widen.h"
+#include "src/ops/op_tf32.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/devices/cuda/cuda_program.h"
 #include "src/runtime/dynamic_program.h"
@@ -27,6 +28,7 @@ double RoundingOf(const Graph& graph) {
     }
   };
   for (const NodeId id : graph.NodeIds()) {
+    if (AllowsTf32(graph.node(id))) note(DType::kFloat16);  // of as many bits
     for (const ValueId output : graph.node(id).outputs) {
       if (output != kNoValue) note(graph.value(output).type.dtype);
     }

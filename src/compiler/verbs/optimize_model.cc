@@ -19,8 +19,10 @@ Precision ChoicePrecision(const OptimizeRequest& request, RequestProblems* probl
     return Precision::kAuto;
   }
   const Precision precision = problems->Take(ParsePrecision(request.precision));
-  problems->Need(precision != Precision::kFloat16,
-                 "optimize measures on the CPU, in f32, bf16 or auto; `tamis build --device cuda` makes f16 engines");
+  problems->Need(precision != Precision::kFloat16 && precision != Precision::kTf32,
+                 "optimize measures on the CPU, in f32, bf16 or auto; `tamis build --device cuda --precision {}` makes "
+                 "such engines",
+                 Name(precision));
   return precision;
 }
 

@@ -1,17 +1,22 @@
-// Convolution by cuDNN's graph API, with bias, residual and ReLU or Clip fused into it. Variant i is the i-th engine of
-// the library's heuristics that can be built.
+// Convolution by cuDNN's graph API, of f16, bf16, f32 or tf32. The first variants have bias, residual and ReLU or Clip
+// fused into them, variant i by the i-th engine of the library's heuristics that can be built. Of other types than f16,
+// for which we have kernels of our own, further variants are the convolution alone and a pass of ours for the rest,
+// with any activation.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <vector>
 
 #include "src/kernels/conv/cuda/cuda_conv.h"
 #include "src/kernels/cuda/cudnn.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/cuda/settle.h"
+#include "src/kernels/gemm/cuda/finish_rows.h"
 
 namespace tamis::cuda {
 namespace {
 
-constexpr int kVariants = 4;
+constexpr int kFused = 4, kAlone = 2;  // variants of each kind
 constexpr int64_t kWorkspaceLimit = int64_t{256} << 20;
 enum Uid : int64_t { kX = 1, kW, kBias, kResidual, kY, kFirstVirtual };
 
@@ -59,6 +64,12 @@ class Descriptor {
   cudnnStatus_t status_ = CUDNN_STATUS_SUCCESS;
 };
 
+cudnnDataType_t TypeOf(DType dtype) {
+  return dtype == DType::kFloat32    ? CUDNN_DATA_FLOAT
+         : dtype == DType::kBFloat16 ? CUDNN_DATA_BFLOAT16
+                                     : CUDNN_DATA_HALF;
+}
+
 // The operation graph of one convolution, and what it consists of.
 class ConvGraph {
  public:
@@ -68,10 +79,10 @@ class ConvGraph {
     const std::array<int64_t, 4> x_dims = {conv_.batch, conv_.channels, conv_.in_h, conv_.in_w};
     const std::array<int64_t, 4> w_dims = {conv_.outputs, conv_.channels / conv_.group, conv_.kernel_h, conv_.kernel_w};
     y_dims_ = {conv_.batch, conv_.outputs, conv_.out_h, conv_.out_w};
-    const cudnnDataType_t y_type = conv_.output_f32 ? CUDNN_DATA_FLOAT : CUDNN_DATA_HALF;
+    const cudnnDataType_t type = TypeOf(conv_.dtype), y_type = conv_.output_f32 ? CUDNN_DATA_FLOAT : type;
     Descriptor *x = nullptr, *w = nullptr, *y = nullptr;
-    TAMIS_RETURN_IF_ERROR(AddTensor(kX, x_dims, CUDNN_DATA_HALF, false, &x));
-    TAMIS_RETURN_IF_ERROR(AddTensor(kW, w_dims, CUDNN_DATA_HALF, false, &w));
+    TAMIS_RETURN_IF_ERROR(AddTensor(kX, x_dims, type, false, &x));
+    TAMIS_RETURN_IF_ERROR(AddTensor(kW, w_dims, type, false, &w));
     TAMIS_RETURN_IF_ERROR(AddTensor(kY, y_dims_, y_type, false, &y));
     const bool relu = conv_.activation.kind != Activation::kNone;
     int left = (conv_.residual ? 1 : 0) + (conv_.bias ? 1 : 0) + (relu ? 1 : 0);  // operations after the convolution
@@ -87,8 +98,8 @@ class ConvGraph {
     TAMIS_RETURN_IF_ERROR(next(&sum));
     TAMIS_RETURN_IF_ERROR(AddConvolution(*x, *w, *sum));
     if (conv_.residual) {
-      const cudnnDataType_t type = conv_.residual_f32 ? CUDNN_DATA_FLOAT : CUDNN_DATA_HALF;
-      TAMIS_RETURN_IF_ERROR(AddTensor(kResidual, y_dims_, type, false, &operand));
+      const cudnnDataType_t residual = conv_.residual_f32 ? CUDNN_DATA_FLOAT : type;
+      TAMIS_RETURN_IF_ERROR(AddTensor(kResidual, y_dims_, residual, false, &operand));
       TAMIS_RETURN_IF_ERROR(next(&result));
       TAMIS_RETURN_IF_ERROR(AddPointwise(CUDNN_POINTWISE_ADD, *sum, operand, *result));
       sum = result;
@@ -132,6 +143,10 @@ class ConvGraph {
     Status last = RuntimeError("cuDNN has no engine for it");
     int built = 0;
     for (int64_t i = 0; i < std::min(count, kMost); ++i) {
+      if (conv_.dtype == DType::kFloat32 && !conv_.tf32) {
+        TAMIS_ASSIGN_OR_RETURN(const bool rounds, RoundsOperands(handles[static_cast<size_t>(i)]));
+        if (rounds) continue;
+      }
       Descriptor made;
       TAMIS_RETURN_IF_ERROR(made.Create(dnn_, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR));
       last = made.Set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, std::vector{dnn_.handle})
@@ -152,6 +167,27 @@ class ConvGraph {
   }
 
  private:
+  // Whether an engine multiplies on tensor cores, which take f32 as tf32, or converts its operands otherwise.
+  Result<bool> RoundsOperands(cudnnBackendDescriptor_t config) {
+    Descriptor engine;
+    TAMIS_RETURN_IF_ERROR(engine.Create(dnn_, CUDNN_BACKEND_ENGINE_DESCRIPTOR));
+    cudnnBackendDescriptor_t handle = engine.get();
+    int64_t count = 0;
+    TAMIS_RETURN_IF_ERROR(dnn_.Check(
+        dnn_.get_attribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &count, &handle),
+        "asking for an engine"));
+    std::array<cudnnBackendNumericalNote_t, CUDNN_NUMERICAL_NOTE_TYPE_COUNT> notes{};
+    TAMIS_RETURN_IF_ERROR(
+        dnn_.Check(dnn_.get_attribute(handle, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                                      static_cast<int64_t>(notes.size()), &count, notes.data()),
+                   "asking how an engine computes"));
+    return std::any_of(notes.begin(), notes.begin() + std::min<int64_t>(count, static_cast<int64_t>(notes.size())),
+                       [](cudnnBackendNumericalNote_t note) {
+                         return note == CUDNN_NUMERICAL_NOTE_TENSOR_CORE ||
+                                note == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS;
+                       });
+  }
+
   Status AddTensor(int64_t uid, const std::array<int64_t, 4>& dims, cudnnDataType_t type, bool is_virtual,
                    Descriptor** added) {
     tensors_.push_back(std::make_unique<Descriptor>());
@@ -233,11 +269,11 @@ struct BuiltPlan {
 
 // Everything that a plan depends on. `dnn.mutex` is held.
 std::string KeyOf(const Cudnn& dnn, const CudaConv& c, int variant) {
-  return fmt::format("{}|{}|{},{},{},{}|{},{},{},{}|{},{},{},{}|{},{},{},{},{},{}|{},{},{},{}|{},{},{}",
-                     static_cast<const void*>(&dnn), variant, c.batch, c.channels, c.outputs, c.group, c.in_h, c.in_w,
-                     c.out_h, c.out_w, c.kernel_h, c.kernel_w, c.stride_h, c.stride_w, c.pad_h, c.pad_w, c.pad_h_end,
-                     c.pad_w_end, c.dilation_h, c.dilation_w, c.bias, c.residual, c.residual_f32, c.output_f32,
-                     static_cast<int>(c.activation.kind), c.activation.low, c.activation.high);
+  return fmt::format("{}|{}|{}|{},{},{},{}|{},{},{},{}|{},{},{},{}|{},{},{},{},{},{}|{},{},{},{},{}|{},{},{}",
+                     static_cast<const void*>(&dnn), variant, Name(c.dtype), c.batch, c.channels, c.outputs, c.group,
+                     c.in_h, c.in_w, c.out_h, c.out_w, c.kernel_h, c.kernel_w, c.stride_h, c.stride_w, c.pad_h, c.pad_w,
+                     c.pad_h_end, c.pad_w_end, c.dilation_h, c.dilation_w, c.bias, c.residual, c.residual_f32,
+                     c.output_f32, c.tf32, static_cast<int>(c.activation.kind), c.activation.low, c.activation.high);
 }
 
 Result<std::shared_ptr<const BuiltPlan>> PlanFor(Cudnn& dnn, const CudaConv& conv, int variant) {
@@ -254,14 +290,32 @@ Result<std::shared_ptr<const BuiltPlan>> PlanFor(Cudnn& dnn, const CudaConv& con
 
 class ConvCudnn : public CudaKernel {
  public:
-  ConvCudnn(Cudnn& dnn, std::shared_ptr<const BuiltPlan> built) : dnn_(dnn), built_(std::move(built)) {}
+  // `conv` is what the node asks for; `built` may lack all that comes after the convolution.
+  ConvCudnn(Cudnn& dnn, const CudaConv& conv, bool finishes, std::shared_ptr<const BuiltPlan> built)
+      : dnn_(dnn), conv_(conv), finishes_(finishes), built_(std::move(built)) {}
 
   size_t WorkspaceBytes() const override { return static_cast<size_t>(built_->workspace_bytes); }
 
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void* workspace,
                  cudaStream_t stream) const override {
+    TAMIS_RETURN_IF_ERROR(Convolve(in, out[0], workspace, stream));
+    if (!finishes_) return {};
+    FinishRowsArgs finish;
+    finish.y = out[0];
+    finish.bias = conv_.bias ? static_cast<const float*>(in[2]) : nullptr;
+    finish.residual = conv_.residual ? in[3] : nullptr;
+    finish.rows = conv_.Rows();
+    finish.outputs = conv_.outputs;
+    finish.y_dtype = conv_.output_f32 ? DType::kFloat32 : conv_.dtype;
+    finish.residual_dtype = conv_.residual_f32 ? DType::kFloat32 : conv_.dtype;
+    finish.activation = conv_.activation;
+    return CudaStatus(LaunchFinishRows(finish, stream), "conv_cudnn");
+  }
+
+ private:
+  Status Convolve(std::span<const void* const> in, void* y, void* workspace, cudaStream_t stream) const {
     std::vector<int64_t> uids = {kX, kW, kY};
-    std::vector<const void*> addresses = {in[0], in[1], out[0]};
+    std::vector<const void*> addresses = {in[0], in[1], y};
     if (built_->conv.bias) uids.push_back(kBias), addresses.push_back(in[2]);
     if (built_->conv.residual) uids.push_back(kResidual), addresses.push_back(in[3]);
     Descriptor pack;
@@ -277,35 +331,51 @@ class ConvCudnn : public CudaKernel {
     return dnn_.Check(dnn_.execute(dnn_.handle, built_->plan.get(), pack.get()), "a convolution");
   }
 
- private:
   Cudnn& dnn_;
+  CudaConv conv_;
+  bool finishes_;
   std::shared_ptr<const BuiltPlan> built_;
 };
 
-Result<CudaConv> Read(const Problem& problem) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, ReadCudaConv(problem));
+// Variants of the two kinds.
+struct Offer {
+  CudaConv conv;
+  int fused = 0, alone = 0;
+};
+
+Result<Offer> Read(const Problem& problem) {
+  const DType x = problem.input(0).dtype;
+  Offer offer;
+  TAMIS_ASSIGN_OR_RETURN(offer.conv, ReadCudaConv(problem, IsComputedFloat(x) ? x : DType::kFloat16));
+  const CudaConv& conv = offer.conv;
+  if (conv.group > 1 && conv.group == conv.channels) return UserError("a filter for each channel");
   const Activation kind = conv.activation.kind;
-  if (kind != Activation::kNone && kind != Activation::kRelu && kind != Activation::kClip) {
-    return UserError("the activation is fused by cuDNN only if it is ReLU or Clip");
+  if (kind == Activation::kNone || kind == Activation::kRelu || kind == Activation::kClip) offer.fused = kFused;
+  if (conv.dtype != DType::kFloat16 && conv.outputs % 8 == 0) offer.alone = kAlone;
+  if (offer.fused + offer.alone == 0) {
+    return UserError("the activation is fused by cuDNN only if it is ReLU or Clip, and our own pass takes {}",
+                     conv.dtype == DType::kFloat16 ? "bfloat16 or float32" : "multiples of 8 outputs");
   }
-  // Fewer channels are padded inside the library, with a pass over x of its own.
-  if (conv.group != 1) return UserError("{} groups; the kernel takes one", conv.group);
-  return conv;
+  return offer;
 }
 
 Result<int> Supports(const Problem& problem, PrepareContext& context) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
-  TAMIS_ASSIGN_OR_RETURN(Cudnn * dnn, context.cudnn());
-  static_cast<void>(conv);
-  static_cast<void>(dnn);
-  return kVariants;
+  TAMIS_ASSIGN_OR_RETURN(const Offer offer, Read(problem));
+  TAMIS_RETURN_IF_ERROR(context.cudnn().status());
+  return offer.fused + offer.alone;
 }
 
 Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext& context) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
+  TAMIS_ASSIGN_OR_RETURN(const Offer offer, Read(problem));
   TAMIS_ASSIGN_OR_RETURN(Cudnn * dnn, context.cudnn());
-  TAMIS_ASSIGN_OR_RETURN(auto built, PlanFor(*dnn, conv, variant));
-  return std::unique_ptr<CudaKernel>(std::make_unique<ConvCudnn>(*dnn, std::move(built)));
+  CudaConv built_conv = offer.conv;
+  const bool alone = variant >= offer.fused;
+  if (alone) {
+    built_conv.bias = built_conv.residual = built_conv.residual_f32 = false;
+    built_conv.activation = {};
+  }
+  TAMIS_ASSIGN_OR_RETURN(auto built, PlanFor(*dnn, built_conv, alone ? variant - offer.fused : variant));
+  return std::unique_ptr<CudaKernel>(std::make_unique<ConvCudnn>(*dnn, offer.conv, alone, std::move(built)));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/ops/op_tf32.h"
+
 namespace tamis::cuda {
 
 Result<CudaConv> ReadConvGeometry(const Problem& problem, bool channels_first) {
@@ -39,15 +41,18 @@ Result<CudaConv> ReadConvGeometry(const Problem& problem, bool channels_first) {
   return conv;
 }
 
-Result<CudaConv> ReadCudaConv(const Problem& problem) {
+Result<CudaConv> ReadCudaConv(const Problem& problem, DType operands) {
   const bool channels_first = problem.node->op == "ChannelsFirstConv";
-  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, channels_first ? DType::kFloat32 : DType::kFloat16));
+  TAMIS_RETURN_IF_ERROR(CheckProductOperands(problem, channels_first ? DType::kFloat32 : operands, operands));
   TAMIS_ASSIGN_OR_RETURN(CudaConv conv, ReadConvGeometry(problem, channels_first));
+  conv.dtype = operands;
+  conv.tf32 = AllowsTf32(*problem.node);
   conv.bias = problem.input(2).Present();
   conv.residual = problem.input(3).Present();
   conv.residual_f32 = problem.input(3).dtype == DType::kFloat32;
   conv.output_f32 = problem.outputs[0].dtype == DType::kFloat32;
   conv.activation = ReadActivation(*problem.node);
+  if (operands == DType::kFloat32) TAMIS_RETURN_IF_ERROR(CheckF32Throughout(problem));
   return conv;
 }
 

@@ -1,7 +1,8 @@
-// Depthwise convolution (one filter a channel), f16.
+// Depthwise convolution (one filter a channel), f16, bf16 or f32.
 #include <cstring>
 
 #include "src/kernels/conv/cuda/cuda_conv.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/pool/cuda/slide_window.h"
 
 namespace tamis::cuda {
@@ -29,7 +30,8 @@ class Depthwise : public CudaKernel {
 };
 
 Result<CudaConv> Read(const Problem& problem) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, ReadCudaConv(problem));
+  const DType x = problem.input(0).dtype;
+  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, ReadCudaConv(problem, IsComputedFloat(x) ? x : DType::kFloat16));
   if (conv.group != conv.channels || conv.outputs != conv.channels) return UserError("not one filter for each channel");
   return conv;
 }
@@ -44,21 +46,24 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   WindowArgs args;
   args.kind = WindowKind::kDepthwise;
   args.SetGeometry(conv);
-  args.y_f32 = conv.output_f32, args.residual_f32 = conv.residual_f32;
+  args.x_dtype = conv.dtype;
+  args.y_dtype = conv.output_f32 ? DType::kFloat32 : conv.dtype;
+  args.residual_dtype = conv.residual_f32 ? DType::kFloat32 : conv.dtype;
   args.activation = conv.activation;
   // [channels, taps] becomes [taps, channels], so that neighbouring lanes read neighbouring weights.
   const auto taps = static_cast<size_t>(conv.kernel_h * conv.kernel_w);
   const auto channels = static_cast<size_t>(conv.channels);
-  const auto* from = problem.input(1).constant->Data<uint16_t>();
-  TAMIS_ASSIGN_OR_RETURN(auto weight, context.Packed(problem.input(1).constant_hash, "depthwise_cuda",
-                                                     taps * channels * 2, [&](std::byte* bytes) {
-                                                       auto* to = reinterpret_cast<uint16_t*>(bytes);
-                                                       for (size_t c = 0; c < channels; ++c) {
-                                                         for (size_t t = 0; t < taps; ++t) {
-                                                           to[t * channels + c] = from[c * taps + t];
-                                                         }
-                                                       }
-                                                     }));
+  const std::byte* from = problem.input(1).constant->raw();
+  const size_t size = ByteSize(conv.dtype, 1);
+  TAMIS_ASSIGN_OR_RETURN(
+      auto weight,
+      context.Packed(problem.input(1).constant_hash, "depthwise_cuda", taps * channels * size, [&](std::byte* to) {
+        for (size_t c = 0; c < channels; ++c) {
+          for (size_t t = 0; t < taps; ++t) {
+            std::memcpy(to + (t * channels + c) * size, from + (c * taps + t) * size, size);
+          }
+        }
+      }));
   return std::unique_ptr<CudaKernel>(std::make_unique<Depthwise>(args, std::move(weight)));
 }
 

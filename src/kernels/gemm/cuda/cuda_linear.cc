@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "src/kernels/operand_check.h"
-#include "src/ops/op_tamis.h"
+#include "src/ops/op_tf32.h"
 
 namespace tamis::cuda {
 
@@ -53,10 +53,15 @@ Result<CudaLinear> ReadCudaLinear(const Problem& problem, DType operands) {
   linear.residual_f32 = problem.input(3).dtype == DType::kFloat32;
   linear.output_f32 = problem.outputs[0].dtype == DType::kFloat32;
   linear.activation = ReadActivation(*problem.node);
-  if (operands == DType::kFloat32 && (!linear.output_f32 || (linear.residual && !linear.residual_f32))) {
-    return UserError("x is float32, y or the residual is not");
-  }
+  linear.tf32 = AllowsTf32(*problem.node);
+  if (operands == DType::kFloat32) TAMIS_RETURN_IF_ERROR(CheckF32Throughout(problem));
   return linear;
+}
+
+Status CheckF32Throughout(const Problem& problem) {
+  const bool residual = !problem.input(3).Present() || problem.input(3).dtype == DType::kFloat32;
+  if (problem.outputs[0].dtype == DType::kFloat32 && residual) return {};
+  return UserError("x is float32, y or the residual is not");
 }
 
 Result<std::shared_ptr<const DeviceBytes>> HoldConstant(const Problem& problem, size_t index, PrepareContext& context) {

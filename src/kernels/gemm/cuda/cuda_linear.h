@@ -13,6 +13,7 @@ struct CudaLinear {
   bool bias = false, residual = false;
   bool residual_f32 = false, output_f32 = false;  // else `dtype`
   DType dtype = DType::kFloat16;                  // of x and w; if f32 everything is
+  bool tf32 = false;                              // f32 operands may be rounded to 10 bits of mantissa
   ActivationArgs activation;
 };
 
@@ -22,6 +23,8 @@ Result<CudaLinear> ReadCudaLinear(const Problem& problem, DType operands = DType
 // The dtype conditions that Linear and ChannelsLastConv share: inputs are x, weight, bias, residual.
 Status CheckProductOperands(const Problem& problem, DType x_dtype = DType::kFloat16,
                             DType weight_dtype = DType::kFloat16);
+// A product whose x and weight are f32: the residual and y are too.
+Status CheckF32Throughout(const Problem& problem);
 ActivationArgs ToArgs(const Epilogue& epilogue);
 ActivationArgs ReadActivation(const Node& node);
 

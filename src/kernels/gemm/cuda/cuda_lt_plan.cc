@@ -32,7 +32,9 @@ Status LtPlan::AddLayout(cublasLtMatrixLayout_t* layout, cudaDataType type, int6
 
 // Row-major tensors are transposed to a column-major library: y^T [outputs, rows] = w^T . x^T [depth, rows].
 Status LtPlan::Make(const LtProduct& p) {
-  TAMIS_RETURN_IF_ERROR(CublasStatus(lt_.desc_create(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "a product"));
+  const bool tf32 = p.tf32 && p.dtype == DType::kFloat32;
+  const cublasComputeType_t compute = tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+  TAMIS_RETURN_IF_ERROR(CublasStatus(lt_.desc_create(&desc, compute, CUDA_R_32F), "a product"));
   if (p.weight_transposed) TAMIS_RETURN_IF_ERROR(Set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T));
   if (p.bias || p.relu) {
     const cublasLtEpilogue_t epilogue = !p.bias  ? CUBLASLT_EPILOGUE_RELU

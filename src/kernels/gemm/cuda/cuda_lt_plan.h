@@ -13,6 +13,7 @@ namespace tamis::cuda {
 struct LtProduct {
   int64_t rows = 0, outputs = 0, depth = 0;
   DType dtype = DType::kFloat16, output = DType::kFloat16;
+  bool tf32 = false;  // f32 operands may be rounded to 10 bits of mantissa
   bool weight_transposed = false;
   bool bias = false, relu = false;  // added and applied by the library
   // Of several products: elements from one operand to the next, 0 where all share one.

@@ -1,5 +1,5 @@
 // Linear by cuBLASLt. Its variants are the library's heuristics, best expected first; the epilogue is the library's
-// where it has it (bias, residual, ReLU), otherwise a pass of ours over the product. Of f16, bf16 or f32.
+// where it has it (bias, residual, ReLU), otherwise a pass of ours over the product. Of f16, bf16, f32 or tf32.
 #include <vector>
 
 #include "src/base/float16.h"
@@ -24,6 +24,7 @@ LtProduct ProductOf(const CudaLinear& linear) {
   LtProduct product;
   product.rows = linear.rows, product.outputs = linear.outputs, product.depth = linear.depth;
   product.dtype = linear.dtype, product.output = linear.output_f32 ? DType::kFloat32 : linear.dtype;
+  product.tf32 = linear.tf32;
   product.weight_transposed = true;
   if (FinishedByLibrary(linear)) {
     product.bias = linear.bias, product.relu = linear.activation.kind == Activation::kRelu;

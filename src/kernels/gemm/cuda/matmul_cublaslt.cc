@@ -7,6 +7,7 @@
 #include "src/kernels/cuda/settle.h"
 #include "src/kernels/gemm/cuda/cuda_lt_plan.h"
 #include "src/kernels/operand_check.h"
+#include "src/ops/op_tf32.h"
 
 namespace tamis::cuda {
 namespace {
@@ -35,6 +36,7 @@ Result<LtProduct> Read(const Problem& problem) {
   LtProduct product;
   product.rows = a.dims[a.dims.size() - 2], product.depth = a.dims.back(), product.outputs = b.dims.back();
   product.dtype = product.output = a.dtype;
+  product.tf32 = AllowsTf32(*problem.node);
   // Rows of 16-bit numbers begin at multiples of 16 bytes in every algorithm that the library has for tensor cores.
   if (a.dtype != DType::kFloat32 && (product.depth % 8 != 0 || product.outputs % 8 != 0)) {
     return UserError("{} columns of depth {}: cuBLASLt wants multiples of 8", product.outputs, product.depth);

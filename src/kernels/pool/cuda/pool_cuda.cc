@@ -1,17 +1,14 @@
-// Channels-last pools over one or two spatial axes, f16 or f32; max pools of codes too.
+// Channels-last pools over one or two spatial axes, f16, bf16 or f32; max pools of codes too.
 #include <limits>
 
 #include "src/kernels/cuda/cuda_kernel.h"
+#include "src/kernels/cuda/float_types.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/pool/cuda/slide_window.h"
 #include "src/kernels/window.h"
 
 namespace tamis::cuda {
 namespace {
-
-bool IsF16OrF32(const Operand& operand) {
-  return operand.dtype == DType::kFloat16 || operand.dtype == DType::kFloat32;
-}
 
 bool HoldsCodes(const Operand& operand) {
   return operand.dtype == DType::kUInt8 || operand.dtype == DType::kInt8;
@@ -21,9 +18,8 @@ Status Check(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   const bool codes = problem.node->op == "ChannelsLastMaxPool" && HoldsCodes(problem.input(0)) &&
                      problem.outputs[0].dtype == problem.input(0).dtype;
-  if (!codes && (!IsF16OrF32(problem.input(0)) || !IsF16OrF32(problem.outputs[0]))) {
-    return UserError("x and y must be float16 or float32");
-  }
+  const DType x = problem.input(0).dtype, y = problem.outputs[0].dtype;
+  if (!codes && (!IsComputedFloat(x) || !IsComputedFloat(y))) return UserError("x of {}, y of {}", Name(x), Name(y));
   if (Elements(problem.outputs[0]) == 0 || Elements(problem.input(0)) == 0) return UserError("an operand is empty");
   return {};
 }
@@ -48,8 +44,8 @@ Result<WindowArgs> ReadWindow(const Problem& problem) {
   set(window.y, &args.in_h, &args.out_h, &args.kernel_h, &args.stride_h, &args.pad_h, &args.dilation_h, &args.padded_h);
   set(window.x, &args.in_w, &args.out_w, &args.kernel_w, &args.stride_w, &args.pad_w, &args.dilation_w, &args.padded_w);
   args.count_padding = problem.node->Int("count_include_pad", 0) != 0;
-  args.x_f32 = problem.input(0).dtype == DType::kFloat32;
-  args.y_f32 = problem.outputs[0].dtype == DType::kFloat32;
+  args.x_dtype = problem.input(0).dtype;
+  args.y_dtype = problem.outputs[0].dtype;
   if (HoldsCodes(problem.input(0))) args.codes = problem.input(0).dtype;
   return args;
 }
@@ -104,8 +100,8 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   args.batch = static_cast<int>(x[0]);
   args.channels = static_cast<int>(x.back());
   args.pixels = static_cast<int>(Product(x, 1, x.size() - 1));
-  args.x_f32 = problem.input(0).dtype == DType::kFloat32;
-  args.y_f32 = problem.outputs[0].dtype == DType::kFloat32;
+  args.x_dtype = problem.input(0).dtype;
+  args.y_dtype = problem.outputs[0].dtype;
   return std::unique_ptr<CudaKernel>(std::make_unique<GlobalAverage>(args));
 }
 

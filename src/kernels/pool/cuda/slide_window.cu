@@ -8,10 +8,12 @@ namespace tamis::cuda {
 namespace {
 
 // Two neighbouring channels, so that the lanes of a warp read whole lines of f16 elements.
-__device__ __forceinline__ float2 LoadPair(const void* from, bool f32, int64_t at, bool both) {
-  if (!both) return make_float2(LoadFloat(from, f32 ? DType::kFloat32 : DType::kFloat16, at), 0.0f);
-  if (f32) return *reinterpret_cast<const float2*>(static_cast<const float*>(from) + at);
-  return __half22float2(*reinterpret_cast<const __half2*>(static_cast<const __half*>(from) + at));
+__device__ __forceinline__ float2 LoadPair(const void* from, DType dtype, int64_t at, bool both) {
+  if (!both) return make_float2(LoadFloat(from, dtype, at), 0.0f);
+  if (dtype == DType::kFloat32) return *reinterpret_cast<const float2*>(static_cast<const float*>(from) + at);
+  const uint32_t bits = *reinterpret_cast<const uint32_t*>(static_cast<const uint16_t*>(from) + at);
+  return dtype == DType::kBFloat16 ? make_float2(__uint_as_float(bits << 16), __uint_as_float(bits & 0xffff0000u))
+                                   : __half22float2(*reinterpret_cast<const __half2*>(&bits));
 }
 
 __global__ void __launch_bounds__(256) WindowKernel(const __grid_constant__ WindowArgs args) {
@@ -43,31 +45,50 @@ __global__ void __launch_bounds__(256) WindowKernel(const __grid_constant__ Wind
       }
       ++taps;
       const int64_t at = ((static_cast<int64_t>(b) * args.in_h + iy) * args.in_w + ix) * args.channels + c;
-      const float2 x = LoadPair(args.x, args.x_f32, at, width == 2);
+      const float2 x = LoadPair(args.x, args.x_dtype, at, width == 2);
       if (is_max) {
         sum.x = x.x > sum.x || x.x != x.x ? x.x : sum.x;
         sum.y = x.y > sum.y || x.y != x.y ? x.y : sum.y;
       } else if (args.kind == WindowKind::kAverage) {
         sum.x += x.x, sum.y += x.y;
       } else {
-        const float2 w = LoadPair(args.w, args.x_f32, (r * args.kernel_w + s) * args.channels + c, width == 2);
+        const float2 w = LoadPair(args.w, args.x_dtype, (r * args.kernel_w + s) * args.channels + c, width == 2);
         sum.x = fmaf(x.x, w.x, sum.x), sum.y = fmaf(x.y, w.y, sum.y);
       }
     }
   }
   const int64_t at = pixel * args.channels + c;
-  const DType y_dtype = args.y_f32 ? DType::kFloat32 : DType::kFloat16;
-  const DType residual_dtype = args.residual_f32 ? DType::kFloat32 : DType::kFloat16;
   for (int i = 0; i < width; ++i) {
     float value = i == 0 ? sum.x : sum.y;
     if (args.kind == WindowKind::kAverage) value /= static_cast<float>(taps);
     if (args.bias != nullptr) value += args.bias[c + i];
-    if (args.residual != nullptr) value += LoadFloat(args.residual, residual_dtype, at + i);
-    StoreFloat(args.y, y_dtype, at + i, Activate(value, args.activation));
+    if (args.residual != nullptr) value += LoadFloat(args.residual, args.residual_dtype, at + i);
+    StoreFloat(args.y, args.y_dtype, at + i, Activate(value, args.activation));
   }
 }
 
-// Max pool of f16, eight channels a thread: whole 16-byte loads, compared as pairs.
+// What a vector of eight 16-bit elements is compared as.
+struct HalfPairs {
+  using Element = __half;
+  using Pair = __half2;
+  static __device__ __forceinline__ Pair Lowest() {
+    const __half lowest = __ushort_as_half(0xfc00);  // -infinity
+    return {lowest, lowest};
+  }
+  static __device__ __forceinline__ float2 Wide(Pair pair) { return __half22float2(pair); }
+};
+struct BrainPairs {
+  using Element = __nv_bfloat16;
+  using Pair = __nv_bfloat162;
+  static __device__ __forceinline__ Pair Lowest() {
+    const __nv_bfloat16 lowest = __ushort_as_bfloat16(0xff80);
+    return {lowest, lowest};
+  }
+  static __device__ __forceinline__ float2 Wide(Pair pair) { return __bfloat1622float2(pair); }
+};
+
+// Max pool of f16 or bf16, eight channels a thread: whole 16-byte loads, compared as pairs.
+template <class Pairs>
 __global__ void __launch_bounds__(256) MaxPoolVectors(const __grid_constant__ WindowArgs args) {
   LetNextStart();
   WaitForPrevious();
@@ -81,11 +102,11 @@ __global__ void __launch_bounds__(256) MaxPoolVectors(const __grid_constant__ Wi
   const int b = pixel / args.out_w / args.out_h;
   const int y0 = oy * args.stride_h - args.pad_h;
   const int x0 = ox * args.stride_w - args.pad_w;
-  const __half* image =
-      static_cast<const __half*>(args.x) + static_cast<int64_t>(b) * args.in_h * args.in_w * args.channels + c;
-  const __half lowest = __ushort_as_half(0xfc00);  // -infinity
-  __half2 most[4] = {__half2(lowest, lowest), __half2(lowest, lowest), __half2(lowest, lowest),
-                     __half2(lowest, lowest)};
+  using Element = typename Pairs::Element;
+  using Pair = typename Pairs::Pair;
+  const auto* image =
+      static_cast<const Element*>(args.x) + static_cast<int64_t>(b) * args.in_h * args.in_w * args.channels + c;
+  Pair most[4] = {Pairs::Lowest(), Pairs::Lowest(), Pairs::Lowest(), Pairs::Lowest()};
   for (int r = 0; r < args.kernel_h; ++r) {
     const int iy = y0 + r * args.dilation_h;
     if (iy < 0 || iy >= args.in_h) continue;
@@ -93,7 +114,7 @@ __global__ void __launch_bounds__(256) MaxPoolVectors(const __grid_constant__ Wi
       const int ix = x0 + s * args.dilation_w;
       if (ix < 0 || ix >= args.in_w) continue;
       const uint4 bits = *reinterpret_cast<const uint4*>(image + (iy * args.in_w + ix) * args.channels);
-      const auto* pairs = reinterpret_cast<const __half2*>(&bits);
+      const auto* pairs = reinterpret_cast<const Pair*>(&bits);
 #pragma unroll
       for (int i = 0; i < 4; ++i) most[i] = __hmax2_nan(most[i], pairs[i]);
     }
@@ -101,10 +122,10 @@ __global__ void __launch_bounds__(256) MaxPoolVectors(const __grid_constant__ Wi
   float values[8];
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    const float2 pair = __half22float2(most[i]);
+    const float2 pair = Pairs::Wide(most[i]);
     values[2 * i] = pair.x, values[2 * i + 1] = pair.y;
   }
-  Store8(static_cast<__half*>(args.y) + static_cast<int64_t>(pixel) * args.channels + c, values);
+  Store8(static_cast<Element*>(args.y) + static_cast<int64_t>(pixel) * args.channels + c, values);
 }
 
 // Max pool of codes, kBytes channels a thread, compared four by four.
@@ -172,22 +193,20 @@ __global__ void __launch_bounds__(256) GlobalAverageKernel(const __grid_constant
   const int part = static_cast<int>(threadIdx.x) / 32;
   const int c = (static_cast<int>(blockIdx.x) * 32 + lane) * 2;
   const int64_t image = static_cast<int64_t>(blockIdx.y) * args.pixels * args.channels;
-  const DType x_dtype = args.x_f32 ? DType::kFloat32 : DType::kFloat16;
   float2 sum = make_float2(0, 0);
   for (int p = part; p < args.pixels && c < args.channels; p += 8) {
     const int64_t at = image + static_cast<int64_t>(p) * args.channels + c;
-    sum.x += LoadFloat(args.x, x_dtype, at);
-    if (c + 1 < args.channels) sum.y += LoadFloat(args.x, x_dtype, at + 1);
+    sum.x += LoadFloat(args.x, args.x_dtype, at);
+    if (c + 1 < args.channels) sum.y += LoadFloat(args.x, args.x_dtype, at + 1);
   }
   sums[part][lane] = sum;
   __syncthreads();
   if (part != 0) return;
   for (int i = 1; i < 8; ++i) sum.x += sums[i][lane].x, sum.y += sums[i][lane].y;
-  const DType y_dtype = args.y_f32 ? DType::kFloat32 : DType::kFloat16;
   const int64_t at = static_cast<int64_t>(blockIdx.y) * args.channels + c;
   const auto pixels = static_cast<float>(args.pixels);
-  if (c < args.channels) StoreFloat(args.y, y_dtype, at, sum.x / pixels);
-  if (c + 1 < args.channels) StoreFloat(args.y, y_dtype, at + 1, sum.y / pixels);
+  if (c < args.channels) StoreFloat(args.y, args.y_dtype, at, sum.x / pixels);
+  if (c + 1 < args.channels) StoreFloat(args.y, args.y_dtype, at + 1, sum.y / pixels);
 }
 
 }  // namespace
@@ -202,9 +221,11 @@ cudaError_t LaunchWindow(const WindowArgs& args, cudaStream_t stream) {
   const int64_t count = static_cast<int64_t>(args.batch) * args.out_h * args.out_w * lanes;
   LaunchShape shape;
   shape.block = dim3(256);
-  if (args.kind == WindowKind::kMax && !args.x_f32 && !args.y_f32 && args.channels % 8 == 0 && count < (1 << 30)) {
+  if (args.kind == WindowKind::kMax && args.x_dtype != DType::kFloat32 && args.y_dtype == args.x_dtype &&
+      args.channels % 8 == 0 && count < (1 << 30)) {
     shape.grid = dim3(static_cast<unsigned>((count / 4 + 255) / 256));
-    return LaunchKernel(MaxPoolVectors, shape, stream, args);
+    return args.x_dtype == DType::kBFloat16 ? LaunchKernel(MaxPoolVectors<BrainPairs>, shape, stream, args)
+                                            : LaunchKernel(MaxPoolVectors<HalfPairs>, shape, stream, args);
   }
   shape.grid = dim3(static_cast<unsigned>((count + 255) / 256));
   return LaunchKernel(WindowKernel, shape, stream, args);

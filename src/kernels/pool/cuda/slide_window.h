@@ -11,7 +11,7 @@ namespace tamis::cuda {
 
 enum class WindowKind : int { kMax, kAverage, kDepthwise };
 
-// x [batch, in_h, in_w, channels] to y [batch, out_h, out_w, channels], f16 or f32.
+// x [batch, in_h, in_w, channels] to y [batch, out_h, out_w, channels], f16, bf16 or f32.
 struct WindowArgs : ConvGeometry {
   WindowKind kind = WindowKind::kMax;
   const void* x = nullptr;
@@ -21,8 +21,8 @@ struct WindowArgs : ConvGeometry {
   void* y = nullptr;
   bool count_padding = false;      // kAverage: divide by taps in the padding too,
   int padded_h = 0, padded_w = 0;  // which ends there (input and padding behind it)
-  bool x_f32 = false, y_f32 = false, residual_f32 = false;
-  DType codes = DType::kUndefined;  // kMax: u8 or s8, of x and y
+  DType x_dtype = DType::kFloat16, y_dtype = DType::kFloat16, residual_dtype = DType::kFloat16;
+  DType codes = DType::kUndefined;  // kMax: u8 or s8, of x and y, whose own types don't count then
   ActivationArgs activation;
 };
 
@@ -33,7 +33,7 @@ struct GlobalAverageArgs {
   const void* x = nullptr;
   void* y = nullptr;
   int batch = 0, pixels = 0, channels = 0;
-  bool x_f32 = false, y_f32 = false;
+  DType x_dtype = DType::kFloat16, y_dtype = DType::kFloat16;  // f16, bf16 or f32
 };
 
 cudaError_t LaunchGlobalAverage(const GlobalAverageArgs& args, cudaStream_t stream);
