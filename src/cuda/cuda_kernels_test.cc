@@ -1,5 +1,6 @@
 // Every kernel of the CUDA backend on the operators' own cases, and the kernels without families of their own.
 #include "src/cuda/cuda_kernel_check.h"
+#include "src/ops/op_chain.h"
 
 namespace tamis {
 namespace {
@@ -79,6 +80,31 @@ TEST_F(CudaKernels, TheOperatorsOwnCases) {
                            "Softmax in bf16",
                            "Add in bf16"}) {
     EXPECT_GT(runs[name], 0) << name;
+  }
+}
+
+// Interpreted and generated: every step behind another, on operands of three types, whole, a row and a column.
+TEST_F(CudaKernels, ChainsOfEveryStep) {
+  CudaRandom random(2051);
+  for (int op = 0; op <= static_cast<int>(ChainOp::kReciprocal); ++op) {
+    for (const int64_t columns : {24, 12, 7}) {
+      Node node;
+      const auto tested = static_cast<ChainOp>(op);
+      WriteChain({{ChainOp::kAdd, 0, 1}, {tested, 3, 2, 0.5f, 1.5f, 1}, {ChainOp::kMul, 4, 3}}, &node);
+      CudaCase c;
+      c.op = "ElementwiseChain";
+      c.domain = kTamisDomain;
+      for (const auto& [key, value] : node.attributes) c.attributes[key] = value;
+      // The column is what is divided by: away from zero.
+      Tensor column = random.Floats(DType::kFloat32, {5, 1}, 0.1f);
+      for (float& x : column.Span<float>()) x += 1;
+      c.inputs = {random.Floats(DType::kFloat16, {5, columns}), random.Floats(DType::kFloat32, {columns}),
+                  Narrowed(column, DType::kBFloat16)};
+      c.attributes["output_dtype"] = kBrain;
+      c.output_dtypes = {DType::kBFloat16};
+      EXPECT_GE(Check(c), 1) << Name(tested);
+      ASSERT_FALSE(HasFailure()) << Name(tested) << " " << columns;
+    }
   }
 }
 

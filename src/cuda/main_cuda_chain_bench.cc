@@ -30,7 +30,9 @@ class ChainBench {
     TAMIS_ASSIGN_OR_RETURN(stream_, device_->MakeStream());
     TAMIS_ASSIGN_OR_RETURN(begin_, device_->MakeEvent());
     TAMIS_ASSIGN_OR_RETURN(end_, device_->MakeEvent());
-    std::printf("| type | elements | copy, us, GB/s | 1 step | 4 steps | 8 steps |\n|---|---|---|---|---|---|\n");
+    std::printf("| type | elements | copy | 1 step | 4 | 8 | 1 step, generated | 4 | 8 |\n|");
+    for (int column = 0; column < 9; ++column) std::printf("---|");
+    std::printf("\n");
     for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
       for (const int64_t elements : {10'000, 100'000, 1'000'000, 10'000'000, 100'000'000}) {
         TAMIS_RETURN_IF_ERROR(Allocate(dtype, elements));
@@ -44,9 +46,11 @@ class ChainBench {
                                }));
         std::printf("| %s | %.0e | %s |", std::string(Name(dtype)).c_str(), static_cast<double>(elements),
                     Text(copy, bytes).c_str());
-        for (const int steps : {1, 4, 8}) {
-          TAMIS_ASSIGN_OR_RETURN(const double seconds, TimeChain(dtype, elements, steps));
-          std::printf(" %s |", Text(seconds, bytes).c_str());
+        for (const char* kernel : {"chain_cuda/0", "chain_nvrtc/0"}) {
+          for (const int steps : {1, 4, 8}) {
+            TAMIS_ASSIGN_OR_RETURN(const double seconds, TimeChain(kernel, dtype, elements, steps));
+            std::printf(" %s |", Text(seconds, bytes).c_str());
+          }
         }
         std::printf("\n");
         std::fflush(stdout);
@@ -78,7 +82,7 @@ class ChainBench {
     return CallCuda(api_.synchronize, stream_.get());
   }
 
-  Result<double> TimeChain(DType dtype, int64_t elements, int steps) {
+  Result<double> TimeChain(const char* variant, DType dtype, int64_t elements, int steps) {
     Node node;
     node.op = "ElementwiseChain";
     node.domain = kTamisDomain;
@@ -93,7 +97,7 @@ class ChainBench {
       operand->dtype = dtype;
       operand->dims = {elements};
     }
-    TAMIS_ASSIGN_OR_RETURN(const CudaKernelHandle kernel, device_->Prepare(problem, "chain_cuda/0"));
+    TAMIS_ASSIGN_OR_RETURN(const CudaKernelHandle kernel, device_->Prepare(problem, variant));
     return Time([&](size_t i) {
       const void* inputs[] = {Place(i, 0), Place(i, 1)};
       void* outputs[] = {Place(i, 2)};
