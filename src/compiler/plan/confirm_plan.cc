@@ -32,10 +32,11 @@ Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& t
   const auto longer = [](const LayerComparison& layer) { return layer.chosen_seconds > layer.dense_seconds; };
   if (std::any_of(once.differing.begin(), once.differing.end(), longer)) {
     TAMIS_ASSIGN_OR_RETURN(const auto elsewhere, MakePlanPair(fused, point, fused, tuner, threads));
-    TAMIS_ASSIGN_OR_RETURN(LayerComparisons again,
+    TAMIS_ASSIGN_OR_RETURN(const LayerComparisons again,
                            CompareLayers(*elsewhere, pool, {.seconds = 6, .least = 30, .most = 100}));
-    for (size_t i = 0; i < once.differing.size(); ++i) {
-      if (longer(once.differing[i])) once.differing[i] = std::move(again.differing[i]);
+    for (LayerComparison& layer : once.differing) {
+      const LayerComparison* second = longer(layer) ? again.Find(layer.node) : nullptr;
+      if (second != nullptr) layer = *second;
     }
     once.same = again.same;
   }

@@ -84,11 +84,10 @@ Result<std::vector<LayerComparison>> FindLosers(const Graph& fused, const PlanPo
   if (std::none_of(first.differing.begin(), first.differing.end(), no_faster)) return losers;
   // The first one stays meanwhile: the second must lie elsewhere, as where weights lie is worth some per cent.
   TAMIS_ASSIGN_OR_RETURN(const auto elsewhere, MakePlanPair(fused, point, fused, tuner, threads));
-  TAMIS_ASSIGN_OR_RETURN(auto second, CompareLayers(*elsewhere, pool, {.seconds = 2, .least = 9, .most = 120}));
-  for (size_t i = 0; i < first.differing.size(); ++i) {
-    if (no_faster(first.differing[i]) && no_faster(second.differing[i])) {
-      losers.push_back(std::move(second.differing[i]));
-    }
+  TAMIS_ASSIGN_OR_RETURN(const auto second, CompareLayers(*elsewhere, pool, {.seconds = 2, .least = 9, .most = 120}));
+  for (const LayerComparison& layer : first.differing) {
+    const LayerComparison* again = no_faster(layer) ? second.Find(layer.node) : nullptr;
+    if (again != nullptr && no_faster(*again)) losers.push_back(*again);
   }
   return losers;
 }

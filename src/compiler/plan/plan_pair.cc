@@ -48,6 +48,12 @@ struct Side {
 
 }  // namespace
 
+const LayerComparison* LayerComparisons::Find(const std::string& node) const {
+  const auto found = std::find_if(differing.begin(), differing.end(),
+                                  [&](const LayerComparison& layer) { return layer.node == node; });
+  return found == differing.end() ? nullptr : &*found;
+}
+
 Result<std::unique_ptr<PlanPair>> MakePlanPair(const Graph& fused, const PlanPoint& point, const Graph& dense,
                                                Tuner& tuner, int threads) {
   const std::vector<TensorSpec> specs = InputSpecs(fused);

@@ -44,6 +44,8 @@ struct TwinLayers {
 struct LayerComparisons {
   std::vector<LayerComparison> differing;  // in the order of the network
   TwinLayers same;
+
+  const LayerComparison* Find(const std::string& node) const;  // among those that differ
 };
 
 struct PlanPair {
