@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 import networks
 
@@ -68,6 +70,29 @@ def test_inspect_tells_passes_beside_its_json(tamis, model):
     done = subprocess.run([tamis.program, "inspect", model, "--no-timing", "--json", "--verbose"], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["nodes_before"] > 0
     assert re.search(r"^pass fuse_epilogue +\d+ -> +\d+ nodes", done.stderr, re.M)
+
+
+def padded_sound(path, samples):
+    """Mirrors so many samples at each end: shorter sounds are none of its."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", f"{name}_samples"]) for name in ("sound", "y"))
+    pads = helper.make_node("Constant", [], ["pads"], value_ints=[0, samples, 0, samples])
+    pad = helper.make_node("Pad", ["sound", "pads"], ["y"], mode="reflect")
+    graph = helper.make_graph([pads, pad], "padded", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def test_sizes_that_were_assumed_are_told_where_they_do_not_fit(tamis, tmp_path):
+    path, engine = tmp_path / "sound.onnx", tmp_path / "sound.tamis"
+    padded_sound(path, 200)
+    for verb in (["build", path, "-o", engine], ["inspect", path]):
+        message = tamis(*verb, fails=True)
+        assert "sound_samples = 128, which was assumed" in message, message
+        assert "--profile sound=MIN:OPT:MAX, each like [batch, sound_samples]" in message
+    assert not engine.exists()
+    tamis("build", path, "-o", engine, "--profile", "sound=1x1600")
+    padded_sound(path, 20)  # 128 will do, and 16, at which kernels are timed as well, will not
+    done = subprocess.run([tamis.program, "build", path, "-o", engine], capture_output=True, text=True, check=True)
+    assert "no kernels were timed where they cannot run" in done.stdout + done.stderr
 
 
 def test_bench_refuses_times_that_are_none(tamis, model):

@@ -168,7 +168,9 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     options.threads = flags.threads > 0 ? flags.threads : Cpu().usable_cores;
     options.cache_path = TimingCache::DefaultPath();
     Tuner tuner(options);
-    TAMIS_ASSIGN_OR_RETURN(prediction, PredictGain(fused, binding, tuner, options.threads));
+    Result<GainPrediction> predicted = PredictGain(fused, binding, tuner, options.threads);
+    TAMIS_RETURN_IF_ERROR(TellAssumedSizes(predicted.status(), fused, profile, binding));
+    prediction = std::move(*predicted);
     TAMIS_ASSIGN_OR_RETURN(int8, PredictInt8(network.graph, binding, tuner, options.threads));
     TAMIS_RETURN_IF_ERROR(tuner.SaveCache());
     for (const std::string& notice : tuner.notices()) PrintNotice(notice);

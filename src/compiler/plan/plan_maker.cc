@@ -22,6 +22,11 @@ bool CpuComputesIn(const std::string& precision) {
   return !precision.ends_with("f16") || (precision.ends_with("bf16") && Cpu().avx512_bf16);
 }
 
+Result<Graph> ConcreteAt(const Graph& fused, const std::map<std::string, int64_t>& binding) {
+  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, binding));
+  return Specialize(fused, dims);
+}
+
 void Fill(const std::vector<TunedNode>& tuned, PlanPoint* point) {
   point->nodes.clear();
   for (const TunedNode& node : tuned) {
@@ -70,10 +75,16 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
       plan.measured = true;
       plan.variant = variant;
       for (const auto& binding : TuningPoints(profile)) {
-        TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(variant), binding));
-        TAMIS_ASSIGN_OR_RETURN(Graph graph, Specialize(engine_.Fused(variant), dims));
-        if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(graph));
-        concrete.push_back(std::move(graph));
+        Result<Graph> graph = ConcreteAt(engine_.Fused(variant), binding);
+        if (!graph.ok()) {
+          const Status told = TellAssumedSizes(graph.status(), engine_.Fused(variant), profile, binding);
+          // The ends of a range that nobody gave may lie outside what the network takes.
+          if (plan.points.empty() || !AssumesSizes(profile)) return told;
+          notices_.push_back("no kernels were timed where they cannot run: " + told.message());
+          continue;
+        }
+        if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(*graph));
+        concrete.push_back(std::move(*graph));
         plan.points.emplace_back().binding = binding;
       }
     }
@@ -108,16 +119,17 @@ Status PlanMaker::AddMemoryFigures() {
     if (!here || !CpuComputesIn(engine_.Precision(plan.variant))) continue;
     std::map<std::string, int64_t> max;
     for (const auto& [symbol, range] : plan.profile) max[symbol] = range.max;
-    TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(engine_.Fused(plan.variant), max));
-    TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(engine_.Fused(plan.variant), dims));
-    if (RunsNodeByNode(concrete)) continue;  // such runs take memory as they go
+    Result<Graph> concrete = ConcreteAt(engine_.Fused(plan.variant), max);
+    if (!concrete.ok() && AssumesSizes(plan.profile)) continue;
+    TAMIS_RETURN_IF_ERROR(concrete.status());
+    if (RunsNodeByNode(*concrete)) continue;  // such runs take memory as they go
     ProgramOptions options;
     options.threads = threads_;
     if (plan.measured) {
       options.wish = WishOf(plan, max);
       options.blocks = BlocksOf(plan, max);
     }
-    TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(concrete), options, cache));
+    TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(*concrete), options, cache));
     plan.memory = program->memory();
   }
   return {};

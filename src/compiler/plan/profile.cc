@@ -203,6 +203,28 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
   return profile;
 }
 
+bool AssumesSizes(const Profile& profile) {
+  return std::any_of(profile.begin(), profile.end(), [](const auto& entry) { return !entry.second.bounded; });
+}
+
+Status TellAssumedSizes(const Status& failed, const Graph& graph, const Profile& profile,
+                        const std::map<std::string, int64_t>& binding) {
+  std::vector<std::string> assumed;
+  for (const auto& [symbol, range] : profile) {
+    const auto found = binding.find(symbol);
+    if (!range.bounded && found != binding.end()) assumed.push_back(fmt::format("{} = {}", symbol, found->second));
+  }
+  if (failed.ok() || assumed.empty()) return failed;
+  std::vector<std::string> inputs;
+  for (ValueId id : graph.inputs) {
+    const Value& input = graph.value(id);
+    if (ConstantDims(input.type.shape)) continue;
+    inputs.push_back(fmt::format("--profile {}=MIN:OPT:MAX, each like {}", input.name, ToString(input.type.shape)));
+  }
+  return UserError("{}; this is at {}, which was assumed because no profile gives the sizes of requests: {}",
+                   failed.message(), fmt::join(assumed, ", "), fmt::join(inputs, "; "));
+}
+
 std::vector<std::map<std::string, int64_t>> TuningPoints(const Profile& profile) {
   std::map<std::string, int64_t> min, opt, max;
   for (const auto& [symbol, range] : profile) {

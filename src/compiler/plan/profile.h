@@ -49,6 +49,12 @@ class ProfileFlags {
 // in one error.
 Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges);
 
+// Whether the user left a dimension open, so that a size of it is assumed.
+bool AssumesSizes(const Profile& profile);
+// An error met at `binding`, told with the sizes among it that were assumed and the flag that gives others.
+Status TellAssumedSizes(const Status& failed, const Graph& graph, const Profile& profile,
+                        const std::map<std::string, int64_t>& binding);
+
 // The bindings a profile is tuned at: opt first, then min and max where they differ.
 std::vector<std::map<std::string, int64_t>> TuningPoints(const Profile& profile);
 
