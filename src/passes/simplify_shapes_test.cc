@@ -40,6 +40,40 @@ TEST(SimplifyShapes, LeavesWhatAConstantCannotSay) {
   EXPECT_EQ(CountOps(after)["Concat"], 1);
 }
 
+// As PyTorch writes as_strided: image [b, c, 1, 1] flattened, places b * stride + c computed, looked up.
+ValueId LookedUp(TestGraph& t, ValueId image, ValueId batch, int64_t stride, std::vector<int64_t> channels) {
+  const auto count = static_cast<int64_t>(channels.size());
+  const ValueId rows = t.Op("Mul", {t.Op("Range", {t.Index(0), batch, t.Index(1)}), t.Index(stride)});
+  const ValueId columns =
+      t.graph.AddConstant(t.graph.FreshName("columns"), Tensor::Int64s(channels).Reshaped({1, count, 1, 1}));
+  const ValueId places = t.Op("Add", {t.Op("Unsqueeze", {rows, t.Ints({1, 2, 3})}), columns});
+  return t.Op("Gather", {t.Op("Reshape", {image, t.Ints({-1})}), places});
+}
+
+TEST(SimplifyShapes, LookupOfAllInOrderIsAView) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("b"), 6, 1, 1});
+  const ValueId batch = t.Op("Gather", {t.Op("Shape", {x}), t.Index(0)});
+  t.Output(t.Op("Relu", {LookedUp(t, x, batch, 6, {0, 1, 2, 3, 4, 5})}));
+  const ValueId y = t.Op("Reshape", {x, t.Ints({-1, 2, 3})});
+  t.Output(t.Op("Neg", {LookedUp(t, y, batch, 6, {0, 1, 2, 3, 4, 5})}));
+  const Graph after = RewriteAndCompare(t.graph, kShapes, {{"x", RandomTensor({3, 6, 1, 1}, 4)}}, 0);
+  auto counts = CountOps(after);
+  EXPECT_EQ(counts["Gather"] + counts["Range"], 0);
+  EXPECT_EQ(counts["Reshape"], 2);  // to y and back
+}
+
+TEST(SimplifyShapes, OtherLookupsStay) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("b"), 6, 1, 1});
+  const ValueId batch = t.Op("Gather", {t.Op("Shape", {x}), t.Index(0)});
+  t.Output(LookedUp(t, x, batch, 6, {0, 1, 2, 4, 3, 5}));
+  t.Output(LookedUp(t, x, batch, 5, {0, 1, 2, 3, 4, 5}));  // rows that overlap
+  t.Output(LookedUp(t, x, batch, 6, {1, 2, 3, 4, 5}));     // five of six
+  const Graph after = RewriteAndCompare(t.graph, kShapes, {{"x", RandomTensor({3, 6, 1, 1}, 5)}}, 0);
+  EXPECT_EQ(CountOps(after)["Range"], 3);
+}
+
 TEST(EliminateCommon, MergesEqualNodesOnly) {
   TestGraph t;
   const ValueId x = t.Input("x", {2, 3, 4});
