@@ -96,6 +96,16 @@ def test_an_engine_tuned_for_another_gpu_says_so(tamis, fakes, tmp_path):
     assert "cuda: First" in elsewhere.stderr
 
 
+def test_tf32_is_for_gpus_and_its_engines_run_on_cpus_too(tamis, fakes, product, tmp_path):
+    model = product.with_suffix(".onnx")
+    message = tamis("build", model, "-o", tmp_path / "a.tamis", "--precision", "tf32", fails=True)
+    assert "--precision tf32 is for NVIDIA GPUs (--device cuda)" in message
+    built = fake_gpu(tamis, fakes, "build", model, "-o", tmp_path / "a.tamis", "--precision", "tf32", "--device", "cuda")
+    assert built.returncode == 0, built.stderr
+    assert tamis.json("inspect", tmp_path / "a.tamis")["provenance"]["precision"] == "tf32"
+    tamis("run", tmp_path / "a.tamis")
+
+
 def test_a_killed_timing_process_ends_no_build(tamis, tmp_path):
     networks.cnn(str(tmp_path / "cnn.onnx"))
     build = subprocess.Popen([tamis.program, "build", tmp_path / "cnn.onnx", "-o", tmp_path / "cnn.tamis"],
