@@ -5,10 +5,10 @@
 FOLDER is what export.py wrote. A network agrees if every output has the dtype and shape that ONNX Runtime gives and
 differs by at most the tolerance, relative to the output's largest magnitude; findings of a detector whose scores tie may
 come in either order. Where the two differ by more, the outputs that export.py wrote in double decide: Tamis must be close
-to them, or no further from ONNX Runtime than that is from them. A file that both refuse, or that
-ONNX Runtime can't load, is `broken` and does not count. Outputs must be finite and must change with
-the inputs. `reference` is the share of the time that Tamis spends in reference evaluations, which no network that users
-meet should spend. One process a network, so that a crash is one network's.
+to them, or no further from ONNX Runtime than that is from them. A file that both refuse, or that ONNX Runtime can't run
+at any size, is `broken` by its exporter and does not count. Outputs must be finite and must change with the inputs.
+`reference` is the share of the time that Tamis spends in reference evaluations, which no network that users meet should
+spend. One process a network, so that a crash is one network's.
 """
 import argparse
 import json
@@ -141,7 +141,7 @@ def check_one(folder, stem, tolerance):
             row["nodes"] = len(times)
     row["error"] = max(errors, default=0.0)
     row["why"] = "; ".join(problems)
-    row["verdict"] = "differs" if problems else "agrees"
+    row["verdict"] = "broken" if not answers else "differs" if problems else "agrees"
     return row
 
 

@@ -2,9 +2,9 @@
 import torch
 import torchvision
 import transformers as hf
-from zoo import (BART, DETECTION, GROUPED, IDS, LAST, LENGTHS, MASK, NO_CACHE, PAIR, SIZES, SPEECH, TINY, VISION,
-                 Pictures, entry, one_picture, picture, random, seen, sharpen, transformer)
-from zoo_wider import TOKENS, decoder, encoder, fed, ids, pictures, small_resnet, translator
+from zoo import (BART, DETECTION, GROUPED, IDS, LAST, MASK, NO_CACHE, SIZES, SPEECH, TINY, VISION, Pictures, entry,
+                 one_picture, picture, random, seen, sharpen)
+from zoo_wider import TOKENS, decoder, encoder, fed, ids, translator
 
 PADDED = {**TINY, "pad_token_id": 0}
 SHARED = {**GROUPED, **TOKENS}
@@ -24,8 +24,6 @@ entry("deeplabv3_resnet50", "segmentation",
       lambda: Pictures(torchvision.models.segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None,
                                                                           aux_loss=False), ("out",), False),
       picture(64), {"image": {0: "batch", 2: "height", 3: "width"}})
-DETR = {"use_timm_backbone": False, "backbone": None, "use_pretrained_backbone": False, "d_model": 64,
-        "encoder_ffn_dim": 128, "decoder_ffn_dim": 128, "num_queries": 12}
 
 
 def vision(name, kind, network, config, pick, side=64, fixed=None):
@@ -40,29 +38,6 @@ vision("rt_detr_v2", "detection", hf.RTDetrV2ForObjectDetection,
            encoder_ffn_dim=64, decoder_ffn_dim=64, num_queries=12, decoder_layers=2, decoder_attention_heads=4,
            encoder_attention_heads=4, decoder_in_channels=[32, 32, 32], anchor_image_size=[64, 64]),
        ["logits", "pred_boxes"])
-CLIP_TEXT = {**TINY, "projection_dim": 32, "eos_token_id": 99, "bos_token_id": 98, "pad_token_id": 0}
-for name, network, config in [("owlvit", hf.OwlViTForObjectDetection, hf.OwlViTConfig),
-                              ("owlv2", hf.Owlv2ForObjectDetection, hf.Owlv2Config)]:
-    fed(name, "detection", network,
-        lambda config=config: config(text_config=CLIP_TEXT, vision_config=VISION, projection_dim=32),
-        lambda s: {IDS: ids(s, 12).repeat(2, 1), "pixel_values": pictures(s),
-                   MASK: torch.ones(2 * SIZES[s], 12, dtype=torch.int64)}, ["logits", "pred_boxes"],
-        {IDS: {0: "texts"}, MASK: {0: "texts"}, "pixel_values": BATCH})
-SWIN = {"image_size": 64, "embed_dim": 16, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 4, 8], "window_size": 4,
-        "out_features": ["stage1", "stage2", "stage3", "stage4"]}
-vision("maskformer", "segmentation", hf.MaskFormerForInstanceSegmentation,
-       lambda: hf.MaskFormerConfig(fpn_feature_size=32, mask_feature_size=32, backbone_config=hf.SwinConfig(**SWIN),
-                                   decoder_config=hf.DetrConfig(**DETR, decoder_layers=2, decoder_attention_heads=4)),
-       ["class_queries_logits", "masks_queries_logits"])
-vision("mask2former", "segmentation", hf.Mask2FormerForUniversalSegmentation,
-       lambda: hf.Mask2FormerConfig(backbone_config=hf.SwinConfig(**SWIN), feature_size=32, mask_feature_size=32,
-                                    hidden_dim=32, encoder_feedforward_dim=64, dim_feedforward=64, encoder_layers=1,
-                                    decoder_layers=3, num_attention_heads=4, num_queries=10),
-       ["class_queries_logits", "masks_queries_logits"])
-vision("upernet", "segmentation", hf.UperNetForSemanticSegmentation,
-       lambda: hf.UperNetConfig(backbone_config=hf.ConvNextConfig(
-           hidden_sizes=[16, 32, 48, 64], depths=[1, 1, 1, 1], out_features=["stage1", "stage2", "stage3", "stage4"]),
-           hidden_size=32, auxiliary_in_channels=48, auxiliary_channels=16), ["logits"])
 vision("zoedepth", "depth", hf.ZoeDepthForDepthEstimation,
        lambda: hf.ZoeDepthConfig(backbone_config=hf.BeitConfig(
            **{**VISION, "num_hidden_layers": 4}, out_indices=[1, 2, 3, 4], reshape_hidden_states=False,
@@ -71,31 +46,11 @@ vision("zoedepth", "depth", hf.ZoeDepthForDepthEstimation,
            backbone_hidden_size=64), ["predicted_depth"])
 entry("efficientnet_v2_s", "classification", lambda: torchvision.models.efficientnet_v2_s(weights=None), picture(160),
       {"image": {0: "batch", 2: "height", 3: "width"}})
-entry("superpoint", "keypoints", lambda: KeyPoints(), lambda s: {"image": torch.rand(SIZES[s], 3, 64, 96, generator=random(s))},
-      {"image": BATCH})
-
-
-class KeyPoints(torch.nn.Module):
-    """The network of SuperPoint up to its maps; what comes after them makes lists."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(3)
-        network = hf.SuperPointForKeypointDetection(hf.SuperPointConfig())
-        self.encoder, self.points = network.encoder, network.keypoint_decoder
-        self.descriptors = network.descriptor_decoder
-
-    def forward(self, image):
-        features = self.encoder(image[:, :1])[0]
-        return self.points._get_pixel_scores(features), self.descriptors(features, torch.rand(1, 5, 2))
-
 
 # Video.
 for name in ("mc3_18", "r2plus1d_18"):
     entry(name, "video", lambda name=name: getattr(torchvision.models.video, name)(weights=None),
           lambda s: {"video": torch.randn(SIZES[s], 3, 8, 32, 32, generator=random(s))}, {"video": BATCH})
-entry("mvit_v2_s", "video", lambda: torchvision.models.video.mvit_v2_s(weights=None),
-      lambda s: {"video": torch.randn(1, 3, 16, 224, 224, generator=random(s))}, {})
 
 # Encoders, decoders, both.
 encoder("big_bird", hf.BigBirdModel, lambda: hf.BigBirdConfig(attention_type="original_full", **PADDED))
@@ -166,30 +121,11 @@ fed("moonshine", "speech", hf.MoonshineForConditionalGeneration,
                                    k: v for k, v in TINY.items() if k not in ("num_hidden_layers", "num_attention_heads")}),
     lambda s: {"input_values": torch.randn(SIZES[s], 3200, generator=random(s)), "decoder_input_ids": ids(s)},
     ["logits"], {"input_values": BATCH, "decoder_input_ids": {0: "batch", 1: "target"}}, NO_CACHE)
-seen("univnet", "vocoder", hf.UnivNetModel, lambda: hf.UnivNetConfig(
-    model_in_channels=16, model_hidden_channels=8, num_mel_bins=16, resblock_kernel_sizes=[3], resblock_stride_sizes=[4],
-    resblock_dilation_sizes=[[1, 3]], kernel_predictor_num_blocks=1, kernel_predictor_hidden_channels=16),
-    "input_features", lambda size: (SIZES[size], [20, 16, 24][size], 16), {0: "batch", 1: "frames"}, ["waveforms"])
-seen("clap_audio", "sound", hf.ClapAudioModel,
-     lambda: hf.ClapAudioConfig(spec_size=64, num_mel_bins=16, patch_embeds_hidden_size=16, depths=[1, 1, 1, 1],
-                                num_attention_heads=[1, 2, 4, 8], window_size=4, hidden_size=128, patch_size=4,
-                                patch_stride=[4, 4], enable_fusion=False), "input_features",
-     lambda size: (SIZES[size], 1, 256, 16), BATCH, ["pooler_output"])
 
-# Pictures with texts.
-fed("vilt", "multimodal", hf.ViltModel, lambda: hf.ViltConfig(**{**VISION, **PADDED}),
-    lambda s: {IDS: ids(s, 12), "pixel_values": pictures(s), "pixel_mask": torch.ones(SIZES[s], 64, 64, dtype=torch.int64)},
-    LAST)
-fed("align", "multimodal", hf.AlignModel,
-    lambda: hf.AlignConfig(projection_dim=32, text_config={**PADDED},
-                           vision_config={"image_size": 64, "width_coefficient": 0.25, "depth_coefficient": 0.25,
-                                          "hidden_dim": 320}),
-    lambda s: {IDS: ids(s, 12), MASK: torch.ones(SIZES[s], 12, dtype=torch.int64), "pixel_values": pictures(s)},
-    ["text_embeds", "image_embeds"])
+# Classification and features.
 vision("levit", "classification", hf.LevitForImageClassification,
        lambda: hf.LevitConfig(image_size=64, hidden_sizes=[32, 48, 64], num_attention_heads=[2, 3, 4], depths=[1, 1, 1],
                               key_dim=[8, 8, 8]), ["logits"])
-vision("vit_mae", "features", hf.ViTMAEModel, lambda: hf.ViTMAEConfig(mask_ratio=0.0, **VISION), LAST)
 vision("hgnet_v2", "classification", hf.HGNetV2ForImageClassification, lambda: hf.HGNetV2Config(), ["logits"])
 vision("dinov2_with_registers", "features", hf.Dinov2WithRegistersModel,
        lambda: hf.Dinov2WithRegistersConfig(**VISION), LAST)
