@@ -319,7 +319,8 @@ def markdown(results):
         kind = row.get("precision") or "f16"
         best = min((v for k, v in torch_times.items() if k.endswith("_" + kind)), default=None)
         ours = row.get("tamis_ms")
-        cells = [f"{row['model']} b{row['batch']} {row.get('precision') or ''}".rstrip(), f"{best:.3f}" if best else "", f"{ours:.3f}" if ours else "failed",
+        name = f"{row['model']} b{row['batch']} {row.get('precision') or ''}".rstrip()
+        cells = [name, f"{best:.3f}" if best else "", f"{ours:.3f}" if ours else "failed",
                  f"{best / ours:.2f}" if best and ours else ""]
         cells += [f"{torch_times[v]:.3f}" if v in torch_times else "" for v in results["variants"]]
         gpu = row.get("gpu", {})

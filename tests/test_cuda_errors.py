@@ -86,7 +86,8 @@ def test_an_engine_tuned_for_another_gpu_says_so(tamis, fakes, tmp_path):
     b = networks.Builder(4)
     b.op("Relu", ["x"], "y")
     model = save(tmp_path / "relu.onnx", b.nodes)
-    built = fake_gpu(tamis, fakes, "build", model, "-o", tmp_path / "relu.tamis", "--device", "cuda", TAMIS_FAKE_GPU="First")
+    built = fake_gpu(tamis, fakes, "build", model, "-o", tmp_path / "relu.tamis", "--device", "cuda",
+                     TAMIS_FAKE_GPU="First")
     assert built.returncode == 0, built.stderr
     here = fake_gpu(tamis, fakes, "run", tmp_path / "relu.tamis", "--device", "cuda", TAMIS_FAKE_GPU="First")
     assert here.returncode == 0 and "no plan for this machine" not in here.stderr, here.stderr
@@ -100,7 +101,8 @@ def test_tf32_is_for_gpus_and_its_engines_run_on_cpus_too(tamis, fakes, product,
     model = product.with_suffix(".onnx")
     message = tamis("build", model, "-o", tmp_path / "a.tamis", "--precision", "tf32", fails=True)
     assert "--precision tf32 is for NVIDIA GPUs (--device cuda)" in message
-    built = fake_gpu(tamis, fakes, "build", model, "-o", tmp_path / "a.tamis", "--precision", "tf32", "--device", "cuda")
+    built = fake_gpu(tamis, fakes, "build", model, "-o", tmp_path / "a.tamis", "--precision", "tf32",
+                     "--device", "cuda")
     assert built.returncode == 0, built.stderr
     assert tamis.json("inspect", tmp_path / "a.tamis")["provenance"]["precision"] == "tf32"
     tamis("run", tmp_path / "a.tamis")
