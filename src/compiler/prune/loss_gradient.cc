@@ -154,8 +154,7 @@ Result<ScoreOutput> FindScoreOutput(const Graph& graph) {
   }
   return UserError(
       "no output has a score for each of several classes ([samples, classes]), so labels say nothing of a loss; use "
-      "the "
-      "method reconstruct");
+      "the method reconstruct");
 }
 
 SampleShares SharesFromSquares(const std::vector<std::vector<double>>& squares) {
