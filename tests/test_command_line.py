@@ -107,6 +107,12 @@ def test_bench_says_at_once_that_its_json_cannot_be_written(tamis, model, tmp_pa
     assert "nowhere/a.json' cannot be created: No such file or directory" in message
 
 
+@pytest.mark.parametrize("verb", ["build", "run", "bench", "gate", "optimize", "cache"])
+def test_help_shows_no_default_where_there_is_none(tamis, verb):
+    text = tamis(verb, "--help")
+    assert "=[]" not in text and "=nan" not in text
+
+
 def test_values_that_the_parser_would_bend_are_refused(tamis, model, tmp_path):
     for seed in ("-1", "18446744073709551616"):
         assert f"--seed is '{seed}'; it takes a whole number from 0" in tamis("run", model, "--seed", seed, fails=True)

@@ -15,9 +15,11 @@ def model(tmp_path_factory):
     return path
 
 
-def test_without_a_place_for_the_cache_the_work_is_done_and_the_reason_told(tamis, model, tmp_path):
+@pytest.mark.parametrize("verb", ["build", "inspect"])
+def test_without_a_place_for_the_cache_the_work_is_done_and_the_reason_told(tamis, model, tmp_path, verb):
     (tmp_path / "file").touch()
-    done = subprocess.run([tamis.program, "build", model, "-o", tmp_path / "a.tamis"], capture_output=True, text=True,
+    output = ["-o", tmp_path / "a.tamis"] if verb == "build" else []
+    done = subprocess.run([tamis.program, verb, model, *output], capture_output=True, text=True,
                           env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file")})  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"can't make the folder '{tmp_path}/file/tamis': Not a directory" in done.stderr

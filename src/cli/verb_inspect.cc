@@ -172,7 +172,7 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     TAMIS_RETURN_IF_ERROR(TellAssumedSizes(predicted.status(), fused, profile, binding));
     prediction = std::move(*predicted);
     TAMIS_ASSIGN_OR_RETURN(int8, PredictInt8(network.graph, binding, tuner, options.threads));
-    TAMIS_RETURN_IF_ERROR(tuner.SaveCache());
+    if (const Status saved = tuner.SaveCache(); !saved.ok()) PrintNotice(saved.message());
     for (const std::string& notice : tuner.notices()) PrintNotice(notice);
   }
   const std::vector<LayerRow> layers = Layers(network, fused, prediction);
@@ -336,7 +336,7 @@ Result<std::optional<Roofline>> MeasureRoofline(const Engine& engine) {
     options.cache_path = TimingCache::DefaultPath();
     Tuner tuner(options);
     TAMIS_ASSIGN_OR_RETURN(const Roofline roofline, Roofline::Measure(tuner, plan.threads));
-    TAMIS_RETURN_IF_ERROR(tuner.SaveCache());
+    if (const Status saved = tuner.SaveCache(); !saved.ok()) PrintNotice(saved.message());
     fmt::print(
         "  roofline of this machine, {} threads: {:.0f} / {:.0f} / {:.0f} GOP/s in f32 / bf16 / int8, {:.1f} GB/s "
         "beyond the second-level cache\n",
