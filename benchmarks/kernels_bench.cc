@@ -6,8 +6,8 @@
 // int8 (u8 in, u8 out). All kernels of a shape take turns, so that a change of clock or load hits them alike; printed
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With --cold weights and activations come from memory: a buffer larger than the caches is walked through before every
-// run. With --conv one convolution of your own is measured instead. With --paired two outputs each share a mask. --check
-// times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
+// run. With --conv one convolution of your own is measured instead. With --paired two outputs each share a mask.
+// --check times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
 #include <fmt/core.h>
 
 #include <algorithm>
