@@ -69,6 +69,22 @@ GemmShape ConvShape::AsGemm() const {
   return gemm;
 }
 
+double ShareOfTapsInside(const ConvShape& shape) {
+  double share = 1;
+  for (size_t axis = 0; axis < shape.in.size(); ++axis) {
+    int64_t inside = 0;
+    for (int64_t tap = 0; tap < shape.kernel[axis]; ++tap) {
+      // Outputs o with 0 <= o * stride + offset < in.
+      const int64_t offset = tap * shape.dilation[axis] - shape.pad_begin[axis], stride = shape.stride[axis];
+      const int64_t first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+      const int64_t behind = offset >= shape.in[axis] ? 0 : (shape.in[axis] - offset + stride - 1) / stride;
+      inside += std::max<int64_t>(std::min(behind, shape.out[axis]) - first, 0);
+    }
+    share *= static_cast<double>(inside) / static_cast<double>(shape.kernel[axis] * shape.out[axis]);
+  }
+  return share;
+}
+
 std::array<SlidingAxis, 3> AxesOf(const ConvShape& shape) {
   std::array<SlidingAxis, 3> axes;
   for (size_t i = 0; i < axes.size(); ++i) {

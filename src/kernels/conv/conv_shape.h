@@ -33,12 +33,16 @@ struct ConvShape {
 
   int64_t Taps() const { return kernel[0] * kernel[1] * kernel[2]; }
   int64_t Depth() const { return Taps() * (channels / group); }  // of one output
+  bool Dilated() const { return dilation[0] > 1 || dilation[1] > 1 || dilation[2] > 1; }
   int64_t OutPixels() const { return out[0] * out[1] * out[2]; }
   // Every output pixel reads exactly the input pixel at its own place: a matrix product over pixels.
   bool Pointwise() const;
   // The matrix product with OutPixels() * batch rows that has the same multiplications.
   GemmShape AsGemm() const;
 };
+
+// Of all the taps of all outputs, how many read x and not its padding. Dilated kernels on small images: few.
+double ShareOfTapsInside(const ConvShape& shape);
 
 std::array<SlidingAxis, 3> AxesOf(const ConvShape& shape);
 

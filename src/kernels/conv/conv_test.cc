@@ -372,5 +372,23 @@ TEST(Conv, ShapesThatDoNotFitAreErrors) {
   EXPECT_TRUE(broken([](KernelCase& k) { k.problem.inputs[0].dims = {1, 8}; }));
 }
 
+TEST(Conv, ShareOfTapsInsideImages) {
+  ConvShape shape;
+  shape.rank = 2;
+  shape.in = shape.out = {1, 8, 8};
+  shape.kernel = {1, 3, 3};
+  shape.pad_begin = shape.pad_end = {0, 1, 1};
+  EXPECT_DOUBLE_EQ(ShareOfTapsInside(shape), 22.0 / 24 * 22 / 24);
+  shape.dilation = {1, 12, 12};
+  shape.pad_begin = shape.pad_end = {0, 12, 12};  // only the middle of the kernel meets the image
+  EXPECT_DOUBLE_EQ(ShareOfTapsInside(shape), 1.0 / 9);
+  // Of an axis of 9 with stride 2, taps at -2, 0 and 2: outputs 0 and 4 miss one each.
+  shape = {};
+  shape.rank = 1;
+  shape.in = {1, 1, 9}, shape.out = {1, 1, 5}, shape.kernel = {1, 1, 3};
+  shape.stride = {1, 1, 2}, shape.dilation = {1, 1, 2}, shape.pad_begin = shape.pad_end = {0, 0, 2};
+  EXPECT_DOUBLE_EQ(ShareOfTapsInside(shape), 13.0 / 15);
+}
+
 }  // namespace
 }  // namespace tamis

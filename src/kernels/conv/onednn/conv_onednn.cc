@@ -204,7 +204,9 @@ Status Supports(const Problem& problem) {
 double Cost(const Problem& problem) {
   const auto shape = ReadConv(problem);
   const GemmShape gemm = shape->AsGemm();
-  const double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
+  double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
+  // Taps in the padding are passed over. Without dilation they are few, less than these predictions are good for.
+  if (shape->Dilated()) flops *= ShareOfTapsInside(*shape);
   const GemmShape pixels = [&] {  // bytes: x is read once, not once for every tap
     GemmShape g = gemm;
     g.depth = shape->channels;
