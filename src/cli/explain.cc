@@ -42,6 +42,13 @@ void PrintPasses(std::span<const PassRecord> passes) {
   }
 }
 
+void LogPasses(std::span<const PassRecord> passes) {
+  for (const PassRecord& pass : passes) {
+    fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before, pass.nodes_after,
+               pass.seconds * 1e3);
+  }
+}
+
 void WritePasses(std::span<const PassRecord> passes, JsonWriter* json) {
   json->BeginArray();
   for (const PassRecord& pass : passes) {

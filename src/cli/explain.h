@@ -1,4 +1,4 @@
-// What the passes did, for --explain.
+// What the passes did, for --explain and --verbose.
 #pragma once
 
 #include <span>
@@ -10,6 +10,8 @@ namespace tamis {
 
 // A line a pass, then what it matched, what it nearly matched and what it decided.
 void PrintPasses(std::span<const PassRecord> passes);
+// Nodes before and after each pass and its time, on standard error.
+void LogPasses(std::span<const PassRecord> passes);
 // The same as an array of objects.
 void WritePasses(std::span<const PassRecord> passes, JsonWriter* json);
 

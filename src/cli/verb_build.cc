@@ -146,12 +146,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     options.progress = [&](int done, int total, const std::string& what) { progress.Update(done, total, what); };
     TAMIS_ASSIGN_OR_RETURN(built, Build(flags, options, precisions));
   }
-  if (common.verbose) {
-    for (const PassRecord& pass : built.passes) {
-      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before,
-                 pass.nodes_after, pass.seconds * 1e3);
-    }
-  }
+  if (common.verbose) LogPasses(built.passes);
   for (const std::string& notice : built.notices) PrintNotice(notice);
   if (flags.plan_only) return WritePlanFile(*built.engine, flags.output);
   TAMIS_RETURN_IF_ERROR(WriteEngine(*built.engine, flags.output));
@@ -174,8 +169,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
       "CPU each node in what is measured faster); given again,\n"
       "the engine carries that precision as well. tf32, on a GPU: f32 whose products round their operands to 10 bits "
       "of "
-      "mantissa. int8, alone and with --calibration: quantised first, as tamis "
-      "quantize does it");
+      "mantissa. int8, alone and with --calibration: quantised first, as tamis quantize does it");
   app.add_option(
       "--calibration", flags->calibration.path,
       "Samples, which int8 needs and any engine remembers, so that others can be compared with them: folder of .npy\n"

@@ -10,6 +10,7 @@
 
 #include "src/base/json_writer.h"
 #include "src/cli/engine_layers.h"
+#include "src/cli/explain.h"
 #include "src/cli/model_file.h"
 #include "src/cli/model_meta_text.h"
 #include "src/cli/plan_text.h"
@@ -152,6 +153,11 @@ std::string WhatCarries(const std::vector<LayerRow>& rows) {
   return text;
 }
 
+// A cache that can't be written is told of; what was measured is shown all the same.
+void SaveTimings(Tuner& tuner) {
+  if (const Status saved = tuner.SaveCache(); !saved.ok()) PrintNotice(saved.message());
+}
+
 Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const Network network, LoadNetwork(flags.file));
   std::vector<PassRecord> passes = network.passes;
@@ -172,7 +178,7 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
     TAMIS_RETURN_IF_ERROR(TellAssumedSizes(predicted.status(), fused, profile, binding));
     prediction = std::move(*predicted);
     TAMIS_ASSIGN_OR_RETURN(int8, PredictInt8(network.graph, binding, tuner, options.threads));
-    if (const Status saved = tuner.SaveCache(); !saved.ok()) PrintNotice(saved.message());
+    SaveTimings(tuner);
     for (const std::string& notice : tuner.notices()) PrintNotice(notice);
   }
   const std::vector<LayerRow> layers = Layers(network, fused, prediction);
@@ -191,12 +197,7 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   };
   const std::vector<std::string> notes = PatternNotes(fused);
 
-  if (common.verbose) {
-    for (const PassRecord& pass : passes) {
-      fmt::print(stderr, "pass {:<24} {:>5} -> {:>5} nodes  {:.1f} ms\n", pass.name, pass.nodes_before,
-                 pass.nodes_after, pass.seconds * 1e3);
-    }
-  }
+  if (common.verbose) LogPasses(passes);
   if (common.json) {
     JsonWriter json;
     json.BeginObject().Field("file", flags.file).Field("producer", network.meta.Producer());
@@ -336,7 +337,7 @@ Result<std::optional<Roofline>> MeasureRoofline(const Engine& engine) {
     options.cache_path = TimingCache::DefaultPath();
     Tuner tuner(options);
     TAMIS_ASSIGN_OR_RETURN(const Roofline roofline, Roofline::Measure(tuner, plan.threads));
-    if (const Status saved = tuner.SaveCache(); !saved.ok()) PrintNotice(saved.message());
+    SaveTimings(tuner);
     fmt::print(
         "  roofline of this machine, {} threads: {:.0f} / {:.0f} / {:.0f} GOP/s in f32 / bf16 / int8, {:.1f} GB/s "
         "beyond the second-level cache\n",
@@ -356,8 +357,7 @@ Status PrintNodes(const Engine& engine, const Plan& plan, const PlanPoint& point
                   bool verbose) {
   if (plan.device != Cpu().Fingerprint()) roofline = nullptr;
   const Graph& fused = engine.Fused(plan.variant);
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point.binding));
   std::map<std::string, NodeId> nodes;
   for (const NodeId id : concrete.NodeIds()) {
     const Node& node = concrete.node(id);

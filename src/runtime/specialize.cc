@@ -252,6 +252,11 @@ Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims
   return concrete;
 }
 
+Result<Graph> SpecializeAt(const Graph& graph, const std::map<std::string, int64_t>& binding) {
+  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(graph, binding));
+  return Specialize(graph, dims);
+}
+
 void HashConstants(Graph& graph) {
   for (size_t i = 0; i < graph.NumValues(); ++i) {
     Value& value = graph.value(static_cast<ValueId>(i));

@@ -23,6 +23,7 @@ Result<std::vector<Dims>> BoundInputDims(const Graph& graph, const std::map<std:
 // A copy whose shapes are all concrete and whose shape computations and other constant nodes are folded. Constants are
 // shared with `graph`, not copied.
 Result<Graph> Specialize(const Graph& graph, const std::vector<Dims>& input_dims);
+Result<Graph> SpecializeAt(const Graph& graph, const std::map<std::string, int64_t>& binding);
 
 // Sets constant_hash where it is not known, in bodies too: once for a graph, instead of at every preparation for new
 // shapes.

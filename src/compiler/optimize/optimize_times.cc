@@ -45,8 +45,7 @@ Result<std::unique_ptr<NetworkTimer>> NetworkTimer::Make(const Graph& dense, con
 Result<std::vector<Graph>> NetworkTimer::AtOpt(const Graph& fused) const {
   std::vector<Graph> concrete;
   for (const Profile& profile : profiles_) {
-    TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, TuningPoints(profile).front()));
-    TAMIS_ASSIGN_OR_RETURN(Graph graph, Specialize(fused, dims));
+    TAMIS_ASSIGN_OR_RETURN(Graph graph, SpecializeAt(fused, TuningPoints(profile).front()));
     concrete.push_back(std::move(graph));
   }
   return concrete;

@@ -54,8 +54,7 @@ double GainPrediction::SecondsWithPaired(const std::function<bool(const LayerTim
 
 Result<GainPrediction> PredictGain(const Graph& fused, const std::map<std::string, int64_t>& binding, Tuner& tuner,
                                    int threads) {
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, binding));
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, binding));
   GainPrediction prediction;
   for (NodeId id : concrete.NodeIds()) {
     const Node& node = concrete.node(id);

@@ -34,8 +34,7 @@ Result<Int8Prediction> PredictInt8(const Graph& simplified, const std::map<std::
     return prediction;
   }
   TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(graph, PassOptions{}));
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, binding));
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, binding));
   for (const NodeId id : concrete.NodeIds()) {
     const Node& node = concrete.node(id);
     if (IsView(node) || !IsConcrete(concrete, node)) continue;  // what depends on data has no time of its own

@@ -66,8 +66,7 @@ class Trial {
     point_.blocks.clear();
     const std::vector<TensorSpec> specs = InputSpecs(fused_);
     if (!AreTensors(specs)) return std::vector<BlockVerdict>();
-    TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused_, point_.binding));
-    TAMIS_ASSIGN_OR_RETURN(concrete_, Specialize(fused_, dims));
+    TAMIS_ASSIGN_OR_RETURN(concrete_, SpecializeAt(fused_, point_.binding));
     if (RunsNodeByNode(concrete_)) return std::vector<BlockVerdict>();
     TAMIS_RETURN_IF_ERROR(FindLayers());
     FindSegments();

@@ -277,8 +277,7 @@ class Fuser {
     for (const Profile& profile : profiles) {
       PlanPoint point;
       point.binding = TuningPoints(profile).front();
-      TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
-      TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+      TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point.binding));
       TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(std::span(&concrete, 1)));
       for (const TunedNode& node : tuned[0]) point.nodes.push_back({node.node, node.kernel, node.seconds, {}});
       TAMIS_ASSIGN_OR_RETURN(const PlanComparison comparison,

@@ -112,8 +112,7 @@ class Chooser {
       for (const Profile& profile : question_.profiles) {
         std::map<std::string, int64_t> opt;
         for (const auto& [symbol, range] : profile) opt[symbol] = range.opt;
-        TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(*graph, opt));
-        TAMIS_ASSIGN_OR_RETURN(Graph specialised, Specialize(*graph, dims));
+        TAMIS_ASSIGN_OR_RETURN(Graph specialised, SpecializeAt(*graph, opt));
         concrete.push_back(std::move(specialised));
       }
     }

@@ -48,8 +48,7 @@ Result<PlanCheck> CheckPlan(const Graph& fused, const PlanPoint& point, Tuner& t
 
 Result<bool> MeasureSparseInNetwork(const Graph& fused, const PlanPoint& point, Tuner& tuner, int threads,
                                     const std::function<void()>& begin) {
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point.binding));
   std::map<std::string, std::string> kernels;
   for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
   std::map<std::string, Problem> unknown;  // by node

@@ -97,8 +97,7 @@ Result<std::vector<LayerComparison>> FindLosers(const Graph& fused, const PlanPo
 Result<std::vector<GivenUp>> GiveUpLosers(const Graph& fused, Tuner& tuner, int threads, PlanPoint* point,
                                           const std::function<void()>& begin) {
   std::vector<GivenUp> given_up;
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point->binding));
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point->binding));
   TAMIS_ASSIGN_OR_RETURN(const Described described, Describe(concrete, *point, threads));
   if (!described.differs) return given_up;
   if (const auto known = tuner.FindLosers(described.key)) {

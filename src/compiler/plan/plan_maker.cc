@@ -22,11 +22,6 @@ bool CpuComputesIn(const std::string& precision) {
   return !precision.ends_with("f16") || (precision.ends_with("bf16") && Cpu().avx512_bf16);
 }
 
-Result<Graph> ConcreteAt(const Graph& fused, const std::map<std::string, int64_t>& binding) {
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, binding));
-  return Specialize(fused, dims);
-}
-
 void Fill(const std::vector<TunedNode>& tuned, PlanPoint* point) {
   point->nodes.clear();
   for (const TunedNode& node : tuned) {
@@ -75,7 +70,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
       plan.measured = true;
       plan.variant = variant;
       for (const auto& binding : TuningPoints(profile)) {
-        Result<Graph> graph = ConcreteAt(engine_.Fused(variant), binding);
+        Result<Graph> graph = SpecializeAt(engine_.Fused(variant), binding);
         if (!graph.ok()) {
           const Status told = TellAssumedSizes(graph.status(), engine_.Fused(variant), profile, binding);
           // The ends of a range that nobody gave may lie outside what the network takes.
@@ -119,7 +114,7 @@ Status PlanMaker::AddMemoryFigures() {
     if (!here || !CpuComputesIn(engine_.Precision(plan.variant))) continue;
     std::map<std::string, int64_t> max;
     for (const auto& [symbol, range] : plan.profile) max[symbol] = range.max;
-    Result<Graph> concrete = ConcreteAt(engine_.Fused(plan.variant), max);
+    Result<Graph> concrete = SpecializeAt(engine_.Fused(plan.variant), max);
     if (!concrete.ok() && AssumesSizes(plan.profile)) continue;
     TAMIS_RETURN_IF_ERROR(concrete.status());
     if (RunsNodeByNode(*concrete)) continue;  // such runs take memory as they go

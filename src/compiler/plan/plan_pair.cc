@@ -12,11 +12,6 @@
 namespace tamis {
 namespace {
 
-Result<Graph> At(const Graph& fused, const PlanPoint& point) {
-  TAMIS_ASSIGN_OR_RETURN(const auto dims, BoundInputDims(fused, point.binding));
-  return Specialize(fused, dims);
-}
-
 // With every weight as if it were dense, and the kernels that were fastest so.
 Result<KernelsByNode> MakeDense(Graph& concrete, Tuner& tuner) {
   for (size_t i = 0; i < concrete.NumValues(); ++i) concrete.value(static_cast<ValueId>(i)).pattern = Pattern::kDense;
@@ -58,8 +53,8 @@ Result<std::unique_ptr<PlanPair>> MakePlanPair(const Graph& fused, const PlanPoi
                                                Tuner& tuner, int threads) {
   const std::vector<TensorSpec> specs = InputSpecs(fused);
   if (!AreTensors(specs)) return std::unique_ptr<PlanPair>();
-  TAMIS_ASSIGN_OR_RETURN(Graph chosen_graph, At(fused, point));
-  TAMIS_ASSIGN_OR_RETURN(Graph dense_graph, At(dense, point));
+  TAMIS_ASSIGN_OR_RETURN(Graph chosen_graph, SpecializeAt(fused, point.binding));
+  TAMIS_ASSIGN_OR_RETURN(Graph dense_graph, SpecializeAt(dense, point.binding));
   if (RunsNodeByNode(chosen_graph) || RunsNodeByNode(dense_graph)) return std::unique_ptr<PlanPair>();
   KernelsByNode kernels;
   for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;

@@ -248,8 +248,7 @@ Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const Cud
   };
   const std::vector<TensorSpec> specs = InputSpecs(fused);
   if (!AreTensors(specs)) return not_compared("it takes other inputs than tensors");
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Dims> dims, BoundInputDims(fused, point->binding));
-  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, Specialize(fused, dims));
+  TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point->binding));
   if (RunsNodeByNode(concrete)) return not_compared("it runs node by node on the CPU");
   TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 2));
   TAMIS_ASSIGN_OR_RETURN(const auto reference, PlanReference::Make(concrete, inputs, threads));
