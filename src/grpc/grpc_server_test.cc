@@ -74,6 +74,18 @@ class GrpcServerTest : public ::testing::Test {
     }
     return request;
   }
+  // A request that is at work until the session is no longer blocked.
+  std::thread Occupy() {
+    session_->Block(true);
+    const int before = session_->runs;
+    std::thread request([this] {
+      inference::ModelInferResponse response;
+      EXPECT_TRUE(Infer(Request(true), &response).ok());
+    });
+    while (session_->runs == before) std::this_thread::yield();
+    EXPECT_EQ(session_->runs, before + 1);
+    return request;
+  }
   grpc::Status Infer(const inference::ModelInferRequest& request, inference::ModelInferResponse* response) {
     grpc::ClientContext context;
     return stub_->ModelInfer(&context, request, response);
@@ -284,13 +296,7 @@ TEST_F(GrpcServerTest, MessagesAreBounded) {
 TEST_F(GrpcServerTest, WorksOnNoMoreThanItMay) {
   options_.handler.max_concurrent = 1;
   Start();
-  session_->Block(true);
-  const int before = session_->runs;
-  std::thread first([&] {
-    inference::ModelInferResponse response;
-    EXPECT_TRUE(Infer(Request(true), &response).ok());
-  });
-  while (session_->runs == before) std::this_thread::yield();
+  std::thread first = Occupy();
   ExpectError(Request(true), StatusCode::UNAVAILABLE, "as many requests as it may");
   session_->Block(false);
   first.join();
@@ -333,15 +339,10 @@ TEST_F(GrpcServerTest, HoldsNoMoreThanItMay) {
   inference_.max_calls = 1;
   inference_.max_buffered_bytes = 1 << 20;
   Start();
-  session_->Block(true);
-  const int before = session_->runs;
-  std::thread first([&] {
-    inference::ModelInferResponse response;
-    EXPECT_TRUE(Infer(Request(true), &response).ok());
-  });
-  while (session_->runs == before) std::this_thread::yield();
+  std::thread first = Occupy();
+  const int running = session_->runs;
   ExpectError(Request(true), StatusCode::UNAVAILABLE, "as many requests as it may");
-  EXPECT_EQ(session_->runs, before + 1);
+  EXPECT_EQ(session_->runs, running);
   const auto health = grpc::health::v1::Health::NewStub(channel_);
   grpc::ClientContext context;
   grpc::health::v1::HealthCheckResponse response;
@@ -353,13 +354,7 @@ TEST_F(GrpcServerTest, HoldsNoMoreThanItMay) {
 }
 
 TEST_F(GrpcServerTest, StopFinishesWhatIsAtWork) {
-  session_->Block(true);
-  const int before = session_->runs;
-  std::thread first([&] {
-    inference::ModelInferResponse response;
-    EXPECT_TRUE(Infer(Request(true), &response).ok());
-  });
-  while (session_->runs == before) std::this_thread::yield();
+  std::thread first = Occupy();
   std::thread stop([&] { grpc_->Stop(); });
   std::this_thread::yield();
   session_->Block(false);

@@ -13,15 +13,11 @@ Result<LabelMap> ReadMap(const Node& node, DType operand) {
 }
 
 Status Infer(InferContext& context) {
-  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
-  const auto map = ReadMap(context.node(), context.InputDType(0));
-  return map.ok() ? InferLabels(context, *map) : context.Error(map.status().message());
+  return InferLabels(context, ReadMap);
 }
 
 Status Eval(EvalContext& context) {
-  if (context.input(0) == nullptr) return context.Error("input 0 is missing");
-  TAMIS_ASSIGN_OR_RETURN(const LabelMap map, ReadMap(context.node, context.input(0)->dtype()));
-  return EvalLabels(context, map);
+  return EvalLabels(context, ReadMap);
 }
 
 std::vector<OpTestCase> Cases() {

@@ -101,18 +101,23 @@ void LabelMap::Map(const Tensor& labels, Tensor* results) const {
   }
 }
 
-Status InferLabels(InferContext& context, const LabelMap& map) {
+Status InferLabels(InferContext& context, LabelMapReader read) {
+  TAMIS_RETURN_IF_ERROR(CheckInputs(context, 1, 1));
   const DType dtype = context.InputDType(0);
-  if (dtype != DType::kUndefined && (dtype == DType::kString) != map.TakesStrings()) {
+  const auto map = read(context.node(), dtype);
+  if (!map.ok()) return context.Error(map.status().message());
+  if (dtype != DType::kUndefined && (dtype == DType::kString) != map->TakesStrings()) {
     return context.Error(
-        fmt::format("input 0 is {}, the keys are {}", Name(dtype), map.TakesStrings() ? "strings" : "numbers"));
+        fmt::format("input 0 is {}, the keys are {}", Name(dtype), map->TakesStrings() ? "strings" : "numbers"));
   }
-  context.SetOutputDType(0, map.result());
+  context.SetOutputDType(0, map->result());
   const Shape* shape = context.InputShape(0);
-  return shape == nullptr ? Status() : SetShape(context, 0, map.result(), *shape);
+  return shape == nullptr ? Status() : SetShape(context, 0, map->result(), *shape);
 }
 
-Status EvalLabels(EvalContext& context, const LabelMap& map) {
+Status EvalLabels(EvalContext& context, LabelMapReader read) {
+  if (context.input(0) == nullptr) return context.Error("input 0 is missing");
+  TAMIS_ASSIGN_OR_RETURN(const LabelMap map, read(context.node, context.input(0)->dtype()));
   TAMIS_RETURN_IF_ERROR(BindAny(context).status());
   map.Map(*context.input(0), &context.outputs[0]);
   return {};

@@ -27,9 +27,11 @@ class LabelMap {
   Tensor values_;  // in the order of the keys, the last is for what is no key
 };
 
-// The shape rule of an operator that maps every element of its operand.
-Status InferLabels(InferContext& context, const LabelMap& map);
-Status EvalLabels(EvalContext& context, const LabelMap& map);
+// The map of a node whose operand has the dtype.
+using LabelMapReader = Result<LabelMap> (*)(const Node& node, DType operand);
+// The rules of an operator that maps every element of its one operand.
+Status InferLabels(InferContext& context, LabelMapReader read);
+Status EvalLabels(EvalContext& context, LabelMapReader read);
 
 // [n] of the three types of labels.
 Tensor LabelStrings(const std::vector<std::string>& values);
