@@ -14,7 +14,6 @@
 namespace tamis {
 namespace {
 
-using testing::MakeNode;
 using testing::RandomTensor;
 using testing::TemporaryFolder;
 
@@ -164,7 +163,7 @@ TEST(EngineFile, PackedWeightsLeaveTheProcess) {
   const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {kRows, kColumns}));
   const ValueId w = graph.AddConstant("w", weight);
   const ValueId y = graph.AddValue("y", Type::Tensor(DType::kFloat32, {kRows, kColumns}));
-  graph.AddNode(MakeNode("Add", {x, w}, {y}));
+  graph.AddNode(MakeNode("Add", "", {x, w}, {y}));
   graph.inputs = {x};
   graph.outputs = {y};
   const std::string path = folder / "large.tamis";
@@ -229,7 +228,7 @@ TEST(EngineFile, ReturnsAConvolutionWeightInItsOwnOrder) {
     const ValueId w = graph->AddConstant(fused ? "kernel" : "w", fused ? ohwi : oihw);
     if (fused) graph->value(w).origin = WeightOrigin{"w", WeightTransform::kOihwToOhwi};
     const ValueId y = graph->AddValue("y");
-    graph->AddNode(MakeNode("Conv", {x, w}, {y}));
+    graph->AddNode(MakeNode("Conv", "", {x, w}, {y}));
     graph->outputs = {y};
   }
   ASSERT_TRUE(WriteEngine(engine, folder / "a.tamis").ok());
@@ -256,7 +255,7 @@ TEST(EngineFile, SaysThatABf16EngineRoundedItsSource) {
     const ValueId w = graph->AddConstant("w", fused ? narrow : wide);
     if (fused) graph->value(w).origin = WeightOrigin{"w", WeightTransform::kTransposed2D};
     const ValueId y = graph->AddValue("y");
-    graph->AddNode(MakeNode("MatMul", {x, w}, {y}));
+    graph->AddNode(MakeNode("MatMul", "", {x, w}, {y}));
     graph->outputs = {y};
   }
   ASSERT_TRUE(WriteEngine(engine, folder / "a.tamis").ok());

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "src/engine/engine.h"
+#include "src/ir/make_node.h"
 
 namespace tamis::testing {
 
@@ -31,14 +32,6 @@ inline Tensor PrunedTensor(Dims dims, uint32_t seed) {
     if ((static_cast<int64_t>(i) / row + in_group) % 4 < 2) x[i] = 0;
   }
   return tensor;
-}
-
-inline Node MakeNode(std::string op, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
-  Node node;
-  node.op = std::move(op);
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
-  return node;
 }
 
 // One of everything the IR can hold.
@@ -63,7 +56,7 @@ inline Graph EverythingGraph() {
       "y",
       Type::Tensor(DType::kFloat32, {Dim::FloorDiv(n * s + Dim(3), Dim(4)), Dim::Max(n, Dim::Mod(s, n + Dim(1)) * s),
                                      Dim::Min(n - s, Dim(7)) * Dim::Min(n - s, Dim(7)) * Dim(5) - Dim(2)}));
-  Node node = MakeNode("Op", {x, w, kNoValue, dense, small, empty, shape}, {y, kNoValue});
+  Node node = MakeNode("Op", "", {x, w, kNoValue, dense, small, empty, shape}, {y, kNoValue});
   node.domain = "tamis";
   node.name = "the node";
   node.attributes["int"] = int64_t{-5};
@@ -85,14 +78,14 @@ inline Graph EverythingGraph() {
   optional.element = std::make_shared<const Type>(element);
   sequence.element = std::make_shared<const Type>(optional);
   const ValueId z = graph.AddValue("z", sequence);
-  Node branch = MakeNode("If", {y}, {z});
+  Node branch = MakeNode("If", "", {y}, {z});
   for (const char* name : {"then_branch", "else_branch"}) {
     auto body = std::make_unique<Graph>();
     const ValueId captured = body->AddValue("captured", Type::Tensor(DType::kFloat32, {n}));
     body->inputs = {captured};
     const ValueId inner = body->AddConstant(std::string(name) + "_w", RandomTensor({20, 20}, name[0]));
     const ValueId out = body->AddValue("out");
-    body->AddNode(MakeNode("Add", {captured, inner}, {out}));
+    body->AddNode(MakeNode("Add", "", {captured, inner}, {out}));
     body->outputs = {out};
     branch.regions.push_back({name, std::move(body), {y}});
   }
@@ -115,7 +108,7 @@ inline Engine EverythingEngine() {
   }
   const ValueId weight = source.AddConstant("w_source", transposed);
   const ValueId y = source.AddValue("y");
-  source.AddNode(MakeNode("MatMul", {x, weight}, {y}));
+  source.AddNode(MakeNode("MatMul", "", {x, weight}, {y}));
   source.outputs = {y};
   Plan plan;
   plan.device = "a cpu";

@@ -11,7 +11,6 @@
 namespace tamis {
 namespace {
 
-using testing::MakeNode;
 using testing::RandomTensor;
 using testing::TemporaryFolder;
 
@@ -29,9 +28,7 @@ Graph Network(const Tensor& weight) {
   const ValueId w = graph.AddConstant("w_rows", weight);
   graph.value(w).origin = WeightOrigin{"w", WeightTransform::kNone, 0, 0};
   graph.outputs = {graph.AddValue("y", Type::Tensor(DType::kFloat32, {Dim::Symbol("n"), 96}))};
-  Node node = MakeNode("Linear", {graph.inputs[0], w}, {graph.outputs[0]});
-  node.domain = "tamis";
-  graph.AddNode(std::move(node));
+  graph.AddNode(MakeNode("Linear", "tamis", {graph.inputs[0], w}, {graph.outputs[0]}));
   return graph;
 }
 

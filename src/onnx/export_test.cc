@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "src/base/hash.h"
+#include "src/ir/make_node.h"
 #include "src/onnx/model_writer.h"
 #include "src/onnx/test_folder.h"
 #include "src/onnx/test_models.h"
@@ -20,14 +21,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-Node NodeOf(std::string op, std::vector<ValueId> inputs, std::vector<ValueId> outputs) {
-  Node node;
-  node.op = std::move(op);
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
-  return node;
-}
 
 class OnnxExport : public ::testing::Test {
  protected:
@@ -134,15 +127,15 @@ TEST_F(OnnxExport, RegionsKeepTheirCaptures) {
   const ValueId own = body->AddConstant("own", Tensor::Float(2));
   const ValueId result = body->AddValue("y");
   body->inputs = {captured};
-  body->AddNode(NodeOf("Add", {captured, own}, {result}));
+  body->AddNode(MakeNode("Add", "", {captured, own}, {result}));
   body->outputs = {result, result, captured, shared};
-  Node node = NodeOf("If", {graph.inputs[0]}, {});
+  Node node = MakeNode("If", "", {graph.inputs[0]}, {});
   for (int i = 0; i < 4; ++i) node.outputs.push_back(graph.AddValue("r"));
   const std::vector<ValueId> results = node.outputs;
   node.regions.push_back({"then_branch", std::move(body), {h}});
   graph.AddNode(std::move(node));
   graph.outputs.push_back(graph.AddValue("last"));
-  graph.AddNode(NodeOf("Sum", results, {graph.outputs.back()}));
+  graph.AddNode(MakeNode("Sum", "", results, {graph.outputs.back()}));
 
   const onnx::ModelProto model = Export(graph);
   const onnx::NodeProto& branch = model.graph().node(2);
@@ -226,17 +219,14 @@ TEST_F(OnnxExport, IrVersionFollowsOperatorSetAndTypes) {
   EXPECT_EQ(IrVersion(21), 10);
   EXPECT_EQ(IrVersion(28), 14);
   Graph graph = Import(SmallModel());
-  graph.AddNode(NodeOf("Cast", {graph.AddConstant("small", Tensor(DType::kInt4, {3}))}, {graph.AddValue("c")}));
+  graph.AddNode(MakeNode("Cast", "", {graph.AddConstant("small", Tensor(DType::kInt4, {3}))}, {graph.AddValue("c")}));
   EXPECT_EQ(Export(graph).ir_version(), 10);
 }
 
 TEST_F(OnnxExport, RefusesWhatOnnxCannotSay) {
   Graph graph = Import(SmallModel());
   graph.opsets["tamis"] = 1;
-  Node linear = NodeOf("Linear", {graph.inputs[0]}, {graph.AddValue("l")});
-  linear.domain = "tamis";
-  linear.name = "fused";
-  graph.AddNode(std::move(linear));
+  graph.AddNode(MakeNode("Linear", "tamis", {graph.inputs[0]}, {graph.AddValue("l")}, {}, "fused"));
   graph.outputs.push_back(graph.outputs[0]);
   graph.value(graph.inputs[0]).name = "";
   EXPECT_THAT(ExportOnnx(graph, path_).message(),

@@ -269,16 +269,4 @@ ValueId Rewriter::ChangedConstant(ValueId value, Tensor tensor) {
   return value;
 }
 
-Node MakeNode(std::string op, std::string_view domain, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
-              std::map<std::string, Attribute> attributes, std::string name) {
-  Node node;
-  node.op = std::move(op);
-  node.domain = std::string(domain);
-  node.inputs = std::move(inputs);
-  node.outputs = std::move(outputs);
-  node.attributes = std::move(attributes);
-  node.name = std::move(name);
-  return node;
-}
-
 }  // namespace tamis

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/ir/make_node.h"
 
 namespace tamis {
 
@@ -97,9 +98,5 @@ class Rewriter {
   size_t named_ = 0;
   std::unordered_map<std::string, int> last_number_;  // by base of FreeName
 };
-
-// A node that is in no graph yet.
-Node MakeNode(std::string op, std::string_view domain, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
-              std::map<std::string, Attribute> attributes = {}, std::string name = "");
 
 }  // namespace tamis
