@@ -2,30 +2,21 @@
 #pragma once
 
 #include "src/kernels/vec.h"
+#if defined(__AVX512F__)
+#include "src/kernels/transpose_fours_avx512.h"
+#endif
 
 namespace tamis {
 namespace {
 
-// Four elements of each of kLanes rows, `pitch` apart, become four vectors at `to`, `to_pitch` apart. Rows four apart
-// meet in one register on their way from memory, so that eight shuffles are left, where single elements take as many
-// stores as there are elements.
+// Four elements of each of kLanes rows, `pitch` apart, become four vectors at `to`, `to_pitch` apart: with few
+// shuffles, where single elements take as many stores as there are elements.
 TAMIS_INLINE void TransposeFour(const float* rows, int64_t pitch, float* to, int64_t to_pitch) {
   const auto load = [&](int r) { return _mm_loadu_ps(rows + r * pitch); };
 #if defined(__AVX512F__)
-  __m512 four[4];
-  for (int i = 0; i < 4; ++i) {
-    four[i] = _mm512_insertf32x4(_mm512_castps128_ps512(load(i)), load(i + 4), 1);
-    four[i] = _mm512_insertf32x4(four[i], load(i + 8), 2);
-    four[i] = _mm512_insertf32x4(four[i], load(i + 12), 3);
-  }
-  const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(four[0], four[1]));
-  const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(four[0], four[1]));
-  const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(four[2], four[3]));
-  const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(four[2], four[3]));
-  Store(to, Vec{_mm512_castpd_ps(_mm512_unpacklo_pd(a, c))});
-  Store(to + to_pitch, Vec{_mm512_castpd_ps(_mm512_unpackhi_pd(a, c))});
-  Store(to + 2 * to_pitch, Vec{_mm512_castpd_ps(_mm512_unpacklo_pd(b, d))});
-  Store(to + 3 * to_pitch, Vec{_mm512_castpd_ps(_mm512_unpackhi_pd(b, d))});
+  __m512 columns[4];
+  TransposeFours(load, columns);
+  for (int i = 0; i < 4; ++i) Store(to + i * to_pitch, Vec{columns[i]});
 #elif defined(__AVX2__)
   __m256 four[4];
   for (int i = 0; i < 4; ++i) four[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(load(i)), load(i + 4), 1);

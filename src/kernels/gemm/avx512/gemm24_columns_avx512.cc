@@ -5,6 +5,7 @@
 #include "src/kernels/gemm/avx512/columns_avx512.h"
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"
 #include "src/kernels/gemm/columns_body.h"
+#include "src/kernels/transpose_fours_avx512.h"
 
 namespace tamis {
 namespace {
@@ -28,24 +29,14 @@ struct Vec {
 // Four inputs of sixteen rows, `mask` of them present, to four vectors of rows.
 inline void TransposeFour(const float* const* rows, int64_t at, __mmask8 mask, float* to, int64_t pitch,
                           int64_t count) {
-  __m512 four[4];  // of rows i, i + 4, i + 8 and i + 12
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-    const auto load = [&](int r) {
-      return mask == 0xf ? _mm_loadu_ps(rows[r] + at) : _mm_maskz_loadu_ps(mask, rows[r] + at);
-    };
-    four[i] = _mm512_insertf32x4(_mm512_castps128_ps512(load(i)), load(i + 4), 1);
-    four[i] = _mm512_insertf32x4(four[i], load(i + 8), 2);
-    four[i] = _mm512_insertf32x4(four[i], load(i + 12), 3);
-  }
-  const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(four[0], four[1]));
-  const __m512d b = _mm512_castps_pd(_mm512_unpackhi_ps(four[0], four[1]));
-  const __m512d c = _mm512_castps_pd(_mm512_unpacklo_ps(four[2], four[3]));
-  const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(four[2], four[3]));
-  _mm512_store_ps(to, _mm512_castpd_ps(_mm512_unpacklo_pd(a, c)));
-  if (count > 1) _mm512_store_ps(to + pitch, _mm512_castpd_ps(_mm512_unpackhi_pd(a, c)));
-  if (count > 2) _mm512_store_ps(to + 2 * pitch, _mm512_castpd_ps(_mm512_unpacklo_pd(b, d)));
-  if (count > 3) _mm512_store_ps(to + 3 * pitch, _mm512_castpd_ps(_mm512_unpackhi_pd(b, d)));
+  __m512 columns[4];
+  TransposeFours(
+      [&](int r) { return mask == 0xf ? _mm_loadu_ps(rows[r] + at) : _mm_maskz_loadu_ps(mask, rows[r] + at); },
+      columns);
+  _mm512_store_ps(to, columns[0]);
+  if (count > 1) _mm512_store_ps(to + pitch, columns[1]);
+  if (count > 2) _mm512_store_ps(to + 2 * pitch, columns[2]);
+  if (count > 3) _mm512_store_ps(to + 3 * pitch, columns[3]);
 }
 
 void TransposeRows(const float* const* rows, int64_t count, float* to, int64_t pitch) {
