@@ -300,15 +300,10 @@ class ConvCudnn : public CudaKernel {
                  cudaStream_t stream) const override {
     TAMIS_RETURN_IF_ERROR(Convolve(in, out[0], workspace, stream));
     if (!finishes_) return {};
-    FinishRowsArgs finish;
+    FinishRowsArgs finish = FinishRowsOf(conv_, conv_.Rows());
     finish.y = out[0];
     finish.bias = conv_.bias ? static_cast<const float*>(in[2]) : nullptr;
     finish.residual = conv_.residual ? in[3] : nullptr;
-    finish.rows = conv_.Rows();
-    finish.outputs = conv_.outputs;
-    finish.y_dtype = conv_.output_f32 ? DType::kFloat32 : conv_.dtype;
-    finish.residual_dtype = conv_.residual_f32 ? DType::kFloat32 : conv_.dtype;
-    finish.activation = conv_.activation;
     return CudaStatus(LaunchFinishRows(finish, stream), "conv_cudnn");
   }
 

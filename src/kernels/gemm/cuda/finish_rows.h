@@ -17,6 +17,18 @@ struct FinishRowsArgs {
   ActivationArgs activation;
 };
 
+// Of a CudaLinear or a CudaConv; the addresses are left.
+template <class Layer>
+FinishRowsArgs FinishRowsOf(const Layer& layer, int rows) {
+  FinishRowsArgs args;
+  args.rows = rows;
+  args.outputs = layer.outputs;
+  args.y_dtype = layer.output_f32 ? DType::kFloat32 : layer.dtype;
+  args.residual_dtype = layer.residual_f32 ? DType::kFloat32 : layer.dtype;
+  args.activation = layer.activation;
+  return args;
+}
+
 cudaError_t LaunchFinishRows(const FinishRowsArgs& args, cudaStream_t stream);
 
 }  // namespace tamis::cuda

@@ -64,15 +64,10 @@ class LinearCublasLt : public CudaKernel {
                    plan_.c, out[0], plan_.y, &algorithm_.algo, workspace, algorithm_.workspaceSize, stream),
         "a product"));
     if (library_finishes_) return {};
-    FinishRowsArgs finish;
+    FinishRowsArgs finish = FinishRowsOf(linear_, linear_.rows);
     finish.y = out[0];
     finish.bias = in.size() > 2 ? static_cast<const float*>(in[2]) : nullptr;
     finish.residual = residual;
-    finish.rows = linear_.rows;
-    finish.outputs = linear_.outputs;
-    finish.y_dtype = linear_.output_f32 ? DType::kFloat32 : linear_.dtype;
-    finish.residual_dtype = linear_.residual_f32 ? DType::kFloat32 : linear_.dtype;
-    finish.activation = linear_.activation;
     return CudaStatus(LaunchFinishRows(finish, stream), "linear_cublaslt");
   }
 
