@@ -36,6 +36,8 @@ class ImplicitConv : public RowKernel {
         image_(ImageOf(shape, element_)),
         lines_(image_.axes),
         edges_(image_, RowsAreRuns(shape), element_) {
+    if (weight_->pattern() != Pattern::kDense)
+      codes_bytes_ = static_cast<int64_t>(PanelScratchBytes(weight_->groups()));
     for (const int64_t bytes : image_.Taps(RowsAreRuns(shape))) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
@@ -53,7 +55,7 @@ class ImplicitConv : public RowKernel {
   }
 
   size_t WorkspaceBytes() const override {
-    return static_cast<size_t>(staged_bytes_ * (grid_.panel_parts == 1 ? grid_.row_parts : 1));
+    return static_cast<size_t>(StagedBytes() + codes_bytes_ * grid_.row_parts * grid_.panel_parts);
   }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
@@ -77,7 +79,8 @@ class ImplicitConv : public RowKernel {
         image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
         x = to;
       }
-      Rows(run, x, rows, PanelsOf(grid_, weight_->panels(), index), own);
+      Rows(run, x, rows, PanelsOf(grid_, weight_->panels(), index),
+           {.patch = own, .codes = workspace + StagedBytes() + codes_bytes_ * index});
     };
     pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
   }
@@ -85,8 +88,7 @@ class ImplicitConv : public RowKernel {
   int64_t RowUnit() const override { return lines_.pixels(); }
   RowSpan Needs(RowSpan rows) const override { return lines_.Needs(rows); }
   size_t RowScratchBytes(int64_t rows) const override {
-    if (only_edges_) return static_cast<size_t>(staged_bytes_);
-    return image_.pads ? static_cast<size_t>((image_.MostPixels(rows) * image_.pitch + 63) / 64 * 64) : 0;
+    return static_cast<size_t>(RowStagedBytes(rows) + codes_bytes_);
   }
   void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
                std::byte* scratch) const override {
@@ -98,19 +100,31 @@ class ImplicitConv : public RowKernel {
       image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
       x = to;
     }
-    Rows(run, x, {rows.begin, rows.end}, {0, weight_->panels()}, scratch);
+    Rows(run, x, {rows.begin, rows.end}, {0, weight_->panels()},
+         {.patch = scratch, .codes = scratch + RowStagedBytes(rows.end - rows.begin)});
   }
 
  private:
+  // Of one part of the work.
+  struct Room {
+    std::byte* patch;  // for the edges of x, where only these are laid out
+    std::byte* codes;  // PanelTask::scratch
+  };
+
+  int64_t StagedBytes() const { return staged_bytes_ * (grid_.panel_parts == 1 ? grid_.row_parts : 1); }
+  int64_t RowStagedBytes(int64_t rows) const {
+    if (only_edges_) return staged_bytes_;
+    return image_.pads ? (image_.MostPixels(rows) * image_.pitch + 63) / 64 * 64 : 0;
+  }
   PaddedImage::Span Pixels(int64_t part) const {
     if (grid_.panel_parts > 1) return {0, image_.Pixels()};
     const PartSpan rows = RowsOf(grid_, gemm_.rows, part);
     return image_.PixelsOf(rows.begin, std::max(rows.end, rows.begin + 1));
   }
 
-  // Panel by panel over a block of rows that stays in the cache, line by line. x is laid out, or `patch` has room for
-  // its edges.
-  void Rows(const PanelRun& run, const std::byte* x, PartSpan rows, PartSpan panels, std::byte* patch) const {
+  // Panel by panel over a block of rows that stays in the cache, line by line. x is laid out, or there is room for its
+  // edges.
+  void Rows(const PanelRun& run, const std::byte* x, PartSpan rows, PartSpan panels, const Room& room) const {
     const int64_t line_rows = image_.LineRows(), pitch = image_.RowPitch();
     for (int64_t block = rows.begin; block < rows.end; block += grid_.block_rows) {
       const int64_t block_end = std::min(block + grid_.block_rows, rows.end);
@@ -118,17 +132,20 @@ class ImplicitConv : public RowKernel {
         PanelTask task = run.TaskOf(panel, panel + 1 < panels.end, pitch / element_);
         task.tap_groups = tap_elements_ / 4;
         task.tap_rest = tap_elements_ % 4;
+        task.scratch = room.codes;
+        task.panel_rows = block_end - block;
         const int64_t lines_ahead = task.ahead_lines;
         const std::byte* const ahead = task.ahead;
         for (int64_t row = block; row < block_end; row += task.rows) {
           const int64_t line = row / line_rows, at = row % line_rows;
           task.rows = std::min(line_rows - at, block_end - row);
           const std::byte* from = x + image_.LineStart(line) + at * pitch;
-          if (only_edges_) from = AtEdges(x, line, at, patch, &task);
+          if (only_edges_) from = AtEdges(x, line, at, room.patch, &task);
           const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
           task.ahead = ahead + share(row) * 64;
           task.ahead_lines = share(row + task.rows) - share(row);
           run.Call(task, from, row, panel);
+          task.scratch_filled = true;
         }
       }
     }
@@ -156,6 +173,7 @@ class ImplicitConv : public RowKernel {
   std::vector<int64_t> taps_;
   PanelGrid grid_;
   int64_t staged_bytes_ = 0;  // of a part, or of all
+  int64_t codes_bytes_ = 0;   // of a part
 };
 
 }  // namespace

@@ -149,10 +149,10 @@ double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps tap
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine, Taps taps) {
+                                                          PanelRoutine routine, Taps taps, LaneOrder order) {
   TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
   const Operand& weight = problem.input(1);
-  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
+  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern, order));
   if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
   if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine);
   return std::unique_ptr<PreparedKernel>(

@@ -15,6 +15,7 @@ Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern)
 double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps taps = Taps::kNone);
 // With `taps` of the routine convolutions are implicit (conv_implicit.h) where they can be.
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine, Taps taps = Taps::kNone);
+                                                          PanelRoutine routine, Taps taps = Taps::kNone,
+                                                          LaneOrder order = LaneOrder::kOutputs);
 
 }  // namespace tamis

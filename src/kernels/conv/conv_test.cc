@@ -25,16 +25,17 @@ struct ConvCase {
   int64_t channels = 4, outputs = 4, group = 1;
   DType in_dtype = DType::kFloat32, out_dtype = DType::kFloat32;
   Pattern pattern = Pattern::kDense;
-  bool bias = true, residual = false, integers = true;
+  bool bias = true, residual = false, integers = true, paired = false;
   Activation activation = Activation::kNone;
   int threads = 1;
 
   std::string Text() const {
     return fmt::format(
-        "batch {} in {} kernel {} strides {} dilations {} pads {} C{} O{} group {} {}->{} {} residual {} "
+        "batch {} in {} kernel {} strides {} dilations {} pads {} C{} O{} group {} {}->{} {}{} residual {} "
         "'{}' threads {} seed {}",
         batch, ToString(in), ToString(kernel), ToString(strides), ToString(dilations), ToString(pads), channels,
-        outputs, group, Name(in_dtype), Name(out_dtype), Name(pattern), residual, Name(activation), threads, kConvSeed);
+        outputs, group, Name(in_dtype), Name(out_dtype), Name(pattern), paired ? " paired" : "", residual,
+        Name(activation), threads, kConvSeed);
   }
 };
 
@@ -66,6 +67,7 @@ std::unique_ptr<KernelCase> MakeConv(const ConvCase& c) {
   Tensor bias = c.bias ? FillConv({c.outputs}, c.integers, random) : Tensor();
   Tensor residual = c.residual ? FillConv(y_dims, c.integers, random) : Tensor();
   if (c.pattern == Pattern::kTwoFour) MakeTwoFour(weight, random);
+  if (c.paired) MakePaired(weight);
   if (c.in_dtype == DType::kBFloat16) {
     x = ToBf16(x);
     weight = ToBf16(weight);
@@ -254,6 +256,7 @@ TEST(Conv, ExactOnSmallIntegers) {
         for (c.threads = 1; c.threads <= 3; ++c.threads) {
           c.residual = c.threads == 2;
           c.activation = c.threads == 3 ? Activation::kRelu : Activation::kNone;
+          c.paired = pattern == Pattern::kTwoFour && c.threads == 2;
           CheckConv(c, reached);
         }
       }

@@ -117,6 +117,7 @@ PanelTask PanelRun::TaskOf(int64_t panel, bool has_next, int64_t x_pitch) const 
   const int64_t first = panel * PackedPanels::kLanes;
   task.values = weight.values(panel);
   task.codes = weight.codes(panel);
+  task.order = weight.order(panel);
   task.ahead = has_next ? reinterpret_cast<const std::byte*>(weight.values(panel + 1)) : nullptr;
   task.ahead_lines = has_next ? (weight.values(panel + 1) - weight.values(panel)) / 64 : 0;
   task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
@@ -190,10 +191,10 @@ double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern) {
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine) {
+                                                          PanelRoutine routine, LaneOrder order) {
   TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
   const Operand& weight = problem.input(1);
-  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern));
+  TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern, order));
   return MakeGemmPanels(shape, std::move(packed), problem.threads, routine);
 }
 

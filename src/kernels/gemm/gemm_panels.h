@@ -10,7 +10,7 @@ namespace tamis {
 Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
 double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
-                                                          PanelRoutine routine);
+                                                          PanelRoutine routine, LaneOrder order = LaneOrder::kOutputs);
 // Writes `count` elements of a row of x as the routine reads them.
 using RowConversion = void (*)(const void* x, int64_t count, void* to);
 // The kernel for a weight that is packed already. With a conversion x is not of the weight's type: each part of the

@@ -403,6 +403,24 @@ TEST(Gemm, OutputsWhoseMasksFitArePaired) {
   EXPECT_EQ((*packed)->chunks()[0].singles.outputs, (std::vector<int32_t>{4}));
 }
 
+TEST(Gemm, PanelsArePairedWhereMasksFit) {
+  std::mt19937 random(kSeed);
+  Tensor weight = Fill({40, 24}, false, random);
+  MakeTwoFour(weight, random);
+  const auto packed = [&](LaneOrder order) {
+    auto made = PackedPanels::Make(weight, Pattern::kTwoFour, order);
+    EXPECT_TRUE(made.ok());
+    return std::move(made).value();
+  };
+  EXPECT_EQ(packed(LaneOrder::kPairs)->order(0), nullptr);
+  EXPECT_NE(packed(LaneOrder::kPairs)->order(1), nullptr);  // eight outputs, and lanes for a partner of each
+  MakePaired(weight);
+  const auto pairs = packed(LaneOrder::kPairs);
+  ASSERT_NE(pairs->order(0), nullptr);
+  for (int64_t i = 0; i < 32; ++i) EXPECT_EQ(std::abs(pairs->order(0)[i] - pairs->order(0)[31 - i]), 16);
+  EXPECT_EQ(packed(LaneOrder::kOutputs)->order(0), nullptr);
+}
+
 TEST(Gemm, OneKernelRunsInSeveralThreadsAtOnce) {
   LinearCase c;
   c.rows = 40;

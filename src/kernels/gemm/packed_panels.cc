@@ -1,11 +1,11 @@
 #include "src/kernels/gemm/packed_panels.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <string>
 
+#include "src/kernels/gemm/packed_columns.h"
 #include "src/kernels/get_packed.h"
 
 namespace tamis {
@@ -17,18 +17,6 @@ bool IsZero(float v) {
 bool IsZero(uint16_t bf16) {
   return (bf16 & 0x7fff) == 0;
 }
-
-// Code of a group by the set of its non-zeros. Of fewer than two, both positions are the first one's (or 0).
-constexpr std::array<uint8_t, 16> MakeCodes() {
-  std::array<uint8_t, 16> codes = {};
-  for (unsigned set = 1; set < 16; ++set) {
-    const int first = std::countr_zero(set);
-    const unsigned rest = set & (set - 1);
-    codes[set] = static_cast<uint8_t>(first | (rest != 0 ? std::countr_zero(rest) : first) << 2);
-  }
-  return codes;
-}
-constexpr std::array<uint8_t, 16> kCodes = MakeCodes();
 }  // namespace
 
 PackedPanels::PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_t depth)
@@ -43,22 +31,44 @@ PackedPanels::PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_
 }
 
 template <class T>
-Status PackedPanels::FillTwoFour(const T* dense) {
+Result<std::vector<uint8_t>> PackedPanels::MasksOf(const T* dense) const {
+  std::vector<uint8_t> masks(static_cast<size_t>(outputs_ * groups()));
+  for (int64_t output = 0; output < outputs_; ++output) {
+    for (int64_t k = 0; k < depth_; ++k) {
+      if (IsZero(dense[output * depth_ + k])) continue;
+      uint8_t& mask = masks[static_cast<size_t>(output * groups() + k / 4)];
+      mask = static_cast<uint8_t>(mask | 1U << (k % 4));
+      if (std::popcount(mask) > 2) {
+        return UserError("row {} breaks the 2:4 pattern in the group at column {}", output, k / 4 * 4);
+      }
+    }
+  }
+  return masks;
+}
+
+template <class T>
+Status PackedPanels::FillTwoFour(const T* dense, LaneOrder order) {
+  TAMIS_ASSIGN_OR_RETURN(std::vector<uint8_t> masks, MasksOf(dense));
+  if (order == LaneOrder::kPairs) {
+    order_.resize(static_cast<size_t>(panels() * kLanes));
+    for (int64_t panel = 0; panel < panels(); ++panel) {
+      uint8_t* const of_panel = masks.data() + panel * kLanes * groups();
+      paired_.push_back(OrderInPairs(of_panel, std::min(kLanes, outputs_ - panel * kLanes), groups(),
+                                     order_.data() + panel * kLanes));
+    }
+  }
   T* values = reinterpret_cast<T*>(values_.data());
   auto* codes = reinterpret_cast<uint8_t*>(codes_.data());
   constexpr bool kPairs = sizeof(T) == 2;
   for (int64_t output = 0; output < outputs_; ++output) {
     const int64_t panel = output / kLanes;
-    const int64_t lane = output % kLanes;
+    const int32_t* const lanes = this->order(panel);
+    const int64_t lane = lanes != nullptr ? lanes[output % kLanes] : output % kLanes;
     for (int64_t group = 0; group < groups(); ++group) {
       const T* four = dense + output * depth_ + group * 4;
-      const int64_t present = std::min<int64_t>(4, depth_ - group * 4);
-      unsigned set = 0;
-      for (int64_t i = 0; i < present; ++i) set |= static_cast<unsigned>(!IsZero(four[i])) << i;
-      const int kept = std::popcount(set);
-      if (kept > 2) return UserError("row {} breaks the 2:4 pattern in the group at column {}", output, group * 4);
-      const int code = kCodes[set];
-      const T value[2] = {four[code & 3], kept == 2 ? four[code >> 2] : T{}};
+      const uint8_t mask = masks[static_cast<size_t>(output * groups() + group)];
+      const int code = CodeOfMask(mask);
+      const T value[2] = {four[code & 3], std::popcount(mask) == 2 ? four[code >> 2] : T{}};
       const int64_t at = panel * groups() + group;
       for (int64_t i = 0; i < 2; ++i) {
         values[at * kLanes * 2 + (kPairs ? lane * 2 + i : i * kLanes + lane)] = value[i];
@@ -82,7 +92,7 @@ void PackedPanels::FillDense(const T* dense) {
   }
 }
 
-Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& weight, Pattern pattern) {
+Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& weight, Pattern pattern, LaneOrder order) {
   TAMIS_ASSERT(weight.rank() >= 1 && weight.NumElements() > 0);
   const bool f32 = weight.dtype() == DType::kFloat32;
   TAMIS_ASSERT(f32 || weight.dtype() == DType::kBFloat16);
@@ -90,8 +100,8 @@ Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& wei
   std::shared_ptr<PackedPanels> packed(
       new PackedPanels(weight.dtype(), pattern, outputs, weight.NumElements() / outputs));
   if (pattern == Pattern::kTwoFour) {
-    TAMIS_RETURN_IF_ERROR(f32 ? packed->FillTwoFour(weight.Data<float>())
-                              : packed->FillTwoFour(weight.Data<uint16_t>()));
+    TAMIS_RETURN_IF_ERROR(f32 ? packed->FillTwoFour(weight.Data<float>(), order)
+                              : packed->FillTwoFour(weight.Data<uint16_t>(), order));
   } else if (f32) {
     packed->FillDense(weight.Data<float>());
   } else {
@@ -101,9 +111,10 @@ Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& wei
 }
 
 Result<std::shared_ptr<const PackedPanels>> PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight,
-                                                              Pattern pattern) {
-  return GetPacked<PackedPanels>(cache, hash, pattern == Pattern::kTwoFour ? "panels32/2:4" : "panels32/dense",
-                                 [&] { return Make(weight, pattern); });
+                                                              Pattern pattern, LaneOrder order) {
+  const char* packing = "panels32/dense";
+  if (pattern == Pattern::kTwoFour) packing = order == LaneOrder::kPairs ? "panels32/2:4 in pairs" : "panels32/2:4";
+  return GetPacked<PackedPanels>(cache, hash, packing, [&] { return Make(weight, pattern, order); });
 }
 
 Result<std::shared_ptr<const PackedPanels>> PackedPanels::GetWidened(PackCache& cache, uint64_t hash,

@@ -10,34 +10,43 @@
 // with code = position of a | position of b << 2. Positions are below the depth, so a kernel never takes an element
 // from beyond a row; where fewer than two are non-zero a value of 0 fills up.
 //
+// In pairs (LaneOrder::kPairs), lanes i and i + 16 of a panel whose outputs have partners (panel_pairs.h) have equal
+// codes, and `order` tells which output lies where.
+//
 // Pattern kDense: all four, no codes:
 //   values, f32   [p][g][4][32]
 //   values, bf16  [p][g][2][32][2]
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "src/ir/graph.h"
+#include "src/kernels/gemm/panel_pairs.h"
 #include "src/kernels/pack_cache.h"
 #include "tamis/status.h"
 #include "tamis/tensor.h"
 
 namespace tamis {
 
+// Of the outputs of a 2:4 panel in its lanes.
+enum class LaneOrder : uint8_t { kOutputs, kPairs };
+
 class PackedPanels : public PackedWeight {
  public:
-  static constexpr int64_t kLanes = 32;
+  static constexpr int64_t kLanes = kPanelLanes;
 
   // `weight` is [outputs, depth], f32 or bf16, of any rank whose first axis is the outputs. A user error names the
   // first group that has more than two non-zeros although `pattern` is kTwoFour.
-  static Result<std::shared_ptr<const PackedPanels>> Make(const Tensor& weight, Pattern pattern);
+  static Result<std::shared_ptr<const PackedPanels>> Make(const Tensor& weight, Pattern pattern,
+                                                          LaneOrder order = LaneOrder::kOutputs);
   // The same, shared through the cache.
   static Result<std::shared_ptr<const PackedPanels>> Get(PackCache& cache, uint64_t hash, const Tensor& weight,
-                                                         Pattern pattern);
+                                                         Pattern pattern, LaneOrder order = LaneOrder::kOutputs);
   // Dense, in f32 whatever the weight is; shared likewise.
   static Result<std::shared_ptr<const PackedPanels>> GetWidened(PackCache& cache, uint64_t hash, const Tensor& weight);
 
-  size_t Bytes() const override { return values_.Bytes() + codes_.Bytes(); }
+  size_t Bytes() const override { return values_.Bytes() + codes_.Bytes() + order_.size() * sizeof(order_[0]); }
   DType dtype() const { return dtype_; }
   Pattern pattern() const { return pattern_; }
   int64_t outputs() const { return outputs_; }
@@ -49,6 +58,11 @@ class PackedPanels : public PackedWeight {
   const uint8_t* codes(int64_t panel) const {
     return reinterpret_cast<const uint8_t*>(codes_.data()) + panel * CodeBytes();
   }
+  // [output of the panel] its lane, where the panel is paired; null elsewhere.
+  const int32_t* order(int64_t panel) const {
+    const bool paired = !paired_.empty() && paired_[static_cast<size_t>(panel)];
+    return paired ? order_.data() + panel * kLanes : nullptr;
+  }
 
  private:
   PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_t depth);
@@ -56,7 +70,10 @@ class PackedPanels : public PackedWeight {
   int64_t ValueBytes() const { return groups() * kLanes * PerGroup() * BitSize(dtype_) / 8; }  // of one panel
   int64_t CodeBytes() const { return pattern_ == Pattern::kTwoFour ? groups() * kLanes / 2 : 0; }
   template <class T>
-  Status FillTwoFour(const T* dense);
+  Status FillTwoFour(const T* dense, LaneOrder order);
+  // [output][group], bit i: element i is not zero. A user error names the first group of more than two.
+  template <class T>
+  Result<std::vector<uint8_t>> MasksOf(const T* dense) const;
   template <class T>
   void FillDense(const T* dense);
 
@@ -66,6 +83,8 @@ class PackedPanels : public PackedWeight {
   int64_t depth_;
   PackedBytes values_;
   PackedBytes codes_;
+  std::vector<bool> paired_;    // by panel; empty where nobody asked
+  std::vector<int32_t> order_;  // [panel][kLanes]
 };
 
 }  // namespace tamis

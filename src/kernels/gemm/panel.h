@@ -29,7 +29,13 @@ struct PanelTask {
   const std::byte* ahead = nullptr;
   int64_t ahead_lines = 0;
   std::byte* scratch = nullptr;  // PanelScratchBytes(groups), 64-byte aligned
-  int lanes = 0;                 // outputs of the panel that exist, 1 to PackedPanels::kLanes
+  // Rows that this panel meets in several calls, where they are more than `rows`, and whether a call before this one
+  // has left what it made of the codes in the scratch. For routines with taps, which are called line by line.
+  int64_t panel_rows = 0;
+  bool scratch_filled = false;
+  // [output of the panel] its lane, where they lie in pairs (PackedPanels::order), for routines that know of it.
+  const int32_t* order = nullptr;
+  int lanes = 0;  // outputs of the panel that exist, 1 to PackedPanels::kLanes
   const Epilogue* epilogue = nullptr;
   const float* bias = nullptr;  // null if the epilogue has none; else `lanes` elements
   // The residual and y start at the panel's first output and have the same pitch, in elements.
@@ -53,7 +59,7 @@ void WidenBf16Avx512(const void* x, int64_t count, void* to);
 void Panel24F32Reference(const PanelTask& task);
 void Panel24Bf16Reference(const PanelTask& task);
 void Panel24F32Avx2(const PanelTask& task);
-void Panel24F32Avx512(const PanelTask& task);
-void Panel24Bf16Avx512(const PanelTask& task);  // needs AVX512_BF16
+void Panel24F32Avx512(const PanelTask& task);   // knows of pairs
+void Panel24Bf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16; knows of pairs
 
 }  // namespace tamis

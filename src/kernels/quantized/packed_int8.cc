@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "src/kernels/gemm/packed_columns.h"
+#include "src/kernels/gemm/panel_pairs.h"
 
 namespace tamis {
 
@@ -43,26 +44,8 @@ void PackedInt8::OrderPanel(int64_t panel) {
   const int64_t first = panel % group_panels() * kLanes, lanes = std::min(kLanes, geometry_.outputs - first);
   const int64_t row_groups = geometry_.taps * ((geometry_.channels + 3) / 4);
   uint8_t* masks = masks_.data() + (panel / group_panels() * geometry_.outputs + first) * row_groups;
-  const auto partner = FindPartners(masks, lanes, row_groups);
   auto* order = reinterpret_cast<int32_t*>(order_.data()) + panel * kLanes;
-  // Lanes that no output fills are anybody's partner: at most 32 - lanes outputs may stay alone.
-  std::vector<int32_t> alone;
-  int32_t pairs = 0;
-  for (int32_t i = 0; i < lanes; ++i) {
-    const int32_t other = partner[static_cast<size_t>(i)];
-    if (other < 0) alone.push_back(i);
-    if (other <= i) continue;
-    order[i] = pairs;
-    order[other] = pairs++ + 16;
-    for (int64_t g = 0; g < row_groups; ++g) {
-      const auto both = static_cast<uint8_t>(masks[i * row_groups + g] | masks[other * row_groups + g]);
-      masks[i * row_groups + g] = masks[other * row_groups + g] = both;
-    }
-  }
-  paired_[static_cast<size_t>(panel)] = pairs + static_cast<int64_t>(alone.size()) <= 16;
-  if (!paired_[static_cast<size_t>(panel)]) return;
-  for (const int32_t i : alone) order[i] = pairs++;
-  for (auto lane = static_cast<int32_t>(lanes); lane < kLanes; ++lane) order[lane] = lane;  // whatever
+  paired_[static_cast<size_t>(panel)] = OrderInPairs(masks, lanes, row_groups, order);
 }
 
 void PackedInt8::FillRow(const int8_t* weight, int64_t panel, int64_t lane, int64_t row) {

@@ -11,8 +11,10 @@ const KernelDef kernel_conv24_f32_avx512 = {
     .isa = Isa::kAvx512,
     .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kFloat32, Pattern::kTwoFour); },
     .cost = [](const Problem& problem) { return ConvPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
-    .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareConvPanels(problem, cache, Pattern::kTwoFour, Panel24F32Avx512); },
+    .prepare =
+        [](const Problem& problem, PackCache& cache) {
+          return PrepareConvPanels(problem, cache, Pattern::kTwoFour, Panel24F32Avx512, Taps::kNone, LaneOrder::kPairs);
+        },
 };
 
 }  // namespace tamis

@@ -154,6 +154,13 @@ inline void StoreBf16(void* data, __mmask16 mask, __m512 v) {
   _mm256_mask_storeu_epi16(data, mask, _mm512_cvtepi32_epi16(rounded));
 }
 
+// The sums of sixteen outputs, the first or second half of a panel, where `order` may tell their lanes.
+inline __m512 SumsOf(const float* sums, int half, const int32_t* order) {
+  if (order == nullptr) return _mm512_loadu_ps(sums + half * 16);
+  const __m512i lanes = _mm512_loadu_si512(order + half * 16);
+  return _mm512_permutex2var_ps(_mm512_loadu_ps(sums), lanes, _mm512_loadu_ps(sums + 16));
+}
+
 // What a store to y might alias is held in locals, or every element would load it again.
 template <Activation kActivation, bool kNativeBf16>
 void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
@@ -170,7 +177,7 @@ void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float*
     const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
     for (int r = 0; r < rows; ++r) {
       const int64_t at = (first_row + r) * pitch + half * 16;
-      __m512 v = _mm512_add_ps(_mm512_loadu_ps(sums + r * PackedPanels::kLanes + half * 16), bias);
+      __m512 v = _mm512_add_ps(SumsOf(sums + r * PackedPanels::kLanes, half, task.order), bias);
       if (residual != nullptr) {
         v = _mm512_add_ps(v, residual_bf16 ? LoadBf16(static_cast<const uint16_t*>(residual) + at, mask)
                                            : _mm512_maskz_loadu_ps(mask, static_cast<const float*>(residual) + at));

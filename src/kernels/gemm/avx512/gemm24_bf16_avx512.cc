@@ -1,10 +1,11 @@
-// Linear in bf16 with a 2:4 weight: outputs across the lanes, two vectors of them a tile, up to eight rows.
+// Linear in bf16 with a 2:4 weight: outputs across the lanes, two vectors of them a tile, up to twelve rows.
 //
 // For a group of four inputs, 8 bytes are broadcast, vpermw gives each 32-bit lane the two that its own output keeps,
 // and vdpbf16ps multiplies them by the packed pair. Because the broadcast repeats every four words, vpermw reads a
 // position modulo four: a code a | b << 2 is itself the index of the low word, and shifted by 14 puts b at the bottom
 // of the high word. Widened this way, codes serve all rows from scratch; a single tile of rows widens them as it goes,
-// always one group ahead, because the latency of widening would stall every group otherwise.
+// always one group ahead, because the latency of widening would stall every group otherwise. Where outputs lie in pairs
+// one vpermw serves both vectors.
 #include <immintrin.h>
 
 #include <cstring>
@@ -15,7 +16,7 @@
 namespace tamis {
 namespace {
 
-constexpr int kTallest = 8;
+constexpr int kTallest = 12;
 
 // The word indices of lanes 0 to 15; shifted right by four, those of lanes 16 to 31.
 inline __m512i Widen(const uint8_t* codes) {
@@ -26,43 +27,50 @@ inline __m512i Widen(const uint8_t* codes) {
 struct Operands {
   const uint16_t* x;
   int64_t pitch;
-  int64_t groups;
+  std::span<const int64_t> taps;
+  int64_t tap_groups;
   const uint16_t* values;
   const uint8_t* codes;
   const std::byte* widened;
   float* sums;
 };
 
-template <int kRows, bool kWidened>
+template <int kRows, bool kWidened, bool kPaired>
 [[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
-  const uint16_t* x = o.x;
   const uint16_t* values = o.values;
+  const uint8_t* codes = o.codes;
+  const std::byte* widened = o.widened;
   const int64_t pitch = o.pitch;
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
-  __m512i next = Widen(o.codes);
-  for (int64_t g = 0; g < o.groups; ++g) {
-    const __m512i pick0 = kWidened ? _mm512_load_si512(o.widened + g * 64) : next;
-    const __m512i pick1 = _mm512_srli_epi32(pick0, 4);
-    if constexpr (!kWidened) {
-      next = Widen(o.codes + (g + 1) * 16);  // the packed codes end in spare bytes
-      PrefetchWeight(values, 128);
-    } else {
-      ahead.Step();
-    }
-    const auto w0 = (__m512bh)_mm512_load_si512(values);
-    const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
+  __m512i next = kWidened ? __m512i{} : Widen(codes);
+  for (const int64_t tap : o.taps) {
+    const uint16_t* x = o.x + tap;
+    for (int64_t g = 0; g < o.tap_groups; ++g) {
+      const __m512i pick0 = kWidened ? _mm512_load_si512(widened) : next;
+      const __m512i pick1 = _mm512_srli_epi32(pick0, 4);
+      if constexpr (kWidened) {
+        widened += 64;
+        ahead.Step();
+      } else {
+        next = Widen(codes += 16);  // the packed codes end in spare bytes
+        PrefetchWeight(values, 128);
+      }
+      const auto w0 = (__m512bh)_mm512_load_si512(values);
+      const auto w1 = (__m512bh)_mm512_load_si512(values + 32);
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      long long four;  // NOLINT(google-runtime-int): the intrinsic's type
-      std::memcpy(&four, x + r * pitch, sizeof(four));
-      const __m512i all = _mm512_set1_epi64(four);
-      acc[r][0] = _mm512_dpbf16_ps(acc[r][0], (__m512bh)_mm512_permutexvar_epi16(pick0, all), w0);
-      acc[r][1] = _mm512_dpbf16_ps(acc[r][1], (__m512bh)_mm512_permutexvar_epi16(pick1, all), w1);
+      for (int r = 0; r < kRows; ++r) {
+        long long four;  // NOLINT(google-runtime-int): the intrinsic's type
+        std::memcpy(&four, x + r * pitch, sizeof(four));
+        const __m512i all = _mm512_set1_epi64(four);
+        const auto picked = (__m512bh)_mm512_permutexvar_epi16(pick0, all);
+        acc[r][0] = _mm512_dpbf16_ps(acc[r][0], picked, w0);
+        acc[r][1] = _mm512_dpbf16_ps(acc[r][1], kPaired ? picked : (__m512bh)_mm512_permutexvar_epi16(pick1, all), w1);
+      }
+      x += 4;
+      values += 64;
     }
-    x += 4;
-    values += 64;
   }
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
@@ -72,29 +80,39 @@ template <int kRows, bool kWidened>
 }
 
 using TileFunction = void (*)(const Operands&, LinesAhead);
-template <bool kWidened>
-constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>, Tile<3, kWidened>, Tile<4, kWidened>,
-                                           Tile<5, kWidened>, Tile<6, kWidened>, Tile<7, kWidened>, Tile<8, kWidened>};
+template <bool kWidened, bool kPaired>
+constexpr TileFunction kTiles[kTallest] = {
+    Tile<1, kWidened, kPaired>, Tile<2, kWidened, kPaired>,  Tile<3, kWidened, kPaired>,  Tile<4, kWidened, kPaired>,
+    Tile<5, kWidened, kPaired>, Tile<6, kWidened, kPaired>,  Tile<7, kWidened, kPaired>,  Tile<8, kWidened, kPaired>,
+    Tile<9, kWidened, kPaired>, Tile<10, kWidened, kPaired>, Tile<11, kWidened, kPaired>, Tile<12, kWidened, kPaired>};
+
+const TileFunction* TilesFor(bool widened, bool paired) {
+  if (paired) return widened ? kTiles<true, true> : kTiles<false, true>;
+  return widened ? kTiles<true, false> : kTiles<false, false>;
+}
 
 }  // namespace
 
 void Panel24Bf16Avx512(const PanelTask& task) {
   alignas(64) float sums[kTallest * PackedPanels::kLanes];
-  const bool widened = task.rows > kTallest;
-  if (widened) {
+  const bool widened = std::max(task.rows, task.panel_rows) > kTallest;
+  if (widened && !task.scratch_filled) {
     for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes + g * 16));
   }
-  Operands operands = {static_cast<const uint16_t*>(task.x),
-                       task.x_pitch,
-                       task.groups,
-                       static_cast<const uint16_t*>(task.values),
-                       task.codes,
-                       task.scratch,
-                       sums};
+  const TileFunction* const tiles = TilesFor(widened, task.order != nullptr);
+  Operands operands = {.x = nullptr,
+                       .pitch = task.x_pitch,
+                       .taps = task.taps,
+                       .tap_groups = task.tap_groups,
+                       .values = static_cast<const uint16_t*>(task.values),
+                       .codes = task.codes,
+                       .widened = task.scratch,
+                       .sums = sums};
+  const bool one_place = task.taps.size() == 1;
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
+    if (one_place) PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
     operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
-    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands, LinesAhead(task, row, rows));
+    tiles[rows - 1](operands, LinesAhead(task, row, rows));
     Finish<true>(task, row, rows, sums);
   });
 }
@@ -109,8 +127,10 @@ const KernelDef kernel_gemm24_bf16_avx512 = {
     .supports =
         [](const Problem& problem) { return GemmPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour); },
     .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
-    .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24Bf16Avx512); },
+    .prepare =
+        [](const Problem& problem, PackCache& cache) {
+          return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24Bf16Avx512, LaneOrder::kPairs);
+        },
 };
 
 }  // namespace tamis

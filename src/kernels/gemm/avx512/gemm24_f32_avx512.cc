@@ -4,7 +4,8 @@
 // multiplies it by the packed value; twice, once for each kept one of a group. (A 16-byte broadcast before an in-lane
 // vpermilps would need no index into sixteen, but on Zen 5 the broadcast itself takes a shuffle port: 0.92 of the dense
 // time instead of 0.72.) Widened codes hold four indices of four bits: first and second kept one of lane i, then of
-// lane i + 16; vpermps reads the lowest four bits, so shifts by 4, 8 and 12 give the others.
+// lane i + 16; vpermps reads the lowest four bits, so shifts by 4, 8 and 12 give the others. Where
+// outputs lie in pairs, what is picked for lane i serves lane i + 16 too.
 #include <immintrin.h>
 
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"
@@ -34,7 +35,7 @@ struct Operands {
 };
 
 // Groups [begin, end). With kMasked only the first (groups - begin) * 4 of the sixteen inputs are read.
-template <int kRows, bool kWidened, bool kMasked>
+template <int kRows, bool kWidened, bool kPaired, bool kMasked>
 [[gnu::always_inline]] inline void Accumulate(const Operands& o, int64_t begin, int64_t end, LinesAhead& ahead,
                                               __m512 (&acc)[kRows][2]) {
   const float* values = o.values + begin * 64;
@@ -60,23 +61,24 @@ template <int kRows, bool kWidened, bool kMasked>
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const __m512 all = kMasked ? _mm512_maskz_loadu_ps(mask, x + r * pitch) : _mm512_loadu_ps(x + r * pitch);
-      acc[r][0] = _mm512_fmadd_ps(_mm512_permutexvar_ps(a0, all), wa0, acc[r][0]);
-      acc[r][1] = _mm512_fmadd_ps(_mm512_permutexvar_ps(a1, all), wa1, acc[r][1]);
-      acc[r][0] = _mm512_fmadd_ps(_mm512_permutexvar_ps(b0, all), wb0, acc[r][0]);
-      acc[r][1] = _mm512_fmadd_ps(_mm512_permutexvar_ps(b1, all), wb1, acc[r][1]);
+      const __m512 first = _mm512_permutexvar_ps(a0, all), second = _mm512_permutexvar_ps(b0, all);
+      acc[r][0] = _mm512_fmadd_ps(first, wa0, acc[r][0]);
+      acc[r][1] = _mm512_fmadd_ps(kPaired ? first : _mm512_permutexvar_ps(a1, all), wa1, acc[r][1]);
+      acc[r][0] = _mm512_fmadd_ps(second, wb0, acc[r][0]);
+      acc[r][1] = _mm512_fmadd_ps(kPaired ? second : _mm512_permutexvar_ps(b1, all), wb1, acc[r][1]);
     }
     values += 64;
   }
 }
 
-template <int kRows, bool kWidened>
+template <int kRows, bool kWidened, bool kPaired>
 [[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   const int64_t whole = o.groups / 4 * 4;
-  Accumulate<kRows, kWidened, false>(o, 0, whole, ahead, acc);
-  if (whole < o.groups) Accumulate<kRows, kWidened, true>(o, whole, o.groups, ahead, acc);
+  Accumulate<kRows, kWidened, kPaired, false>(o, 0, whole, ahead, acc);
+  if (whole < o.groups) Accumulate<kRows, kWidened, kPaired, true>(o, whole, o.groups, ahead, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
@@ -85,9 +87,15 @@ template <int kRows, bool kWidened>
 }
 
 using TileFunction = void (*)(const Operands&, LinesAhead);
-template <bool kWidened>
-constexpr TileFunction kTiles[kTallest] = {Tile<1, kWidened>, Tile<2, kWidened>, Tile<3, kWidened>, Tile<4, kWidened>,
-                                           Tile<5, kWidened>, Tile<6, kWidened>, Tile<7, kWidened>, Tile<8, kWidened>};
+template <bool kWidened, bool kPaired>
+constexpr TileFunction kTiles[kTallest] = {
+    Tile<1, kWidened, kPaired>, Tile<2, kWidened, kPaired>, Tile<3, kWidened, kPaired>, Tile<4, kWidened, kPaired>,
+    Tile<5, kWidened, kPaired>, Tile<6, kWidened, kPaired>, Tile<7, kWidened, kPaired>, Tile<8, kWidened, kPaired>};
+
+const TileFunction* TilesFor(bool widened, bool paired) {
+  if (paired) return widened ? kTiles<true, true> : kTiles<false, true>;
+  return widened ? kTiles<true, false> : kTiles<false, false>;
+}
 
 }  // namespace
 
@@ -97,6 +105,7 @@ void Panel24F32Avx512(const PanelTask& task) {
   if (widened) {
     for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes, g));
   }
+  const TileFunction* const tiles = TilesFor(widened, task.order != nullptr);
   Operands operands = {static_cast<const float*>(task.x),
                        task.x_pitch,
                        task.groups,
@@ -107,7 +116,7 @@ void Panel24F32Avx512(const PanelTask& task) {
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     PrefetchRows(task, row + rows, kTallest, sizeof(float), task.groups * 16);
     operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
-    (widened ? kTiles<true> : kTiles<false>)[rows - 1](operands, LinesAhead(task, row, rows));
+    tiles[rows - 1](operands, LinesAhead(task, row, rows));
     Finish<false>(task, row, rows, sums);
   });
 }
@@ -120,8 +129,10 @@ const KernelDef kernel_gemm24_f32_avx512 = {
     .isa = Isa::kAvx512,
     .supports = [](const Problem& problem) { return GemmPanelsSupported(problem, DType::kFloat32, Pattern::kTwoFour); },
     .cost = [](const Problem& problem) { return GemmPanelsCost(problem, Isa::kAvx512, Pattern::kTwoFour); },
-    .prepare = [](const Problem& problem,
-                  PackCache& cache) { return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24F32Avx512); },
+    .prepare =
+        [](const Problem& problem, PackCache& cache) {
+          return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, Panel24F32Avx512, LaneOrder::kPairs);
+        },
 };
 
 }  // namespace tamis

@@ -12,6 +12,13 @@
 namespace tamis {
 namespace {
 
+// The sums of sixteen outputs, the first or second half of a panel, where `order` may tell their lanes.
+inline __m512i SumsOf(const int32_t* sums, int half, const int32_t* order) {
+  if (order == nullptr) return _mm512_load_si512(sums + half * 16);
+  const __m512i lanes = _mm512_load_si512(order + half * 16);
+  return _mm512_permutex2var_epi32(_mm512_load_si512(sums), lanes, _mm512_load_si512(sums + 16));
+}
+
 // Sixteen values less than 2^16 in magnitude after division by the scale, as codes.
 inline void StoreCodes(void* y, __mmask16 mask, __m512 v, const QuantizedResult& result, __m512 inverse) {
   const __m512 limit = _mm512_set1_ps(65536);
@@ -48,6 +55,7 @@ void StoreRows(const Int8Task& task, int64_t first_row, int rows, const int32_t*
   const int64_t pitch = task.y_pitch;
   void* const y = task.y;
   const bool f32 = result.dtype == DType::kFloat32;
+  const int32_t* const order = task.order;
   for (int half = 0; half * 16 < task.lanes; ++half) {
     const __mmask16 mask = MaskOfLanes(task.lanes - half * 16);
     const __m512 bias = task.bias != nullptr ? _mm512_maskz_loadu_ps(mask, task.bias + half * 16) : _mm512_setzero_ps();
@@ -55,7 +63,7 @@ void StoreRows(const Int8Task& task, int64_t first_row, int rows, const int32_t*
         _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, task.scale + half * 16), _mm512_set1_ps(task.factor));
     for (int r = 0; r < rows; ++r) {
       const int64_t at = (first_row + r) * pitch + half * 16;
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + r * PackedInt8::kLanes + half * 16));
+      const __m512 sum = _mm512_cvtepi32_ps(SumsOf(sums + r * PackedInt8::kLanes, half, order));
       __m512 x = _mm512_fmadd_ps(sum, scale, bias);
       if (task.residual != nullptr) x = _mm512_add_ps(x, LoadResidual(task.residual, at, mask, result));
       const __m512 v = Activate<kActivation>(x, result.activation, gelu);
@@ -125,10 +133,11 @@ inline void StoreCodeRows(const Int8Task& task, int64_t first_row, int rows, con
   const __mmask32 mask = task.lanes >= 32 ? ~__mmask32{0} : (__mmask32{1} << task.lanes) - 1;
   const int64_t pitch = task.y_pitch;
   auto* const y = static_cast<uint8_t*>(task.y);
+  const int32_t* const lanes = task.order;
   const auto row_codes = [&](int r) __attribute__((always_inline)) {
     __m512i wide[2];
     for (int half = 0; half < 2; ++half) {
-      const __m512 sum = _mm512_cvtepi32_ps(_mm512_load_si512(sums + r * PackedInt8::kLanes + half * 16));
+      const __m512 sum = _mm512_cvtepi32_ps(SumsOf(sums + r * PackedInt8::kLanes, half, lanes));
       __m512 v = _mm512_fmadd_ps(sum, halves[half].scale, halves[half].bias);
       if constexpr (kResidual) v = residual.Add(v, (first_row + r) * pitch + half * 16, halves[half].mask);
       wide[half] = _mm512_cvtps_epi32(_mm512_min_ps(limit, v));

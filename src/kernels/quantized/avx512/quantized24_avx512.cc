@@ -90,16 +90,6 @@ constexpr TileFunction kTiles[kTallest] = {
     Tile<5, kWidened, kPaired>, Tile<6, kWidened, kPaired>,  Tile<7, kWidened, kPaired>,  Tile<8, kWidened, kPaired>,
     Tile<9, kWidened, kPaired>, Tile<10, kWidened, kPaired>, Tile<11, kWidened, kPaired>, Tile<12, kWidened, kPaired>};
 
-// From lanes to outputs.
-void PutInOrder(const int32_t* order, int rows, int32_t* sums) {
-  const __m512i low = _mm512_load_si512(order), high = _mm512_load_si512(order + 16);
-  for (int r = 0; r < rows; ++r, sums += PackedInt8::kLanes) {
-    const __m512i a = _mm512_load_si512(sums), b = _mm512_load_si512(sums + 16);
-    _mm512_store_si512(sums, _mm512_permutex2var_epi32(a, low, b));
-    _mm512_store_si512(sums + 16, _mm512_permutex2var_epi32(a, high, b));
-  }
-}
-
 void Run(const Int8Task& task) {
   alignas(64) int32_t sums[kTallest * PackedInt8::kLanes];
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
@@ -109,7 +99,6 @@ void Run(const Int8Task& task) {
     // Few lines of each tile, which are there when the next panel's codes are widened.
     LinesAhead(task.ahead_codes, task.ahead_code_lines, row, rows, task.rows, 1).Step();
     tiles[rows - 1](task, row, sums);
-    if (task.order != nullptr) PutInOrder(task.order, rows, sums);
     StoreTile(task, row, rows, sums);
   });
 }
