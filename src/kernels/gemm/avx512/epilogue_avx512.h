@@ -224,22 +224,20 @@ inline void PrefetchWeight(const void* values, int64_t bytes) {
 template <class Tile>
 inline void ForEachTile(int64_t rows, int64_t tallest, const Tile& tile) {
   const int64_t tiles = (rows + tallest - 1) / tallest;
-  for (int64_t i = 0; i < tiles; ++i) {
-    const int64_t begin = rows * i / tiles;
-    tile(begin, static_cast<int>(rows * (i + 1) / tiles - begin));
+  const int64_t height = rows / tiles, taller = rows % tiles;
+  for (int64_t i = 0, row = 0; i < tiles; ++i) {
+    const int64_t some = height + (i < taller ? 1 : 0);
+    tile(row, static_cast<int>(some));
+    row += some;
   }
 }
 
-// Cache lines that a panel's tiles ask for on behalf of the next panel, a few at a time between their steps: all at
-// once would wait for one another. The tile of rows [row, row + rows) of `of_rows` has that share of the lines.
+// Cache lines that a tile asks for on behalf of the next panel, a few at a time between its steps: all at once would
+// wait for one another.
 class LinesAhead {
  public:
-  LinesAhead(const std::byte* first, int64_t lines, int64_t row, int64_t rows, int64_t of_rows, int64_t steps)
-      : next_(reinterpret_cast<const char*>(first) + lines * row / of_rows * 64),
-        end_(reinterpret_cast<const char*>(first) + lines * (row + rows) / of_rows * 64),
-        step_bytes_(((end_ - next_) / 64 + steps - 1) / std::max<int64_t>(steps, 1) * 64) {}
-  LinesAhead(const PanelTask& task, int64_t row, int rows)
-      : LinesAhead(task.ahead, task.ahead_lines, row, rows, task.rows, task.groups) {}
+  LinesAhead(const char* first, int64_t lines, int64_t steps)
+      : next_(first), end_(first + lines * 64), step_bytes_(lines <= steps ? 64 : (lines + steps - 1) / steps * 64) {}
 
   void Step() {
     const char* const until = std::min(next_ + step_bytes_, end_);
@@ -250,6 +248,31 @@ class LinesAhead {
   const char* next_;
   const char* end_;
   int64_t step_bytes_;
+};
+
+// Shares the lines of a task out to its tiles, by their rows. Tiles are short where depth is small: they do without
+// divisions.
+class SharedLines {
+ public:
+  SharedLines(const std::byte* first, int64_t lines, int64_t rows)
+      : next_(reinterpret_cast<const char*>(first)), per_row_(lines > 0 ? (lines << kFraction) / rows + 1 : 0) {}
+  explicit SharedLines(const PanelTask& task) : SharedLines(task.ahead, task.ahead_lines, task.rows) {}
+
+  // For a tile of `rows` rows, which takes `steps` steps; called in the order of the tiles.
+  LinesAhead Take(int64_t rows, int64_t steps) {
+    due_ += rows * per_row_;
+    const int64_t lines = due_ >> kFraction;
+    due_ -= lines << kFraction;
+    const LinesAhead ahead(next_, lines, steps);
+    next_ += lines * 64;
+    return ahead;
+  }
+
+ private:
+  static constexpr int kFraction = 20;
+  const char* next_;
+  int64_t per_row_;  // lines << kFraction
+  int64_t due_ = 0;
 };
 
 }  // namespace

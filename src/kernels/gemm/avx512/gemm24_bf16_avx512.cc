@@ -109,10 +109,11 @@ void Panel24Bf16Avx512(const PanelTask& task) {
                        .widened = task.scratch,
                        .sums = sums};
   const bool one_place = task.taps.size() == 1;
+  SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     if (one_place) PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
     operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
-    tiles[rows - 1](operands, LinesAhead(task, row, rows));
+    tiles[rows - 1](operands, lines.Take(rows, task.groups));
     Finish<true>(task, row, rows, sums);
   });
 }

@@ -113,10 +113,11 @@ void Panel24F32Avx512(const PanelTask& task) {
                        task.codes,
                        task.scratch,
                        sums};
+  SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     PrefetchRows(task, row + rows, kTallest, sizeof(float), task.groups * 16);
     operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
-    tiles[rows - 1](operands, LinesAhead(task, row, rows));
+    tiles[rows - 1](operands, lines.Take(rows, task.groups));
     Finish<false>(task, row, rows, sums);
   });
 }

@@ -145,13 +145,14 @@ void PanelF32Avx512(const PanelTask& task) {
     operands.bounds = *bounds;
   }
   const auto& tiles = stores ? (half ? kTiles<1, true> : kTiles<2, true>) : half ? kTiles<1, false> : kTiles<2, false>;
+  SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
     if (stores) {
       operands.y = static_cast<float*>(task.y) + row * task.y_pitch;
       if (residual != nullptr) operands.residual = residual + row * task.y_pitch;
     }
-    tiles[static_cast<size_t>(rows - 1)](operands, LinesAhead(task, row, rows));
+    tiles[static_cast<size_t>(rows - 1)](operands, lines.Take(rows, task.groups));
     if (!stores) Finish<false>(task, row, rows, sums);
   });
 }

@@ -15,6 +15,7 @@ namespace tamis {
 namespace {
 
 constexpr int kTallest = 12;
+constexpr int64_t kStepsAtOnce = 2;  // between requests for the next panel
 
 // Codes a0 | b0 << 2 | a1 << 4 | b1 << 6 of both groups to the bytes of a lane, a0 | a1 << 4 first; the second group's
 // inputs are four further.
@@ -33,7 +34,7 @@ void WidenCodes(const uint8_t* codes, int64_t steps, std::byte* to) {
 
 // kPaired: lanes i and i + 16 keep the same positions, so one shuffle serves both vectors.
 template <int kRows, bool kWidened, bool kPaired>
-[[gnu::noinline]] void Tile(const Int8Task& task, int64_t row, int32_t* sums) {
+[[gnu::noinline]] void Tile(const Int8Task& task, int64_t row, LinesAhead ahead, int32_t* sums) {
   const int8_t* values = task.values;
   const uint8_t* codes = task.codes;
   const std::byte* widened = task.widened;
@@ -46,9 +47,6 @@ template <int kRows, bool kWidened, bool kPaired>
     acc[r][1] = _mm512_load_si512(task.start + 16);
   }
   __m512i next = kWidened ? __m512i{} : Widen(codes);
-  constexpr int64_t kStepsAtOnce = 2;  // between requests for the next panel
-  LinesAhead ahead(task.ahead, task.ahead_lines, row, kRows, task.rows,
-                   task.tap_count * ((tap_steps + kStepsAtOnce - 1) / kStepsAtOnce));
   for (int64_t tap = 0; tap < task.tap_count; ++tap) {
     const uint8_t* x = rows + task.taps[tap];
     for (int64_t s = 0; s < tap_steps; ++s) {
@@ -83,7 +81,7 @@ template <int kRows, bool kWidened, bool kPaired>
   }
 }
 
-using TileFunction = void (*)(const Int8Task&, int64_t, int32_t*);
+using TileFunction = void (*)(const Int8Task&, int64_t, LinesAhead, int32_t*);
 template <bool kWidened, bool kPaired>
 constexpr TileFunction kTiles[kTallest] = {
     Tile<1, kWidened, kPaired>, Tile<2, kWidened, kPaired>,  Tile<3, kWidened, kPaired>,  Tile<4, kWidened, kPaired>,
@@ -92,13 +90,16 @@ constexpr TileFunction kTiles[kTallest] = {
 
 void Run(const Int8Task& task) {
   alignas(64) int32_t sums[kTallest * PackedInt8::kLanes];
+  const bool widened = task.widened != nullptr;
+  const auto* const tiles = task.order != nullptr ? (widened ? kTiles<true, true> : kTiles<false, true>)
+                                                  : (widened ? kTiles<true, false> : kTiles<false, false>);
+  const int64_t requests = task.tap_count * ((task.tap_steps + kStepsAtOnce - 1) / kStepsAtOnce);
+  SharedLines lines(task.ahead, task.ahead_lines, task.rows);
+  SharedLines code_lines(task.ahead_codes, task.ahead_code_lines, task.rows);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    const bool widened = task.widened != nullptr;
-    const auto* tiles = task.order != nullptr ? (widened ? kTiles<true, true> : kTiles<false, true>)
-                                              : (widened ? kTiles<true, false> : kTiles<false, false>);
     // Few lines of each tile, which are there when the next panel's codes are widened.
-    LinesAhead(task.ahead_codes, task.ahead_code_lines, row, rows, task.rows, 1).Step();
-    tiles[rows - 1](task, row, sums);
+    code_lines.Take(rows, 1).Step();
+    tiles[rows - 1](task, row, lines.Take(rows, requests), sums);
     StoreTile(task, row, rows, sums);
   });
 }

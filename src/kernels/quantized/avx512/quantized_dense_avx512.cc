@@ -10,10 +10,10 @@ namespace tamis {
 namespace {
 
 constexpr int kTallest = 12;
+constexpr int64_t kStepsAtOnce = 4;  // between requests for the next panel
 
 template <int kRows>
-[[gnu::noinline]] void Tile(const Int8Task& task, int64_t row, int32_t* sums) {
-  constexpr int64_t kStepsAtOnce = 4;  // between requests for the next panel
+[[gnu::noinline]] void Tile(const Int8Task& task, int64_t row, LinesAhead ahead, int32_t* sums) {
   const int8_t* values = task.values;
   const uint8_t* const rows = task.x + row * task.x_pitch;
   const int64_t pitch = task.x_pitch, tap_steps = task.tap_steps;
@@ -23,8 +23,6 @@ template <int kRows>
     acc[r][0] = _mm512_load_si512(task.start);
     acc[r][1] = _mm512_load_si512(task.start + 16);
   }
-  LinesAhead ahead(task.ahead, task.ahead_lines, row, kRows, task.rows,
-                   task.tap_count * ((tap_steps + kStepsAtOnce - 1) / kStepsAtOnce));
   for (int64_t tap = 0; tap < task.tap_count; ++tap) {
     const uint8_t* x = rows + task.taps[tap];
     for (int64_t s = 0; s < tap_steps; ++s) {
@@ -54,14 +52,16 @@ template <int kRows>
   }
 }
 
-using TileFunction = void (*)(const Int8Task&, int64_t, int32_t*);
+using TileFunction = void (*)(const Int8Task&, int64_t, LinesAhead, int32_t*);
 constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>,  Tile<5>,  Tile<6>,
                                            Tile<7>, Tile<8>, Tile<9>, Tile<10>, Tile<11>, Tile<12>};
 
 void Run(const Int8Task& task) {
   alignas(64) int32_t sums[kTallest * PackedInt8::kLanes];
+  const int64_t requests = task.tap_count * ((task.tap_steps + kStepsAtOnce - 1) / kStepsAtOnce);
+  SharedLines lines(task.ahead, task.ahead_lines, task.rows);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    kTiles[rows - 1](task, row, sums);
+    kTiles[rows - 1](task, row, lines.Take(rows, requests), sums);
     StoreTile(task, row, rows, sums);
   });
 }
