@@ -21,8 +21,8 @@ TEST_F(CudaKernels, Attention) {
                          // More than the card computes at once: blocks that take several.
                          Shape{40, 12, 12, 70, 70, 64, {40, 1, 1, 70}}, Shape{25, 16, 4, 70, 100, 32, {}, 1, 30},
                          Shape{20, 16, 16, 70, 65, 128, {}}}) {
-    for (const bool zero_masked : {false, true}) {
-      const DType dtype = zero_masked ? DType::kBFloat16 : DType::kFloat16;
+    for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32}) {
+      const bool zero_masked = dtype == DType::kBFloat16;
       CudaCase c;
       c.op = "Attention";
       c.domain = kTamisDomain;
@@ -33,6 +33,7 @@ TEST_F(CudaKernels, Attention) {
                       {"zero_masked", int64_t{zero_masked}},
                       {"scale", 1 / std::sqrt(static_cast<float>(s.depth))},
                       {"output_dtype", static_cast<int64_t>(dtype)}};
+      if (dtype == DType::kFloat32) c.attributes["tf32"] = int64_t{1};
       const auto rows = [&](int64_t heads, int64_t count) {
         return random.Floats(dtype,
                              s.apart ? Dims{s.batch, heads, count, s.depth} : Dims{s.batch, count, heads * s.depth});
@@ -51,34 +52,39 @@ TEST_F(CudaKernels, Attention) {
       ASSERT_FALSE(HasFailure());
     }
   }
-  EXPECT_GE(tried, 24 * 3);
+  EXPECT_GE(tried, 36 * 3);
   std::printf("%d runs\n", tried);
 }
 
 TEST_F(CudaKernels, PackedAttention) {
   CudaRandom random(2030);
-  for (const int64_t depth : {32, 64, 128}) {
-    constexpr int64_t kBatch = 2, kRows = 70, kHeads = 3;
-    const int64_t width = kHeads * depth;
-    CudaCase c;
-    c.op = "PackedAttention";
-    c.domain = kTamisDomain;
-    c.attributes = {{"num_heads", kHeads}, {"scale", 0.2f}, {"output_dtype", kHalf}};
-    c.inputs = {random.Floats(DType::kFloat16, {kBatch, kRows, 3 * width}),
-                random.Floats(DType::kFloat32, {kBatch, 1, 1, kRows})};
-    c.output_dtypes = {DType::kFloat16};
-    std::vector<Tensor> parts;
-    for (int64_t part = 0; part < 3; ++part) {
-      parts.emplace_back(DType::kFloat16, Dims{kBatch, kRows, width});
-      for (int64_t i = 0; i < parts.back().NumElements(); ++i) {
-        parts.back().Data<uint16_t>()[i] =
-            c.inputs[0].Data<uint16_t>()[i / width * 3 * width + part * width + i % width];
+  for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {
+    for (const int64_t depth : {32, 64, 128}) {
+      constexpr int64_t kBatch = 2, kRows = 70, kHeads = 3;
+      const int64_t width = kHeads * depth;
+      CudaCase c;
+      c.op = "PackedAttention";
+      c.domain = kTamisDomain;
+      c.attributes = {{"num_heads", kHeads}, {"scale", 0.2f}, {"output_dtype", static_cast<int64_t>(dtype)}};
+      if (dtype == DType::kFloat32) c.attributes["tf32"] = int64_t{1};
+      c.inputs = {random.Floats(dtype, {kBatch, kRows, 3 * width}),
+                  random.Floats(DType::kFloat32, {kBatch, 1, 1, kRows})};
+      c.output_dtypes = {dtype};
+      const size_t element = ByteSize(dtype, 1);
+      std::vector<Tensor> parts;
+      for (int64_t part = 0; part < 3; ++part) {
+        parts.emplace_back(dtype, Dims{kBatch, kRows, width});
+        for (int64_t row = 0; row < kBatch * kRows; ++row) {
+          std::copy_n(c.inputs[0].raw() + static_cast<size_t>((row * 3 + part) * width) * element,
+                      static_cast<size_t>(width) * element,
+                      parts.back().raw() + static_cast<size_t>(row * width) * element);
+        }
       }
+      parts.push_back(c.inputs[1]);
+      c.expected = Reference(c, "Attention", parts).value();
+      EXPECT_GT(Check(c), 0);
+      ASSERT_FALSE(HasFailure());
     }
-    parts.push_back(c.inputs[1]);
-    c.expected = Reference(c, "Attention", parts).value();
-    EXPECT_GT(Check(c), 0);
-    ASSERT_FALSE(HasFailure());
   }
 }
 

@@ -16,34 +16,36 @@ TEST_F(CudaKernels, LinearNorm) {
   for (const Shape& s :
        {Shape{128, 768, 768, true, true}, Shape{77, 768, 3072, true, true}, Shape{1, 1024, 256, false, true},
         Shape{300, 256, 136, true, false}, Shape{130, 384, 64, false, false}, Shape{40, 72, 40, true, true}}) {
-    CudaCase c;
-    c.op = "LinearNorm";
-    c.domain = kTamisDomain;
-    c.attributes = {{"output_dtype", kHalf}, {"epsilon", 1e-5f}};
-    const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
-    c.inputs = {random.Floats(DType::kFloat16, {s.rows, s.depth}),
-                random.Floats(DType::kFloat16, {s.outputs, s.depth}, scale),
-                s.bias ? random.Floats(DType::kFloat32, {s.outputs}) : Tensor(),
-                s.residual ? random.Floats(DType::kFloat16, {s.rows, s.outputs}) : Tensor(),
-                random.Floats(DType::kFloat16, {s.outputs}),
-                random.Floats(DType::kFloat16, {s.outputs})};
-    c.constants = {1, 2, 4, 5};
-    c.output_dtypes = {DType::kFloat16};
-    CudaCase linear;
-    linear.domain = kTamisDomain;
-    linear.attributes = {{"output_dtype", kFull}};
-    linear.output_dtypes = {DType::kFloat32};
-    const auto sums = Reference(linear, "Linear", {c.inputs.begin(), c.inputs.begin() + 4});
-    ASSERT_TRUE(sums.ok()) << sums.status().message();
-    CudaCase norm;
-    norm.attributes = {{"axis", int64_t{-1}}, {"epsilon", 1e-5f}};
-    norm.output_dtypes = {DType::kFloat32};
-    const auto expected =
-        Reference(norm, "LayerNormalization", {(*sums)[0], c.inputs[4].ToFloat32(), c.inputs[5].ToFloat32()});
-    ASSERT_TRUE(expected.ok()) << expected.status().message();
-    c.expected = {Halves((*expected)[0])};
-    tried += Check(c);
-    ASSERT_FALSE(HasFailure());
+    for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+      CudaCase c;
+      c.op = "LinearNorm";
+      c.domain = kTamisDomain;
+      c.attributes = {{"output_dtype", static_cast<int64_t>(dtype)}, {"epsilon", 1e-5f}};
+      const float scale = 1 / std::sqrt(static_cast<float>(s.depth));
+      c.inputs = {random.Floats(dtype, {s.rows, s.depth}),
+                  random.Floats(dtype, {s.outputs, s.depth}, scale),
+                  s.bias ? random.Floats(DType::kFloat32, {s.outputs}) : Tensor(),
+                  s.residual ? random.Floats(dtype, {s.rows, s.outputs}) : Tensor(),
+                  random.Floats(dtype, {s.outputs}),
+                  random.Floats(dtype, {s.outputs})};
+      c.constants = {1, 2, 4, 5};
+      c.output_dtypes = {dtype};
+      CudaCase linear;
+      linear.domain = kTamisDomain;
+      linear.attributes = {{"output_dtype", kFull}};
+      linear.output_dtypes = {DType::kFloat32};
+      const auto sums = Reference(linear, "Linear", {c.inputs.begin(), c.inputs.begin() + 4});
+      ASSERT_TRUE(sums.ok()) << sums.status().message();
+      CudaCase norm;
+      norm.attributes = {{"axis", int64_t{-1}}, {"epsilon", 1e-5f}};
+      norm.output_dtypes = {DType::kFloat32};
+      const auto expected =
+          Reference(norm, "LayerNormalization", {(*sums)[0], c.inputs[4].ToFloat32(), c.inputs[5].ToFloat32()});
+      ASSERT_TRUE(expected.ok()) << expected.status().message();
+      c.expected = {Narrowed((*expected)[0], dtype)};
+      tried += Check(c);
+      ASSERT_FALSE(HasFailure());
+    }
   }
   std::printf("%d runs\n", tried);
 }

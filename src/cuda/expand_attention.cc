@@ -9,7 +9,7 @@
 namespace tamis {
 namespace {
 
-// One Attention of f32 as products, a softmax and what moves heads.
+// One Attention of f32 for which there is no kernel, as products, a softmax and what moves heads.
 class AttentionParts {
  public:
   AttentionParts(Graph& graph, NodeId id) : graph_(graph), id_(id) {}
@@ -82,7 +82,13 @@ class AttentionParts {
     const auto depth = [](const Dims& d, int64_t heads) { return d.size() == 4 ? d[3] : d[2] / heads; };
     batch_ = (*q)[0], queries_ = rows(*q), keys_ = rows(*k);
     depth_ = depth(*q, heads_), width_ = depth(*v, kv_heads_);
-    return true;
+    return !HasKernel(node);
+  }
+
+  // What attention_flash computes in tf32.
+  bool HasKernel(const Node& node) const {
+    return AllowsTf32(node) && IsFlashDepth(depth_) && width_ == depth_ && node.Int("windowed", 0) == 0 &&
+           node.Float("softcap", 0) == 0;
   }
 
   // Heads apart, [batch, heads, rows, depth].

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/cuda/fuse_parts.h"
+#include "src/ops/op_tf32.h"
 
 namespace tamis {
 namespace {
@@ -57,9 +58,10 @@ class SiblingFusion {
     if (!node.IsTamis("Linear") || node.input(3) != kNoValue || !node.String("activation", "").empty()) return kNoNode;
     const Tensor* weight = graph_.ConstantInput(node, 1);
     const bool bias_known = node.input(2) == kNoValue || graph_.ConstantInput(node, 2) != nullptr;
-    const bool narrow = weight != nullptr && graph_.value(value).type.dtype == weight->dtype() &&
-                        (weight->dtype() == DType::kFloat16 || weight->dtype() == DType::kBFloat16);
-    return narrow && bias_known ? id : kNoNode;
+    if (weight == nullptr || graph_.value(value).type.dtype != weight->dtype()) return kNoNode;
+    const bool multiplied = weight->dtype() == DType::kFloat16 || weight->dtype() == DType::kBFloat16 ||
+                            (weight->dtype() == DType::kFloat32 && AllowsTf32(node));
+    return multiplied && bias_known ? id : kNoNode;
   }
 
   // A product of codes that gives f16 (FuseQuantizedForCuda has run), without residual, activation or codes behind it.
@@ -74,7 +76,8 @@ class SiblingFusion {
     const bool plain = attention.Int("kv_heads", heads) == heads && attention.Int("causal", 0) == 0 &&
                        attention.Int("zero_masked", 0) == 0 && attention.Int("windowed", 0) == 0 &&
                        attention.Float("softcap", 0) == 0;
-    if (!plain) return;
+    const bool full = graph_.value(attention.inputs[0]).type.dtype == DType::kFloat32;
+    if (!plain || (full && !AllowsTf32(attention))) return;
     std::array<NodeId, 3> ids{};
     std::vector<const Tensor*> weights, biases, scales;  // scales: of products of codes
     std::vector<Tensor> zeros;
@@ -98,7 +101,7 @@ class SiblingFusion {
       }
     }
     const int64_t depth = weights[0]->dim(0) / heads;
-    if (depth != 32 && depth != 64 && depth != 128) return;  // what PackedAttention's kernel takes
+    if (!IsFlashDepth(depth)) return;  // what PackedAttention's kernel takes
     const Value& q = graph_.value(attention.inputs[0]);
     const std::string name = q.name + "_qkv";
     Type type = q.type;
@@ -263,14 +266,16 @@ void FuseNorms(Graph& graph) {
     const Tensor* scale = graph.ConstantInput(norm, 1);
     const Tensor* shift = graph.ConstantInput(norm, 2);
     // Not what no kernel would take: the node has no meaning outside of this device.
-    const bool known = weight != nullptr && weight->dtype() == DType::kFloat16 && weight->rank() == 2 &&
-                       weight->dim(1) % 8 == 0 && scale != nullptr && scale->NumElements() == weight->dim(0) &&
-                       (norm.input(2) == kNoValue || shift != nullptr) &&
+    const bool known = weight != nullptr && weight->rank() == 2 && weight->dim(1) % 8 == 0 && scale != nullptr &&
+                       scale->NumElements() == weight->dim(0) && (norm.input(2) == kNoValue || shift != nullptr) &&
                        (shift == nullptr || shift->NumElements() == weight->dim(0));
-    const bool half = IsHalf(graph, linear.inputs[0]) && IsHalf(graph, x) && IsHalf(graph, norm.outputs[0]) &&
-                      IsHalf(graph, norm.inputs[1]) && (shift == nullptr || IsHalf(graph, norm.inputs[2]));
-    const bool residual_fits = linear.input(3) == kNoValue || IsHalf(graph, linear.inputs[3]);
-    if (!last || !known || !half || !residual_fits || !linear.String("activation", "").empty()) continue;
+    if (!known || (weight->dtype() != DType::kFloat16 && weight->dtype() != DType::kBFloat16)) continue;
+    const auto alike = [&](ValueId value) {
+      return value == kNoValue || graph.value(value).type.dtype == weight->dtype();
+    };
+    const bool narrow = alike(linear.inputs[0]) && alike(x) && alike(norm.outputs[0]) && alike(norm.inputs[1]) &&
+                        alike(norm.input(2)) && alike(linear.input(3));
+    if (!last || !narrow || !linear.String("activation", "").empty()) continue;
     Node fused = CopyOf(linear);
     fused.op = "LinearNorm";
     fused.inputs.resize(4, kNoValue);

@@ -42,14 +42,14 @@ namespace tamis {
 //   PackedAttention that only a QuantizeLinear reads   ->
 //   QuantizedPackedAttention qkv, mask?, factors -> codes, attributes as before, and y_zero_point
 //
-//   Linear that only a LayerNormalization of its rows reads, all f16   ->
+//   Linear that only a LayerNormalization of its rows reads, all f16 or all bf16   ->
 //   LinearNorm x, w, bias?, residual?, scale, shift?, attributes as Linear, and epsilon
 //
 //   Gather of rows of a constant table, constants added, LayerNormalization, all f32, and a Cast to f16 if any   ->
 //   EmbeddingNorm table, indices, addend?, scale, shift?, with epsilon
 //
 //   Attention of f32   ->   Mul, MatMul, Add, Softmax, MatMul and what moves heads: kernels of whole attentions compute
-//   in f16 and bf16
+//   in f16, bf16 and, where the node allows it, tf32
 //
 // New nodes are named after what they replace, so that a plan made for one copy of the graph fits another.
 Status FuseForCuda(Graph& graph);

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
+#include "src/ops/op_tf32.h"
+
 namespace tamis {
 namespace {
 
@@ -10,18 +14,18 @@ struct Projections {
   ValueId x = kNoValue;
   std::vector<ValueId> made;
 
-  explicit Projections(int64_t width = 64) {
+  explicit Projections(int64_t width = 64, DType dtype = DType::kFloat16) {
     graph.opsets[""] = 17;
-    x = graph.AddValue("x", Type::Tensor(DType::kFloat16, {1, 5, Dim(width)}));
+    x = graph.AddValue("x", Type::Tensor(dtype, {1, 5, Dim(width)}));
     graph.inputs = {x};
     for (const char* name : {"q", "k", "v"}) {
-      Tensor weight(DType::kFloat16, {width, width});
-      weight.Data<uint16_t>()[0] = static_cast<uint16_t>(name[0]);
+      Tensor weight(dtype, {width, width});
+      std::memcpy(weight.raw(), name, 1);
       Node node;
       node.op = "Linear";
       node.domain = kTamisDomain;
       node.inputs = {x, graph.AddConstant(std::string(name) + "_weight", std::move(weight))};
-      made.push_back(graph.AddValue(name, Type::Tensor(DType::kFloat16, {1, 5, Dim(width)})));
+      made.push_back(graph.AddValue(name, Type::Tensor(dtype, {1, 5, Dim(width)})));
       node.outputs = {made.back()};
       graph.AddNode(std::move(node));
     }
@@ -30,7 +34,7 @@ struct Projections {
     attention.domain = kTamisDomain;
     attention.attributes = {{"num_heads", int64_t{2}}, {"scale", 1.0f}};
     attention.inputs = made;
-    attention.outputs = {graph.AddValue("y", Type::Tensor(DType::kFloat16, {1, 5, Dim(width)}))};
+    attention.outputs = {graph.AddValue("y", Type::Tensor(dtype, {1, 5, Dim(width)}))};
     graph.outputs = attention.outputs;
     graph.AddNode(std::move(attention));
   }
@@ -64,23 +68,40 @@ TEST(FuseForCuda, LeavesWhatItsKernelDoesNotTake) {
   EXPECT_EQ(shared.graph.NumNodes(), 4u);
 }
 
-Graph LinearThenNorm(int64_t depth) {
+TEST(FuseForCuda, StacksProjectionsOfF32WhereTf32IsAllowed) {
+  Projections tf32(64, DType::kFloat32);
+  ASSERT_EQ(AllowTf32(tf32.graph), 4);
+  ASSERT_TRUE(FuseForCuda(tf32.graph).ok());
+  ASSERT_TRUE(tf32.graph.Verify().ok()) << tf32.graph.ToString();
+  const auto ids = tf32.graph.NodeIds();
+  ASSERT_EQ(ids.size(), 2u) << tf32.graph.ToString();
+  EXPECT_TRUE(tf32.graph.node(ids[1]).IsTamis("PackedAttention"));
+  for (const NodeId id : ids) EXPECT_TRUE(AllowsTf32(tf32.graph.node(id)));
+  Projections full(64, DType::kFloat32);
+  ASSERT_TRUE(FuseForCuda(full.graph).ok());
+  for (const NodeId id : full.graph.NodeIds()) {
+    const Node& node = full.graph.node(id);
+    EXPECT_FALSE(node.IsTamis("Attention") || node.IsTamis("PackedAttention")) << "there is no kernel in f32";
+  }
+}
+
+Graph LinearThenNorm(int64_t depth, DType dtype = DType::kFloat16) {
   Graph graph;
   graph.opsets[""] = 17;
   const auto half = [&](const char* name, Shape shape) {
-    return graph.AddValue(name, Type::Tensor(DType::kFloat16, std::move(shape)));
+    return graph.AddValue(name, Type::Tensor(dtype, std::move(shape)));
   };
   const ValueId x = half("x", {5, Dim(depth)}), residual = half("residual", {5, 32});
   graph.inputs = {x, residual};
   Node linear;
   linear.op = "Linear";
   linear.domain = kTamisDomain;
-  linear.inputs = {x, graph.AddConstant("weight", Tensor(DType::kFloat16, {32, depth})), kNoValue, residual};
+  linear.inputs = {x, graph.AddConstant("weight", Tensor(dtype, {32, depth})), kNoValue, residual};
   linear.outputs = {half("sum", {5, 32})};
   Node norm;
   norm.op = "LayerNormalization";
   norm.attributes = {{"epsilon", 1e-3f}};
-  norm.inputs = {linear.outputs[0], graph.AddConstant("scale", Tensor(DType::kFloat16, {32}))};
+  norm.inputs = {linear.outputs[0], graph.AddConstant("scale", Tensor(dtype, {32}))};
   norm.outputs = {half("y", {5, 32})};
   graph.outputs = norm.outputs;
   graph.AddNode(std::move(linear));
@@ -138,6 +159,10 @@ TEST(FuseForCuda, PutsANormIntoTheProductBeforeIt) {
   EXPECT_EQ(fused.inputs.size(), 5u);
   EXPECT_EQ(fused.outputs, graph.outputs);
   EXPECT_EQ(fused.Float("epsilon", 0), 1e-3f);
+  Graph brain = LinearThenNorm(64, DType::kBFloat16), full = LinearThenNorm(64, DType::kFloat32);
+  ASSERT_TRUE(FuseForCuda(brain).ok() && FuseForCuda(full).ok());
+  EXPECT_EQ(brain.NumNodes(), 1u);
+  EXPECT_EQ(full.NumNodes(), 2u);
   Graph odd = LinearThenNorm(13);  // no kernel takes such a depth
   ASSERT_TRUE(FuseForCuda(odd).ok());
   EXPECT_EQ(odd.NumNodes(), 2u);

@@ -27,7 +27,11 @@ bool IsFirstKernel(const Node& conv, const Tensor& weight);
 void FuseQuantizedForCuda(Graph& graph);
 // And what becomes of attentions once they are packed.
 void QuantizePackedAttention(Graph& graph);
-// Attentions of f32, for which there is no kernel.
+// Whether the kernel of a whole attention takes heads of this depth.
+constexpr bool IsFlashDepth(int64_t depth) {
+  return depth == 32 || depth == 64 || depth == 128;
+}
+// Attentions of f32, for which there is no kernel but in tf32.
 void ExpandFullAttention(Graph& graph);
 
 }  // namespace tamis

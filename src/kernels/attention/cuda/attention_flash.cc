@@ -1,5 +1,6 @@
 // Attention in one kernel on tensor cores.
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <vector>
 
@@ -7,6 +8,7 @@
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/operand_check.h"
 #include "src/ops/op_tamis.h"
+#include "src/ops/op_tf32.h"
 
 namespace tamis::cuda {
 namespace {
@@ -15,14 +17,14 @@ constexpr FlashTactic kTactics[] = {
     {4, FlashStep::k64, false}, {4, FlashStep::k32, false},  {2, FlashStep::k32, false}, {8, FlashStep::k64, false},
     {2, FlashStep::k64, false}, {1, FlashStep::k64, false},  {4, FlashStep::k64, true},  {8, FlashStep::k64, true},
     {4, FlashStep::k32, true},  {4, FlashStep::k128, false}, {4, FlashStep::k128, true}, {2, FlashStep::k128, false}};
-constexpr int kLongTactics = 3;  // the last ones
 
 // The tactics that may compute a problem, in order.
-std::vector<FlashTactic> TacticsOf(int depth, bool bf16) {
-  const size_t most = std::size(kTactics) - (depth > kMostDepthOfLongSteps ? kLongTactics : 0);
+std::vector<FlashTactic> TacticsOf(int depth, FlashType type, const Device& device) {
   std::vector<FlashTactic> tactics;
-  std::copy_if(kTactics, kTactics + most, std::back_inserter(tactics),
-               [&](const FlashTactic& tactic) { return !bf16 || SuitsBf16(tactic); });
+  std::copy_if(std::begin(kTactics), std::end(kTactics), std::back_inserter(tactics), [&](const FlashTactic& tactic) {
+    return Suits(tactic, type, depth) &&
+           static_cast<size_t>(FlashSharedBytes(depth, tactic, type)) <= device.shared_bytes_per_block;
+  });
   return tactics;
 }
 
@@ -82,15 +84,24 @@ struct Heads {
   FlashRows rows;
 };
 
+Result<FlashType> TypeOf(const Problem& problem) {
+  const DType dtype = problem.input(0).dtype;
+  for (size_t i = 1; i < (IsPacked(problem) ? 1u : 3u); ++i) {
+    if (problem.input(i).dtype == dtype) continue;
+    return UserError("q is {}, input {} is {}", Name(dtype), i, Name(problem.input(i).dtype));
+  }
+  if (dtype == DType::kFloat16) return FlashType::kF16;
+  if (problem.node->op == "QuantizedPackedAttention") return UserError("q, k and v are {}, not float16", Name(dtype));
+  if (dtype == DType::kBFloat16) return FlashType::kBf16;
+  if (dtype != DType::kFloat32) return UserError("q, k and v are {}", Name(dtype));
+  if (!AllowsTf32(*problem.node)) return UserError("q, k and v are float32, and the node does not allow tf32");
+  return FlashType::kTf32;
+}
+
 Result<Shape> Read(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, kTamisDomain));
   const bool packed = IsPacked(problem);
-  const bool bf16 = problem.node->op != "QuantizedPackedAttention" && problem.input(0).dtype == DType::kBFloat16;
-  for (size_t i = 0; i < (packed ? 1u : 3u); ++i) {
-    if (problem.input(i).dtype != (bf16 ? DType::kBFloat16 : DType::kFloat16)) {
-      return UserError("q, k and v must be float16 or bfloat16 alike, input {} is {}", i, Name(problem.input(i).dtype));
-    }
-  }
+  TAMIS_ASSIGN_OR_RETURN(const FlashType type, TypeOf(problem));
   const Node& node = *problem.node;
   const int64_t heads = node.Int("num_heads", 1), kv_heads = node.Int("kv_heads", heads);
   if (node.Int("windowed", 0) != 0) return UserError("a window");
@@ -113,7 +124,7 @@ Result<Shape> Read(const Problem& problem) {
   Shape shape;
   shape.depth = static_cast<int>(q.depth);
   FlashAttentionArgs& args = shape.args;
-  args.bf16 = bf16;
+  args.type = type;
   TAMIS_RETURN_IF_ERROR(ReadCodes(problem, &args));
   args.heads = static_cast<int>(heads);
   args.shared = static_cast<int>(heads / kv_heads);
@@ -142,8 +153,9 @@ class FlashAttention : public CudaKernel {
     FlashAttentionArgs args = shape_.args;
     const size_t mask = packed_ ? 1 : 3;
     if (packed_) {
-      const auto* rows = static_cast<const uint16_t*>(in[0]);
-      args.q = rows, args.k = rows + args.y_rows.row, args.v = rows + 2 * args.y_rows.row;
+      const auto* rows = static_cast<const std::byte*>(in[0]);
+      const int64_t part = args.y_rows.row * (args.type == FlashType::kTf32 ? 4 : 2);
+      args.q = rows, args.k = rows + part, args.v = rows + 2 * part;
     } else {
       args.q = in[0], args.k = in[1], args.v = in[2];
     }
@@ -159,14 +171,14 @@ class FlashAttention : public CudaKernel {
   FlashTactic tactic_;
 };
 
-Result<int> Supports(const Problem& problem, PrepareContext&) {
+Result<int> Supports(const Problem& problem, PrepareContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  return static_cast<int>(TacticsOf(shape.depth, shape.args.bf16).size());
+  return static_cast<int>(TacticsOf(shape.depth, shape.args.type, context.device()).size());
 }
 
-Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext&) {
+Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext& context) {
   TAMIS_ASSIGN_OR_RETURN(const Shape shape, Read(problem));
-  const FlashTactic tactic = TacticsOf(shape.depth, shape.args.bf16)[static_cast<size_t>(variant)];
+  const FlashTactic tactic = TacticsOf(shape.depth, shape.args.type, context.device())[static_cast<size_t>(variant)];
   return std::unique_ptr<CudaKernel>(std::make_unique<FlashAttention>(shape, IsPacked(problem), tactic));
 }
 

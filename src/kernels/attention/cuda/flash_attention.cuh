@@ -1,7 +1,8 @@
-// The kernel of attention in one pass, for operands of f16 or bf16.
+// The kernel of attention in one pass.
 #pragma once
 
 #include "src/kernels/attention/cuda/flash_attention.h"
+#include "src/kernels/attention/cuda/flash_operands.cuh"
 #include "src/kernels/cuda/device.cuh"
 #include "src/kernels/cuda/launch.h"
 #include "src/kernels/cuda/mma.cuh"
@@ -9,24 +10,17 @@
 
 namespace tamis::cuda {
 
-// A row of kDepth elements of 16 bits in shared memory, 16-byte chunks swizzled so that eight rows don't share banks.
-template <int kDepth>
-__device__ __forceinline__ int ChunkAt(int row, int chunk) {
-  constexpr int kChunks = kDepth / 8;
-  const int swizzle = kDepth == 32 ? row / 2 % 4 : row % 8;
-  return row * kChunks + (chunk ^ swizzle);
-}
-
-// Rows of `from` from `first` on; those from `limit` on are zeros.
-template <int kDepth>
-__device__ __forceinline__ void CopyRows(uint16_t* to, const uint16_t* from, int64_t pitch, int first, int limit,
-                                         int rows) {
-  constexpr int kChunks = kDepth / 8;
+// Rows of `from` from `first` on, to their places in shared memory; those from `limit` on are zeros.
+template <class Operands, bool kValues>
+__device__ __forceinline__ void CopyRows(unsigned char* to, const typename Operands::Element* from, int64_t pitch,
+                                         int first, int limit, int rows) {
+  constexpr int kChunks = Operands::kRowBytes / 16, kEach = 16 / sizeof(typename Operands::Element);
   const int chunk = static_cast<int>(threadIdx.x) % kChunks, step = static_cast<int>(blockDim.x) / kChunks;
-  const uint16_t* source = from + (first + static_cast<int>(threadIdx.x) / kChunks) * pitch + chunk * 8;
+  const auto* source = from + (first + static_cast<int>(threadIdx.x) / kChunks) * pitch + chunk * kEach;
   for (int row = static_cast<int>(threadIdx.x) / kChunks; row < rows; row += step, source += step * pitch) {
     const bool valid = first + row < limit;
-    CopyAsync16(SharedAddress(to + ChunkAt<kDepth>(row, chunk) * 8), valid ? source : from, valid);
+    const int place = kValues ? Operands::ValueChunkAt(row, chunk) : Operands::ChunkAt(row, chunk);
+    CopyAsync16(SharedAddress(to + place * 16), valid ? source : from, valid);
   }
 }
 
@@ -37,17 +31,6 @@ __device__ __forceinline__ float MaxOfQuad(float x) {
 __device__ __forceinline__ float SumOfQuad(float x) {
   x += __shfl_xor_sync(0xffffffffu, x, 1);
   return x + __shfl_xor_sync(0xffffffffu, x, 2);
-}
-
-template <bool kBf16>
-__device__ __forceinline__ uint32_t PackTwo(float a, float b) {
-  if constexpr (kBf16) {
-    const __nv_bfloat162 pair = __floats2bfloat162_rn(a, b);
-    return *reinterpret_cast<const uint32_t*>(&pair);
-  } else {
-    const __half2 pair = __floats2half2_rn(a, b);
-    return *reinterpret_cast<const uint32_t*>(&pair);
-  }
 }
 
 // 2^x; 0 for -infinity.
@@ -81,37 +64,12 @@ __device__ __forceinline__ FlashItem ItemOf(const FlashAttentionArgs& args, int 
   return item;
 }
 
-// The warp's 16 rows of results, as the operands are or in codes, by way of its own `rows` in shared memory: whole
-// lines reach y.
-template <int kDepth, bool kBf16>
-__device__ __forceinline__ void StoreRows(const float (&sums)[kDepth / 8][4], const float (&inverse)[2],
-                                          const FlashAttentionArgs& args, const FlashItem& item, int first_row,
-                                          uint16_t* rows) {
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int64_t at = item.batch * args.y_rows.batch + item.head * args.y_rows.head;
-  const int column = lane % 4 * 2;
-  __syncwarp();  // the rows held the queries
-  if (args.codes == DType::kUndefined) {
-#pragma unroll
-    for (int i = 0; i < 2; ++i) {
-#pragma unroll
-      for (int d = 0; d < kDepth / 8; ++d) {
-        *reinterpret_cast<uint32_t*>(rows + ChunkAt<kDepth>(lane / 4 + 8 * i, d) * 8 + column) =
-            PackTwo<kBf16>(sums[d][2 * i] * inverse[i], sums[d][2 * i + 1] * inverse[i]);
-      }
-    }
-    __syncwarp();
-    auto* y = static_cast<uint16_t*>(args.y) + at;
-#pragma unroll
-    for (int i = lane; i < 2 * kDepth; i += 32) {
-      const int row = i / (kDepth / 8), chunk = i % (kDepth / 8);
-      if (first_row + row >= args.queries) continue;
-      *reinterpret_cast<uint4*>(y + (first_row + row) * args.y_rows.row + chunk * 8) =
-          *reinterpret_cast<const uint4*>(rows + ChunkAt<kDepth>(row, chunk) * 8);
-    }
-    return;
-  }
-  auto* bytes = reinterpret_cast<uint8_t*>(rows);
+// The warp's 16 rows of results as codes, by way of its own `bytes` in shared memory; y begins at `at`.
+template <int kDepth>
+__device__ __forceinline__ void StoreCodes(const float (&sums)[kDepth / 8][4], const float (&inverse)[2],
+                                           const FlashAttentionArgs& args, const FlashItem& item, int first_row,
+                                           unsigned char* bytes, int64_t at) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, column = lane % 4 * 2;
   const CodeShift shift = ShiftOf(args.codes, args.y_zero);
   const float* factors = args.factors + item.head * kDepth + column;
 #pragma unroll
@@ -137,21 +95,74 @@ __device__ __forceinline__ void StoreRows(const float (&sums)[kDepth / 8][4], co
   }
 }
 
+// The warp's 16 rows of results in f32: a group of four lanes fills a sector.
+template <int kDepth>
+__device__ __forceinline__ void StoreFull(const float (&sums)[kDepth / 8][4], const float (&inverse)[2],
+                                          const FlashAttentionArgs& args, const FlashItem& item, int first_row) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  float* y = static_cast<float*>(args.y) + item.batch * args.y_rows.batch + item.head * args.y_rows.head + lane % 4 * 2;
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const int row = first_row + lane / 4 + 8 * i;
+    if (row >= args.queries) continue;
+#pragma unroll
+    for (int d = 0; d < kDepth / 8; ++d) {
+      *reinterpret_cast<float2*>(y + row * args.y_rows.row + d * 8) =
+          make_float2(sums[d][2 * i] * inverse[i], sums[d][2 * i + 1] * inverse[i]);
+    }
+  }
+}
+
+// In 16 bits or in codes, by way of the warp's own `bytes` in shared memory: whole lines reach y.
+template <FlashType kType, int kDepth>
+__device__ __forceinline__ void StoreRows(const float (&sums)[kDepth / 8][4], const float (&inverse)[2],
+                                          const FlashAttentionArgs& args, const FlashItem& item, int first_row,
+                                          unsigned char* bytes) {
+  using Operands = FlashOperands<kType, kDepth>;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int64_t at = item.batch * args.y_rows.batch + item.head * args.y_rows.head;
+  const int column = lane % 4 * 2;
+  __syncwarp();  // the rows held the queries
+  if (args.codes != DType::kUndefined) {
+    StoreCodes<kDepth>(sums, inverse, args, item, first_row, bytes, at);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+#pragma unroll
+    for (int d = 0; d < kDepth / 8; ++d) {
+      *reinterpret_cast<uint32_t*>(bytes + Operands::ChunkAt(lane / 4 + 8 * i, d) * 16 + column * 2) =
+          PackTwo<kType>(sums[d][2 * i] * inverse[i], sums[d][2 * i + 1] * inverse[i]);
+    }
+  }
+  __syncwarp();
+  auto* y = static_cast<uint16_t*>(args.y) + at;
+#pragma unroll
+  for (int i = lane; i < 2 * kDepth; i += 32) {
+    const int row = i / (kDepth / 8), chunk = i % (kDepth / 8);
+    if (first_row + row >= args.queries) continue;
+    *reinterpret_cast<uint4*>(y + (first_row + row) * args.y_rows.row + chunk * 8) =
+        *reinterpret_cast<const uint4*>(bytes + Operands::ChunkAt(row, chunk) * 16);
+  }
+}
+
 // Each block takes every gridDim.x-th item. What a step needs is fetched while the one before is computed, across items
 // too; with one item a block `q_buffers` is 1, otherwise 2. kKeys: of one step. kPlain: the mask, if any, says which
 // keys are open, for all queries alike. Few keys a step take few registers, so that kBlocks blocks share a
 // multiprocessor.
-template <bool kBf16, int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
+template <FlashType kType, int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
 __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
     FlashAttentionKernel(const __grid_constant__ FlashAttentionArgs args, int items, int q_buffers) {
-  extern __shared__ __align__(256) unsigned char shared[];  // rows are no longer than that
+  using Operands = FlashOperands<kType, kDepth>;
+  using Element = typename Operands::Element;
+  extern __shared__ __align__(512) unsigned char shared[];  // rows are no longer than that
   constexpr int kMaskLoads = (kKeys + 31) / 32;             // a thread, where the block is one warp
   const int warps = static_cast<int>(blockDim.x) / 32;
   const int queries = warps * 16;
-  auto* q_rows = reinterpret_cast<uint16_t*>(shared);
-  uint16_t* k_rows = q_rows + q_buffers * queries * kDepth;  // two stages each
-  uint16_t* v_rows = k_rows + 2 * kKeys * kDepth;
-  auto* key_mask = reinterpret_cast<float*>(v_rows + 2 * kKeys * kDepth);  // of one step
+  constexpr int kRowBytes = Operands::kRowBytes, kStageBytes = kKeys * kRowBytes;
+  unsigned char* k_rows = shared + q_buffers * queries * kRowBytes;  // two stages each
+  unsigned char* v_rows = k_rows + 2 * kStageBytes;
+  auto* key_mask = reinterpret_cast<float*>(v_rows + 2 * kStageBytes);  // of one step
 
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -160,12 +171,9 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
   const DType mask_dtype = args.mask_f16 ? DType::kFloat16 : DType::kFloat32;
   // The usual mask is the same for all queries: it is read once a step.
   const bool by_query = !kPlain && args.mask != nullptr && args.mask_strides[2] != 0;
-  // This lane's row of the first matrices of keys and values. Rows begin on multiples of kRowBytes, and the d-th
-  // sixteen of a head's elements are two chunks on: as chunks are swizzled, what differs is bits of their numbers.
-  constexpr int kRowBytes = kDepth * 2, kStageBytes = kKeys * kRowBytes;
-  const uint32_t key_lane = SharedAddress(k_rows + ChunkAt<kDepth>(lane / 16 * 8 + lane % 8, lane / 8 % 2) * 8);
-  const uint32_t value_lane = SharedAddress(v_rows + ChunkAt<kDepth>(lane % 16, lane / 16) * 8);
-  const auto q_buffer = [&](int turn) { return q_rows + (q_buffers == 1 ? 0 : turn % 2 * queries * kDepth); };
+  const uint32_t key_lane = SharedAddress(k_rows) + Operands::KeyLane(lane);
+  const uint32_t value_lane = SharedAddress(v_rows) + Operands::ValueLane(lane);
+  const auto q_buffer = [&](int turn) { return shared + (q_buffers == 1 ? 0 : turn % 2 * queries * kRowBytes); };
   LetNextStart();
   WaitForPrevious();
 
@@ -177,18 +185,18 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
     if (next_index < items) {
       const int kv_head = args.shared == 1 ? next.head : next.head / args.shared;
       if (next_step == 0) {
-        CopyRows<kDepth>(
+        CopyRows<Operands, false>(
             q_buffer(next_turn),
-            static_cast<const uint16_t*>(args.q) + next.batch * args.q_rows.batch + next.head * args.q_rows.head,
+            static_cast<const Element*>(args.q) + next.batch * args.q_rows.batch + next.head * args.q_rows.head,
             args.q_rows.row, next.first_query, args.queries, queries);
       }
-      CopyRows<kDepth>(
-          k_rows + stage * kKeys * kDepth,
-          static_cast<const uint16_t*>(args.k) + next.batch * args.k_rows.batch + kv_head * args.k_rows.head,
+      CopyRows<Operands, false>(
+          k_rows + stage * kStageBytes,
+          static_cast<const Element*>(args.k) + next.batch * args.k_rows.batch + kv_head * args.k_rows.head,
           args.k_rows.row, next_step * kKeys, args.keys, kKeys);
-      CopyRows<kDepth>(
-          v_rows + stage * kKeys * kDepth,
-          static_cast<const uint16_t*>(args.v) + next.batch * args.v_rows.batch + kv_head * args.v_rows.head,
+      CopyRows<Operands, true>(
+          v_rows + stage * kStageBytes,
+          static_cast<const Element*>(args.v) + next.batch * args.v_rows.batch + kv_head * args.v_rows.head,
           args.v_rows.row, next_step * kKeys, args.keys, kKeys);
       const int64_t mask_at = next.batch * args.mask_strides[0] + next.head * args.mask_strides[1];
 #pragma unroll
@@ -215,7 +223,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
   int turn = 0;
   for (int index = static_cast<int>(blockIdx.x); index < items; index += static_cast<int>(gridDim.x), ++turn) {
     const FlashItem item = ItemOf<kKeys, kPlain>(args, index, queries);
-    uint16_t* own_rows = q_buffer(turn) + warp * 16 * kDepth;
+    unsigned char* own_rows = q_buffer(turn) + warp * 16 * kRowBytes;
     const int first_row = item.first_query + warp * 16;
     const int row[2] = {first_row + lane / 4, first_row + lane / 4 + 8};
     int64_t mask_row[2] = {};
@@ -225,7 +233,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
                       min(row[i], args.queries - 1) * args.mask_strides[2];
       }
     }
-    uint32_t query[kDepth / 16][4];
+    typename Operands::Query query;
     float sums[kDepth / 8][4] = {};
     float most[2] = {-INFINITY, -INFINITY};
     float total[2] = {0, 0};
@@ -242,25 +250,11 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
       load(stage ^ 1);
       WaitForCopies<1>();
       const bool open = __syncthreads_or(static_cast<int>(masks)) == 0 && scale > 0;
-      if (step == 0) {
-#pragma unroll
-        for (int d = 0; d < kDepth / 16; ++d) {
-          LoadMatrices(query[d], SharedAddress(own_rows + ChunkAt<kDepth>(lane % 16, d * 2 + lane / 16) * 8));
-        }
-      }
+      if (step == 0) Operands::LoadQuery(query, SharedAddress(own_rows), lane);
       const uint32_t keys = key_lane + stage * kStageBytes, values = value_lane + stage * kStageBytes;
 
       float scores[kKeys / 8][4] = {};
-#pragma unroll
-      for (int d = 0; d < kDepth / 16; ++d) {
-#pragma unroll
-        for (int j = 0; j < kKeys / 16; ++j) {
-          uint32_t b[4];
-          LoadMatrices(b, (keys ^ (d * 32)) + j * 16 * kRowBytes);
-          MultiplyAdd<kBf16>(scores[2 * j], query[d], b[0], b[1]);
-          MultiplyAdd<kBf16>(scores[2 * j + 1], query[d], b[2], b[3]);
-        }
-      }
+      Operands::AddScores(scores, query, keys);
       // In units of log2(e), so that exp2 does. Where no key of the step is masked the scale is applied with the
       // maximum's subtraction.
       float largest[2] = {-INFINITY, -INFINITY};
@@ -312,20 +306,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
 #pragma unroll
         for (int e = 0; e < 4; ++e) sums[d][e] *= factor[e / 2];
       }
-#pragma unroll
-      for (int j = 0; j < kKeys / 16; ++j) {
-        const uint32_t weights[4] = {PackTwo<kBf16>(scores[2 * j][0], scores[2 * j][1]),
-                                     PackTwo<kBf16>(scores[2 * j][2], scores[2 * j][3]),
-                                     PackTwo<kBf16>(scores[2 * j + 1][0], scores[2 * j + 1][1]),
-                                     PackTwo<kBf16>(scores[2 * j + 1][2], scores[2 * j + 1][3])};
-#pragma unroll
-        for (int d = 0; d < kDepth / 16; ++d) {
-          uint32_t b[4];
-          LoadMatricesTransposed(b, (values ^ (d * 32)) + j * 16 * kRowBytes);
-          MultiplyAdd<kBf16>(sums[2 * d], weights, b[0], b[1]);
-          MultiplyAdd<kBf16>(sums[2 * d + 1], weights, b[2], b[3]);
-        }
-      }
+      Operands::AddSums(sums, scores, values);
     }
     float inverse[2];
 #pragma unroll
@@ -334,21 +315,25 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
       // 0 * infinity is NaN where every score was -infinity.
       inverse[i] = args.zero_masked && most[i] == -INFINITY ? 0.0f : 1.0f / sum;
     }
-    StoreRows<kDepth, kBf16>(sums, inverse, args, item, first_row, own_rows);
+    if constexpr (kType == FlashType::kTf32) {
+      StoreFull<kDepth>(sums, inverse, args, item, first_row);
+    } else {
+      StoreRows<kType, kDepth>(sums, inverse, args, item, first_row, own_rows);
+    }
   }
   WaitForCopies<0>();
 }
 
-template <bool kBf16, int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
+template <FlashType kType, int kDepth, int kMostWarps, int kKeys, int kBlocks, bool kPlain>
 cudaError_t LaunchInstance(const FlashTactic& tactic, const FlashAttentionArgs& args, cudaStream_t stream) {
-  constexpr auto kKernel = FlashAttentionKernel<kBf16, kDepth, kMostWarps, kKeys, kBlocks, kPlain>;
+  constexpr auto kKernel = FlashAttentionKernel<kType, kDepth, kMostWarps, kKeys, kBlocks, kPlain>;
   const int queries = tactic.warps * 16, threads = tactic.warps * 32;
   const int64_t items = static_cast<int64_t>((args.queries + queries - 1) / queries) * args.heads * args.batch;
   if (items > INT32_MAX / 2) return cudaErrorInvalidValue;
   const int q_buffers = tactic.persistent ? 2 : 1;
   LaunchShape shape;
   shape.block = dim3(static_cast<unsigned>(threads));
-  shape.shared_bytes = static_cast<unsigned>((q_buffers * queries + 4 * kKeys) * kDepth * 2 + kKeys * 4);
+  shape.shared_bytes = static_cast<unsigned>(FlashSharedBytes(kDepth, tactic, kType));
   cudaError_t error =
       cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes));
   int64_t blocks = items;
@@ -370,41 +355,44 @@ cudaError_t LaunchInstance(const FlashTactic& tactic, const FlashAttentionArgs& 
   return LaunchKernel(kKernel, shape, stream, args, static_cast<int>(items), q_buffers);
 }
 
-// `bf16` takes the steps of 64 and 32 keys in four warps at most.
-template <bool kBf16, int kDepth, bool kPlain>
+// What Suits.
+template <FlashType kType, int kDepth, bool kPlain>
 cudaError_t LaunchKind(const FlashTactic& tactic, const FlashAttentionArgs& args, cudaStream_t stream) {
-  constexpr int kBlocksOf32 = kDepth == 128 ? 2 : 4, kBlocksOf64 = kDepth == 128 ? 1 : 3;
+  // Operands of f32 take twice the shared memory, and queries twice the registers.
+  constexpr bool kWide = kType == FlashType::kTf32;
+  constexpr int kBlocksOf32 = kDepth == 128 ? 2 : kWide && kDepth == 64 ? 3 : 4;
+  constexpr int kBlocksOf64 = kDepth == 128 ? 1 : kWide && kDepth == 64 ? 2 : 3;
   if (tactic.step == FlashStep::k32) {
-    return LaunchInstance<kBf16, kDepth, 4, 32, kBlocksOf32, kPlain>(tactic, args, stream);
+    return LaunchInstance<kType, kDepth, 4, 32, kBlocksOf32, kPlain>(tactic, args, stream);
   }
   if (tactic.step == FlashStep::k64 && tactic.warps <= 4) {
-    return LaunchInstance<kBf16, kDepth, 4, 64, kBlocksOf64, kPlain>(tactic, args, stream);
+    return LaunchInstance<kType, kDepth, 4, 64, kBlocksOf64, kPlain>(tactic, args, stream);
   }
-  if constexpr (!kBf16) {
-    if (tactic.step == FlashStep::k64) return LaunchInstance<kBf16, kDepth, 8, 64, 1, kPlain>(tactic, args, stream);
+  if constexpr (kType == FlashType::kF16) {
+    if (tactic.step == FlashStep::k64) return LaunchInstance<kType, kDepth, 8, 64, 1, kPlain>(tactic, args, stream);
     if constexpr (kDepth <= kMostDepthOfLongSteps) {
-      return LaunchInstance<kBf16, kDepth, 4, 128, 3, kPlain>(tactic, args, stream);
+      return LaunchInstance<kType, kDepth, 4, 128, 3, kPlain>(tactic, args, stream);
     }
   }
   return cudaErrorInvalidValue;
 }
 
-template <bool kBf16, int kDepth>
+template <FlashType kType, int kDepth>
 cudaError_t LaunchDepth(const FlashTactic& tactic, const FlashAttentionArgs& args, cudaStream_t stream) {
   const bool plain = !args.causal && (args.mask == nullptr || args.mask_strides[2] == 0);
-  return plain ? LaunchKind<kBf16, kDepth, true>(tactic, args, stream)
-               : LaunchKind<kBf16, kDepth, false>(tactic, args, stream);
+  return plain ? LaunchKind<kType, kDepth, true>(tactic, args, stream)
+               : LaunchKind<kType, kDepth, false>(tactic, args, stream);
 }
 
-template <bool kBf16>
+template <FlashType kType>
 cudaError_t LaunchFlash(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args, cudaStream_t stream) {
   switch (depth) {
     case 32:
-      return LaunchDepth<kBf16, 32>(tactic, args, stream);
+      return LaunchDepth<kType, 32>(tactic, args, stream);
     case 64:
-      return LaunchDepth<kBf16, 64>(tactic, args, stream);
+      return LaunchDepth<kType, 64>(tactic, args, stream);
     case 128:
-      return LaunchDepth<kBf16, 128>(tactic, args, stream);
+      return LaunchDepth<kType, 128>(tactic, args, stream);
     default:
       return cudaErrorInvalidValue;
   }

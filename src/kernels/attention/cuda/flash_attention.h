@@ -14,7 +14,10 @@ struct FlashRows {
   int64_t row = 0, head = 0, batch = 0;
 };
 
-// Operands of f16 or bf16, f32 scores and sums. A head's elements lie side by side in a row; rows are 16-byte aligned.
+// What q, k, v and y are of. kTf32: of f32, of which 10 bits of mantissa are multiplied.
+enum class FlashType { kF16, kBf16, kTf32 };
+
+// f32 scores and sums. A head's elements lie side by side in a row; rows are 16-byte aligned.
 struct FlashAttentionArgs {
   const void *q = nullptr, *k = nullptr, *v = nullptr;
   const void* mask = nullptr;  // may be null; f32, or f16 with mask_f16
@@ -25,11 +28,11 @@ struct FlashAttentionArgs {
   int64_t mask_strides[4] = {};  // elements, along batch, head, query and key; 0 where broadcast
   float scale = 1;
   bool mask_f16 = false;
-  bool bf16 = false;    // q, k, v and y; else f16
+  FlashType type = FlashType::kF16;
   bool causal = false;  // query s sees the keys up to s + causal_offset
   int causal_offset = 0;
   bool zero_masked = false;  // a row whose every score is -infinity gives 0, not NaN
-  // Not kUndefined: y holds codes of this type, round(y * factors[place in a row of y]) + y_zero.
+  // Not kUndefined, with operands of f16: y holds codes of this type, round(y * factors[place in a row of y]) + y_zero.
   DType codes = DType::kUndefined;
   const float* factors = nullptr;
   int y_zero = 0;
@@ -49,17 +52,23 @@ struct FlashTactic {
 };
 inline constexpr int kMostDepthOfLongSteps = 64;  // of heads in steps of 128 keys
 
-// Whether operands of bf16 may be divided so.
-constexpr bool SuitsBf16(const FlashTactic& tactic) {
-  return tactic.warps <= 4 && tactic.step != FlashStep::k128;
+// Whether the work may be divided so.
+constexpr bool Suits(const FlashTactic& tactic, FlashType type, int depth) {
+  if (tactic.step == FlashStep::k128 && depth > kMostDepthOfLongSteps) return false;
+  return type == FlashType::kF16 || (tactic.warps <= 4 && tactic.step != FlashStep::k128);
 }
+
+// Shared memory that a block takes.
+int FlashSharedBytes(int depth, const FlashTactic& tactic, FlashType type);
 
 // `depth`, of a head, is one of kFlashDepths.
 cudaError_t LaunchFlashAttention(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
                                  cudaStream_t stream);
 
-// Of args.bf16, apart for being an object of its own.
+// Of the other types, apart for being objects of their own.
 cudaError_t LaunchFlashAttentionBf16(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
+                                     cudaStream_t stream);
+cudaError_t LaunchFlashAttentionTf32(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
                                      cudaStream_t stream);
 
 }  // namespace tamis::cuda

@@ -4,7 +4,7 @@ namespace tamis::cuda {
 
 cudaError_t LaunchFlashAttentionBf16(int depth, const FlashTactic& tactic, const FlashAttentionArgs& args,
                                      cudaStream_t stream) {
-  return LaunchFlash<true>(depth, tactic, args, stream);
+  return LaunchFlash<FlashType::kBf16>(depth, tactic, args, stream);
 }
 
 }  // namespace tamis::cuda

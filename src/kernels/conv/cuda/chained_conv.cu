@@ -155,7 +155,7 @@ __global__ __launch_bounds__(kThreads, 1) void ChainedConvKernel(const __grid_co
     for (int e = 0; e < kPanelsEach; ++e) {
       const uint64_t w = WgmmaDescriptor<128>(weights + (first_panel + e) * kWeightTile);
 #pragma unroll
-      for (int k = 0; k < 4; ++k) WgmmaDense<kTokens>::Run(sums[e], w + 2 * k, x + 2 * k, k);
+      for (int k = 0; k < 4; ++k) WgmmaDense<kTokens, false>::Run(sums[e], w + 2 * k, x + 2 * k, k);
     }
     WgmmaCommit();
     WgmmaWait<0>();
@@ -186,7 +186,7 @@ __global__ __launch_bounds__(kThreads, 1) void ChainedConvKernel(const __grid_co
       const uint64_t w = WgmmaDescriptor<128>(second_weights + (panel_of_z * kExpandPanels + p) * kWeightTile);
       const uint64_t y = WgmmaDescriptor<128>(wide + p * kPanelBytes + row_of_z * 128);
 #pragma unroll
-      for (int k = 0; k < 4; ++k) WgmmaDense<Shape::kRowsOfZ>::Run(second_sums, w + 2 * k, y + 2 * k, p + k);
+      for (int k = 0; k < 4; ++k) WgmmaDense<Shape::kRowsOfZ, false>::Run(second_sums, w + 2 * k, y + 2 * k, p + k);
     }
     WgmmaCommit();
     WgmmaWait<0>();

@@ -87,7 +87,7 @@ __device__ __forceinline__ void MultiplyLine(typename Shape::Sum (&sums)[Shape::
       if constexpr (Shape::kInt8) {
         WgmmaInt8<Shape::kPixels, kUnsigned>::Run(sums, a + 2 * k, b + 2 * k, r + k);
       } else {
-        WgmmaDense<Shape::kPixels>::Run(sums, a + 2 * k, b + 2 * k, r + k);
+        WgmmaDense<Shape::kPixels, false>::Run(sums, a + 2 * k, b + 2 * k, r + k);
       }
     }
   }

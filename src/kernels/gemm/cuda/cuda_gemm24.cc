@@ -59,7 +59,7 @@ Status CheckGemm24(const Problem& problem, bool dense) {
 }
 
 Result<Gemm24Problem> ReadGemm24(const Problem& problem, bool dense) {
-  const bool bf16 = !dense && problem.input(0).dtype == DType::kBFloat16;  // there are no dense kernels of bf16
+  const bool bf16 = problem.input(0).dtype == DType::kBFloat16;
   TAMIS_ASSIGN_OR_RETURN(const CudaLinear linear, ReadCudaLinear(problem, bf16 ? DType::kBFloat16 : DType::kFloat16));
   TAMIS_RETURN_IF_ERROR(CheckGemm24(problem, dense));
   return Gemm24Problem{linear.rows, linear.outputs, linear.depth, bf16, linear.activation, {}, dense};
@@ -88,7 +88,7 @@ Result<std::shared_ptr<const DeviceBytes>> HoldWeight(const Gemm24Family& family
                                                       const Problem& problem, PrepareContext& context) {
   const Operand& weight = problem.input(1);
   if (gemm.dense) {
-    return context.Packed(weight.constant_hash, "dense tiles of f16",
+    return context.Packed(weight.constant_hash, "dense tiles of 16 bits",
                           DenseTilesBytes(gemm.outputs, gemm.Runs(), gemm.depth), [&](std::byte* to) {
                             PackDenseTiles(weight.constant->Data<uint16_t>(), gemm.outputs, gemm.Runs(), gemm.depth,
                                            to);

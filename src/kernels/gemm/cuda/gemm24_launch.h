@@ -54,7 +54,7 @@ struct Gemm24Problem {
   bool bf16 = false;  // of x, w, residual and y; otherwise f16
   ActivationArgs activation;
   ImageSource image;  // of a convolution; batch is 0 otherwise
-  // The weight is dense and packed by PackDenseTiles (src/kernels/gemm/dense_tiles.h); on Hopper only, and not bf16.
+  // The weight is dense and packed by PackDenseTiles (src/kernels/gemm/dense_tiles.h); on Hopper only.
   bool dense = false;
   // y is the layer norm of its rows, act() being none; no convolutions; Hopper only.
   bool norm = false;

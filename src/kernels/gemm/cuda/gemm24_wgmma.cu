@@ -17,8 +17,10 @@ WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
     return index < kInt8SparseBlocks ? Int8SparseInstance(index)
                                      : Int8SparsePersistentInstance(index - kInt8SparseBlocks);
   }
-  if (problem.norm) return NormInstanceF16(index, problem.dense);
-  if (problem.dense) return DenseInstanceF16(index);
+  if (problem.norm) {
+    return problem.bf16 ? NormInstanceBf16(index, problem.dense) : NormInstanceF16(index, problem.dense);
+  }
+  if (problem.dense) return problem.bf16 ? DenseInstanceBf16(index) : DenseInstanceF16(index);
   return problem.bf16 ? WgmmaInstanceBf16(index) : WgmmaInstanceF16(index);
 }
 
@@ -46,7 +48,7 @@ double PredictedCycles(const Gemm24Problem& problem, const WgmmaInstance& instan
 // One cluster holds all outputs of a row.
 bool NormFits(const Gemm24Problem& problem, const WgmmaInstance& instance) {
   const int outputs = instance.panels * 64;
-  return !problem.bf16 && problem.outputs % outputs == 0 && problem.outputs / outputs <= kMostClusterBlocks;
+  return problem.outputs % outputs == 0 && problem.outputs / outputs <= kMostClusterBlocks;
 }
 
 }  // namespace

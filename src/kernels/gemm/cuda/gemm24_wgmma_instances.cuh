@@ -231,11 +231,13 @@ cudaError_t CountMultiprocessors(int* count);
 
 // One object for each kind.
 WgmmaInstance DenseInstanceF16(int index);
+WgmmaInstance DenseInstanceBf16(int index);
 WgmmaInstance Int8Instance(int index);
 WgmmaInstance Int8PersistentInstance(int index);
 WgmmaInstance Int8SparseInstance(int index);
 WgmmaInstance Int8SparsePersistentInstance(int index);
 WgmmaInstance NormInstanceF16(int index, bool dense);
+WgmmaInstance NormInstanceBf16(int index, bool dense);
 WgmmaInstance WgmmaInstanceF16(int index);
 WgmmaInstance WgmmaInstanceBf16(int index);
 

@@ -329,7 +329,7 @@ __device__ __forceinline__ void WithInstruction(bool x_unsigned, F&& run) {
   } else if constexpr (Shape::kSparse) {
     run(WgmmaSp<kColumns, kBf16>());
   } else {
-    run(WgmmaDense<kColumns>());
+    run(WgmmaDense<kColumns, kBf16>());
   }
 }
 

@@ -34,12 +34,14 @@ struct LinearPart {
 
 Result<LayerNormArgs> ReadNorm(const Problem& problem) {
   const Operand& y = problem.outputs[0];
-  if (y.dtype != DType::kFloat16) return UserError("y is {}, the kernel writes float16", Name(y.dtype));
+  if (y.dtype != DType::kFloat16 && y.dtype != DType::kBFloat16) {
+    return UserError("y is {}, the kernel writes float16 or bfloat16", Name(y.dtype));
+  }
   LayerNormArgs args;
   args.columns = static_cast<int>(y.dims.back());
   args.rows = static_cast<int>(Elements(y) / y.dims.back());
   args.epsilon = problem.node->Float("epsilon", 1e-5f);
-  args.dtype = DType::kFloat16;
+  args.dtype = y.dtype;
   return args;
 }
 

@@ -42,8 +42,9 @@ Result<std::vector<Choice>> Choices(const Problem& problem, const Device& device
     if (gemm.activation.kind != Activation::kNone) return UserError("an activation before the norm");
     for (const size_t i : {size_t{4}, size_t{5}}) {
       const Operand& parameter = problem.input(i);
-      if (parameter.Present() && (parameter.dtype != DType::kFloat16 || Elements(parameter) != gemm.outputs)) {
-        return UserError("input {} is not one f16 number for each output", i);
+      const DType x = problem.input(0).dtype;
+      if (parameter.Present() && (parameter.dtype != x || Elements(parameter) != gemm.outputs)) {
+        return UserError("input {} is not one {} for each output", i, Name(x));
       }
     }
     gemm.norm = true;
