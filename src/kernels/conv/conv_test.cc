@@ -128,11 +128,16 @@ double LargestOf(const Tensor& f32) {
 }
 
 // What the transforms' roundings add to one result: the sums of each place and the three transforms, along two axes.
-double WinogradBound(const ConvCase& c, const Tensor& x, const Tensor& w) {
+// Where products are of bf16, both operands are rounded to it, small integers without an error.
+double WinogradBound(std::string_view kernel, const ConvCase& c, const Tensor& x, const Tensor& w) {
+  const bool bf16 = kernel == "conv_winograd_bf16_avx512";
+  if (!bf16 && kernel != "conv_winograd_avx512") return 0;
+  const winograd::Method& method = bf16 ? winograd::kTilesOfTwo : winograd::kTilesOfFour;
   const auto channels = static_cast<double>(c.channels);
-  const double roundings = channels + 3 * winograd::kReach;
-  return roundings * static_cast<double>(std::numeric_limits<float>::epsilon()) / 2 * std::pow(winograd::Growth(), 2) *
-         channels * LargestOf(x) * LargestOf(w);
+  double rounding = (channels + 3 * static_cast<double>(method.Reach())) *
+                    static_cast<double>(std::numeric_limits<float>::epsilon()) / 2;
+  if (bf16) rounding = c.integers ? 0 : rounding + 2 * 0x1p-8;
+  return rounding * std::pow(winograd::Growth(method), 2) * channels * LargestOf(x) * LargestOf(w);
 }
 
 void CheckConv(const ConvCase& c, std::set<std::string_view>& reached) {
@@ -172,7 +177,7 @@ void CheckConv(const ConvCase& c, std::set<std::string_view>& reached) {
     ASSERT_TRUE(prepared.ok()) << prepared.status().message();
     Tensor workspace = WorkspaceFor(**prepared);
     std::fill_n(k->output.Data<uint8_t>(), k->output.NumBytes(), uint8_t{0x7f});
-    const double transforms = kernel->name == "conv_winograd_avx512" ? WinogradBound(c, x, w) : 0;
+    const double transforms = WinogradBound(kernel->name, c, x, w);
     const auto compare = [&](const char* where) {
       const Tensor y = k->output.ToFloat32();
       int shown = 0;
