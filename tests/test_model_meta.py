@@ -29,6 +29,9 @@ def model(tmp_path):
         producer_version="2.4.0", domain="com.example", model_version=5, doc_string="finds things",
     )  # fmt: skip
     helper.set_model_props(model, PROPERTIES)
+    product = model.graph.node[0]
+    product.name, product.doc_string = "/head/product", "from net.py, line 7"
+    product.metadata_props.add(key="namespace", value=": Net/head: Linear")
     onnx.save(model, tmp_path / "model.onnx")
     return tmp_path / "model.onnx"
 
@@ -73,6 +76,9 @@ def test_pruned_and_quantized(model, tmp_path):
         assert_equal(of_onnxruntime(path), expected, more=True)
         assert onnx.load(path).producer_version == "2.4.0"
         assert [entry.key for entry in onnx.load(path).metadata_props][: len(PROPERTIES)] == list(PROPERTIES)
+        noted = [node for node in onnx.load(path).graph.node if node.doc_string]
+        assert [(node.name, node.doc_string) for node in noted] == [("/head/product", "from net.py, line 7")]
+        assert [(entry.key, entry.value) for entry in noted[0].metadata_props] == [("namespace", ": Net/head: Linear")]
     tamis.build(tmp_path / "int8.onnx", tmp_path / "int8.tamis", tune=False)
     assert_equal(tamis.Session(tmp_path / "int8.tamis").get_modelmeta(), expected, more=True)
 

@@ -68,12 +68,14 @@ TEST_F(OnnxExport, RoundTripKeepsGraphWeightsAndMetadata) {
   meta.version = -3;
   meta.Set("task", "test");
   meta.Set("a", "b");
-  ASSERT_TRUE(ExportOnnx(graph, path_, meta).ok());
+  const NodeNotes notes = {{"h", {"the product", {{"scope", "layer"}, {"", "no key"}}}}};
+  ASSERT_TRUE(ExportOnnx(graph, path_, meta, notes).ok());
   OnnxInfo info;
   const Result<Graph> back = ImportOnnx(path_, &info);
   ASSERT_TRUE(back.ok()) << back.status().message();
   EXPECT_EQ(back->ToString(), graph.ToString());
   EXPECT_EQ(back->node(0).name, "product");
+  EXPECT_EQ(info.notes, notes);
   EXPECT_THAT(back->input_docs, ElementsAre("rows"));
   EXPECT_EQ(HashTensor(*back->value(ValueNamed(*back, "w")).constant),
             HashTensor(*graph.value(ValueNamed(graph, "w")).constant));
@@ -198,7 +200,7 @@ TEST_F(OnnxExport, LargeWeightsGoToAnExternalFile) {
     SetType(model.mutable_graph()->add_output(), "y" + name, {"batch", 300});
   }
   const Graph graph = Import(model);
-  ASSERT_TRUE(WriteModel(graph, path_, {}, 4000).ok());
+  ASSERT_TRUE(WriteModel(graph, path_, {}, {}, 4000).ok());
   EXPECT_THAT(folder_.List(), UnorderedElementsAre("model.onnx", "model.onnx.data"));
   const onnx::ModelProto written = Load();
   for (const auto& tensor : written.graph().initializer()) {
@@ -256,8 +258,8 @@ TEST_F(OnnxExport, FailedWriteLeavesNothingAndKeepsTheOldFile) {
   const rlimit small{8192, before.rlim_max};
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const Status inline_status = WriteModel(graph, path_, {}, kMaxInlineBytes);
-  const Status external_status = WriteModel(graph, path_, {}, 0);
+  const Status inline_status = WriteModel(graph, path_, {}, {}, kMaxInlineBytes);
+  const Status external_status = WriteModel(graph, path_, {}, {}, 0);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, handler);
   for (const Status& status : {inline_status, external_status}) {

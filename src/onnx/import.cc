@@ -97,6 +97,20 @@ ModelMeta ReadMeta(const onnx::ModelProto& model) {
   return meta;
 }
 
+NodeNotes TakeNotes(onnx::GraphProto* graph) {
+  NodeNotes notes;
+  for (auto& node : *graph->mutable_node()) {
+    if (node.output().empty() || (node.doc_string().empty() && node.metadata_props().empty())) continue;
+    NodeNote note;
+    note.description = std::move(*node.mutable_doc_string());
+    for (auto& entry : *node.mutable_metadata_props()) {
+      note.properties.emplace_back(std::move(*entry.mutable_key()), std::move(*entry.mutable_value()));
+    }
+    notes.emplace(node.output(0), std::move(note));
+  }
+  return notes;
+}
+
 OnnxInfo ReadInfo(const onnx::ModelProto& model, uint64_t hash) {
   OnnxInfo info;
   info.meta = ReadMeta(model);
@@ -115,6 +129,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   }
   CheckStrings(*model, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
+  if (info != nullptr) info->notes = TakeNotes(model->mutable_graph());
   InlineFunctions(model, &problems);
   ExpandContribOperators(model);
   context.opsets = ReadOpsets(*model, &problems);

@@ -74,6 +74,16 @@ int64_t IrVersionFor(const Graph& graph, const std::vector<PendingWeight>& weigh
   return version;
 }
 
+// `proto`: of a message with metadata_props.
+template <class Proto>
+void WriteProperties(const std::vector<std::pair<std::string, std::string>>& properties, Proto* proto) {
+  for (const auto& [key, value] : properties) {
+    auto* entry = proto->add_metadata_props();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+}
+
 void WriteMeta(const ModelMeta& meta, onnx::ModelProto* model) {
   const bool ours = meta.producer_name.empty();
   model->set_producer_name(ours ? "tamis" : meta.producer_name);
@@ -82,10 +92,16 @@ void WriteMeta(const ModelMeta& meta, onnx::ModelProto* model) {
   if (!meta.description.empty()) model->set_doc_string(meta.description);
   if (meta.version != 0) model->set_model_version(meta.version);
   if (!meta.graph_description.empty()) model->mutable_graph()->set_doc_string(meta.graph_description);
-  for (const auto& [key, value] : meta.properties) {
-    auto* entry = model->add_metadata_props();
-    entry->set_key(key);
-    entry->set_value(value);
+  WriteProperties(meta.properties, model);
+}
+
+void WriteNotes(const NodeNotes& notes, onnx::GraphProto* graph) {
+  if (notes.empty()) return;
+  for (auto& node : *graph->mutable_node()) {
+    const auto note = node.output().empty() ? notes.end() : notes.find(node.output(0));
+    if (note == notes.end()) continue;
+    if (!note->second.description.empty()) node.set_doc_string(note->second.description);
+    WriteProperties(note->second.properties, &node);
   }
 }
 
@@ -150,7 +166,8 @@ int64_t IrVersion(int64_t opset) {
   return 4;
 }
 
-Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& meta, uint64_t max_inline_bytes) {
+Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& meta, const NodeNotes& notes,
+                  uint64_t max_inline_bytes) {
   TAMIS_RETURN_IF_ERROR(meta.CheckSize());
   TAMIS_RETURN_IF_ERROR(graph.Verify());
   onnx::ModelProto model;
@@ -159,6 +176,7 @@ Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& 
   TAMIS_RETURN_IF_ERROR(WriteOpsets(graph, &model));
   model.set_ir_version(IrVersionFor(graph, weights));
   WriteMeta(meta, &model);
+  WriteNotes(notes, model.mutable_graph());
 
   uint64_t weight_bytes = 0;
   for (const PendingWeight& weight : weights) weight_bytes += weight.tensor.NumBytes();

@@ -6,12 +6,14 @@
 
 #include "src/ir/graph.h"
 #include "src/ir/model_meta.h"
+#include "src/onnx/node_notes.h"
 #include "tamis/status.h"
 
 namespace tamis {
 
 struct OnnxInfo {
   ModelMeta meta;
+  NodeNotes notes;  // of the main graph's nodes
   int64_t ir_version = 0;
   std::string hash;                  // of the file's bytes (HexString of Hash64), external data not counted
   std::vector<std::string> remarks;  // sentences for the user: what the file says wrongly, and was not believed
@@ -25,7 +27,8 @@ Result<Graph> ImportOnnx(const std::string& path, OnnxInfo* info = nullptr);
 Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info = nullptr);
 
 // Writes a graph of ONNX operators (no tamis domain) as a model that onnx.checker accepts, to a temporary name that is
-// then renamed. Above 2 GiB weights go to "<path>.data". Without a producer in `meta` it is Tamis.
-Status ExportOnnx(const Graph& graph, const std::string& path, const ModelMeta& meta = {});
+// then renamed. Above 2 GiB weights go to "<path>.data". Without a producer in `meta` it is Tamis. A note goes to the
+// node of the main graph, if there still is one, that makes its value.
+Status ExportOnnx(const Graph& graph, const std::string& path, const ModelMeta& meta = {}, const NodeNotes& notes = {});
 
 }  // namespace tamis

@@ -70,6 +70,10 @@ class StringCheck {
     Name(node.domain(), "an operator's domain");
     Name(node.overload(), "an operator's overload");
     Text(node.doc_string(), "the documentation of node", node.name());
+    for (const auto& entry : node.metadata_props()) {
+      Name(entry.key(), "a metadata key");
+      Text(entry.value(), "the metadata of node", node.name());
+    }
     for (const auto& name : node.input()) Name(name, "an input's name");
     for (const auto& name : node.output()) Name(name, "an output's name");
     for (const auto& attribute : node.attribute()) Attribute(attribute);

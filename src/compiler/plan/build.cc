@@ -24,13 +24,14 @@ namespace tamis {
 
 namespace {
 
-Network Imported(Graph graph, const OnnxInfo& info, std::string file) {
+Network Imported(Graph graph, OnnxInfo info, std::string file) {
   Network network;
   network.graph = std::move(graph);
   network.file = std::move(file);
   network.hash = info.hash;
-  network.meta = info.meta;
-  network.remarks = info.remarks;
+  network.meta = std::move(info.meta);
+  network.notes = std::move(info.notes);
+  network.remarks = std::move(info.remarks);
   network.nodes_in_file = static_cast<int64_t>(network.graph.NumNodes());
   return network;
 }
@@ -45,7 +46,7 @@ Result<Network> Simplified(Network network, const PassOptions& options) {
 Result<Network> ImportNetwork(const std::string& onnx_path) {
   OnnxInfo info;
   TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnx(onnx_path, &info));
-  return Imported(std::move(graph), info, std::filesystem::path(onnx_path).filename().string());
+  return Imported(std::move(graph), std::move(info), std::filesystem::path(onnx_path).filename().string());
 }
 
 Result<Network> LoadNetwork(const std::string& onnx_path, const PassOptions& options) {
@@ -57,7 +58,7 @@ Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::stri
                                  const PassOptions& options) {
   OnnxInfo info;
   TAMIS_ASSIGN_OR_RETURN(Graph graph, ImportOnnxBytes(data, bytes, folder, &info));
-  return Simplified(Imported(std::move(graph), info, "model.onnx"), options);
+  return Simplified(Imported(std::move(graph), std::move(info), "model.onnx"), options);
 }
 
 Result<Network> NetworkFromEngine(const std::string& engine_path) {

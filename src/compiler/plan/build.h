@@ -11,6 +11,7 @@
 
 #include "src/compiler/plan/profile.h"
 #include "src/engine/engine.h"
+#include "src/onnx/node_notes.h"
 #include "src/passes/pass.h"
 
 namespace tamis {
@@ -21,6 +22,7 @@ struct Network {
   std::string file;  // base name
   std::string hash;  // of the file's bytes
   ModelMeta meta;    // as the file says it
+  NodeNotes notes;   // for what is written as ONNX again; engines don't keep them
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
   std::vector<std::string> remarks;  // OnnxInfo::remarks

@@ -144,7 +144,7 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   meta.Set("tamis.source_hash", network.hash);
   meta.Set("tamis.data_hash", HexString(samples.source->hash()));
   if (outcome.quantize) meta.Set("tamis.observer", request.observer);
-  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta));
+  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta, network.notes));
   TAMIS_RETURN_IF_ERROR(VerifyPruned(request.output, outcome.report, rule));
   return outcome;
 }

@@ -53,7 +53,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const Verb
   meta.Set("tamis.observer", request.observer);
   meta.Set("tamis.source_hash", network.hash);
   meta.Set("tamis.data_hash", HexString(samples.source->hash()));
-  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta));
+  TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta, network.notes));
   return outcome;
 }
 
