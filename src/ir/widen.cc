@@ -160,6 +160,17 @@ class Widener {
 }  // namespace
 
 bool HoldsInside(const Graph& graph, DType half) {
+  bool held = false;
+  for (size_t i = 0; i < graph.NumValues() && !held; ++i) held = Holds(graph.value(static_cast<ValueId>(i)).type, half);
+  const auto in_bodies = [&] {
+    for (NodeId id : graph.NodeIds()) {
+      for (const Region& region : graph.node(id).regions) {
+        if (HoldsInside(*region.body, half)) return true;
+      }
+    }
+    return false;
+  };
+  if (!held) return in_bodies();
   const auto users = graph.Users();
   for (size_t i = 0; i < graph.NumValues(); ++i) {
     const auto id = static_cast<ValueId>(i);
@@ -173,12 +184,7 @@ bool HoldsInside(const Graph& graph, DType half) {
     const bool unused = users[i].empty() && !output;  // of a node that is gone
     if (!unused && !(input && only_cast) && !(output && is_cast && users[i].empty())) return true;
   }
-  for (NodeId id : graph.NodeIds()) {
-    for (const Region& region : graph.node(id).regions) {
-      if (HoldsInside(*region.body, half)) return true;
-    }
-  }
-  return false;
+  return in_bodies();
 }
 
 bool Widen(Graph& graph, DType half) {

@@ -50,40 +50,62 @@ class GraphBuilder {
   }
 
  private:
+  enum class By : uint8_t { kInitializer, kSparseInitializer, kConstant, kInput, kNode, kOuterGraph };
+  // A large graph has many of these, and their names are told only where something is wrong.
   struct Definition {
     ValueId id = kNoValue;
-    std::string by;
-    std::string refused;  // why the value can't be used; reported with its users if there are any
+    By by = By::kNode;
+    const onnx::NodeProto* node = nullptr;  // of kNode
   };
+
+  static std::string NameOf(const Definition& definition) {
+    switch (definition.by) {
+      case By::kInitializer:
+        return "initializer";
+      case By::kSparseInitializer:
+        return "sparse initializer";
+      case By::kConstant:
+        return "Constant";
+      case By::kInput:
+        return "graph input";
+      case By::kOuterGraph:
+        return "an outer graph";
+      case By::kNode:
+        break;
+    }
+    return Describe(*definition.node);
+  }
+  // Who uses a value: a node, or (nullptr) the graph for its outputs.
+  static std::string NameOf(const onnx::NodeProto* user) { return user == nullptr ? "graph output" : Describe(*user); }
 
   void Add(const std::string& what, const Status& status) { context_->problems.Add(status.WithContext(where_ + what)); }
   void AddProblem(const std::string& problem) { context_->problems.Add(where_ + problem); }
 
-  void Define(const std::string& name, Definition definition) {
-    if (name.empty()) return AddProblem(definition.by + " has no name");
+  void Define(const std::string& name, const Definition& definition) {
+    if (name.empty()) return AddProblem(NameOf(definition) + " has no name");
     const auto [entry, added] = values_.try_emplace(name, definition);
-    if (!added)
-      AddProblem(
-          fmt::format("value {} is defined twice: by {} and by {}", Quote(name), entry->second.by, definition.by));
+    if (!added) {
+      AddProblem(fmt::format("value {} is defined twice: by {} and by {}", Quote(name), NameOf(entry->second),
+                             NameOf(definition)));
+    }
   }
 
-  void DefineConstant(const std::string& name, const std::string& by, Result<Tensor> tensor, bool file_error,
-                      bool refuse_on_use) {
-    Definition definition{kNoValue, by, ""};
+  void DefineConstant(const std::string& name, By by, Result<Tensor> tensor, bool file_error, bool refuse_on_use) {
+    Definition definition{kNoValue, by};
     if (tensor.ok()) {
       definition.id = graph_.AddConstant(name, std::move(tensor).value());
     } else {
       definition.id = graph_.AddValue(name);
-      const std::string what = by + " " + Quote(name);
+      const std::string what = NameOf(definition) + " " + Quote(name);
       if (refuse_on_use) {
-        definition.refused = where_ + what + ": " + tensor.status().message();
+        refused_.emplace(name, where_ + what + ": " + tensor.status().message());
       } else if (file_error) {
         context_->problems.AddShared(tensor.status().message(), name);
       } else {
         Add(what, tensor.status());
       }
     }
-    Define(name, std::move(definition));
+    Define(name, definition);
   }
 
   void DefineConstants(onnx::GraphProto* proto) {
@@ -94,30 +116,31 @@ class GraphBuilder {
       if (parent_ == nullptr && index < context_->elements.size()) elements = std::move(context_->elements[index]);
       ++index;
       Result<Tensor> tensor = ReadTensor(&initializer, std::move(elements), &context_->external, &file_error);
-      DefineConstant(initializer.name(), "initializer", std::move(tensor), file_error, !IsReadable(initializer));
+      DefineConstant(initializer.name(), By::kInitializer, std::move(tensor), file_error, !IsReadable(initializer));
     }
     for (auto& initializer : *proto->mutable_sparse_initializer()) {
       const bool readable = IsReadable(initializer.values());
       Result<Tensor> tensor = ReadSparseTensor(&initializer, &context_->external, &file_error);
-      DefineConstant(initializer.values().name(), "sparse initializer", std::move(tensor), file_error, !readable);
+      DefineConstant(initializer.values().name(), By::kSparseInitializer, std::move(tensor), file_error, !readable);
     }
     for (auto& node : *proto->mutable_node()) {
       if (!IsConstantNode(node)) continue;
       bool refuse_on_use = false;
       Result<Tensor> tensor = ReadConstantNode(&node, &context_->external, &file_error, &refuse_on_use);
-      DefineConstant(node.output(0), "Constant", std::move(tensor), file_error, refuse_on_use);
+      DefineConstant(node.output(0), By::kConstant, std::move(tensor), file_error, refuse_on_use);
     }
   }
 
   void DefineInputs(const onnx::GraphProto& proto) {
     for (const auto& input : proto.input()) {
       const auto known = values_.find(input.name());
-      if (known != values_.end() && known->second.by.ends_with("initializer")) {
+      if (known != values_.end() &&
+          (known->second.by == By::kInitializer || known->second.by == By::kSparseInitializer)) {
         Declare(input, Declares::kInput);
         continue;
       }
       const ValueId id = graph_.AddValue(input.name());
-      Define(input.name(), {id, "graph input", ""});
+      Define(input.name(), {id, By::kInput});
       graph_.inputs.push_back(id);
       graph_.input_docs.push_back(input.doc_string());
       if (parent_ == nullptr && !HasElementType(input.type())) {
@@ -131,7 +154,7 @@ class GraphBuilder {
     for (const auto& node : proto.node()) {
       if (IsConstantNode(node)) continue;
       for (const auto& output : node.output()) {
-        if (!output.empty()) Define(output, {graph_.AddValue(output), Describe(node), ""});
+        if (!output.empty()) Define(output, {graph_.AddValue(output), By::kNode, &node});
       }
     }
   }
@@ -167,10 +190,11 @@ class GraphBuilder {
   }
 
   // The value in this graph; kNoValue if nobody defines it.
-  ValueId Find(const std::string& name, const std::string& user) {
+  ValueId Find(const std::string& name, const onnx::NodeProto* user) {
     const auto found = values_.find(name);
     if (found != values_.end()) {
-      if (!found->second.refused.empty()) context_->problems.AddShared(found->second.refused, user);
+      const auto refused = refused_.empty() ? refused_.end() : refused_.find(name);
+      if (refused != refused_.end()) context_->problems.AddShared(refused->second, NameOf(user));
       return found->second.id;
     }
     const ValueId outer = parent_ == nullptr ? kNoValue : parent_->Find(name, user);
@@ -184,29 +208,27 @@ class GraphBuilder {
       captured_inputs_.push_back(id);
       captures_.push_back(outer);
     }
-    values_[name] = {id, "an outer graph", ""};
+    values_[name] = {id, By::kOuterGraph};
     return id;
   }
 
-  ValueId Use(const std::string& name, const std::string& user) {
+  ValueId Use(const std::string& name, const onnx::NodeProto* user) {
     const ValueId id = Find(name, user);
     if (id == kNoValue) {
       context_->problems.AddShared(
-          where_ + "value " + Quote(name) + " is not defined by any node, input or initializer", user);
+          where_ + "value " + Quote(name) + " is not defined by any node, input or initializer", NameOf(user));
     }
     return id;
   }
 
   void AddNode(onnx::NodeProto* proto) {
-    const std::string description = Describe(*proto);
     Node node;
     node.op = proto->op_type();
     node.domain = CanonicalDomain(proto->domain());
     node.name = proto->name();
-    if (node.op.empty()) AddProblem("node" + description + " has no operator");
-    for (const auto& input : proto->input()) {
-      node.inputs.push_back(input.empty() ? kNoValue : Use(input, description));
-    }
+    if (node.op.empty()) AddProblem("node" + Describe(*proto) + " has no operator");
+    node.inputs.reserve(static_cast<size_t>(proto->input_size()));
+    for (const auto& input : proto->input()) node.inputs.push_back(input.empty() ? kNoValue : Use(input, proto));
     while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
     for (const auto& output : proto->output()) {
       ValueId id = kNoValue;
@@ -216,16 +238,17 @@ class GraphBuilder {
       }
       node.outputs.push_back(id);
     }
-    for (auto& attribute : *proto->mutable_attribute()) AddAttribute(&attribute, description, &node);
+    for (auto& attribute : *proto->mutable_attribute()) AddAttribute(&attribute, *proto, &node);
     graph_.AddNode(std::move(node));
   }
 
-  void AddAttribute(onnx::AttributeProto* proto, const std::string& owner, Node* node) {
-    const std::string what = owner + ", attribute " + Quote(proto->name());
-    if (!proto->ref_attr_name().empty())
-      return AddProblem(what + " refers to a function's attribute outside a function");
+  void AddAttribute(onnx::AttributeProto* proto, const onnx::NodeProto& owner, Node* node) {
+    const auto what = [&] { return Describe(owner) + ", attribute " + Quote(proto->name()); };
+    if (!proto->ref_attr_name().empty()) {
+      return AddProblem(what() + " refers to a function's attribute outside a function");
+    }
     if (TypeOf(*proto) == onnx::AttributeProto::GRAPH) {
-      GraphBuilder builder(context_, this, where_ + owner + ", " + Quote(proto->name()) + ": ");
+      GraphBuilder builder(context_, this, where_ + Describe(owner) + ", " + Quote(proto->name()) + ": ");
       Region region{proto->name(), std::make_unique<Graph>(builder.Build(proto->mutable_g())), {}};
       region.captures = builder.captures();
       node->regions.push_back(std::move(region));
@@ -236,11 +259,12 @@ class GraphBuilder {
     bool file_error = false;
     Result<Attribute> attribute = ReadAttribute(proto, &context_->external, &file_error);
     if (!attribute.ok()) {
-      if (file_error) return context_->problems.AddShared(attribute.status().message(), owner + " " + proto->name());
-      return Add(what, attribute.status());
+      if (file_error)
+        return context_->problems.AddShared(attribute.status().message(), Describe(owner) + " " + proto->name());
+      return Add(what(), attribute.status());
     }
     if (!node->attributes.emplace(proto->name(), std::move(attribute).value()).second) {
-      AddProblem(what + " is there twice");
+      AddProblem(what() + " is there twice");
     }
   }
 
@@ -260,7 +284,7 @@ class GraphBuilder {
     NameSet seen;
     for (const auto& output : proto.output()) {
       if (!seen.Insert(output.name())) AddProblem("graph output " + Quote(output.name()) + " is listed twice");
-      graph_.outputs.push_back(Use(output.name(), "graph output"));
+      graph_.outputs.push_back(Use(output.name(), nullptr));
     }
     if (parent_ == nullptr && proto.output().empty()) AddProblem("the graph has no outputs");
   }
@@ -269,7 +293,8 @@ class GraphBuilder {
   GraphBuilder* parent_;
   const std::string where_;
   Graph graph_;
-  std::unordered_map<std::string, Definition> values_;
+  std::unordered_map<std::string_view, Definition> values_;    // by names that the file's protos hold
+  std::unordered_map<std::string_view, std::string> refused_;  // why a value can't be used; told with its users
   std::vector<ValueId> captured_inputs_;
   std::vector<ValueId> captures_;
 };

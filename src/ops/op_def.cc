@@ -1,6 +1,8 @@
 #include "src/ops/op_def.h"
 
 #include <algorithm>
+#include <functional>
+#include <unordered_map>
 
 #include "src/base/float16.h"
 #include "src/ops/op_custom.h"
@@ -238,8 +240,15 @@ std::span<const OpDef* const> AllOps() {
 }
 
 const OpDef* FindOp(std::string_view name, std::string_view domain) {
+  using Key = std::pair<std::string_view, std::string_view>;
+  struct Hash {
+    size_t operator()(const Key& key) const {
+      const std::hash<std::string_view> hash;
+      return hash(key.first) + 31 * hash(key.second);
+    }
+  };
   static const auto* const kByName = [] {
-    auto* map = new std::map<std::pair<std::string_view, std::string_view>, const OpDef*>;
+    auto* map = new std::unordered_map<Key, const OpDef*, Hash>;
     for (const OpDef* op : AllOps()) (*map)[{op->name, op->domain}] = op;
     return map;
   }();

@@ -5,6 +5,10 @@
 
 namespace tamis {
 
+// The operators that a pass starts from ("Einsum", "tamis.Linear"): it is not run where there is none of them, bodies
+// of regions included. Empty: it is always run.
+std::span<const std::string_view> PassRoots(std::string_view pass);
+
 // ONNX operators to ONNX operators.
 Status DropIdentity(Graph& graph, const PassOptions& options);
 Status FoldConstants(Graph& graph, const PassOptions& options);

@@ -1,7 +1,8 @@
 // eliminate_common: of nodes with the same operator, attributes and operands only the first stays. Small constants
 // count as the same operand when their elements are, because exporters repeat shapes and scalars; the constants
 // themselves are left alone, so that initializers keep their names.
-#include <unordered_map>
+#include <bit>
+#include <functional>
 
 #include "src/passes/all_passes.h"
 #include "src/passes/match.h"
@@ -49,8 +50,10 @@ void PutAttribute(std::string* key, const Attribute& attribute) {
       attribute);
 }
 
-std::string KeyOf(const Graph& graph, const Node& node) {
-  std::string key;
+// What two nodes must have in common, into `key`, whose room is used again.
+void WriteKey(const Graph& graph, const Node& node, std::string* key_of_node) {
+  std::string& key = *key_of_node;
+  key.clear();
   Put(&key, node.op);
   Put(&key, node.domain);
   key += std::to_string(node.outputs.size());
@@ -70,24 +73,51 @@ std::string KeyOf(const Graph& graph, const Node& node) {
       key.append(reinterpret_cast<const char*>(&input), sizeof(input));
     }
   }
-  return key;
 }
+
+// Nodes by the hashes of their keys, without the keys, which would be as large as the graph.
+class FirstNodes {
+ public:
+  explicit FirstNodes(const Graph& graph) : graph_(graph), slots_(std::bit_ceil(2 * graph.NumNodeSlots() + 1)) {}
+
+  // The first node that is like `id` and still there; `id` itself if there is none.
+  NodeId Find(NodeId id) {
+    WriteKey(graph_, graph_.node(id), &key_);
+    const uint64_t hash = std::hash<std::string>()(key_);
+    size_t place = hash & (slots_.size() - 1);
+    for (; slots_[place].node != kNoNode; place = (place + 1) & (slots_.size() - 1)) {
+      if (slots_[place].hash != hash) continue;
+      const Node& other = graph_.node(slots_[place].node);
+      if (other.removed) break;
+      WriteKey(graph_, other, &other_key_);
+      if (key_ == other_key_) return slots_[place].node;
+    }
+    slots_[place] = {hash, id};
+    return id;
+  }
+
+ private:
+  struct Slot {
+    uint64_t hash = 0;
+    NodeId node = kNoNode;
+  };
+  const Graph& graph_;
+  std::vector<Slot> slots_;
+  std::string key_, other_key_;
+};
 
 }  // namespace
 
 Status EliminateCommon(Graph& graph, const PassOptions&) {
   Rewriter rewriter(graph);
-  std::unordered_map<std::string, NodeId> first;
+  FirstNodes first(graph);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (node.removed || !node.regions.empty() || IsRandom(node)) continue;
-    const auto [found, inserted] = first.emplace(KeyOf(graph, node), id);
-    if (inserted || graph.node(found->second).removed) {
-      found->second = id;
-      continue;
-    }
+    const NodeId found = first.Find(id);
+    if (found == id) continue;
     const std::vector<ValueId> outputs = node.outputs;
-    const std::vector<ValueId> same = graph.node(found->second).outputs;
+    const std::vector<ValueId> same = graph.node(found).outputs;
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (outputs[i] != kNoValue) rewriter.ReplaceUses(outputs[i], same[i]);
     }

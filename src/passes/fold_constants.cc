@@ -36,10 +36,13 @@ bool ResultIsBounded(const Graph& graph, const Node& node) {
 
 bool IsFoldable(const Graph& graph, const Node& node, bool dequantize) {
   if (node.Is("DequantizeLinear") && !dequantize) return false;
-  if (!node.domain.empty() || !node.regions.empty() || IsRandom(node)) return false;
-  if (const OpDef* op = FindOp(node.op, node.domain); op == nullptr || op->eval == nullptr) return false;
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](ValueId input) { return input == kNoValue || graph.value(input).IsConstant(); });
+  if (!node.domain.empty() || !node.regions.empty()) return false;
+  const bool constant = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) {
+    return input == kNoValue || graph.value(input).IsConstant();
+  });
+  if (!constant || IsRandom(node)) return false;
+  const OpDef* op = FindOp(node.op, node.domain);
+  return op != nullptr && op->eval != nullptr;
 }
 
 std::optional<Tensor> KnownContents(const Graph& graph, ValueId id) {

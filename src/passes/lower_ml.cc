@@ -1,5 +1,7 @@
 // lower_ml: what operators of ai.onnx.ml that move, compare and encode numbers say in operators of ONNX, which have
 // kernels and fuse: ArrayFeatureExtractor as Gather, Binarizer and OneHotEncoder as comparisons. Those of strings stay.
+#include <algorithm>
+
 #include "src/ops/ml/op_ml.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/match.h"
@@ -79,8 +81,10 @@ class Lowering {
 }  // namespace
 
 Status LowerMl(Graph& graph, const PassOptions& options) {
+  const std::vector<NodeId> ids = graph.NodeIds();
+  if (std::none_of(ids.begin(), ids.end(), [&](NodeId id) { return graph.node(id).domain == kMlDomain; })) return {};
   Rewriter rewriter(graph);
-  for (const NodeId id : graph.NodeIds()) {
+  for (const NodeId id : ids) {
     const Node& node = graph.node(id);
     if (node.removed || node.domain != kMlDomain) continue;
     const std::string op = node.op;

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "src/ir/region.h"
 #include "src/ops/op_def.h"
@@ -56,6 +57,32 @@ std::vector<Pass> FusePasses() {
   };
 }
 
+std::span<const std::string_view> PassRoots(std::string_view pass) {
+  static const std::map<std::string_view, std::vector<std::string_view>> kRoots = {
+      {"inline_branches", {"If"}},
+      {"fold_batch_norm", {"BatchNormalization"}},
+      {"fold_gemm_scale", {"Gemm"}},
+      {"fold_scale_shift", {"Mul", "Div", "Add", "Sub"}},
+      {"spell_defaults", {"RoiAlign"}},
+      {"lower_einsum", {"Einsum"}},
+      {"push_codes", {"QuantizeLinear", "DequantizeLinear"}},
+      {"propagate_quantization", {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger"}},
+      {"lower_variadic", {"Sum", "Mean", "Max", "Min"}},
+      {"recognize_layer_norm", {"Div", "Mul", "LayerNormalization"}},
+      {"recognize_rms_norm", {"Div", "Mul"}},
+      {"recognize_group_norm", {"InstanceNormalization", "GroupNormalization"}},
+      {"recognize_pooling_head", {"Div"}},
+      {"make_linear", {"MatMul", "Gemm"}},
+      {"recognize_attention", {"MatMul"}},
+      {"lower_attention", {"Attention"}},
+      {"recognize_causal", {"tamis.Attention"}},
+      {"fuse_codes", {"QuantizeLinear", "GlobalAveragePool", "ReduceMean"}},
+      {"split_products", {"tamis.Linear"}},
+  };
+  const auto found = kRoots.find(pass);
+  return found == kRoots.end() ? std::span<const std::string_view>() : found->second;
+}
+
 std::vector<std::string> PassNames() {
   std::set<std::string> names;
   for (const auto& list : {SimplifyPasses(), FusePasses()}) {
@@ -98,6 +125,11 @@ struct Census {
   int64_t nodes = 0;
   std::map<std::string, int64_t> operators;
 
+  bool HasAny(std::span<const std::string_view> names) const {
+    return std::any_of(names.begin(), names.end(),
+                       [&](std::string_view name) { return operators.count(std::string(name)) != 0; });
+  }
+
   explicit Census(const Graph& graph) {
     OperatorCounts counts;
     CountOperators(graph, &counts);
@@ -132,6 +164,7 @@ Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, Infer
   const Result<bool> updated = state->Update(graph);
   if (!updated.ok()) return updated.status().WithContext("after " + context);
   *changed = *updated;
+  if (!*changed) return {};
   return graph.Verify().WithContext("after " + context);
 }
 
@@ -146,14 +179,15 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
   TAMIS_RETURN_IF_ERROR(CheckSkippable(passes, options.skip));
   // What the caller gives may not be inferred yet.
   TAMIS_ASSIGN_OR_RETURN(InferredState state, InferredState::Infer(graph));
-  std::optional<Census> census;
-  if (records != nullptr) census.emplace(graph);
+  TAMIS_RETURN_IF_ERROR(graph.Verify());
+  Census census(graph);
   for (const Pass& pass : passes) {
     PassRecord record;
     record.name = std::string(pass.name);
     record.skipped = std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end();
     bool changed = false;
-    if (!record.skipped) {
+    const auto roots = PassRoots(pass.name);
+    if (!record.skipped && (roots.empty() || census.HasAny(roots))) {
       PassLog log;
       PassOptions logged = options;
       if (records != nullptr) logged.log = &log;
@@ -162,17 +196,16 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
       record.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       record.findings = log.Take();
     }
-    if (records == nullptr) continue;
-    record.nodes_before = record.nodes_after = census->nodes;
+    record.nodes_before = record.nodes_after = census.nodes;
     if (changed) {
       Census now(graph);
       record.nodes_after = now.nodes;
       for (const auto& [name, count] : now.operators) record.operators[name] += count;
-      for (const auto& [name, count] : census->operators) record.operators[name] -= count;
+      for (const auto& [name, count] : census.operators) record.operators[name] -= count;
       std::erase_if(record.operators, [](const auto& entry) { return entry.second == 0; });
       census = std::move(now);
     }
-    records->push_back(std::move(record));
+    if (records != nullptr) records->push_back(std::move(record));
   }
   return {};
 }

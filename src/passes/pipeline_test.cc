@@ -1,6 +1,7 @@
 // The pass lists on whole networks written as torch's exporter writes them.
 #include <array>
 
+#include "src/passes/reinference.h"
 #include "src/passes/test_graph.h"
 
 namespace tamis {
@@ -248,6 +249,39 @@ TEST(Pipeline, PassesCanBeSkippedAndAreRecorded) {
   EXPECT_EQ(refused.status().kind(), ErrorKind::kUser);
   EXPECT_NE(refused.status().message().find("'recognise_attention', 'nonsense'"), std::string::npos);
   EXPECT_NE(refused.status().message().find("recognize_attention,"), std::string::npos) << "the list of names";
+}
+
+// What isn't run for want of a root would have done nothing.
+TEST(Pipeline, PassesDoNothingWithoutTheirRoots) {
+  Encoder encoder;
+  TestGraph chain;
+  chain.Output(chain.Op("Relu", {chain.Op("Reshape", {chain.Input("x", {2, 6}), chain.Ints({3, 4})})}));
+  TestGraph cnn;
+  cnn.Output(cnn.Op("MaxPool", {cnn.Op("Conv", {cnn.Input("image", {1, 3, 8, 8}), cnn.Weight({4, 3, 3, 3})})},
+                    {{"kernel_shape", Ints{2, 2}}}));
+  std::vector<Pass> passes = SimplifyPasses();
+  for (const Pass& pass : FusePasses()) passes.push_back(pass);
+  int idle = 0;
+  for (const Graph* source : {&encoder.t.graph, &chain.graph, &cnn.graph}) {
+    Graph graph = source->Clone();
+    for (const Pass& pass : passes) {
+      const Counts counts = CountOps(graph);
+      const auto is_there = [&](std::string_view root) { return counts.count(std::string(root)) != 0; };
+      const auto roots = PassRoots(pass.name);
+      const bool wanted = roots.empty() || std::any_of(roots.begin(), roots.end(), is_there);
+      graph.Compact();
+      ASSERT_TRUE(graph.Sort().ok());
+      auto state = InferredState::Infer(graph);
+      ASSERT_TRUE(state.ok());
+      ASSERT_TRUE(pass.run(graph, {}).ok()) << pass.name;
+      ASSERT_TRUE(graph.Sort().ok()) << pass.name;
+      if (wanted) continue;
+      const auto changed = state->Update(graph);
+      EXPECT_TRUE(changed.ok() && !*changed) << pass.name;
+      ++idle;
+    }
+  }
+  EXPECT_GE(idle, 20);
 }
 
 TEST(Pipeline, SimplifiedGraphsHoldOnnxOperatorsOnly) {

@@ -118,6 +118,13 @@ std::vector<uint64_t> HashesOfNodes(const Graph& graph, const std::vector<uint64
   return hashes;
 }
 
+HashSet SetOf(const std::vector<uint64_t>& hashes) {
+  HashSet set;
+  set.Reserve(hashes.size());
+  for (uint64_t hash : hashes) set.Add(hash);
+  return set;
+}
+
 // As InferShapes lists them.
 class InferenceProblems {
  public:
@@ -176,9 +183,9 @@ Result<InferredState> InferredState::Infer(Graph& graph) {
 InferredState InferredState::Of(const Graph& graph) {
   InferredState state;
   const std::vector<uint64_t> values = Hasher::HashesOfValues(graph);
-  state.nodes_ = HashesOfNodes(graph, values);
-  state.graph_ = Combined(graph, state.nodes_, values);
-  std::sort(state.nodes_.begin(), state.nodes_.end());
+  const std::vector<uint64_t> nodes = HashesOfNodes(graph, values);
+  state.graph_ = Combined(graph, nodes, values);
+  state.nodes_ = SetOf(nodes);
   return state;
 }
 
@@ -190,7 +197,7 @@ Result<bool> InferredState::Update(Graph& graph) {
   InferenceProblems problems;
   const std::vector<NodeId> ids = graph.NodeIds();
   for (size_t i = 0; i < ids.size(); ++i) {
-    const bool known = std::binary_search(nodes_.begin(), nodes_.end(), hashes[i]);
+    const bool known = nodes_.Contains(hashes[i]);
     bool inferred = false;
     problems.Add(reinference.Visit(ids[i], !known, &inferred));
     if (!inferred) continue;
@@ -202,8 +209,7 @@ Result<bool> InferredState::Update(Graph& graph) {
   }
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   graph_ = Combined(graph, hashes, values);
-  nodes_ = std::move(hashes);
-  std::sort(nodes_.begin(), nodes_.end());
+  nodes_ = SetOf(hashes);
   return true;
 }
 

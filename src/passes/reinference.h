@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "src/ir/graph.h"
+#include "src/passes/hash_set.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -38,8 +39,8 @@ class InferredState {
   Result<bool> Update(Graph& graph);
 
  private:
-  std::vector<uint64_t> nodes_;  // hashes of the nodes, sorted
-  uint64_t graph_ = 0;           // of all of them in order, with the graph's inputs and outputs
+  HashSet nodes_;       // hashes of the nodes
+  uint64_t graph_ = 0;  // of all of them in order, with the graph's inputs and outputs
 };
 
 }  // namespace tamis

@@ -8,6 +8,10 @@ namespace tamis {
 
 namespace {
 
+uint64_t HashOf(std::string_view name) {
+  return std::hash<std::string_view>()(name);
+}
+
 template <class Visit>
 void VisitReads(const Node& node, Visit visit) {
   for (ValueId input : node.inputs) {
@@ -20,33 +24,9 @@ void VisitReads(const Node& node, Visit visit) {
 
 }  // namespace
 
-void NameTable::Add(std::string_view name) {
-  if (2 * (taken_ + 1) > slots_.size()) {
-    std::vector<uint64_t> larger(std::max<size_t>(64, 2 * slots_.size()), 0);
-    for (uint64_t hash : slots_) {
-      if (hash != 0) larger[PlaceOf(larger, hash)] = hash;
-    }
-    slots_ = std::move(larger);
-  }
-  const uint64_t hash = std::hash<std::string_view>()(name) | 1;
-  uint64_t& slot = slots_[PlaceOf(slots_, hash)];
-  taken_ += slot == 0;
-  slot = hash;
-}
-
-bool NameTable::MayContain(std::string_view name) const {
-  const uint64_t hash = std::hash<std::string_view>()(name) | 1;
-  return !slots_.empty() && slots_[PlaceOf(slots_, hash)] == hash;
-}
-
-size_t NameTable::PlaceOf(const std::vector<uint64_t>& slots, uint64_t hash) {
-  size_t place = (hash >> 1) & (slots.size() - 1);
-  while (slots[place] != 0 && slots[place] != hash) place = (place + 1) & (slots.size() - 1);
-  return place;
-}
-
 Rewriter::Rewriter(Graph& graph) : graph_(graph) {
   Grow();
+  reader_pool_.reserve(2 * graph_.NumNodeSlots());
   for (NodeId id : graph_.NodeIds()) Add(id, graph_.node(id));
   is_output_.resize(graph_.NumValues(), false);
   for (ValueId value : graph_.outputs) {
@@ -248,11 +228,12 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
 }
 
 std::string Rewriter::FreeName(const std::string& base) {
-  for (; named_ < graph_.NumValues(); ++named_) names_.Add(graph_.value(static_cast<ValueId>(named_)).name);
-  if (!names_.MayContain(base)) return base;
+  names_.Reserve(graph_.NumValues());
+  for (; named_ < graph_.NumValues(); ++named_) names_.Add(HashOf(graph_.value(static_cast<ValueId>(named_)).name));
+  if (!names_.Contains(HashOf(base))) return base;
   for (int& last = last_number_[base];;) {
     std::string candidate = base + "_" + std::to_string(++last);
-    if (!names_.MayContain(candidate)) return candidate;
+    if (!names_.Contains(HashOf(candidate))) return candidate;
   }
 }
 

@@ -14,23 +14,9 @@
 
 #include "src/ir/graph.h"
 #include "src/ir/make_node.h"
+#include "src/passes/hash_set.h"
 
 namespace tamis {
-
-// Hashes of names in one array: copies of all names of a large graph would be most of what a pass allocates. A name
-// that was not added may be taken for one that was, which costs FreeName a number.
-class NameTable {
- public:
-  void Add(std::string_view name);
-  bool MayContain(std::string_view name) const;
-
- private:
-  // Where the hash is, or the empty place where it belongs.
-  static size_t PlaceOf(const std::vector<uint64_t>& slots, uint64_t hash);
-
-  std::vector<uint64_t> slots_;  // a power of two of them, at most half of them taken; 0 is empty
-  size_t taken_ = 0;
-};
 
 class Rewriter {
  public:
@@ -94,7 +80,9 @@ class Rewriter {
   // Readers by value, each at least once; those that read it no longer are taken out when somebody asks.
   mutable std::vector<int32_t> first_reader_;
   mutable std::vector<Reader> reader_pool_;
-  NameTable names_;  // of the first named_ values
+  // Hashes of the names of the first named_ values. A name that is not there may be taken for one that is, which costs
+  // FreeName a number.
+  HashSet names_;
   size_t named_ = 0;
   std::unordered_map<std::string, int> last_number_;  // by base of FreeName
 };
