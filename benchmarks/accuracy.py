@@ -62,30 +62,34 @@ def share_of_weights(layers):
     return 100 * sum(size for size, sparse in sizes if sparse) / max(1, sum(size for size, _ in sizes))
 
 
-def make(tamis, args, name, folder, pruned):
-    """The network of a row: {file, share of weights in 2:4, seconds it took}. `pruned` keeps what rows share."""
+def once(file, command):
+    """(what `command` printed, seconds it took). In a folder that is kept, what was made before is taken as it is."""
+    record = file.with_name(file.name + ".json")
+    if not (file.exists() and record.exists()):
+        start = time.monotonic()
+        printed = run(*command)
+        record.write_text(json.dumps({"printed": printed, "seconds": time.monotonic() - start}))
+    kept = json.loads(record.read_text())
+    return json.loads(kept["printed"]), kept["seconds"]
+
+
+def make(tamis, args, name, folder):
+    """The network of a row: {file, share of weights in 2:4, seconds it took}. Rows that begin alike share files."""
     prune, quantize = ROWS.get(name, (None, False))
     row = {"name": name, "file": args.model, "share": 0.0, "seconds": 0.0}
     if name == OPTIMIZED:
         file = folder / "optimized.tamis"
-        start = time.monotonic()
-        report = json.loads(run(tamis, "optimize", args.model, "-o", file, *args.optimize_flags, "--json"))
+        report, seconds = once(file, [tamis, "optimize", args.model, "-o", file, *args.optimize_flags, "--json"])
         sparse = [layer | {"outputs": 1, "inputs": layer["elements"]} for layer in report["layers"]]
-        row |= {"file": file, "share": share_of_weights(sparse), "seconds": time.monotonic() - start}
+        row |= {"file": file, "share": share_of_weights(sparse), "seconds": seconds}
     if prune is not None:
-        key = tuple(prune)
-        if key not in pruned:
-            file = folder / f"pruned{len(pruned)}.onnx"
-            start = time.monotonic()
-            report = json.loads(run(tamis, "prune", args.model, "-o", file, *args.fit_flags, *prune, "--json"))
-            pruned[key] = {"file": file, "share": share_of_weights(report["layers"]),
-                           "seconds": time.monotonic() - start}
-        row |= pruned[key]
+        file = folder / ("_".join(["pruned", *(flag.lstrip("-").replace(":", "") for flag in prune)]) + ".onnx")
+        report, seconds = once(file, [tamis, "prune", args.model, "-o", file, *args.fit_flags, *prune, "--json"])
+        row |= {"file": file, "share": share_of_weights(report["layers"]), "seconds": seconds}
     if quantize:
-        file = folder / f"int8_{list(ROWS).index(name)}.onnx"
-        start = time.monotonic()
-        run(tamis, "quantize", row["file"], "-o", file, *args.fit_flags, *shlex.split(args.quantize_flags), "--json")
-        row |= {"file": file, "seconds": row["seconds"] + time.monotonic() - start}
+        file = folder / f"int8_{row['file'].name}"
+        command = [tamis, "quantize", row["file"], "-o", file, *args.fit_flags, *shlex.split(args.quantize_flags)]
+        row |= {"file": file, "seconds": row["seconds"] + once(file, [*command, "--json"])[1]}
     return row
 
 
@@ -166,6 +170,7 @@ def main():
     parser.add_argument("--shape", nargs="*", default=[], help="of the timing, for dynamic dimensions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=1.0, help="of timing, an engine")
+    parser.add_argument("--folder", type=pathlib.Path, help="keep what is made here, and take what is there already; for one network and one set of flags")
     parser.add_argument("--tamis", type=pathlib.Path, default=pathlib.Path("build/tamis"))
     args = parser.parse_args()
     names = [name.strip() for name in args.rows.split(",")]
@@ -179,12 +184,13 @@ def main():
                            *prepared, *args.profile, *shlex.split(args.budget)]
     args.test_flags = ["--data", args.test, "--samples", args.test_samples, "--threads", args.threads, *prepared]
     with tempfile.TemporaryDirectory() as temporary:
-        folder, pruned, reference = pathlib.Path(temporary), {}, None
+        folder, reference = args.folder or pathlib.Path(temporary), None
+        folder.mkdir(parents=True, exist_ok=True)
         if args.queries:
             reference = nearest(embeddings(args.model, args.queries), embeddings(args.model, args.test))
         rows = []
         for name in names:
-            rows.append(make(args.tamis, args, name, folder, pruned))
+            rows.append(make(args.tamis, args, name, folder))
             judge(args.tamis, args, rows[-1], reference)
             print(f"{name}: {rows[-1]}", flush=True)
         if args.seconds > 0:

@@ -42,10 +42,9 @@ double RangeGrowth(const TensorStatistics& statistics) {
 }
 
 CoverageVerdict JudgeCoverage(std::span<const NamedGrowth> ranges, int64_t samples, size_t batches) {
-  constexpr double kSettled = 0.05;
   const auto all = static_cast<int64_t>(ranges.size());
-  const int64_t moving =
-      std::count_if(ranges.begin(), ranges.end(), [](const NamedGrowth& range) { return range.growth > kSettled; });
+  const int64_t moving = std::count_if(ranges.begin(), ranges.end(),
+                                       [](const NamedGrowth& range) { return range.growth > kSettledGrowth; });
   CoverageVerdict verdict;
   verdict.settled = batches > 1 && moving * 10 <= all;
   if (batches < 2) {
@@ -55,14 +54,14 @@ CoverageVerdict JudgeCoverage(std::span<const NamedGrowth> ranges, int64_t sampl
   } else if (verdict.settled) {
     verdict.text =
         fmt::format("the ranges have settled: the second half of {} samples widened {} of {} by more than {:.0f} %",
-                    samples, moving, all, 100 * kSettled);
+                    samples, moving, all, 100 * kSettledGrowth);
   } else {
     const auto widest = std::max_element(
         ranges.begin(), ranges.end(), [](const NamedGrowth& a, const NamedGrowth& b) { return a.growth < b.growth; });
     verdict.text = fmt::format(
         "more samples would still move the ranges: the second half of {} widened {} of {} by more than {:.0f} %, most "
         "'{}', by {:.0f} %",
-        samples, moving, all, 100 * kSettled, widest->name, 100 * widest->growth);
+        samples, moving, all, 100 * kSettledGrowth, widest->name, 100 * widest->growth);
   }
   return verdict;
 }

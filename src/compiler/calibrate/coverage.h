@@ -16,11 +16,13 @@ namespace tamis {
 // How much the second half of the samples widened a range of the first, as a share of the whole.
 double RangeGrowth(const TensorStatistics& statistics);
 
+inline constexpr double kSettledGrowth = 0.05;
+
 struct CoverageVerdict {
   bool settled = false;  // more samples would hardly move the ranges
   std::string text;      // that in a sentence
 };
-// A range has settled if it grew by at most 5 %, the samples are enough if at most a tenth of the ranges has not.
+// A range has settled if it grew by at most so much, the samples are enough if at most a tenth of the ranges has not.
 struct NamedGrowth {
   std::string name;
   double growth = 0;

@@ -13,8 +13,13 @@ bool ByDrop(const OptimizeResult& result) {
   return result.budget.min_agreement <= 0;
 }
 
+// The worse of the drops on samples and on their mixtures, since the budget is to hold on both.
+double DropOf(const Quality& quality) {
+  return quality.mixed ? std::max(quality.drop, quality.mixed_drop) : quality.drop;
+}
+
 double ErrorOf(const OptimizeResult& result, const OptimizeTrial& trial) {
-  return ByDrop(result) ? trial.quality.drop : 1 - trial.quality.agreement;
+  return ByDrop(result) ? DropOf(trial.quality) : 1 - trial.quality.agreement;
 }
 
 double MsOf(const OptimizeTrial& trial) {
@@ -40,6 +45,34 @@ struct Plot {
   double x_low = 0, x_high = 1, y_low = 0, y_high = 1;
   double X(double x) const { return left + (x - x_low) / (x_high - x_low) * (width - left - right); }
   double Y(double y) const { return height - bottom - (y - y_low) / (y_high - y_low) * (height - top - bottom); }
+};
+
+// Places texts beside marks so that none covers another one or a mark.
+class Labels {
+ public:
+  void Mark(double x, double y) { taken_.push_back({x - 6, y - 6, x + 6, y + 6}); }
+  // Empty if all places around (x, y) are taken: the mark's title still says what it is.
+  std::string Beside(double x, double y, const std::string& text, const char* kind) {
+    const double width = 7.0 * static_cast<double>(text.size());
+    for (const double dy : {-6.0, 16.0, -20.0, 30.0, -34.0, 44.0}) {
+      for (const double dx : {8.0, -8 - width}) {
+        const Box box = {x + dx, y + dy - 10, x + dx + width, y + dy + 1};
+        if (std::any_of(taken_.begin(), taken_.end(), [&](const Box& other) { return box.Meets(other); })) continue;
+        taken_.push_back(box);
+        return fmt::format("<text class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", kind, x + dx, y + dy, text);
+      }
+    }
+    return "";
+  }
+
+ private:
+  struct Box {
+    double left, top, right, bottom;
+    bool Meets(const Box& other) const {
+      return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+    }
+  };
+  std::vector<Box> taken_;
 };
 
 std::string Axes(const Plot& plot, const std::string& x_title, const std::string& y_title) {
@@ -108,8 +141,12 @@ std::string TradeChart(const OptimizeResult& result) {
   std::string svg = fmt::format(
       "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"time and error of every network that was tried\">",
       plot.width, plot.height);
+  const bool mixed = std::any_of(result.trials.begin(), result.trials.end(),
+                                 [](const OptimizeTrial& trial) { return trial.quality.mixed; });
   svg += Axes(plot, "ms at the profile's opt, sum of measured kernels",
-              ByDrop(result) ? "points of top-1 lost" : "1 - mean cosine");
+              !ByDrop(result) ? "1 - mean cosine"
+              : mixed         ? "points of top-1 lost, the worse of samples and mixtures"
+                              : "points of top-1 lost");
   svg += fmt::format("<line class=\"budget\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", plot.left,
                      plot.width - plot.right, plot.Y(budget), plot.Y(budget));
   svg += fmt::format("<text class=\"muted\" x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">the budget</text>",
@@ -125,15 +162,22 @@ std::string TradeChart(const OptimizeResult& result) {
     line += fmt::format("{}{:.1f} {:.1f}", line.empty() ? "M" : "L", plot.X(MsOf(*trial)), plot.Y(best));
   }
   svg += fmt::format("<path class=\"frontier\" d=\"{}\"/>", line);
+  Labels labels;
+  for (const OptimizeTrial& trial : result.trials) labels.Mark(plot.X(MsOf(trial)), plot.Y(ErrorOf(result, trial)));
+  if (const auto chosen = static_cast<size_t>(result.chosen); chosen < result.trials.size()) {
+    const OptimizeTrial& trial = result.trials[chosen];
+    svg += labels.Beside(plot.X(MsOf(trial)) + 5, plot.Y(ErrorOf(result, trial)), fmt::format("{} chosen", chosen + 1),
+                         "strong");
+  }
   for (size_t i = 0; i < result.trials.size(); ++i) {
     const OptimizeTrial& trial = result.trials[i];
     const double x = plot.X(MsOf(trial)), y = plot.Y(ErrorOf(result, trial));
     const bool chosen = static_cast<int>(i) == result.chosen;
     const std::string title = fmt::format("<title>{}: {:.3f} ms, {}{}</title>", EscapeHtml(trial.label), MsOf(trial),
-                                          ByDrop(result) ? fmt::format("{:.2f} points", trial.quality.drop)
+                                          ByDrop(result) ? fmt::format("{:.2f} points", DropOf(trial.quality))
                                                          : fmt::format("mean cosine {:.4f}", trial.quality.agreement),
                                           trial.holds ? ", holds" : ", does not hold");
-    svg += fmt::format("<text class=\"muted\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x + 8, y - 6, i + 1);
+    if (!chosen) svg += labels.Beside(x, y, std::to_string(i + 1), "muted");
     const char* const kind = trial.holds ? "holds" : "misses";
     if (trial.uniform) {
       svg += fmt::format("<rect class=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"10\">{}</rect>", kind,
@@ -141,10 +185,7 @@ std::string TradeChart(const OptimizeResult& result) {
     } else {
       svg += fmt::format("<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\">{}</circle>", kind, x, y, title);
     }
-    if (chosen) {
-      svg += fmt::format("<circle class=\"chosen\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"11\"/>", x, y);
-      svg += fmt::format("<text class=\"strong\" x=\"{:.1f}\" y=\"{:.1f}\">chosen</text>", x + 14, y + 15);
-    }
+    if (chosen) svg += fmt::format("<circle class=\"chosen\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"11\"/>", x, y);
   }
   return svg + "</svg>";
 }

@@ -4,6 +4,7 @@
 
 #include "src/base/hash.h"
 #include "src/compiler/optimize/optimize_charts.h"
+#include "src/compiler/optimize/optimize_coverage.h"
 
 namespace tamis {
 namespace {
@@ -20,10 +21,11 @@ constexpr const char* kStyle =
     "padding:.7rem 1rem;flex:1 1 180px}.card "
     "b{display:block;font-size:1.4rem;line-height:1.3}.muted{color:var(--muted)}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums;width:100%}"
-    "td,th{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;vertical-align:top}"
+    "td,th{padding:.25rem .6rem;border-bottom:1px solid "
+    "var(--line);text-align:right;vertical-align:top}td{white-space:nowrap}"
     "td.t,th.t{text-align:left}th[data-sort]{cursor:pointer;user-select:none}th[data-sort]:hover{color:var(--paired)}"
     "th[aria-sort=ascending]::after{content:' \\2191'}th[aria-sort=descending]::after{content:' \\2193'}"
-    "tr.chosen td{font-weight:600}td.why{font-size:12px;color:var(--muted);min-width:14rem}"
+    "tr.chosen td{font-weight:600}td.why{white-space:normal;font-size:12px;color:var(--muted);min-width:14rem}"
     "pre{background:var(--card);padding:.8rem 1rem;border-radius:8px;white-space:pre-wrap;overflow-wrap:anywhere}"
     "svg{width:100%;height:auto}svg text{font:12px system-ui,sans-serif;fill:var(--ink)}svg .muted{fill:var(--muted)}"
     "svg .small{font-size:9px;fill:var(--muted)}svg .strong{font-weight:600}.grid{stroke:var(--line)}"
@@ -31,6 +33,7 @@ constexpr const char* kStyle =
     ".holds{fill:var(--good)}.misses{fill:var(--bad)}.chosen{fill:none;stroke:var(--ink);stroke-width:2}"
     ".int8{fill:var(--int8)}.sparse{fill:var(--sparse)}.paired{fill:var(--paired)}.both{fill:var(--both)}"
     ".key i{display:inline-block;width:.8em;height:.8em;border-radius:2px;margin:0 .3em 0 1em;vertical-align:-.05em}"
+    "svg.histogram{width:128px;height:22px;fill:var(--muted)}"
     ".yes{color:var(--good)}.no{color:var(--bad)}";
 
 // Sorts a table by the column whose head is clicked: numbers as such, by data-v where a cell has one.
@@ -59,8 +62,8 @@ std::string Ms(double seconds) {
 std::string Cost(double error, double divergence) {
   if (error <= 0) return "";
   const std::string below =
-      divergence > 0 ? fmt::format("<br><span class=\"muted\">{:.5f}</span>", divergence) : std::string();
-  return fmt::format("{:.5f}{}", error, below);
+      divergence > 0 ? fmt::format("<br><span class=\"muted\">{:.2g}</span>", divergence) : std::string();
+  return fmt::format("{:.2g}{}", error, below);
 }
 
 std::string MeasuredMs(const OptimizeTrial& trial) {
@@ -204,7 +207,6 @@ std::string Reproduce(const Network& network, const OptimizeOptions& options, co
   text +=
       fmt::format("\nlayers      {} costs measured, {} known from {}", result.sensitivities_measured,
                   result.sensitivities_cached, result.sensitivity_cache.empty() ? "nowhere" : result.sensitivity_cache);
-  if (!result.calibration.empty()) text += "\ncalibration " + result.calibration;
   return "<pre>" + EscapeHtml(text) + "</pre>";
 }
 
@@ -246,6 +248,11 @@ std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& op
       "cosine and under it the divergence; none where it was not worth a "
       "try.</p>" +
       LayerRows(result);
+  html +=
+      "<h2>Calibration</h2><p class=\"muted\">What inputs, and activations that have codes, were like over the samples "
+      "that fitted the network, and by how much the second half of the samples widened each range. The engine keeps "
+      "this, so that the gate and the server can compare what they meet.</p>" +
+      CoverageHtml(result.calibration, result.engine->provenance.values);
   html += "<h2>How to reproduce</h2>" + Reproduce(network, options, result);
   return html + fmt::format("<script>{}</script></body></html>\n", kScript);
 }
