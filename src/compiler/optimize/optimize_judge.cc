@@ -1,6 +1,8 @@
 #include "src/compiler/optimize/optimize_judge.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 
 #include "src/compiler/measure/compare.h"
@@ -18,6 +20,31 @@ int64_t RowsOf(const NamedTensors& batch) {
 
 bool IsScores(const Tensor& tensor) {
   return tensor.rank() == 2 && tensor.dim(1) >= 2 && tensor.dtype() == DType::kFloat32;
+}
+
+// Whether the rows of one output all have the same length and are no probabilities: then the place of a row's largest
+// element is no answer. (Probabilities of a network that is sure of every sample have the length 1 as well.)
+bool AreEmbeddings(const std::vector<NamedTensors>& batches, const std::string& name) {
+  double low = std::numeric_limits<double>::infinity(), high = 0;
+  int64_t rows = 0;
+  bool probabilities = true;
+  for (const NamedTensors& batch : batches) {
+    const Tensor& tensor = batch.at(name);
+    const std::span<const float> all = tensor.Span<float>();
+    const auto columns = static_cast<size_t>(tensor.dim(1));
+    for (size_t begin = 0; begin < all.size(); begin += columns, ++rows) {
+      double square = 0, sum = 0;
+      for (const float value : all.subspan(begin, columns)) {
+        square += static_cast<double>(value) * value;
+        sum += value;
+        probabilities = probabilities && value >= 0;
+      }
+      probabilities = probabilities && std::abs(sum - 1) <= 1e-3;
+      low = std::min(low, std::sqrt(square));
+      high = std::max(high, std::sqrt(square));
+    }
+  }
+  return rows > 1 && high > 0 && high - low <= 1e-3 * high && !probabilities;
 }
 
 // Batches of one output, one after the other.
@@ -66,6 +93,11 @@ Result<Judge> Judge::Make(const DataSource& data, const std::vector<int64_t>& sa
   TAMIS_ASSIGN_OR_RETURN(judge.seen_.batches, ReadBatches(data, samples, batch));
   TAMIS_RETURN_IF_ERROR(judge.seen_.Add(dense));
   for (const NamedTensors& inputs : judge.seen_.batches) judge.samples_ += RowsOf(inputs);
+  if (!judge.seen_.dense.empty()) {
+    for (const auto& [name, output] : judge.seen_.dense.front()) {
+      if (IsScores(output) && !AreEmbeddings(judge.seen_.dense, name)) judge.scores_.insert(name);
+    }
+  }
   if (mix && judge.HasScores()) {
     judge.mixed_.batches = MixSamples(judge.seen_.batches, kMixedShare);
     TAMIS_RETURN_IF_ERROR(judge.mixed_.Add(dense));
@@ -75,20 +107,16 @@ Result<Judge> Judge::Make(const DataSource& data, const std::vector<int64_t>& sa
   }
   if (judge.labels_.empty() || judge.seen_.dense.front().size() != 1) return judge;
   const auto& [name, scores] = *judge.seen_.dense.front().begin();
-  if (IsScores(scores)) {
+  if (judge.scores_.count(name) != 0) {
     // All of them, not only these samples': what is wrong is said once.
     TAMIS_RETURN_IF_ERROR(CheckLabels(data.labels(), scores.dim(1), name, data.class_names()));
   }
   return judge;
 }
 
-bool Judge::HasScores() const {
-  return !seen_.dense.empty() && std::any_of(seen_.dense.front().begin(), seen_.dense.front().end(),
-                                             [](const auto& output) { return IsScores(output.second); });
-}
-
 Judge Judge::First(int64_t samples) const {
   Judge first;
+  first.scores_ = scores_;
   for (size_t i = 0; i < seen_.batches.size() && first.samples_ < samples; ++i) {
     first.seen_.batches.push_back(seen_.batches[i]);
     first.seen_.dense.push_back(seen_.dense[i]);
@@ -130,7 +158,7 @@ Result<Quality> Judge::Measure(Session& session) const {
   // Labels are the classes of the only output, if there is one only.
   const bool labelled = !labels_.empty() && outputs.size() == 1;
   for (const auto& [name, comparison] : outputs) {
-    if (!IsScores(seen_.dense.front().at(name))) continue;
+    if (scores_.count(name) == 0) continue;
     quality.divergence = std::max(quality.divergence, MeanDivergence(Stacked(seen_.dense, name), Stacked(ours, name)));
     const ScoreDrop drop = DropOf(name, labelled, seen_, ours);
     if (quality.has_scores && drop.estimate <= quality.drop) continue;

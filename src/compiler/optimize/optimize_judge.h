@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "src/compiler/optimize/optimize_budget.h"
@@ -20,7 +22,8 @@ class Judge {
                             bool mix);
 
   int64_t samples() const { return samples_; }
-  bool HasScores() const;  // whether an output has a score for each of several classes
+  // Whether an output has a score for each of several classes. Rows that all have one length are embeddings.
+  bool HasScores() const { return !scores_.empty(); }
   const std::vector<NamedTensors>& batches() const { return seen_.batches; }
   // The first batches with at least `samples` samples, or all; without mixtures.
   Judge First(int64_t samples) const;
@@ -42,8 +45,9 @@ class Judge {
                    const std::vector<NamedTensors>& ours) const;
 
   int64_t samples_ = 0;
-  Answered seen_, mixed_;        // the latter empty where samples can't be mixed, or have no scores
-  std::vector<int64_t> labels_;  // empty if there are none
+  std::set<std::string> scores_;  // outputs
+  Answered seen_, mixed_;         // the latter empty where samples can't be mixed, or have no scores
+  std::vector<int64_t> labels_;   // empty if there are none
 };
 
 }  // namespace tamis

@@ -201,6 +201,27 @@ TEST_F(OptimizeTest, AnInterruptKeepsTheCostsThatWereMeasured) {
   std::filesystem::remove_all(folder);
 }
 
+// Embeddings of unit length have no top-1 that could drop.
+TEST_F(OptimizeTest, RowsOfOneLengthAreNoScores) {
+  std::mt19937 random(kSeed);
+  Network network = TwoProducts(&random);
+  Node node;
+  node.op = "LpNormalization";
+  node.inputs = {network.graph.outputs[0]};
+  const ValueId unit = network.graph.AddValue("unit");
+  node.outputs = {unit};
+  network.graph.AddNode(std::move(node));
+  network.graph.outputs[0] = unit;
+  ASSERT_TRUE(InferShapes(network.graph).ok());
+  OptimizeOptions options = Quick();
+  options.budget.max_drop = 1.5;
+  const auto data = OpenTensors({{"x", RandomSamples(&random)}}, kSpecs);
+  ASSERT_TRUE(data.ok());
+  const auto result = Optimize(network, **data, options);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.status().message().find("give --min-agreement"), std::string::npos) << result.status().message();
+}
+
 TEST_F(OptimizeTest, ItEndsWhenItIsAskedTo) {
   std::mt19937 random(kSeed);
   const Network network = TwoProducts(&random);
