@@ -5,20 +5,10 @@
 #include <bit>
 #include <cstring>
 
+#include "src/kernels/gemm/two_four_masks.h"
 #include "src/kernels/get_packed.h"
 
 namespace tamis {
-namespace {
-
-bool IsZero(float v) {
-  return v == 0;
-}
-bool IsZero(uint16_t bf16) {
-  return (bf16 & 0x7fff) == 0;
-}
-
-}  // namespace
-
 uint8_t CodeOfMask(unsigned mask) {
   if (mask == 0) return 0;
   const auto first = static_cast<unsigned>(std::countr_zero(mask));
@@ -76,16 +66,7 @@ void PackedColumns::FillSection(const T* dense, const std::vector<uint8_t>& mask
 template <class T>
 Status PackedColumns::Fill(const T* dense) {
   const int64_t groups = (depth_ + 3) / 4;
-  std::vector<uint8_t> masks(static_cast<size_t>(outputs_ * groups));
-  for (int64_t row = 0; row < outputs_; ++row) {
-    for (int64_t k = 0; k < depth_; ++k) {
-      uint8_t& mask = masks[static_cast<size_t>(row * groups + k / 4)];
-      if (!IsZero(dense[row * depth_ + k])) mask = static_cast<uint8_t>(mask | 1U << (k % 4));
-      if (std::popcount(mask) > 2) {
-        return UserError("row {} breaks the 2:4 pattern in the group at column {}", row, k / 4 * 4);
-      }
-    }
-  }
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<uint8_t> masks, TwoFourMasks(dense, outputs_, depth_));
   size_t value_count = 0, code_count = 0;
   for (int64_t first = 0; first < outputs_; first += kChunk) {
     Chunk chunk;

@@ -6,19 +6,10 @@
 #include <string>
 
 #include "src/kernels/gemm/packed_columns.h"
+#include "src/kernels/gemm/two_four_masks.h"
 #include "src/kernels/get_packed.h"
 
 namespace tamis {
-namespace {
-// The sign bit alone is a zero too.
-bool IsZero(float v) {
-  return v == 0;
-}
-bool IsZero(uint16_t bf16) {
-  return (bf16 & 0x7fff) == 0;
-}
-}  // namespace
-
 PackedPanels::PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_t depth)
     : dtype_(dtype),
       pattern_(pattern),
@@ -31,24 +22,8 @@ PackedPanels::PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_
 }
 
 template <class T>
-Result<std::vector<uint8_t>> PackedPanels::MasksOf(const T* dense) const {
-  std::vector<uint8_t> masks(static_cast<size_t>(outputs_ * groups()));
-  for (int64_t output = 0; output < outputs_; ++output) {
-    for (int64_t k = 0; k < depth_; ++k) {
-      if (IsZero(dense[output * depth_ + k])) continue;
-      uint8_t& mask = masks[static_cast<size_t>(output * groups() + k / 4)];
-      mask = static_cast<uint8_t>(mask | 1U << (k % 4));
-      if (std::popcount(mask) > 2) {
-        return UserError("row {} breaks the 2:4 pattern in the group at column {}", output, k / 4 * 4);
-      }
-    }
-  }
-  return masks;
-}
-
-template <class T>
 Status PackedPanels::FillTwoFour(const T* dense, LaneOrder order) {
-  TAMIS_ASSIGN_OR_RETURN(std::vector<uint8_t> masks, MasksOf(dense));
+  TAMIS_ASSIGN_OR_RETURN(std::vector<uint8_t> masks, TwoFourMasks(dense, outputs_, depth_));
   if (order == LaneOrder::kPairs) {
     order_.resize(static_cast<size_t>(panels() * kLanes));
     for (int64_t panel = 0; panel < panels(); ++panel) {

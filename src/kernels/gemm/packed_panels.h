@@ -71,9 +71,6 @@ class PackedPanels : public PackedWeight {
   int64_t CodeBytes() const { return pattern_ == Pattern::kTwoFour ? groups() * kLanes / 2 : 0; }
   template <class T>
   Status FillTwoFour(const T* dense, LaneOrder order);
-  // [output][group], bit i: element i is not zero. A user error names the first group of more than two.
-  template <class T>
-  Result<std::vector<uint8_t>> MasksOf(const T* dense) const;
   template <class T>
   void FillDense(const T* dense);
 
