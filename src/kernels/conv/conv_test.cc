@@ -279,6 +279,22 @@ TEST(Conv, ExactOnSmallIntegers) {
   }
 }
 
+// Some parts of the work have no rows then.
+TEST(Conv, MoreThreadsThanThereIsWork) {
+  std::set<std::string_view> reached;
+  for (ConvCase c : Geometries()) {
+    for (const DType dtype : ConvDTypes()) {
+      c.in_dtype = dtype;
+      for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+        c.pattern = pattern;
+        c.threads = 8;
+        CheckConv(c, reached);
+      }
+    }
+  }
+  EXPECT_FALSE(reached.empty());
+}
+
 TEST(Conv, EpiloguesWithinBounds) {
   std::set<std::string_view> reached;
   ConvCase c = Geometries().front();

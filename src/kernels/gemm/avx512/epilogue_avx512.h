@@ -223,6 +223,7 @@ inline void PrefetchWeight(const void* values, int64_t bytes) {
 // Calls tile(row, rows) over all rows of the task, in heights of at most `tallest` that differ by at most one.
 template <class Tile>
 inline void ForEachTile(int64_t rows, int64_t tallest, const Tile& tile) {
+  if (rows == 0) return;  // a part of the work may have none
   const int64_t tiles = (rows + tallest - 1) / tallest;
   const int64_t height = rows / tiles, taller = rows % tiles;
   for (int64_t i = 0, row = 0; i < tiles; ++i) {
@@ -255,7 +256,8 @@ class LinesAhead {
 class SharedLines {
  public:
   SharedLines(const std::byte* first, int64_t lines, int64_t rows)
-      : next_(reinterpret_cast<const char*>(first)), per_row_(lines > 0 ? (lines << kFraction) / rows + 1 : 0) {}
+      : next_(reinterpret_cast<const char*>(first)),
+        per_row_(lines > 0 && rows > 0 ? (lines << kFraction) / rows + 1 : 0) {}
   explicit SharedLines(const PanelTask& task) : SharedLines(task.ahead, task.ahead_lines, task.rows) {}
 
   // For a tile of `rows` rows, which takes `steps` steps; called in the order of the tiles.
