@@ -46,6 +46,14 @@ void WriteProfiles(const Engine& engine, JsonWriter* json) {
 
 namespace {
 
+void WriteMicroBatches(const PlanPoint& point, JsonWriter* json) {
+  if (point.micro_batches.entries == 0) return;
+  json->Key("micro_batches").BeginObject().Field("entries", point.micro_batches.entries);
+  json->Key("results").BeginArray();
+  for (const std::string& result : point.micro_batches.results) json->Value(result);
+  json->EndArray().EndObject();
+}
+
 void WriteBlocks(const PlanPoint& point, JsonWriter* json) {
   json->Key("blocks").BeginArray();
   for (const BlockPlan& block : point.blocks) {
@@ -88,6 +96,7 @@ void WritePlans(const Engine& engine, bool nodes, JsonWriter* json) {
           json->EndArray().EndObject();
         }
         json->EndArray();
+        WriteMicroBatches(point, json);
         WriteBlocks(point, json);
       }
       json->EndObject();

@@ -397,6 +397,10 @@ Status PrintNodes(const Engine& engine, const Plan& plan, const PlanPoint& point
 
 // What runs as one node, beside what its layers took one by one.
 void PrintBlocks(const PlanPoint& point) {
+  if (point.micro_batches.entries > 0) {
+    fmt::print("    layers up to {} run for {} of the batch at a time; their times are of all parts\n",
+               fmt::join(point.micro_batches.results, " and "), point.micro_batches.entries);
+  }
   if (point.blocks.empty()) return;
   size_t layers = 0;
   for (const BlockPlan& block : point.blocks) layers += block.layers.size();

@@ -52,11 +52,19 @@ struct BlockPlan {
   double layer_seconds = 0;          // one after another: the sum of their NodePlans' seconds
 };
 
+// The first layers run for a few entries of the batch after one another (src/runtime/micro_batches.h), because that was
+// measured to be faster.
+struct MicroBatchPlan {
+  int64_t entries = 0;               // that run together; 0: all do
+  std::vector<std::string> results;  // as NodePlan::node: where the whole batch goes on
+};
+
 // Tactics at one concrete binding of the symbols. A plan has one point or several; a run takes the nearest.
 struct PlanPoint {
   std::map<std::string, int64_t> binding;
-  std::vector<NodePlan> nodes;
+  std::vector<NodePlan> nodes;  // of layers that run for parts of the batch: chosen for a part, times of all parts
   std::vector<BlockPlan> blocks = {};
+  MicroBatchPlan micro_batches = {};
 
   double Seconds() const;  // of all nodes, those of blocks as one
 };

@@ -121,6 +121,8 @@ TEST(EngineFile, RoundTripsEverything) {
     EXPECT_EQ(plan.points[0].blocks[0].layers, (std::vector<std::string>{"h", "y"}));
     EXPECT_EQ(plan.points[0].blocks[0].kernels, (std::vector<std::string>{"first", "second"}));
     EXPECT_DOUBLE_EQ(plan.points[0].Seconds(), 8e-4);
+    EXPECT_EQ(plan.points[0].micro_batches.entries, 1);
+    EXPECT_EQ(plan.points[0].micro_batches.results, std::vector<std::string>{"h"});
     EXPECT_EQ(read.provenance.accuracy, engine.provenance.accuracy);
     ASSERT_EQ(read.provenance.values.size(), 1U);
     const ValueRecord& record = read.provenance.values[0];

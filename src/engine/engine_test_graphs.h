@@ -117,6 +117,7 @@ inline Engine EverythingEngine() {
   plan.profile["batch"] = {1, 2, 3};
   plan.points = {{{{"batch", 2}}, {{"y", "kernel", 1e-3, {{"other", 2e-3, "slower"}}}}}};
   plan.points[0].blocks = {{{"h", "y"}, {"first", "second"}, 3e-4, 5e-4}};
+  plan.points[0].micro_batches = {1, {"h"}};
   engine.plans = {Plan(), plan};
   Provenance& p = engine.provenance;
   p.tamis_version = "1";

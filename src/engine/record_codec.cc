@@ -51,6 +51,22 @@ Status DecodeBlockPlan(const fb::BlockPlan& stored, DecodeBudget* budget, BlockP
   return {};
 }
 
+Offset<fb::MicroBatches> EncodeMicroBatches(FlatBufferBuilder& fbb, const MicroBatchPlan& plan) {
+  if (plan.entries == 0) return 0;
+  return fb::CreateMicroBatches(fbb, plan.entries, fbb.CreateVectorOfStrings(plan.results));
+}
+
+Status DecodeMicroBatches(const fb::MicroBatches& stored, DecodeBudget* budget, MicroBatchPlan* plan) {
+  TAMIS_RETURN_IF_ERROR(budget->Charge(16));
+  TAMIS_RETURN_IF_ERROR(budget->Texts(stored.results(), &plan->results));
+  plan->entries = stored.entries();
+  if (plan->entries < 1 || plan->results.empty()) {
+    return UserError("a plan's micro-batches have {} entries and end at {} values", plan->entries,
+                     plan->results.size());
+  }
+  return {};
+}
+
 Offset<fb::ModelMeta> EncodeModelMeta(FlatBufferBuilder& fbb, const ModelMeta& meta) {
   std::vector<Offset<fb::Property>> properties;
   for (const auto& [key, value] : meta.properties) {
@@ -115,7 +131,8 @@ Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
     const auto stored_binding = fbb.CreateVector(binding);
     const auto stored_nodes = fbb.CreateVector(nodes);
     const auto stored_blocks = blocks.empty() ? 0 : fbb.CreateVector(blocks);
-    points.push_back(fb::CreatePlanPoint(fbb, stored_binding, stored_nodes, stored_blocks));
+    const auto micro_batches = EncodeMicroBatches(fbb, point.micro_batches);
+    points.push_back(fb::CreatePlanPoint(fbb, stored_binding, stored_nodes, stored_blocks, micro_batches));
   }
   const auto device = fbb.CreateString(plan.device);
   const auto stored_profile = fbb.CreateVector(profile);
@@ -164,6 +181,9 @@ Status DecodePlan(const fb::Plan& stored, int variants, DecodeBudget* budget, Pl
       for (const fb::BlockPlan* block : *point->blocks()) {
         TAMIS_RETURN_IF_ERROR(DecodeBlockPlan(*block, budget, &decoded.blocks.emplace_back()));
       }
+    }
+    if (point->micro_batches() != nullptr) {
+      TAMIS_RETURN_IF_ERROR(DecodeMicroBatches(*point->micro_batches(), budget, &decoded.micro_batches));
     }
     if (point->nodes() == nullptr) continue;
     for (const fb::NodePlan* node : *point->nodes()) {

@@ -10,10 +10,10 @@
 #include <map>
 
 #include "src/ops/op_def.h"
+#include "src/ops/op_is_elementwise.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/codes.h"
-#include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 

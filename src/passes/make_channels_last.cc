@@ -6,10 +6,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "src/ops/op_is_elementwise.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
 #include "src/passes/codes.h"
-#include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/near_convolutions.h"
 #include "src/passes/rewriter.h"

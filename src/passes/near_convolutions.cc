@@ -3,8 +3,8 @@
 #include <set>
 #include <string_view>
 
+#include "src/ops/op_is_elementwise.h"
 #include "src/passes/channels_last.h"
-#include "src/passes/elementwise.h"
 
 namespace tamis {
 namespace {

@@ -62,10 +62,12 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
 // `graph` after SimplifyPasses and FusePasses, `graph` itself unchanged.
 Result<Graph> Fuse(const Graph& simplified, const PassOptions& options, std::vector<PassRecord>* records = nullptr);
 
-// Switched off as passes are, but decided by measurement when plans are made: neighbouring layers that run as one.
+// Switched off as passes are, but decided by measurement when plans are made: neighbouring layers that run as one, and
+// layers that run for parts of the batch.
 inline constexpr std::string_view kBlockFusion = "fuse_blocks";
+inline constexpr std::string_view kMicroBatching = "micro_batches";
 
-// The names of all passes of both lists and kBlockFusion, sorted.
+// The names of all passes of both lists and these two, sorted.
 std::vector<std::string> PassNames();
 
 }  // namespace tamis

@@ -89,6 +89,7 @@ std::vector<std::string> PassNames() {
     for (const Pass& pass : list) names.emplace(pass.name);
   }
   names.emplace(kBlockFusion);
+  names.emplace(kMicroBatching);
   return {names.begin(), names.end()};
 }
 

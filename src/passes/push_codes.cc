@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <array>
 
+#include "src/ops/op_is_elementwise.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/codes.h"
-#include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 

@@ -7,9 +7,9 @@
 // Where nothing cancels in the end, the Transpose stands later and simplify_views sees it there.
 #include <algorithm>
 
+#include "src/ops/op_is_elementwise.h"
 #include "src/passes/all_passes.h"
 #include "src/passes/channels_last.h"
-#include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 

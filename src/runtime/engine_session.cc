@@ -304,6 +304,7 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
   if (const Plan* plan = ChoosePlan(plans_, Query(), binding)) {
     options.wish = WishOf(*plan, binding);
     options.blocks = BlocksOf(*plan, binding);
+    options.micro_batches = MicroBatchesOf(*plan, binding);
   } else if (!cuda_ && !RunsNodeByNode(concrete)) {
     options.blocks = LikelyBlocks(concrete, options.threads, ProcessPackCache());
   }

@@ -106,6 +106,15 @@ std::vector<BlockSpec> BlocksOf(const Plan& plan, const Binding& binding) {
   return nearest == nullptr ? std::vector<BlockSpec>() : BlocksOf(*nearest);
 }
 
+MicroBatchSpec MicroBatchesOf(const PlanPoint& point) {
+  return {point.micro_batches.entries, point.micro_batches.results};
+}
+
+MicroBatchSpec MicroBatchesOf(const Plan& plan, const Binding& binding) {
+  const PlanPoint* nearest = NearestPoint(plan, binding);
+  return nearest == nullptr ? MicroBatchSpec() : MicroBatchesOf(*nearest);
+}
+
 Status CheckProfiles(const Graph& graph, const std::vector<Profile>& profiles, const std::vector<Dims>& inputs) {
   std::string text;
   for (size_t i = 0; i < profiles.size(); ++i) {

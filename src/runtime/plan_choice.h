@@ -7,6 +7,7 @@
 
 #include "src/engine/engine.h"
 #include "src/kernels/block/row_block.h"
+#include "src/runtime/micro_batches.h"
 #include "src/runtime/prepared_node.h"
 
 namespace tamis {
@@ -29,6 +30,9 @@ KernelWish WishOf(const Plan& plan, const Binding& binding);
 // Its blocks.
 std::vector<BlockSpec> BlocksOf(const Plan& plan, const Binding& binding);
 std::vector<BlockSpec> BlocksOf(const PlanPoint& point);
+// Its micro-batches.
+MicroBatchSpec MicroBatchesOf(const Plan& plan, const Binding& binding);
+MicroBatchSpec MicroBatchesOf(const PlanPoint& point);
 
 // Ok if a profile holds the inputs' dimensions (in the graph's order, of the right rank), or there is none. Else an
 // error (kUser) that names every dimension that is out of bounds, its input and the bounds, profile by profile.

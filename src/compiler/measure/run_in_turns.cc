@@ -7,7 +7,7 @@ namespace tamis {
 
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
                                              PackCache& cache, std::vector<BlockSpec> blocks,
-                                             std::shared_ptr<ArenaPool> arenas) {
+                                             std::shared_ptr<ArenaPool> arenas, MicroBatchSpec micro_batches) {
   ProgramOptions options;
   options.threads = threads;
   options.wish = [&](const std::string& node) {
@@ -16,6 +16,7 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   };
   options.blocks = std::move(blocks);
   options.arenas = std::move(arenas);
+  options.micro_batches = std::move(micro_batches);
   return Program::Make(std::move(concrete), options, cache);
 }
 

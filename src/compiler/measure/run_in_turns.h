@@ -16,7 +16,8 @@ using KernelsByNode = std::map<std::string, std::string>;
 // chooses. Programs that share arenas run in the same memory, so that where it lies is no one's luck.
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
                                              PackCache& cache, std::vector<BlockSpec> blocks = {},
-                                             std::shared_ptr<ArenaPool> arenas = nullptr);
+                                             std::shared_ptr<ArenaPool> arenas = nullptr,
+                                             MicroBatchSpec micro_batches = {});
 
 // Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up.
 struct Turns {

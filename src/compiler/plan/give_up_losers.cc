@@ -5,10 +5,8 @@
 #include <optional>
 #include <tuple>
 
-#include "src/base/hash.h"
+#include "src/compiler/plan/plan_key.h"
 #include "src/compiler/plan/plan_pair.h"
-#include "src/kernels/kernel_revision.h"
-#include "src/kernels/problem.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -16,45 +14,6 @@ namespace {
 
 // A plan that is measured again is another plan each time, and the most there is to lose is what a block saves.
 constexpr int kMaxRounds = 3;
-
-// A plan's nodes as problems, and a name for the whole of it.
-struct Described {
-  std::map<std::string, Problem> problems;  // by node
-  std::string key;
-  bool differs = false;  // from the all-dense plan
-};
-
-Result<Described> Describe(const Graph& concrete, const PlanPoint& point, int threads) {
-  Described described;
-  for (const NodeId id : concrete.NodeIds()) {
-    const Node& node = concrete.node(id);
-    if (!IsConcrete(concrete, node)) continue;
-    TAMIS_ASSIGN_OR_RETURN(Problem problem, MakeProblem(concrete, node, threads));
-    described.problems.emplace(NameInPlan(concrete, node), std::move(problem));
-  }
-  std::string text;
-  const auto add_kernel = [&](const std::string& kernel) {
-    text += fmt::format(" {}/{:x}", kernel, KernelRevision(kernel));
-  };
-  for (const NodePlan& node : point.nodes) {
-    const auto found = described.problems.find(node.node);
-    if (found == described.problems.end()) continue;
-    text += "\n" + TimingCache::Key(found->second);
-    add_kernel(node.kernel);
-    for (const Candidate& candidate : node.candidates) {
-      if (candidate.seconds > 0) add_kernel(candidate.kernel);  // one of them takes its place
-    }
-    described.differs = described.differs || NeedsTwoFour(node.kernel, found->second);
-  }
-  for (const BlockPlan& block : point.blocks) {
-    text += "\nblock";
-    for (const std::string& layer : block.layers) text += " " + layer;
-    for (const std::string& kernel : block.kernels) add_kernel(kernel);
-    described.differs = true;
-  }
-  described.key = HexString(Hash64(text)) + HexString(Hash64(text, 1)) + "-plan";
-  return described;
-}
 
 // Gives up the block that ends with this node, or the node's kernel.
 GivenUp Apply(const PlanLoser& loser, PlanPoint* point) {
@@ -98,9 +57,9 @@ Result<std::vector<GivenUp>> GiveUpLosers(const Graph& fused, Tuner& tuner, int 
                                           const std::function<void()>& begin) {
   std::vector<GivenUp> given_up;
   TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point->binding));
-  TAMIS_ASSIGN_OR_RETURN(const Described described, Describe(concrete, *point, threads));
+  TAMIS_ASSIGN_OR_RETURN(const DescribedPlan described, DescribePlan(concrete, *point, threads));
   if (!described.differs) return given_up;
-  if (const auto known = tuner.FindLosers(described.key)) {
+  if (const auto known = tuner.FindLosers(described.key + "-plan")) {
     for (const PlanLoser& loser : *known) {
       if (loser.node < point->nodes.size()) given_up.push_back(Apply(loser, point));
     }
@@ -122,7 +81,7 @@ Result<std::vector<GivenUp>> GiveUpLosers(const Graph& fused, Tuner& tuner, int 
     }
     if (found.empty()) break;
   }
-  tuner.RecordLosers(described.key, described.problems.begin()->second, losers);
+  tuner.RecordLosers(described.key + "-plan", described.problems.begin()->second, losers);
   // A cache that can't be written ends nothing, and Tune has told of it.
   std::ignore = tuner.SaveCache();
   return given_up;

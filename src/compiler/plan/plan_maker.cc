@@ -6,6 +6,7 @@
 #include "src/compiler/plan/block_trial.h"
 #include "src/compiler/plan/confirm_plan.h"
 #include "src/compiler/plan/give_up_losers.h"
+#include "src/compiler/plan/micro_batch_trial.h"
 #include "src/compiler/plan/overlap_trial.h"
 #include "src/compiler/plan/verify_plan.h"
 #include "src/cuda/fuse_for_cuda.h"
@@ -82,6 +83,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
         concrete.push_back(std::move(*graph));
         plan.points.emplace_back().binding = binding;
       }
+      if (!cuda) AddParts(&plan, &concrete);
     }
   }
   TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
@@ -93,6 +95,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
   }
   TAMIS_RETURN_IF_ERROR(AddBlocks(&plans));
   if (!cuda) TAMIS_RETURN_IF_ERROR(DropLosers(&plans));
+  if (!cuda) TAMIS_RETURN_IF_ERROR(AddMicroBatches(&plans));
   for (Plan& plan : plans) {
     bool right = true;
     for (PlanPoint& point : plan.points) {
@@ -105,6 +108,22 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
     Replace(std::move(plan));
   }
   return {};
+}
+
+// Points for parts of the batch, tuned like the others, from which AddMicroBatches takes what it needs.
+void PlanMaker::AddParts(Plan* plan, std::vector<Graph>* concrete) {
+  if (Skips(kMicroBatching)) return;
+  const Graph& fused = engine_.Fused(plan->variant);
+  const size_t own = plan->points.size();
+  for (size_t i = 0; i < own; ++i) {
+    const auto binding = PartOfBatch(fused, plan->points[i].binding, threads_);
+    const auto same = [&](const PlanPoint& point) { return point.binding == *binding; };
+    if (!binding || std::any_of(plan->points.begin(), plan->points.end(), same)) continue;
+    Result<Graph> graph = SpecializeAt(fused, *binding);
+    if (!graph.ok() || RunsNodeByNode(*graph)) continue;
+    concrete->push_back(std::move(*graph));
+    plan->points.emplace_back().binding = *binding;
+  }
 }
 
 Status PlanMaker::AddMemoryFigures() {
@@ -123,6 +142,7 @@ Status PlanMaker::AddMemoryFigures() {
     if (plan.measured) {
       options.wish = WishOf(plan, max);
       options.blocks = BlocksOf(plan, max);
+      options.micro_batches = MicroBatchesOf(plan, max);
     }
     TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(*concrete), options, cache));
     plan.memory = program->memory();
@@ -180,7 +200,7 @@ Status PlanMaker::AddBlocks(std::vector<Plan>* plans) {
   if (tuner_.cuda()) return {};
   PassRecord record;
   record.name = std::string(kBlockFusion);
-  record.skipped = std::find(options_.without.begin(), options_.without.end(), kBlockFusion) != options_.without.end();
+  record.skipped = Skips(kBlockFusion);
   const auto begin = [this] {
     if (options_.progress) options_.progress(0, 1, "measuring blocks of layers inside the network");
   };
@@ -222,6 +242,47 @@ Status PlanMaker::DropLosers(std::vector<Plan>* plans) {
     }
   }
   return {};
+}
+
+// Chooses the layers that run for parts of the batch, and drops the points that only served to find them.
+Status PlanMaker::AddMicroBatches(std::vector<Plan>* plans) {
+  PassRecord record;
+  record.name = std::string(kMicroBatching);
+  record.skipped = Skips(kMicroBatching);
+  const auto begin = [this] {
+    if (options_.progress) options_.progress(0, 1, "measuring parts of the batch");
+  };
+  for (Plan& plan : *plans) {
+    const Graph& fused = engine_.Fused(plan.variant);
+    record.nodes_before = record.nodes_after = static_cast<int64_t>(fused.NumNodes());
+    if (record.skipped) break;
+    const std::vector<PlanPoint> points = plan.points;  // as they are without micro-batches
+    for (PlanPoint& point : plan.points) {
+      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+      const auto binding = PartOfBatch(fused, point.binding, threads_);
+      const auto part = std::find_if(points.begin(), points.end(),
+                                     [&](const PlanPoint& other) { return binding && other.binding == *binding; });
+      if (part == points.end()) continue;
+      TAMIS_ASSIGN_OR_RETURN(const MicroBatchVerdict verdict,
+                             ChooseMicroBatches(fused, tuner_, threads_, *part, &point, begin));
+      if (!verdict.measured) continue;
+      record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
+                                 "layers run for parts of the batch",
+                                 verdict.reason,
+                                 1,
+                                 {verdict.last}});
+    }
+    const auto bindings = TuningPoints(plan.profile);
+    std::erase_if(plan.points, [&](const PlanPoint& point) {
+      return std::find(bindings.begin(), bindings.end(), point.binding) == bindings.end();
+    });
+  }
+  passes_.push_back(std::move(record));
+  return {};
+}
+
+bool PlanMaker::Skips(std::string_view name) const {
+  return std::find(options_.without.begin(), options_.without.end(), name) != options_.without.end();
 }
 
 void PlanMaker::Replace(Plan plan) {

@@ -40,6 +40,9 @@ class PlanMaker {
   Result<bool> ConfirmSparse(const std::vector<Plan>& plans);
   Status AddBlocks(std::vector<Plan>* plans);
   Status DropLosers(std::vector<Plan>* plans);
+  void AddParts(Plan* plan, std::vector<Graph>* concrete);
+  Status AddMicroBatches(std::vector<Plan>* plans);
+  bool Skips(std::string_view name) const;
   void Replace(Plan plan);
 
   Engine& engine_;

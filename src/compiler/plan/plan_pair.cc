@@ -12,12 +12,23 @@
 namespace tamis {
 namespace {
 
-// With every weight as if it were dense, and the kernels that were fastest so.
-Result<KernelsByNode> MakeDense(Graph& concrete, Tuner& tuner) {
+// With every weight as if it were dense, and the kernels that were fastest so: of layers that run for parts of the
+// batch for a part.
+Result<KernelsByNode> MakeDense(Graph& concrete, const MicroBatchSpec& micro_batches, Tuner& tuner) {
   for (size_t i = 0; i < concrete.NumValues(); ++i) concrete.value(static_cast<ValueId>(i)).pattern = Pattern::kDense;
-  TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner.Tune(std::span(&concrete, 1)));
+  std::vector<Graph> graphs;
+  graphs.push_back(concrete.Clone());
+  if (FormMicroBatches(graphs[0], micro_batches)) {
+    for (const NodeId id : graphs[0].NodeIds()) {
+      const Node& node = graphs[0].node(id);
+      if (node.IsTamis(kMicroBatches)) graphs.push_back(node.regions[0].body->Clone());
+    }
+  }
+  TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner.Tune(graphs));
   KernelsByNode kernels;
-  for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
+  for (const auto& nodes : tuned) {
+    for (const TunedNode& node : nodes) kernels[node.node] = node.kernel;
+  }
   return kernels;
 }
 
@@ -58,15 +69,15 @@ Result<std::unique_ptr<PlanPair>> MakePlanPair(const Graph& fused, const PlanPoi
   if (RunsNodeByNode(chosen_graph) || RunsNodeByNode(dense_graph)) return std::unique_ptr<PlanPair>();
   KernelsByNode kernels;
   for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
-  TAMIS_ASSIGN_OR_RETURN(const KernelsByNode dense_kernels, MakeDense(dense_graph, tuner));
+  TAMIS_ASSIGN_OR_RETURN(const KernelsByNode dense_kernels, MakeDense(dense_graph, MicroBatchesOf(point), tuner));
   auto pair = std::make_unique<PlanPair>();
   for (const BlockPlan& block : point.blocks) pair->blocks[block.layers.back()] = block.layers;
   // In the same memory: where it lies alone makes a tenth of a layer's time.
   const auto arenas = std::make_shared<ArenaPool>();
-  TAMIS_ASSIGN_OR_RETURN(pair->chosen,
-                         ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache, BlocksOf(point), arenas));
-  TAMIS_ASSIGN_OR_RETURN(pair->dense,
-                         ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache, {}, arenas));
+  TAMIS_ASSIGN_OR_RETURN(pair->chosen, ProgramWith(std::move(chosen_graph), kernels, threads, pair->cache,
+                                                   BlocksOf(point), arenas, MicroBatchesOf(point)));
+  TAMIS_ASSIGN_OR_RETURN(pair->dense, ProgramWith(std::move(dense_graph), dense_kernels, threads, pair->cache, {},
+                                                  arenas, MicroBatchesOf(point)));
   TAMIS_ASSIGN_OR_RETURN(pair->inputs, RandomOperands(specs, point.binding, 1));
   return pair;
 }

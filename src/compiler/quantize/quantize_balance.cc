@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "src/ops/op_is_elementwise.h"
 #include "src/passes/channels_last.h"
-#include "src/passes/elementwise.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 #include "src/quantize/balance.h"

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
+#include "src/base/hash.h"
 #include "src/kernels/row_kernel.h"
 
 namespace tamis {
@@ -121,6 +123,33 @@ class ConvPanels : public RowKernel {
   WindowLines lines_;
 };
 
+// A kernel whose rows are no whole groups of four elements (7 taps of 3 channels) gets taps of zeros at their ends, so
+// that x is read where it lies. Nothing if they are, or that would be many.
+std::optional<ConvShape> WithWholeGroups(const ConvShape& shape, Taps taps) {
+  constexpr double kMostWork = 1.34;
+  if (taps != Taps::kGroups || shape.group != 1 || shape.dilation[2] != 1 || HasImplicitTaps(shape, taps)) return {};
+  ConvShape wide = shape;
+  while (wide.kernel[2] * wide.channels % 4 != 0) ++wide.kernel[2];
+  if (static_cast<double>(wide.kernel[2]) > kMostWork * static_cast<double>(shape.kernel[2])) return {};
+  const int64_t reach = (wide.out[2] - 1) * wide.stride[2] + wide.kernel[2];
+  wide.pad_end[2] = std::max(wide.pad_end[2], reach - wide.pad_begin[2] - wide.in[2]);
+  return wide;
+}
+
+Tensor WidenRows(const Tensor& weight, const ConvShape& from, const ConvShape& to) {
+  const size_t element = BitSize(weight.dtype()) / 8;
+  const auto bytes = static_cast<size_t>(from.kernel[2] * from.channels) * element;
+  const auto wide_bytes = static_cast<size_t>(to.kernel[2] * to.channels) * element;
+  const int64_t rows = from.outputs * from.kernel[0] * from.kernel[1];
+  Tensor wide(weight.dtype(), {to.outputs, to.Depth()});
+  std::memset(wide.raw(), 0, wide.NumBytes());
+  for (int64_t row = 0; row < rows; ++row) {
+    std::memcpy(wide.raw() + static_cast<size_t>(row) * wide_bytes, weight.raw() + static_cast<size_t>(row) * bytes,
+                bytes);
+  }
+  return wide;
+}
+
 }  // namespace
 
 Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern) {
@@ -143,6 +172,9 @@ double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps tap
   const double per_cycle = sparse ? SparseFlopsPerCycle(isa, gemm.in) : PanelFlopsPerCycle(isa, gemm.in);
   const double seconds = PredictSeconds(flops, per_cycle, GemmBytes(gemm, sparse ? 0.6 : 1), problem.threads);
   if (shape->Pointwise() || HasImplicitTaps(*shape, taps)) return seconds;
+  if (const auto wide = WithWholeGroups(*shape, taps)) {
+    return seconds * static_cast<double>(wide->Depth()) / static_cast<double>(shape->Depth());
+  }
   // Gathered rows are written and read once more, at the pace of the second-level cache.
   const double gathered = static_cast<double>(gemm.rows) * static_cast<double>(gemm.depth) * BitSize(gemm.in) / 8.0;
   return seconds + gathered / (60e9 * problem.threads);
@@ -152,6 +184,11 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
                                                           PanelRoutine routine, Taps taps, LaneOrder order) {
   TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
   const Operand& weight = problem.input(1);
+  if (const auto wide = WithWholeGroups(shape, taps)) {
+    const Tensor rows = WidenRows(*weight.constant, shape, *wide);
+    TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, HashTensor(rows), rows, pattern, order));
+    return MakeImplicitConv(*wide, std::move(packed), problem.threads, routine);
+  }
   TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern, order));
   if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
   if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine);

@@ -1,4 +1,4 @@
-#include "src/passes/elementwise.h"
+#include "src/ops/op_is_elementwise.h"
 
 #include <algorithm>
 #include <array>

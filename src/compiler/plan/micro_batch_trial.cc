@@ -1,0 +1,208 @@
+#include "src/compiler/plan/micro_batch_trial.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <tuple>
+
+#include "src/base/median.h"
+#include "src/compiler/measure/run_in_turns.h"
+#include "src/compiler/plan/plan_key.h"
+#include "src/runtime/benchmark.h"
+#include "src/runtime/dynamic_program.h"
+#include "src/runtime/plan_choice.h"
+#include "src/runtime/specialize.h"
+
+namespace tamis {
+namespace {
+
+// What must be gained before it is worth a choice: noise of the measurement.
+constexpr double kLeastGain = 0.98;
+// A record of the cache names the cut by its place among all, counted from 1, and the choice by this word.
+constexpr const char* kCut = "cut";
+
+// The symbol of axis 0 of the first input that has an axis; empty if its size is fixed, or no symbol alone.
+std::string BatchSymbol(const Graph& fused) {
+  for (const ValueId id : fused.inputs) {
+    const Type& type = fused.value(id).type;
+    if (!type.IsTensor() || !type.has_rank || type.shape.empty()) continue;
+    return type.shape[0].IsConstant() ? std::string() : type.shape[0].ToString();
+  }
+  return {};
+}
+
+using NodeSeconds = std::map<std::string, std::vector<double>>;
+
+Status AddProfile(const Program& program, std::span<const Tensor> inputs, ThreadPool& pool, NodeSeconds* seconds) {
+  TAMIS_ASSIGN_OR_RETURN(const auto nodes, program.Profile(inputs, 1, pool));
+  for (const auto& node : nodes) (*seconds)[node.name].push_back(node.seconds);
+  return {};
+}
+
+double Sum(const NodeSeconds& seconds, std::span<const std::string> nodes) {
+  double sum = 0;
+  for (const std::string& node : nodes) {
+    const auto found = seconds.find(node);
+    if (found != seconds.end()) sum += Median(found->second);
+  }
+  return sum;
+}
+
+// `whole` with the choices of `part`, times `parts`, for the layers before the cut. Blocks that lie on both sides of it
+// are given up.
+PlanPoint Joined(const PlanPoint& whole, const PlanPoint& part, int64_t parts, const MicroBatchCut& cut) {
+  const std::set<std::string> before(cut.layers.begin(), cut.layers.end());
+  const auto times = static_cast<double>(parts);
+  std::map<std::string, const NodePlan*> of_part;
+  for (const NodePlan& node : part.nodes) of_part[node.node] = &node;
+  PlanPoint joined;
+  joined.binding = whole.binding;
+  joined.micro_batches = {cut.spec.entries, cut.spec.results};
+  for (const NodePlan& node : whole.nodes) {
+    const auto found = of_part.find(node.node);
+    const bool is_before = before.count(node.node) != 0 && found != of_part.end();
+    NodePlan& taken = joined.nodes.emplace_back(is_before ? *found->second : node);
+    if (!is_before) continue;
+    taken.seconds *= times;
+    for (Candidate& candidate : taken.candidates) candidate.seconds *= times;
+  }
+  const auto is_before = [&](const std::string& layer) { return before.count(layer) != 0; };
+  for (const BlockPlan& block : part.blocks) {
+    if (!std::all_of(block.layers.begin(), block.layers.end(), is_before)) continue;
+    BlockPlan& taken = joined.blocks.emplace_back(block);
+    taken.seconds *= times;
+    taken.layer_seconds *= times;
+  }
+  for (const BlockPlan& block : whole.blocks) {
+    if (std::none_of(block.layers.begin(), block.layers.end(), is_before)) joined.blocks.push_back(block);
+  }
+  return joined;
+}
+
+class Trial {
+ public:
+  Trial(const Graph& fused, Tuner& tuner, int threads, const PlanPoint& part, PlanPoint* point)
+      : fused_(fused), tuner_(tuner), threads_(threads), part_(part), point_(*point), pool_(threads) {}
+
+  Result<MicroBatchVerdict> Run(const std::function<void()>& begin) {
+    MicroBatchVerdict verdict;
+    const std::vector<TensorSpec> specs = InputSpecs(fused_);
+    if (!AreTensors(specs)) return verdict;
+    TAMIS_ASSIGN_OR_RETURN(concrete_, SpecializeAt(fused_, point_.binding));
+    TAMIS_ASSIGN_OR_RETURN(concrete_part_, SpecializeAt(fused_, part_.binding));
+    if (RunsNodeByNode(concrete_) || RunsNodeByNode(concrete_part_)) return verdict;
+    const std::string symbol = BatchSymbol(fused_);
+    const int64_t entries = part_.binding.at(symbol);
+    parts_ = point_.binding.at(symbol) / entries;
+    cuts_ = MicroBatchCuts(concrete_, entries);
+    if (cuts_.empty()) return verdict;
+    TAMIS_ASSIGN_OR_RETURN(const DescribedPlan whole_plan, DescribePlan(concrete_, point_, threads_));
+    TAMIS_ASSIGN_OR_RETURN(const DescribedPlan part_plan, DescribePlan(concrete_part_, part_, threads_));
+    const std::string key = whole_plan.key + part_plan.key + "-micro";
+    const MicroBatchCut* chosen = nullptr;
+    if (const auto known = tuner_.FindLosers(key)) {
+      if (known->size() == 1 && (*known)[0].node <= cuts_.size() && (*known)[0].node > 0) {
+        chosen = &cuts_[(*known)[0].node - 1];
+      }
+      verdict.reason = "known from an earlier build";
+    } else {
+      if (tuner_.TimeIsUp()) return verdict;
+      if (begin) begin();
+      TAMIS_ASSIGN_OR_RETURN(chosen, Measure(specs, &verdict.reason));
+      std::vector<PlanLoser> record;
+      if (chosen != nullptr) record.push_back({static_cast<size_t>(chosen - cuts_.data()) + 1, kCut});
+      tuner_.RecordLosers(key, whole_plan.problems.begin()->second, record);
+      std::ignore = tuner_.SaveCache();  // Tune has told of a cache that can't be written
+    }
+    verdict.measured = true;
+    if (chosen == nullptr) return verdict;
+    verdict.chosen = true;
+    verdict.last = chosen->layers.back();
+    point_ = Joined(point_, part_, parts_, *chosen);
+    return verdict;
+  }
+
+ private:
+  Result<std::unique_ptr<Program>> MakeProgram(const Graph& concrete, const PlanPoint& point) {
+    KernelsByNode kernels;
+    for (const NodePlan& node : point.nodes) kernels[node.node] = node.kernel;
+    return ProgramWith(concrete.Clone(), kernels, threads_, cache_, BlocksOf(point), arenas_, MicroBatchesOf(point));
+  }
+
+  // The cut that saves most, layer by layer; null if none does, or whole runs are not faster.
+  Result<const MicroBatchCut*> Measure(const std::vector<TensorSpec>& specs, std::string* reason) {
+    using Clock = std::chrono::steady_clock;
+    const MicroBatchCut* const none = nullptr;
+    TAMIS_ASSIGN_OR_RETURN(const auto whole, MakeProgram(concrete_, point_));
+    TAMIS_ASSIGN_OR_RETURN(const auto part, MakeProgram(concrete_part_, part_));
+    TAMIS_ASSIGN_OR_RETURN(const auto inputs, RandomOperands(specs, point_.binding, 1));
+    TAMIS_ASSIGN_OR_RETURN(const auto part_inputs, RandomOperands(specs, part_.binding, 1));
+    NodeSeconds whole_seconds, part_seconds, warm_up;
+    constexpr int kLeast = 4, kMost = 30;
+    const auto deadline = Clock::now() + std::chrono::duration<double>(2);
+    for (int round = 0; round < kLeast || (round < kMost && Clock::now() < deadline); ++round) {
+      TAMIS_RETURN_IF_ERROR(AddProfile(*whole, inputs, pool_, round == 0 ? &warm_up : &whole_seconds));
+      // Parts follow one another in the program to come too: the second of two finds what the first left in the caches.
+      TAMIS_RETURN_IF_ERROR(AddProfile(*part, part_inputs, pool_, &warm_up));
+      TAMIS_RETURN_IF_ERROR(AddProfile(*part, part_inputs, pool_, round == 0 ? &warm_up : &part_seconds));
+    }
+    const MicroBatchCut* best = nullptr;
+    double saved = 0;
+    for (const MicroBatchCut& cut : cuts_) {
+      const double here = Sum(whole_seconds, cut.layers) - static_cast<double>(parts_) * Sum(part_seconds, cut.layers);
+      if (here <= saved) continue;
+      saved = here;
+      best = &cut;
+    }
+    if (best == nullptr) {
+      *reason = "no layers are faster for a part of the batch";
+      return none;
+    }
+    TAMIS_ASSIGN_OR_RETURN(const auto joined, MakeProgram(concrete_, Joined(point_, part_, parts_, *best)));
+    const Program* const programs[] = {whole.get(), joined.get()};
+    double ratio = 0;
+    for (const double seconds : {1.0, 2.0}) {  // noise may make a winner lose, but seldom twice
+      TAMIS_ASSIGN_OR_RETURN(const auto times, RunInTurns(programs, inputs, pool_, {.seconds = seconds, .least = 6}));
+      ratio = Median(times[1]) / Median(times[0]);
+      if (ratio < kLeastGain) break;
+    }
+    *reason =
+        fmt::format("{} parts of {} take {:.2f} times the time of the whole batch", parts_, best->spec.entries, ratio);
+    return ratio < kLeastGain ? best : none;
+  }
+
+  const Graph& fused_;
+  Tuner& tuner_;
+  int threads_;
+  const PlanPoint& part_;
+  PlanPoint& point_;
+  ThreadPool pool_;
+  Graph concrete_, concrete_part_;
+  int64_t parts_ = 1;
+  std::vector<MicroBatchCut> cuts_;
+  PackCache cache_;
+  std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();
+};
+
+}  // namespace
+
+std::optional<std::map<std::string, int64_t>> PartOfBatch(const Graph& fused,
+                                                          const std::map<std::string, int64_t>& binding, int threads) {
+  const std::string symbol = BatchSymbol(fused);
+  const auto found = binding.find(symbol);
+  if (found == binding.end()) return std::nullopt;
+  const int64_t batch = found->second;
+  int64_t entries = std::max<int64_t>(threads / 2, 1);
+  while (entries > 1 && batch % entries != 0) --entries;
+  if (entries >= batch) return std::nullopt;
+  auto part = binding;
+  part[symbol] = entries;
+  return part;
+}
+
+Result<MicroBatchVerdict> ChooseMicroBatches(const Graph& fused, Tuner& tuner, int threads, const PlanPoint& part,
+                                             PlanPoint* point, const std::function<void()>& begin) {
+  return Trial(fused, tuner, threads, part, point).Run(begin);
+}
+
+}  // namespace tamis
