@@ -213,6 +213,16 @@ def test_cache_verb(tamis, model, tmp_path):
     bad.write_text("this is a text that is no timing cache at all\n")
     assert "is not a timing cache" in tamis("cache", "list", bad, fails=True)
     assert "can't open" in tamis("cache", "list", tmp_path / "none.tsv", fails=True)
+
+
+def test_a_machine_that_has_built_nothing_has_an_empty_timing_cache(tamis, tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    for arguments, said in ((["list"], "no times are kept yet"), (["prune"], "0 problems left"),
+                            (["list", "--json"], '"entries":[]')):
+        done = subprocess.run([tamis.program, "cache", *arguments], env=environment, capture_output=True, text=True,
+                              check=True)
+        assert said in done.stdout
+    assert not any(tmp_path.iterdir())
     assert "takes list, merge, prune or path" in tamis("cache", "melt", fails=True)
 
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -44,6 +45,40 @@ def samples(rows, columns=64, seed=5):
 def assert_close(actual, expected, length=64):
     assert actual.dtype == np.float32
     np.testing.assert_allclose(actual, expected, rtol=0, atol=length * np.finfo(np.float32).eps * 8)
+
+
+@pytest.mark.parametrize("kind", [tamis.Session, tamis.InferenceSession])
+def test_a_session_of_a_file_goes_to_another_process(kind, tmp_path, monkeypatch):
+    model, reference = layer()
+    onnx.save(model, tmp_path / "layer.onnx")
+    tamis.build(tmp_path / "layer.onnx", tmp_path / "layer.tamis", tune=False)
+    monkeypatch.chdir(tmp_path)
+    x = samples(3)
+    for name in ("layer.onnx", "layer.tamis"):
+        session = kind(name, threads=1)
+        expected = session.run(None, {"x": x})
+        again = pickle.loads(pickle.dumps(session))
+        assert type(again) is kind
+        np.testing.assert_array_equal(again.run(None, {"x": x}), expected)
+        # A new interpreter, in another folder.
+        (tmp_path / "session").write_bytes(pickle.dumps((session, x)))
+        code = "import pickle, sys; s, x = pickle.load(open(sys.argv[1], 'rb')); print(float(s.run(None, {'x': x})[0].sum()))"
+        done = subprocess.run([sys.executable, "-c", code, tmp_path / "session"], cwd="/", capture_output=True, text=True,
+                              env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}, check=True)
+        assert float(done.stdout) == pytest.approx(float(expected[0].sum()), rel=1e-6)
+
+
+def test_options_of_an_inference_session_are_pickled_with_it(tmp_path):
+    onnx.save(layer()[0], tmp_path / "layer.onnx")
+    options = tamis.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = pickle.loads(pickle.dumps(tamis.InferenceSession(tmp_path / "layer.onnx", options)))
+    assert session.get_session_options().intra_op_num_threads == 1
+
+
+def test_a_session_of_a_model_in_memory_says_how_it_can_be_pickled():
+    with pytest.raises(TypeError, match=r"write it to a file \(session.engine.save\(path\)\)"):
+        pickle.dumps(tamis.Session(layer()[0]))
 
 
 def test_three_ways_to_ask_for_outputs():

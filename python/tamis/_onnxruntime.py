@@ -127,6 +127,8 @@ class InferenceSession(Session):
             options.setdefault("threads", sess_options.intra_op_num_threads)
         super().__init__(path_or_bytes, **options)
         self._options = SessionOptions() if sess_options is None else sess_options
+        if self._recipe is not None and isinstance(sess_options, SessionOptions):
+            self._recipe["sess_options"] = sess_options
 
     def get_session_options(self) -> Any:
         """The options that the session was made with."""

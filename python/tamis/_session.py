@@ -56,6 +56,9 @@ class NodeTime(NamedTuple):
 class Session:
     """A network that is ready to run. Several threads may run one session at once.
 
+    A session of a file can be pickled: the file is opened again, with the same arguments but for `progress`, in the
+    process that unpickles it. Engine files are mapped there, so that processes share their weights.
+
     Args:
         model: Path of an engine (`tamis.build` writes it) or of an ONNX file; the bytes of an ONNX model; an
             `onnx.ModelProto`; or a `tamis.Engine`. An ONNX model is compiled first, which takes seconds at most unless
@@ -97,6 +100,12 @@ class Session:
     ) -> None:
         if retune not in ("never", "background", "now"):
             raise ValueError(f"retune {retune!r} is unknown; it takes never, background or now")
+        self._recipe: dict[str, Any] | None = None
+        if isinstance(model, (str, os.PathLike)):  # a process that unpickles it may stand in another folder
+            self._recipe = {
+                "model": os.path.abspath(model), "device": device, "threads": threads, "tune": tune, "precision": precision,
+                "profiles": profiles, "retune": retune, "folder": os.path.abspath(folder), "map_file": map_file,
+            }  # fmt: skip
         self._path: str | None = None
         self._engine: Engine | None = model if isinstance(model, Engine) else None
         if not isinstance(model, Engine):
@@ -193,11 +202,25 @@ class Session:
         """Mean time of every node over `repeats` runs, in the order of execution."""
         return [NodeTime(*row) for row in self._session.profile(dict(feeds), repeats)]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._recipe is None:
+            raise TypeError(
+                "a session of a model in memory can't be pickled: write it to a file (session.engine.save(path)), open "
+                "that and pickle its session"
+            )
+        recipe = dict(self._recipe)
+        return _open, (type(self), recipe.pop("model"), recipe)
+
     def __repr__(self) -> str:
         def join(infos: list[TensorInfo]) -> str:
             return ", ".join(f"{info.name}: {info.dtype}{info.shape}" for info in infos)
 
         return f"<tamis.Session {self._session.name!r}: {join(self._inputs)} -> {join(self._outputs)}>"
+
+
+def _open(kind: type[Session], model: str, options: dict[str, Any]) -> Session:
+    """A pickled session."""
+    return kind(model, **options)
 
 
 def _info(spec: tuple[str, str, int, list[int | str]]) -> TensorInfo:

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "src/base/cpu.h"
@@ -27,6 +28,13 @@ Result<std::string> OnlyFile(const Flags& flags) {
   return path;
 }
 
+// A file that is named must be there; this machine's own need not be yet.
+Result<TimingCache> OpenOnly(const Flags& flags) {
+  TAMIS_ASSIGN_OR_RETURN(const std::string path, OnlyFile(flags));
+  if (flags.files.empty() && !std::filesystem::exists(path)) return TimingCache(path);
+  return TimingCache::Open(path);
+}
+
 Status Path(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const std::string path, OnlyFile(flags));
   if (common.json) {
@@ -49,12 +57,11 @@ std::vector<const TimingEntry*> Sorted(const TimingCache& cache) {
 }
 
 Status List(const Flags& flags, const CommonFlags& common) {
-  TAMIS_ASSIGN_OR_RETURN(const std::string path, OnlyFile(flags));
-  TAMIS_ASSIGN_OR_RETURN(const TimingCache cache, TimingCache::Open(path));
+  TAMIS_ASSIGN_OR_RETURN(const TimingCache cache, OpenOnly(flags));
   const auto entries = Sorted(cache);
   if (common.json) {
     JsonWriter json;
-    json.BeginObject().Field("path", path).Key("entries").BeginArray();
+    json.BeginObject().Field("path", cache.path()).Key("entries").BeginArray();
     for (const TimingEntry* entry : entries) {
       json.BeginObject().Field("device", entry->device).Field("problem", entry->problem);
       json.Field("spread", entry->Spread()).Field("samples", entry->Samples());
@@ -83,7 +90,11 @@ Status List(const Flags& flags, const CommonFlags& common) {
       }
     }
   }
-  fmt::print("{}: {} problems\n", path, entries.size());
+  if (entries.empty() && !std::filesystem::exists(cache.path())) {
+    fmt::print("{}: no times are kept yet; builds write them\n", cache.path());
+  } else {
+    fmt::print("{}: {} problems\n", cache.path(), entries.size());
+  }
   return {};
 }
 
@@ -109,8 +120,7 @@ Status Merge(const Flags& flags, const CommonFlags& common) {
 }
 
 Status Prune(const Flags& flags, const CommonFlags& common) {
-  TAMIS_ASSIGN_OR_RETURN(const std::string path, OnlyFile(flags));
-  TAMIS_ASSIGN_OR_RETURN(TimingCache cache, TimingCache::Open(path));
+  TAMIS_ASSIGN_OR_RETURN(TimingCache cache, OpenOnly(flags));
   const size_t gone = cache.Prune([&](const TimingEntry& entry, const TimedKernel& timed) {
     if (FindKernel(timed.kernel) == nullptr) return true;
     if (flags.other_devices && entry.device != Cpu().Fingerprint()) return true;
@@ -119,10 +129,10 @@ Status Prune(const Flags& flags, const CommonFlags& common) {
   if (gone > 0) TAMIS_RETURN_IF_ERROR(cache.Rewrite());
   if (common.json) {
     JsonWriter json;
-    json.BeginObject().Field("path", path).Field("removed", static_cast<int64_t>(gone));
+    json.BeginObject().Field("path", cache.path()).Field("removed", static_cast<int64_t>(gone));
     fmt::print("{}\n", json.Field("problems", static_cast<int64_t>(cache.entries().size())).EndObject().text());
   } else {
-    fmt::print("{}: {} times removed, {} problems left\n", path, gone, cache.entries().size());
+    fmt::print("{}: {} times removed, {} problems left\n", cache.path(), gone, cache.entries().size());
   }
   return {};
 }

@@ -37,10 +37,11 @@ std::string Embedded(ContribNode& node, const std::string& words, const std::str
   return segments.empty() ? sum : node.Emit("Add", {sum, node.Emit("Gather", {segments, node.In(1)})});
 }
 
-// The second output is how many tokens of each row the mask keeps.
+// The second output is how many tokens of each row the mask keeps; zeros where there is no mask.
 bool GiveEmbedded(ContribNode& node, const std::string& sum, const std::string& gamma, const std::string& beta) {
   if (node.Wants(1)) {
-    const std::string kept = node.ReduceSum(node.In(7), {1}, false);
+    const std::string kept = node.Has(7) ? node.ReduceSum(node.In(7), {1}, false)
+                                         : node.Emit("Expand", {node.IntsConstant({0}), node.SizeOf(node.In(0), 0)});
     node.Give(1, node.Emit("Cast", {kept}, {{"to", int64_t{onnx::TensorProto::INT32}}}));
   }
   if (node.Wants(2)) node.Give(2, node.Emit("Identity", {sum}));
@@ -50,14 +51,14 @@ bool GiveEmbedded(ContribNode& node, const std::string& sum, const std::string& 
 }
 
 bool ExpandEmbed(ContribNode& node) {
-  if (node.num_inputs() < 7 || (node.Wants(1) && !node.Has(7))) return false;
+  if (node.num_inputs() < 7) return false;
   const std::string segments = node.Has(1) ? node.In(4) : "";
   return GiveEmbedded(node, Embedded(node, node.In(2), node.In(3), segments, node.In(8)), node.In(5), node.In(6));
 }
 
 // The same on codes: the tables and factors are inputs 2 to 6, their scales 8 to 12, their zero points 13 to 17.
 bool ExpandQuantizedEmbed(ContribNode& node) {
-  if (node.num_inputs() < 18 || (node.Wants(1) && !node.Has(7))) return false;
+  if (node.num_inputs() < 18) return false;
   const auto wide = [&node](int i) {
     return node.Has(i) ? node.Emit("DequantizeLinear", {node.In(i), node.In(i + 6), node.In(i + 11)}) : "";
   };

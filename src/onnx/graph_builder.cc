@@ -239,7 +239,17 @@ class GraphBuilder {
       node.outputs.push_back(id);
     }
     for (auto& attribute : *proto->mutable_attribute()) AddAttribute(&attribute, *proto, &node);
+    if (context_->of_pytorch && node.Is("Cast")) MeanBfloat16(*proto, &node);
     graph_.AddNode(std::move(node));
+  }
+
+  // PyTorch's older exporter gives its own number of bfloat16 to some casts, which ONNX has for complex128; no Cast of
+  // ONNX may convert to that.
+  void MeanBfloat16(const onnx::NodeProto& proto, Node* node) {
+    if (node->Int("to", 0) != onnx::TensorProto::COMPLEX128) return;
+    node->attributes["to"] = int64_t{onnx::TensorProto::BFLOAT16};
+    context_->remarks.push_back(where_ + Describe(proto) +
+                                " to complex128 is read as one to bfloat16, which PyTorch means");
   }
 
   void AddAttribute(onnx::AttributeProto* proto, const onnx::NodeProto& owner, Node* node) {

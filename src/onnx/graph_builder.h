@@ -23,6 +23,7 @@ struct ImportContext {
   // By initializer of the main graph, as in DetachedModel::elements; may be shorter than the initializers are many.
   std::vector<Tensor> elements = {};
   std::vector<std::string> remarks = {};  // as in OnnxInfo
+  bool of_pytorch = false;                // PyTorch wrote the file
 };
 
 // Builds the graph in topological order, with declared types but without inferred ones. `proto` gives up its weights.

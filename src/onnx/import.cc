@@ -127,6 +127,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
     problems.Add(fmt::format("the file has IR version {}; {} to {} are supported", model->ir_version(),
                              kOldestIrVersion, int64_t{onnx::IR_VERSION}));
   }
+  context.of_pytorch = model->producer_name() == "pytorch";
   CheckStrings(*model, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
   if (info != nullptr) info->notes = TakeNotes(model->mutable_graph());

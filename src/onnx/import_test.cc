@@ -83,6 +83,26 @@ TEST(OnnxImport, WrongDeclarationsOfOutputsAreRemarks) {
   EXPECT_THAT(info.remarks[1], HasSubstr("output 'y': shape [6] is declared but [2, 3] follows"));
 }
 
+TEST(OnnxImport, CastsThatPyTorchWritesWithItsOwnNumberOfBfloat16AreRead) {
+  onnx::ModelProto model = EmptyModel();
+  SetType(model.mutable_graph()->add_input(), "x", {2});
+  SetType(model.mutable_graph()->add_output(), "y", {2});
+  model.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::BFLOAT16);
+  auto* node = AddNode(model.mutable_graph(), "Cast", {"x"}, {"y"});
+  auto* to = node->add_attribute();
+  to->set_name("to");
+  to->set_type(onnx::AttributeProto::INT);
+  to->set_i(onnx::TensorProto::COMPLEX128);
+  EXPECT_THAT(ImportError(model), HasSubstr("a conversion to element type 15 of ONNX is not supported"));
+  model.set_producer_name("pytorch");
+  OnnxInfo info;
+  const Result<Graph> graph = ImportModel(model, "", &info);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->value(graph->outputs[0]).type.ToString(), "bfloat16[2]");
+  EXPECT_THAT(info.remarks, ::testing::ElementsAre(HasSubstr("is read as one to bfloat16")));
+}
+
 TEST(OnnxImport, InitializersListedAsInputsAreConstants) {
   onnx::ModelProto model = SmallModel();
   model.set_ir_version(3);
