@@ -61,7 +61,7 @@ Status CheckLabels(std::span<const int64_t> labels, int64_t classes, const std::
   for (size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] >= 0 && labels[i] < classes) continue;
     const int64_t sample = samples.empty() ? static_cast<int64_t>(i) : samples[i];
-    if (outside++ < kShown) shown += fmt::format("{}{} of sample {}", shown.empty() ? "" : ", ", labels[i], sample);
+    if (outside++ < kShown) shown += fmt::format("{}sample {} has {}", shown.empty() ? "" : ", ", sample, labels[i]);
   }
   if (outside == 0) return {};
   const auto [low, high] = std::minmax_element(labels.begin(), labels.end());
@@ -74,8 +74,9 @@ Status CheckLabels(std::span<const int64_t> labels, int64_t classes, const std::
   } else if (*low >= 1 && *high == classes) {
     advice += "; these seem to count from 1";
   }
-  return UserError("{} of {} labels are no class of output '{}', which has {}: {}{}. {}", outside, labels.size(),
-                   output, classes, shown, outside > kShown ? " and more" : "", advice);
+  return UserError("{} of {} labels are no class of output '{}', which has {} classes: {}{}. {}", outside,
+                   labels.size(), output, classes, shown,
+                   outside > kShown ? fmt::format(" and {} more", outside - kShown) : "", advice);
 }
 
 }  // namespace tamis
