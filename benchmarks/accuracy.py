@@ -9,9 +9,10 @@ any with the 95 % interval of what was lost, the share of samples with the dense
 the outputs. With --queries (a folder like the test samples), outputs count as embeddings: the ten nearest test samples of
 each query are compared with the dense network's. Beside each figure stand the share of the layers' weights that are 2:4
 and the median time of an engine built from the file (all engines are timed in turns in one run; --seconds 0 leaves it
-out). The row "optimized" is `tamis optimize` with --budget, to be seen beside the settings that do the same to every layer:
+out). The row "optimized" is `tamis optimize` with --budget, to be seen beside the settings that do the same to every layer,
+whether it gains by it or not ("uniform" stands for all nine of them):
 
-    ... --rows "dense,bf16,int8,2:4,2:4 + int8,paired 2:4 + int8,optimized" --budget "--max-drop 1.5"
+    ... --rows "uniform,optimized" --budget "--max-drop 1.5"
 """
 import argparse
 import json
@@ -37,15 +38,17 @@ ROWS = {
     "1:4": (["--pattern", "1:4"], False),
     "4:8": (["--pattern", "4:8"], False),
     "unstructured": (["--pattern", "unstructured"], False),
-    "permuted 2:4": (["--permute"], False),
-    "permuted paired 2:4": (["--permute", "--pattern", "paired"], False),
-    "permuted 2:4 + int8": (["--permute"], True),
-    "permuted paired 2:4 + int8": (["--permute", "--pattern", "paired"], True),
+    "unpermuted 2:4": (["--no-permute"], False),
+    "unpermuted paired 2:4": (["--no-permute", "--pattern", "paired"], False),
+    "unpermuted 2:4 + int8": (["--no-permute"], True),
+    "unpermuted paired 2:4 + int8": (["--no-permute", "--pattern", "paired"], True),
 }
-# name -> precision of the engine, f32 for others
-PRECISIONS = {"bf16": "bf16"}
+# name -> arguments of `tamis prune` or None; engines of these are built in bf16
+BF16_ROWS = {"bf16": None, "2:4 + bf16": [], "paired 2:4 + bf16": ["--pattern", "paired"]}
 OPTIMIZED = "optimized"
-NAMES = [*ROWS, *PRECISIONS, OPTIMIZED]
+UNIFORM = [f"{pattern}{precision}" for pattern in ("", "2:4", "paired 2:4") for precision in ("", " + bf16", " + int8")]
+UNIFORM = [name.removeprefix(" + ") or "dense" for name in UNIFORM]
+NAMES = [*ROWS, *BF16_ROWS, OPTIMIZED]
 
 
 def run(tamis, *arguments, codes=(0,)):
@@ -73,9 +76,14 @@ def once(file, command):
     return json.loads(kept["printed"]), kept["seconds"]
 
 
+def build(tamis, args, file, engine, precision="f32"):
+    run(tamis, "build", file, "-o", engine, "--threads", args.threads, "--precision", precision, *args.profile)
+    return engine
+
+
 def make(tamis, args, name, folder):
     """The network of a row: {file, share of weights in 2:4, seconds it took}. Rows that begin alike share files."""
-    prune, quantize = ROWS.get(name, (None, False))
+    prune, quantize = ROWS.get(name, (BF16_ROWS.get(name), False))
     row = {"name": name, "file": args.model, "share": 0.0, "seconds": 0.0}
     if name == OPTIMIZED:
         file = folder / "optimized.tamis"
@@ -90,6 +98,8 @@ def make(tamis, args, name, folder):
         file = folder / f"int8_{row['file'].name}"
         command = [tamis, "quantize", row["file"], "-o", file, *args.fit_flags, *shlex.split(args.quantize_flags)]
         row |= {"file": file, "seconds": row["seconds"] + once(file, [*command, "--json"])[1]}
+    if name in BF16_ROWS:  # as an engine, for `gate` would take the dense network in bf16 as well
+        row["file"] = build(tamis, args, row["file"], folder / f"bf16_{row['file'].stem}.tamis", "bf16")
     return row
 
 
@@ -111,9 +121,8 @@ def nearest(queries, samples, count=10):
 
 def judge(tamis, args, row, reference):
     """Adds the row's figures, from `tamis gate` against the dense network; whether it passes is not asked."""
-    precision = PRECISIONS.get(row["name"], "f32")
-    report = json.loads(run(tamis, "gate", "--dense", args.model, "--candidate", row["file"], "--precision", precision,
-                            *args.test_flags, "--json", codes=(0, 1)))
+    report = json.loads(run(tamis, "gate", "--dense", args.model, "--candidate", row["file"], *args.test_flags, "--json",
+                            codes=(0, 1)))
     checks = {check["name"]: check for check in report["checks"]}
     row |= {"cosine": checks["cosine"]["measured"], "samples": report["samples"], "top1": report.get("top1_candidate")}
     if "same_answers" in checks:
@@ -128,13 +137,8 @@ def judge(tamis, args, row, reference):
 def measure_times(tamis, args, rows, folder):
     engines = []
     for i, row in enumerate(rows):
-        if row["name"] == OPTIMIZED:
-            engines.append(row["file"])
-            continue
-        engines.append(folder / f"row{i}.tamis")
-        precision = PRECISIONS.get(row["name"], "f32")
-        run(tamis, "build", row["file"], "-o", engines[-1], "--threads", args.threads, "--precision", precision,
-            *args.profile)
+        is_engine = row["file"].suffix == ".tamis"
+        engines.append(row["file"] if is_engine else build(tamis, args, row["file"], folder / f"row{i}.tamis"))
     shape = ["--shape", *args.shape] if args.shape else []
     results = json.loads(run(tamis, "bench", *engines, *shape, "--threads", args.threads, "--seconds", args.seconds,
                              "--json", "-"))["results"]
@@ -164,7 +168,7 @@ def main():
     parser.add_argument("--test-samples", type=int, default=0, help="0: all")
     parser.add_argument("--data-flags", default="", help="how images are prepared: --mean, --std, --image-size")
     parser.add_argument("--quantize-flags", default="", help="further flags of `tamis quantize`")
-    parser.add_argument("--rows", default=",".join(ROWS), help="some of: " + ", ".join(NAMES))
+    parser.add_argument("--rows", default=",".join(ROWS), help="some of: uniform, " + ", ".join(NAMES))
     parser.add_argument("--budget", default="--max-drop 1.5", help="further flags of `tamis optimize`")
     parser.add_argument("--optimize-samples", type=int, default=768, help="of the row \"optimized\", which fits, chooses and confirms with them")
     parser.add_argument("--shape", nargs="*", default=[], help="of the timing, for dynamic dimensions")
@@ -173,7 +177,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, help="keep what is made here, and take what is there already; for one network and one set of flags")
     parser.add_argument("--tamis", type=pathlib.Path, default=pathlib.Path("build/tamis"))
     args = parser.parse_args()
-    names = [name.strip() for name in args.rows.split(",")]
+    names = [name.strip() for name in args.rows.replace("uniform", ",".join(UNIFORM)).split(",")]
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         raise SystemExit(f"accuracy: no row is called {', '.join(unknown)}; there are: {', '.join(NAMES)}")
