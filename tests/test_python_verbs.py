@@ -54,7 +54,7 @@ def test_prune_by_gradient_takes_labels(model, data, tmp_path):
     assert [layer["pattern"] for layer in report.layers] == ["2:4", "2:4"]
     with pytest.raises(ValueError, match="a label for every sample.*labels.npy.*reconstruct"):
         prune(method="gradient")
-    with pytest.raises(ValueError, match="1 of 192 labels are no class of output 'y', which has 64: 64 of sample 7"):
+    with pytest.raises(ValueError, match="1 of 192 labels are no class of output 'y', which has 64 classes: sample 7 has 64"):
         prune(method="gradient", labels=np.where(np.arange(192) == 7, 64, 0))
     with pytest.raises(ValueError, match="goes with method gradient"):
         prune(labels=labels)
@@ -91,6 +91,10 @@ def test_prune_permuted(model, data, tmp_path):
     assert line["layers"] == ["w2"] and line["kept_after"] > line["kept_before"]
     assert [layer["weight"] for layer in report["fixed"]] == ["w1"]
     assert tamis.prune(model, tmp_path / "plain.onnx", data=data, method="magnitude").permuted is None
+    # Weights that are fitted and become 2:4 are put in order unless that is not wanted.
+    assert tamis.prune(model, tmp_path / "fitted.onnx", data=data).permuted["moved"] == 1
+    assert tamis.prune(model, tmp_path / "fitted.onnx", data=data, permute=False).permuted is None
+    assert tamis.prune(model, tmp_path / "fitted.onnx", data=data, pattern="4:8").permuted is None
     cosines = [tamis.compare(tmp_path / name, model, data=data)["y"].mean_cosine
                for name in ("permuted.onnx", "plain.onnx")]  # fmt: skip
     assert cosines[0] > cosines[1]
@@ -129,6 +133,7 @@ def test_data_of_a_folder_are_the_same_as_arrays(model, data, tmp_path):
     (tmp_path / "data").mkdir()
     np.save(tmp_path / "data" / "x.npy", data["x"])
     reports = [tamis.prune(model, tmp_path / "pruned.onnx", data=source) for source in (data, tmp_path / "data")]
+    assert all(report.permuted.pop("seconds") >= 0 for report in reports)
     assert reports[0] == reports[1]
 
 

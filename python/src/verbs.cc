@@ -56,7 +56,8 @@ nb::str PruneToFile(const nb::object& model, const std::string& folder, const st
                     const SampleRequest& data, std::optional<std::vector<int64_t>> labels, const std::string& method,
                     const std::string& pattern, const std::vector<std::string>& keep, const std::string& quantize,
                     const std::string& observer, const std::string& activations,
-                    const std::vector<std::string>& keep_float, bool permute, int threads, nb::object progress) {
+                    const std::vector<std::string>& keep_float, std::optional<bool> permute, int threads,
+                    nb::object progress) {
   PruneRequest request;
   request.model = ModelOf(model, folder);
   request.output = output;
@@ -106,8 +107,8 @@ nb::tuple Optimize(const nb::object& model, const std::string& folder, const std
                    const SampleRequest& data, std::optional<std::vector<int64_t>> labels,
                    std::optional<double> min_agreement, std::optional<double> max_drop, const std::string& precision,
                    const std::string& method, const std::string& observer, const std::vector<std::string>& keep,
-                   bool permute, const std::vector<Profiles>& profiles, int threads, const std::string& report,
-                   bool unseen, bool write_closest, nb::object progress) {
+                   std::optional<bool> permute, const std::vector<Profiles>& profiles, int threads,
+                   const std::string& report, bool unseen, bool write_closest, nb::object progress) {
   OptimizeRequest request;
   request.model = ModelOf(model, folder);
   request.output = output;

@@ -47,7 +47,7 @@ def prune(
     observer: str = "mse",
     activations: str = "u8",
     keep_float: Sequence[str] = (),
-    permute: bool = False,
+    permute: bool | None = None,
     samples: int = 0,
     image_size: int = 0,
     mean: Sequence[float] = (),
@@ -76,7 +76,7 @@ def prune(
         observer, activations: With quantize, as of `quantize`.
         keep_float: With quantize: layers that stay float, by the name of the weight or of the node.
         permute: Whether channels are first put in the order in which 2:4 keeps most, as far as the network's outputs
-            stay as they are.
+            stay as they are. By default where weights are fitted and become 2:4.
         samples: At most so many, evenly spaced; 0 is all.
         image_size, mean, std: How images are prepared: height and width; per channel, for values in [0, 1].
         threads: 0 is one for every core that the process may use.
@@ -156,7 +156,7 @@ def optimize(
     method: str = "reconstruct",
     observer: str = "mse",
     keep: Sequence[str] = (),
-    permute: bool = False,
+    permute: bool | None = None,
     profiles: _models.Profiles | None = None,
     samples: int = 0,
     image_size: int = 0,

@@ -14,7 +14,8 @@ namespace {
 struct Flags {
   std::string input, output, labels, report, precision = "auto", method = "reconstruct", observer = "mse";
   std::optional<double> min_agreement, max_drop;
-  bool permute = false, unseen = false, write_closest = false;
+  std::optional<bool> permute;
+  bool unseen = false, write_closest = false;
   std::vector<std::string> keep;
   ProfileOptions profiles;
   DataFlags data;
@@ -117,7 +118,11 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--precision", flags->precision,
                  "auto (int8 and bf16 where they are faster and the budget allows it), f32 or bf16");
   app.add_option("--method", flags->method, "reconstruct, activation or magnitude, as of tamis prune");
-  app.add_flag("--permute", flags->permute, "Channels are first put in another order, as of tamis prune");
+  CLI::Option* permute = app.add_flag_callback(
+      "--permute", [flags] { flags->permute = true; }, "Channels are first put in another order, as of tamis prune");
+  app.add_flag_callback(
+         "--no-permute", [flags] { flags->permute = false; }, "Channels stay in their order")
+      ->excludes(permute);
   app.add_option("--observer", flags->observer, "How int8 ranges are chosen: mse, minmax, percentile, entropy");
   app.add_option("--keep", flags->keep, "Layers that stay dense and float, by weight or node name");
   DeclareProfileFlags(app, &flags->profiles);

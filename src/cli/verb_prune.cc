@@ -14,7 +14,7 @@ struct Flags {
   std::vector<std::string> keep, keep_float;
   DataFlags data;
   int threads = 0;
-  bool permute = false;
+  std::optional<bool> permute;
 };
 
 void PrintPermuted(const PermuteReport& report) {
@@ -91,8 +91,14 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--observer", flags->observer, "With --quantize: how ranges are chosen, as of tamis quantize");
   app.add_option("--activations", flags->activations, "With --quantize: u8 (asymmetric, the default) or s8");
   app.add_option("--keep-float", flags->keep_float, "With --quantize: layers that stay float, by weight or node name");
-  app.add_flag("--permute", flags->permute,
-               "First put channels in the order in which 2:4 keeps most; the dense network's outputs are checked");
+  CLI::Option* permute = app.add_flag_callback(
+      "--permute", [flags] { flags->permute = true; },
+      "First put channels in the order in which 2:4 keeps most (the dense network's outputs are checked), which is "
+      "the\n"
+      "default where weights are fitted and become 2:4");
+  app.add_flag_callback(
+         "--no-permute", [flags] { flags->permute = false; }, "Leave channels in their order")
+      ->excludes(permute);
   app.add_option("--threads", flags->threads, "Threads; 0: one for every core");
   DeclareDataFlags(app, &flags->data);
   return [flags, common] { return Run(*flags, *common); };

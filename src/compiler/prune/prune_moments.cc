@@ -1,9 +1,11 @@
 #include "src/compiler/prune/prune_moments.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <random>
 
+#include "src/compiler/prune/prune_norms.h"
 #include "src/compiler/prune/prune_rows.h"
 
 namespace tamis {
@@ -28,15 +30,20 @@ std::vector<float> Cut(const Tensor& matrix, const Positions& rows, int64_t begi
   return part;
 }
 
-// What each of these positions, of `count` in the batch, counts: its sample's share; empty where they all count once.
-std::vector<float> SharesOf(const SampleShares* shares, size_t batch, int64_t count, const Positions& positions) {
+// What each of `count` positions counts, by its sample; empty if they can't be told apart by samples.
+std::vector<float> Spread(const std::vector<float>& of_samples, int64_t count) {
   std::vector<float> result;
-  if (shares == nullptr) return result;
-  const std::vector<float>& of_samples = (*shares)[batch];
   const int64_t each = count / std::max<int64_t>(1, static_cast<int64_t>(of_samples.size()));
   if (each * static_cast<int64_t>(of_samples.size()) != count) return result;
-  for (const int64_t position : positions) result.push_back(of_samples[static_cast<size_t>(position / each)]);
+  for (const float share : of_samples) result.insert(result.end(), static_cast<size_t>(each), share);
   return result;
+}
+
+std::vector<float> Picked(const std::vector<float>& shares, const Positions& positions) {
+  std::vector<float> picked;
+  if (shares.empty()) return picked;
+  for (const int64_t position : positions) picked.push_back(shares[static_cast<size_t>(position)]);
+  return picked;
 }
 
 }  // namespace
@@ -54,25 +61,39 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
   std::vector<Positions> positions(run.batches());
   std::vector<int64_t> counts(run.batches());
   int64_t total = 0;
+  bool by_tokens = false;
   for (size_t b = 0; b < run.batches(); ++b) {
     counts[b] = CountPositions(node, run.dense(b, input), weight);
     positions[b].resize(static_cast<size_t>(counts[b]));
     std::iota(positions[b].begin(), positions[b].end(), int64_t{0});
     const Type& type = graph.value(input).type;
     if (filter.mask && node.IsTamis("Linear") && type.has_rank) {
-      KeepRealTokens(*filter.mask, filter.flags[b], type.shape, &positions[b]);
+      by_tokens = KeepRealTokens(*filter.mask, filter.flags[b], type.shape, &positions[b]);
     }
     total += static_cast<int64_t>(positions[b].size());
   }
   const double share =
       static_cast<double>(RowLimit(layer.layout.columns)) / static_cast<double>(std::max<int64_t>(1, total));
   const int64_t outputs = layer.layout.rows / layer.groups;
+  const std::optional<RowNorm> norm = NormBehind(graph, user);
   std::mt19937_64 random(seed);
   for (size_t b = 0; b < run.batches(); ++b) {
     if (share < 1) {
       std::erase_if(positions[b], [&](int64_t) { return static_cast<double>(random() >> 11) * 0x1p-53 >= share; });
     }
     TAMIS_ASSIGN_OR_RETURN(const std::optional<Tensor> gap, run.Gap(b, user));
+    std::vector<float> counted;  // by position; empty: all once
+    if (shares != nullptr) {
+      counted = Spread((*shares)[b], counts[b]);
+    } else if (by_tokens && filter.answers_once) {
+      counted = Spread(EvenShares(filter.flags[b]), counts[b]);
+    }
+    if (norm) {
+      TAMIS_ASSIGN_OR_RETURN(const Tensor outputs, run.DenseResult(b, user));
+      const std::vector<float> through = SharesBehind(*norm, outputs);
+      counted.resize(through.size(), 1);
+      std::transform(through.begin(), through.end(), counted.begin(), counted.begin(), std::multiplies<>());
+    }
     const size_t count = positions[b].size(), step = RowsAtOnce(layer.layout.columns);
     for (size_t begin = 0; begin < count; begin += step) {
       const size_t end = std::min(count, begin + step);
@@ -80,7 +101,7 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
       const Positions part(first + static_cast<int64_t>(begin), first + static_cast<int64_t>(end));
       // A single batch lies with its first samples in one fold and its last ones in the other.
       const size_t fold = run.batches() > 1 ? b % 2 : begin >= count / 2;
-      const std::vector<float> part_shares = SharesOf(shares, b, counts[b], part);
+      const std::vector<float> part_shares = Picked(counted, part);
       for (int64_t g = 0; g < layer.groups; ++g) {
         const std::vector<float> rows = GatherRows(node, run.pruned(b, input), weight, g, part);
         std::vector<float> gaps;

@@ -24,11 +24,16 @@ bool PairedRun::SameOperands(size_t batch, const Node& node) const {
   });
 }
 
+Result<Tensor> PairedRun::DenseResult(size_t batch, NodeId id) {
+  TAMIS_ASSIGN_OR_RETURN(const auto dense, RunNode(linear_runner_, linear_graph_, id, dense_[batch]));
+  return dense[0].ToFloat32();
+}
+
 Result<std::optional<Tensor>> PairedRun::Gap(size_t batch, NodeId id) {
   if (SameOperands(batch, linear_graph_.node(id))) return std::optional<Tensor>();
-  TAMIS_ASSIGN_OR_RETURN(const auto dense, RunNode(linear_runner_, linear_graph_, id, dense_[batch]));
+  TAMIS_ASSIGN_OR_RETURN(const Tensor dense, DenseResult(batch, id));
   TAMIS_ASSIGN_OR_RETURN(const auto pruned, RunNode(linear_runner_, linear_graph_, id, pruned_[batch]));
-  Tensor gap = dense[0].ToFloat32().Clone();
+  Tensor gap = dense.Clone();
   const Tensor other = pruned[0].ToFloat32();
   for (int64_t i = 0; i < gap.NumElements(); ++i) gap.Data<float>()[i] -= other.Data<float>()[i];
   return std::optional<Tensor>(std::move(gap));

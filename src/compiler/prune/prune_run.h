@@ -27,8 +27,10 @@ class PairedRun {
   Status RunDense(NodeId id);
   // The node in the pruned network, which has another weight (`changed`) or not. RunDense must have been called.
   Status RunPruned(NodeId id, bool changed);
-  // What a Linear or ChannelsLastConv node with the dense network's weight lacks, before its activation, when it reads
-  // the pruned network's operands (a residual among them) instead of the dense network's; nothing if they are the same.
+  // What a Linear or ChannelsLastConv node gives in the dense network, before its activation, in f32.
+  Result<Tensor> DenseResult(size_t batch, NodeId id);
+  // What that node with the dense network's weight lacks of it when it reads the pruned network's operands (a residual
+  // among them) instead; nothing if they are the same.
   Result<std::optional<Tensor>> Gap(size_t batch, NodeId id);
   // The pruned network has the dense network's values everywhere again.
   void ResetPruned() { pruned_ = dense_; }

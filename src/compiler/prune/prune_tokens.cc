@@ -121,22 +121,42 @@ Result<TokenFlags> EvaluateTokenMask(const Graph& fused, const TokenMask& mask, 
   return InternalError("a token mask of shape {}", ToString(result.dims()));
 }
 
-void KeepRealTokens(const TokenMask& mask, const TokenFlags& flags, const Shape& shape,
+bool KeepRealTokens(const TokenMask& mask, const TokenFlags& flags, const Shape& shape,
                     std::vector<int64_t>* positions) {
-  if (shape.size() < 2) return;
+  if (shape.size() < 2) return false;
   const bool split = shape.size() >= 3 && shape[0] == mask.batch && shape[1] == mask.tokens;
   const bool flat = shape[0] == mask.batch * mask.tokens;
-  if (!split && !flat) return;
+  if (!split && !flat) return false;
   int64_t inner = 1;  // positions of one token
   for (size_t i = split ? 2 : 1; i + 1 < shape.size(); ++i) {
     const auto size = shape[i].Constant();
-    if (!size) return;
+    if (!size) return false;
     inner *= *size;
   }
   std::erase_if(*positions, [&](int64_t p) {
     const auto token = static_cast<size_t>(p / inner);
     return token < flags.real.size() && flags.real[token] == 0;
   });
+  return true;
+}
+
+bool AnswersOnce(const Graph& fused, const TokenMask& mask) {
+  return std::none_of(fused.outputs.begin(), fused.outputs.end(), [&](ValueId id) {
+    const Type& type = fused.value(id).type;
+    return !type.has_rank || std::any_of(type.shape.begin(), type.shape.end(), [&](const Dim& dim) {
+      return dim == mask.tokens || dim == mask.batch * mask.tokens;
+    });
+  });
+}
+
+std::vector<float> EvenShares(const TokenFlags& flags) {
+  std::vector<float> shares;
+  for (int64_t sample = 0; sample < flags.batch; ++sample) {
+    const auto begin = flags.real.begin() + sample * flags.tokens;
+    const auto real = std::count(begin, begin + flags.tokens, uint8_t{1});
+    shares.push_back(1 / static_cast<float>(std::max<int64_t>(1, real)));
+  }
+  return shares;
 }
 
 namespace {

@@ -32,9 +32,15 @@ Result<TokenFlags> EvaluateTokenMask(const Graph& fused, const TokenMask& mask, 
                                      std::shared_ptr<ThreadPool> pool);
 
 // Drops the positions, of a value with this symbolic shape, that belong to tokens which don't count. Shapes that don't
-// begin with [batch, tokens, ...] or [batch * tokens, ...] are left alone. `positions` index all axes but the last.
-void KeepRealTokens(const TokenMask& mask, const TokenFlags& flags, const Shape& shape,
+// begin with [batch, tokens, ...] or [batch * tokens, ...] are left alone; the result says whether this one does.
+// `positions` index all axes but the last.
+bool KeepRealTokens(const TokenMask& mask, const TokenFlags& flags, const Shape& shape,
                     std::vector<int64_t>* positions);
+
+// Whether the network answers once for a sequence and not for each token: no output has the token axis.
+bool AnswersOnce(const Graph& fused, const TokenMask& mask);
+// 1 over the number of real tokens, by sample: a long text is then no more than a short one.
+std::vector<float> EvenShares(const TokenFlags& flags);
 
 // The samples of `batches` put together anew: sorted by their number of leading tokens up to the last real one, in
 // batches of `batch` samples, the token axis of every input cut to the longest of its batch. Returned as they are if

@@ -73,6 +73,7 @@ Result<PreparedBatches> PrepareBatches(const Graph& fused, std::span<const Named
   TokenFilter& filter = prepared.filter;
   filter.mask = FindTokenMask(fused);
   if (filter.mask) {
+    filter.answers_once = AnswersOnce(fused, *filter.mask);
     TAMIS_ASSIGN_OR_RETURN(prepared.inputs,
                            TrimPadding(fused, *filter.mask, std::move(prepared.inputs), options.batch, pool));
   }

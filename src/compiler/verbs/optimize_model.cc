@@ -51,7 +51,7 @@ Result<OptimizeOptions> OptionsOf(const OptimizeRequest& request, const VerbHook
   options.build.cache_path = TimingCache::DefaultPath();
   options.build.profiles = request.profiles;
   options.prune.keep = request.keep;
-  options.permute = request.permute;
+  options.permute = request.permute.value_or(FitsOutputs(options.prune.method));
   options.unseen = request.unseen;
   options.split = OptimizeSplit(request.data.samples);
   options.command = request.command;

@@ -22,9 +22,9 @@ struct OptimizeRequest {
   std::string precision = "auto", method = "reconstruct", observer = "mse";
   std::vector<std::string> keep;
   std::vector<InputRanges> profiles;
-  bool permute = false;        // as of PruneRequest
-  bool unseen = false;         // as of OptimizeOptions
-  bool write_closest = false;  // what is nearest to the budget is written though it does not hold it
+  std::optional<bool> permute;  // as of PruneRequest
+  bool unseen = false;          // as of OptimizeOptions
+  bool write_closest = false;   // what is nearest to the budget is written though it does not hold it
   int threads = 0;
   std::string command;  // for the report: how it was called
 };

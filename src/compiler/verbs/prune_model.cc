@@ -47,7 +47,9 @@ Result<Options> OptionsOf(const PruneRequest& request, const VerbHooks& hooks) {
   options.keep = request.keep;
   options.cancelled = hooks.cancelled;
   options.progress = hooks.progress;
-  if (request.permute) all.permute = PermuteOptions{request.keep, options.seed, hooks.progress, hooks.cancelled};
+  const bool pays = FitsOutputs(options.method) && options.reconstruct.rule.ImpliesTwoFour();
+  if (request.permute.value_or(pays))
+    all.permute = PermuteOptions{request.keep, options.seed, hooks.progress, hooks.cancelled};
   if (request.quantize == "int8") {
     quantize.keep = request.keep_float;
     quantize.threads = request.threads;

@@ -28,7 +28,9 @@ struct PruneRequest {
   // "int8": in the same walk, kept weights become codes and activations get ranges, as of QuantizeRequest.
   std::string quantize = "none", observer = "mse", activations = "u8";
   std::vector<std::string> keep_float;
-  bool permute = false;  // channels are put in the order in which most is kept, first of all
+  // Channels are put in the order in which most is kept, first of all. Not said: where layers are fitted and become
+  // 2:4.
+  std::optional<bool> permute;
 };
 
 struct PruneOutcome {
