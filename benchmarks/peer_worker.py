@@ -33,7 +33,7 @@ def load_openvino(request, inputs):
     core = openvino.Core()
     model = core.read_model(request["path"])
     model.reshape({name: list(array.shape) for name, array in inputs.items()})
-    precision = {"f32": "f32", "int8": "f32", "bf16": "bf16"}[request["precision"]]
+    precision = {"f32": "f32", "int8": "f32", "bf16": "bf16", "int8+bf16": "bf16"}[request["precision"]]
     compiled = core.compile_model(model, "CPU", {
         "INFERENCE_NUM_THREADS": request["threads"], "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
         "INFERENCE_PRECISION_HINT": precision})

@@ -43,11 +43,19 @@ ROWS = {
     "f32 paired": ("f32_paired", "f32", "f32"),
     "bf16 paired": ("f32_paired", "bf16", "bf16"),
     "int8 paired": ("int8_paired", "f32", "int8"),
+    # What is not quantised in bf16: attention, norms and the like of TRANSFORMERS, alone if no rows are named.
+    "int8+bf16": ("int8", "bf16", "int8+bf16"),
+    "int8+bf16 2:4": ("int8_24", "bf16", "int8+bf16"),
+    "int8+bf16 paired": ("int8_paired", "bf16", "int8+bf16"),
 }
+TRANSFORMERS = ("vit_b16", "bert_base", "minilm")
 ONE_THREAD = "tamis 1 thread"  # beside the rows that show how Tamis scales
 OURS = ("tamis", ONE_THREAD)
 SCALED = ("f32", "int8")
-PEERS = {"f32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch"), "int8": ("onnxruntime", "openvino")}
+PEERS = {"f32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch"), "int8": ("onnxruntime", "openvino"),
+         "int8+bf16": ("openvino",)}
+# Peers of other rows that a row is compared with too.
+ALSO = {"int8+bf16": "int8"}
 
 
 class Worker:
@@ -127,7 +135,7 @@ def check(rows, references):
     for row in rows:
         if "difference" not in row:
             continue
-        if row["compared"] == "int8":
+        if row["compared"].startswith("int8"):
             allowed = 0.02 + 4 / 3 * peers.get(row["file"], 0)
             row["wrong"] = row["cosine_loss"] > allowed
         else:
@@ -138,7 +146,7 @@ def start_rows(args, network, label, inputs, inputs_path, torch):
     environment = dict(os.environ, OMP_NUM_THREADS=str(args.threads))
     environment["PYTHONPATH"] = f"{args.tamis.parent / 'python'}{os.pathsep}{HERE}"
     started = []
-    for row in args.rows:
+    for row in args.rows or [row for row in ROWS if "int8+" not in row or network in TRANSFORMERS]:
         file, precision, compared = ROWS[row]
         model = networks.make(network, file, CACHE / "models")
         runtimes = ["tamis"] + [peer for peer in PEERS[compared] if row == compared]
@@ -159,7 +167,7 @@ def start_rows(args, network, label, inputs, inputs_path, torch):
                 entry["engine"], entry["engine_bytes"] = path, path.stat().st_size
             worker = Worker(runtime, torch if runtime == "torch" else sys.executable, environment)
             answer = worker.ask(do="load", runtime=runtime.split()[0], network=network, path=str(path), threads=threads,
-                                precision="int8" if compared == "int8" else precision, inputs=str(inputs_path))
+                                precision=compared if compared.startswith("int8") else precision, inputs=str(inputs_path))
             if "error" not in answer:
                 outputs = CACHE / f"outputs.{os.getpid()}.npz"
                 answer |= worker.ask(do="outputs", path=str(outputs))
@@ -218,7 +226,8 @@ def measure(args, network, shape, torch):
         alone = next((one for one in rows if one["runtime"] == ONE_THREAD and one["row"] == row["row"] and "ms" in one), None)
         if row["runtime"] == "tamis" and "ms" in row and alone:
             row["scaling"] = alone["ms"] / row["ms"]
-        peers = [peer for peer in rows if peer["runtime"] not in (*OURS, "torch") and peer["compared"] == row["compared"]
+        compared = (row["compared"], ALSO.get(row["compared"]))
+        peers = [peer for peer in rows if peer["runtime"] not in (*OURS, "torch") and peer["compared"] in compared
                  and "ms" in peer and not peer.get("wrong")]
         if row["runtime"] == "tamis" and "ms" in row and peers:
             best = min(peers, key=lambda peer: peer["ms"])
@@ -286,7 +295,7 @@ def parse(arguments):
         args.networks = args.networks or "resnet50@1,mobilenet_v2@1,minilm@1x128"
         args.rows = args.rows or "f32,int8,auto,int8 2:4"
         args.seconds, args.turns = min(args.seconds, 1.5), 5
-    args.rows = args.rows.split(",") if args.rows else list(ROWS)
+    args.rows = args.rows.split(",") if args.rows else []
     args.runtimes = args.runtimes.split(",")
     if unknown := [row for row in args.rows if row not in ROWS]:
         parser.error(f"there are no rows {', '.join(unknown)}; there are {', '.join(ROWS)}")
