@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/kernels/conv/line_edges.h"
+#include "src/kernels/gemm/shared_units.h"
 #include "src/kernels/padded_image.h"
 #include "src/kernels/row_kernel.h"
 
@@ -41,6 +42,7 @@ class ImplicitConv : public RowKernel {
     for (const int64_t bytes : image_.Taps(RowsAreRuns(shape))) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
+    shares_ = WorthSharing(gemm_.rows * gemm_.outputs * gemm_.depth, Parts());
     if (!image_.pads) return;
     only_edges_ = grid_.panel_parts == 1 && edges_.Pays(weight_->panels());
     if (only_edges_) {
@@ -55,34 +57,39 @@ class ImplicitConv : public RowKernel {
   }
 
   size_t WorkspaceBytes() const override {
-    return static_cast<size_t>(StagedBytes() + codes_bytes_ * grid_.row_parts * grid_.panel_parts);
+    return UnitQueue::Bytes(Parts()) + static_cast<size_t>(StagedBytes() + codes_bytes_ * Parts());
   }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
+    UnitQueue* const queues = UnitQueue::MakeIn(workspace, Parts(), shares_);
+    workspace += UnitQueue::Bytes(Parts());
     const bool together = image_.pads && grid_.panel_parts > 1;
+    const bool by_part = image_.pads && !together && !only_edges_;
     if (together) {
       pool.ParallelFor(image_.Pixels(), 64,
                        [&](int64_t begin, int64_t end) { image_.LayOut(inputs[0], begin, end, 0, 0, workspace); });
     }
     const PanelRun run = {gemm_, *weight_, routine_, inputs, outputs[0], taps_};
+    // Where the first pixel of x would be, as the units of a part read it.
+    const auto x_of = [&](int64_t part) {
+      if (together) return static_cast<const std::byte*>(workspace);
+      if (!by_part) return static_cast<const std::byte*>(inputs[0]);
+      return static_cast<const std::byte*>(workspace + staged_bytes_ * part - Pixels(part).begin * image_.pitch);
+    };
     const auto part = [&](int index) {
       const PartSpan rows = RowsOf(grid_, gemm_.rows, index);
-      if (rows.begin == rows.end) return;
-      const auto* x = static_cast<const std::byte*>(inputs[0]);
       std::byte* const own = workspace + staged_bytes_ * index;
-      if (together) {
-        x = workspace;
-      } else if (image_.pads && !only_edges_) {
+      if (by_part && rows.begin < rows.end) {
         const PaddedImage::Span pixels = Pixels(index);
-        std::byte* const to = own - pixels.begin * image_.pitch;
-        image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
-        x = to;
+        image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, own - pixels.begin * image_.pitch);
       }
-      Rows(run, x, rows, PanelsOf(grid_, weight_->panels(), index),
-           {.patch = own, .codes = workspace + StagedBytes() + codes_bytes_ * index});
+      const Room room = {.patch = own, .codes = workspace + StagedBytes() + codes_bytes_ * index};
+      const auto units_of = [this](int64_t of) { return UnitsOf(of); };
+      RunUnits(queues, Parts(), index, units_of,
+               [&](int64_t of, const PartUnits::Unit& unit) { RunUnit(run, x_of(of), unit, room); });
     };
-    pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
+    pool.Run(static_cast<int>(Parts()), [&part](int index) { part(index); });
   }
 
   int64_t RowUnit() const override { return lines_.pixels(); }
@@ -100,17 +107,27 @@ class ImplicitConv : public RowKernel {
       image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
       x = to;
     }
-    Rows(run, x, {rows.begin, rows.end}, {0, weight_->panels()},
-         {.patch = scratch, .codes = scratch + RowStagedBytes(rows.end - rows.begin)});
+    const Room room = {.patch = scratch, .codes = scratch + RowStagedBytes(rows.end - rows.begin)};
+    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+      const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
+      for (int64_t panel = 0; panel < weight_->panels(); ++panel) {
+        RunUnit(run, x, {block, panel, panel + 1 < weight_->panels()}, room);
+      }
+    }
   }
 
  private:
-  // Of one part of the work.
+  // Of whoever runs units.
   struct Room {
     std::byte* patch;  // for the edges of x, where only these are laid out
     std::byte* codes;  // PanelTask::scratch
   };
 
+  int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
+  PartUnits UnitsOf(int64_t part) const {
+    return {RowsOf(grid_, gemm_.rows, part), PanelsOf(grid_, weight_->panels(), part), grid_.block_rows,
+            grid_.row_unit};
+  }
   int64_t StagedBytes() const { return staged_bytes_ * (grid_.panel_parts == 1 ? grid_.row_parts : 1); }
   int64_t RowStagedBytes(int64_t rows) const {
     if (only_edges_) return staged_bytes_;
@@ -122,32 +139,27 @@ class ImplicitConv : public RowKernel {
     return image_.PixelsOf(rows.begin, std::max(rows.end, rows.begin + 1));
   }
 
-  // Panel by panel over a block of rows that stays in the cache, line by line. x is laid out, or there is room for its
-  // edges.
-  void Rows(const PanelRun& run, const std::byte* x, PartSpan rows, PartSpan panels, const Room& room) const {
+  // A panel over a block of rows, line by line. x is laid out, or there is room for its edges.
+  void RunUnit(const PanelRun& run, const std::byte* x, const PartUnits::Unit& unit, const Room& room) const {
     const int64_t line_rows = image_.LineRows(), pitch = image_.RowPitch();
-    for (int64_t block = rows.begin; block < rows.end; block += grid_.block_rows) {
-      const int64_t block_end = std::min(block + grid_.block_rows, rows.end);
-      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-        PanelTask task = run.TaskOf(panel, panel + 1 < panels.end, pitch / element_);
-        task.tap_groups = tap_elements_ / 4;
-        task.tap_rest = tap_elements_ % 4;
-        task.scratch = room.codes;
-        task.panel_rows = block_end - block;
-        const int64_t lines_ahead = task.ahead_lines;
-        const std::byte* const ahead = task.ahead;
-        for (int64_t row = block; row < block_end; row += task.rows) {
-          const int64_t line = row / line_rows, at = row % line_rows;
-          task.rows = std::min(line_rows - at, block_end - row);
-          const std::byte* from = x + image_.LineStart(line) + at * pitch;
-          if (only_edges_) from = AtEdges(x, line, at, room.patch, &task);
-          const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
-          task.ahead = ahead + share(row) * 64;
-          task.ahead_lines = share(row + task.rows) - share(row);
-          run.Call(task, from, row, panel);
-          task.scratch_filled = true;
-        }
-      }
+    const int64_t block = unit.rows.begin, block_end = unit.rows.end;
+    PanelTask task = run.TaskOf(unit.panel, unit.has_next, pitch / element_);
+    task.tap_groups = tap_elements_ / 4;
+    task.tap_rest = tap_elements_ % 4;
+    task.scratch = room.codes;
+    task.panel_rows = block_end - block;
+    const int64_t lines_ahead = task.ahead_lines;
+    const std::byte* const ahead = task.ahead;
+    for (int64_t row = block; row < block_end; row += task.rows) {
+      const int64_t line = row / line_rows, at = row % line_rows;
+      task.rows = std::min(line_rows - at, block_end - row);
+      const std::byte* from = x + image_.LineStart(line) + at * pitch;
+      if (only_edges_) from = AtEdges(x, line, at, room.patch, &task);
+      const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
+      task.ahead = ahead + share(row) * 64;
+      task.ahead_lines = share(row + task.rows) - share(row);
+      run.Call(task, from, row, unit.panel);
+      task.scratch_filled = true;
     }
   }
 
@@ -172,6 +184,7 @@ class ImplicitConv : public RowKernel {
   bool only_edges_ = false;  // are laid out
   std::vector<int64_t> taps_;
   PanelGrid grid_;
+  bool shares_ = false;       // parts take units from one another
   int64_t staged_bytes_ = 0;  // of a part, or of all
   int64_t codes_bytes_ = 0;   // of a part
 };

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "src/base/cpu.h"
+#include "src/kernels/gemm/shared_units.h"
 #include "src/kernels/row_kernel.h"
 
 namespace tamis {
@@ -24,6 +25,7 @@ class GemmPanels : public RowKernel {
         x_element_(BitSize(shape.in) / 8),
         element_(BitSize(weight_->dtype()) / 8) {
     grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
+    shares_ = WorthSharing(shape_.rows * shape_.outputs * shape_.depth, Parts());
     // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
     // whose pitch is a large power of two would share few cache sets.
     const bool aliasing = shape_.depth * element_ % 4096 == 0 && weight_->panels() > 4 && shape_.rows > 4;
@@ -31,22 +33,31 @@ class GemmPanels : public RowKernel {
   }
 
   size_t WorkspaceBytes() const override {
-    return static_cast<size_t>(grid_.row_parts * grid_.panel_parts) * PartBytes();
+    return UnitQueue::Bytes(Parts()) + static_cast<size_t>(Parts()) * PartBytes();
   }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
+    UnitQueue* const queues = UnitQueue::MakeIn(workspace, Parts(), shares_);
     const auto part = [&](int index) {
-      RunPart(inputs, outputs[0], RowsOf(grid_, shape_.rows, index), PanelsOf(grid_, weight_->panels(), index),
-              workspace + static_cast<size_t>(index) * PartBytes());
+      Scratch scratch(workspace + UnitQueue::Bytes(Parts()) + static_cast<size_t>(index) * PartBytes());
+      const auto units_of = [this](int64_t of) { return UnitsOf(of); };
+      RunUnits(queues, Parts(), index, units_of,
+               [&](int64_t /*of*/, const PartUnits::Unit& unit) { RunUnit(inputs, outputs[0], unit, &scratch); });
     };
-    pool.Run(static_cast<int>(grid_.row_parts * grid_.panel_parts), [&part](int index) { part(index); });
+    pool.Run(static_cast<int>(Parts()), [&part](int index) { part(index); });
   }
 
   size_t RowScratchBytes(int64_t /*rows*/) const override { return PartBytes(); }
   void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
                std::byte* scratch) const override {
-    RunPart(inputs, outputs[0], {rows.begin, rows.end}, {0, weight_->panels()}, scratch);
+    Scratch own(scratch);
+    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
+      const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
+      for (int64_t panel = 0; panel < weight_->panels(); ++panel) {
+        RunUnit(inputs, outputs[0], {block, panel, panel + 1 < weight_->panels()}, &own);
+      }
+    }
   }
 
  private:
@@ -54,15 +65,37 @@ class GemmPanels : public RowKernel {
     return PanelScratchBytes(weight_->groups()) +
            static_cast<size_t>(AlignUp(grid_.block_rows * copy_pitch_ * element_, 64));
   }
-  void RunPart(std::span<const void* const> inputs, void* y, PartSpan rows, PartSpan panels, std::byte* scratch) const {
+  // Of whoever runs units.
+  struct Scratch {
+    explicit Scratch(std::byte* at) : memory(at) {}
+    std::byte* memory;
+    PartSpan copied = {-1, -1};  // rows of x that lie there
+  };
+
+  int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
+  PartUnits UnitsOf(int64_t part) const {
+    return {RowsOf(grid_, shape_.rows, part), PanelsOf(grid_, weight_->panels(), part), grid_.block_rows,
+            grid_.row_unit};
+  }
+
+  void RunUnit(std::span<const void* const> inputs, void* y, const PartUnits::Unit& unit, Scratch* scratch) const {
     const PanelRun run = {shape_, *weight_, routine_, inputs, y};
-    std::byte* copy = scratch + PanelScratchBytes(weight_->groups());
-    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-      const int64_t count = std::min(grid_.block_rows, rows.end - row);
-      const std::byte* x = static_cast<const std::byte*>(inputs[0]) + row * shape_.depth * x_element_;
-      if (copy_pitch_ != 0) CopyRows(x, count, copy);
-      run(copy_pitch_ != 0 ? copy : x, copy_pitch_ != 0 ? copy_pitch_ : shape_.depth, row, count, panels, scratch);
+    const int64_t count = unit.rows.end - unit.rows.begin;
+    const std::byte* x = static_cast<const std::byte*>(inputs[0]) + unit.rows.begin * shape_.depth * x_element_;
+    int64_t pitch = shape_.depth;
+    if (copy_pitch_ != 0) {
+      std::byte* const copy = scratch->memory + PanelScratchBytes(weight_->groups());
+      if (scratch->copied.begin != unit.rows.begin || scratch->copied.end != unit.rows.end) {
+        CopyRows(x, count, copy);
+        scratch->copied = unit.rows;
+      }
+      x = copy;
+      pitch = copy_pitch_;
     }
+    PanelTask task = run.TaskOf(unit.panel, unit.has_next, pitch);
+    task.rows = count;
+    task.scratch = scratch->memory;
+    run.Call(task, x, unit.rows.begin, unit.panel);
   }
   void CopyRows(const std::byte* x, int64_t rows, std::byte* copy) const {
     const auto used = static_cast<size_t>(shape_.depth * element_);
@@ -84,6 +117,7 @@ class GemmPanels : public RowKernel {
   int64_t x_element_;  // bytes
   int64_t element_;    // of what the routine reads
   PanelGrid grid_;
+  bool shares_ = false;     // parts take units from one another
   int64_t copy_pitch_ = 0;  // 0: rows are used in place
 };
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "src/kernels/gemm/gemm_panels.h"
+#include "src/kernels/gemm/shared_units.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/padded_image.h"
 #include "src/kernels/quantize/dynamic_quantize.h"
@@ -69,6 +69,8 @@ class Int8Product : public RowKernel {
     taps_ = shape_.image.Taps(shape_.rows_as_taps);
     const int64_t bytes_per_row = shape_.conv.channels * d.stride * h.stride * w.stride;
     grid_ = CutPanelGrid(Rows(), weight_->panels(), bytes_per_row, threads_, shape_.image.RowUnit(threads_));
+    // A byte is multiplied four times as fast as a float.
+    shares_ = WorthSharing(Rows() * shape_.conv.outputs * static_cast<int64_t>(weight_->steps()), Parts());
     staged_bytes_ = shape_.staged ? Padded64(shape_.image.Pixels() * shape_.image.pitch + kSlack) : 0;
     // Parts of rows lay out what they read themselves, a few rows of x twice: it is then in the right core's cache, and
     // nobody waits. Else all parts read all of it.
@@ -88,13 +90,15 @@ class Int8Product : public RowKernel {
   }
 
   size_t WorkspaceBytes() const override {
-    return staged_bytes_ + widened_bytes_ * static_cast<size_t>(grid_.row_parts * grid_.panel_parts);
+    return UnitQueue::Bytes(Parts()) + staged_bytes_ + widened_bytes_ * static_cast<size_t>(Parts());
   }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
            ThreadPool& pool) const override {
     Call call = {inputs, outputs[0], static_cast<const uint8_t*>(inputs[0]), static_cast<int32_t>(zero_), 1};
-    auto* staged = reinterpret_cast<uint8_t*>(workspace);
+    UnitQueue* const queues = UnitQueue::MakeIn(workspace, Parts(), shares_);
+    std::byte* const behind = workspace + UnitQueue::Bytes(Parts());
+    auto* staged = reinterpret_cast<uint8_t*>(behind);
     if (shape_.dynamic) {
       const DynamicScale scale = QuantizeDynamically(
           static_cast<const float*>(inputs[0]), shape_.conv.channels * shape_.conv.geometry.InputSize(), staged, pool);
@@ -105,17 +109,26 @@ class Int8Product : public RowKernel {
                        [&](int64_t begin, int64_t end) { Stage(inputs[0], begin, end, staged); });
     }
     if (shape_.staged) call.x = staged;
-    const int parts = static_cast<int>(grid_.row_parts * grid_.panel_parts);
-    pool.Run(parts, [&](int part) {
-      std::byte* widened = workspace + staged_bytes_ + widened_bytes_ * static_cast<size_t>(part);
+    // Where the first pixel of all would be, of what a part lays out.
+    const auto of_part = [&](int64_t part) {
       const PartSpan rows = RowsOf(grid_, Rows(), part);
-      const PartSpan panels = PanelsOf(grid_, weight_->panels(), part);
-      Call own = call;
+      return staged + part_bytes_ * static_cast<size_t>(part) -
+             shape_.image.PixelsOf(rows.begin, rows.end).begin * shape_.image.pitch;
+    };
+    const auto part = [&](int index) {
+      std::byte* const widened = behind + staged_bytes_ + widened_bytes_ * static_cast<size_t>(index);
+      const PartSpan rows = RowsOf(grid_, Rows(), index);
       if (staged_by_part_ && rows.begin < rows.end) {
-        own.x = StageRows(inputs[0], rows, staged + part_bytes_ * static_cast<size_t>(part));
+        StageRows(inputs[0], rows, staged + part_bytes_ * static_cast<size_t>(index));
       }
-      Panels(own, rows, panels, widened);
-    });
+      const auto units_of = [this](int64_t of) { return UnitsOf(of); };
+      RunUnits(queues, Parts(), index, units_of, [&](int64_t of, const PartUnits::Unit& unit) {
+        Call own = call;
+        if (staged_by_part_) own.x = of_part(of);
+        Panel(own, unit, widened);
+      });
+    };
+    pool.Run(static_cast<int>(Parts()), [&part](int index) { part(index); });
   }
 
   bool RunsByRows() const override { return !shape_.dynamic; }
@@ -127,7 +140,12 @@ class Int8Product : public RowKernel {
     const PartSpan part = {rows.begin, rows.end};
     Call call = {inputs, outputs[0], static_cast<const uint8_t*>(inputs[0]), static_cast<int32_t>(zero_), 1};
     if (shape_.staged) call.x = StageRows(inputs[0], part, reinterpret_cast<uint8_t*>(scratch + widened_bytes_));
-    Panels(call, part, {0, weight_->panels()}, scratch);
+    for (int64_t row = part.begin; row < part.end; row += grid_.block_rows) {
+      const PartSpan block = {row, std::min(row + grid_.block_rows, part.end)};
+      for (int64_t panel = 0; panel < weight_->panels(); ++panel) {
+        Panel(call, {block, panel, panel + 1 < weight_->panels()}, scratch);
+      }
+    }
   }
 
  private:
@@ -155,16 +173,15 @@ class Int8Product : public RowKernel {
     return first;
   }
 
-  void Panels(const Call& call, PartSpan rows, PartSpan panels, std::byte* widened) const {
-    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-      const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
-      for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
-        Panel(call, block, panel, panel + 1 < panels.end, widened);
-      }
-    }
+  int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
+  PartUnits UnitsOf(int64_t part) const {
+    return {RowsOf(grid_, Rows(), part), PanelsOf(grid_, weight_->panels(), part), grid_.block_rows, grid_.row_unit};
   }
 
-  void Panel(const Call& call, PartSpan rows, int64_t panel, bool has_next, std::byte* widened) const {
+  void Panel(const Call& call, const PartUnits::Unit& unit, std::byte* widened) const {
+    const PartSpan rows = unit.rows;
+    const int64_t panel = unit.panel;
+    const bool has_next = unit.has_next;
     const int64_t group = panel / weight_->group_panels();
     const int64_t first = panel % weight_->group_panels() * PackedInt8::kLanes;
     const int64_t output = group * weight_->geometry().outputs + first;
@@ -233,6 +250,7 @@ class Int8Product : public RowKernel {
   int threads_;
   std::vector<int64_t> taps_;
   PanelGrid grid_;
+  bool shares_ = false;  // parts take units from one another
   WindowLines lines_;
   bool staged_by_part_ = false;
   size_t staged_bytes_ = 0, part_bytes_ = 0, widened_bytes_ = 0;
