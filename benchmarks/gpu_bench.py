@@ -263,14 +263,14 @@ SPARSE_SOURCES = {
 }
 
 
-def compare_sparse(tamis, model, batch, int8, rounds):
+def compare_sparse(tamis, model, batch, format, rounds):
     """A 2:4 network as it is, and built as if it were dense: whole runs in turns, then every layer of both in turns."""
     name = f"{model}_24"
     if not (tamis.work / f"{name}.onnx").exists():
         write, weights = SPARSE_SOURCES[model]
         write(tamis.work / f"{name}.onnx", gpu_models.two_four(weights()))
-    if int8:
-        name = gpu_int8.quantize(tamis, inputs_of, name)
+    if format:
+        name = gpu_int8.quantize(tamis, inputs_of, name, format)
         if name is None:
             return None
     sparse, seconds = tamis.build(name, batch)
@@ -293,7 +293,7 @@ def compare_sparse(tamis, model, batch, int8, rounds):
         if not all(node in found for found in layers["dense"]):
             continue
         ours, theirs = (float(np.median([found[node]["ms"] for found in layers[k]])) for k in ("sparse", "dense"))
-        row["layers_2to4"] = row.get("layers_2to4", 0) + ("24" in layer["tactic"])
+        row["layers_2to4"] = row.get("layers_2to4", 0) + ("24" in layer["tactic"] or "sparse" in layer["tactic"])
         if ours > 1.03 * theirs:
             slower.append({"node": node, "sparse_ms": ours, "dense_ms": theirs, "tactic": layer["tactic"],
                            "dense_tactic": layers["dense"][0][node]["tactic"]})
@@ -356,9 +356,9 @@ def main():
     parser.add_argument("--cases", nargs="*", default=[f"{m}:{b}" for m, b in CASES],
                         help="networks to compare with PyTorch, resnet50:32:tf32 by --precision tf32")
     parser.add_argument("--sparse", nargs="*", default=["bert_base:32", "bert_large:32", "resnet50:32"],
-                        help="2:4 networks to compare with their best dense plans, bert_base:32:int8 in int8")
+                        help="2:4 networks to compare with their best dense plans, bert_base:32:int8 in int8, or fp8")
     parser.add_argument("--int8", nargs="*", default=["resnet50:1", "resnet50:32", "bert_base:32"],
-                        help="networks to quantise and time in int8")
+                        help="networks to quantise and time in int8, or bert_base:32:fp8 in float8")
     parser.add_argument("--serve", type=int, nargs="*", default=[14],
                         help="numbers of clients that ask for ResNet-50 through HTTP")
     parser.add_argument("--serve-batch", type=int, default=0,
@@ -425,17 +425,18 @@ def main():
         log(json.dumps(row))
     results["sparse"] = []
     for case in options.sparse:
-        model, batch, *int8 = case.split(":")
+        model, batch, *format = case.split(":")
         log(f"{case}, 2:4")
-        row = compare_sparse(tamis, model, int(batch), bool(int8), options.rounds)
+        row = compare_sparse(tamis, model, int(batch), format[0] if format else "", options.rounds)
         if row:
             results["sparse"].append(row)
             log(json.dumps(row))
     results["int8"] = []
     for case in options.int8:
-        model, batch = case.split(":")
-        log(f"{model} b{batch}, int8")
-        row = gpu_int8.measure(tamis, torch_side, inputs_of, differences, model, int(batch), options.rounds, options.layers)
+        model, batch, *format = case.split(":")
+        log(f"{model} b{batch}, {format[0] if format else 'int8'}")
+        row = gpu_int8.measure(tamis, torch_side, inputs_of, differences, model, int(batch), options.rounds,
+                               options.layers, *format)
         if row:
             results["int8"].append(row)
             if options.layers:

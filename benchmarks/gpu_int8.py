@@ -1,4 +1,4 @@
-"""int8 networks on a GPU: quantised by `tamis quantize` from random samples, timed beside f16, compared with the CPU."""
+"""int8 and fp8 networks on a GPU: quantised by `tamis quantize` from random samples, timed beside f16, compared with the CPU."""
 import json
 
 import numpy as np
@@ -12,20 +12,20 @@ def samples_for(inputs_of, model, folder):
     return folder
 
 
-def quantize(tamis, inputs_of, model):
+def quantize(tamis, inputs_of, model, format="int8"):
     """The name of the quantised network beside the model's; None if it failed."""
-    name = f"{model}_int8"
+    name = f"{model}_{format}"
     if (tamis.work / f"{name}.onnx").exists():
         return name
     samples = samples_for(inputs_of, model, tamis.work / f"samples_{model}")
     done = tamis.run("quantize", tamis.work / f"{model}.onnx", "-o", tamis.work / f"{name}.onnx", "--data", samples,
-                     name=f"quantize_{model}")
+                     "--format", format, name=f"quantize_{name}")
     return name if done else None
 
 
-def measure(tamis, torch_side, inputs_of, differences, model, batch, rounds, layers):
-    """Builds and times one int8 network; its answers against the CPU's on the same engine and against PyTorch's f32."""
-    name = quantize(tamis, inputs_of, model)
+def measure(tamis, torch_side, inputs_of, differences, model, batch, rounds, layers, format="int8"):
+    """Builds and times one network of codes; its answers against the CPU's on the same engine and against PyTorch's f32."""
+    name = quantize(tamis, inputs_of, model, format)
     if name is None:
         return None
     engine, seconds = tamis.build(name, batch)
@@ -53,7 +53,7 @@ def measure(tamis, torch_side, inputs_of, differences, model, batch, rounds, lay
 
 
 def markdown(rows):
-    lines = ["| int8 network | Tamis, ms | J a run | from the CPU's answers | from PyTorch f32 |", "|---|---|---|---|---|"]
+    lines = ["| network of codes | Tamis, ms | J a run | from the CPU's answers | from PyTorch f32 |", "|---|---|---|---|---|"]
     for row in rows:
         error = {key: ", ".join(f"{name} {entry['relative_root_error']:.1e}" for name, entry in row.get(key, {}).items())
                  for key in ("difference_from_cpu", "difference_from_torch_f32")}

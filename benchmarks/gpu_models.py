@@ -47,7 +47,7 @@ class GraphWriter:
         self.nodes.append(helper.make_node(op, inputs, [output], name=f"n{self.count}", **attributes))
         return output
 
-    def save(self, path, inputs, outputs, opset=17):
+    def save(self, path, inputs, outputs, opset=21):
         graph = helper.make_graph(self.nodes, path.stem, inputs, outputs, list(self.initializers.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="gpu_models")
         model.ir_version = 8

@@ -79,14 +79,15 @@ nb::str PruneToFile(const nb::object& model, const std::string& folder, const st
 }
 
 nb::str QuantizeToFile(const nb::object& model, const std::string& folder, const std::string& output,
-                       const SampleRequest& data, const std::string& observer, double percentile,
-                       const std::string& activations, const std::string& rounding, bool clip_weights,
-                       bool correct_bias, bool balance, const std::vector<std::string>& keep, int threads,
-                       nb::object progress) {
+                       const SampleRequest& data, const std::string& format, const std::string& observer,
+                       double percentile, const std::string& activations, const std::string& rounding,
+                       bool clip_weights, bool correct_bias, bool balance, const std::vector<std::string>& keep,
+                       int threads, nb::object progress) {
   QuantizeRequest request;
   request.model = ModelOf(model, folder);
   request.output = output;
   request.data = data;
+  request.format = format;
   request.observer = observer;
   request.percentile = percentile;
   request.activations = activations;
@@ -214,7 +215,7 @@ void DefineVerbs(nb::module_& module) {
              nb::arg("observer"), nb::arg("activations"), nb::arg("keep_float"), nb::arg("permute"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("quantize", QuantizeToFile, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),
-             nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("rounding"),
+             nb::arg("format"), nb::arg("observer"), nb::arg("percentile"), nb::arg("activations"), nb::arg("rounding"),
              nb::arg("clip_weights"), nb::arg("correct_bias"), nb::arg("balance"), nb::arg("keep"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("optimize", Optimize, nb::arg("model"), nb::arg("folder"), nb::arg("output"), nb::arg("data"),

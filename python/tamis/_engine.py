@@ -82,7 +82,8 @@ def build(
             this machine beside those that it has.
         output: Engine file to write, if any.
         precision: "f32" (the default for a network); "bf16"; "f16"; "tf32" (on a GPU: f32 whose products round their
-            operands to 10 bits of mantissa); or "auto" (the default on a GPU), which there is bf16 where the file's
+            operands to 10 bits of mantissa); "fp8" (on a GPU of compute capability 8.9 and later: f16 whose products
+            round their operands to float8e4m3fn, of a network that `quantize(format="fp8")` made); or "auto" (the default on a GPU), which there is bf16 where the file's
             weights are and f16 otherwise, and elsewhere, node by node, what was measured faster, conversions counted.
             Several as a list: the engine carries them all, and runs the first unless `Session` asks for another.
         profiles: Of inputs with dynamic dimensions, one shape, or the shapes at min, opt and max:

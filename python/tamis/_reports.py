@@ -93,6 +93,8 @@ class QuantizedLayer(TypedDict):
     node: str
     operator: str
     int8: bool
+    type: str
+    """Of its codes: "int8", "float8e4m3fn"; empty if it stayed float."""
     reason: str
     """Why it stayed float."""
     weight_error: float

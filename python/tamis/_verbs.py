@@ -100,6 +100,7 @@ def quantize(
     output: str | os.PathLike[str],
     *,
     data: Data,
+    format: str = "int8",
     observer: str = "mse",
     percentile: float = 99.99,
     activations: str = "u8",
@@ -116,12 +117,14 @@ def quantize(
     folder: str | os.PathLike[str] = ".",
     progress: Progress | None = None,
 ) -> QuantizeReport:
-    """Quantises a network to int8 from unlabelled samples and writes it as ONNX with QuantizeLinear and
-    DequantizeLinear, which Tamis builds into int8 kernels and any other runtime reads.
+    """Quantises a network to int8 or float8 from unlabelled samples and writes it as ONNX with QuantizeLinear and
+    DequantizeLinear, which Tamis builds into kernels of such codes and any other runtime reads.
 
     Args:
         model, data, samples, image_size, mean, std, threads, folder, progress: As of `prune`.
         output: ONNX file to write.
+        format: "int8", or "fp8": float8e4m3fn around matrix products, for NVIDIA GPUs of compute capability 8.9 and
+            later; scales are those of the largest numbers, and of what follows `keep` and `threads` count.
         observer: How ranges are chosen: "mse", "minmax", "percentile" or "entropy".
         percentile: The share of the values, in percent, that "percentile" keeps.
         activations: "u8", asymmetric, or "s8", symmetric.
@@ -138,8 +141,8 @@ def quantize(
     """
     source = _models.source(model, folder)
     found = _tamis.quantize(
-        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), observer,
-        percentile, activations, rounding, clip_weights, correct_bias, balance, list(keep), threads, progress,
+        source.model, source.folder, os.fspath(output), _data(data, samples, image_size, mean, std), format,
+        observer, percentile, activations, rounding, clip_weights, correct_bias, balance, list(keep), threads, progress,
     )  # fmt: skip
     return from_json(QuantizeReport, json.loads(found))
 

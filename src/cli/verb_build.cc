@@ -12,6 +12,7 @@
 #include "src/cli/verb.h"
 #include "src/compiler/calibrate/coverage.h"
 #include "src/compiler/quantize/quantize.h"
+#include "src/compiler/quantize/quantize_float8.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
@@ -32,9 +33,12 @@ struct Flags {
 bool IsInt8(const Flags& flags) {
   return flags.precisions == std::vector<std::string>{"int8"};
 }
+bool IsFloat8(const Flags& flags) {
+  return flags.precisions == std::vector<std::string>{"fp8"};
+}
 
-// Looks at the calibration samples, makes the network int8 as tamis quantize does if that is asked for, and gives the
-// engine what is to be remembered of the samples.
+// Looks at the calibration samples, makes the network int8 or fp8 as tamis quantize does if that is asked for, and
+// gives the engine what is to be remembered of the samples.
 Status Calibrate(const Flags& flags, Network* network, BuildOptions* options) {
   TAMIS_ASSIGN_OR_RETURN(const SampleRequest request, RequestOf(flags.calibration));
   VerbHooks hooks;
@@ -44,14 +48,16 @@ Status Calibrate(const Flags& flags, Network* network, BuildOptions* options) {
                          ReadChecked(request, network->graph, flags.threads, 0, hooks, &notices));
   options->values = RecordInputs(network->graph, samples.batches);
   options->data_hash = HexString(samples.source->hash());
-  if (!IsInt8(flags)) return {};
-  QuantizeOptions quantize;
-  quantize.threads = flags.threads;
-  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, Quantize(network->graph, samples.batches, quantize));
+  if (!IsInt8(flags) && !IsFloat8(flags)) return {};
+  QuantizeOptions options_of_codes;
+  options_of_codes.threads = flags.threads;
+  const auto quantize = IsFloat8(flags) ? QuantizeToFloat8 : Quantize;
+  TAMIS_ASSIGN_OR_RETURN(const QuantizeReport report, quantize(network->graph, samples.batches, options_of_codes));
   for (const QuantizedTensor& tensor : report.tensors) {
     if (!tensor.record.input) options->values.push_back(tensor.record);
   }
-  PrintNotice(fmt::format("{} of {} layers are int8; {}", report.Quantized(), report.layers.size(), report.verdict));
+  PrintNotice(
+      fmt::format("{} of {} layers are {}; {}", report.Quantized(), report.layers.size(), report.type, report.verdict));
   return {};
 }
 
@@ -169,7 +175,11 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
       "CPU each node in what is measured faster); given again,\n"
       "the engine carries that precision as well. tf32, on a GPU: f32 whose products round their operands to 10 bits "
       "of "
-      "mantissa. int8, alone and with --calibration: quantised first, as tamis quantize does it");
+      "mantissa. fp8, on a GPU of compute capability 8.9 or later: f16 with products of float8, of a network that "
+      "tamis\n"
+      "quantize --format fp8 made, or alone and with --calibration. int8, alone and with --calibration: quantised "
+      "first, "
+      "as tamis quantize does it");
   app.add_option(
       "--calibration", flags->calibration.path,
       "Samples, which int8 needs and any engine remembers, so that others can be compared with them: folder of .npy\n"

@@ -8,7 +8,7 @@ namespace tamis {
 namespace {
 
 struct Flags {
-  std::string input, output, observer = "mse", activations = "u8", rounding = "nearest";
+  std::string input, output, format = "int8", observer = "mse", activations = "u8", rounding = "nearest";
   double percentile = 99.99;
   bool plain_weights = false, keep_bias = false, no_balance = false;
   std::vector<std::string> keep;
@@ -17,13 +17,14 @@ struct Flags {
 };
 
 void PrintReport(const Flags& flags, const QuantizeReport& report) {
-  fmt::print("{:<44} {:<8} {:>12}  {}\n", "weight", "type", "weight error", "why not");
+  fmt::print("{:<44} {:<12} {:>12}  {}\n", "weight", "type", "weight error", "why not");
   for (const QuantizedLayer& layer : report.layers) {
     const std::string error = layer.quantized ? fmt::format("{:.2e}", layer.weight_error) : "";
-    fmt::print("{:<44} {:<8} {:>12}  {}\n", layer.name, layer.quantized ? "int8" : "float", error, layer.reason);
+    fmt::print("{:<44} {:<12} {:>12}  {}\n", layer.name, layer.quantized ? report.type : "float", error, layer.reason);
   }
-  fmt::print("\n{}: {} of {} layers are int8; {} tensors have ranges, {} were balanced; {}\n", flags.output,
-             report.Quantized(), report.layers.size(), report.tensors.size(), report.balanced.size(), report.verdict);
+  fmt::print("\n{}: {} of {} layers are {}; {} tensors have ranges, {} were balanced; {}\n", flags.output,
+             report.Quantized(), report.layers.size(), report.type, report.tensors.size(), report.balanced.size(),
+             report.verdict);
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {
@@ -31,6 +32,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   request.model.path = flags.input;
   request.output = flags.output;
   TAMIS_ASSIGN_OR_RETURN(request.data, RequestOf(flags.data));
+  request.format = flags.format;
   request.observer = flags.observer;
   request.activations = flags.activations;
   request.percentile = flags.percentile;
@@ -58,6 +60,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("IN", flags->input, "ONNX file")->required();
   app.add_option("-o,--output", flags->output, "ONNX file to write, with QuantizeLinear and DequantizeLinear")
       ->required();
+  app.add_option("--format", flags->format,
+                 "int8 (the default), or fp8: float8e4m3fn, for NVIDIA GPUs of compute capability 8.9 and later");
   app.add_option("--observer", flags->observer,
                  "How ranges are chosen: mse (the default), minmax, percentile, entropy");
   app.add_option("--percentile", flags->percentile, "Share of the values that percentile keeps, in percent");
@@ -78,7 +82,7 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
 }  // namespace
 
 extern const Verb verb_quantize = {"quantize",
-                                   "Quantize a network to int8 from unlabelled samples and write it as ONNX",
+                                   "Quantize a network to int8 or float8 from unlabelled samples and write it as ONNX",
                                    "tamis quantize model.onnx -o int8.onnx --data calibration/ --samples 512", Declare};
 
 }  // namespace tamis

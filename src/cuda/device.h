@@ -62,6 +62,8 @@ class CudaDevice : public std::enable_shared_from_this<CudaDevice> {
 
   const TamisCudaApi& api() const { return *api_; }
   const TamisCudaDeviceInfo& info() const { return info_; }
+  // The compute capability: 90 for 9.0.
+  int Compute() const { return info_.compute_major * 10 + info_.compute_minor; }
   // What a plan is keyed by: "cuda: NVIDIA H100 80GB HBM3, sm_90, 132 multiprocessors".
   std::string Fingerprint() const;
   // What a measured time is keyed by: the fingerprint, the versions of NVIDIA's libraries, loaded for it, our kernels'.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/cuda/fuse_parts.h"
+#include "src/ops/op_float8.h"
 #include "src/ops/op_tf32.h"
 
 namespace tamis {
@@ -88,7 +89,7 @@ class SiblingFusion {
       if (ids[i] == kNoNode || graph_.node(ids[i]).inputs[0] != graph_.node(ids[0]).inputs[0]) return;
       const Node& linear = graph_.node(ids[i]);
       const bool codes = linear.IsTamis("QuantizedLinear");
-      if (linear.op != graph_.node(ids[0]).op) return;
+      if (linear.op != graph_.node(ids[0]).op || Float8ScaleOf(linear) != Float8ScaleOf(graph_.node(ids[0]))) return;
       if (codes) scales.push_back(graph_.ConstantInput(linear, 2));
       weights.push_back(graph_.ConstantInput(linear, 1));
       if (weights[i]->dims() != weights[0]->dims()) return;
@@ -398,11 +399,12 @@ class EmbeddingFusion {
 
 }  // namespace
 
-Status FuseForCuda(Graph& graph) {
+Status FuseForCuda(Graph& graph, int compute) {
   FuseQuantizedForCuda(graph);
   ExpandFullAttention(graph);
   SiblingFusion(graph).Run();
   QuantizePackedAttention(graph);
+  if (compute >= kFloat8Compute) UseFloat8(graph);
   EmbeddingFusion(graph).Run();
   FuseNorms(graph);
   ReadImagesDirectly(graph);

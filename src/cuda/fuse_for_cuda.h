@@ -51,7 +51,13 @@ namespace tamis {
 //   Attention of f32   ->   Mul, MatMul, Add, Softmax, MatMul and what moves heads: kernels of whole attentions compute
 //   in f16, bf16 and, where the node allows it, tf32
 //
+//   Linear that may round its operands to float8 (src/ops/op_float8.h), on GPUs that multiply such numbers   ->
+//   QuantizeLinear of x, and Float8Linear codes of x, codes of the weight, scale[N], bias?, residual? -> y, attributes
+//   as Linear: y = act(scale[n] * (codes of x . codes of the weight) + bias + residual), in f16, bf16 or f32
+//
 // New nodes are named after what they replace, so that a plan made for one copy of the graph fits another.
-Status FuseForCuda(Graph& graph);
+//
+// `compute`: of the GPU, 90 for compute capability 9.0.
+Status FuseForCuda(Graph& graph, int compute = 90);
 
 }  // namespace tamis

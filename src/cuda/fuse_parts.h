@@ -27,6 +27,8 @@ bool IsFirstKernel(const Node& conv, const Tensor& weight);
 void FuseQuantizedForCuda(Graph& graph);
 // And what becomes of attentions once they are packed.
 void QuantizePackedAttention(Graph& graph);
+// Products of float8, for GPUs that have them: before what looks for f16 products.
+void UseFloat8(Graph& graph);
 // Whether the kernel of a whole attention takes heads of this depth.
 constexpr bool IsFlashDepth(int64_t depth) {
   return depth == 32 || depth == 64 || depth == 128;

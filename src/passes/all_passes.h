@@ -45,6 +45,7 @@ Status MakeChannelsLast(Graph& graph, const PassOptions& options);
 Status PushTransposes(Graph& graph, const PassOptions& options);
 Status SimplifyViews(Graph& graph, const PassOptions& options);
 Status FuseEpilogue(Graph& graph, const PassOptions& options);
+Status RecognizeFloat8(Graph& graph, const PassOptions& options);
 Status LowerPrecision(Graph& graph, const PassOptions& options);
 Status DetectPatterns(Graph& graph, const PassOptions& options);
 

@@ -15,6 +15,7 @@ namespace tamis {
 
 struct PassOptions {
   DType precision = DType::kFloat32;  // kFloat32, kBFloat16 or kFloat16: what fused compute nodes run in
+  bool float8 = false;                // the device multiplies float8e4m3fn: recognize_float8
   std::vector<std::string> skip;      // passes switched off, by name
   // With a short precision: the only nodes that may turn to it, by the name of their first output as the fused graph of
   // float32 has it. Null: all that can. Bodies of regions have names of their own, so theirs stay float32.

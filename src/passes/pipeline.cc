@@ -49,6 +49,7 @@ std::vector<Pass> FusePasses() {
       {"simplify_views", SimplifyViews},
       {"split_products", SplitProducts},
       {"fuse_epilogue", FuseEpilogue},
+      {"recognize_float8", RecognizeFloat8},
       {"lower_precision", LowerPrecision},
       {"eliminate_common", EliminateCommon},
       {"fuse_elementwise", FuseElementwise},

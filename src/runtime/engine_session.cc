@@ -139,7 +139,7 @@ Status EngineSession::ChooseVariant(const std::string& precision) {
     // A GPU takes the variant that was made for it.
     for (int variant = 0; cuda_ != nullptr && variant < engine_->NumVariants(); ++variant) {
       const std::string name = engine_->Precision(variant);
-      if (name == "f16" || name.ends_with("tf32")) variant_ = variant;
+      if (name == "f16" || name.ends_with("tf32") || name.starts_with("fp8")) variant_ = variant;
     }
     return {};
   }

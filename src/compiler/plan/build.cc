@@ -15,6 +15,7 @@
 #include "src/kernels/kernel.h"
 #include "src/onnx/onnx.h"
 #include "src/ops/op_custom.h"
+#include "src/ops/op_float8.h"
 #include "src/ops/op_tf32.h"
 #include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
@@ -81,12 +82,13 @@ Result<Precision> ParsePrecision(const std::string& text) {
   if (text == "auto") return Precision::kAuto;
   if (text == "f16") return Precision::kFloat16;
   if (text == "tf32") return Precision::kTf32;
+  if (text == "fp8") return Precision::kFloat8;
   if (text == "int8") {
     return UserError(
         "precision int8 needs samples to calibrate with: quantize the network first (tamis quantize), or give "
         "tamis build --calibration");
   }
-  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16, tf32, int8 or auto", text);
+  return UserError("--precision '{}' is unknown; it takes f32, bf16, f16, tf32, fp8, int8 or auto", text);
 }
 
 std::string_view Name(Precision precision) {
@@ -99,6 +101,8 @@ std::string_view Name(Precision precision) {
       return "f16";
     case Precision::kTf32:
       return "tf32";
+    case Precision::kFloat8:
+      return "fp8";
     case Precision::kAuto:
       break;
   }
@@ -141,6 +145,7 @@ DType DTypeOf(Precision precision, bool gpu, const Graph& source) {
       return DType::kBFloat16;
     case Precision::kFloat16:
       return DType::kFloat16;
+    case Precision::kFloat8:
     case Precision::kAuto:
       break;
   }
@@ -150,7 +155,7 @@ DType DTypeOf(Precision precision, bool gpu, const Graph& source) {
 }
 
 // What a fused graph computes in: "f32", or "int8" and "int8+bf16" where products are int8 and the rest is in f32,
-// bf16.
+// bf16; likewise "fp8+f16".
 std::string PrecisionName(const Graph& fused, DType dtype, bool tf32 = false) {
   const std::string full = tf32 ? "tf32" : "f32";
   const std::string rest = dtype == DType::kFloat16 ? "f16" : dtype == DType::kBFloat16 ? "bf16" : full;
@@ -159,12 +164,14 @@ std::string PrecisionName(const Graph& fused, DType dtype, bool tf32 = false) {
     const Node& node = fused.node(id);
     return node.IsTamis("QuantizedLinear") || node.IsTamis("QuantizedConv") || node.IsTamis("DynamicQuantizedLinear");
   });
-  return !int8 ? rest : rest == "f32" ? "int8" : "int8+" + rest;
+  const std::string products = int8 ? "int8" : UsesFloat8(fused) ? "fp8" : "";
+  return products.empty() ? rest : rest == "f32" ? products : products + "+" + rest;
 }
 
 Result<Graph> FuseFor(const Graph& source, DType precision, const std::vector<std::string>& without,
-                      std::vector<PassRecord>* passes) {
+                      std::vector<PassRecord>* passes, bool float8 = false) {
   PassOptions options;
+  options.float8 = float8;
   options.skip = without;
   options.precision = precision;
   TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(source, options, passes));
@@ -240,10 +247,19 @@ class Fuser {
     Variant variant;
     const bool tf32 = precision == Precision::kTf32;
     if (tf32 && cpu) return UserError("--precision tf32 is for NVIDIA GPUs (--device cuda); a CPU computes in f32");
+    const bool float8 = precision == Precision::kFloat8;
+    if (float8) TAMIS_RETURN_IF_ERROR(CheckFloat8());
     const bool none_may = options_.low_layers && options_.low_layers->empty();
     if (precision != Precision::kAuto || !cpu || !options_.tune || !Cpu().avx512_bf16 || none_may) {
       const DType dtype = DTypeOf(precision, !cpu, source_);
-      TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_));
+      const bool takes_float8 = float8 || (dtype != DType::kFloat32 && tuner_.cuda() != nullptr &&
+                                           tuner_.cuda()->Compute() >= kFloat8Compute);
+      TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_, takes_float8));
+      if (float8 && !UsesFloat8(variant.fused)) {
+        return UserError(
+            "--precision fp8: no product of the network reads float8 codes; quantize it first (tamis quantize --format "
+            "fp8), or give tamis build --calibration");
+      }
       if (tf32 && AllowTf32(variant.fused) == 0) {
         notices->push_back("nothing multiplies in f32, so that tf32 changes nothing");
       }
@@ -272,6 +288,20 @@ class Fuser {
   }
 
  private:
+  // Whether the GPU that plans are made for multiplies float8.
+  Status CheckFloat8() const {
+    TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options_.device));
+    if (!gpu) {
+      return UserError(
+          "--precision fp8 is for NVIDIA GPUs (--device cuda); on a CPU the quantised network runs as f32");
+    }
+    TAMIS_ASSIGN_OR_RETURN(const auto device, CudaDevice::Open(*gpu));
+    const TamisCudaDeviceInfo& info = device->info();
+    if (device->Compute() >= kFloat8Compute) return {};
+    return UserError("--precision fp8 needs a GPU of compute capability 8.9 or later; {} has {}.{}: use f16 or int8",
+                     info.name, info.compute_major, info.compute_minor);
+  }
+
   // Whole runs at every profile's opt against all f32 and dense; why the choice has to go, or nothing.
   Result<std::string> Confirm(const Graph& fused, const std::vector<Profile>& profiles) {
     TAMIS_ASSIGN_OR_RETURN(const Graph full, FuseFor(source_, DType::kFloat32, options_.without, nullptr));

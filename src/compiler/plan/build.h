@@ -37,8 +37,9 @@ Result<Network> LoadNetworkBytes(const void* data, size_t bytes, const std::stri
 // The unfused network that an engine carries, for building it again.
 Result<Network> NetworkFromEngine(const std::string& engine_path);
 
-// kTf32: f32 whose products may round their operands (src/ops/op_tf32.h); for GPUs only.
-enum class Precision : uint8_t { kFloat32, kBFloat16, kFloat16, kTf32, kAuto };
+// kTf32: f32 whose products may round their operands (src/ops/op_tf32.h); for GPUs only. kFloat8: f16, or bf16 as kAuto
+// says, of a network with products of float8 (src/ops/op_float8.h); for GPUs that multiply such numbers.
+enum class Precision : uint8_t { kFloat32, kBFloat16, kFloat16, kTf32, kFloat8, kAuto };
 // Error for what is not supported yet ("int8") and for anything else, each by name.
 Result<Precision> ParsePrecision(const std::string& text);
 std::string_view Name(Precision precision);

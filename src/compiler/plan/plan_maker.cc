@@ -79,7 +79,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
           notices_.push_back("no kernels were timed where they cannot run: " + told.message());
           continue;
         }
-        if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(*graph));
+        if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(*graph, cuda->Compute()));
         concrete.push_back(std::move(*graph));
         plan.points.emplace_back().binding = binding;
       }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "src/ir/widen.h"
+#include "src/ops/op_float8.h"
 #include "src/ops/op_tf32.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/devices/cuda/cuda_program.h"
@@ -193,10 +194,17 @@ PlanReference::Error PlanReference::ErrorOf(const Tensor& tensor, const Tensor& 
 
 Result<std::unique_ptr<PlanReference>> PlanReference::Make(const Graph& concrete, const std::vector<Tensor>& inputs,
                                                            int threads) {
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> rounded, RunOnCpu(concrete.Clone(), inputs, threads));
   Graph wide = concrete.Clone();
   bool widened = Widen(wide, DType::kFloat16);
   widened = Widen(wide, DType::kBFloat16) || widened;
+  Graph narrow = concrete.Clone();
+  if (UsesFloat8(concrete)) {  // coarser than the 16 bits of the rest
+    narrow = wide.Clone();
+    EmulateFloat8(narrow);
+    TAMIS_RETURN_IF_ERROR(narrow.Sort());
+    widened = true;
+  }
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> rounded, RunOnCpu(std::move(narrow), inputs, threads));
   std::vector<Tensor> exact = rounded;
   if (widened) {
     TAMIS_ASSIGN_OR_RETURN(exact, RunOnCpu(std::move(wide), inputs, threads));

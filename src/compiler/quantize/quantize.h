@@ -44,9 +44,9 @@ struct QuantizeOptions {
 // One for each constant weight that a product multiplies by.
 struct QuantizedLayer {
   std::string name, node, op;  // of the weight initializer and its node
-  bool quantized = false;
-  std::string reason;       // why it stayed float
-  double weight_error = 0;  // |W - W^|^2 / |W|^2
+  bool quantized = false;      // to the report's type
+  std::string reason;          // why it stayed float
+  double weight_error = 0;     // |W - W^|^2 / |W|^2
   bool bias_moved = false;
 };
 
@@ -61,6 +61,7 @@ struct QuantizedTensor {
 };
 
 struct QuantizeReport {
+  std::string type = "int8";  // of weights
   std::vector<QuantizedLayer> layers;
   std::vector<QuantizedTensor> tensors;
   std::vector<std::string> balanced;  // activations whose channels took a factor each

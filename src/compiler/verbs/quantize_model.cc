@@ -6,6 +6,7 @@
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
 #include "src/base/version.h"
+#include "src/compiler/quantize/quantize_float8.h"
 #include "src/onnx/onnx.h"
 
 namespace tamis {
@@ -20,6 +21,14 @@ Result<QuantizeOptions> OptionsOf(const QuantizeRequest& request, const VerbHook
   options.signed_activations = problems.Take(ParseActivations(request.activations));
   problems.Need(request.rounding == "nearest" || request.rounding == "descent",
                 "--rounding '{}' is not known; use nearest or descent", request.rounding);
+  problems.Need(request.format == "int8" || request.format == "fp8", "--format '{}' is not known; use int8 or fp8",
+                request.format);
+  const QuantizeRequest plain;
+  const bool shaped = request.observer != plain.observer || request.activations != plain.activations ||
+                      request.rounding != plain.rounding;
+  problems.Need(
+      request.format != "fp8" || !shaped,
+      "--format fp8 has one way to choose scales and codes: without --observer, --activations and --rounding");
   problems.Add(CheckThreads(request.threads));
   TAMIS_RETURN_IF_ERROR(problems.status());
   options.observer.percentile = request.percentile;
@@ -45,12 +54,13 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const Verb
   for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);
   TAMIS_ASSIGN_OR_RETURN(const CheckedSamples samples,
                          ReadChecked(request.data, network.graph, request.threads, 0, hooks, &outcome.notices));
-  TAMIS_ASSIGN_OR_RETURN(outcome.report, Quantize(network.graph, samples.batches, options));
+  const auto quantize = request.format == "fp8" ? QuantizeToFloat8 : Quantize;
+  TAMIS_ASSIGN_OR_RETURN(outcome.report, quantize(network.graph, samples.batches, options));
   for (const std::string& note : outcome.report.notes) Tell(note, hooks, &outcome.notices);
   if (!outcome.report.settled) Tell(outcome.report.verdict, hooks, &outcome.notices);
   ModelMeta meta = std::move(network.meta);
   meta.Set("tamis.version", kVersion);
-  meta.Set("tamis.observer", request.observer);
+  meta.Set("tamis.observer", request.format == "fp8" ? "largest" : request.observer);
   meta.Set("tamis.source_hash", network.hash);
   meta.Set("tamis.data_hash", HexString(samples.source->hash()));
   TAMIS_RETURN_IF_ERROR(ExportOnnx(network.graph, request.output, meta, network.notes));
@@ -65,7 +75,8 @@ std::string ToJson(const QuantizeOutcome& outcome) {
   json.Key("layers").BeginArray();
   for (const QuantizedLayer& layer : report.layers) {
     json.BeginObject().Field("weight", layer.name).Field("node", layer.node).Field("operator", layer.op);
-    json.Field("int8", layer.quantized).Field("reason", layer.reason).Field("weight_error", layer.weight_error);
+    json.Field("int8", layer.quantized && report.type == "int8").Field("type", layer.quantized ? report.type : "");
+    json.Field("reason", layer.reason).Field("weight_error", layer.weight_error);
     json.Field("bias_moved", layer.bias_moved).EndObject();
   }
   json.EndArray().Key("tensors").BeginArray();

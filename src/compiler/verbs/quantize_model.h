@@ -15,6 +15,8 @@ struct QuantizeRequest {
   ModelSource model;
   std::string output;  // ONNX file to write
   SampleRequest data;
+  // "int8", or "fp8": float8e4m3fn (quantize_float8.h), for which keep and threads alone count of what follows.
+  std::string format = "int8";
   std::string observer = "mse", activations = "u8";
   double percentile = 99.99;
   bool clip_weights = true, correct_bias = true, balance = true;  // as of QuantizeOptions

@@ -33,7 +33,8 @@ int64_t PackRow(const int8_t (&inputs)[kSparseCodeInputs], int64_t r, std::byte*
 
 }  // namespace
 
-Status PackSparseCodeTiles(const int8_t* weight, int64_t outputs, int64_t runs, int64_t run, std::byte* packed) {
+Status PackSparseCodeTiles(const int8_t* weight, int64_t outputs, int64_t runs, int64_t run, std::byte* packed,
+                           CodeRows rows) {
   const int64_t run_tiles = (run + kSparseCodeInputs - 1) / kSparseCodeInputs, tiles = runs * run_tiles;
   for (int64_t output = 0; output < (outputs + 63) / 64 * 64; ++output) {
     std::byte* panel = packed + output / 64 * tiles * kSparseCodeTileBytes;
@@ -44,7 +45,8 @@ Status PackSparseCodeTiles(const int8_t* weight, int64_t outputs, int64_t runs, 
         std::copy_n(weight + (output * runs + tile / run_tiles) * run + begin, std::min(run - begin, kSparseCodeInputs),
                     inputs);
       }
-      const int64_t broken = PackRow(inputs, CodeTileRow(output % 64), panel + tile * kSparseCodeTileBytes);
+      const int64_t row = rows == CodeRows::kByTurns ? CodeTileRow(output % 64) : output % 64;
+      const int64_t broken = PackRow(inputs, row, panel + tile * kSparseCodeTileBytes);
       if (broken >= 0) {
         return UserError("output {} breaks the 2:4 pattern in the group of input {} of run {}", output, begin + broken,
                          tile / run_tiles);

@@ -6,6 +6,7 @@ namespace {
 constexpr size_t kWorkspace = size_t{32} << 20;
 
 cudaDataType TypeOf(DType dtype) {
+  if (dtype == DType::kFloat8E4M3) return CUDA_R_8F_E4M3;
   return dtype == DType::kFloat32 ? CUDA_R_32F : dtype == DType::kBFloat16 ? CUDA_R_16BF : CUDA_R_16F;
 }
 

@@ -8,7 +8,8 @@
 
 namespace tamis::cuda {
 
-// y[rows, outputs] = x[rows, depth] . w with f32 sums, of f16 or bf16, or of f32 throughout. w is [depth, outputs], or
+// y[rows, outputs] = x[rows, depth] . w with f32 sums, of f16, bf16 or float8e4m3fn (with `output` another, and the
+// weight transposed), or of f32 throughout. w is [depth, outputs], or
 // [outputs, depth] if it is transposed.
 struct LtProduct {
   int64_t rows = 0, outputs = 0, depth = 0;

@@ -10,6 +10,12 @@ __device__ void Finish(const FinishRowsArgs& args, int64_t at, int output) {
   float values[8];
   T* y = static_cast<T*>(args.y) + at;
   Load8(y, values);
+  if (args.scales != nullptr) {
+    float scales[8];
+    Load8(args.scales + output, scales);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[i] *= scales[i];
+  }
   if (args.bias != nullptr) {
     float bias[8];
     Load8(args.bias + output, bias);

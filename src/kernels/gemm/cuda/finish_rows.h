@@ -1,4 +1,4 @@
-// The epilogue of a product whose library has only part of it: y = act(y + bias + residual), in place.
+// The epilogue of a product whose library has only part of it: y = act(scale * y + bias + residual), in place.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -9,7 +9,8 @@
 namespace tamis::cuda {
 
 struct FinishRowsArgs {
-  void* y = nullptr;  // [rows, outputs]
+  void* y = nullptr;              // [rows, outputs]
+  const float* scales = nullptr;  // one an output, of what y holds; may be null
   const float* bias = nullptr;
   const void* residual = nullptr;
   int rows = 0, outputs = 0;                                          // outputs a multiple of 8

@@ -64,6 +64,9 @@ struct Gemm24Problem {
   // residual are codes.
   bool int8 = false;
   Int8Types types = {};
+  // x and w are float8e4m3fn, counted in pairs; residual and y are f16 or bf16. The weight is packed by PackDenseTiles,
+  // two codes an element, or PackSparseCodeTiles with its rows in order; Hopper only.
+  bool float8 = false;
 
   bool OfImages() const { return image.batch > 0; }
   int64_t Runs() const { return int64_t{image.kernel_h} * image.kernel_w; }
@@ -77,7 +80,7 @@ struct Gemm24Operands {
   const void* residual = nullptr;  // may be null
   void* y = nullptr;
   const void *norm_scale = nullptr, *norm_bias = nullptr;  // with `norm`, of x's type; the bias may be null
-  const Int8Channel* channels = nullptr;                   // of int8 products, by output; `bias` is null then
+  const Int8Channel* channels = nullptr;                   // of products of codes, by output; `bias` is null then
 };
 
 // A way to compute the product: an instance of a kernel, and how many blocks share the depth of a tile.

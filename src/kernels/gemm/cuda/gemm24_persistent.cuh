@@ -10,12 +10,12 @@
 namespace tamis::cuda {
 
 template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
-          bool kSparseValue = true, bool kInt8Value = false>
+          bool kSparseValue = true, OperandType kType = OperandType::kSixteenBits>
 struct PersistentShape {
-  static constexpr bool kInt8 = kInt8Value;  // x and the weight are codes
+  static constexpr bool kInt8 = kType == OperandType::kInt8, kFloat8 = kType == OperandType::kFloat8;
   using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
-  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse, kInt8>;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes < kSparse, kInt8 || kFloat8 > ;
   static constexpr int kTokens = kTokensValue;
   static constexpr int kWarpgroups = kWarpgroupsValue;
   static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup

@@ -17,6 +17,9 @@ WgmmaInstance Instance(const Gemm24Problem& problem, int index) {
     return index < kInt8SparseBlocks ? Int8SparseInstance(index)
                                      : Int8SparsePersistentInstance(index - kInt8SparseBlocks);
   }
+  if (problem.float8) {
+    return problem.bf16 ? Float8InstanceBf16(index, problem.dense) : Float8InstanceF16(index, problem.dense);
+  }
   if (problem.norm) {
     return problem.bf16 ? NormInstanceBf16(index, problem.dense) : NormInstanceF16(index, problem.dense);
   }
@@ -62,10 +65,11 @@ cudaError_t CountMultiprocessors(int* count) {
 std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int multiprocessors) {
   if (problem.depth % 8 != 0 || problem.outputs % 8 != 0 || problem.rows < 1) return {};
   std::vector<std::pair<double, Gemm24Tactic>> ranked;
-  const int instances = problem.int8    ? (problem.dense ? kInt8Instances : kInt8SparseInstances)
-                        : problem.norm  ? kNormInstances
-                        : problem.dense ? kDenseInstances
-                                        : kWgmmaInstances;
+  const int instances = problem.int8     ? (problem.dense ? kInt8Instances : kInt8SparseInstances)
+                        : problem.float8 ? kFloat8Instances
+                        : problem.norm   ? kNormInstances
+                        : problem.dense  ? kDenseInstances
+                                         : kWgmmaInstances;
   for (int index = 0; index < instances; ++index) {
     const WgmmaInstance instance = Instance(problem, index);
     if (problem.norm && !NormFits(problem, instance)) continue;

@@ -16,12 +16,13 @@
 namespace tamis::cuda {
 
 template <int kTokensValue, int kWarpgroupsValue, int kPanelsEachValue, int kTilesValue, int kStagesValue,
-          int kPerMultiprocessorValue, bool kSparseValue = true, bool kNormValue = false, bool kInt8Value = false>
+          int kPerMultiprocessorValue, bool kSparseValue = true, bool kNormValue = false,
+          OperandType kType = OperandType::kSixteenBits>
 struct WgmmaShape {
-  static constexpr bool kInt8 = kInt8Value;  // x and the weight are codes
+  static constexpr bool kInt8 = kType == OperandType::kInt8, kFloat8 = kType == OperandType::kFloat8;
   using Sum = std::conditional_t<kInt8, int32_t, float>;
   static constexpr bool kSparse = kSparseValue;
-  static constexpr uint32_t kTileBytes = kWeightTileBytes<kSparse, kInt8>;
+  static constexpr uint32_t kTileBytes = kWeightTileBytes < kSparse, kInt8 || kFloat8 > ;
   static constexpr int kTokens = kTokensValue;
   static constexpr int kWarpgroups = kWarpgroupsValue;
   static constexpr int kPanelsEach = kPanelsEachValue;  // of a warpgroup
@@ -67,7 +68,11 @@ __device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const 
         const float4 more = LoadFromRank(address, r);
         v = make_float4(v.x + more.x, v.y + more.y, v.z + more.z, v.w + more.w);
       }
-      if (params.bias != nullptr) {
+      if constexpr (kIsFloat8<Shape>) {
+        const Int8Channel* const channels = params.channels + output;
+        v.x = fmaf(channels[0].scale, v.x, channels[0].bias), v.y = fmaf(channels[1].scale, v.y, channels[1].bias);
+        v.z = fmaf(channels[2].scale, v.z, channels[2].bias), v.w = fmaf(channels[3].scale, v.w, channels[3].bias);
+      } else if (params.bias != nullptr) {
         const float4 bias = *reinterpret_cast<const float4*>(params.bias + output);
         v = make_float4(v.x + bias.x, v.y + bias.y, v.z + bias.z, v.w + bias.w);
       }

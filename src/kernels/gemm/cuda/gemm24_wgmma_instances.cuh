@@ -99,6 +99,28 @@ inline constexpr int kInt8PersistentBlocks = 3;               // of either
 inline constexpr int kInt8Instances = kInt8Blocks + kInt8PersistentBlocks;
 inline constexpr int kInt8SparseInstances = kInt8SparseBlocks + kInt8PersistentBlocks;
 
+// Of float8, in tiles of the same bytes as codes; f16 or bf16 results.
+#define TAMIS_FLOAT8_SHAPES(X) \
+  X(256, 2, 1, 1, 4, 1)        \
+  X(128, 2, 2, 1, 4, 1)        \
+  X(128, 1, 1, 1, 4, 2)        \
+  X(64, 1, 1, 2, 3, 2)         \
+  X(16, 1, 1, 2, 5, 2)
+#define TAMIS_FLOAT8_PERSISTENT_SHAPES(X) \
+  X(192, 2, 2, 1, 3)                      \
+  X(128, 2, 2, 1, 4)
+#define TAMIS_FLOAT8_SPARSE_SHAPES(X) \
+  X(256, 2, 1, 1, 5, 1)               \
+  X(128, 2, 2, 1, 6, 1)               \
+  X(128, 1, 1, 1, 5, 2)               \
+  X(64, 1, 1, 2, 4, 2)                \
+  X(16, 1, 1, 2, 7, 2)
+#define TAMIS_FLOAT8_SPARSE_PERSISTENT_SHAPES(X) \
+  X(192, 2, 1, 1, 5)                             \
+  X(128, 2, 2, 1, 5)
+
+inline constexpr int kFloat8Instances = 7;  // dense or 2:4
+
 // What an H100 was measured to take, in clock cycles, to rank tactics by.
 inline constexpr double kBytesPerCycle = 52;   // that a multiprocessor gets from the level-2 cache
 inline constexpr double kCacheLatency = 1100;  // of a stage, shared by the stages under way
@@ -180,12 +202,12 @@ WgmmaInstance MakeInt8Instance(int index) {
   int at = 0;
 #define TAMIS_MAKE_WGMMA(...)                                                                     \
   if (index == at++) {                                                                            \
-    using Shape = WgmmaShape<__VA_ARGS__, kSparse, false, true>;                                  \
+    using Shape = WgmmaShape<__VA_ARGS__, kSparse, false, OperandType::kInt8>;                    \
     return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, false>)); \
   }
 #define TAMIS_MAKE_PERSISTENT(...)                                                                     \
   if (index == at++) {                                                                                 \
-    using Shape = PersistentShape<__VA_ARGS__, kSparse, true>;                                         \
+    using Shape = PersistentShape<__VA_ARGS__, kSparse, OperandType::kInt8>;                           \
     return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, false>)); \
   }
   if constexpr (kPersistent && kSparse) {
@@ -196,6 +218,31 @@ WgmmaInstance MakeInt8Instance(int index) {
     TAMIS_INT8_SPARSE_SHAPES(TAMIS_MAKE_WGMMA)
   } else {
     TAMIS_INT8_SHAPES(TAMIS_MAKE_WGMMA)
+  }
+#undef TAMIS_MAKE_WGMMA
+#undef TAMIS_MAKE_PERSISTENT
+  return {};
+}
+
+template <bool kSparse, bool kBf16>
+WgmmaInstance MakeFloat8Instance(int index) {
+  int at = 0;
+#define TAMIS_MAKE_WGMMA(...)                                                                     \
+  if (index == at++) {                                                                            \
+    using Shape = WgmmaShape<__VA_ARGS__, kSparse, false, OperandType::kFloat8>;                  \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24WgmmaKernel<Shape, kBf16>)); \
+  }
+#define TAMIS_MAKE_PERSISTENT(...)                                                                     \
+  if (index == at++) {                                                                                 \
+    using Shape = PersistentShape<__VA_ARGS__, kSparse, OperandType::kFloat8>;                         \
+    return DescribeShape<Shape>(reinterpret_cast<const void*>(&Gemm24PersistentKernel<Shape, kBf16>)); \
+  }
+  if constexpr (kSparse) {
+    TAMIS_FLOAT8_SPARSE_SHAPES(TAMIS_MAKE_WGMMA)
+    TAMIS_FLOAT8_SPARSE_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
+  } else {
+    TAMIS_FLOAT8_SHAPES(TAMIS_MAKE_WGMMA)
+    TAMIS_FLOAT8_PERSISTENT_SHAPES(TAMIS_MAKE_PERSISTENT)
   }
 #undef TAMIS_MAKE_WGMMA
 #undef TAMIS_MAKE_PERSISTENT
@@ -232,6 +279,8 @@ cudaError_t CountMultiprocessors(int* count);
 // One object for each kind.
 WgmmaInstance DenseInstanceF16(int index);
 WgmmaInstance DenseInstanceBf16(int index);
+WgmmaInstance Float8InstanceF16(int index, bool dense);
+WgmmaInstance Float8InstanceBf16(int index, bool dense);
 WgmmaInstance Int8Instance(int index);
 WgmmaInstance Int8PersistentInstance(int index);
 WgmmaInstance Int8SparseInstance(int index);

@@ -12,6 +12,7 @@
 #include "src/kernels/gemm/cuda/gemm24_epilogue.cuh"
 #include "src/kernels/gemm/cuda/hopper.cuh"
 #include "src/kernels/gemm/cuda/wgmma_dense.cuh"
+#include "src/kernels/gemm/cuda/wgmma_float8.cuh"
 #include "src/kernels/gemm/cuda/wgmma_int8.cuh"
 #include "src/kernels/gemm/cuda/wgmma_sp.cuh"
 #include "src/kernels/gemm/dense_tiles.h"
@@ -35,7 +36,7 @@ struct WgmmaParams {
   // Layer norm of the finished rows, over all outputs; null: none.
   const void *norm_scale, *norm_bias;  // of x's type; the bias may be null
   float epsilon;
-  // Of int8 products; `bias` and `activation` are as ever.
+  // Of products of codes; `bias` and `activation` are as ever. Of float8 only scale and bias count.
   const Int8Channel* channels;
   Int8Types types;
   bool through_shared;  // tiles are finished from shared memory although the depth is not split
@@ -50,9 +51,17 @@ struct WgmmaParams {
   uint32_t line_bytes;  // of a buffer
 };
 
-template <bool kSparse, bool kInt8>
+// What x and the weight are of; codes are counted in pairs.
+enum class OperandType { kSixteenBits, kInt8, kFloat8 };
+
+template <class Shape, class = void>
+inline constexpr bool kIsFloat8 = false;
+template <class Shape>
+inline constexpr bool kIsFloat8<Shape, std::enable_if_t<Shape::kFloat8>> = true;
+
+template <bool kSparse, bool kCodes>
 inline constexpr uint32_t kWeightTileBytes = static_cast<uint32_t>(!kSparse ? kDenseTileBytes
-                                                                   : kInt8  ? kSparseCodeTileBytes
+                                                                   : kCodes ? kSparseCodeTileBytes
                                                                             : kSparseTileBytes);
 
 struct BlockPosition {
@@ -215,7 +224,7 @@ class StageFetcher {
 template <class Shape>
 struct SparseProducts {
   static constexpr int kEach = Shape::kPanelsEach;
-  static constexpr int kWords = Shape::kInt8 ? 2 : 1;  // of codes, of a tile
+  static constexpr int kWords = Shape::kInt8 || kIsFloat8<Shape> ? 2 : 1;  // of codes, of a tile
   using Sums = typename Shape::Sum[kEach][Shape::kTokens / 2];
   using Codes = uint32_t[kEach][Shape::kTiles][kWords];
   Codes codes[2] = {};
@@ -322,7 +331,11 @@ struct DenseProducts {
 template <class Shape, bool kBf16, class F>
 __device__ __forceinline__ void WithInstruction(bool x_unsigned, F&& run) {
   constexpr int kColumns = Shape::kTokens;
-  if constexpr (Shape::kInt8 && Shape::kSparse) {
+  if constexpr (kIsFloat8<Shape> && Shape::kSparse) {
+    run(WgmmaSpFloat8<kColumns>());
+  } else if constexpr (kIsFloat8<Shape>) {
+    run(WgmmaFloat8<kColumns>());
+  } else if constexpr (Shape::kInt8 && Shape::kSparse) {
     x_unsigned ? run(WgmmaSpInt8<kColumns, true>()) : run(WgmmaSpInt8<kColumns, false>());
   } else if constexpr (Shape::kInt8) {
     x_unsigned ? run(WgmmaInt8<kColumns, true>()) : run(WgmmaInt8<kColumns, false>());
@@ -344,8 +357,8 @@ struct Products : std::conditional_t<Shape::kSparse, SparseProducts<Shape>, Dens
   }
 };
 
-// One warpgroup: bias and residual onto the sums of 64 outputs. If there is a residual, its part has arrived in `tile`
-// in shared memory: [token][64 outputs] in the 128-byte swizzle.
+// One warpgroup: scales (of float8), bias and residual onto the sums of 64 outputs. If there is a residual, its part
+// has arrived in `tile` in shared memory: [token][64 outputs] in the 128-byte swizzle.
 template <class Shape>
 struct TileLanes {
   static constexpr int kMatrices = Shape::kTokens >= 16 ? 4 : 2;
@@ -363,8 +376,16 @@ template <class Shape, bool kBf16>
 __device__ __forceinline__ void AddBiasAndResidual(float (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
                                                    int first_output, uint32_t tile) {
   using Lanes = TileLanes<Shape>;
-  if (params.bias != nullptr) {
-    const int output = first_output + threadIdx.x / 32 % 4 * 16 + threadIdx.x % 32 / 4;
+  const int output = first_output + threadIdx.x / 32 % 4 * 16 + threadIdx.x % 32 / 4;
+  if constexpr (kIsFloat8<Shape>) {
+    const Int8Channel low = output < params.outputs ? params.channels[output] : Int8Channel{};
+    const Int8Channel high = output + 8 < params.outputs ? params.channels[output + 8] : Int8Channel{};
+#pragma unroll
+    for (int i = 0; i < Shape::kTokens / 2; ++i) {
+      const Int8Channel& channel = i / 2 % 2 == 0 ? low : high;
+      sums[i] = fmaf(channel.scale, sums[i], channel.bias);
+    }
+  } else if (params.bias != nullptr) {
     const float low = output < params.outputs ? params.bias[output] : 0.0f;
     const float high = output + 8 < params.outputs ? params.bias[output + 8] : 0.0f;
 #pragma unroll

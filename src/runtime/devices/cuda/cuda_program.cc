@@ -28,7 +28,7 @@ Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaPr
   auto program = std::unique_ptr<CudaProgram>(new CudaProgram());
   program->graph_ = std::move(graph);
   program->device_ = options.device;
-  TAMIS_RETURN_IF_ERROR(FuseForCuda(program->graph_));
+  TAMIS_RETURN_IF_ERROR(FuseForCuda(program->graph_, program->device_->Compute()));
   Status held = program->Prepare(options, cache);
   if (held.ok()) held = program->HoldConstants();
   if (!held.ok()) return program->WithNeeds(held);
