@@ -61,7 +61,9 @@ void Release(TamisCudaDevice*, void* address) {
 int Describe(TamisCudaDevice*, TamisCudaDeviceInfo* info, TamisCudaError*) {
   const char* const name = std::getenv("TAMIS_FAKE_GPU");
   std::strncpy(info->name, name == nullptr ? "Fake" : name, sizeof(info->name) - 1);
-  info->compute_major = 9;
+  const char* const compute = std::getenv("TAMIS_FAKE_GPU_COMPUTE");  // 80 for 8.0
+  const int number = compute == nullptr ? 90 : std::atoi(compute);
+  info->compute_major = number / 10, info->compute_minor = number % 10;
   info->multiprocessors = 132;
   info->memory_bytes = Total();
   return 0;
