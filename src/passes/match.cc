@@ -16,7 +16,9 @@ const Node* Producer(const Graph& graph, ValueId value, std::string_view op, std
 std::optional<double> ScalarConstant(const Graph& graph, ValueId value) {
   if (value == kNoValue || !graph.value(value).constant) return std::nullopt;
   const Tensor& tensor = *graph.value(value).constant;
-  if (tensor.NumElements() != 1 || !(IsFloat(tensor.dtype()) || IsInteger(tensor.dtype()))) return std::nullopt;
+  // Floats of 8 bits and fewer are codes, whose numbers nobody looks for.
+  const bool number = IsInteger(tensor.dtype()) || (IsFloat(tensor.dtype()) && BitSize(tensor.dtype()) >= 16);
+  if (tensor.NumElements() != 1 || !number) return std::nullopt;
   if (tensor.dtype() == DType::kFloat64) return *tensor.Data<double>();
   return IsInteger(tensor.dtype()) ? static_cast<double>(tensor.ToInt64s()[0]) : *tensor.ToFloat32().Data<float>();
 }

@@ -27,6 +27,8 @@ Status WithBits(DType dtype, F&& f) {
     case DType::kInt8:
     case DType::kUInt8:
       return f(Bits<uint8_t>{0xff});
+    case DType::kFloat8E4M3:
+      return f(Bits<uint8_t>{0x7f});
     default:
       return UserError("the 2:4 pattern is not defined for elements of {}", Name(dtype));
   }

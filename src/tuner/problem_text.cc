@@ -11,6 +11,7 @@
 #include "src/base/float16.h"
 #include "src/base/json_writer.h"
 #include "src/kernels/gemm/packed_columns.h"
+#include "src/ops/op_small_float.h"
 #include "src/sparsity/pattern.h"
 
 namespace tamis {
@@ -287,6 +288,9 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
     std::transform(values.begin(), values.end(), tensor.Data<uint16_t>(), FloatToBf16);
   } else if (dtype == DType::kFloat16) {
     std::transform(values.begin(), values.end(), tensor.Data<uint16_t>(), FloatToHalf);
+  } else if (dtype == DType::kFloat8E4M3 || dtype == DType::kFloat8E5M2) {
+    std::transform(values.begin(), values.end(), tensor.raw(),
+                   [dtype](float value) { return std::byte{EncodeSmallFloat(dtype, static_cast<double>(value))}; });
   }
   return tensor;
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
 
 namespace tamis {
 namespace {
@@ -142,6 +143,21 @@ TEST(ProblemText, GarbageIsRefused) {
         R"({"op":"A","domain":"","attributes":{},"inputs":[{"dtype":1}],"outputs":[],"threads":1})"}) {
     EXPECT_FALSE(ProblemFromText(text, 1).ok()) << text;
   }
+}
+
+TEST(RandomTensor, CodesOfFloat8AreNumbersAndKeepThePattern) {
+  const Tensor weight = RandomTensor(DType::kFloat8E4M3, {32, 64}, Pattern::kTwoFour, 5);
+  int zeros = 0;
+  std::set<std::byte> codes;
+  for (int64_t i = 0; i < weight.NumElements(); ++i) {
+    const std::byte code = weight.raw()[i];
+    EXPECT_NE(code & std::byte{0x7f}, std::byte{0x7f}) << "NaN";
+    zeros += (code & std::byte{0x7f}) == std::byte{0} ? 1 : 0;
+    codes.insert(code);
+  }
+  EXPECT_GE(zeros, 32 * 32);
+  EXPECT_LT(zeros, 32 * 40);
+  EXPECT_GT(codes.size(), 50u);
 }
 
 }  // namespace
