@@ -108,12 +108,8 @@ class ImplicitConv : public RowKernel {
       x = to;
     }
     const Room room = {.patch = scratch, .codes = scratch + RowStagedBytes(rows.end - rows.begin)};
-    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-      const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
-      for (int64_t panel = 0; panel < weight_->panels(); ++panel) {
-        RunUnit(run, x, {block, panel, panel + 1 < weight_->panels()}, room);
-      }
-    }
+    ForAllPanels({rows.begin, rows.end}, weight_->panels(), grid_.block_rows,
+                 [&](const PartUnits::Unit& unit) { RunUnit(run, x, unit, room); });
   }
 
  private:
@@ -124,10 +120,7 @@ class ImplicitConv : public RowKernel {
   };
 
   int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
-  PartUnits UnitsOf(int64_t part) const {
-    return {RowsOf(grid_, gemm_.rows, part), PanelsOf(grid_, weight_->panels(), part), grid_.block_rows,
-            grid_.row_unit};
-  }
+  PartUnits UnitsOf(int64_t part) const { return UnitsOfPart(grid_, gemm_.rows, weight_->panels(), part); }
   int64_t StagedBytes() const { return staged_bytes_ * (grid_.panel_parts == 1 ? grid_.row_parts : 1); }
   int64_t RowStagedBytes(int64_t rows) const {
     if (only_edges_) return staged_bytes_;

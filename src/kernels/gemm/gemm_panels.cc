@@ -52,12 +52,8 @@ class GemmPanels : public RowKernel {
   void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
                std::byte* scratch) const override {
     Scratch own(scratch);
-    for (int64_t row = rows.begin; row < rows.end; row += grid_.block_rows) {
-      const PartSpan block = {row, std::min(row + grid_.block_rows, rows.end)};
-      for (int64_t panel = 0; panel < weight_->panels(); ++panel) {
-        RunUnit(inputs, outputs[0], {block, panel, panel + 1 < weight_->panels()}, &own);
-      }
-    }
+    ForAllPanels({rows.begin, rows.end}, weight_->panels(), grid_.block_rows,
+                 [&](const PartUnits::Unit& unit) { RunUnit(inputs, outputs[0], unit, &own); });
   }
 
  private:
@@ -73,10 +69,7 @@ class GemmPanels : public RowKernel {
   };
 
   int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
-  PartUnits UnitsOf(int64_t part) const {
-    return {RowsOf(grid_, shape_.rows, part), PanelsOf(grid_, weight_->panels(), part), grid_.block_rows,
-            grid_.row_unit};
-  }
+  PartUnits UnitsOf(int64_t part) const { return UnitsOfPart(grid_, shape_.rows, weight_->panels(), part); }
 
   void RunUnit(std::span<const void* const> inputs, void* y, const PartUnits::Unit& unit, Scratch* scratch) const {
     const PanelRun run = {shape_, *weight_, routine_, inputs, y};

@@ -2,6 +2,7 @@
 // end: cores are seldom equally fast, and whoever has done its own part takes units from the back of another's.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -36,6 +37,20 @@ class PartUnits {
   int64_t full_blocks_ = 0, tail_blocks_ = 0;
   std::array<int64_t, kMostTail + 1> tail_ = {};  // where the blocks behind the full ones begin, and the end
 };
+
+// Those of part `part` of a grid over so many rows and panels.
+inline PartUnits UnitsOfPart(const PanelGrid& grid, int64_t rows, int64_t panels, int64_t part) {
+  return {RowsOf(grid, rows, part), PanelsOf(grid, panels, part), grid.block_rows, grid.row_unit};
+}
+
+// All panels over some rows, in blocks, on the thread that asks: run(unit).
+template <class Run>
+void ForAllPanels(PartSpan rows, int64_t panels, int64_t block_rows, const Run& run) {
+  for (int64_t row = rows.begin; row < rows.end; row += block_rows) {
+    const PartSpan block = {row, std::min(row + block_rows, rows.end)};
+    for (int64_t panel = 0; panel < panels; ++panel) run(PartUnits::Unit{block, panel, panel + 1 < panels});
+  }
+}
 
 // Units of one part that nobody has taken yet. Lies in the workspace of a run, one for each part; none until Publish.
 class alignas(64) UnitQueue {

@@ -140,12 +140,8 @@ class Int8Product : public RowKernel {
     const PartSpan part = {rows.begin, rows.end};
     Call call = {inputs, outputs[0], static_cast<const uint8_t*>(inputs[0]), static_cast<int32_t>(zero_), 1};
     if (shape_.staged) call.x = StageRows(inputs[0], part, reinterpret_cast<uint8_t*>(scratch + widened_bytes_));
-    for (int64_t row = part.begin; row < part.end; row += grid_.block_rows) {
-      const PartSpan block = {row, std::min(row + grid_.block_rows, part.end)};
-      for (int64_t panel = 0; panel < weight_->panels(); ++panel) {
-        Panel(call, {block, panel, panel + 1 < weight_->panels()}, scratch);
-      }
-    }
+    ForAllPanels(part, weight_->panels(), grid_.block_rows,
+                 [&](const PartUnits::Unit& unit) { Panel(call, unit, scratch); });
   }
 
  private:
@@ -174,9 +170,7 @@ class Int8Product : public RowKernel {
   }
 
   int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
-  PartUnits UnitsOf(int64_t part) const {
-    return {RowsOf(grid_, Rows(), part), PanelsOf(grid_, weight_->panels(), part), grid_.block_rows, grid_.row_unit};
-  }
+  PartUnits UnitsOf(int64_t part) const { return UnitsOfPart(grid_, Rows(), weight_->panels(), part); }
 
   void Panel(const Call& call, const PartUnits::Unit& unit, std::byte* widened) const {
     const PartSpan rows = unit.rows;
