@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "src/base/atomic_file.h"
@@ -128,6 +129,8 @@ int Main(int argc, char** argv) {
       if (status.ok()) status = runs[i]();
     } catch (const std::bad_alloc&) {
       status = RuntimeError("not enough memory");
+    } catch (const std::system_error& error) {  // printing into a closed pipe, no more threads
+      status = RuntimeError("{}", error.what());
     }
     if (!status.ok()) return Fail(kVerbs[i], status);
   }

@@ -30,6 +30,7 @@ double WeightOf(const std::string& kernel) {
 }
 
 constexpr const char* kBlockKernel = "row_block";
+constexpr const char* kCutKernel = "micro_batches";
 constexpr const char* kNoKernel = "-";
 
 // Times of a block are worth nothing when a layer's code changes.
@@ -213,6 +214,20 @@ void Tuner::RecordLosers(const std::string& plan, const Problem& layer, const st
     line.reason += fmt::format("{}{} {}", line.reason.empty() ? "" : " ", loser.node,
                                loser.kernel.empty() ? kNoKernel : loser.kernel);
   }
+  cache_.Add(plan, layer, {line}, DeviceKey());
+}
+
+std::optional<size_t> Tuner::FindCut(const std::string& plan) const {
+  const auto line = cache_.Find(plan, {kCutKernel}, true);
+  size_t cut = 0;
+  if (!line || !(std::istringstream(line->front().reason) >> cut)) return std::nullopt;
+  return cut;
+}
+
+void Tuner::RecordCut(const std::string& plan, const Problem& layer, size_t cut) {
+  TimedKernel line;
+  line.kernel = kCutKernel;
+  line.reason = fmt::format("{}", cut);
   cache_.Add(plan, layer, {line}, DeviceKey());
 }
 

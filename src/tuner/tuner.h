@@ -74,6 +74,10 @@ class Tuner {
   // `plan` names it and whatever its times depend on; `layer` is any of its layers, for people who read the cache.
   std::optional<std::vector<PlanLoser>> FindLosers(const std::string& plan) const;
   void RecordLosers(const std::string& plan, const Problem& layer, const std::vector<PlanLoser>& losers);
+  // Which cut a plan's batch was measured to be fastest with, counted from 1 among MicroBatchCuts; 0: none; nothing if
+  // it was not measured. `plan` and `layer` as above.
+  std::optional<size_t> FindCut(const std::string& plan) const;
+  void RecordCut(const std::string& plan, const Problem& layer, size_t cut);
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
   bool TimeIsUp() const;

@@ -5,7 +5,6 @@
 #include <set>
 #include <tuple>
 
-#include "src/base/median.h"
 #include "src/compiler/measure/run_in_turns.h"
 #include "src/compiler/plan/plan_key.h"
 #include "src/runtime/benchmark.h"
@@ -16,10 +15,8 @@
 namespace tamis {
 namespace {
 
-// What must be gained before it is worth a choice: noise of the measurement.
-constexpr double kLeastGain = 0.98;
-// A record of the cache names the cut by its place among all, counted from 1, and the choice by this word.
-constexpr const char* kCut = "cut";
+// No gain is asked for: at the same time parts take a fraction of the memory.
+constexpr double kMostRatio = 1;
 
 // The symbol of axis 0 of the first input that has an axis; empty if its size is fixed, or no symbol alone.
 std::string BatchSymbol(const Graph& fused) {
@@ -39,11 +36,19 @@ Status AddProfile(const Program& program, std::span<const Tensor> inputs, Thread
   return {};
 }
 
+// The lower quartile: neighbours on the machine only add to a run, and a run that is bound by memory hides more of what
+// they take than one that is bound by products, so that medians compare the neighbours.
+double Calm(std::vector<double> seconds) {
+  const auto at = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 4);
+  std::nth_element(seconds.begin(), at, seconds.end());
+  return *at;
+}
+
 double Sum(const NodeSeconds& seconds, std::span<const std::string> nodes) {
   double sum = 0;
   for (const std::string& node : nodes) {
     const auto found = seconds.find(node);
-    if (found != seconds.end()) sum += Median(found->second);
+    if (found != seconds.end()) sum += Calm(found->second);
   }
   return sum;
 }
@@ -100,18 +105,15 @@ class Trial {
     TAMIS_ASSIGN_OR_RETURN(const DescribedPlan part_plan, DescribePlan(concrete_part_, part_, threads_));
     const std::string key = whole_plan.key + part_plan.key + "-micro";
     const MicroBatchCut* chosen = nullptr;
-    if (const auto known = tuner_.FindLosers(key)) {
-      if (known->size() == 1 && (*known)[0].node <= cuts_.size() && (*known)[0].node > 0) {
-        chosen = &cuts_[(*known)[0].node - 1];
-      }
+    if (const auto known = tuner_.FindCut(key)) {
+      if (*known > 0 && *known <= cuts_.size()) chosen = &cuts_[*known - 1];
       verdict.reason = "known from an earlier build";
     } else {
       if (tuner_.TimeIsUp()) return verdict;
       if (begin) begin();
       TAMIS_ASSIGN_OR_RETURN(chosen, Measure(specs, &verdict.reason));
-      std::vector<PlanLoser> record;
-      if (chosen != nullptr) record.push_back({static_cast<size_t>(chosen - cuts_.data()) + 1, kCut});
-      tuner_.RecordLosers(key, whole_plan.problems.begin()->second, record);
+      const size_t cut = chosen == nullptr ? 0 : static_cast<size_t>(chosen - cuts_.data()) + 1;
+      tuner_.RecordCut(key, whole_plan.problems.begin()->second, cut);
       std::ignore = tuner_.SaveCache();  // Tune has told of a cache that can't be written
     }
     verdict.measured = true;
@@ -162,13 +164,13 @@ class Trial {
     const Program* const programs[] = {whole.get(), joined.get()};
     double ratio = 0;
     for (const double seconds : {1.0, 2.0}) {  // noise may make a winner lose, but seldom twice
-      TAMIS_ASSIGN_OR_RETURN(const auto times, RunInTurns(programs, inputs, pool_, {.seconds = seconds, .least = 6}));
-      ratio = Median(times[1]) / Median(times[0]);
-      if (ratio < kLeastGain) break;
+      TAMIS_ASSIGN_OR_RETURN(auto times, RunInTurns(programs, inputs, pool_, {.seconds = seconds, .least = 6}));
+      ratio = Calm(std::move(times[1])) / Calm(std::move(times[0]));
+      if (ratio <= kMostRatio) break;
     }
     *reason =
         fmt::format("{} parts of {} take {:.2f} times the time of the whole batch", parts_, best->spec.entries, ratio);
-    return ratio < kLeastGain ? best : none;
+    return ratio <= kMostRatio ? best : none;
   }
 
   const Graph& fused_;

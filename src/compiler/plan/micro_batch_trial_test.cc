@@ -63,7 +63,7 @@ TEST(MicroBatchTrial, TakesThePartsChoicesBeforeTheCut) {
   const Graph whole = SpecializeAt(graph, point.binding).value(), one = SpecializeAt(graph, part.binding).value();
   const auto of_whole = DescribePlan(whole, point, 1), of_part = DescribePlan(one, part, 1);
   ASSERT_TRUE(of_whole.ok() && of_part.ok());
-  tuner.RecordLosers(of_whole->key + of_part->key + "-micro", of_whole->problems.begin()->second, {{1, "cut"}});
+  tuner.RecordCut(of_whole->key + of_part->key + "-micro", of_whole->problems.begin()->second, 1);
   const auto begin = [] { ADD_FAILURE() << "measures what is known"; };
   const auto verdict = ChooseMicroBatches(graph, tuner, 1, part, &point, begin);
   ASSERT_TRUE(verdict.ok()) << verdict.status().message();
