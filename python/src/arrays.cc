@@ -8,6 +8,7 @@
 #include <memory>
 #include <variant>
 
+#include "python/src/dlpack_types.h"
 #include "python/src/errors.h"
 
 namespace nb = nanobind;
@@ -57,36 +58,6 @@ nb::object AsArray(nb::handle value, const std::string& name) {
 
 using AnyArray = nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>;
 
-DType DTypeOf(const nb::dlpack::dtype& dtype) {
-  using Code = nb::dlpack::dtype_code;
-  struct Row {
-    Code code;
-    uint8_t bits;
-    DType dtype;
-  };
-  static constexpr Row kRows[] = {
-      {Code::Float, 16, DType::kFloat16},
-      {Code::Float, 32, DType::kFloat32},
-      {Code::Float, 64, DType::kFloat64},
-      {Code::Bfloat, 16, DType::kBFloat16},
-      {Code::Int, 8, DType::kInt8},
-      {Code::Int, 16, DType::kInt16},
-      {Code::Int, 32, DType::kInt32},
-      {Code::Int, 64, DType::kInt64},
-      {Code::UInt, 8, DType::kUInt8},
-      {Code::UInt, 16, DType::kUInt16},
-      {Code::UInt, 32, DType::kUInt32},
-      {Code::UInt, 64, DType::kUInt64},
-      {Code::Bool, 8, DType::kBool},
-      {Code::Float8_E4M3FN, 8, DType::kFloat8E4M3},
-      {Code::Float8_E5M2, 8, DType::kFloat8E5M2},
-  };
-  for (const Row& row : kRows) {
-    if (dtype.lanes == 1 && static_cast<uint8_t>(row.code) == dtype.code && row.bits == dtype.bits) return row.dtype;
-  }
-  return DType::kUndefined;
-}
-
 // An array of another framework (torch, jax, ...), whose memory is shared; what NumPy can read of other layouts becomes
 // an array of NumPy's instead.
 std::variant<Tensor, nb::object> FromDlpack(nb::handle value, const std::string& name) {
@@ -104,7 +75,7 @@ std::variant<Tensor, nb::object> FromDlpack(nb::handle value, const std::string&
                     nb::cast<std::string>(nb::str(error.value()))));
     }
   }
-  const DType dtype = DTypeOf(array->dtype());
+  const DType dtype = DTypeOfDlpack(array->dtype());
   if (dtype == DType::kUndefined) {
     Raise(UserError("{} has DLPack element type ({}, {} bits), which no ONNX type stands for", name,
                     array->dtype().code, array->dtype().bits));
@@ -202,6 +173,14 @@ void SetDTypes(nb::dict dtypes) {
   table.from_dlpack = numpy.attr("from_dlpack");
 }
 
+nb::object NumpyDType(DType dtype) {
+  const auto found = Table().numpy.find(dtype);
+  if (found == Table().numpy.end()) {
+    Raise(UserError("element type {} has no NumPy dtype (is ml_dtypes too old?)", Name(dtype)));
+  }
+  return found->second;
+}
+
 Tensor TensorFromArray(nb::handle handle, const std::string& name) {
   nb::object array = nb::borrow(handle);
   if (!nb::isinstance(array, Table().ndarray)) {
@@ -233,17 +212,14 @@ Tensor TensorFromArray(nb::handle handle, const std::string& name) {
 nb::object ArrayFromTensor(const Tensor& tensor) {
   const DType dtype = tensor.dtype();
   if (dtype == DType::kString) return ArrayFromStrings(tensor);
-  const auto found = Table().numpy.find(dtype);
-  if (found == Table().numpy.end()) {
-    Raise(UserError("element type {} has no NumPy dtype (is ml_dtypes too old?)", Name(dtype)));
-  }
+  const nb::object numpy = NumpyDType(dtype);
   auto* handle = new Tensor(BitSize(dtype) < 8 ? Unpacked(tensor) : tensor);
   nb::capsule owner(handle, [](void* pointer) noexcept { delete static_cast<Tensor*>(pointer); });
   const size_t size = handle->NumBytes();
   nb::object flat = nb::ndarray<nb::numpy, uint8_t>(handle->raw(), {size}, owner).cast();
   nb::list shape;
   for (const int64_t dim : tensor.dims()) shape.append(dim);
-  return flat.attr("view")(found->second).attr("reshape")(nb::tuple(shape));
+  return flat.attr("view")(numpy).attr("reshape")(nb::tuple(shape));
 }
 
 Datum DatumFromObject(nb::handle value, const TensorSpec& spec) {

@@ -12,6 +12,8 @@ namespace tamis::python {
 // `dtypes` is a dict from ONNX's number of an element type to NumPy's dtype object, as tamis/_dtypes.py makes it.
 void SetDTypes(nanobind::dict dtypes);
 
+nanobind::object NumpyDType(DType dtype);
+
 // A view of a C-contiguous array, which stays alive for as long as the tensor; other layouts are copied. Elements below
 // a byte, which NumPy stores one a byte, and strings are copied too. Anything with __dlpack__ is taken as an array, and
 // numbers and lists of them as NumPy takes them. Throws ValueError with `name` in its message.

@@ -6,6 +6,7 @@
 
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
+#include "python/src/device_array.h"
 #include "python/src/errors.h"
 #include "src/base/cpu.h"
 #include "src/base/version.h"
@@ -40,6 +41,7 @@ NB_MODULE(_tamis, module) {
   module.def("set_dtypes", tamis::python::SetDTypes);
   module.def("operators", Operators);
   module.def("device_problem", DeviceProblem, nanobind::arg("device"));
+  tamis::python::DefineDeviceArray(module);
   tamis::python::DefineEngine(module);
   tamis::python::DefineSession(module);
   tamis::python::DefineVerbs(module);

@@ -10,6 +10,7 @@
 
 #include "python/src/arrays.h"
 #include "python/src/bindings.h"
+#include "python/src/device_array.h"
 #include "python/src/errors.h"
 #include "src/base/thread_count.h"
 #include "src/runtime/engine_session.h"
@@ -147,6 +148,30 @@ nb::list Run(PySession& self, const nb::dict& feeds, const std::optional<std::ve
   return results;
 }
 
+// Inputs and outputs in the GPU's memory.
+nb::dict RunOnDevice(PySession& self, const nb::dict& feeds, std::optional<int64_t> stream) {
+  const uint64_t handle = StreamHandle(stream);
+  NamedDeviceTensors inputs;
+  for (const auto& [key, value] : feeds) {
+    if (!nb::isinstance<nb::str>(key)) {
+      Raise(UserError("an input is named by a str, not by {}", nb::cast<std::string>(nb::repr(key))));
+    }
+    const auto name = nb::cast<std::string>(key);
+    inputs[name] = DeviceTensorFrom(value, "input '" + name + "'", handle);
+  }
+  std::optional<Result<NamedDeviceTensors>> outputs;
+  {
+    const nb::gil_scoped_release release;
+    outputs.emplace(self.session->RunOnDevice(inputs, handle));
+  }
+  NamedDeviceTensors tensors = Unwrap(std::move(*outputs));
+  nb::dict results;
+  for (const std::string& name : OutputNames(self)) {
+    results[name.c_str()] = nb::cast(PyDeviceArray{std::move(tensors.at(name)), self.session, handle});
+  }
+  return results;
+}
+
 // [(node, operator, kernel, mean seconds, dimensions of the output), ...] in the order of execution.
 nb::list Profile(PySession& self, const nb::dict& feeds, int repeats) {
   if (repeats < 1) Raise(UserError("repeats is {}; it takes 1 or more", repeats));
@@ -198,6 +223,7 @@ void DefineSession(nb::module_& module) {
       .def_prop_ro("retune_state", StateOfRetune)
       .def_prop_ro("model_meta", ModelMetaOf)
       .def("run", Run, nb::arg("feeds"), nb::arg("outputs").none())
+      .def("run_on_device", RunOnDevice, nb::arg("feeds"), nb::arg("stream").none())
       .def("profile", Profile, nb::arg("feeds"), nb::arg("repeats"));
   module.def("load_session", Load, nb::arg("path"), nb::arg("threads"), nb::arg("map_file"), nb::arg("precision"),
              nb::arg("retune"), nb::arg("device"));

@@ -36,6 +36,7 @@ from tamis._reports import (  # noqa: E402
     QuantizedTensor,
     QuantizeReport,
 )
+from tamis._tamis import DeviceArray  # noqa: E402
 from tamis._session import ModelMetadata, NodeTime, Session, TensorInfo  # noqa: E402
 from tamis._verbs import (  # noqa: E402
     Difference,
@@ -48,6 +49,7 @@ from tamis._verbs import (  # noqa: E402
 
 __version__: str = _tamis.VERSION
 __all__ = [
+    "DeviceArray",
     "Difference",
     "Engine",
     "ExecutionMode",

@@ -10,6 +10,7 @@ import numpy as np
 
 from tamis import _dtypes, _models, _tamis
 from tamis._engine import Engine, build
+from tamis._tamis import DeviceArray
 
 Array = Any  # a NumPy array, anything with __dlpack__, or what numpy.asarray takes
 
@@ -163,6 +164,29 @@ class Session:
         return dict(zip([output.name for output in self._outputs], results))
 
     __call__ = run
+
+    def run_on_device(self, feeds: Mapping[str, Any], /, *, stream: int | None = None) -> dict[str, DeviceArray]:
+        """Runs the network on tensors that lie in the session's GPU; the outputs lie there too.
+
+            y = session.run_on_device({"x": x}, stream=torch.cuda.current_stream().cuda_stream)["y"]
+            torch.from_dlpack(y)                    # the same memory
+
+        Inputs are anything with `__dlpack__` in CUDA's memory (torch, cupy, jax, `tamis.DeviceArray`), contiguous.
+        Kernels read and write inputs and outputs where they lie, and the call waits for none of them. Work is ordered
+        on `stream`, the handle of the CUDA stream on which the caller works (None: the legacy default stream): the run
+        begins after what has been enqueued there, what is enqueued there later sees the outputs, and an input may be
+        overwritten or dropped in that order at once. An output's memory is used again for later outputs when its last
+        holder is gone.
+
+        Inputs that the network looks up rows by are read back first, to be checked, and nodes that the GPU has no
+        kernel for (`notices`) are waited for. Calls with the addresses of earlier ones cost one launch; others record
+        the work anew.
+
+        Raises:
+            ValueError: As of `run`; also for a session on the CPU and inputs elsewhere than in its GPU.
+            RuntimeError: Not enough memory, or a bug of Tamis.
+        """
+        return self._session.run_on_device(dict(feeds), stream)
 
     def get_inputs(self) -> list[TensorInfo]:
         """The inputs in the network's order. Those with a default (initializers) are not among them."""

@@ -156,6 +156,12 @@ typedef struct TamisCudaApi {
 
   /* Versions of cuBLASLt and cuDNN, or why one is missing. Loads both, which takes a good part of a second. */
   int (*libraries)(TamisCudaDevice* device, char* text, uint64_t size, TamisCudaError* error);
+
+  /* What is enqueued on `stream` from now on waits for what has been enqueued on a stream of the caller's, given by
+   * CUDA's handle (1: the legacy default stream, 2: the calling thread's); or the other way round. The calling thread
+   * waits for nothing. */
+  int (*wait_for_native)(TamisCudaStream* stream, uint64_t native, TamisCudaError* error);
+  int (*let_native_wait)(TamisCudaStream* stream, uint64_t native, TamisCudaError* error);
 } TamisCudaApi;
 
 /* The one symbol of the library. Null if it does not know the version. */

@@ -409,6 +409,47 @@ Result<NamedTensors> EngineSession::Run(const NamedTensors& inputs) {
   return outputs;
 }
 
+Result<NamedDeviceTensors> Session::RunOnDevice(const NamedDeviceTensors&, uint64_t) {
+  return UserError("only a session on a GPU runs on its memory");
+}
+
+Status Session::OrderDeviceStreams(uint64_t, uint64_t) {
+  return UserError("only a session on a GPU has streams");
+}
+
+Result<NamedDeviceTensors> EngineSession::RunOnDevice(const NamedDeviceTensors& inputs, uint64_t stream) {
+  if (cuda_ == nullptr) return Session::RunOnDevice(inputs, stream);
+  NamedData facts;  // names, types and dimensions; nobody looks at the elements
+  std::string elsewhere;
+  for (const auto& [input, tensor] : inputs) {
+    facts[input] = Tensor::View(tensor.dtype, tensor.dims, nullptr, nullptr);
+    if (tensor.device != cuda_->info().ordinal) {
+      elsewhere += fmt::format("{}'{}' lies in GPU {}", elsewhere.empty() ? "" : ", ", input, tensor.device);
+    }
+  }
+  if (!elsewhere.empty()) {
+    return UserError("input {}; the session runs on GPU {}", elsewhere, cuda_->info().ordinal);
+  }
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(facts));
+  TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
+  if (program.cuda == nullptr) {
+    return UserError("the network runs on the CPU as a whole (see the session's notices): run it on host memory");
+  }
+  std::vector<DeviceTensor> ordered;
+  for (const TensorSpec& spec : inputs_) ordered.push_back(inputs.at(spec.name));
+  TAMIS_ASSIGN_OR_RETURN(std::vector<DeviceTensor> results, program.cuda->RunOnDevice(ordered, stream, *pool_));
+  NamedDeviceTensors outputs;
+  for (size_t i = 0; i < results.size(); ++i) outputs[outputs_[i].name] = std::move(results[i]);
+  return outputs;
+}
+
+Status EngineSession::OrderDeviceStreams(uint64_t earlier, uint64_t later) {
+  if (cuda_ == nullptr) return Session::OrderDeviceStreams(earlier, later);
+  TAMIS_ASSIGN_OR_RETURN(const CudaStream between, cuda_->MakeStream());
+  TAMIS_RETURN_IF_ERROR(CallCuda(cuda_->api().wait_for_native, between.get(), earlier));
+  return CallCuda(cuda_->api().let_native_wait, between.get(), later);
+}
+
 Result<Session::DeviceMeasure> Session::MeasureOnDevice(const NamedTensors&, int) {
   return UserError("only a session on a GPU measures the device");
 }

@@ -36,6 +36,8 @@ class EngineSession : public Session {
   Status RunInto(const NamedTensors& inputs, NamedTensors& outputs) override;
   Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
   Result<DeviceMeasure> MeasureOnDevice(const NamedTensors& inputs, int repeats) override;
+  Result<NamedDeviceTensors> RunOnDevice(const NamedDeviceTensors& inputs, uint64_t stream) override;
+  Status OrderDeviceStreams(uint64_t earlier, uint64_t later) override;
 
   RetuneState retune_state(std::string* why) const override;
 

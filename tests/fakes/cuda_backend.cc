@@ -1,16 +1,29 @@
 // Stands in for libtamis_cuda.so on machines without a GPU: memory of the host of which there is as much as
-// TAMIS_FAKE_GPU_BYTES says, a device called TAMIS_FAKE_GPU, and one kernel, "fake_keep", which holds the weights of
-// Linear nodes but computes nothing. What is recorded is forgotten.
+// TAMIS_FAKE_GPU_BYTES says, a device called TAMIS_FAKE_GPU, and one kernel, "fake_keep", which computes Linear nodes
+// of f32 without a bias from weights that it holds. Work runs when it is enqueued, or is recorded. Waits between our
+// streams and the caller's are written to the file TAMIS_FAKE_GPU_LOG.
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "src/cuda/api.h"
 
 struct TamisCudaKernel {
   void* weight = nullptr;
+  int64_t rows = 0, outputs = 0, depth = 0;
+};
+using Work = std::vector<std::function<void()>>;
+struct TamisCudaStream {
+  bool recording = false;
+  Work recorded;
+};
+struct TamisCudaGraph {
+  Work work;
 };
 struct TamisCudaConstant {
   void* bytes = nullptr;
@@ -34,6 +47,36 @@ T* Handle() {  // nobody looks inside
 template <class T>
 void Drop(T* handle) {
   delete reinterpret_cast<char*>(handle);
+}
+
+int Enqueue(TamisCudaStream* stream, std::function<void()> work) {
+  if (stream->recording) {
+    stream->recorded.push_back(std::move(work));
+  } else {
+    work();
+  }
+  return 0;
+}
+
+int Log(const char* what, uint64_t native) {
+  if (const char* const path = std::getenv("TAMIS_FAKE_GPU_LOG")) {
+    std::FILE* const file = std::fopen(path, "a");
+    std::fprintf(file, "%s %llu\n", what, static_cast<unsigned long long>(native));
+    std::fclose(file);
+  }
+  return 0;
+}
+
+void Multiply(const TamisCudaKernel& kernel, const float* x, float* y) {
+  const auto* weight = static_cast<const float*>(kernel.weight);
+  for (int64_t i = 0; i < kernel.rows * kernel.outputs; ++i) {
+    double sum = 0;
+    for (int64_t k = 0; k < kernel.depth; ++k) {
+      sum += static_cast<double>(x[i / kernel.outputs * kernel.depth + k]) *
+             static_cast<double>(weight[i % kernel.outputs * kernel.depth + k]);
+    }
+    y[i] = static_cast<float>(sum);
+  }
 }
 
 int Allocate(TamisCudaDevice*, uint64_t bytes, void** address, TamisCudaError* error) {
@@ -88,6 +131,9 @@ int Prepare(TamisCudaDevice* device, const TamisCudaProblem* problem, const char
   for (uint32_t i = 0; i < problem->inputs[1].rank; ++i) bytes *= static_cast<uint64_t>(problem->inputs[1].dims[i]);
   TamisCudaKernel made;
   if (const int kind = Allocate(device, bytes, &made.weight, error); kind != 0) return kind;
+  std::memcpy(made.weight, problem->inputs[1].constant, bytes - 4);
+  made.outputs = problem->inputs[1].dims[0], made.depth = problem->inputs[1].dims[1], made.rows = 1;
+  for (uint32_t i = 0; i + 1 < problem->inputs[0].rank; ++i) made.rows *= problem->inputs[0].dims[i];
   *kernel = new TamisCudaKernel(made);
   return 0;
 }
@@ -107,16 +153,26 @@ const TamisCudaApi kApi = {
                           TamisCudaError*) { return *address = std::malloc(bytes), 0; },
     .release_pinned = [](TamisCudaDevice*, void* address) { std::free(address); },
     .create_stream = [](TamisCudaDevice*, TamisCudaStream** stream,
-                        TamisCudaError*) { return *stream = Handle<TamisCudaStream>(), 0; },
-    .destroy_stream = Drop<TamisCudaStream>,
+                        TamisCudaError*) { return *stream = new TamisCudaStream(), 0; },
+    .destroy_stream = [](TamisCudaStream* stream) { delete stream; },
     .synchronize = [](TamisCudaStream*, TamisCudaError*) { return 0; },
-    .copy = [](TamisCudaStream*, void*, const void*, uint64_t, int32_t, TamisCudaError*) { return 0; },
+    .copy = [](TamisCudaStream* stream, void* to, const void* from, uint64_t bytes, int32_t,
+               TamisCudaError*) { return Enqueue(stream, [=] { std::memcpy(to, from, bytes); }); },
     .fill = [](TamisCudaStream*, void*, int32_t, uint64_t, TamisCudaError*) { return 0; },
-    .begin_capture = [](TamisCudaStream*, TamisCudaError*) { return 0; },
-    .end_capture = [](TamisCudaStream*, TamisCudaGraph** graph,
-                      TamisCudaError*) { return *graph = Handle<TamisCudaGraph>(), 0; },
-    .launch_graph = [](TamisCudaStream*, TamisCudaGraph*, TamisCudaError*) { return 0; },
-    .destroy_graph = Drop<TamisCudaGraph>,
+    .begin_capture = [](TamisCudaStream* stream, TamisCudaError*) { return stream->recording = true, 0; },
+    .end_capture =
+        [](TamisCudaStream* stream, TamisCudaGraph** graph, TamisCudaError*) {
+          stream->recording = false;
+          *graph = new TamisCudaGraph{std::move(stream->recorded)};
+          stream->recorded.clear();
+          return 0;
+        },
+    .launch_graph =
+        [](TamisCudaStream*, TamisCudaGraph* graph, TamisCudaError*) {
+          for (const auto& work : graph->work) work();
+          return 0;
+        },
+    .destroy_graph = [](TamisCudaGraph* graph) { delete graph; },
     .create_event = [](TamisCudaDevice*, TamisCudaEvent** event,
                        TamisCudaError*) { return *event = Handle<TamisCudaEvent>(), 0; },
     .destroy_event = Drop<TamisCudaEvent>,
@@ -126,8 +182,13 @@ const TamisCudaApi kApi = {
     .candidates = Candidates,
     .prepare = Prepare,
     .describe_kernel = [](const TamisCudaKernel*, TamisCudaKernelFacts* facts) { facts->packed_inputs = 2; },
-    .enqueue = [](const TamisCudaKernel*, TamisCudaStream*, const void* const*, void* const*, void*,
-                  TamisCudaError*) { return 0; },
+    .enqueue =
+        [](const TamisCudaKernel* kernel, TamisCudaStream* stream, const void* const* inputs, void* const* outputs,
+           void*, TamisCudaError*) {
+          const auto* x = static_cast<const float*>(inputs[0]);
+          auto* y = static_cast<float*>(outputs[0]);
+          return Enqueue(stream, [=] { Multiply(*kernel, x, y); });
+        },
     .destroy_kernel =
         [](TamisCudaKernel* kernel) {
           Release(nullptr, kernel->weight);
@@ -148,6 +209,8 @@ const TamisCudaApi kApi = {
         },
     .libraries = [](TamisCudaDevice*, char* text, uint64_t size,
                     TamisCudaError*) { return std::strncpy(text, "none", size), 0; },
+    .wait_for_native = [](TamisCudaStream*, uint64_t native, TamisCudaError*) { return Log("waits for", native); },
+    .let_native_wait = [](TamisCudaStream*, uint64_t native, TamisCudaError*) { return Log("lets wait", native); },
 };
 
 }  // namespace

@@ -260,6 +260,35 @@ int ElapsedSeconds(TamisCudaEvent* begin, TamisCudaEvent* end, double* seconds, 
   });
 }
 
+// Everything that `later` gets from now on waits for all that `earlier` has.
+Status OrderStreams(cudaStream_t earlier, cudaStream_t later) {
+  cudaEvent_t event = nullptr;
+  TAMIS_RETURN_IF_ERROR(CudaStatus(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreate"));
+  Status status = CudaStatus(cudaEventRecord(event, earlier), "cudaEventRecord");
+  if (status.ok()) status = CudaStatus(cudaStreamWaitEvent(later, event, 0), "cudaStreamWaitEvent");
+  cudaEventDestroy(event);  // once nothing needs it any more
+  return status;
+}
+
+// 1 and 2 are CUDA's own names of two streams.
+cudaStream_t NativeStream(uint64_t handle) {
+  return reinterpret_cast<cudaStream_t>(static_cast<uintptr_t>(handle));
+}
+
+int WaitForNative(TamisCudaStream* stream, uint64_t native, TamisCudaError* error) {
+  return Report(error, [&]() -> Status {
+    TAMIS_RETURN_IF_ERROR(stream->open->Use());
+    return OrderStreams(NativeStream(native), stream->stream);
+  });
+}
+
+int LetNativeWait(TamisCudaStream* stream, uint64_t native, TamisCudaError* error) {
+  return Report(error, [&]() -> Status {
+    TAMIS_RETURN_IF_ERROR(stream->open->Use());
+    return OrderStreams(stream->stream, NativeStream(native));
+  });
+}
+
 bool Names(const CudaKernelDef& kernel, const std::string& op) {
   return std::find(kernel.ops.begin(), kernel.ops.end(), op) != kernel.ops.end();
 }
@@ -404,6 +433,8 @@ constexpr TamisCudaApi kApi = {
     ConstantAddress,
     DropConstant,
     Libraries,
+    WaitForNative,
+    LetNativeWait,
 };
 
 }  // namespace

@@ -21,13 +21,19 @@ std::string NameOf(const Graph& graph, const Node& node) {
 
 }  // namespace
 
-CudaProgram::~CudaProgram() = default;
+CudaProgram::~CudaProgram() {
+  // Runs on the device are not waited for where they are made, and what they use goes now.
+  for (const auto& context : free_) {
+    if (context->pending) static_cast<void>(CallCuda(device_->api().synchronize, context->stream.get()));
+  }
+}
 
 Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaProgramOptions& options,
                                                        PackCache& cache) {
   auto program = std::unique_ptr<CudaProgram>(new CudaProgram());
   program->graph_ = std::move(graph);
   program->device_ = options.device;
+  program->blocks_ = DeviceBlocks::Make(options.device);
   TAMIS_RETURN_IF_ERROR(FuseForCuda(program->graph_, program->device_->Compute()));
   Status held = program->Prepare(options, cache);
   if (held.ok()) held = program->HoldConstants();

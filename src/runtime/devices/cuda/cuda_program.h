@@ -7,6 +7,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +18,7 @@
 #include "src/ir/graph.h"
 #include "src/kernels/pack_cache.h"
 #include "src/runtime/buffer_pool.h"
+#include "src/runtime/devices/cuda/device_blocks.h"
 #include "src/runtime/prepared_node.h"
 #include "tamis/session.h"
 
@@ -37,6 +40,9 @@ class CudaProgram {
 
   // `inputs` in the order of the graph's inputs, with the dtypes and dimensions the program was made for.
   Result<std::vector<Tensor>> Run(std::span<const Tensor> inputs, ThreadPool& pool) const;
+  // As Session::RunOnDevice, in the order of the graph's inputs and outputs.
+  Result<std::vector<DeviceTensor>> RunOnDevice(std::span<const DeviceTensor> inputs, uint64_t stream,
+                                                ThreadPool& pool) const;
   // Time of every node on the GPU; 0 for those on the CPU.
   Result<std::vector<Session::NodeTime>> Profile(std::span<const Tensor> inputs, int repeats, ThreadPool& pool) const;
   // As Session::MeasureOnDevice; memory_bytes counts this program's.
@@ -73,12 +79,27 @@ class CudaProgram {
     ValueId value = kNoValue;  // copies: a root
     bool boundary = false;     // a copy of a graph input or output
   };
+  // One part recorded for inputs and outputs at addresses of the caller's, which kernels read and write in place.
+  struct Binding {
+    std::vector<void*> addresses;  // of the graph's inputs, then of its outputs
+    std::map<ValueId, void*> at;   // roots that lie there
+    struct Copy {
+      void* to;
+      const void* from;
+      uint64_t bytes;
+      int32_t direction;
+    };
+    std::vector<Copy> before, after;  // what can't be there
+    CudaGraph graph;
+  };
   // What one run at a time uses.
   struct Context {
     CudaMemory arena, pinned;
     CudaStream stream;
     std::vector<CudaGraph> parts;  // in the order of the parts; empty parts are null
     CudaGraph resident;            // the one part of a program without CPU steps, without boundary copies
+    std::list<Binding> bindings;   // the most recent first
+    bool pending = false;          // a run may not have ended
   };
   // Takes a context from the pool and gives it back.
   class Lease;
@@ -97,9 +118,17 @@ class CudaProgram {
   const Place& PlaceOf(ValueId value) const { return places_[static_cast<size_t>(Root(value))]; }
 
   Result<std::unique_ptr<Context>> MakeContext() const;
-  Status Record(Context& context, size_t begin, size_t end, bool boundary_copies, CudaGraph* graph) const;
-  Status Enqueue(const Context& context, const Action& action) const;
-  Status Launch(const Context& context, const Step& step) const;
+  Status Record(Context& context, size_t begin, size_t end, bool boundary_copies, CudaGraph* graph,
+                const Binding* binding = nullptr) const;
+  Status Enqueue(const Context& context, const Action& action, const Binding* binding = nullptr) const;
+  Status Launch(const Context& context, const Step& step, const Binding* binding = nullptr) const;
+  // Where a value of a kernel lies.
+  std::byte* AddressOf(const Context& context, ValueId value, const Binding* binding) const;
+  Result<Binding*> Bind(Context& context, std::vector<void*> addresses) const;
+  Status RunBound(Context& context, const std::vector<void*>& addresses) const;
+  // By way of pinned memory, where nodes run on the CPU.
+  Status RunThroughHost(const Context& context, const std::vector<void*>& addresses, ThreadPool& pool) const;
+  Status ReadBackIndices(const Context& context, std::span<const DeviceTensor> inputs) const;
   Status RunOnHost(const Context& context, const Step& step, ThreadPool& pool) const;
   Status CheckIndices(std::span<const Tensor> inputs) const;
   Status WriteInputs(const Context& context, std::span<const Tensor> inputs) const;
@@ -122,6 +151,7 @@ class CudaProgram {
   };
   std::vector<IndexCheck> index_checks_;
   std::shared_ptr<BufferPool> results_ = BufferPool::Make();
+  std::shared_ptr<DeviceBlocks> blocks_;
 
   mutable std::mutex mutex_;  // guards what follows
   mutable std::vector<std::unique_ptr<Context>> free_;

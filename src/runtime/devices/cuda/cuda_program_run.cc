@@ -1,63 +1,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "src/runtime/devices/cuda/cuda_program.h"
+#include "src/runtime/devices/cuda/cuda_lease.h"
 
 namespace tamis {
-
-class CudaProgram::Lease {
- public:
-  explicit Lease(const CudaProgram& program) : program_(program) {}
-  ~Lease() {
-    if (context_ != nullptr) GiveBack();
-  }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-  // Where there is no memory for one more context, it waits for one that another run has taken.
-  Status Take() {
-    std::unique_lock lock(program_.mutex_);
-    if (program_.free_.empty()) {
-      ++program_.contexts_;
-      lock.unlock();
-      auto made = program_.MakeContext();
-      if (made.ok()) {
-        context_ = std::move(made).value();
-        return {};
-      }
-      lock.lock();
-      --program_.contexts_;
-      program_.given_back_.notify_all();
-      if (!IsOutOfGpuMemory(made.status())) return made.status();
-      program_.given_back_.wait(lock, [&] { return !program_.free_.empty() || program_.contexts_ == 0; });
-      if (program_.free_.empty()) return made.status();
-    }
-    context_ = std::move(program_.free_.back());
-    program_.free_.pop_back();
-    return {};
-  }
-  Context& operator*() { return *context_; }
-  // After an error: nobody knows in what state it is.
-  void Discard() {
-    context_.reset();
-    GiveBack();
-  }
-
- private:
-  void GiveBack() {
-    {
-      std::lock_guard lock(program_.mutex_);
-      if (context_ != nullptr) {
-        program_.free_.push_back(std::move(context_));
-      } else {
-        --program_.contexts_;
-      }
-    }
-    // All: that none is left to wait for is news to everybody.
-    program_.given_back_.notify_all();
-  }
-  const CudaProgram& program_;
-  std::unique_ptr<Context> context_;
-};
 
 Result<std::unique_ptr<CudaProgram::Context>> CudaProgram::MakeContext() const {
   auto context = std::make_unique<Context>();
@@ -82,13 +28,14 @@ Result<std::unique_ptr<CudaProgram::Context>> CudaProgram::MakeContext() const {
   return context;
 }
 
-Status CudaProgram::Record(Context& context, size_t begin, size_t end, bool boundary_copies, CudaGraph* graph) const {
+Status CudaProgram::Record(Context& context, size_t begin, size_t end, bool boundary_copies, CudaGraph* graph,
+                           const Binding* binding) const {
   if (begin == end) return {};
   const TamisCudaApi& api = device_->api();
   TAMIS_RETURN_IF_ERROR(CallCuda(api.begin_capture, context.stream.get()));
   Status status;
   for (size_t a = begin; a < end && status.ok(); ++a) {
-    if (boundary_copies || !actions_[a].boundary) status = Enqueue(context, actions_[a]);
+    if (boundary_copies || !actions_[a].boundary) status = Enqueue(context, actions_[a], binding);
   }
   TamisCudaGraph* recorded = nullptr;
   const Status ended = CallCuda(api.end_capture, context.stream.get(), &recorded);
@@ -96,8 +43,8 @@ Status CudaProgram::Record(Context& context, size_t begin, size_t end, bool boun
   return status.ok() ? ended : status;
 }
 
-Status CudaProgram::Enqueue(const Context& context, const Action& action) const {
-  if (action.kind == Action::Kind::kLaunch) return Launch(context, steps_[action.step]);
+Status CudaProgram::Enqueue(const Context& context, const Action& action, const Binding* binding) const {
+  if (action.kind == Action::Kind::kLaunch) return Launch(context, steps_[action.step], binding);
   const Place& place = PlaceOf(action.value);
   if (place.bytes == 0) return {};
   std::byte* device = context.arena.data() + place.offset;
@@ -109,7 +56,15 @@ Status CudaProgram::Enqueue(const Context& context, const Action& action) const 
                   static_cast<int32_t>(to_device ? TAMIS_CUDA_TO_DEVICE : TAMIS_CUDA_TO_HOST));
 }
 
-Status CudaProgram::Launch(const Context& context, const Step& step) const {
+std::byte* CudaProgram::AddressOf(const Context& context, ValueId value, const Binding* binding) const {
+  if (binding != nullptr) {
+    const auto found = binding->at.find(Root(value));
+    if (found != binding->at.end()) return static_cast<std::byte*>(found->second);
+  }
+  return context.arena.data() + PlaceOf(value).offset;
+}
+
+Status CudaProgram::Launch(const Context& context, const Step& step, const Binding* binding) const {
   const Node& node = graph_.node(step.node);
   std::vector<const void*> inputs;
   std::vector<void*> outputs;
@@ -119,12 +74,9 @@ Status CudaProgram::Launch(const Context& context, const Step& step) const {
       continue;
     }
     const Place& place = PlaceOf(id);
-    const bool constant = place.host_constant != nullptr;
-    inputs.push_back(constant ? place.constant : context.arena.data() + place.offset);
+    inputs.push_back(place.host_constant != nullptr ? place.constant : AddressOf(context, id, binding));
   }
-  for (ValueId id : node.outputs) {
-    outputs.push_back(id == kNoValue ? nullptr : context.arena.data() + PlaceOf(id).offset);
-  }
+  for (ValueId id : node.outputs) outputs.push_back(id == kNoValue ? nullptr : AddressOf(context, id, binding));
   return CallCuda(device_->api().enqueue, static_cast<const TamisCudaKernel*>(step.kernel.get()), context.stream.get(),
                   static_cast<const void* const*>(inputs.data()), static_cast<void* const*>(outputs.data()),
                   static_cast<void*>(context.arena.data() + step.workspace_offset))
