@@ -108,6 +108,33 @@ def test_tf32_is_for_gpus_and_its_engines_run_on_cpus_too(tamis, fakes, product,
     tamis("run", tmp_path / "a.tamis")
 
 
+def test_a_workspace_limit_is_kept_and_recorded(tamis, fakes, product, tmp_path):
+    model = product.with_suffix(".onnx")
+    build = ("build", model, "--device", "cuda", "--precision", "f32", "-o")
+    none_fits = fake_gpu(tamis, fakes, *build, tmp_path / "a.tamis", "--workspace-limit", "1K",
+                         TAMIS_FAKE_GPU_WORKSPACE="4096")
+    assert none_fits.returncode == 1, none_fits.stdout + none_fits.stderr
+    assert ("no kernel keeps to the workspace limit of 1024 bytes; the least is taken by fake_keep: 4096 bytes. Build "
+            "with a --workspace-limit of that or more") in none_fits.stderr
+    assert not (tmp_path / "a.tamis").exists()
+
+    fits = fake_gpu(tamis, fakes, *build, tmp_path / "b.tamis", "--workspace-limit", "4K", TAMIS_FAKE_GPU_WORKSPACE="4096")
+    assert fits.returncode == 0, fits.stderr
+    plans = tamis.json("inspect", tmp_path / "b.tamis")["plans"]
+    assert {plan["workspace_limit"] for plan in plans} == {4096}
+    assert "workspaces of a GPU's kernels: 4096 bytes at most" in tamis("inspect", tmp_path / "b.tamis")
+    for gpu in "Fake", "Another":  # by its plan, and on a GPU that there is no plan for
+        run_it = ("run", tmp_path / "b.tamis", "--device", "cuda")
+        kept = fake_gpu(tamis, fakes, *run_it, TAMIS_FAKE_GPU=gpu, TAMIS_FAKE_GPU_WORKSPACE="4096")
+        assert kept.returncode == 0, kept.stderr
+        broken = fake_gpu(tamis, fakes, *run_it, TAMIS_FAKE_GPU=gpu, TAMIS_FAKE_GPU_WORKSPACE="8192")
+        assert broken.returncode == 1 and "fake_keep: 8192 bytes" in broken.stderr, broken.stderr
+
+    on_cpu = tamis("build", model, "-o", tmp_path / "c.tamis", "--workspace-limit", "1G", fails=True)
+    assert "--workspace-limit is for kernels of NVIDIA GPUs (--device cuda)" in on_cpu
+    assert "--workspace-limit" in tamis("build", model, "-o", tmp_path / "c.tamis", "--workspace-limit", "much", fails=True)
+
+
 def test_a_killed_timing_process_ends_no_build(tamis, tmp_path):
     networks.cnn(str(tmp_path / "cnn.onnx"))
     build = subprocess.Popen([tamis.program, "build", tmp_path / "cnn.onnx", "-o", tmp_path / "cnn.tamis"],

@@ -147,7 +147,7 @@ try:
     session.run_on_device({"x": y}, stream=6)
 except ValueError as error:
     assert "[4, 16]" in str(error) or "16" in str(error), error
-assert waits() == ["waits for 5", "lets wait 6"]
+assert waits() == ["waits for 5", "lets wait 6", "waits for 6", "lets wait 5"], "its memory's next user waits too"
 for call in (lambda: y.__dlpack__(stream=0), lambda: session.run_on_device({"x": x}, stream=-3)):
     try:
         call()

@@ -30,6 +30,17 @@ std::pair<int, int> DeviceOf(nb::handle value) {
   return {nb::cast<int>(nb::int_(device[0])), nb::cast<int>(nb::int_(device[1]))};
 }
 
+// The memory of an array for a reader on another stream than the one it was made on: the reader's work sees the
+// elements, and a later output that gets the memory waits for what the reader's stream has then.
+std::shared_ptr<const void> OwnerFor(const PyDeviceArray& array, uint64_t reader) {
+  if (reader == array.stream) return array.tensor.owner;
+  Check(array.session->OrderDeviceStreams(array.stream, reader));
+  return {array.tensor.owner.get(),
+          [held = array.tensor.owner, session = array.session, made = array.stream, reader](const void*) {
+            static_cast<void>(session->OrderDeviceStreams(reader, made));
+          }};
+}
+
 // As the array API standard has it.
 nb::object Export(const PyDeviceArray& self, std::optional<int64_t> stream,
                   const std::optional<std::pair<int, int>>& device, std::optional<bool> copy) {
@@ -40,17 +51,7 @@ nb::object Export(const PyDeviceArray& self, std::optional<int64_t> stream,
   if (stream == 0) Raise(UserError("stream 0 means two things; the array API has 1 or 2 for them"));
   const nb::dlpack::dtype dtype = DlpackOf(self.tensor.dtype);
   if (dtype.bits == 0) RaiseBufferError("DLPack has no element type " + std::string(Name(self.tensor.dtype)));
-  std::shared_ptr<const void> owner = self.tensor.owner;
-  const uint64_t reader = stream == -1 ? self.stream : StreamHandle(stream);
-  if (reader != self.stream) {
-    Check(self.session->OrderDeviceStreams(self.stream, reader));
-    // The memory goes to a later output of self.stream, whose work then has to wait for the reader's.
-    owner = std::shared_ptr<const void>(
-        owner.get(), [held = owner, session = self.session, made = self.stream, reader](const void*) {
-          static_cast<void>(session->OrderDeviceStreams(reader, made));
-        });
-  }
-  auto* handle = new std::shared_ptr<const void>(std::move(owner));
+  auto* handle = new std::shared_ptr<const void>(OwnerFor(self, stream == -1 ? self.stream : StreamHandle(stream)));
   nb::capsule capsule(handle,
                       [](void* pointer) noexcept { delete static_cast<std::shared_ptr<const void>*>(pointer); });
   std::vector<size_t> shape;
@@ -74,8 +75,9 @@ DeviceTensor DeviceTensorFrom(nb::handle value, const std::string& name, uint64_
   }
   if (nb::isinstance<PyDeviceArray>(value)) {
     const auto& array = nb::cast<const PyDeviceArray&>(value);
-    if (array.stream != stream) Check(array.session->OrderDeviceStreams(array.stream, stream));
-    return array.tensor;
+    DeviceTensor tensor = array.tensor;
+    tensor.owner = OwnerFor(array, stream);
+    return tensor;
   }
   const auto [kind, device] = DeviceOf(value);
   if (kind != kCuda && kind != kCudaManaged) {

@@ -18,8 +18,8 @@ namespace {
 
 PyEngine Build(const nb::object& model, const std::string& folder, const std::vector<std::string>& precisions,
                const std::vector<Profiles>& profiles, const std::vector<std::string>& without,
-               const std::string& device, int threads, bool tune, double time_budget, const std::string& cache,
-               nb::object progress) {
+               const std::string& device, int threads, bool tune, double time_budget, uint64_t workspace_limit,
+               const std::string& cache, nb::object progress) {
   CheckVerb(CheckThreads(threads));
   if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
   const ModelSource source = ModelOf(model, folder);
@@ -39,6 +39,7 @@ PyEngine Build(const nb::object& model, const std::string& folder, const std::ve
   options.threads = threads;
   options.tune = tune;
   options.time_budget = time_budget;
+  options.workspace_limit = workspace_limit;
   options.cache_path = cache;
   Work work(std::move(progress));
   options.cancelled = [&work] { return work.Cancelled(); };
@@ -118,7 +119,7 @@ void DefineEngine(nb::module_& module) {
       .def_ro("notices", &PyEngine::notices)
       .def("save", Save, nb::arg("path"));
   module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("precisions"), nb::arg("profiles"),
-             nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
+             nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"), nb::arg("workspace_limit"),
              nb::arg("cache"), nb::arg("progress").none());
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });

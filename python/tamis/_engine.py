@@ -71,6 +71,7 @@ def build(
     threads: int = 0,
     tune: bool = True,
     time_budget: float = 0,
+    workspace_limit: int = 0,
     cache: str | os.PathLike[str] | None = None,
     folder: str | os.PathLike[str] = ".",
     progress: Progress | None = None,
@@ -83,9 +84,10 @@ def build(
         output: Engine file to write, if any.
         precision: "f32" (the default for a network); "bf16"; "f16"; "tf32" (on a GPU: f32 whose products round their
             operands to 10 bits of mantissa); "fp8" (on a GPU of compute capability 8.9 and later: f16 whose products
-            round their operands to float8e4m3fn, of a network that `quantize(format="fp8")` made); or "auto" (the default on a GPU), which there is bf16 where the file's
-            weights are and f16 otherwise, and elsewhere, node by node, what was measured faster, conversions counted.
-            Several as a list: the engine carries them all, and runs the first unless `Session` asks for another.
+            round their operands to float8e4m3fn, of a network that `quantize(format="fp8")` made); or "auto" (the default on
+            a GPU), which there is bf16 where the file's weights are and f16 otherwise, and elsewhere, node by node, what
+            was measured faster, conversions counted. Several as a list: the engine carries them all, and runs the first
+            unless `Session` asks for another.
         profiles: Of inputs with dynamic dimensions, one shape, or the shapes at min, opt and max:
             `{"ids": [(1, 16), (1, 128), (32, 128)]}`. Kernels are timed there, and a run outside is refused; dimensions
             of inputs that are left out are not bounded. A list of such dicts makes several profiles.
@@ -94,6 +96,7 @@ def build(
         threads: That the plan is tuned for; 0 is one for every core that the process may use.
         tune: Time the kernels. Without it the cost model chooses, and the engine runs alike on every machine.
         time_budget: Seconds of timing; when they are up, the cost model chooses the rest. 0: no limit.
+        workspace_limit: Bytes that one kernel on a GPU may take beside its operands; 0: any number.
         cache: File that keeps times between builds; by default the one of the command line.
         folder: Where external data of a model in memory are.
         progress: Called with (done, total, what). An exception of it ends the build.
@@ -116,6 +119,7 @@ def build(
             threads=threads,
             tune=tune,
             time_budget=time_budget,
+            workspace_limit=workspace_limit,
             cache=_tamis.default_cache() if cache is None else os.fspath(cache),
             progress=progress,
         )

@@ -76,6 +76,7 @@ void WritePlans(const Engine& engine, bool nodes, JsonWriter* json) {
     const auto profile = std::find(profiles.begin(), profiles.end(), plan.profile) - profiles.begin();
     json->BeginObject().Field("device", plan.device).Field("threads", plan.threads).Field("measured", plan.measured);
     json->Field("precision", engine.Precision(plan.variant)).Field("profile", static_cast<int64_t>(profile));
+    json->Field("workspace_limit", static_cast<int64_t>(plan.workspace_limit));
     json->Key("memory").BeginObject().Field("planned", static_cast<int64_t>(plan.memory.planned));
     json->Field("lower_bound", static_cast<int64_t>(plan.memory.lower_bound));
     json->Field("naive", static_cast<int64_t>(plan.memory.naive)).EndObject();

@@ -24,6 +24,7 @@ struct Flags {
   std::vector<std::string> precisions;
   int threads = 0;
   double time_budget = 0;
+  uint64_t workspace_limit = 0;
   bool plan_only = false, explain = false;
   std::vector<std::string> without;
   ProfileOptions profiles;
@@ -144,6 +145,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.without = flags.without;
   options.cache_path = TimingCache::DefaultPath();
   options.time_budget = flags.time_budget;
+  options.workspace_limit = flags.workspace_limit;
   options.memory_figures = !flags.plan_only;
   TAMIS_ASSIGN_OR_RETURN(options.profiles, flags.profiles.Read());
   BuildResult built;
@@ -192,6 +194,9 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--threads", flags->threads, "Threads the plan is tuned for; 0: one for every core");
   app.add_option("--time-budget", flags->time_budget,
                  "Seconds of timing; when they are spent, the cost model chooses the rest");
+  app.add_option("--workspace-limit", flags->workspace_limit,
+                 "Most memory that one kernel on a GPU may take beside its operands: 16M, 1G, or bytes; 0: any")
+      ->transform(CLI::AsSizeValue(false));
   app.add_flag("--plan-only", flags->plan_only, "Write the plans of an engine without its weights (for --retune)");
   DeclareProfileFlags(app, &flags->profiles);
   app.add_flag("--explain", flags->explain, "Print what each pass did, what it nearly matched, and why not");

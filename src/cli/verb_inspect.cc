@@ -457,6 +457,9 @@ Status InspectEngine(const Flags& flags, const CommonFlags& common) {
       fmt::print("\nsafe plan, profile {}, {}: kernels by the cost model of whatever machine runs it\n", profile,
                  engine.Precision(plan.variant));
     }
+    if (plan.workspace_limit > 0) {
+      fmt::print("  workspaces of a GPU's kernels: {} bytes at most\n", plan.workspace_limit);
+    }
     if (!memory.empty()) fmt::print("  activations at the profile's max: {}\n", memory);
     for (const PlanPoint& point : plan.points) {
       std::string shape;

@@ -92,6 +92,10 @@ CudaDevice::~CudaDevice() {
   if (device_ != nullptr) api_->close_device(device_);
 }
 
+std::string WorkspaceRefusal(uint64_t wanted, uint64_t limit) {
+  return fmt::format("its workspace is {} bytes, above the limit of {}", wanted, limit);
+}
+
 std::string CudaDevice::Fingerprint() const {
   return fmt::format("cuda: {}, sm_{}{}, {} multiprocessors", info_.name, info_.compute_major, info_.compute_minor,
                      info_.multiprocessors);

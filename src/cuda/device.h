@@ -31,6 +31,9 @@ inline bool IsOutOfGpuMemory(const Status& status) {
   return !status.ok() && status.message().find(TAMIS_CUDA_NO_MEMORY) != std::string::npos;
 }
 
+// Why a kernel is not taken where workspaces are limited, in bytes.
+std::string WorkspaceRefusal(uint64_t wanted, uint64_t limit);
+
 // Destroys what the backend made. Such objects exist only while the backend is loaded, which is until the end.
 template <auto kMember>
 struct CudaDestroy {

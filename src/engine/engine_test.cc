@@ -112,6 +112,7 @@ TEST(EngineFile, RoundTripsEverything) {
     const Plan& plan = read.plans[1];
     EXPECT_EQ(plan.device, "a cpu");
     EXPECT_EQ(plan.threads, 2);
+    EXPECT_EQ(plan.workspace_limit, uint64_t{5} << 30);
     EXPECT_TRUE(plan.measured);
     EXPECT_EQ(plan.profile.at("batch").opt, 2);
     ASSERT_EQ(plan.points.size(), 1u);

@@ -112,6 +112,7 @@ inline Engine EverythingEngine() {
   source.outputs = {y};
   Plan plan;
   plan.device = "a cpu";
+  plan.workspace_limit = uint64_t{5} << 30;
   plan.threads = 2;
   plan.measured = true;
   plan.profile["batch"] = {1, 2, 3};

@@ -138,7 +138,8 @@ Offset<fb::Plan> EncodePlan(FlatBufferBuilder& fbb, const Plan& plan) {
   const auto stored_profile = fbb.CreateVector(profile);
   const auto stored_points = fbb.CreateVector(points);
   const auto memory = fb::CreateMemory(fbb, plan.memory.planned, plan.memory.lower_bound, plan.memory.naive);
-  return fb::CreatePlan(fbb, device, plan.threads, stored_profile, plan.measured, stored_points, plan.variant, memory);
+  return fb::CreatePlan(fbb, device, plan.threads, stored_profile, plan.measured, stored_points, plan.variant, memory,
+                        plan.workspace_limit);
 }
 
 Status DecodePlan(const fb::Plan& stored, int variants, DecodeBudget* budget, Plan* plan) {
@@ -151,6 +152,7 @@ Status DecodePlan(const fb::Plan& stored, int variants, DecodeBudget* budget, Pl
     return UserError("a plan is for variant {} of the network, the file has {}", stored.variant(), variants);
   }
   plan->variant = stored.variant();
+  plan->workspace_limit = stored.workspace_limit();
   if (const fb::Memory* memory = stored.memory()) {
     plan->memory = {memory->planned(), memory->lower_bound(), memory->naive()};
   }

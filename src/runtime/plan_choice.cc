@@ -84,6 +84,15 @@ const Plan* ChoosePlan(const std::vector<Plan>& plans, const PlanQuery& query, c
   return best;
 }
 
+uint64_t StrictestWorkspaceLimit(const std::vector<Plan>& plans, int variant) {
+  uint64_t limit = 0;
+  for (const Plan& plan : plans) {
+    if (plan.variant != variant || plan.workspace_limit == 0) continue;
+    limit = limit == 0 ? plan.workspace_limit : std::min(limit, plan.workspace_limit);
+  }
+  return limit;
+}
+
 KernelWish WishOf(const Plan& plan, const Binding& binding) {
   const PlanPoint* nearest = NearestPoint(plan, binding);
   if (nearest == nullptr) return {};

@@ -23,6 +23,8 @@ struct PlanQuery {
 // The measured plan for `query.device` whose profile holds `binding`: one for `query.threads` before any other, then
 // the one with the nearest point. nullptr: none, the cost model chooses.
 const Plan* ChoosePlan(const std::vector<Plan>& plans, const PlanQuery& query, const Binding& binding);
+// The least workspace that a plan of the variant allows its kernels; 0: all allow any. For runs that no plan fits.
+uint64_t StrictestWorkspaceLimit(const std::vector<Plan>& plans, int variant);
 // The plan's point that is nearest to `binding`; nullptr if it has none.
 const PlanPoint* NearestPoint(const Plan& plan, const Binding& binding);
 // The kernels of the plan's point that is nearest to `binding`.

@@ -61,6 +61,15 @@ TEST(CheckProfiles, RangesNobodyGaveBindNothing) {
   EXPECT_TRUE(CheckProfiles(graph, {}, {dims, dims}).ok());
 }
 
+TEST(StrictestWorkspaceLimit, IsThatOfTheVariantsPlans) {
+  std::vector<Plan> plans(4);
+  plans[1].workspace_limit = 300, plans[2].workspace_limit = 200, plans[3].workspace_limit = 100;
+  plans[3].variant = 1;
+  EXPECT_EQ(StrictestWorkspaceLimit(plans, 0), 200u);
+  EXPECT_EQ(StrictestWorkspaceLimit(plans, 1), 100u);
+  EXPECT_EQ(StrictestWorkspaceLimit(plans, 2), 0u);
+}
+
 TEST(ChoosePlan, ByDeviceThenProfileThenThreadsThenDistance) {
   const Profile narrow = Bounded({1, 1, 4}, {1, 32, 64}), wide = Bounded({1, 8, 64}, {1, 128, 512});
   const std::vector<Plan> plans = {

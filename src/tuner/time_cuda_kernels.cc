@@ -14,8 +14,8 @@ constexpr int kRounds = 5;
 // Everything about one problem but the kernels: operands in device memory, constants several times.
 class Bench {
  public:
-  Bench(const Problem& problem, std::shared_ptr<const CudaDevice> device)
-      : problem_(problem), device_(std::move(device)), api_(device_->api()) {}
+  Bench(const Problem& problem, std::shared_ptr<const CudaDevice> device, uint64_t workspace_limit)
+      : problem_(problem), device_(std::move(device)), api_(device_->api()), workspace_limit_(workspace_limit) {}
 
   Status Prepare() {
     TAMIS_ASSIGN_OR_RETURN(stream_, device_->MakeStream());
@@ -67,6 +67,10 @@ class Bench {
       if (device_->Describe(run.kernels.back().get()).packed_inputs == 0) break;  // copies of the operands do
     }
     const auto facts = device_->Describe(run.kernels[0].get());
+    if (workspace_limit_ > 0 && facts.workspace_bytes > workspace_limit_) {
+      *reason = WorkspaceRefusal(facts.workspace_bytes, workspace_limit_);
+      return {};
+    }
     auto workspace = CudaMemory::OnDevice(device_, facts.workspace_bytes + 256);
     if (!workspace.ok()) {
       *reason = workspace.status().message();
@@ -204,6 +208,7 @@ class Bench {
   const Problem& problem_;
   std::shared_ptr<const CudaDevice> device_;
   const TamisCudaApi& api_;
+  const uint64_t workspace_limit_;
   CudaStream stream_;
   CudaEvent begin_, end_;
   size_t copies_ = 1;
@@ -216,9 +221,9 @@ class Bench {
 }  // namespace
 
 Result<std::vector<TimedKernel>> TimeCudaKernels(const Problem& problem, const std::vector<std::string>& kernels,
-                                                 const CudaDevice& device, const TimingOptions&,
+                                                 const CudaDevice& device, const TimingOptions& options,
                                                  const std::function<void(const std::string&)>& begin) {
-  Bench bench(problem, device.shared_from_this());
+  Bench bench(problem, device.shared_from_this(), options.workspace_limit);
   TAMIS_RETURN_IF_ERROR(bench.Prepare());
   std::vector<TimedKernel> results;
   std::vector<size_t> right;

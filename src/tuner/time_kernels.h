@@ -24,6 +24,7 @@ double RoundedSeconds(double seconds);
 struct TimingOptions {
   double seconds_per_problem = 0.06;  // spread over all kernels
   int max_rounds = 60;
+  uint64_t workspace_limit = 0;  // of kernels of a GPU, in bytes; 0: none
 };
 
 // Checks every kernel against the first one that is not struck out, and that one against the reference evaluation where

@@ -92,6 +92,14 @@ Result<Tuner::Candidates> Tuner::CandidatesFor(const Problem& problem) const {
   return candidates;
 }
 
+// What is struck out depends on the limit, so that each has times of its own.
+std::string Tuner::DeviceKey() const {
+  if (!options_.cuda) return {};
+  const std::string key = options_.cuda->TimingKey();
+  return options_.workspace_limit == 0 ? key
+                                       : fmt::format("{}, workspaces to {} bytes", key, options_.workspace_limit);
+}
+
 bool Tuner::TimeIsUp() const {
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start_;
   return options_.time_budget > 0 && spent.count() >= options_.time_budget;
@@ -100,14 +108,18 @@ bool Tuner::TimeIsUp() const {
 Result<std::vector<TimedKernel>> Tuner::Measure(const Problem& problem, const std::vector<std::string>& kernels) {
   if (own_pool_ == nullptr) {
     const int gpu = options_.cuda ? options_.cuda->info().ordinal : TuneWorker::kCpu;
-    auto answer = worker_.Time(problem, kernels, gpu);
+    auto answer = worker_.Time(problem, kernels, gpu, options_.workspace_limit);
     if (answer.ok()) return answer;
     notices_.push_back(answer.status().message() + "; kernels are timed inside this process");
     own_pool_ = std::make_unique<ThreadPool>(options_.threads);
   }
   TAMIS_ASSIGN_OR_RETURN(const auto owned, ProblemFromText(ProblemToText(problem), 7));
   const auto begin = [](const std::string&) {};
-  if (options_.cuda) return TimeCudaKernels(owned->problem, kernels, *options_.cuda, {}, begin);
+  if (options_.cuda) {
+    TimingOptions timing;
+    timing.workspace_limit = options_.workspace_limit;
+    return TimeCudaKernels(owned->problem, kernels, *options_.cuda, timing, begin);
+  }
   return TimeKernels(owned->problem, kernels, *own_pool_, {}, begin);
 }
 

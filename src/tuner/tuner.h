@@ -18,6 +18,7 @@ namespace tamis {
 struct TunerOptions {
   int threads = 1;
   std::shared_ptr<const CudaDevice> cuda;  // null: kernels of the CPU are timed
+  uint64_t workspace_limit = 0;            // bytes; kernels of a GPU that want more are struck out; 0: no limit
   std::string cache_path;                  // empty: nothing is kept
   // Candidates whose predicted cost is above this multiple of the best prediction are not timed.
   double cost_cutoff = 6;
@@ -94,7 +95,7 @@ class Tuner {
   };
   Result<TunedNode> TimeKeyed(const Problem& problem, const std::string& key);
   Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
-  std::string DeviceKey() const { return options_.cuda ? options_.cuda->TimingKey() : std::string(); }
+  std::string DeviceKey() const;
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
 
   TunerOptions options_;

@@ -27,10 +27,11 @@ std::string DefaultProgram() {
   return ProgramPath("tamis-tune-worker");
 }
 
-std::string RequestText(const Problem& problem, const std::vector<std::string>& kernels, int gpu) {
+std::string RequestText(const Problem& problem, const std::vector<std::string>& kernels, int gpu,
+                        uint64_t workspace_limit) {
   std::string names;
   for (const std::string& kernel : kernels) names += (names.empty() ? "" : ",") + JsonQuote(kernel);
-  return fmt::format("{{\"gpu\":{},", gpu) + "\"kernels\":[" + names + "],\"problem\":" + ProblemToText(problem) +
+  return fmt::format("{{\"gpu\":{},\"workspace_limit\":{},", gpu, workspace_limit) + "\"kernels\":[" + names + "],\"problem\":" + ProblemToText(problem) +
          "}\n";
 }
 
@@ -122,6 +123,7 @@ bool TuneWorker::ReadLine(double timeout_seconds, std::string* line, bool* timed
 }
 
 Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::vector<std::string> kernels, int gpu,
+                                                  uint64_t workspace_limit,
                                                   double timeout_seconds) {
   std::vector<TimedKernel> struck_out;
   while (!kernels.empty()) {
@@ -131,7 +133,7 @@ Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::v
     std::string line;
     bool timed_out = false;
     bool done = false;
-    if (WriteAll(to_worker_, RequestText(problem, kernels, gpu))) {
+    if (WriteAll(to_worker_, RequestText(problem, kernels, gpu, workspace_limit))) {
       while (!done && ReadLine(timeout_seconds, &line, &timed_out)) {
         std::istringstream words(line);
         std::string word;

@@ -12,7 +12,7 @@
 
 namespace tamis {
 
-// Protocol, one line each way over pipes. Request: {"gpu":ORDINAL or -1,"kernels":[...],"problem":{...}}.
+// Protocol, one line each way over pipes. Request: {"gpu":ORDINAL or -1,"workspace_limit":BYTES,"kernels":[...],"problem":{...}}.
 // Answers: "begin NAME" before a kernel runs first, then one "result NAME SECONDS SPREAD SAMPLES REASON" a kernel, then
 // "done".
 class TuneWorker {
@@ -22,10 +22,10 @@ class TuneWorker {
   ~TuneWorker();
 
   // Error of kind kRuntime if the worker can't be started at all.
-  // `gpu`: its ordinal, or kCpu.
+  // `gpu`: its ordinal, or kCpu. `workspace_limit`: as of TimingOptions.
   static constexpr int kCpu = -1;
   Result<std::vector<TimedKernel>> Time(const Problem& problem, std::vector<std::string> kernels, int gpu = kCpu,
-                                        double timeout_seconds = 30);
+                                        uint64_t workspace_limit = 0, double timeout_seconds = 30);
 
  private:
   Status Start();

@@ -18,7 +18,7 @@ struct Devices {
 };
 
 Result<std::vector<TimedKernel>> Time(const Problem& problem, const std::vector<std::string>& kernels, int gpu,
-                                      Devices* devices) {
+                                      uint64_t workspace_limit, Devices* devices) {
   const auto begin = [](const std::string& kernel) {
     fmt::print("begin {}\n", kernel);
     std::fflush(stdout);
@@ -27,7 +27,9 @@ Result<std::vector<TimedKernel>> Time(const Problem& problem, const std::vector<
     if (devices->cuda == nullptr || devices->cuda->info().ordinal != gpu) {
       TAMIS_ASSIGN_OR_RETURN(devices->cuda, CudaDevice::Open(gpu));
     }
-    return TimeCudaKernels(problem, kernels, *devices->cuda, {}, begin);
+    TimingOptions options;
+    options.workspace_limit = workspace_limit;
+    return TimeCudaKernels(problem, kernels, *devices->cuda, options, begin);
   }
   std::unique_ptr<ThreadPool>& pool = devices->pool;
   if (pool == nullptr || pool->threads() != problem.threads) pool = std::make_unique<ThreadPool>(problem.threads);
@@ -40,8 +42,10 @@ void Answer(const std::string& request, Devices* devices) {
   simdjson::dom::array names;
   simdjson::dom::element problem_text;
   int64_t gpu = TuneWorker::kCpu;
+  uint64_t workspace_limit = 0;
   if (parser.parse(request).get(root) != simdjson::SUCCESS || root["kernels"].get(names) != simdjson::SUCCESS ||
-      root["problem"].get(problem_text) != simdjson::SUCCESS || root["gpu"].get(gpu) != simdjson::SUCCESS) {
+      root["problem"].get(problem_text) != simdjson::SUCCESS || root["gpu"].get(gpu) != simdjson::SUCCESS ||
+      root["workspace_limit"].get(workspace_limit) != simdjson::SUCCESS) {
     return;
   }
   std::vector<std::string> kernels;
@@ -51,7 +55,7 @@ void Answer(const std::string& request, Devices* devices) {
     for (const std::string& kernel : kernels) fmt::print("result {} 0 0 0 {}\n", kernel, owned.status().message());
     return;
   }
-  const auto timed = Time((*owned)->problem, kernels, static_cast<int>(gpu), devices);
+  const auto timed = Time((*owned)->problem, kernels, static_cast<int>(gpu), workspace_limit, devices);
   if (!timed.ok()) {
     // A GPU that failed answers nobody in this process any more. The program strikes out the kernel that it began last
     // and starts another worker for the others.

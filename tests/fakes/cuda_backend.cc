@@ -1,6 +1,6 @@
 // Stands in for libtamis_cuda.so on machines without a GPU: memory of the host of which there is as much as
 // TAMIS_FAKE_GPU_BYTES says, a device called TAMIS_FAKE_GPU, and one kernel, "fake_keep", which computes Linear nodes
-// of f32 without a bias from weights that it holds. Work runs when it is enqueued, or is recorded. Waits between our
+// of f32 without a bias from weights that it holds, and says that it takes a workspace of TAMIS_FAKE_GPU_WORKSPACE bytes. Work runs when it is enqueued, or is recorded. Waits between our
 // streams and the caller's are written to the file TAMIS_FAKE_GPU_LOG.
 #include <cstdio>
 #include <cstdlib>
@@ -121,7 +121,9 @@ int MemoryInfo(TamisCudaDevice*, uint64_t* free_bytes, uint64_t* total, TamisCud
 
 int Candidates(TamisCudaDevice*, const TamisCudaProblem* problem, TamisCudaCandidateFn visit, void* context,
                TamisCudaError*) {
-  if (std::strcmp(problem->op, "Linear") == 0) visit(context, "fake_keep", 1, "");
+  constexpr int32_t kFloat32 = 1;  // as ONNX numbers it
+  const bool computes = std::strcmp(problem->op, "Linear") == 0 && problem->inputs[0].dtype == kFloat32;
+  if (computes) visit(context, "fake_keep", 1, "");
   return 0;
 }
 
@@ -131,7 +133,7 @@ int Prepare(TamisCudaDevice* device, const TamisCudaProblem* problem, const char
   for (uint32_t i = 0; i < problem->inputs[1].rank; ++i) bytes *= static_cast<uint64_t>(problem->inputs[1].dims[i]);
   TamisCudaKernel made;
   if (const int kind = Allocate(device, bytes, &made.weight, error); kind != 0) return kind;
-  std::memcpy(made.weight, problem->inputs[1].constant, bytes - 4);
+  std::memcpy(made.weight, problem->inputs[1].constant, bytes);
   made.outputs = problem->inputs[1].dims[0], made.depth = problem->inputs[1].dims[1], made.rows = 1;
   for (uint32_t i = 0; i + 1 < problem->inputs[0].rank; ++i) made.rows *= problem->inputs[0].dims[i];
   *kernel = new TamisCudaKernel(made);
@@ -181,7 +183,12 @@ const TamisCudaApi kApi = {
                           TamisCudaError*) { return *seconds = 1e-3, 0; },
     .candidates = Candidates,
     .prepare = Prepare,
-    .describe_kernel = [](const TamisCudaKernel*, TamisCudaKernelFacts* facts) { facts->packed_inputs = 2; },
+    .describe_kernel =
+        [](const TamisCudaKernel*, TamisCudaKernelFacts* facts) {
+          const char* const workspace = std::getenv("TAMIS_FAKE_GPU_WORKSPACE");
+          facts->packed_inputs = 2;
+          facts->workspace_bytes = workspace == nullptr ? 0 : std::strtoull(workspace, nullptr, 10);
+        },
     .enqueue =
         [](const TamisCudaKernel* kernel, TamisCudaStream* stream, const void* const* inputs, void* const* outputs,
            void*, TamisCudaError*) {

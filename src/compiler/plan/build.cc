@@ -197,6 +197,9 @@ int ThreadsOf(const BuildOptions& options) {
 // One tuner for a whole build: one worker, one time budget.
 Result<std::unique_ptr<Tuner>> MakeTuner(const BuildOptions& options) {
   TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(options.device));
+  if (options.workspace_limit > 0 && !gpu) {
+    return UserError("--workspace-limit is for kernels of NVIDIA GPUs (--device cuda); a CPU's take what a run needs");
+  }
   TunerOptions tuner;
   if (gpu && options.tune) {
     TAMIS_ASSIGN_OR_RETURN(tuner.cuda, CudaDevice::Open(*gpu));
@@ -204,6 +207,7 @@ Result<std::unique_ptr<Tuner>> MakeTuner(const BuildOptions& options) {
   tuner.threads = ThreadsOf(options);
   tuner.cache_path = options.cache_path;
   tuner.time_budget = options.time_budget;
+  tuner.workspace_limit = options.workspace_limit;
   tuner.cancelled = options.cancelled;
   if (options.progress) {
     tuner.progress = [progress = options.progress](int done, int total, const std::string& node) {

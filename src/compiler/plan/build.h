@@ -59,6 +59,7 @@ struct BuildOptions {
   bool memory_figures = false;      // of every plan; packs the weights once more
   std::string cache_path;           // of the timing cache; empty: none
   double time_budget = 0;           // seconds of timing; 0: no limit
+  uint64_t workspace_limit = 0;     // bytes that one kernel of a GPU may take beside its operands; 0: no limit
   std::vector<ValueRecord> values;  // of calibration samples, and the hash of these: for the provenance
   std::string data_hash;
   std::function<void(int done, int total, const std::string& what)> progress;

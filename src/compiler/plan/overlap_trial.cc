@@ -58,7 +58,8 @@ std::vector<NodePlan> PreferDense(const std::vector<NodePlan>& nodes) {
 
 }  // namespace
 
-Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, PlanPoint* point) {
+Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, uint64_t workspace_limit,
+                  PlanPoint* point) {
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Dims> dims, BoundInputDims(fused, point->binding));
   const std::vector<TensorSpec> specs = InputSpecs(fused);
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 1));
@@ -76,7 +77,8 @@ Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, 
     std::map<std::string, std::string> kernels;
     for (const NodePlan& node : nodes) kernels[node.node] = node.kernel;
     TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(fused, dims));
-    const CudaProgramOptions options{device, threads, [&](const std::string& node) { return kernels[node]; }};
+    const CudaProgramOptions options{device, threads, [&](const std::string& node) { return kernels[node]; },
+                                     workspace_limit};
     auto program = CudaProgram::Make(std::move(concrete), options, cache);
     if (!program.ok()) {
       if (programs.empty()) return program.status();

@@ -12,6 +12,7 @@ namespace tamis {
 // library's does not, so the sum of the best is not the best sum. This times whole networks: with the winners, and with
 // ours wherever it is within a tenth, a quarter or a half of the winner, and with dense kernels where 2:4 ones won; the
 // fastest is kept in `point`.
-Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, PlanPoint* point);
+Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, uint64_t workspace_limit,
+                  PlanPoint* point);
 
 }  // namespace tamis

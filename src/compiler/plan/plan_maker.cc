@@ -46,6 +46,7 @@ void PlanMaker::AddSafe(int variant, const Profile& profile) {
   Plan plan;
   plan.profile = profile;
   plan.variant = variant;
+  plan.workspace_limit = options_.workspace_limit;
   engine_.plans.insert(
       std::find_if(engine_.plans.begin(), engine_.plans.end(), [](const Plan& other) { return other.measured; }),
       std::move(plan));
@@ -69,6 +70,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
       plan.threads = cuda ? 0 : threads_;
       plan.profile = profile;
       plan.measured = true;
+      plan.workspace_limit = cuda ? options_.workspace_limit : 0;
       plan.variant = variant;
       for (const auto& binding : TuningPoints(profile)) {
         Result<Graph> graph = SpecializeAt(engine_.Fused(variant), binding);
@@ -100,7 +102,7 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
     bool right = true;
     for (PlanPoint& point : plan.points) {
       if (!cuda) continue;
-      TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, &point));
+      TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, plan.workspace_limit, &point));
       TAMIS_ASSIGN_OR_RETURN(const bool point_is_right, Verify(plan, cuda, &point));
       right = right && point_is_right;
     }
@@ -163,7 +165,7 @@ Status PlanMaker::Tune(const std::vector<Graph>& concrete, std::vector<Plan>* pl
 // Compares a plan for a GPU with the CPU; kernels at fault are exchanged. False if it is wrong and nothing helps.
 Result<bool> PlanMaker::Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point) {
   if (options_.progress) options_.progress(0, 1, "comparing the plan with the CPU");
-  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict, VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, point));
+  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict, VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, plan.workspace_limit, point));
   notices_.insert(notices_.end(), verdict.notices.begin(), verdict.notices.end());
   if (verdict.right) {
     double& recorded = engine_.provenance.accuracy["gpu_error_of_allowed." + engine_.Precision(plan.variant)];

@@ -134,13 +134,19 @@ Result<bool> ExchangeOne(const PlanReference& reference, PlanRunner& runner, dou
 
 class CudaRunner : public PlanRunner {
  public:
-  CudaRunner(const Graph& concrete, std::shared_ptr<const CudaDevice> device, int threads, std::vector<Tensor> inputs)
-      : concrete_(concrete), device_(std::move(device)), pool_(threads), inputs_(std::move(inputs)) {}
+  CudaRunner(const Graph& concrete, std::shared_ptr<const CudaDevice> device, int threads, uint64_t workspace_limit,
+             std::vector<Tensor> inputs)
+      : concrete_(concrete),
+        device_(std::move(device)),
+        pool_(threads),
+        workspace_limit_(workspace_limit),
+        inputs_(std::move(inputs)) {}
 
   Status Run(const std::vector<NodePlan>& nodes, int repeats, const Visit& visit) override {
     std::map<std::string, std::string> kernels;
     for (const NodePlan& node : nodes) kernels[node.node] = node.kernel;
-    const CudaProgramOptions options{device_, pool_.threads(), [&](const std::string& node) { return kernels[node]; }};
+    const CudaProgramOptions options{device_, pool_.threads(), [&](const std::string& node) { return kernels[node]; },
+                                     workspace_limit_};
     TAMIS_ASSIGN_OR_RETURN(const auto program, CudaProgram::Make(concrete_.Clone(), options, cache_));
     for (int i = 0; i < repeats; ++i) {
       TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, program->Run(inputs_, pool_));
@@ -153,6 +159,7 @@ class CudaRunner : public PlanRunner {
   const Graph& concrete_;
   std::shared_ptr<const CudaDevice> device_;
   ThreadPool pool_;
+  uint64_t workspace_limit_;
   std::vector<Tensor> inputs_;
   PackCache cache_;
 };
@@ -247,7 +254,7 @@ Result<PlanVerdict> VerifyPlan(const PlanReference& reference, PlanRunner& runne
 }
 
 Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads,
-                                   PlanPoint* point) {
+                                   uint64_t workspace_limit, PlanPoint* point) {
   const auto not_compared = [](const std::string& why) {
     PlanVerdict verdict;
     verdict.right = true;

@@ -33,6 +33,7 @@ Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaPr
   auto program = std::unique_ptr<CudaProgram>(new CudaProgram());
   program->graph_ = std::move(graph);
   program->device_ = options.device;
+  program->workspace_limit_ = options.workspace_limit;
   program->blocks_ = DeviceBlocks::Make(options.device);
   TAMIS_RETURN_IF_ERROR(FuseForCuda(program->graph_, program->device_->Compute()));
   Status held = program->Prepare(options, cache);
@@ -62,11 +63,15 @@ Status CudaProgram::WithNeeds(const Status& status) const {
 }
 
 Status CudaProgram::Take(const Problem& problem, const std::string& variant, Step* step) const {
-  TAMIS_ASSIGN_OR_RETURN(step->kernel, device_->Prepare(problem, variant));
-  step->tactic = variant;
-  const TamisCudaKernelFacts facts = device_->Describe(step->kernel.get());
-  step->packed_inputs = facts.packed_inputs;
+  TAMIS_ASSIGN_OR_RETURN(CudaKernelHandle kernel, device_->Prepare(problem, variant));
+  const TamisCudaKernelFacts facts = device_->Describe(kernel.get());
   step->workspace_bytes = facts.workspace_bytes;
+  if (workspace_limit_ > 0 && facts.workspace_bytes > workspace_limit_) {
+    return UserError("{}", WorkspaceRefusal(facts.workspace_bytes, workspace_limit_));
+  }
+  step->kernel = std::move(kernel);
+  step->tactic = variant;
+  step->packed_inputs = facts.packed_inputs;
   return {};
 }
 
@@ -80,13 +85,27 @@ Status CudaProgram::PrepareOnDevice(const Problem& problem, const std::string& w
   const auto add = [&](const std::string& name, const std::string& why) {
     *reason += (reason->empty() ? "" : "; ") + name + ": " + why;
   };
+  size_t least = 0;  // workspace of those that want too much
+  std::string thriftiest;
   for (const CudaCandidate& candidate : candidates) {
     if (candidate.variants == 0) add(candidate.kernel, candidate.reason);
     for (int i = 0; i < candidate.variants; ++i) {
+      step->workspace_bytes = 0;
       const Status taken = Take(problem, candidate.Variant(i), step);
       if (taken.ok() || IsOutOfGpuMemory(taken)) return taken;
+      if (workspace_limit_ > 0 && step->workspace_bytes > workspace_limit_ &&
+          (thriftiest.empty() || step->workspace_bytes < least)) {
+        least = step->workspace_bytes, thriftiest = candidate.Variant(i);
+      }
       add(candidate.Variant(i), taken.message());
     }
+  }
+  step->workspace_bytes = 0;
+  if (!thriftiest.empty()) {  // on the CPU it would be slow without a word
+    return UserError(
+        "{} '{}': no kernel keeps to the workspace limit of {} bytes; the least is taken by {}: {} bytes. Build with "
+        "a --workspace-limit of that or more",
+        problem.node->op, NameOf(graph_, *problem.node), workspace_limit_, thriftiest, least);
   }
   if (candidates.empty()) *reason = "no CUDA kernel computes this operator";
   return {};

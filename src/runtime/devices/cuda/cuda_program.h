@@ -28,6 +28,7 @@ struct CudaProgramOptions {
   std::shared_ptr<const CudaDevice> device;
   int threads = 1;  // of nodes that run on the CPU
   KernelWish wish;  // may be empty; names variants
+  uint64_t workspace_limit = 0;  // bytes that one kernel may take beside its operands; 0: no limit
 };
 
 // Thread-safe: several runs may go on at once.
@@ -142,6 +143,7 @@ class CudaProgram {
   std::vector<Action> actions_;
   std::vector<std::pair<ValueId, CudaConstant>> constants_;
   std::vector<std::string> cpu_nodes_;
+  uint64_t workspace_limit_ = 0;
   size_t arena_bytes_ = 0, pinned_bytes_ = 0, constant_bytes_ = 0;
   // A graph input that a Gather reads as indices must lie in [-size, size).
   struct IndexCheck {
