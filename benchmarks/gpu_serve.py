@@ -2,17 +2,22 @@
 
 Clients are processes that send prepared requests of one image over a connection each. First as fast as they can, which
 gives the rate at saturation and the activity of the multiprocessors then; then at four fifths of that rate, on a
-schedule, latencies counted from the moment a request was due.
+schedule, latencies counted from the moment a request was due. Where there are eight cores or more, the server has one
+half of them and the clients the other, so that neither waits for the other's; what the server counts of the second part
+(mean time a request waited for a worker and took in the session, and how many took long) stands beside what clients saw.
 """
 import concurrent.futures
 import json
 import multiprocessing
+import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import numpy as np
 
@@ -23,6 +28,49 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def halves():
+    """The cores of the server and of the clients; the same ones where they are few."""
+    cores = sorted(os.sched_getaffinity(0))
+    middle = len(cores) // 2
+    return (cores[:middle], cores[middle:]) if len(cores) >= 8 else (cores, cores)
+
+
+def on_cores_of_the_server():
+    os.sched_setaffinity(0, halves()[0])
+
+
+def counted(port, model):
+    """What the server has counted: sums by name, and requests by the upper bound of their time in ms; None without."""
+    def get(path):
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10).read().decode()
+
+    try:
+        stats = json.loads(get(f"/v2/models/{model}/stats"))["model_stats"][0]["inference_stats"]
+        buckets = re.findall(r'^tamis_inference_(\w*duration)_seconds_bucket\{[^}]*le="([^"]+)"\} (\d+)$', get("/metrics"),
+                             re.M)
+    except (OSError, LookupError, ValueError):
+        return None
+    return {name: (part["count"], part["ns"]) for name, part in stats.items()}, \
+        {(name, float(bound) * 1e3): int(count) for name, bound, count in buckets}
+
+
+def between(before, after):
+    """Means in ms, and the share of requests that took longer than each bound."""
+    if before is None or after is None:
+        return None
+    means = {}
+    for name, (count, nanoseconds) in after[0].items():
+        more = count - before[0][name][0]
+        if more:
+            means[f"{name}_ms"] = (nanoseconds - before[0][name][1]) / more / 1e6
+    slower = {}
+    for (name, bound), count in after[1].items():
+        everything = after[1][name, float("inf")] - before[1].get((name, float("inf")), 0)
+        if everything and bound != float("inf"):
+            slower[f"{name} > {bound:g} ms"] = 1 - (count - before[1].get((name, bound), 0)) / everything
+    return {"means": means, "slower": {k: round(v, 5) for k, v in slower.items() if v > 0}}
 
 
 def prepared_request(port, model):
@@ -50,6 +98,7 @@ def exchange(connection, message):
 
 def client(port, model, seconds, interval, offset, results):
     """Requests for so long; each `interval` seconds, or one after the other if it is 0."""
+    os.sched_setaffinity(0, halves()[1])
     message = prepared_request(port, model)
     latencies, failures = [], 0
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -149,7 +198,9 @@ def measure(port, model, clients, seconds, before):
     energy = None if energy is None else joules() - energy
     row = {"latency_b1_ms": float(np.median(alone)) * 1e3, "clients": clients, "requests_per_second": rate,
            "joules_per_request": None if energy is None else energy / (rate * seconds), "sm_active_percent": activity.value()}
+    start = counted(port, model)
     _, latencies = load(port, model, clients, seconds, rate * 0.8)
+    row["server_at_80"] = between(start, counted(port, model))
     row["p50_ms_at_80"], row["p99_ms_at_80"] = (float(np.percentile(latencies, p)) * 1e3 for p in (50, 99))
     used = gpu_bytes()
     row["gpu_mb"] = (used - before) / 1e6 if used and before is not None else None
@@ -215,7 +266,8 @@ def run(tamis, name, engine, clients, seconds, *flags):
     port, before = free_port(), gpu_bytes()
     command = [tamis.programs / "tamis", "serve", engine, "--http-port", str(port), "--device", "cuda", *flags]
     with open(tamis.work / f"serve_{name}.log", "w") as log:
-        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=tamis.environment)
+        process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log, env=tamis.environment,
+                                   preexec_fn=on_cores_of_the_server)
         try:
             if not await_port(port, process):
                 return None
@@ -228,7 +280,7 @@ def run(tamis, name, engine, clients, seconds, *flags):
 
 def run_torch(clients, seconds):
     port, before = free_port(), gpu_bytes()
-    process = subprocess.Popen([sys.executable, __file__, str(port)])
+    process = subprocess.Popen([sys.executable, __file__, str(port)], preexec_fn=on_cores_of_the_server)
     try:
         if not await_port(port, process):
             return None

@@ -114,7 +114,7 @@ def test_a_workspace_limit_is_kept_and_recorded(tamis, fakes, product, tmp_path)
     none_fits = fake_gpu(tamis, fakes, *build, tmp_path / "a.tamis", "--workspace-limit", "1K",
                          TAMIS_FAKE_GPU_WORKSPACE="4096")
     assert none_fits.returncode == 1, none_fits.stdout + none_fits.stderr
-    assert ("no kernel keeps to the workspace limit of 1024 bytes; the least is taken by fake_keep: 4096 bytes. Build "
+    assert ("no kernel keeps to the workspace limit of 1024 bytes; the least is taken by fake_keep/0: 4096 bytes. Build "
             "with a --workspace-limit of that or more") in none_fits.stderr
     assert not (tmp_path / "a.tamis").exists()
 

@@ -107,12 +107,12 @@ class Session {
   };
   virtual Result<DeviceMeasure> MeasureOnDevice(const NamedTensors& inputs, int repeats);
   // Runs on inputs that lie in the session's GPU and gives outputs that lie there: nothing passes through the host, and
-  // the call waits for no kernel. `stream` is the CUDA stream (its handle; 1 is the legacy default stream, 2 that of the
-  // calling thread) on which the caller works: the inputs are what that stream's work so far leaves in them, its later
-  // work sees the outputs, and an input may be freed in its order once the call has returned. An output's memory goes to
-  // later outputs of the same stream when its last handle is gone. Inputs that a Gather reads as indices are read back
-  // first, to be checked, and nodes without a GPU kernel are waited for, as in Run. kUser for a session on the CPU, an
-  // input on another device, and networks whose shapes depend on data.
+  // the call waits for no kernel. `stream` is the CUDA stream (its handle; 1 is the legacy default stream, 2 that of
+  // the calling thread) on which the caller works: the inputs are what that stream's work so far leaves in them, its
+  // later work sees the outputs, and an input may be freed in its order once the call has returned. An output's memory
+  // goes to later outputs of the same stream when its last handle is gone. Inputs that a Gather reads as indices are
+  // read back first, to be checked, and nodes without a GPU kernel are waited for, as in Run. kUser for a session on
+  // the CPU, an input on another device, and networks whose shapes depend on data.
   virtual Result<NamedDeviceTensors> RunOnDevice(const NamedDeviceTensors& inputs, uint64_t stream);
   // Lets the later work of one stream wait for the work so far of another, of the session's GPU.
   virtual Status OrderDeviceStreams(uint64_t earlier, uint64_t later);

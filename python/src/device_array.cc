@@ -35,10 +35,8 @@ std::pair<int, int> DeviceOf(nb::handle value) {
 std::shared_ptr<const void> OwnerFor(const PyDeviceArray& array, uint64_t reader) {
   if (reader == array.stream) return array.tensor.owner;
   Check(array.session->OrderDeviceStreams(array.stream, reader));
-  return {array.tensor.owner.get(),
-          [held = array.tensor.owner, session = array.session, made = array.stream, reader](const void*) {
-            static_cast<void>(session->OrderDeviceStreams(reader, made));
-          }};
+  return {array.tensor.owner.get(), [held = array.tensor.owner, session = array.session, made = array.stream, reader](
+                                        const void*) { static_cast<void>(session->OrderDeviceStreams(reader, made)); }};
 }
 
 // As the array API standard has it.
@@ -58,7 +56,7 @@ nb::object Export(const PyDeviceArray& self, std::optional<int64_t> stream,
   for (const int64_t dim : self.tensor.dims) shape.push_back(static_cast<size_t>(dim));
   const nb::ndarray<> array(self.tensor.data, shape.size(), shape.data(), capsule, nullptr, dtype, kCuda,
                             self.tensor.device);
-  return nb::cast(array).attr("__dlpack__")();
+  return nb::cast(array);  // of no framework: the capsule itself
 }
 
 }  // namespace

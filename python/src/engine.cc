@@ -119,8 +119,8 @@ void DefineEngine(nb::module_& module) {
       .def_ro("notices", &PyEngine::notices)
       .def("save", Save, nb::arg("path"));
   module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("precisions"), nb::arg("profiles"),
-             nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"), nb::arg("workspace_limit"),
-             nb::arg("cache"), nb::arg("progress").none());
+             nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
+             nb::arg("workspace_limit"), nb::arg("cache"), nb::arg("progress").none());
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });
 }

@@ -84,7 +84,8 @@ struct Plan {
   std::vector<PlanPoint> points;
   int variant = 0;       // 0: Engine::fused, n: Engine::variants[n - 1]
   MemoryFigures memory;  // at the profile's max; all 0 if it was not computed
-  uint64_t workspace_limit = 0;  // bytes of a workspace that a kernel of a GPU may take, in other plans too; 0: no limit
+  uint64_t workspace_limit =
+      0;  // bytes of a workspace that a kernel of a GPU may take, in other plans too; 0: no limit
 };
 
 // The network fused for one more precision.

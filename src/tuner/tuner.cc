@@ -96,8 +96,7 @@ Result<Tuner::Candidates> Tuner::CandidatesFor(const Problem& problem) const {
 std::string Tuner::DeviceKey() const {
   if (!options_.cuda) return {};
   const std::string key = options_.cuda->TimingKey();
-  return options_.workspace_limit == 0 ? key
-                                       : fmt::format("{}, workspaces to {} bytes", key, options_.workspace_limit);
+  return options_.workspace_limit == 0 ? key : fmt::format("{}, workspaces to {} bytes", key, options_.workspace_limit);
 }
 
 bool Tuner::TimeIsUp() const {

@@ -31,8 +31,8 @@ std::string RequestText(const Problem& problem, const std::vector<std::string>& 
                         uint64_t workspace_limit) {
   std::string names;
   for (const std::string& kernel : kernels) names += (names.empty() ? "" : ",") + JsonQuote(kernel);
-  return fmt::format("{{\"gpu\":{},\"workspace_limit\":{},", gpu, workspace_limit) + "\"kernels\":[" + names + "],\"problem\":" + ProblemToText(problem) +
-         "}\n";
+  return fmt::format("{{\"gpu\":{},\"workspace_limit\":{},", gpu, workspace_limit) + "\"kernels\":[" + names +
+         "],\"problem\":" + ProblemToText(problem) + "}\n";
 }
 
 bool WriteAll(int fd, const std::string& text) {
@@ -123,8 +123,7 @@ bool TuneWorker::ReadLine(double timeout_seconds, std::string* line, bool* timed
 }
 
 Result<std::vector<TimedKernel>> TuneWorker::Time(const Problem& problem, std::vector<std::string> kernels, int gpu,
-                                                  uint64_t workspace_limit,
-                                                  double timeout_seconds) {
+                                                  uint64_t workspace_limit, double timeout_seconds) {
   std::vector<TimedKernel> struck_out;
   while (!kernels.empty()) {
     if (pid_ < 0) TAMIS_RETURN_IF_ERROR(Start());

@@ -12,9 +12,9 @@
 
 namespace tamis {
 
-// Protocol, one line each way over pipes. Request: {"gpu":ORDINAL or -1,"workspace_limit":BYTES,"kernels":[...],"problem":{...}}.
-// Answers: "begin NAME" before a kernel runs first, then one "result NAME SECONDS SPREAD SAMPLES REASON" a kernel, then
-// "done".
+// Protocol, one line each way over pipes. Request: {"gpu":ORDINAL or
+// -1,"workspace_limit":BYTES,"kernels":[...],"problem":{...}}. Answers: "begin NAME" before a kernel runs first, then
+// one "result NAME SECONDS SPREAD SAMPLES REASON" a kernel, then "done".
 class TuneWorker {
  public:
   // `program`: path of tamis-tune-worker; empty: $TAMIS_TUNE_WORKER, or where ProgramPath finds it.

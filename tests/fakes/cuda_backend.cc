@@ -1,7 +1,8 @@
 // Stands in for libtamis_cuda.so on machines without a GPU: memory of the host of which there is as much as
 // TAMIS_FAKE_GPU_BYTES says, a device called TAMIS_FAKE_GPU, and one kernel, "fake_keep", which computes Linear nodes
-// of f32 without a bias from weights that it holds, and says that it takes a workspace of TAMIS_FAKE_GPU_WORKSPACE bytes. Work runs when it is enqueued, or is recorded. Waits between our
-// streams and the caller's are written to the file TAMIS_FAKE_GPU_LOG.
+// of f32 without a bias from weights that it holds, and says that it takes a workspace of TAMIS_FAKE_GPU_WORKSPACE
+// bytes. Work runs when it is enqueued, or is recorded. Waits between our streams and the caller's are written to the
+// file TAMIS_FAKE_GPU_LOG.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -165,7 +165,8 @@ Status PlanMaker::Tune(const std::vector<Graph>& concrete, std::vector<Plan>* pl
 // Compares a plan for a GPU with the CPU; kernels at fault are exchanged. False if it is wrong and nothing helps.
 Result<bool> PlanMaker::Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point) {
   if (options_.progress) options_.progress(0, 1, "comparing the plan with the CPU");
-  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict, VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, plan.workspace_limit, point));
+  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict,
+                         VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, plan.workspace_limit, point));
   notices_.insert(notices_.end(), verdict.notices.begin(), verdict.notices.end());
   if (verdict.right) {
     double& recorded = engine_.provenance.accuracy["gpu_error_of_allowed." + engine_.Precision(plan.variant)];

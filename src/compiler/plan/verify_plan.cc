@@ -268,7 +268,7 @@ Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const Cud
   TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 2));
   TAMIS_ASSIGN_OR_RETURN(const auto reference, PlanReference::Make(concrete, inputs, threads));
   if (reference == nullptr) return not_compared("its answers to random inputs are not finite in this precision");
-  CudaRunner runner(concrete, std::move(device), threads, std::move(inputs));
+  CudaRunner runner(concrete, std::move(device), threads, workspace_limit, std::move(inputs));
   return VerifyPlan(*reference, runner, &point->nodes);
 }
 

@@ -7,6 +7,7 @@
 #include "src/cuda/api.h"
 #include "src/kernels/cuda/open_device.h"
 #include "src/kernels/cuda/problem_decode.h"
+#include "src/kernels/cuda/stream_wait.h"
 
 struct TamisCudaDevice {
   std::shared_ptr<tamis::cuda::OpenDevice> open;
@@ -14,6 +15,7 @@ struct TamisCudaDevice {
 struct TamisCudaStream {
   std::shared_ptr<tamis::cuda::OpenDevice> open;
   cudaStream_t stream = nullptr;
+  tamis::cuda::StreamWaiter waiter;
 };
 struct TamisCudaGraph {
   std::shared_ptr<tamis::cuda::OpenDevice> open;
@@ -179,7 +181,10 @@ void DestroyStream(TamisCudaStream* stream) {
 }
 
 int Synchronize(TamisCudaStream* stream, TamisCudaError* error) {
-  return Report(error, [&] { return CudaStatus(cudaStreamSynchronize(stream->stream), "waiting for the GPU"); });
+  return Report(error, [&]() -> Status {
+    TAMIS_RETURN_IF_ERROR(stream->open->Use());
+    return stream->waiter.Wait(stream->stream);
+  });
 }
 
 int Copy(TamisCudaStream* stream, void* to, const void* from, uint64_t bytes, int32_t direction,

@@ -26,8 +26,8 @@ namespace tamis {
 
 struct CudaProgramOptions {
   std::shared_ptr<const CudaDevice> device;
-  int threads = 1;  // of nodes that run on the CPU
-  KernelWish wish;  // may be empty; names variants
+  int threads = 1;               // of nodes that run on the CPU
+  KernelWish wish;               // may be empty; names variants
   uint64_t workspace_limit = 0;  // bytes that one kernel may take beside its operands; 0: no limit
 };
 
