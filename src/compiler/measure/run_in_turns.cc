@@ -37,4 +37,28 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
   return times;
 }
 
+Result<ProfiledTurns> ProfileInTurns(std::span<const Program* const> programs, std::span<const Tensor> inputs,
+                                     ThreadPool& pool, const Turns& turns) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::map<std::string, std::vector<double>>> nodes(programs.size());
+  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
+  for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
+    for (size_t i = 0; i < programs.size(); ++i) {
+      TAMIS_ASSIGN_OR_RETURN(const auto times, programs[i]->Profile(inputs, 1, pool));
+      if (round == 0) continue;
+      for (const Session::NodeTime& time : times) nodes[i][time.name].push_back(time.seconds);
+    }
+  }
+  ProfiledTurns profiled(programs.size());
+  for (size_t i = 0; i < programs.size(); ++i) {
+    for (auto& [node, times] : nodes[i]) {
+      std::sort(times.begin(), times.end());
+      const double seconds = times[times.size() / 10];
+      profiled[i].nodes[node] = seconds;
+      profiled[i].seconds += seconds;
+    }
+  }
+  return profiled;
+}
+
 }  // namespace tamis

@@ -29,4 +29,14 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
                                                     std::span<const Tensor> inputs, ThreadPool& pool,
                                                     const Turns& turns);
 
+// A program's nodes inside its whole runs, each its lowest decile, and their sum: on a machine with other work hardly
+// any whole run is left alone, and most nodes are in some.
+struct ProfiledRuns {
+  double seconds = 0;
+  std::map<std::string, double> nodes;  // by the name of the first output
+};
+using ProfiledTurns = std::vector<ProfiledRuns>;
+Result<ProfiledTurns> ProfileInTurns(std::span<const Program* const> programs, std::span<const Tensor> inputs,
+                                     ThreadPool& pool, const Turns& turns);
+
 }  // namespace tamis

@@ -151,7 +151,7 @@ class Optimizer {
     std::vector<int> others;
     for (size_t i = 0; i < trials_->all().size(); ++i) {
       const OptimizeTrial& trial = trials_->at(i);
-      if (!(trial.uniform || trial.in_order) || !Nearly(trial) || IsMadeInOrder(trial)) continue;
+      if (!(trial.uniform || trial.in_order) || !NearlyHolds(trial, budget_) || IsMadeInOrder(trial)) continue;
       others.push_back(static_cast<int>(i));
       fastest = std::min(fastest, trial.relative);
     }
@@ -159,11 +159,6 @@ class Optimizer {
       if (trials_->at(static_cast<size_t>(trial)).relative <= kFarSlower * fastest) add(trial);
     }
     return finalists;
-  }
-
-  bool Nearly(const OptimizeTrial& trial) const {
-    constexpr double kNearly = 0.5;  // of the budget beyond it
-    return trial.holds || (!trial.in_order && budget_.Excess(trial.quality) <= kNearly);
   }
 
   // A draft of which there is the network in order as well: that is what counts.

@@ -90,10 +90,31 @@ Status Candidates::FitAlone(LayerPattern pattern, const std::set<std::string>& l
 }
 
 Result<Graph> Candidates::Draft(const Assignment& assignment, bool codes_exact, QuantizeReport* report) {
+  return Assemble(assignment, fits_, codes_exact, report);
+}
+
+Result<Graph> Candidates::Outline(const Assignment& assignment) {
+  for (const LayerPattern pattern : {LayerPattern::kTwoFour, LayerPattern::kPaired}) {
+    const bool wanted = std::any_of(assignment.begin(), assignment.end(),
+                                    [&](const auto& layer) { return layer.second.pattern == pattern; });
+    if (!wanted || outlines_.count(pattern) != 0) continue;
+    PruneOptions options = prune_;
+    options.method = PruneOptions::Method::kMagnitude;
+    options.reconstruct.paired = pattern == LayerPattern::kPaired;
+    Graph unfused = network_.graph.Clone(), alone = fused_.Clone();
+    Pruner pruner(unfused, alone, options, Pruner::Mode::kAlone, pool_);
+    TAMIS_RETURN_IF_ERROR(pruner.Run({}).status());
+    outlines_[pattern] = {pruner.layers(), pruner.fits()};
+  }
+  return Assemble(assignment, outlines_, false, nullptr);
+}
+
+Result<Graph> Candidates::Assemble(const Assignment& assignment, const FitsByPattern& fits, bool codes_exact,
+                                   QuantizeReport* report) const {
   Graph graph = network_.graph.Clone();
   if (CountSparse(assignment) > 0) {
     Graph fused = fused_.Clone();
-    for (const auto& [pattern, of_pattern] : fits_) {
+    for (const auto& [pattern, of_pattern] : fits) {
       for (const WeightLayer& part : of_pattern.parts) {
         const auto fit = of_pattern.fits.find(part.weight);
         if (fit == of_pattern.fits.end() || SettingOf(assignment, part.initializer).pattern != pattern) continue;

@@ -49,6 +49,9 @@ class Candidates {
   // layer of the assignment must have been fitted. `codes_exact` false: scales by the largest weight, where only times
   // are wanted. `report`, if any, gets what Quantize says.
   Result<Graph> Draft(const Assignment& assignment, bool codes_exact = true, QuantizeReport* report = nullptr);
+  // The same masks wherever the assignment has a pattern, but chosen by magnitude and nothing made up for, and codes by
+  // the largest weight: a network to take the time of, which needs no samples.
+  Result<Graph> Outline(const Assignment& assignment);
   Result<PrunedNetwork> InOrder(const Assignment& assignment);
 
  private:
@@ -63,6 +66,9 @@ class Candidates {
     std::vector<WeightLayer> parts;
     std::map<ValueId, LayerFit> fits;
   };
+  using FitsByPattern = std::map<LayerPattern, Fits>;
+  Result<Graph> Assemble(const Assignment& assignment, const FitsByPattern& fits, bool codes_exact,
+                         QuantizeReport* report) const;
 
   const Network& network_;
   std::vector<NamedTensors> fit_;
@@ -73,7 +79,7 @@ class Candidates {
   std::set<std::string> int8_names_;  // of layers that Quantize knows
   std::string verdict_;
   Graph fused_;
-  std::map<LayerPattern, Fits> fits_;
+  FitsByPattern fits_, outlines_;
   std::map<std::string, TensorStatistics> statistics_;  // of the dense network
 };
 

@@ -229,9 +229,10 @@ std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& op
       "cosine beside them shows. Drops are on samples, and on mixtures of them.</p>" +
       TrialTable(result);
   html +=
-      "<h2>Beside the uniform settings</h2><p class=\"muted\">The same for every layer that can have it and gains by "
-      "it. Whole runs are of those that hold or nearly do and are not far slower as sums of kernels. A draft has each "
-      "layer as pruned alone.</p>" +
+      "<h2>Beside the uniform settings</h2><p class=\"muted\">The same for every layer that can have it, whether it "
+      "gains "
+      "or not; left out are those that were no faster than a more exact one. Whole runs are of those that hold or "
+      "nearly do and are not far slower. A draft has each layer as pruned alone.</p>" +
       UniformTable(result);
   html +=
       "<h2>Where the error comes from</h2><p class=\"muted\">1 - mean cosine of the chosen network with its 2:4 "
@@ -244,7 +245,8 @@ std::string OptimizeReportHtml(const Network& network, const OptimizeOptions& op
       "<i style=\"background:var(--paired)\"></i>paired 2:4<i style=\"background:var(--both)\"></i>bf16</p>" +
       SensitivityChart(result);
   html +=
-      "<h2>Layers</h2><p class=\"muted\">Times are the best kernel's for each, measured here. Costs as above, 1 - "
+      "<h2>Layers</h2><p class=\"muted\">Times are the best kernel's for each, inside a network whose layers are "
+      "all so where there was one, else by itself. Costs as above, 1 - "
       "cosine and under it the divergence; none where it was not worth a "
       "try.</p>" +
       LayerRows(result);

@@ -14,20 +14,23 @@ constexpr double kTighter = 0.7;
 }  // namespace
 
 void Search::Say(const OptimizeTrial& trial) const {
-  log_(fmt::format("{}: {:.3f} ms, {}, {}", trial.label, trial.seconds * 1e3, budget_.Describe(trial.quality),
+  log_(fmt::format("{}: {:.3f} ms predicted, {:.2f} of the dense network's time, {}, {}", trial.label,
+                   trial.seconds * 1e3, trial.relative, budget_.Describe(trial.quality),
                    trial.holds ? "holds" : "too much"));
 }
 
 Status Search::TryUniform() {
-  for (const LayerType type : kLayerTypes) {
-    for (const LayerPattern pattern : kPatterns) {
-      const Assignment assignment = table_.Uniform(pattern, type);
-      const size_t before = trials_.all().size();
-      const LayerSetting setting{pattern, type};
-      TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(setting.IsAsItWas() ? "dense" : "all " + Name(setting),
-                                                          assignment, true, table_.Error(assignment)));
-      if (trials_.all().size() > before) Say(trials_.at(at));
+  for (const UniformTime& uniform : table_.uniform()) {
+    const std::string label = uniform.setting.IsAsItWas() ? "dense" : "all " + Name(uniform.setting);
+    if (!uniform.useful) {
+      log_(fmt::format("{}: {:.2f} of the dense network's time, which a more exact one takes too: left out", label,
+                       uniform.relative));
+      continue;
     }
+    const Assignment assignment = table_.Uniform(uniform.setting);
+    const size_t before = trials_.all().size();
+    TAMIS_ASSIGN_OR_RETURN(const size_t at, trials_.Try(label, assignment, true, table_.Error(assignment)));
+    if (trials_.all().size() > before) Say(trials_.at(at));
   }
   return {};
 }
@@ -44,16 +47,19 @@ Result<size_t> Search::TryAllowance(double allowed) {
   return at;
 }
 
-Result<double> Search::FindAllowance() {
+Result<Search::Allowance> Search::FindAllowance() {
   double fails = table_.MostError(), holds = 0;
   TAMIS_ASSIGN_OR_RETURN(const size_t all, TryAllowance(fails));
-  if (trials_.at(all).holds) return fails;
+  double nearly = NearlyHolds(trials_.at(all), budget_) ? fails : 0;
+  if (trials_.at(all).holds) return Allowance{fails, fails};
   TAMIS_RETURN_IF_ERROR(table_.TimeConversions(&candidates_, &timer_));
   // Errors add up as squares of what they do to the outputs: an agreement loses as much, scores the root of it.
   double next =
       fails / std::pow(1 + std::max(budget_.Excess(trials_.at(all).quality), 0.1), budget_.max_drop >= 0 ? 2 : 1);
   for (int draft = 0; draft < kMostDrafts && fails > 1.05 * holds; ++draft) {
     TAMIS_ASSIGN_OR_RETURN(const size_t at, TryAllowance(next));
+    // In order layers make up for one another, so what nearly holds as a draft may hold then.
+    if (NearlyHolds(trials_.at(at), budget_)) nearly = std::max(nearly, next);
     // The solution uses what it uses: between that and what was allowed there is nothing else to try.
     if (trials_.at(at).holds) {
       holds = next;
@@ -62,7 +68,7 @@ Result<double> Search::FindAllowance() {
     }
     next = holds > 0 ? std::sqrt(holds * fails) : fails / 4;
   }
-  return holds;
+  return Allowance{std::max(holds, nearly), holds};
 }
 
 Result<size_t> Search::PruneInOrder(size_t draft) {
@@ -72,7 +78,8 @@ Result<size_t> Search::PruneInOrder(size_t draft) {
   return at;
 }
 
-Result<SearchResult> Search::Finish(double allowed, double most_error) {
+Result<SearchResult> Search::Finish(const Allowance& allowance, double most_error) {
+  double allowed = allowance.nearly;
   const auto final = [&](const OptimizeTrial& trial) { return trial.in_order && trial.modelled_error <= most_error; };
   for (int round = 0; round < kMostInOrder && (round == 0 || allowed > 0); ++round) {
     TAMIS_ASSIGN_OR_RETURN(const size_t draft, TryAllowance(allowed));
@@ -84,6 +91,8 @@ Result<SearchResult> Search::Finish(double allowed, double most_error) {
     TAMIS_ASSIGN_OR_RETURN(const size_t at, PruneInOrder(draft));
     if (trials_.at(at).holds) break;
     allowed = kTighter * std::min(allowed, trials_.at(at).modelled_error);
+    // What held as a draft is the last to be tried.
+    if (round + 2 == kMostInOrder && allowance.holds > 0) allowed = std::min(allowed, allowance.holds);
   }
   SearchResult result;
   result.allowed = allowed;
@@ -104,12 +113,12 @@ Result<SearchResult> Search::Finish(double allowed, double most_error) {
 
 Result<SearchResult> Search::Run() {
   TAMIS_RETURN_IF_ERROR(TryUniform());
-  TAMIS_ASSIGN_OR_RETURN(const double allowed, FindAllowance());
+  TAMIS_ASSIGN_OR_RETURN(const Allowance allowed, FindAllowance());
   return Finish(allowed, std::numeric_limits<double>::infinity());
 }
 
 Result<SearchResult> Search::Tighten(double allowed) {
-  return Finish(allowed, allowed);
+  return Finish({allowed, allowed}, allowed);
 }
 
 }  // namespace tamis

@@ -35,12 +35,15 @@ class Search {
 
  private:
   Status TryUniform();
-  // The largest allowance whose draft holds.
-  Result<double> FindAllowance();
+  // The largest allowances whose drafts nearly hold and hold.
+  struct Allowance {
+    double nearly = 0, holds = 0;
+  };
+  Result<Allowance> FindAllowance();
   Result<size_t> TryAllowance(double allowed);
   Result<size_t> PruneInOrder(size_t draft);
   // Of trials whose layers' errors add up to no more than `most_error`.
-  Result<SearchResult> Finish(double allowed, double most_error);
+  Result<SearchResult> Finish(const Allowance& allowance, double most_error);
   void Say(const OptimizeTrial& trial) const;
 
   LayerTable& table_;

@@ -38,7 +38,29 @@ bool LayerRow::May(LayerPattern pattern) const {
   return std::any_of(settings.begin(), settings.end(), [&](const LayerSetting& s) { return s.pattern == pattern; });
 }
 
-std::vector<LayerSetting> UsefulSettings(const LayerRow& row, bool may_be_sparse) {
+LayerSetting UniformSetting(const LayerRow& row, const LayerSetting& uniform) {
+  LayerSetting setting;
+  if (row.CanBe(uniform.type)) setting.type = uniform.type;
+  if (row.may_be_sparse) setting.pattern = uniform.pattern;
+  return setting;
+}
+
+void FindUseful(std::span<UniformTime> uniform) {
+  double fastest = 1;
+  const auto look = [&](UniformTime& time) {
+    if (time.relative <= 0) return;
+    time.useful = time.setting.IsAsItWas() || time.relative < fastest;
+    if (time.useful) fastest = std::min(fastest, time.relative);
+  };
+  for (UniformTime& time : uniform) {
+    if (!time.setting.IsSparse()) look(time);
+  }
+  for (UniformTime& time : uniform) {
+    if (time.setting.IsSparse()) look(time);
+  }
+}
+
+std::vector<LayerSetting> UsefulSettings(const LayerRow& row, std::span<const LayerSetting> uniform) {
   std::vector<LayerSetting> settings = {LayerSetting{}};
   double fastest = row.TimesAs(LayerType::kFull).share[0];
   const auto add = [&](const LayerSetting& setting) {
@@ -50,8 +72,12 @@ std::vector<LayerSetting> UsefulSettings(const LayerRow& row, bool may_be_sparse
   for (const LayerType type : {LayerType::kBFloat16, LayerType::kInt8}) add({LayerPattern::kDense, type});
   for (const LayerType type : kLayerTypes) {
     for (const LayerPattern pattern : kSparse) {
-      if (may_be_sparse && row.CanBe(type)) add({pattern, type});
+      if (row.may_be_sparse && row.CanBe(type)) add({pattern, type});
     }
+  }
+  for (const LayerSetting& of : uniform) {
+    const LayerSetting setting = UniformSetting(row, of);
+    if (std::find(settings.begin(), settings.end(), setting) == settings.end()) settings.push_back(setting);
   }
   return settings;
 }
@@ -86,13 +112,22 @@ Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer,
     for (const LayerType type : kLayerTypes) {
       if (const auto found = of(type).find(layer.name); found != of(type).end()) {
         row.times[static_cast<size_t>(type)] = found->second;
+        row.alone_share[static_cast<size_t>(type)] = found->second.share[0];
       }
     }
-    row.settings = UsefulSettings(row, layer.sparse_reason.empty());
-    for (const LayerSetting& setting : row.settings) {
-      if (setting.pattern != LayerPattern::kDense) to_fit[static_cast<size_t>(setting.pattern)].insert(layer.name);
-    }
+    row.may_be_sparse = layer.sparse_reason.empty();
     table.rows_.push_back(std::move(row));
+  }
+  TAMIS_RETURN_IF_ERROR(table.TimeUniform(candidates, timer, options));
+  std::vector<LayerSetting> uniform;
+  for (const UniformTime& time : table.uniform_) {
+    if (time.useful) uniform.push_back(time.setting);
+  }
+  for (LayerRow& row : table.rows_) {
+    row.settings = UsefulSettings(row, uniform);
+    for (const LayerSetting& setting : row.settings) {
+      if (setting.IsSparse()) to_fit[static_cast<size_t>(setting.pattern)].insert(row.name);
+    }
   }
   for (const LayerPattern pattern : kSparse) {
     const auto& layers = to_fit[static_cast<size_t>(pattern)];
@@ -142,6 +177,38 @@ Result<LayerTable> LayerTable::Make(Candidates* candidates, NetworkTimer* timer,
   return table;
 }
 
+Status LayerTable::TimeUniform(Candidates* candidates, NetworkTimer* timer, const TableOptions& options) {
+  constexpr double kSeconds = 0.4;  // of runs, for each network
+  for (const LayerPattern pattern : kPatterns) {
+    for (const LayerType type : kLayerTypes) {
+      UniformTime time = {.setting = {pattern, type}};
+      const Assignment assignment = Uniform(time.setting);
+      if (assignment.empty() && !time.setting.IsAsItWas()) continue;
+      const bool typed =
+          type == LayerType::kFull || std::any_of(assignment.begin(), assignment.end(),
+                                                  [&](const auto& layer) { return layer.second.type == type; });
+      if (!typed) continue;  // as in f32
+      if (options.cancelled && options.cancelled()) return RuntimeError("optimizing was interrupted");
+      if (options.progress) options.progress(static_cast<int>(uniform_.size()), 9, "all " + Name(time.setting));
+      TAMIS_ASSIGN_OR_RETURN(const Graph outline, candidates->Outline(assignment));
+      TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer->Time(outline, LowLayers(assignment)));
+      TAMIS_ASSIGN_OR_RETURN(const WholeRun whole, timer->RunBesideDense(timed, kSeconds));
+      time.relative = whole.relative;
+      uniform_.push_back(time);
+      for (LayerRow& row : rows_) {
+        const LayerSetting setting = UniformSetting(row, time.setting);
+        const auto inside = whole.layers.find(row.name);
+        if (setting != time.setting || inside == whole.layers.end()) continue;
+        LayerTimes& times = row.times[static_cast<size_t>(type)];
+        times.share[static_cast<size_t>(pattern)] = inside->second.share;
+        times.seconds[static_cast<size_t>(pattern)] = inside->second.seconds;
+      }
+    }
+  }
+  FindUseful(uniform_);
+  return {};
+}
+
 const LayerRow* LayerTable::Find(const std::string& name) const {
   const auto found = std::find_if(rows_.begin(), rows_.end(), [&](const LayerRow& row) { return row.name == name; });
   return found == rows_.end() ? nullptr : &*found;
@@ -163,13 +230,10 @@ double LayerTable::MostError() const {
   return Error(Solve(all));
 }
 
-Assignment LayerTable::Uniform(LayerPattern pattern, LayerType type) const {
+Assignment LayerTable::Uniform(const LayerSetting& uniform) const {
   Assignment assignment;
   for (const LayerRow& row : rows_) {
-    LayerSetting setting;
-    const bool faster = row.TimesAs(type).share[0] < LayerTime::kClearGain * row.TimesAs(LayerType::kFull).share[0];
-    if (row.CanBe(type) && (type == LayerType::kInt8 || faster)) setting.type = type;
-    if (row.May(pattern) && row.TimesAs(setting.type).Gains(pattern)) setting.pattern = pattern;
+    const LayerSetting setting = UniformSetting(row, uniform);
     if (!setting.IsAsItWas()) assignment[row.name] = setting;
   }
   return assignment;
@@ -191,7 +255,7 @@ Assignment LayerTable::Solve(double allowed) const {
 }
 
 Status LayerTable::TimeConversions(Candidates* candidates, NetworkTimer* timer) {
-  const Assignment all = Uniform(LayerPattern::kDense, LayerType::kInt8);
+  const Assignment all = Uniform({LayerPattern::kDense, LayerType::kInt8});
   TAMIS_ASSIGN_OR_RETURN(const Graph whole, candidates->Draft(all, false));
   TAMIS_ASSIGN_OR_RETURN(const TimedNetwork base, timer->Time(whole));
   const double base_relative = timer->Relative(base);
@@ -203,8 +267,9 @@ Status LayerTable::TimeConversions(Candidates* candidates, NetworkTimer* timer) 
     TAMIS_ASSIGN_OR_RETURN(const TimedNetwork timed, timer->Time(draft));
     const double profiles = static_cast<double>(std::max<size_t>(timer->profiles().size(), 1));
     // What the layer's own times do not explain.
-    row.float_extra = (timer->Relative(timed) - base_relative) * profiles -
-                      (row.TimesAs(LayerType::kFull).share[0] - row.TimesAs(LayerType::kInt8).share[0]);
+    row.float_extra =
+        (timer->Relative(timed) - base_relative) * profiles - (row.alone_share[static_cast<size_t>(LayerType::kFull)] -
+                                                               row.alone_share[static_cast<size_t>(LayerType::kInt8)]);
   }
   return {};
 }

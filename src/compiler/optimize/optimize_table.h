@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ namespace tamis {
 // Kullback-Leibler divergence of class scores.
 struct LayerRow {
   std::string name;
-  LayerTimes times[3];     // by type; all 0: it can't be that
+  LayerTimes times[3];  // by type; all 0: it can't be that
+  bool may_be_sparse = false;
+  double alone_share[3] = {0, 0, 0};  // by type, dense, timed by itself: what sums of nodes are made of
   double float_extra = 0;  // share of the dense run that keeping it float costs in conversions, where all else is int8
   double pattern_error[3] = {0, 0, 0};  // by pattern, in f32
   double type_error[3] = {0, 0, 0};     // by type, dense
@@ -35,7 +38,8 @@ struct LayerRow {
   double Share(const LayerSetting& setting) const {
     return TimesAs(setting.type).share[static_cast<size_t>(setting.pattern)] + (setting.IsInt8() ? 0 : float_extra);
   }
-  // As it was, and whatever is clearly faster than the more exact settings of this layer.
+  // As it was, whatever is clearly faster than the more exact settings of this layer, and what belongs to a uniform
+  // network that is.
   std::vector<LayerSetting> settings;
   bool May(LayerType type) const;
   bool May(LayerPattern pattern) const;
@@ -43,8 +47,21 @@ struct LayerRow {
 
 // Which settings can pay, by these times alone. One that rounds has to be clearly faster than the more exact ones: bf16
 // than f32, int8 than both; a sparse one than all dense ones whose error is the smaller; paired, which costs more, than
-// 2:4.
-std::vector<LayerSetting> UsefulSettings(const LayerRow& row, bool may_be_sparse);
+// 2:4. And those that this layer has in one of the `uniform` networks, for what no layer gains alone may be gained
+// together: conversions between neighbours, weights that stay in a cache.
+std::vector<LayerSetting> UsefulSettings(const LayerRow& row, std::span<const LayerSetting> uniform = {});
+
+// What a layer is in the network that is uniformly so: in the pattern if it may be, of the type if it can.
+LayerSetting UniformSetting(const LayerRow& row, const LayerSetting& uniform);
+
+// A network in which every layer is the same where it can be, gain or not, in whole runs.
+struct UniformTime {
+  LayerSetting setting;
+  double relative = 0;  // to the dense network's time; 0: not run
+  bool useful = true;   // faster than those that are more exact, be it by little
+};
+// Sets `useful` of all, by the same order as UsefulSettings; what was not run counts as useful.
+void FindUseful(std::span<UniformTime> uniform);
 
 struct TableOptions {
   bool int8 = true;
@@ -57,8 +74,8 @@ struct TableOptions {
 
 class LayerTable {
  public:
-  // Times every layer as everything, fits those patterns that are worth it, and measures what each setting costs alone
-  // on `judge`.
+  // Times every layer as everything, by itself and inside the uniform networks, whose times in place count where there
+  // are any; fits those patterns that are worth it, and measures what each setting costs alone on `judge`.
   static Result<LayerTable> Make(Candidates* candidates, NetworkTimer* timer, const Judge& judge,
                                  const TableOptions& options);
 
@@ -69,15 +86,20 @@ class LayerTable {
   const LayerRow* Find(const std::string& name) const;
   double Error(const Assignment& assignment) const;  // the sum
   double MostError() const;                          // of the fastest settings
-  // Every layer of this type and in this pattern, where it can be and where that is faster (int8: where it can be).
-  Assignment Uniform(LayerPattern pattern, LayerType type) const;
+  // Of each pattern and type that the machine and the network know, the dense one first.
+  const std::vector<UniformTime>& uniform() const { return uniform_; }
+  // Every layer of this type and in this pattern, where it can be, whether it gains by it or not.
+  Assignment Uniform(const LayerSetting& setting) const;
   // The fastest whose errors add up to no more than `allowed`.
   Assignment Solve(double allowed) const;
   // Measures float_extra of every layer: the all-int8 network with this one float.
   Status TimeConversions(Candidates* candidates, NetworkTimer* timer);
 
  private:
+  Status TimeUniform(Candidates* candidates, NetworkTimer* timer, const TableOptions& options);
+
   std::vector<LayerRow> rows_;
+  std::vector<UniformTime> uniform_;
   int measured_ = 0, cached_ = 0;
 };
 

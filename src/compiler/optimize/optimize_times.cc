@@ -116,6 +116,51 @@ double NetworkTimer::Relative(const TimedNetwork& network) const {
   return sum / static_cast<double>(std::max<size_t>(network.seconds.size(), 1));
 }
 
+Result<std::unique_ptr<Program>> NetworkTimer::ProgramOf(Graph concrete, PackCache& cache) {
+  if (RunsNodeByNode(concrete)) return std::unique_ptr<Program>();
+  TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(std::span(&concrete, 1)));
+  KernelsByNode kernels;
+  for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
+  return ProgramWith(std::move(concrete), kernels, threads_, cache);
+}
+
+Result<WholeRun> NetworkTimer::RunBesideDense(const TimedNetwork& network, double seconds) {
+  WholeRun whole;
+  const std::vector<TensorSpec> specs = InputSpecs(dense_.fused);
+  if (!AreTensors(specs)) return whole;
+  TAMIS_ASSIGN_OR_RETURN(std::vector<Graph> dense, AtOpt(dense_.fused));
+  TAMIS_ASSIGN_OR_RETURN(std::vector<Graph> ours, AtOpt(network.fused));
+  ThreadPool pool(threads_);
+  for (size_t p = 0; p < profiles_.size(); ++p) {
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs,
+                           RandomOperands(specs, TuningPoints(profiles_[p]).front(), 1));
+    std::map<std::string, std::string> weights;  // by the node's output
+    for (const NodeId id : ours[p].NodeIds()) {
+      const Node& node = ours[p].node(id);
+      if (const std::string weight = WeightBehind(ours[p], node); !weight.empty()) {
+        weights[ours[p].value(node.outputs[0]).name] = weight;
+      }
+    }
+    PackCache cache;
+    TAMIS_ASSIGN_OR_RETURN(const auto base, ProgramOf(std::move(dense[p]), cache));
+    TAMIS_ASSIGN_OR_RETURN(const auto program, ProgramOf(std::move(ours[p]), cache));
+    if (!base || !program) return WholeRun();
+    const Program* both[] = {base.get(), program.get()};
+    const Turns turns = {.seconds = seconds / static_cast<double>(profiles_.size()), .least = 6, .most = 400};
+    TAMIS_ASSIGN_OR_RETURN(const ProfiledTurns times, ProfileInTurns(both, inputs, pool, turns));
+    const double dense_seconds = std::max(times[0].seconds, 1e-9);
+    whole.relative += times[1].seconds / dense_seconds / static_cast<double>(profiles_.size());
+    for (const auto& [node, node_seconds] : times[1].nodes) {
+      const auto weight = weights.find(node);
+      if (weight == weights.end()) continue;
+      LayerShare& layer = whole.layers[weight->second];
+      layer.share += node_seconds / dense_seconds;
+      if (p == longest_) layer.seconds += node_seconds;
+    }
+  }
+  return whole;
+}
+
 Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwork* const> networks,
                                                      double seconds_each) {
   std::vector<double> quartiles(networks.size(), 0);
@@ -128,12 +173,8 @@ Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwor
   std::vector<std::unique_ptr<Program>> programs;
   for (const TimedNetwork* network : networks) {
     TAMIS_ASSIGN_OR_RETURN(std::vector<Graph> concrete, AtOpt(network->fused));
-    Graph graph = std::move(concrete[longest_]);
-    if (RunsNodeByNode(graph)) return quartiles;
-    TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_->Tune(std::span(&graph, 1)));
-    KernelsByNode kernels;
-    for (const TunedNode& node : tuned[0]) kernels[node.node] = node.kernel;
-    TAMIS_ASSIGN_OR_RETURN(auto program, ProgramWith(std::move(graph), kernels, threads_, cache));
+    TAMIS_ASSIGN_OR_RETURN(auto program, ProgramOf(std::move(concrete[longest_]), cache));
+    if (!program) return quartiles;
     programs.push_back(std::move(program));
   }
   std::vector<const Program*> pointers;

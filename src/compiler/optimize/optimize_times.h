@@ -10,6 +10,7 @@
 
 #include "src/compiler/optimize/optimize_setting.h"
 #include "src/compiler/plan/build.h"
+#include "src/runtime/program.h"
 #include "src/tuner/tuner.h"
 
 namespace tamis {
@@ -27,6 +28,18 @@ struct LayerTimes {
   double share[3] = {0, 0, 0};
   double seconds[3] = {0, 0, 0};  // of the profile that takes longest
   bool Gains(LayerPattern pattern) const;
+};
+
+// What a layer takes inside a whole run.
+struct LayerShare {
+  double share = 0;    // seconds as shares of the dense run, summed over profiles
+  double seconds = 0;  // of the profile that takes longest
+};
+
+// Whole runs of a network, in turns with the dense one.
+struct WholeRun {
+  double relative = 0;  // time against the dense network's, mean over profiles; 0: not run as a program
+  std::map<std::string, LayerShare> layers;  // by weight, each in its place among the others
 };
 
 class NetworkTimer {
@@ -51,6 +64,10 @@ class NetworkTimer {
   double Seconds(const TimedNetwork& network) const { return network.seconds[longest_]; }
   const TimedNetwork& dense() const { return dense_; }
 
+  // Whole runs at every profile's opt beside the dense network. A layer timed alone finds its weights in the nearest
+  // cache and its inputs where it left them; here it has what the layers before it leave. Empty for what is not run as
+  // one program.
+  Result<WholeRun> RunBesideDense(const TimedNetwork& network, double seconds);
   // Whole runs at the opt of that profile, all networks in turns: lower quartiles, which other
   // work on the machine disturbs least. Zeros for networks that are not run as one
   // program (data-dependent shapes, inputs that are no tensors).
@@ -61,6 +78,8 @@ class NetworkTimer {
  private:
   NetworkTimer() = default;
   Result<std::vector<Graph>> AtOpt(const Graph& fused) const;  // one a profile
+  // With the fastest kernels; null for what does not run as one program.
+  Result<std::unique_ptr<Program>> ProgramOf(Graph concrete, PackCache& cache);
 
   BuildOptions options_;
   std::vector<Profile> profiles_;

@@ -17,11 +17,11 @@ namespace tamis {
 struct OptimizeTrial {
   std::string label;
   Assignment assignment;
-  bool uniform = false;         // every layer the same, where it can be and where it is faster
+  bool uniform = false;         // every layer the same, where it can be
   bool in_order = false;        // pruned in order, as the engine is; else each layer as pruned alone
   double modelled_error = 0;    // sum of what the layers cost alone
-  double relative = 1;          // time against the dense network, mean over profiles: sums of measured nodes
-  double seconds = 0;           // of the profile that takes longest
+  double relative = 1;          // time against the dense network, mean over profiles: short whole runs beside it
+  double seconds = 0;           // prediction, the sum of measured nodes, of the profile that takes longest
   double measured_seconds = 0;  // whole runs, in turns with others; 0: not run
   std::string precision;        // of what is not int8
   Quality quality;              // on the samples to choose by
@@ -67,6 +67,9 @@ class Trials {
   std::vector<OptimizeTrial> trials_;
   std::map<size_t, PrunedNetwork> networks_;  // those that were pruned in order
 };
+
+// Whether this network holds the budget or, as a draft, may hold it once it is pruned in order.
+bool NearlyHolds(const OptimizeTrial& trial, const Budget& budget);
 
 // Two times are the same but for what timing can't tell where the smaller is not below this part of the larger.
 inline constexpr double kClearlyFaster = 0.98;
