@@ -72,6 +72,8 @@ def write_mobilenet_v2(path):
 
 
 def write_efficientnet_b0(path):
+    # Gains with which magnitudes neither vanish nor grow until the gates saturate: there rounding errors of bf16 would
+    # be multiplied by a hundred, and no row could be checked.
     g = ConvWriter(22)
 
     def silu(x):
@@ -85,11 +87,11 @@ def write_efficientnet_b0(path):
             first = stride if block == 0 else 1
             hidden = inputs * expand
             y = silu(g.conv(x, inputs, hidden)) if expand > 1 else x
-            y = silu(g.conv(y, hidden, hidden, kernel, first, hidden, gain=4.0))
+            y = silu(g.conv(y, hidden, hidden, kernel, first, hidden, gain=3.0))
             squeezed = max(1, inputs // 4)
-            gate = silu(g.conv(g.node("GlobalAveragePool", [y]), hidden, squeezed, norm=False))
-            gate = g.node("Sigmoid", [g.conv(gate, squeezed, hidden, norm=False)])
-            y = g.conv(g.node("Mul", [y, gate]), hidden, outputs, gain=4.0)
+            gate = silu(g.conv(g.node("GlobalAveragePool", [y]), hidden, squeezed, gain=0.5, norm=False))
+            gate = g.node("Sigmoid", [g.conv(gate, squeezed, hidden, gain=0.5, norm=False)])
+            y = g.conv(g.node("Mul", [y, gate]), hidden, outputs, gain=3.0)
             x = g.node("Add", [x, y]) if first == 1 and inputs == outputs else y
             inputs = outputs
     g.classify(silu(g.conv(x, inputs, 1280)), 1280)
