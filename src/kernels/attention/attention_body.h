@@ -4,8 +4,9 @@
 //   Queries     rows of Product::A for the tile, in place or packed into scratch; sets their stride
 //   PackKeys    k [keys][depth] -> Product::B [depth / step][keys_pad]
 //   PackValues  v [keys][value_depth] -> Product::B [keys / step][value_pad]
-//   Weights     the rows of softmax numerators of keys [begin, end) as Product::A, WeightStride apart
-//   kKeys       keys of one step of the weighted sum
+//   Numerator   what the softmax's numerators are kept as, one a key: Numerators says where in scratch the rows lie,
+//               keys_pad apart, Keep writes a vector of them
+//   kKeys       keys of one step of the weighted sum: numerators that are one Product::A
 #pragma once
 
 #include "src/kernels/attention/attention.h"
@@ -66,11 +67,11 @@ struct F32Attention {
     }
   }
   static constexpr int64_t kKeys = 1;
-  static const float* Weights(const AttentionArgs& /*args*/, const float* scores, std::byte* /*scratch*/,
-                              int64_t /*rows*/, int64_t begin, int64_t /*end*/) {
-    return scores + begin;
+  using Numerator = float;
+  static float* Numerators(const AttentionArgs& args, std::byte* scratch) {
+    return reinterpret_cast<float*>(scratch + args.scores_at);  // in the place of the scores
   }
-  static int64_t WeightStride(const AttentionArgs& args) { return args.keys_pad; }
+  static TAMIS_INLINE void Keep(float* to, Vec numerators) { Store(to, numerators); }
   static int64_t DepthSteps(const AttentionArgs& args) { return args.depth; }
 };
 
@@ -112,9 +113,10 @@ struct SoftmaxSum {
   bool mean = false;
 };
 
-// scores = exp(scale * scores + mask - their maximum) for the keys of `range`, 0 for those that aren't seen.
-inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const void* mask, KeyRange range,
-                             KeyRange seen) {
+// numerators = exp(scale * scores + mask - their maximum) for the keys of `range`, 0 for those that aren't seen.
+template <class Policy>
+inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const void* mask, KeyRange range, KeyRange seen,
+                             typename Policy::Numerator* numerators) {
   const float infinity = __builtin_inff();
   const int64_t stride = args.mask_strides[3];
   float scale = args.scale;
@@ -123,34 +125,44 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
     for (int64_t t = range.begin; t < range.end; t += kLanes) Store(scores + t, cap * Tanh(factor * Load(scores + t)));
     scale = 1;
   }
+  const auto hidden = [&](Vec x, int64_t t) {
+    return t < seen.begin || t + kLanes > seen.end ? Hide(x, seen.begin - t, seen.end - t) : x;
+  };
   Vec highest = Set(-infinity);
-  const auto apply = [&](auto addend) {
+  const auto mask_all = [&](auto addend) {
     for (int64_t t = range.begin; t < range.end; t += kLanes) {
-      Vec x = Fma(Load(scores + t), Set(scale), addend(t));
-      if (t < seen.begin || t + kLanes > seen.end) x = Hide(x, seen.begin - t, seen.end - t);
+      const Vec x = hidden(Fma(Load(scores + t), Set(scale), addend(t)), t);
       Store(scores + t, x);
       highest = Max(highest, x);
     }
   };
   if (args.mask == MaskKind::kF32) {
-    apply([&](int64_t t) { return MaskAt(static_cast<const float*>(mask), stride, t, args.keys); });
+    mask_all([&](int64_t t) { return MaskAt(static_cast<const float*>(mask), stride, t, args.keys); });
   } else if (args.mask == MaskKind::kBf16) {
-    apply([&](int64_t t) { return MaskAt(static_cast<const Bf16*>(mask), stride, t, args.keys); });
-  } else {
-    apply([](int64_t) { return Set(0); });
+    mask_all([&](int64_t t) { return MaskAt(static_cast<const Bf16*>(mask), stride, t, args.keys); });
+  } else {  // the product is cheaper made twice than stored
+    for (int64_t t = range.begin; t < range.end; t += kLanes) {
+      highest = Max(highest, hidden(Load(scores + t) * Set(scale), t));
+    }
   }
   const float most = MaxLane(highest);
   const bool mean = args.mean_masked && most < kMeanMasked;
   if (mean || (args.zero_masked && most == -infinity)) {
-    for (int64_t t = range.begin; t < range.end; t += kLanes) Store(scores + t, Set(0));
+    for (int64_t t = range.begin; t < range.end; t += kLanes) Policy::Keep(numerators + t, Set(0));
     return {1, mean};
   }
-  const Vec top = Set(most);
   Vec sum = Set(0);
-  for (int64_t t = range.begin; t < range.end; t += kLanes) {
-    const Vec e = Exp(Load(scores + t) - top);
-    sum = sum + e;
-    Store(scores + t, e);
+  const auto exponentials = [&](auto below_top) {
+    for (int64_t t = range.begin; t < range.end; t += kLanes) {
+      const Vec e = Exp(below_top(t));
+      sum = sum + e;
+      Policy::Keep(numerators + t, e);
+    }
+  };
+  if (args.mask == MaskKind::kNone) {
+    exponentials([&](int64_t t) { return hidden(Fma(Load(scores + t), Set(scale), Set(-most)), t); });
+  } else {
+    exponentials([&](int64_t t) { return Load(scores + t) - Set(most); });
   }
   return {SumLanes(sum), false};
 }
@@ -180,6 +192,7 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
   auto* values = reinterpret_cast<B*>(scratch + args.values_at);
   auto* scores = reinterpret_cast<float*>(scratch + args.scores_at);
   auto* result = reinterpret_cast<float*>(scratch + args.result_at);
+  auto* numerators = Policy::Numerators(args, scratch);
   const int64_t y_stride = args.heads * args.value_depth;
   int64_t packed_head = -1;  // of k and v, over all batch entries
   for (int64_t item = begin; item < end; ++item) {
@@ -205,12 +218,13 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
       const void* mask = nullptr;
       if (args.mask == MaskKind::kF32) mask = MaskRow<float>(args, inputs[3], b, h, first + r);
       if (args.mask == MaskKind::kBf16) mask = MaskRow<Bf16>(args, inputs[3], b, h, first + r);
-      sums[r] = SoftmaxRow(args, scores + r * args.keys_pad, mask, range, Seen(args, first + r));
+      sums[r] = SoftmaxRow<Policy>(args, scores + r * args.keys_pad, mask, range, Seen(args, first + r),
+                                   numerators + r * args.keys_pad);
     }
-    const A* weights = Policy::Weights(args, scores, scratch, rows, range.begin, range.end);
+    const A* weights = reinterpret_cast<const A*>(numerators + range.begin);
     const int64_t steps = (MinOf(range.end, args.keys) - range.begin + Policy::kKeys - 1) / Policy::kKeys;
     MultiplyTiles<typename Policy::Product>(
-        rows, RoundUp(args.value_depth, kLanes), steps, weights, Policy::WeightStride(args),
+        rows, RoundUp(args.value_depth, kLanes), steps, weights, args.keys_pad / Policy::kKeys,
         values + range.begin / Policy::kKeys * args.value_pad, args.value_pad, result, args.value_pad);
     for (int64_t r = 0; r < rows; ++r) {
       if (sums[r].mean) {

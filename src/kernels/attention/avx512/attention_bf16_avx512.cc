@@ -37,18 +37,32 @@ struct PairAttention {
     }
     return reinterpret_cast<const Pair*>(packed);
   }
+  // One key from `depth` on.
+  static void PackKey(const AttentionArgs& args, const Bf16* row, int64_t depth, uint32_t* out) {
+    int64_t d = depth;
+    for (; d + 2 <= args.depth; d += 2) out[d / 2 * args.keys_pad] = *reinterpret_cast<const Pair*>(row + d);
+    if (d < args.depth) out[d / 2 * args.keys_pad] = row[d].bits;
+  }
   static void PackKeys(const AttentionArgs& args, const Bf16* k, uint32_t* out) {
     const int64_t stride = args.k.row;
-    for (int64_t t = 0; t < args.keys; ++t) {
-      const Bf16* row = k + t * stride;
+    int64_t t = 0;
+    for (; t + kLanes <= args.keys; t += kLanes) {
+      const Bf16* rows = k + t * stride;
       int64_t d = 0;
-      for (; d + 2 <= args.depth; d += 2) {
-        out[d / 2 * args.keys_pad + t] = *reinterpret_cast<const Pair*>(row + d);
+      for (; d + 8 <= args.depth; d += 8) {
+        const auto load = [&](int r) {
+          return _mm_castsi128_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(rows + r * stride + d)));
+        };
+        __m512 pairs[4];
+        TransposeFours(load, pairs);
+        uint32_t* to = out + d / 2 * args.keys_pad + t;
+        for (int i = 0; i < 4; ++i) _mm512_storeu_si512(to + i * args.keys_pad, _mm512_castps_si512(pairs[i]));
       }
-      if (d < args.depth) out[d / 2 * args.keys_pad + t] = row[d].bits;
+      for (int r = 0; r < kLanes; ++r) PackKey(args, rows + r * stride, d, out + t + r);
     }
+    for (; t < args.keys; ++t) PackKey(args, k + t * stride, 0, out + t);
     for (int64_t step = 0; step < DepthSteps(args); ++step) {
-      for (int64_t t = args.keys; t < args.keys_pad; ++t) out[step * args.keys_pad + t] = 0;
+      for (int64_t i = args.keys; i < args.keys_pad; ++i) out[step * args.keys_pad + i] = 0;
     }
   }
   static void PackValues(const AttentionArgs& args, const Bf16* v, uint32_t* out) {
@@ -69,19 +83,14 @@ struct PairAttention {
     }
   }
   static constexpr int64_t kKeys = 2;
-  static const Pair* Weights(const AttentionArgs& args, const float* scores, std::byte* scratch, int64_t rows,
-                             int64_t begin, int64_t end) {
-    auto* packed = reinterpret_cast<Bf16*>(scratch + args.weights_at);
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t t = begin; t < end; t += kLanes) {
-        const __m256bh narrow = _mm512_cvtneps_pbh(Load(scores + r * args.keys_pad + t).v);
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(packed + r * args.keys_pad + t),
-                            reinterpret_cast<__m256i>(narrow));
-      }
-    }
-    return reinterpret_cast<const Pair*>(packed + begin);
+  using Numerator = Bf16;
+  static Bf16* Numerators(const AttentionArgs& args, std::byte* scratch) {
+    return reinterpret_cast<Bf16*>(scratch + args.weights_at);
   }
-  static int64_t WeightStride(const AttentionArgs& args) { return args.keys_pad / 2; }
+  static TAMIS_INLINE void Keep(Bf16* to, Vec numerators) {
+    const __m256bh narrow = _mm512_cvtneps_pbh(numerators.v);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(narrow));
+  }
   static int64_t DepthSteps(const AttentionArgs& args) { return (args.depth + 1) / 2; }
 };
 
