@@ -295,6 +295,147 @@ def test_codes_of_sixteen_bits():
     check("DequantizeLinear", {0: codes(5, 6, dtype=np.uint16, high=65536)}, constants)
 
 
+def run(op, inputs, constants=None, outputs=(True,), **attributes):
+    return ours(model(op, inputs, constants or {}, list(outputs), **attributes), inputs)
+
+
+def close(got, expected, tolerance=1e-5):
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+LENGTHS = np.array([3, 6, 1], np.int32)
+
+
+def without_padding(x):
+    """The tokens, their places, and how many there are before each sequence."""
+    length = x.shape[1]
+    kept = np.arange(length) < LENGTHS[:, None]
+    flat = kept.reshape(-1)
+    places = np.concatenate([np.flatnonzero(flat), np.flatnonzero(~flat)]).astype(np.int32).reshape(len(LENGTHS), length)
+    return x[kept], places, np.concatenate([[0], np.cumsum(LENGTHS)]).astype(np.int32)
+
+
+def test_padding_is_removed_and_restored():
+    x = normal(3, 6, 8)
+    tokens, places, sums = without_padding(x)
+    got = run("RemovePadding", {0: x, 1: LENGTHS}, outputs=[True] * 4)
+    np.testing.assert_array_equal(got[0], tokens)
+    np.testing.assert_array_equal(got[1], places)
+    np.testing.assert_array_equal(got[2], sums)
+    np.testing.assert_array_equal(got[3], [6])
+    padded = np.where((np.arange(6) < LENGTHS[:, None])[..., None], x, 0)
+    np.testing.assert_array_equal(run("RestorePadding", {0: tokens, 1: places})[0], padded)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_packed_attention(bias):
+    heads, size, wide = 4, 8, 32
+    x, weight, shift = normal(3, 6, 16), normal(16, 3 * wide, scale=0.3), normal(3 * wide)
+    tokens, places, sums = without_padding(x)
+    scores_bias = {6: normal(1, heads, 6, 6)} if bias else {}
+    q, k, v = np.split((x @ weight + shift).reshape(3, 6, 3 * heads, size).transpose(0, 2, 1, 3), 3, 1)
+    scores = q @ k.transpose(0, 1, 3, 2) / np.sqrt(size) + (scores_bias[6] if bias else 0)
+    scores = np.where((np.arange(6) < LENGTHS[:, None])[:, None, None], scores, -np.inf)
+    expected = without_padding((softmax(scores) @ v).transpose(0, 2, 1, 3).reshape(3, 6, wide))[0]
+    extra = {5: scores_bias[6]} if bias else {}
+    close(run("PackedAttention", {0: tokens, 3: places, 4: sums, **extra}, {1: weight, 2: shift}, num_heads=heads)[0], expected)
+    product = tokens @ weight
+    parts = np.split(product, 3, -1)
+    inputs = {0: parts[0], 1: parts[1], 2: parts[2], 4: places, 5: sums, **scores_bias}
+    close(run("PackedMultiHeadAttention", inputs, {3: shift}, num_heads=heads)[0], expected)
+    together = np.stack([p.reshape(-1, heads, size) for p in parts], 2)
+    inputs = {0: together, 4: places, 5: sums, **scores_bias}
+    close(run("PackedMultiHeadAttention", inputs, {3: shift}, num_heads=heads)[0], expected)
+
+
+@pytest.mark.parametrize("both_ways", [0, 1])
+def test_relative_positions(both_ways):
+    table = normal(5, 32)  # lies as [heads, buckets]
+    queries, keys = 40, 150
+    ahead = np.arange(keys)[None] - np.arange(queries)[:, None]
+    buckets = 16 if both_ways else 32
+    first = buckets // 2
+    apart = np.abs(ahead) if both_ways else np.maximum(-ahead, 0)
+    ratio = np.log(np.maximum(apart, 1).astype(np.float32) / np.float32(first))
+    far = first + (ratio / np.float32(np.log(128 / first)) * (buckets - first)).astype(np.int64)
+    place = np.where(apart < first, apart, np.minimum(far, buckets - 1)) + (both_ways * buckets) * (ahead > 0)
+    lengths = {1: scalar(queries, np.int64), 2: scalar(keys, np.int64)}
+    got = run("RelativePositionBias", lengths, {0: table.reshape(32, 5)}, max_distance=128, is_bidirectional=both_ways)[0]
+    np.testing.assert_array_equal(got, table[:, place][None])
+
+
+def test_gated_relative_positions():
+    heads, size, half = 4, 8, 4
+    query, shift, distances = normal(2, 6, heads * size), normal(heads * size), normal(1, heads, 6, 6)
+    weight, bias, factor = normal(size, 2 * half), normal(2 * half), normal(1, heads, 1, 1)
+    apart = ((query + shift).reshape(2, 6, heads, size).transpose(0, 2, 1, 3) @ weight + bias).reshape(2, heads, 6, 2, half)
+    u, r = np.split(sigmoid(apart.sum(-1)), 2, -1)
+    expected = (u * (r * factor - 1) + 2) * distances
+    got = run("GatedRelativePositionBias", {0: query, 2: distances}, {1: shift, 3: weight, 4: bias, 5: factor}, num_heads=heads)
+    close(got[0], expected)
+
+
+def test_rotation_of_gemma():
+    angles = normal(2, 6, 8)
+    states = {i: normal(2, 4, 6, 8) for i in range(1, 5)}
+    q, k = run("GemmaRotaryEmbedding", {0: angles, **states}, outputs=[True, True])
+    sine, cosine = np.sin(angles)[:, None], np.cos(angles)[:, None]
+    close(q, states[1] * cosine + states[2] * sine)
+    close(k, states[3] * cosine + states[4] * sine)
+
+
+def test_small_operators_against_onnxruntime():
+    check("CDist", {0: normal(5, 7), 1: normal(9, 7)}, metric="euclidean")
+    check("CDist", {0: normal(5, 7), 1: normal(9, 7)}, metric="sqeuclidean")
+    check("ExpandDims", {0: X}, {1: scalar(-1, np.int32)})
+    check("ExpandDims", {0: X}, {1: scalar(1, np.int32)})
+    for dim in (0, 1, -1):
+        check("UnfoldTensor", {0: normal(4, 6, 9)}, dim=dim, size=3, step=2)
+    images = codes(2, 9, 8, 5)
+    check("NhwcMaxPool", {0: images}, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+
+
+def test_small_operators_that_the_cpu_build_lacks():
+    scores, mask = normal(2, 4, 6, 6), normal(2, 1, 1, 6)
+    close(run("BiasSoftmax", {0: scores, 1: mask}, axis=3, is_inner_broadcast=1)[0], softmax(scores + mask))
+    rows = softmax((scores + mask).reshape(2, 4, 36)).reshape(scores.shape)
+    close(run("BiasSoftmax", {0: scores, 1: mask}, axis=2, is_inner_broadcast=1)[0], rows)
+    bias, skip = normal(32), normal(2, 6, 32)
+    close(run("BiasDropout", {0: X, 2: skip}, {1: bias})[0], X + bias + skip)
+    a, b = normal(3, 5, 2), normal(3, 5, 2)
+    pair = lambda z: np.stack([z.real, z.imag], -1)  # noqa: E731
+    number = lambda x: x[..., 0] + 1j * x[..., 1]  # noqa: E731
+    close(run("ComplexMul", {0: a, 1: b})[0], pair(number(a) * number(b)))
+    close(run("ComplexMulConj", {0: a, 1: b})[0], pair(number(a) * number(b).conj()))
+    close(run("ScaledSiLU", {0: X}, alpha=1.5)[0], 1.5 * X * sigmoid(1.5 * X))
+    gate, scale = normal(2, 6, 32), normal(8)
+    heads = X.reshape(2, 6, 4, 8)
+    normed = (heads / np.sqrt((heads**2).mean(-1, keepdims=True) + 1e-5) * scale).reshape(X.shape)
+    close(run("GatedRMSNorm", {0: X, 2: gate}, {1: scale}, activation="silu", epsilon=1e-5)[0], normed * gate * sigmoid(gate))
+    close(run("GatedRMSNorm", {0: X, 2: gate}, {1: scale}, activation="sigmoid", epsilon=1e-5)[0], normed * sigmoid(gate))
+    share = normal(2, 6, 1)
+    close(run("GatedAdd", {0: X, 1: skip, 2: share})[0], X + skip * share)
+    table, places = normal(10, 4), np.array([[1, 9], [3, 0]])
+    np.testing.assert_array_equal(run("TorchEmbedding", {1: places}, {0: table})[0], table[places])
+    bad = X.copy()
+    bad[0, 1, 2] = np.inf
+    assert run("IsAllFinite", {0: X, 1: skip})[0] and not run("IsAllFinite", {0: X, 1: bad})[0]
+    assert run("IsAllFinite", {0: bad}, isnan_only=1)[0] and not run("IsAllFinite", {0: bad}, isinf_only=1)[0]
+    a, b = codes(3, 4), codes(3, 4)
+    product = run("MulInteger", {0: a, 2: b}, {1: scalar(7, np.uint8), 3: scalar(130, np.uint8)})[0]
+    np.testing.assert_array_equal(product, (a.astype(np.int32) - 7) * (b.astype(np.int32) - 130))
+
+
 def test_forms_that_are_not_known_are_refused_by_name():
     with pytest.raises(ValueError, match="'MultiHeadAttention' of com.microsoft"):
         package.Session(model("MultiHeadAttention", {i: X for i in range(3)}, {}, [True, False, False, True], num_heads=4))

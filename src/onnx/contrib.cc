@@ -21,8 +21,9 @@ RuleMap Joined(std::initializer_list<std::span<const ContribRule>> groups) {
 }
 
 const RuleMap& Rules(std::string_view domain) {
-  static const RuleMap kMicrosoft = Joined(
-      {AttentionRules(), ExpertRules(), FusedRules(), GroupQueryRules(), LowBitRules(), NormRules(), QuantizedRules()});
+  static const RuleMap kMicrosoft =
+      Joined({AttentionRules(), ExpertRules(), FusedRules(), GroupQueryRules(), LowBitRules(), NormRules(),
+              PackedRules(), PlainRules(), PositionRules(), QuantizedRules()});
   static const RuleMap kMl = Joined({MlFeatureRules(), MlLinearRules(), MlSvmRules(), MlTreeRules()});
   return domain == kMlDomain ? kMl : kMicrosoft;
 }

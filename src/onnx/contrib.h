@@ -27,6 +27,9 @@ std::span<const ContribRule> FusedRules();
 std::span<const ContribRule> GroupQueryRules();
 std::span<const ContribRule> LowBitRules();
 std::span<const ContribRule> NormRules();
+std::span<const ContribRule> PackedRules();
+std::span<const ContribRule> PlainRules();
+std::span<const ContribRule> PositionRules();
 std::span<const ContribRule> QuantizedRules();
 // Of ai.onnx.ml.
 std::span<const ContribRule> MlFeatureRules();

@@ -63,6 +63,11 @@ Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path
     return UserError("'{}' does not exist; give a folder of .npy files, or a folder or .zip of images", path);
   }
   if (std::filesystem::is_directory(path, error) && HasNpyFiles(path)) return OpenNpyFolder(path, inputs);
+  const std::string kind = std::filesystem::path(path).extension().string();
+  if ((kind == ".npz" || kind == ".npy") && !std::filesystem::is_directory(path, error)) {
+    return UserError("'{}' is a file of arrays; give a folder that holds one .npy file for each input, named after it",
+                     path);
+  }
   return OpenImages(path, inputs, options);
 }
 

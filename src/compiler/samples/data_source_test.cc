@@ -153,6 +153,16 @@ TEST_F(DataSourceTest, ImagesInAnArchive) {
   EXPECT_FALSE(OpenDataSource(Path("absent"), kImage).ok());
 }
 
+TEST_F(DataSourceTest, ArraysAreInFolders) {
+  for (const char* name : {"samples.npz", "image.npy"}) {
+    WriteText(name, "arrays");
+    const auto data = OpenDataSource(Path(name), kImage);
+    ASSERT_FALSE(data.ok());
+    EXPECT_NE(data.status().message().find("give a folder that holds one .npy file for each input"), std::string::npos)
+        << data.status().message();
+  }
+}
+
 TEST_F(DataSourceTest, ImageOptionsMustFitTheNetwork) {
   WriteText("a/1.ppm", Ppm(2, 2, 0, 0, 0));
   const auto data = OpenDataSource(root_.string(), kImage, {5, {0.1F, 0.2F}, {0.0F}});
