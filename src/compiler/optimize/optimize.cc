@@ -204,14 +204,14 @@ class Optimizer {
     for (const int finalist : finalists) {
       auto at = static_cast<size_t>(finalist);
       const bool as_fast = result_.chosen < 0 || time(finalist) * kClearlyFaster <= time(result_.chosen);
-      if (!trials_->at(at).in_order && result_.chosen < 0 && trials_->at(at).modelled_error <= found.most_error &&
+      if (!trials_->at(at).in_order && result_.chosen < 0 && trials_->at(at).Counts(found.most_error) &&
           in_order++ < kMostInOrder) {
         const double seconds = trials_->at(at).measured_seconds;
         TAMIS_ASSIGN_OR_RETURN(at, trials_->TryInOrder(at));
         trials_->at(at).measured_seconds = seconds;  // it differs in its weights only
       }
       const OptimizeTrial& trial = trials_->at(at);
-      if (!trial.in_order || !trial.holds || trial.modelled_error > found.most_error) continue;
+      if (!trial.in_order || !trial.holds || !trial.Counts(found.most_error)) continue;
       if (trial.uniform && result_.best_uniform < 0) result_.best_uniform = static_cast<int>(at);
       if (!as_fast) continue;
       if (result_.chosen < 0 ||
@@ -271,6 +271,7 @@ class Optimizer {
     result_.choose_samples = choose_.samples();
     const double excess = budget_.Excess(result_.confirm);
     TAMIS_RETURN_IF_ERROR(trials_->MeasureAgain());
+    trials_->at(static_cast<size_t>(result_.chosen)).refused = true;
     const double used = trials_->at(static_cast<size_t>(result_.chosen)).modelled_error;
     TAMIS_ASSIGN_OR_RETURN(found, search_->Tighten(std::min(found.allowed, used) / (1 + std::max(excess, 0.2))));
     if (reserve_.samples() > 0) {

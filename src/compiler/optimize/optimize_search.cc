@@ -80,7 +80,7 @@ Result<size_t> Search::PruneInOrder(size_t draft) {
 
 Result<SearchResult> Search::Finish(const Allowance& allowance, double most_error) {
   double allowed = allowance.nearly;
-  const auto final = [&](const OptimizeTrial& trial) { return trial.in_order && trial.modelled_error <= most_error; };
+  const auto final = [&](const OptimizeTrial& trial) { return trial.in_order && trial.Counts(most_error); };
   for (int round = 0; round < kMostInOrder && (round == 0 || allowed > 0); ++round) {
     TAMIS_ASSIGN_OR_RETURN(const size_t draft, TryAllowance(allowed));
     // What holds already and is as fast, but for what timing can't tell, needs no pruning beside it.
@@ -99,7 +99,7 @@ Result<SearchResult> Search::Finish(const Allowance& allowance, double most_erro
   result.best = FastestThatHolds(trials_.all(), final);
   // A uniform setting that is faster as a draft is pruned in order too, before it is said that it does not hold.
   const int uniform = FastestThatHolds(
-      trials_.all(), [&](const OptimizeTrial& trial) { return trial.uniform && trial.modelled_error <= most_error; });
+      trials_.all(), [&](const OptimizeTrial& trial) { return trial.uniform && trial.Counts(most_error); });
   if (uniform >= 0) {
     const double relative = trials_.at(static_cast<size_t>(uniform)).relative;
     if (result.best < 0 || relative < trials_.at(static_cast<size_t>(result.best)).relative) {

@@ -12,7 +12,7 @@ namespace tamis {
 struct SearchResult {
   int best = -1;          // index of the fastest trial that holds as the engine will be, by predicted times; -1: none
   double allowed = 0;     // sum of the layers' errors that the search ended with
-  double most_error = 0;  // and the largest that any trial may have
+  double most_error = 0;  // and the largest that a mixture may have
 };
 
 // Uniform settings first, then mixtures: the layers' errors alone are taken to add up, what sum the budget allows is
@@ -42,7 +42,7 @@ class Search {
   Result<Allowance> FindAllowance();
   Result<size_t> TryAllowance(double allowed);
   Result<size_t> PruneInOrder(size_t draft);
-  // Of trials whose layers' errors add up to no more than `most_error`.
+  // Of trials that count with `most_error`.
   Result<SearchResult> Finish(const Allowance& allowance, double most_error);
   void Say(const OptimizeTrial& trial) const;
 

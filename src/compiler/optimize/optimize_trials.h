@@ -26,6 +26,11 @@ struct OptimizeTrial {
   std::string precision;        // of what is not int8
   Quality quality;              // on the samples to choose by
   bool holds = false;
+  bool refused = false;  // by the samples that confirm, though it held by those to choose by
+
+  // Whether an engine may be made of it. Layers make up for one another in a uniform network, so the sum says little
+  // of it: what it loses as a whole is measured, and samples that nobody has seen confirm.
+  bool Counts(double most_error) const { return !refused && (uniform || modelled_error <= most_error); }
 };
 
 // An untuned session of a fused graph: its answers are those of a tuned one but for rounding.
