@@ -9,6 +9,7 @@
 #include "src/cli/verb.h"
 #include "src/kernels/kernel.h"
 #include "src/tuner/timing_cache.h"
+#include "src/tuner/tuner.h"
 
 namespace tamis {
 namespace {
@@ -122,7 +123,7 @@ Status Merge(const Flags& flags, const CommonFlags& common) {
 Status Prune(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(TimingCache cache, OpenOnly(flags));
   const size_t gone = cache.Prune([&](const TimingEntry& entry, const TimedKernel& timed) {
-    if (FindKernel(timed.kernel) == nullptr) return true;
+    if (FindKernel(timed.kernel) == nullptr && timed.kernel != kCutRecord) return true;
     if (flags.other_devices && entry.device != Cpu().Fingerprint()) return true;
     return flags.noisier_than > 0 && entry.Spread() * 100 > flags.noisier_than;
   });

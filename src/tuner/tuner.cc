@@ -30,7 +30,6 @@ double WeightOf(const std::string& kernel) {
 }
 
 constexpr const char* kBlockKernel = "row_block";
-constexpr const char* kCutKernel = "micro_batches";
 constexpr const char* kNoKernel = "-";
 
 // Times of a block are worth nothing when a layer's code changes.
@@ -229,7 +228,7 @@ void Tuner::RecordLosers(const std::string& plan, const Problem& layer, const st
 }
 
 std::optional<size_t> Tuner::FindCut(const std::string& plan) const {
-  const auto line = cache_.Find(plan, {kCutKernel}, true);
+  const auto line = cache_.Find(plan, {kCutRecord}, true);
   size_t cut = 0;
   if (!line || !(std::istringstream(line->front().reason) >> cut)) return std::nullopt;
   return cut;
@@ -237,7 +236,7 @@ std::optional<size_t> Tuner::FindCut(const std::string& plan) const {
 
 void Tuner::RecordCut(const std::string& plan, const Problem& layer, size_t cut) {
   TimedKernel line;
-  line.kernel = kCutKernel;
+  line.kernel = kCutRecord;
   line.reason = fmt::format("{}", cut);
   cache_.Add(plan, layer, {line}, DeviceKey());
 }

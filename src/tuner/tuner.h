@@ -48,6 +48,9 @@ struct PlanLoser {
   std::string kernel;  // what computes the node instead; empty: its block is given up
 };
 
+// Stands where the timing cache names a kernel, in records of cuts (Tuner::RecordCut).
+inline constexpr const char* kCutRecord = "micro_batches";
+
 // Not synchronised.
 class Tuner {
  public:
