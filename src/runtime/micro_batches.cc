@@ -27,12 +27,6 @@ int64_t BatchOf(const Graph& concrete) {
   return 0;
 }
 
-// How many parts of `entries` the batch has; 1 if it can't be cut.
-int64_t PartsOf(const Graph& concrete, int64_t entries) {
-  const int64_t batch = BatchOf(concrete);
-  return entries < 1 || batch % entries != 0 ? 1 : std::max<int64_t>(batch / entries, 1);
-}
-
 // Nodes with a cut result that the `results` follow from, in order.
 std::vector<NodeId> LayersBefore(const Graph& graph, const BatchEntries& entries, std::span<const ValueId> results) {
   std::vector<bool> wanted(graph.NumValues(), false);
@@ -52,10 +46,36 @@ std::vector<NodeId> LayersBefore(const Graph& graph, const BatchEntries& entries
   return layers;
 }
 
+// The cut values that have these names; empty if one is missing.
+std::vector<ValueId> FindResults(const Graph& graph, const BatchEntries& entries, std::span<const std::string> names) {
+  std::map<std::string_view, ValueId> by_name;
+  for (const NodeId id : graph.NodeIds()) {
+    for (const ValueId value : graph.node(id).outputs) {
+      if (value != kNoValue) by_name[graph.value(value).name] = value;
+    }
+  }
+  std::vector<ValueId> results;
+  for (const std::string& name : names) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end() || entries.Of(found->second) != Kind::kCut) return {};
+    results.push_back(found->second);
+  }
+  return results;
+}
+
 // The type of one part.
 Type PartOf(Type type, int64_t parts) {
   type.shape[0] = Dim(*type.shape[0].Constant() / parts);
   return type;
+}
+
+// A file may give the batch a number of its own in a Reshape: in a part its results are so many fewer.
+void NameDimensions(Graph& body, Node* reshape) {
+  const auto dims = ConstantDims(body.value(reshape->outputs[0]).type.shape);
+  Tensor target(DType::kInt64, {static_cast<int64_t>(dims->size())});
+  std::copy(dims->begin(), dims->end(), target.Data<int64_t>());
+  reshape->inputs[1] = body.AddConstant(body.value(reshape->outputs[0]).name + ".part", std::move(target));
+  reshape->attributes["allowzero"] = int64_t{1};
 }
 
 // The layers for one part. `outer` receives the graph's values that the body's inputs stand for, `cut` whether each is
@@ -94,8 +114,12 @@ std::unique_ptr<Graph> MakeBody(const Graph& graph, const BatchEntries& entries,
     copy.domain = node.domain;
     copy.name = node.name;
     copy.attributes = node.attributes;
-    for (const ValueId input : node.inputs) copy.inputs.push_back(inner(input));
+    const bool reshapes = node.Is("Reshape");
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      copy.inputs.push_back(reshapes && i == 1 ? kNoValue : inner(node.inputs[i]));
+    }
     copy.outputs = {add(node.outputs[0])};
+    if (reshapes) NameDimensions(*body, &copy);
     body->AddNode(std::move(copy));
   }
   for (const ValueId id : results) body->outputs.push_back(known[id]);
@@ -105,7 +129,7 @@ std::unique_ptr<Graph> MakeBody(const Graph& graph, const BatchEntries& entries,
 // Whether the operators' own rules give the parts' shapes.
 bool ShapesHold(Graph& body) {
   for (const NodeId id : body.NodeIds()) {
-    if (!IsView(body.node(id)) && !InferNode(body, id).ok()) return false;
+    if (!InferNode(body, id).ok()) return false;
   }
   return true;
 }
@@ -114,7 +138,7 @@ bool ShapesHold(Graph& body) {
 
 std::vector<MicroBatchCut> MicroBatchCuts(const Graph& concrete, int64_t entries) {
   std::vector<MicroBatchCut> cuts;
-  const int64_t parts = PartsOf(concrete, entries);
+  const int64_t parts = PartsOfBatch(concrete, entries);
   if (parts < 2) return cuts;
   const BatchEntries kinds(concrete, BatchOf(concrete), parts);
   const auto users = concrete.Users();
@@ -142,22 +166,37 @@ std::vector<MicroBatchCut> MicroBatchCuts(const Graph& concrete, int64_t entries
   return cuts;
 }
 
+std::optional<Graph> PartOfNetwork(const Graph& concrete, int64_t entries) {
+  const std::vector<MicroBatchCut> cuts = MicroBatchCuts(concrete, entries);
+  if (cuts.empty()) return std::nullopt;
+  const int64_t parts = PartsOfBatch(concrete, entries);
+  const BatchEntries kinds(concrete, BatchOf(concrete), parts);
+  const std::vector<ValueId> results = FindResults(concrete, kinds, cuts.back().spec.results);
+  std::vector<ValueId> outer;
+  std::vector<int64_t> cut;
+  const auto body = MakeBody(concrete, kinds, parts, LayersBefore(concrete, kinds, results), results, &outer, &cut);
+  if (!ShapesHold(*body)) return std::nullopt;
+  return std::move(*body);
+}
+
+int64_t PartsOfBatch(const Graph& concrete, int64_t entries) {
+  const int64_t batch = BatchOf(concrete);
+  return entries < 1 || batch % entries != 0 ? 1 : std::max<int64_t>(batch / entries, 1);
+}
+
+int64_t EntriesTogether(const Graph& concrete, int threads) {
+  const int64_t batch = BatchOf(concrete);
+  int64_t entries = std::max<int64_t>(threads / 2, 1);
+  while (entries > 1 && batch % entries != 0) --entries;
+  return entries < batch ? entries : 0;
+}
+
 bool FormMicroBatches(Graph& concrete, const MicroBatchSpec& spec) {
-  const int64_t parts = PartsOf(concrete, spec.entries);
+  const int64_t parts = PartsOfBatch(concrete, spec.entries);
   if (parts < 2 || spec.results.empty()) return false;
   const BatchEntries entries(concrete, BatchOf(concrete), parts);
-  std::map<std::string_view, ValueId> by_name;
-  for (const NodeId id : concrete.NodeIds()) {
-    for (const ValueId value : concrete.node(id).outputs) {
-      if (value != kNoValue) by_name[concrete.value(value).name] = value;
-    }
-  }
-  std::vector<ValueId> results;
-  for (const std::string& name : spec.results) {
-    const auto found = by_name.find(name);
-    if (found == by_name.end() || entries.Of(found->second) != Kind::kCut) return false;
-    results.push_back(found->second);
-  }
+  const std::vector<ValueId> results = FindResults(concrete, entries, spec.results);
+  if (results.empty()) return false;
   const std::vector<NodeId> layers = LayersBefore(concrete, entries, results);
   // Nobody else may read what lies between.
   std::vector<bool> inside(concrete.NumNodeSlots(), false);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,17 @@ struct MicroBatchCut {
   std::vector<std::string> layers;  // the first results of the nodes before it
 };
 std::vector<MicroBatchCut> MicroBatchCuts(const Graph& concrete, int64_t entries);
+
+// The layers before the last of those cuts for one part, as a network of its own: what they read is its inputs, the
+// values at the cut its outputs. Nothing where there is no cut. Constants are shared with `concrete`.
+std::optional<Graph> PartOfNetwork(const Graph& concrete, int64_t entries);
+
+// How many parts of `entries` the batch has; 1 if it can't be cut.
+int64_t PartsOfBatch(const Graph& concrete, int64_t entries);
+
+// As many entries of the batch as are enough to share out among the threads, and no more, of which the batch is a
+// multiple; 0 if it has no more than that.
+int64_t EntriesTogether(const Graph& concrete, int threads);
 
 // Puts a node MicroBatches in the place of the layers that the results follow from. False, and the graph is as it was,
 // if the values are not there or may depend on more than their own entries.

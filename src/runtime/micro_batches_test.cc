@@ -25,9 +25,9 @@ Tensor Filled(Dims dims, uint32_t seed) {
 
 class Network {
  public:
-  explicit Network(Dims dims) {
+  explicit Network(Dims dims, const Dim& batch = Dim::Symbol("n")) {
     graph.opsets[""] = 17;
-    Shape shape = {Dim::Symbol("n")};
+    Shape shape = {batch};
     for (const int64_t size : dims) shape.emplace_back(size);
     x = graph.AddValue("x", Type::Tensor(DType::kFloat32, std::move(shape)));
     graph.inputs = {x};
@@ -67,13 +67,14 @@ class Network {
   ValueId x = kNoValue;
 };
 
-// Two convolutions with a residual around them, a third, and a reduction over pixels as rows.
-Network Residual() {
-  Network network({24, 20, 8});
+// Two convolutions with a residual around them, a third, and a reduction over pixels as rows. `rows_in_file`: what the
+// file calls the batch in its Reshape.
+Network Residual(const Dim& batch = Dim::Symbol("n"), int64_t rows_in_file = -1) {
+  Network network({24, 20, 8}, batch);
   const ValueId a = network.Conv(network.x, 8, 8, "a");
   const ValueId b = network.Conv(a, 8, 8, "b", network.x);
   const ValueId c = network.Conv(b, 8, 4, "c");
-  const ValueId rows = network.Add("Reshape", "", {c, network.Ints({-1, 1920})}, {}, "rows");
+  const ValueId rows = network.Add("Reshape", "", {c, network.Ints({rows_in_file, 1920})}, {}, "rows");
   const ValueId y = network.Add("Linear", kTamisDomain, {rows, network.Constant({7, 1920})},
                                 {{"output_dtype", static_cast<int64_t>(DType::kFloat32)}}, "y");
   network.graph.outputs = {y};
@@ -122,6 +123,49 @@ TEST(MicroBatches, GiveWhatTheWholeBatchGivesInLessMemory) {
       EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "c", "y"}));
     }
   }
+}
+
+TEST(MicroBatches, CutABatchThatTheFileFixes) {
+  const Network free = Residual(), fixed = Residual(6, 6);
+  const Tensor x = Filled({6, 24, 20, 8}, 3);
+  const Graph concrete = Specialize(fixed.graph, {x.dims()}).value();
+  const auto cuts = MicroBatchCuts(concrete, 2);
+  ASSERT_EQ(cuts.size(), 3u);
+  ThreadPool pool(2);
+  const auto got = Make(concrete, cuts[2].spec)->Run({&x, 1}, pool);
+  const auto want = Make(Specialize(free.graph, {x.dims()}).value(), cuts[2].spec)->Run({&x, 1}, pool);
+  ASSERT_TRUE(got.ok() && want.ok());
+  EXPECT_TRUE(std::ranges::equal((*got)[0].Span<float>(), (*want)[0].Span<float>()));
+}
+
+TEST(MicroBatches, APartIsANetworkOfItsOwn) {
+  const Network network = Residual(6, 6);
+  const Tensor x = Filled({6, 24, 20, 8}, 3), third = Filled({2, 24, 20, 8}, 4);
+  const Graph concrete = Specialize(network.graph, {x.dims()}).value();
+  auto part = PartOfNetwork(concrete, 2);
+  ASSERT_TRUE(part && part->Verify().ok());
+  const auto specs = InputSpecs(*part);
+  ASSERT_EQ(specs.size(), 1u);
+  EXPECT_EQ(specs[0].dims, third.dims());
+  // Specializing it once more infers every shape anew.
+  ThreadPool pool(1);
+  const auto got = Make(SpecializeAt(*part, {}).value(), {})->Run({&third, 1}, pool);
+  const auto want = Make(Specialize(Residual().graph, {third.dims()}).value(), {})->Run({&third, 1}, pool);
+  ASSERT_TRUE(got.ok() && want.ok());
+  EXPECT_TRUE(std::ranges::equal((*got)[0].Span<float>(), (*want)[0].Span<float>()));
+  EXPECT_FALSE(PartOfNetwork(concrete, 4));  // no multiple
+}
+
+TEST(MicroBatches, TakeEnoughEntriesForTheThreads) {
+  const Network network = Residual();
+  const auto together = [&](int64_t batch, int threads) {
+    return EntriesTogether(Specialize(network.graph, {{batch, 24, 20, 8}}).value(), threads);
+  };
+  EXPECT_EQ(together(8, 2), 1);
+  EXPECT_EQ(together(8, 8), 4);
+  EXPECT_EQ(together(9, 8), 3);
+  EXPECT_EQ(together(1, 2), 0);
+  EXPECT_EQ(together(4, 16), 0);
 }
 
 TEST(MicroBatches, AreNotFormedWhereTheyDoNotFit) {

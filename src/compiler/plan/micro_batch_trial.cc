@@ -8,7 +8,6 @@
 #include "src/compiler/measure/run_in_turns.h"
 #include "src/compiler/plan/plan_key.h"
 #include "src/runtime/benchmark.h"
-#include "src/runtime/dynamic_program.h"
 #include "src/runtime/plan_choice.h"
 #include "src/runtime/specialize.h"
 
@@ -17,16 +16,6 @@ namespace {
 
 // No gain is asked for: at the same time parts take a fraction of the memory.
 constexpr double kMostRatio = 1;
-
-// The symbol of axis 0 of the first input that has an axis; empty if its size is fixed, or no symbol alone.
-std::string BatchSymbol(const Graph& fused) {
-  for (const ValueId id : fused.inputs) {
-    const Type& type = fused.value(id).type;
-    if (!type.IsTensor() || !type.has_rank || type.shape.empty()) continue;
-    return type.shape[0].IsConstant() ? std::string() : type.shape[0].ToString();
-  }
-  return {};
-}
 
 using NodeSeconds = std::map<std::string, std::vector<double>>;
 
@@ -86,23 +75,19 @@ PlanPoint Joined(const PlanPoint& whole, const PlanPoint& part, int64_t parts, c
 
 class Trial {
  public:
-  Trial(const Graph& fused, Tuner& tuner, int threads, const PlanPoint& part, PlanPoint* point)
+  Trial(const Graph& fused, Tuner& tuner, int threads, const PartPlan& part, PlanPoint* point)
       : fused_(fused), tuner_(tuner), threads_(threads), part_(part), point_(*point), pool_(threads) {}
 
   Result<MicroBatchVerdict> Run(const std::function<void()>& begin) {
     MicroBatchVerdict verdict;
-    const std::vector<TensorSpec> specs = InputSpecs(fused_);
-    if (!AreTensors(specs)) return verdict;
     TAMIS_ASSIGN_OR_RETURN(concrete_, SpecializeAt(fused_, point_.binding));
-    TAMIS_ASSIGN_OR_RETURN(concrete_part_, SpecializeAt(fused_, part_.binding));
-    if (RunsNodeByNode(concrete_) || RunsNodeByNode(concrete_part_)) return verdict;
-    const std::string symbol = BatchSymbol(fused_);
-    const int64_t entries = part_.binding.at(symbol);
-    parts_ = point_.binding.at(symbol) / entries;
+    TAMIS_ASSIGN_OR_RETURN(concrete_part_, SpecializeAt(part_.graph, {}));
+    const int64_t entries = EntriesTogether(concrete_, threads_);
+    parts_ = PartsOfBatch(concrete_, entries);
     cuts_ = MicroBatchCuts(concrete_, entries);
     if (cuts_.empty()) return verdict;
     TAMIS_ASSIGN_OR_RETURN(const DescribedPlan whole_plan, DescribePlan(concrete_, point_, threads_));
-    TAMIS_ASSIGN_OR_RETURN(const DescribedPlan part_plan, DescribePlan(concrete_part_, part_, threads_));
+    TAMIS_ASSIGN_OR_RETURN(const DescribedPlan part_plan, DescribePlan(concrete_part_, part_.point, threads_));
     const std::string key = whole_plan.key + part_plan.key + "-micro";
     const MicroBatchCut* chosen = nullptr;
     if (const auto known = tuner_.FindCut(key)) {
@@ -111,7 +96,7 @@ class Trial {
     } else {
       if (tuner_.TimeIsUp()) return verdict;
       if (begin) begin();
-      TAMIS_ASSIGN_OR_RETURN(chosen, Measure(specs, &verdict.reason));
+      TAMIS_ASSIGN_OR_RETURN(chosen, Measure(&verdict.reason));
       const size_t cut = chosen == nullptr ? 0 : static_cast<size_t>(chosen - cuts_.data()) + 1;
       tuner_.RecordCut(key, whole_plan.problems.begin()->second, cut);
       std::ignore = tuner_.SaveCache();  // Tune has told of a cache that can't be written
@@ -120,7 +105,7 @@ class Trial {
     if (chosen == nullptr) return verdict;
     verdict.chosen = true;
     verdict.last = chosen->layers.back();
-    point_ = Joined(point_, part_, parts_, *chosen);
+    point_ = Joined(point_, part_.point, parts_, *chosen);
     return verdict;
   }
 
@@ -132,13 +117,18 @@ class Trial {
   }
 
   // The cut that saves most, layer by layer; null if none does, or whole runs are not faster.
-  Result<const MicroBatchCut*> Measure(const std::vector<TensorSpec>& specs, std::string* reason) {
+  Result<const MicroBatchCut*> Measure(std::string* reason) {
     using Clock = std::chrono::steady_clock;
     const MicroBatchCut* const none = nullptr;
     TAMIS_ASSIGN_OR_RETURN(const auto whole, MakeProgram(concrete_, point_));
-    TAMIS_ASSIGN_OR_RETURN(const auto part, MakeProgram(concrete_part_, part_));
-    TAMIS_ASSIGN_OR_RETURN(const auto inputs, RandomOperands(specs, point_.binding, 1));
-    TAMIS_ASSIGN_OR_RETURN(const auto part_inputs, RandomOperands(specs, part_.binding, 1));
+    TAMIS_ASSIGN_OR_RETURN(const auto part, MakeProgram(concrete_part_, part_.point));
+    TAMIS_ASSIGN_OR_RETURN(const auto inputs, RandomOperands(InputSpecs(fused_), point_.binding, 1));
+    TAMIS_ASSIGN_OR_RETURN(const auto part_inputs, RandomOperands(InputSpecs(concrete_part_), {}, 1));
+    // Values of the whole network that every part reads are made up here, and need not be valid (indices, say).
+    if (const Status status = part->Run(part_inputs, pool_).status(); !status.ok()) {
+      *reason = "a part alone can't be timed: " + status.message();
+      return none;
+    }
     NodeSeconds whole_seconds, part_seconds, warm_up;
     constexpr int kLeast = 4, kMost = 30;
     const auto deadline = Clock::now() + std::chrono::duration<double>(2);
@@ -160,7 +150,7 @@ class Trial {
       *reason = "no layers are faster for a part of the batch";
       return none;
     }
-    TAMIS_ASSIGN_OR_RETURN(const auto joined, MakeProgram(concrete_, Joined(point_, part_, parts_, *best)));
+    TAMIS_ASSIGN_OR_RETURN(const auto joined, MakeProgram(concrete_, Joined(point_, part_.point, parts_, *best)));
     const Program* const programs[] = {whole.get(), joined.get()};
     double ratio = 0;
     for (const double seconds : {1.0, 2.0}) {  // noise may make a winner lose, but seldom twice
@@ -176,7 +166,7 @@ class Trial {
   const Graph& fused_;
   Tuner& tuner_;
   int threads_;
-  const PlanPoint& part_;
+  const PartPlan& part_;
   PlanPoint& point_;
   ThreadPool pool_;
   Graph concrete_, concrete_part_;
@@ -188,21 +178,7 @@ class Trial {
 
 }  // namespace
 
-std::optional<std::map<std::string, int64_t>> PartOfBatch(const Graph& fused,
-                                                          const std::map<std::string, int64_t>& binding, int threads) {
-  const std::string symbol = BatchSymbol(fused);
-  const auto found = binding.find(symbol);
-  if (found == binding.end()) return std::nullopt;
-  const int64_t batch = found->second;
-  int64_t entries = std::max<int64_t>(threads / 2, 1);
-  while (entries > 1 && batch % entries != 0) --entries;
-  if (entries >= batch) return std::nullopt;
-  auto part = binding;
-  part[symbol] = entries;
-  return part;
-}
-
-Result<MicroBatchVerdict> ChooseMicroBatches(const Graph& fused, Tuner& tuner, int threads, const PlanPoint& part,
+Result<MicroBatchVerdict> ChooseMicroBatches(const Graph& fused, Tuner& tuner, int threads, const PartPlan& part,
                                              PlanPoint* point, const std::function<void()>& begin) {
   return Trial(fused, tuner, threads, part, point).Run(begin);
 }

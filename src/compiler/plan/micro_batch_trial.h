@@ -3,8 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <optional>
 #include <string>
 
 #include "src/engine/engine.h"
@@ -13,11 +11,6 @@
 
 namespace tamis {
 
-// `binding` with so many entries of the batch as would run together: enough to share out among the threads, and no
-// more. Nothing if the batch (axis 0 of the first input) has no symbol, or is that small itself.
-std::optional<std::map<std::string, int64_t>> PartOfBatch(const Graph& fused,
-                                                          const std::map<std::string, int64_t>& binding, int threads);
-
 struct MicroBatchVerdict {
   bool measured = false;  // false: there is nowhere to cut, or no time was left
   bool chosen = false;
@@ -25,11 +18,17 @@ struct MicroBatchVerdict {
   std::string last;  // the last layer that runs for parts, if chosen
 };
 
-// `point` and `part` are complete plans of `fused`, the second for the binding that PartOfBatch gave. Both are run
-// whole, layer by layer and in turns; the cut is where most time is saved, and it is taken if the whole network is
-// faster with it. The point then has the part's kernels and blocks before the cut. `begin` (may be empty) is called
-// before the first measurement, if there is one; what was found is kept in the tuner's cache.
-Result<MicroBatchVerdict> ChooseMicroBatches(const Graph& fused, Tuner& tuner, int threads, const PlanPoint& part,
+// A part of a point's batch, planned like a network of its own.
+struct PartPlan {
+  Graph graph;      // as PartOfNetwork makes it; its shapes are numbers
+  PlanPoint point;  // of `graph`: no symbol is bound
+};
+
+// `point` is a complete plan of `fused`, `part` of the layers that may run for parts of its batch. Both are run whole,
+// layer by layer and in turns; the cut is where most time is saved, and it is taken if the whole network is no slower
+// with it. The point then has the part's kernels and blocks before the cut. `begin` (may be empty) is called before the
+// first measurement, if there is one; what was found is kept in the tuner's cache.
+Result<MicroBatchVerdict> ChooseMicroBatches(const Graph& fused, Tuner& tuner, int threads, const PartPlan& part,
                                              PlanPoint* point, const std::function<void()>& begin = {});
 
 }  // namespace tamis

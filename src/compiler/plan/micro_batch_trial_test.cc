@@ -12,11 +12,11 @@ namespace {
 
 using Binding = std::map<std::string, int64_t>;
 
-// Three products one after the other, for n rows.
-Graph Products() {
+// Three products one after the other, for `rows` rows.
+Graph Products(const Dim& rows = Dim::Symbol("n")) {
   Graph graph;
   graph.opsets[""] = 17;
-  ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim::Symbol("n"), 16}));
+  ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {rows, 16}));
   graph.inputs = {x};
   for (const char* name : {"a", "b", "c"}) {
     Tensor weight(DType::kFloat32, {16, 16});
@@ -43,25 +43,19 @@ PlanPoint Point(Binding binding, const std::string& kernel, double seconds) {
   return point;
 }
 
-TEST(PartOfBatch, IsEnoughForTheThreads) {
-  const Graph graph = Products();
-  EXPECT_EQ(PartOfBatch(graph, {{"n", 8}}, 2), (Binding{{"n", 1}}));
-  EXPECT_EQ(PartOfBatch(graph, {{"n", 8}}, 8), (Binding{{"n", 4}}));
-  EXPECT_EQ(PartOfBatch(graph, {{"n", 9}}, 8), (Binding{{"n", 3}}));
-  EXPECT_FALSE(PartOfBatch(graph, {{"n", 1}}, 2));
-  EXPECT_FALSE(PartOfBatch(graph, {{"n", 4}}, 16));
-  EXPECT_FALSE(PartOfBatch(graph, {{"m", 8}}, 2));
+PartPlan Part(const Graph& whole, const std::string& kernel, double seconds) {
+  return {PartOfNetwork(whole, EntriesTogether(whole, 1)).value(), Point({}, kernel, seconds)};
 }
 
 TEST(MicroBatchTrial, TakesThePartsChoicesBeforeTheCut) {
   const Graph graph = Products();
-  const PlanPoint part = Point({{"n", 1}}, "gemm_reference", 1e-6);
+  const Graph whole = SpecializeAt(graph, {{"n", 8}}).value();
+  const PartPlan part = Part(whole, "gemm_reference", 1e-6);
   PlanPoint point = Point({{"n", 8}}, "gemm_f32_avx512", 12e-6);
   point.blocks = {{{"a", "b"}, {"gemm_f32_avx512", "gemm_f32_avx512"}, 20e-6, 24e-6}};
   Tuner tuner({});
   // As a build before would have found it: the first cut, behind b.
-  const Graph whole = SpecializeAt(graph, point.binding).value(), one = SpecializeAt(graph, part.binding).value();
-  const auto of_whole = DescribePlan(whole, point, 1), of_part = DescribePlan(one, part, 1);
+  const auto of_whole = DescribePlan(whole, point, 1), of_part = DescribePlan(part.graph, part.point, 1);
   ASSERT_TRUE(of_whole.ok() && of_part.ok());
   tuner.RecordCut(of_whole->key + of_part->key + "-micro", of_whole->problems.begin()->second, 1);
   const auto begin = [] { ADD_FAILURE() << "measures what is known"; };
@@ -80,19 +74,24 @@ TEST(MicroBatchTrial, TakesThePartsChoicesBeforeTheCut) {
   EXPECT_NEAR(point.Seconds(), 28e-6, 1e-12);
 }
 
+// Also where the batch is a number in the file.
 TEST(MicroBatchTrial, MeasuresOnceAndKeepsWhatItFound) {
-  const Graph graph = Products();
-  Tuner tuner({});
-  int measurements = 0;
-  const auto choose = [&] {
-    PlanPoint point = Point({{"n", 8}}, "", 0);
-    const auto verdict = ChooseMicroBatches(graph, tuner, 1, Point({{"n", 1}}, "", 0), &point, [&] { ++measurements; });
-    EXPECT_TRUE(verdict.ok() && verdict->measured);
-    return std::pair(verdict->chosen, point.micro_batches.results);
-  };
-  const auto first = choose(), second = choose();
-  EXPECT_EQ(measurements, 1);
-  EXPECT_EQ(first, second);
+  for (const bool fixed : {false, true}) {
+    const Graph graph = fixed ? Products(8) : Products();
+    const Binding binding = fixed ? Binding() : Binding{{"n", 8}};
+    const PartPlan part = Part(SpecializeAt(graph, binding).value(), "", 0);
+    Tuner tuner({});
+    int measurements = 0;
+    const auto choose = [&] {
+      PlanPoint point = Point(binding, "", 0);
+      const auto verdict = ChooseMicroBatches(graph, tuner, 1, part, &point, [&] { ++measurements; });
+      EXPECT_TRUE(verdict.ok() && verdict->measured);
+      return std::pair(verdict->chosen, point.micro_batches.results);
+    };
+    const auto first = choose(), second = choose();
+    EXPECT_EQ(measurements, 1);
+    EXPECT_EQ(first, second);
+  }
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include "src/compiler/plan/block_trial.h"
 #include "src/compiler/plan/confirm_plan.h"
 #include "src/compiler/plan/give_up_losers.h"
-#include "src/compiler/plan/micro_batch_trial.h"
 #include "src/compiler/plan/overlap_trial.h"
 #include "src/compiler/plan/verify_plan.h"
 #include "src/cuda/fuse_for_cuda.h"
+#include "src/runtime/benchmark.h"
 #include "src/runtime/dynamic_program.h"
 #include "src/runtime/plan_choice.h"
 #include "src/runtime/program.h"
@@ -55,8 +55,8 @@ void PlanMaker::AddSafe(int variant, const Profile& profile) {
 Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vector<Profile>& profiles) {
   const std::shared_ptr<const CudaDevice> cuda = tuner_.cuda();
   // All at once: equal problems of different profiles are timed once, and the time budget goes where most time is.
-  std::vector<Plan> plans;
-  std::vector<Graph> concrete;
+  std::vector<Draft> drafts;
+  std::vector<Graph> concrete;  // in the order of AllPlanned
   for (const int variant : variants) {
     if (!cuda && !CpuComputesIn(engine_.Precision(variant))) {
       notices_.push_back(
@@ -65,7 +65,8 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
       continue;
     }
     for (const Profile& profile : profiles) {
-      Plan& plan = plans.emplace_back();
+      Draft& draft = drafts.emplace_back();
+      Plan& plan = draft.plan;
       plan.device = cuda ? cuda->Fingerprint() : Cpu().Fingerprint();
       plan.threads = cuda ? 0 : threads_;
       plan.profile = profile;
@@ -82,23 +83,25 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
           continue;
         }
         if (cuda) TAMIS_RETURN_IF_ERROR(FuseForCuda(*graph, cuda->Compute()));
+        auto part = cuda ? std::nullopt : MakePart(*graph);
         concrete.push_back(std::move(*graph));
         plan.points.emplace_back().binding = binding;
+        if (part) concrete.push_back(part->graph.Clone());
+        draft.parts.push_back(std::move(part));
       }
-      if (!cuda) AddParts(&plan, &concrete);
     }
   }
-  TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
+  TAMIS_RETURN_IF_ERROR(Tune(concrete, &drafts));
   constexpr int kMaxRounds = 3;  // what wins when a kernel is given up may be a kernel for 2:4 weights again
   for (int round = 0; !cuda && round < kMaxRounds; ++round) {
-    TAMIS_ASSIGN_OR_RETURN(const bool news, ConfirmSparse(plans));
+    TAMIS_ASSIGN_OR_RETURN(const bool news, ConfirmSparse(&drafts));
     if (!news) break;
-    TAMIS_RETURN_IF_ERROR(Tune(concrete, &plans));
+    TAMIS_RETURN_IF_ERROR(Tune(concrete, &drafts));
   }
-  TAMIS_RETURN_IF_ERROR(AddBlocks(&plans));
-  if (!cuda) TAMIS_RETURN_IF_ERROR(DropLosers(&plans));
-  if (!cuda) TAMIS_RETURN_IF_ERROR(AddMicroBatches(&plans));
-  for (Plan& plan : plans) {
+  if (!cuda) TAMIS_RETURN_IF_ERROR(AddBlocks(&drafts));
+  if (!cuda) TAMIS_RETURN_IF_ERROR(DropLosers(&drafts));
+  if (!cuda) TAMIS_RETURN_IF_ERROR(AddMicroBatches(&drafts));
+  for (auto& [plan, parts] : drafts) {
     bool right = true;
     for (PlanPoint& point : plan.points) {
       if (!cuda) continue;
@@ -112,20 +115,12 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
   return {};
 }
 
-// Points for parts of the batch, tuned like the others, from which AddMicroBatches takes what it needs.
-void PlanMaker::AddParts(Plan* plan, std::vector<Graph>* concrete) {
-  if (Skips(kMicroBatching)) return;
-  const Graph& fused = engine_.Fused(plan->variant);
-  const size_t own = plan->points.size();
-  for (size_t i = 0; i < own; ++i) {
-    const auto binding = PartOfBatch(fused, plan->points[i].binding, threads_);
-    const auto same = [&](const PlanPoint& point) { return point.binding == *binding; };
-    if (!binding || std::any_of(plan->points.begin(), plan->points.end(), same)) continue;
-    Result<Graph> graph = SpecializeAt(fused, *binding);
-    if (!graph.ok() || RunsNodeByNode(*graph)) continue;
-    concrete->push_back(std::move(*graph));
-    plan->points.emplace_back().binding = *binding;
-  }
+// Nothing where no layers can run for parts of the batch.
+std::optional<PartPlan> PlanMaker::MakePart(const Graph& concrete) const {
+  if (Skips(kMicroBatching) || RunsNodeByNode(concrete) || !AreTensors(InputSpecs(concrete))) return std::nullopt;
+  auto graph = PartOfNetwork(concrete, EntriesTogether(concrete, threads_));
+  if (!graph) return std::nullopt;
+  return PartPlan{std::move(*graph), {}};
 }
 
 Status PlanMaker::AddMemoryFigures() {
@@ -152,13 +147,22 @@ Status PlanMaker::AddMemoryFigures() {
   return {};
 }
 
-// Kernels of all points, whose graphs are `concrete`.
-Status PlanMaker::Tune(const std::vector<Graph>& concrete, std::vector<Plan>* plans) {
+std::vector<PlanMaker::Planned> PlanMaker::AllPlanned(std::vector<Draft>* drafts) const {
+  std::vector<Planned> all;
+  for (auto& [plan, parts] : *drafts) {
+    for (size_t i = 0; i < plan.points.size(); ++i) {
+      all.push_back({engine_.Fused(plan.variant), plan.points[i]});
+      if (parts[i]) all.push_back({parts[i]->graph, parts[i]->point});
+    }
+  }
+  return all;
+}
+
+// Kernels of all that is planned, whose graphs are `concrete`.
+Status PlanMaker::Tune(const std::vector<Graph>& concrete, std::vector<Draft>* drafts) {
   TAMIS_ASSIGN_OR_RETURN(const auto tuned, tuner_.Tune(concrete));
   size_t at = 0;
-  for (Plan& plan : *plans) {
-    for (PlanPoint& point : plan.points) Fill(tuned[at++], &point);
-  }
+  for (const Planned& planned : AllPlanned(drafts)) Fill(tuned[at++], &planned.point);
   return {};
 }
 
@@ -181,46 +185,41 @@ Result<bool> PlanMaker::Verify(const Plan& plan, const std::shared_ptr<const Cud
 }
 
 // Measures what won with 2:4 kernels inside the network; where that is news to the tuner, it chooses again.
-Result<bool> PlanMaker::ConfirmSparse(const std::vector<Plan>& plans) {
+Result<bool> PlanMaker::ConfirmSparse(std::vector<Draft>* drafts) {
   const auto begin = [this] {
     if (options_.progress) options_.progress(0, 1, "measuring 2:4 layers inside the network");
   };
   bool news = false;
-  for (const Plan& plan : plans) {
-    for (const PlanPoint& point : plan.points) {
-      if (tuner_.TimeIsUp()) return news;
-      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
-      TAMIS_ASSIGN_OR_RETURN(const bool here,
-                             MeasureSparseInNetwork(engine_.Fused(plan.variant), point, tuner_, threads_, begin));
-      news = news || here;
-    }
+  for (const auto& [fused, point] : AllPlanned(drafts)) {
+    if (tuner_.TimeIsUp()) return news;
+    if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+    TAMIS_ASSIGN_OR_RETURN(const bool here, MeasureSparseInNetwork(fused, point, tuner_, threads_, begin));
+    news = news || here;
   }
   return news;
 }
 
 // Chooses the layers that run as one.
-Status PlanMaker::AddBlocks(std::vector<Plan>* plans) {
-  if (tuner_.cuda()) return {};
+Status PlanMaker::AddBlocks(std::vector<Draft>* drafts) {
   PassRecord record;
   record.name = std::string(kBlockFusion);
   record.skipped = Skips(kBlockFusion);
   const auto begin = [this] {
     if (options_.progress) options_.progress(0, 1, "measuring blocks of layers inside the network");
   };
-  for (Plan& plan : *plans) {
-    const Graph& fused = engine_.Fused(plan.variant);
-    record.nodes_before = record.nodes_after = static_cast<int64_t>(fused.NumNodes());
+  for (const Draft& draft : *drafts) {
+    record.nodes_before = record.nodes_after = static_cast<int64_t>(engine_.Fused(draft.plan.variant).NumNodes());
+  }
+  for (const auto& [fused, point] : AllPlanned(drafts)) {
     if (record.skipped) break;
-    for (PlanPoint& point : plan.points) {
-      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
-      TAMIS_ASSIGN_OR_RETURN(const auto verdicts, ChooseBlocks(fused, tuner_, threads_, &point, begin));
-      for (const BlockVerdict& verdict : verdicts) {
-        record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
-                                   fmt::format("block of {} layers", verdict.block.layers.size()),
-                                   verdict.reason,
-                                   1,
-                                   {verdict.block.layers.back()}});
-      }
+    if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+    TAMIS_ASSIGN_OR_RETURN(const auto verdicts, ChooseBlocks(fused, tuner_, threads_, &point, begin));
+    for (const BlockVerdict& verdict : verdicts) {
+      record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
+                                 fmt::format("block of {} layers", verdict.block.layers.size()),
+                                 verdict.reason,
+                                 1,
+                                 {verdict.block.layers.back()}});
     }
   }
   passes_.push_back(std::move(record));
@@ -228,46 +227,38 @@ Status PlanMaker::AddBlocks(std::vector<Plan>* plans) {
 }
 
 // Measures what is not dense, or not one by one, in its place.
-Status PlanMaker::DropLosers(std::vector<Plan>* plans) {
+Status PlanMaker::DropLosers(std::vector<Draft>* drafts) {
   const auto begin = [this] {
     if (options_.progress) options_.progress(0, 1, "measuring every choice in its place");
   };
-  for (Plan& plan : *plans) {
-    for (PlanPoint& point : plan.points) {
-      if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
-      TAMIS_ASSIGN_OR_RETURN(const auto given_up,
-                             GiveUpLosers(engine_.Fused(plan.variant), tuner_, threads_, &point, begin));
-      for (const GivenUp& loser : given_up) {
-        if (!loser.block) continue;
-        passes_.back().findings.push_back(
-            {FindingKind::kMissed, "block", "its layers one by one are no slower in this place", 1, {loser.node}});
-      }
+  for (const auto& [fused, point] : AllPlanned(drafts)) {
+    if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
+    TAMIS_ASSIGN_OR_RETURN(const auto given_up, GiveUpLosers(fused, tuner_, threads_, &point, begin));
+    for (const GivenUp& loser : given_up) {
+      if (!loser.block) continue;
+      passes_.back().findings.push_back(
+          {FindingKind::kMissed, "block", "its layers one by one are no slower in this place", 1, {loser.node}});
     }
   }
   return {};
 }
 
-// Chooses the layers that run for parts of the batch, and drops the points that only served to find them.
-Status PlanMaker::AddMicroBatches(std::vector<Plan>* plans) {
+// Chooses the layers that run for parts of the batch.
+Status PlanMaker::AddMicroBatches(std::vector<Draft>* drafts) {
   PassRecord record;
   record.name = std::string(kMicroBatching);
   record.skipped = Skips(kMicroBatching);
   const auto begin = [this] {
     if (options_.progress) options_.progress(0, 1, "measuring parts of the batch");
   };
-  for (Plan& plan : *plans) {
+  for (auto& [plan, parts] : *drafts) {
     const Graph& fused = engine_.Fused(plan.variant);
     record.nodes_before = record.nodes_after = static_cast<int64_t>(fused.NumNodes());
-    if (record.skipped) break;
-    const std::vector<PlanPoint> points = plan.points;  // as they are without micro-batches
-    for (PlanPoint& point : plan.points) {
+    for (size_t i = 0; i < plan.points.size(); ++i) {
       if (options_.cancelled && options_.cancelled()) return RuntimeError("the build was interrupted");
-      const auto binding = PartOfBatch(fused, point.binding, threads_);
-      const auto part = std::find_if(points.begin(), points.end(),
-                                     [&](const PlanPoint& other) { return binding && other.binding == *binding; });
-      if (part == points.end()) continue;
+      if (!parts[i]) continue;
       TAMIS_ASSIGN_OR_RETURN(const MicroBatchVerdict verdict,
-                             ChooseMicroBatches(fused, tuner_, threads_, *part, &point, begin));
+                             ChooseMicroBatches(fused, tuner_, threads_, *parts[i], &plan.points[i], begin));
       if (!verdict.measured) continue;
       record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
                                  "layers run for parts of the batch",
@@ -275,10 +266,6 @@ Status PlanMaker::AddMicroBatches(std::vector<Plan>* plans) {
                                  1,
                                  {verdict.last}});
     }
-    const auto bindings = TuningPoints(plan.profile);
-    std::erase_if(plan.points, [&](const PlanPoint& point) {
-      return std::find(bindings.begin(), bindings.end(), point.binding) == bindings.end();
-    });
   }
   passes_.push_back(std::move(record));
   return {};

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "src/compiler/plan/build.h"
+#include "src/compiler/plan/micro_batch_trial.h"
 #include "src/cuda/device.h"
 #include "src/engine/engine.h"
 #include "src/tuner/tuner.h"
@@ -35,13 +37,25 @@ class PlanMaker {
   Status AddMemoryFigures();
 
  private:
-  Status Tune(const std::vector<Graph>& concrete, std::vector<Plan>* plans);
+  // A plan to be, its points, and of each point the part of its batch that is planned beside it, if it has one.
+  struct Draft {
+    Plan plan;
+    std::vector<std::optional<PartPlan>> parts;
+  };
+  // A point, or a part of one, and the network it plans.
+  struct Planned {
+    const Graph& fused;
+    PlanPoint& point;
+  };
+
+  std::vector<Planned> AllPlanned(std::vector<Draft>* drafts) const;
+  Status Tune(const std::vector<Graph>& concrete, std::vector<Draft>* drafts);
   Result<bool> Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point);
-  Result<bool> ConfirmSparse(const std::vector<Plan>& plans);
-  Status AddBlocks(std::vector<Plan>* plans);
-  Status DropLosers(std::vector<Plan>* plans);
-  void AddParts(Plan* plan, std::vector<Graph>* concrete);
-  Status AddMicroBatches(std::vector<Plan>* plans);
+  Result<bool> ConfirmSparse(std::vector<Draft>* drafts);
+  Status AddBlocks(std::vector<Draft>* drafts);
+  Status DropLosers(std::vector<Draft>* drafts);
+  std::optional<PartPlan> MakePart(const Graph& concrete) const;
+  Status AddMicroBatches(std::vector<Draft>* drafts);
   bool Skips(std::string_view name) const;
   void Replace(Plan plan);
 
