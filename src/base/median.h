@@ -1,16 +1,23 @@
-// The middle of measurements.
+// Where measurements lie.
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace tamis {
 
-// Of an even number the upper one of the middle two; there must be at least one.
+// The value that `share` (in [0, 1)) of the others are at most as large as, without interpolation; there must be at
+// least one value.
+inline double Quantile(std::vector<double> values, double share) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(values.size()) * share);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+// Of an even number the upper one of the middle two.
 inline double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  return Quantile(std::move(values), 0.5);
 }
 
 }  // namespace tamis

@@ -1,10 +1,10 @@
 // tamis_cuda_chain_bench: what the kernel of elementwise chains takes of an NVIDIA GPU's memory bandwidth, beside a
 // copy of as many bytes. Operands rotate among copies of more than twice the second-level cache; times are of graphs of
 // twenty launches, medians of nine.
-#include <algorithm>
 #include <cstdio>
 #include <vector>
 
+#include "src/base/median.h"
 #include "src/cuda/device.h"
 #include "src/ops/op_chain.h"
 #include "src/ops/op_tamis.h"
@@ -126,8 +126,7 @@ class ChainBench {
       TAMIS_RETURN_IF_ERROR(CallCuda(api_.elapsed_seconds, begin_.get(), end_.get(), &seconds));
       if (round > 0) times.push_back(seconds / kLaunches);
     }
-    std::nth_element(times.begin(), times.begin() + kRounds / 2, times.end());
-    return times[kRounds / 2];
+    return Median(std::move(times));
   }
 
   std::shared_ptr<const CudaDevice> device_;

@@ -1,8 +1,8 @@
 #include "src/tuner/time_cuda_kernels.h"
 
-#include <algorithm>
 #include <cstring>
 
+#include "src/base/median.h"
 #include "src/tuner/candidate_check.h"
 
 namespace tamis {
@@ -125,10 +125,7 @@ class Bench {
       }
     }
     std::vector<double> medians;
-    for (auto& list : times) {
-      std::sort(list.begin(), list.end());
-      medians.push_back(list[list.size() / 2]);
-    }
+    for (auto& list : times) medians.push_back(Median(std::move(list)));
     return medians;
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "src/base/median.h"
+
 namespace tamis {
 
 Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode& kernels, int threads,
@@ -37,23 +39,29 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
   return times;
 }
 
-Result<ProfiledTurns> ProfileInTurns(std::span<const Program* const> programs, std::span<const Tensor> inputs,
-                                     ThreadPool& pool, const Turns& turns) {
+Result<std::vector<NodeSeconds>> NodesInTurns(std::span<const ProgramRun> runs, ThreadPool& pool, const Turns& turns) {
   using Clock = std::chrono::steady_clock;
-  std::vector<std::map<std::string, std::vector<double>>> nodes(programs.size());
+  std::vector<NodeSeconds> seconds(runs.size());
   const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
   for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
-    for (size_t i = 0; i < programs.size(); ++i) {
-      TAMIS_ASSIGN_OR_RETURN(const auto times, programs[i]->Profile(inputs, 1, pool));
+    for (size_t i = 0; i < runs.size(); ++i) {
+      TAMIS_ASSIGN_OR_RETURN(const auto nodes, runs[i].program->Profile(runs[i].inputs, 1, pool));
       if (round == 0) continue;
-      for (const Session::NodeTime& time : times) nodes[i][time.name].push_back(time.seconds);
+      for (const Session::NodeTime& node : nodes) seconds[i][node.name].push_back(node.seconds);
     }
   }
-  ProfiledTurns profiled(programs.size());
-  for (size_t i = 0; i < programs.size(); ++i) {
+  return seconds;
+}
+
+Result<ProfiledTurns> ProfileInTurns(std::span<const Program* const> programs, std::span<const Tensor> inputs,
+                                     ThreadPool& pool, const Turns& turns) {
+  std::vector<ProgramRun> runs;
+  for (const Program* program : programs) runs.push_back({program, inputs});
+  TAMIS_ASSIGN_OR_RETURN(auto nodes, NodesInTurns(runs, pool, turns));
+  ProfiledTurns profiled(runs.size());
+  for (size_t i = 0; i < runs.size(); ++i) {
     for (auto& [node, times] : nodes[i]) {
-      std::sort(times.begin(), times.end());
-      const double seconds = times[times.size() / 10];
+      const double seconds = Quantile(std::move(times), 0.1);
       profiled[i].nodes[node] = seconds;
       profiled[i].seconds += seconds;
     }

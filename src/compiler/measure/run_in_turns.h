@@ -29,6 +29,14 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
                                                     std::span<const Tensor> inputs, ThreadPool& pool,
                                                     const Turns& turns);
 
+// Seconds of each program's nodes inside its whole runs, by the name of the first output, in the order of the runs.
+struct ProgramRun {
+  const Program* program;
+  std::span<const Tensor> inputs;
+};
+using NodeSeconds = std::map<std::string, std::vector<double>>;
+Result<std::vector<NodeSeconds>> NodesInTurns(std::span<const ProgramRun> runs, ThreadPool& pool, const Turns& turns);
+
 // A program's nodes inside its whole runs, each its lowest decile, and their sum: on a machine with other work hardly
 // any whole run is left alone, and most nodes are in some.
 struct ProfiledRuns {

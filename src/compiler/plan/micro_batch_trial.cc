@@ -1,10 +1,11 @@
 #include "src/compiler/plan/micro_batch_trial.h"
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <set>
 #include <tuple>
 
+#include "src/base/median.h"
 #include "src/compiler/measure/run_in_turns.h"
 #include "src/compiler/plan/plan_key.h"
 #include "src/runtime/benchmark.h"
@@ -17,20 +18,10 @@ namespace {
 // No gain is asked for: at the same time parts take a fraction of the memory.
 constexpr double kMostRatio = 1;
 
-using NodeSeconds = std::map<std::string, std::vector<double>>;
-
-Status AddProfile(const Program& program, std::span<const Tensor> inputs, ThreadPool& pool, NodeSeconds* seconds) {
-  TAMIS_ASSIGN_OR_RETURN(const auto nodes, program.Profile(inputs, 1, pool));
-  for (const auto& node : nodes) (*seconds)[node.name].push_back(node.seconds);
-  return {};
-}
-
-// The lower quartile: neighbours on the machine only add to a run, and a run that is bound by memory hides more of what
-// they take than one that is bound by products, so that medians compare the neighbours.
+// Neighbours on the machine only add to a run, and a run that is bound by memory hides more of what they take than one
+// that is bound by products, so that medians compare the neighbours.
 double Calm(std::vector<double> seconds) {
-  const auto at = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 4);
-  std::nth_element(seconds.begin(), at, seconds.end());
-  return *at;
+  return Quantile(std::move(seconds), 0.25);
 }
 
 double Sum(const NodeSeconds& seconds, std::span<const std::string> nodes) {
@@ -118,7 +109,6 @@ class Trial {
 
   // The cut that saves most, layer by layer; null if none does, or whole runs are not faster.
   Result<const MicroBatchCut*> Measure(std::string* reason) {
-    using Clock = std::chrono::steady_clock;
     const MicroBatchCut* const none = nullptr;
     TAMIS_ASSIGN_OR_RETURN(const auto whole, MakeProgram(concrete_, point_));
     TAMIS_ASSIGN_OR_RETURN(const auto part, MakeProgram(concrete_part_, part_.point));
@@ -129,15 +119,11 @@ class Trial {
       *reason = "a part alone can't be timed: " + status.message();
       return none;
     }
-    NodeSeconds whole_seconds, part_seconds, warm_up;
-    constexpr int kLeast = 4, kMost = 30;
-    const auto deadline = Clock::now() + std::chrono::duration<double>(2);
-    for (int round = 0; round < kLeast || (round < kMost && Clock::now() < deadline); ++round) {
-      TAMIS_RETURN_IF_ERROR(AddProfile(*whole, inputs, pool_, round == 0 ? &warm_up : &whole_seconds));
-      // Parts follow one another in the program to come too: the second of two finds what the first left in the caches.
-      TAMIS_RETURN_IF_ERROR(AddProfile(*part, part_inputs, pool_, &warm_up));
-      TAMIS_RETURN_IF_ERROR(AddProfile(*part, part_inputs, pool_, round == 0 ? &warm_up : &part_seconds));
-    }
+    // Parts follow one another in the program to come too: the second of two finds what the first left in the caches.
+    const ProgramRun of_whole = {whole.get(), inputs}, of_part = {part.get(), part_inputs};
+    const std::array runs = {of_whole, of_part, of_part};
+    TAMIS_ASSIGN_OR_RETURN(const auto nodes, NodesInTurns(runs, pool_, {.seconds = 2, .least = 4, .most = 30}));
+    const NodeSeconds &whole_seconds = nodes[0], &part_seconds = nodes[2];
     const MicroBatchCut* best = nullptr;
     double saved = 0;
     for (const MicroBatchCut& cut : cuts_) {

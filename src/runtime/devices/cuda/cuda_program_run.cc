@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/base/median.h"
 #include "src/runtime/devices/cuda/cuda_lease.h"
 
 namespace tamis {
@@ -193,9 +194,7 @@ Result<std::vector<Session::NodeTime>> CudaProgram::Profile(std::span<const Tens
         TAMIS_RETURN_IF_ERROR(CallCuda(api.elapsed_seconds, begin.get(), end.get(), &one));
         seconds.push_back(one / kLaunches);
       }
-      std::nth_element(seconds.begin(), seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2),
-                       seconds.end());
-      time.seconds = seconds[seconds.size() / 2];
+      time.seconds = Median(std::move(seconds));
     }
     times.push_back(std::move(time));
   }
@@ -232,8 +231,7 @@ Result<Session::DeviceMeasure> CudaProgram::Measure(std::span<const Tensor> inpu
   for (size_t i = 0; i < seconds.size(); ++i) {
     TAMIS_RETURN_IF_ERROR(CallCuda(api.elapsed_seconds, events[i].get(), events[i + 1].get(), &seconds[i]));
   }
-  std::sort(seconds.begin(), seconds.end());
-  return Session::DeviceMeasure{seconds[seconds.size() / 2], constant_bytes_ + arena_bytes_};
+  return Session::DeviceMeasure{Median(std::move(seconds)), constant_bytes_ + arena_bytes_};
 }
 
 }  // namespace tamis
