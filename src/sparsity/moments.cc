@@ -13,21 +13,31 @@ float ShareOf(std::span<const float> shares, int64_t row) {
   return shares.empty() ? 1.0F : shares[static_cast<size_t>(row)];
 }
 
-void AddSums(const float* data, int64_t rows, std::span<const float> shares, Eigen::VectorXd* sums) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const double share = ShareOf(shares, r);
-    for (int64_t k = 0; k < sums->size(); ++k) (*sums)[k] += share * static_cast<double>(data[r * sums->size() + k]);
-  }
+// Columns go to threads, so that every sum has its rows in their order however many there are.
+constexpr int64_t kColumnsAtOnce = 64;
+
+void AddSums(const float* data, int64_t rows, std::span<const float> shares, ThreadPool& pool, Eigen::VectorXd* sums) {
+  const int64_t columns = sums->size();
+  pool.ParallelFor(columns, kColumnsAtOnce, [&](int64_t begin, int64_t end) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const double share = ShareOf(shares, r);
+      for (int64_t k = begin; k < end; ++k) (*sums)[k] += share * static_cast<double>(data[r * columns + k]);
+    }
+  });
 }
 
-void AddSquares(const float* data, int64_t rows, std::span<const float> shares, Eigen::VectorXd* squares) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const double share = ShareOf(shares, r);
-    for (int64_t k = 0; k < squares->size(); ++k) {
-      const auto x = static_cast<double>(data[r * squares->size() + k]);
-      (*squares)[k] += share * x * x;
+void AddSquares(const float* data, int64_t rows, std::span<const float> shares, ThreadPool& pool,
+                Eigen::VectorXd* squares) {
+  const int64_t columns = squares->size();
+  pool.ParallelFor(columns, kColumnsAtOnce, [&](int64_t begin, int64_t end) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const double share = ShareOf(shares, r);
+      for (int64_t k = begin; k < end; ++k) {
+        const auto x = static_cast<double>(data[r * columns + k]);
+        (*squares)[k] += share * x * x;
+      }
     }
-  }
+  });
 }
 
 // Rows times the roots of their shares, in `room`, or where they are if they all count once.
@@ -66,7 +76,7 @@ void Moments::Add(const float* inputs, const float* gaps, int64_t rows, ThreadPo
   std::vector<float> room, gap_room;
   const MatrixView x = {Scaled(inputs, rows, columns_, shares, &room), rows, columns_, columns_};
   AddTransposedProduct(x, x, inputs_.data(), columns_, true, pool);
-  AddSums(inputs, rows, shares, &sum_inputs_);
+  AddSums(inputs, rows, shares, pool, &sum_inputs_);
   rows_ += rows;
   for (int64_t r = 0; r < rows; ++r) counted_ += ShareOf(shares, r);
   if (gaps == nullptr) return;
@@ -74,8 +84,8 @@ void Moments::Add(const float* inputs, const float* gaps, int64_t rows, ThreadPo
   same_ = false;
   const MatrixView e = {Scaled(gaps, rows, outputs_, shares, &gap_room), rows, outputs_, outputs_};
   AddTransposedProduct(e, x, gaps_.data(), columns_, false, pool);
-  AddSums(gaps, rows, shares, &sum_gaps_);
-  AddSquares(gaps, rows, shares, &gap_squares_);
+  AddSums(gaps, rows, shares, pool, &sum_gaps_);
+  AddSquares(gaps, rows, shares, pool, &gap_squares_);
 }
 
 void Moments::Add(const Moments& other) {

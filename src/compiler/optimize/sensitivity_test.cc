@@ -26,9 +26,12 @@ TEST(PruneRowsTest, RowsTimesWeightAreTheConvolution) {
     ASSERT_TRUE(y.ok()) << y.status().message();
     const int64_t count = CountPositions(node, x, weight), outputs = 6 / group, k = 3 * 2 * 8 / group;
     ASSERT_EQ(count * 6, (*y)[0].NumElements());
-    const Positions positions = {0, 5, count / 2, count - 1};
+    Positions positions = {0, 5, count / 2, count - 1};
+    for (int i = 0; i < 200; ++i) positions.push_back(i * 7 % count);  // enough for several threads
+    ThreadPool pool(2);
+    std::vector<float> rows(100, 7.0F);  // what lay there before must not be seen
     for (int64_t g = 0; g < group; ++g) {
-      const std::vector<float> rows = GatherRows(node, x, weight, g, positions);
+      GatherRows(node, x, weight, g, positions, pool, &rows);
       for (size_t i = 0; i < positions.size(); ++i) {
         for (int64_t o = g * outputs; o < (g + 1) * outputs; ++o) {
           double sum = 0, magnitude = 0;

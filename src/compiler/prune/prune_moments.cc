@@ -77,6 +77,7 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
   const int64_t outputs = layer.layout.rows / layer.groups;
   const std::optional<RowNorm> norm = NormBehind(graph, user);
   std::mt19937_64 random(seed);
+  std::vector<float> rows;
   for (size_t b = 0; b < run.batches(); ++b) {
     if (share < 1) {
       std::erase_if(positions[b], [&](int64_t) { return static_cast<double>(random() >> 11) * 0x1p-53 >= share; });
@@ -103,7 +104,7 @@ Status AddMoments(const Graph& graph, const WeightLayer& layer, NodeId user, Pai
       const size_t fold = run.batches() > 1 ? b % 2 : begin >= count / 2;
       const std::vector<float> part_shares = Picked(counted, part);
       for (int64_t g = 0; g < layer.groups; ++g) {
-        const std::vector<float> rows = GatherRows(node, run.pruned(b, input), weight, g, part);
+        GatherRows(node, run.pruned(b, input), weight, g, part, pool, &rows);
         std::vector<float> gaps;
         if (gap) gaps = Cut(*gap, part, g * outputs, outputs);
         (*moments)[static_cast<size_t>(g)][fold].Add(rows.data(), gap ? gaps.data() : nullptr,

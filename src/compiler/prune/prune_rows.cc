@@ -39,38 +39,51 @@ int64_t CountPositions(const Node& node, const Tensor& input, const Tensor& weig
   return input.dim(0) * NumElements(WindowOf(node, input, weight).out);
 }
 
-std::vector<float> GatherRows(const Node& node, const Tensor& input, const Tensor& weight, int64_t group,
-                              const Positions& positions) {
+void GatherRows(const Node& node, const Tensor& input, const Tensor& weight, int64_t group, const Positions& positions,
+                ThreadPool& pool, std::vector<float>* rows) {
+  constexpr int64_t kAtOnce = 64;  // positions
   const Tensor x = input.dtype() == DType::kFloat32 ? input : input.ToFloat32();
   const int64_t channels = x.dim(-1), run = weight.dim(-1);
   const int64_t columns = weight.NumElements() / std::max<int64_t>(1, weight.dim(0));
-  std::vector<float> rows(positions.size() * static_cast<size_t>(columns), 0.0F);
-  float* out = rows.data();
+  const auto count = static_cast<int64_t>(positions.size());
+  rows->resize(static_cast<size_t>(count * columns));
   if (node.IsTamis("Linear")) {
-    for (const int64_t position : positions) out = std::copy_n(x.Data<float>() + position * channels, columns, out);
-    return rows;
+    pool.ParallelFor(count, kAtOnce, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        std::copy_n(x.Data<float>() + positions[static_cast<size_t>(i)] * channels, columns,
+                    rows->data() + i * columns);
+      }
+    });
+    return;
   }
   const Window window = WindowOf(node, x, weight);
   const size_t spatial = window.size.size();
   const int64_t taps = NumElements(window.size), per_image = NumElements(window.out);
-  Dims at(spatial), tap(spatial);
-  for (const int64_t position : positions) {
-    const int64_t image = position / per_image;
-    Unflatten(position % per_image, window.out, &at);
-    for (int64_t t = 0; t < taps; ++t, out += run) {
-      Unflatten(t, window.size, &tap);
-      int64_t pixel = image;
-      bool inside = true;
-      for (size_t i = 0; i < spatial; ++i) {
-        const int64_t extent = x.dim(static_cast<int64_t>(i) + 1);
-        const int64_t coordinate = at[i] * window.strides[i] - window.pads[i] + tap[i] * window.dilations[i];
-        inside = inside && coordinate >= 0 && coordinate < extent;
-        pixel = pixel * extent + coordinate;
+  pool.ParallelFor(count, kAtOnce, [&](int64_t begin, int64_t end) {
+    Dims at(spatial), tap(spatial);
+    float* out = rows->data() + begin * columns;
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t position = positions[static_cast<size_t>(i)], image = position / per_image;
+      Unflatten(position % per_image, window.out, &at);
+      for (int64_t t = 0; t < taps; ++t, out += run) {
+        Unflatten(t, window.size, &tap);
+        int64_t pixel = image;
+        bool inside = true;
+        for (size_t axis = 0; axis < spatial; ++axis) {
+          const int64_t extent = x.dim(static_cast<int64_t>(axis) + 1);
+          const int64_t coordinate =
+              at[axis] * window.strides[axis] - window.pads[axis] + tap[axis] * window.dilations[axis];
+          inside = inside && coordinate >= 0 && coordinate < extent;
+          pixel = pixel * extent + coordinate;
+        }
+        if (inside) {
+          std::copy_n(x.Data<float>() + pixel * channels + group * run, run, out);
+        } else {
+          std::fill_n(out, run, 0.0F);
+        }
       }
-      if (inside) std::copy_n(x.Data<float>() + pixel * channels + group * run, run, out);
     }
-  }
-  return rows;
+  });
 }
 
 }  // namespace tamis

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "src/base/thread_pool.h"
 #include "src/ir/graph.h"
 
 namespace tamis {
@@ -16,8 +17,8 @@ int64_t CountPositions(const Node& node, const Tensor& input, const Tensor& weig
 
 // For every position of `positions` the weight's operand in convolution group `group`: rows of K floats in the order of
 // the weight's elements [spatial..., C / groups], zero where the window lies on padding. `input` is f32 or bf16.
-// Thread-safe.
-std::vector<float> GatherRows(const Node& node, const Tensor& input, const Tensor& weight, int64_t group,
-                              const Positions& positions);
+// Into `rows`, whose memory is taken over.
+void GatherRows(const Node& node, const Tensor& input, const Tensor& weight, int64_t group, const Positions& positions,
+                ThreadPool& pool, std::vector<float>* rows);
 
 }  // namespace tamis
