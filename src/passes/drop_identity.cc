@@ -103,8 +103,8 @@ bool UndoesView(const Graph& graph, const Node& node, ValueId* source) {
 
 }  // namespace
 
-Status DropIdentity(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status DropIdentity(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || graph.node(id).outputs.empty()) continue;
     MergeTransposes(rewriter, id);
@@ -114,7 +114,7 @@ Status DropIdentity(Graph& graph, const PassOptions&) {
       rewriter.ReplaceUses(node.outputs[0], source);
     }
   }
-  return graph.Sort();
+  return {};
 }
 
 }  // namespace tamis

@@ -108,8 +108,8 @@ class FirstNodes {
 
 }  // namespace
 
-Status EliminateCommon(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status EliminateCommon(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   FirstNodes first(graph);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
@@ -122,7 +122,7 @@ Status EliminateCommon(Graph& graph, const PassOptions&) {
       if (outputs[i] != kNoValue) rewriter.ReplaceUses(outputs[i], same[i]);
     }
   }
-  return graph.Sort();
+  return {};
 }
 
 }  // namespace tamis

@@ -61,8 +61,8 @@ std::optional<NormSource> FindSource(const Rewriter& rewriter, ValueId input) {
 
 }  // namespace
 
-Status FoldBatchNorm(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status FoldBatchNorm(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !graph.node(id).Is("BatchNormalization")) continue;
     const ValueId input = graph.node(id).input(0), output = graph.node(id).outputs[0];
@@ -97,8 +97,6 @@ Status FoldBatchNorm(Graph& graph, const PassOptions&) {
     rewriter.SetInput(source->views.back(), 0, sum);
     rewriter.ReplaceUses(output, input);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -59,10 +59,11 @@ std::optional<Tensor> KnownContents(const Graph& graph, ValueId id) {
   return tensor;
 }
 
-Status Fold(Graph& graph, bool dequantize) {
+Status Fold(Graph& graph, const PassOptions& options, bool dequantize) {
   Reinference reinference(graph);
   // The result takes the place of the node's output value, so that names stay.
   const auto set_constant = [&](ValueId id, Tensor tensor) {
+    options.Edited();
     Value& value = graph.value(id);
     value.type = Type::Tensor(tensor.dtype(), ToShape(tensor.dims()));
     value.constant = std::move(tensor);
@@ -94,18 +95,17 @@ Status Fold(Graph& graph, bool dequantize) {
       if (outputs[i] != kNoValue) set_constant(outputs[i], std::move(results[i]));
     }
   }
-  graph.Compact();
   return {};
 }
 
 }  // namespace
 
-Status FoldConstants(Graph& graph, const PassOptions&) {
-  return Fold(graph, false);
+Status FoldConstants(Graph& graph, const PassOptions& options) {
+  return Fold(graph, options, false);
 }
 
-Status FoldDequantized(Graph& graph, const PassOptions&) {
-  return Fold(graph, true);
+Status FoldDequantized(Graph& graph, const PassOptions& options) {
+  return Fold(graph, options, true);
 }
 
 }  // namespace tamis

@@ -21,8 +21,8 @@ bool ScaleInput(Rewriter& rewriter, NodeId id, size_t index, double factor) {
 
 }  // namespace
 
-Status FoldGemmScale(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status FoldGemmScale(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).Is("Gemm")) continue;
     const double alpha = graph.node(id).Float("alpha", 1);
@@ -34,7 +34,6 @@ Status FoldGemmScale(Graph& graph, const PassOptions&) {
       graph.node(id).attributes["beta"] = 1.0f;
     }
   }
-  graph.Compact();
   return {};
 }
 

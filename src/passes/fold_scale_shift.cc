@@ -24,8 +24,8 @@ std::vector<double> PerChannel(const Graph& graph, ValueId constant, ValueId ope
 
 }  // namespace
 
-Status FoldScaleShift(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status FoldScaleShift(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (node.removed || node.inputs.size() != 2) continue;
@@ -51,7 +51,6 @@ Status FoldScaleShift(Graph& graph, const PassOptions&) {
     ScaleProducer(rewriter, *producer, scale, shift);
     rewriter.ReplaceUses(output, operand);
   }
-  graph.Compact();
   return {};
 }
 

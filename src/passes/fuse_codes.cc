@@ -93,7 +93,7 @@ class Cone {
 
 class CodesFuser {
  public:
-  CodesFuser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  CodesFuser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   Status Convert(NodeId id) {
     const Node& node = graph_.node(id);
@@ -208,8 +208,6 @@ Status FuseCodes(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed && graph.node(id).domain.empty()) TAMIS_RETURN_IF_ERROR(fuser.Convert(id));
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -100,7 +100,7 @@ std::optional<StepOf> MatchStep(const Graph& graph, const Node& node) {
 
 class ChainFuser {
  public:
-  ChainFuser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  ChainFuser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   // Makes a chain that ends in this node, if there is one.
   void Fuse(NodeId root) {
@@ -186,8 +186,6 @@ Status FuseElementwise(Graph& graph, const PassOptions& options) {
   for (NodeId id : ids) {
     if (!graph.node(id).removed) fuser.Fuse(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

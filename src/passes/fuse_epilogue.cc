@@ -55,7 +55,8 @@ bool IsEpilogue(const Node& node) {
 
 class EpilogueFuser {
  public:
-  EpilogueFuser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  EpilogueFuser(Graph& graph, const PassOptions& options)
+      : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   // Takes in one reader of the producer; returns where the producer stands then, kNoNode if nothing was taken in.
   NodeId Extend(NodeId id) {
@@ -198,8 +199,6 @@ Status FuseEpilogue(Graph& graph, const PassOptions& options) {
     if (!IsFusable(graph.node(id))) continue;
     for (NodeId at = id; at != kNoNode;) at = fuser.Extend(at);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -8,21 +8,22 @@
 namespace tamis {
 namespace {
 
-void Inline(Graph& graph, const std::vector<NodeId>& ids, std::optional<FreeNames>* names) {
+void Inline(Graph& graph, const PassOptions& options, const std::vector<NodeId>& ids, std::optional<FreeNames>* names) {
   for (NodeId id : ids) {
     const auto branch = KnownBranch(graph, graph.node(id));
     if (!branch) continue;
+    options.Edited();
     if (!*names) names->emplace(graph);
-    Inline(graph, InlineRegion(graph, id, *branch, {}, &**names), names);
+    Inline(graph, options, InlineRegion(graph, id, *branch, {}, &**names), names);
   }
 }
 
 }  // namespace
 
-Status InlineBranches(Graph& graph, const PassOptions&) {
+Status InlineBranches(Graph& graph, const PassOptions& options) {
   std::optional<FreeNames> names;
-  Inline(graph, graph.NodeIds(), &names);
-  return graph.Sort();
+  Inline(graph, options, graph.NodeIds(), &names);
+  return {};
 }
 
 }  // namespace tamis

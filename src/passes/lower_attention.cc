@@ -29,7 +29,8 @@ struct Given {
 
 class AttentionLowerer {
  public:
-  AttentionLowerer(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  AttentionLowerer(Graph& graph, const PassOptions& options)
+      : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   void Convert(NodeId id) {
     if (!graph_.node(id).Is("Attention")) return;
@@ -282,8 +283,6 @@ Status LowerAttention(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed) lowerer.Convert(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -71,7 +71,8 @@ struct Contraction {
 
 class EinsumLowerer {
  public:
-  EinsumLowerer(Graph& graph, const PassOptions& options) : graph_(graph), options_(options), rewriter_(graph) {}
+  EinsumLowerer(Graph& graph, const PassOptions& options)
+      : graph_(graph), options_(options), rewriter_(graph, options) {}
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
@@ -279,8 +280,6 @@ class EinsumLowerer {
 Status LowerEinsum(Graph& graph, const PassOptions& options) {
   EinsumLowerer lowerer(graph, options);
   for (NodeId id : graph.NodeIds()) lowerer.Convert(id);
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -83,7 +83,7 @@ class Lowering {
 Status LowerMl(Graph& graph, const PassOptions& options) {
   const std::vector<NodeId> ids = graph.NodeIds();
   if (std::none_of(ids.begin(), ids.end(), [&](NodeId id) { return graph.node(id).domain == kMlDomain; })) return {};
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (const NodeId id : ids) {
     const Node& node = graph.node(id);
     if (node.removed || node.domain != kMlDomain) continue;
@@ -91,8 +91,6 @@ Status LowerMl(Graph& graph, const PassOptions& options) {
     const ValueId output = node.outputs[0];
     if (Lowering(rewriter, id).Run()) options.Matched(graph, output, op);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -108,7 +108,7 @@ class PrecisionLowering {
  public:
   PrecisionLowering(Graph& graph, const PassOptions& options)
       : graph_(graph),
-        rewriter_(graph),
+        rewriter_(graph, options),
         options_(options),
         dtype_(options.precision),
         number_(static_cast<int64_t>(options.precision)),
@@ -214,6 +214,7 @@ class PrecisionLowering {
     if (role == Role::kFull || node.domain != kTamisDomain) return;
     const bool writes_low = !node.outputs.empty() && Low(node.outputs[0]);
     node.attributes["output_dtype"] = writes_low ? number_ : kFull;
+    options_.Edited();
   }
 
   // Low results get their dtype; a graph output keeps its own and is cast to.
@@ -223,6 +224,7 @@ class PrecisionLowering {
       if (!Low(output)) continue;
       if (!rewriter_.IsOutput(output)) {
         graph_.value(output).type.dtype = dtype_;
+        options_.Edited();
         continue;
       }
       Type type = graph_.value(output).type;
@@ -286,8 +288,6 @@ class PrecisionLowering {
 Status LowerPrecision(Graph& graph, const PassOptions& options) {
   if (options.precision == DType::kFloat32) return {};
   PrecisionLowering(graph, options).Run();
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

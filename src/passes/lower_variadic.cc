@@ -13,7 +13,7 @@ constexpr size_t kMostOperands = 3;
 }  // namespace
 
 Status LowerVariadic(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     const bool sum = node.Is("Sum") || node.Is("Mean");
@@ -38,8 +38,6 @@ Status LowerVariadic(Graph& graph, const PassOptions& options) {
       rewriter.Replace(id, MakeNode(op, "", {left, inputs.back()}, outputs));
     }
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

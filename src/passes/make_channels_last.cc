@@ -21,8 +21,8 @@ using Attributes = std::map<std::string, Attribute>;
 
 class ChannelsLastMaker {
  public:
-  explicit ChannelsLastMaker(Graph& graph)
-      : graph_(graph), near_(NearConvolutions(graph)), rewriter_(graph), twins_(rewriter_) {}
+  ChannelsLastMaker(Graph& graph, const PassOptions& options)
+      : graph_(graph), near_(NearConvolutions(graph)), rewriter_(graph, options), twins_(rewriter_) {}
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
@@ -361,13 +361,11 @@ class ChannelsLastMaker {
 
 }  // namespace
 
-Status MakeChannelsLast(Graph& graph, const PassOptions&) {
-  ChannelsLastMaker maker(graph);
+Status MakeChannelsLast(Graph& graph, const PassOptions& options) {
+  ChannelsLastMaker maker(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed) maker.Convert(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -72,7 +72,7 @@ std::optional<Tensor> AsBias(const Graph& graph, ValueId id, int64_t columns, in
 
 class LinearMaker {
  public:
-  explicit LinearMaker(Graph& graph) : graph_(graph), rewriter_(graph) {}
+  LinearMaker(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph, options) {}
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
@@ -159,13 +159,11 @@ class LinearMaker {
 
 }  // namespace
 
-Status MakeLinear(Graph& graph, const PassOptions&) {
-  LinearMaker maker(graph);
+Status MakeLinear(Graph& graph, const PassOptions& options) {
+  LinearMaker maker(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed) maker.Convert(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

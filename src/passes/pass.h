@@ -1,4 +1,5 @@
-// A pass: one rewrite of the graph. One file per pass; pipeline.cc holds the ordered lists and reads as one.
+// A pass: one rewrite of the graph. One file per pass; pipeline.cc holds the ordered lists and reads as one. RunPasses
+// sorts and compacts the graph after a pass that edited it.
 #pragma once
 
 #include <map>
@@ -21,7 +22,15 @@ struct PassOptions {
   // float32 has it. Null: all that can. Bodies of regions have names of their own, so theirs stay float32.
   const std::set<std::string>* low_nodes = nullptr;
   PassLog* log = nullptr;  // RunPasses sets it; null: nobody wants to know
+  // RunPasses sets it: where a pass says that it changed the graph. Rewriter does so by itself.
+  bool* edited = nullptr;
+  // For tests: a pass that changes the graph and doesn't say so is an error. Otherwise shapes would not be brought up
+  // to date after it.
+  bool audit = false;
 
+  void Edited() const {
+    if (edited != nullptr) *edited = true;
+  }
   // For passes; `at` is the value that the pattern makes.
   void Matched(const Graph& graph, ValueId at, std::string_view what) const {
     if (log != nullptr) log->Add(FindingKind::kMatched, what, "", graph, at);

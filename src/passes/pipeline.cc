@@ -143,12 +143,14 @@ struct Census {
   }
 };
 
-// Runs a pass and brings the shapes up to date; `*changed`: whether it did anything. `state` is the graph's.
+// Runs a pass, sorts and compacts, and brings the shapes up to date; `*changed`: whether it did anything. `state` is
+// the graph's. A pass that edited nothing costs no more than its own look at the graph.
 //
 // Bodies first: their results' types are what the node's shape rule reads. A branch that is known not to be taken is
 // left alone, for shapes may contradict it; inline_branches drops it.
 Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, InferredState* state, bool* changed) {
-  for (NodeId id : graph.NodeIds()) {
+  bool edited = false;
+  for (NodeId id : state->has_regions() ? graph.NodeIds() : std::vector<NodeId>()) {
     Node& node = graph.node(id);
     const auto taken = KnownBranch(graph, node);
     for (size_t i = 0; i < node.regions.size(); ++i) {
@@ -158,14 +160,22 @@ Status RunPass(Graph& graph, const Pass& pass, const PassOptions& options, Infer
       InferredState body_state = InferredState::Of(body);  // the node's own rule has inferred it
       bool body_changed = false;
       TAMIS_RETURN_IF_ERROR(RunPass(body, pass, options, &body_state, &body_changed).WithContext(context));
+      edited = edited || body_changed;
     }
   }
   const std::string context = "pass " + std::string(pass.name);
-  TAMIS_RETURN_IF_ERROR(pass.run(graph, options).WithContext(context));
-  TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
+  PassOptions telling = options;
+  telling.edited = &edited;
+  TAMIS_RETURN_IF_ERROR(pass.run(graph, telling).WithContext(context));
+  if (!edited && !options.audit) return {};
+  if (edited) {
+    TAMIS_RETURN_IF_ERROR(graph.Sort().WithContext(context));
+    graph.Compact();
+  }
   const Result<bool> updated = state->Update(graph);
   if (!updated.ok()) return updated.status().WithContext("after " + context);
   *changed = *updated;
+  if (*changed && !edited) return InternalError("{} changed the graph and did not say so", context);
   if (!*changed) return {};
   return graph.Verify().WithContext("after " + context);
 }

@@ -11,7 +11,9 @@ using Ints = std::vector<int64_t>;
 using Counts = std::map<std::string, int>;
 
 Counts FuseAndCompare(const Graph& graph, const Feeds& feeds, const PassOptions& options, double tolerance) {
-  const auto fused = Fuse(graph, options);
+  PassOptions audited = options;
+  audited.audit = true;
+  const auto fused = Fuse(graph, audited);
   EXPECT_TRUE(fused.ok()) << fused.status().message();
   if (!fused.ok()) return {};
   ExpectClose(Evaluate(graph, feeds), Evaluate(*fused, feeds), tolerance);
@@ -282,6 +284,31 @@ TEST(Pipeline, PassesDoNothingWithoutTheirRoots) {
     }
   }
   EXPECT_GE(idle, 20);
+}
+
+TEST(Pipeline, PassesSayThatTheyEdited) {
+  TestGraph t{17};
+  const ValueId x = t.Input("x", {2, 8});
+  t.Output(t.Op("Softmax", {x}));
+  const Pass silent = {"silent", [](Graph& graph, const PassOptions&) {
+                         graph.node(graph.NodeIds()[0]).attributes["axis"] = int64_t{0};
+                         return Status();
+                       }};
+  Graph graph = t.graph.Clone();
+  PassOptions options;
+  options.audit = true;
+  const Status status = RunPasses(graph, {silent}, options);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.kind(), ErrorKind::kInternal);
+  EXPECT_NE(status.message().find("pass silent changed the graph and did not say so"), std::string::npos);
+
+  const Pass telling = {"telling", [](Graph& graph, const PassOptions& options) {
+                          graph.node(graph.NodeIds()[0]).attributes["axis"] = int64_t{0};
+                          options.Edited();
+                          return Status();
+                        }};
+  graph = t.graph.Clone();
+  EXPECT_TRUE(RunPasses(graph, {telling}, options).ok());
 }
 
 TEST(Pipeline, SimplifiedGraphsHoldOnnxOperatorsOnly) {

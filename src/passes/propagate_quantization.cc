@@ -106,7 +106,7 @@ std::optional<std::vector<float>> ReadBias(const Graph& graph, ValueId id, int64
 
 class Propagation {
  public:
-  Propagation(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  Propagation(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
@@ -430,8 +430,6 @@ Status PropagateQuantization(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed) propagation.Convert(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

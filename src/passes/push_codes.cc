@@ -28,7 +28,7 @@ bool MovesElements(const Node& node) {
 
 class CodesPusher {
  public:
-  CodesPusher(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  CodesPusher(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   void UncoverAttention(NodeId id) {
     const Node& node = graph_.node(id);
@@ -244,8 +244,6 @@ Status PushCodes(Graph& graph, const PassOptions& options) {
   for (NodeId id : ids) {
     if (!graph.node(id).removed) pusher.Convert(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

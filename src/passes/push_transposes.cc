@@ -30,7 +30,8 @@ bool IsReduction(const Node& node) {
 
 class TransposePusher {
  public:
-  TransposePusher(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  TransposePusher(Graph& graph, const PassOptions& options)
+      : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   void Convert(NodeId id) {
     const Node& node = graph_.node(id);
@@ -199,8 +200,6 @@ Status PushTransposes(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed) pusher.Convert(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

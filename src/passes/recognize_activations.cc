@@ -156,7 +156,7 @@ std::optional<Recognised> Recognise(const Graph& graph, const Node& node) {
 }  // namespace
 
 Status RecognizeActivations(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (node.removed || (!IsArithmetic(node) && !node.Is("Clip"))) continue;
@@ -170,7 +170,6 @@ Status RecognizeActivations(Graph& graph, const PassOptions& options) {
     options.Matched(graph, outputs[0], found->op);
     rewriter.Replace(id, MakeNode(found->op, "", {found->x}, outputs, std::move(found->attributes)));
   }
-  graph.Compact();
   return {};
 }
 

@@ -214,12 +214,10 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
 }  // namespace
 
 Status RecognizeAttention(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed && graph.node(id).Is("MatMul")) Recognise(rewriter, id, options);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

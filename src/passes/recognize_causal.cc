@@ -20,7 +20,8 @@ namespace {
 
 class CausalRecogniser {
  public:
-  CausalRecogniser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  CausalRecogniser(Graph& graph, const PassOptions& options)
+      : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   void Recognise(NodeId id) {
     const Node& node = graph_.node(id);
@@ -128,8 +129,6 @@ Status RecognizeCausal(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed && graph.node(id).IsTamis("Attention")) recogniser.Recognise(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

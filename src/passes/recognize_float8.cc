@@ -45,7 +45,7 @@ bool HoldsCodes(const Tensor& weight) {
 
 Status RecognizeFloat8(Graph& graph, const PassOptions& options) {
   if (!options.float8) return {};
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (const NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !graph.node(id).IsTamis("Linear")) continue;
     const Node& linear = graph.node(id);
@@ -70,8 +70,6 @@ Status RecognizeFloat8(Graph& graph, const PassOptions& options) {
       rewriter.SetInput(id, 0, numbers->numbers);
     }
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -138,7 +138,7 @@ void Replace(Rewriter& rewriter, const GroupNorm& norm) {
 }  // namespace
 
 Status RecognizeGroupNorm(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   std::optional<std::vector<bool>> near;
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
@@ -156,8 +156,6 @@ Status RecognizeGroupNorm(Graph& graph, const PassOptions& options) {
     options.Matched(graph, norm.result, "ChannelsLastGroupNorm");
     Replace(rewriter, norm);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

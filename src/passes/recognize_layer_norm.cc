@@ -69,7 +69,7 @@ void JoinAffine(Rewriter& rewriter, NodeId id) {
 }  // namespace
 
 Status RecognizeLayerNorm(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed) continue;
     if (graph.node(id).Is("Div") || graph.node(id).Is("Mul")) {
@@ -93,7 +93,6 @@ Status RecognizeLayerNorm(Graph& graph, const PassOptions& options) {
     }
     if (graph.node(id).Is("LayerNormalization")) JoinAffine(rewriter, id);
   }
-  graph.Compact();
   return {};
 }
 

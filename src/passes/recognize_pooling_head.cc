@@ -125,7 +125,7 @@ std::optional<Node> MatchL2Normalize(const Graph& graph, const Node& div) {
 }  // namespace
 
 Status RecognizePoolingHead(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !graph.node(id).Is("Div")) continue;
     auto node = MatchMaskedMean(graph, graph.node(id));
@@ -138,7 +138,6 @@ Status RecognizePoolingHead(Graph& graph, const PassOptions& options) {
     options.Matched(graph, node->outputs[0], node->op);
     rewriter.Replace(id, std::move(*node));
   }
-  graph.Compact();
   return {};
 }
 

@@ -20,7 +20,7 @@ std::optional<RootQuotient> Normalised(const Graph& graph, const Node& node) {
 }  // namespace
 
 Status RecognizeRmsNorm(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (node.removed || (!node.Is("Div") && !node.Is("Mul"))) continue;
@@ -50,7 +50,6 @@ Status RecognizeRmsNorm(Graph& graph, const PassOptions& options) {
     rewriter.Replace(last, MakeNode("RMSNormalization", "", {x, scale}, {result},
                                     {{"axis", int64_t{-1}}, {"epsilon", static_cast<float>(found->root.epsilon)}}));
   }
-  graph.Compact();
   return {};
 }
 

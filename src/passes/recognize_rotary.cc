@@ -211,7 +211,8 @@ std::optional<Range> MatchRange(const Graph& graph, ValueId value) {
 
 class RotaryRecogniser {
  public:
-  RotaryRecogniser(Graph& graph, const PassOptions& options) : graph_(graph), rewriter_(graph), options_(options) {}
+  RotaryRecogniser(Graph& graph, const PassOptions& options)
+      : graph_(graph), rewriter_(graph, options), options_(options) {}
 
   void Recognise(NodeId id) {
     const Node& node = graph_.node(id);
@@ -374,8 +375,6 @@ Status RecognizeRotary(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed) recogniser.Recognise(id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

@@ -110,11 +110,16 @@ uint64_t Combined(const Graph& graph, const std::vector<uint64_t>& nodes, const 
   return hasher.value();
 }
 
-std::vector<uint64_t> HashesOfNodes(const Graph& graph, const std::vector<uint64_t>& values) {
+// `*has_regions`: whether any node has regions.
+std::vector<uint64_t> HashesOfNodes(const Graph& graph, const std::vector<uint64_t>& values, bool* has_regions) {
+  *has_regions = false;
   std::vector<uint64_t> hashes;
   const std::vector<NodeId> ids = graph.NodeIds();
   hashes.reserve(ids.size());
-  for (NodeId id : ids) hashes.push_back(HashOf(graph.node(id), values));
+  for (NodeId id : ids) {
+    hashes.push_back(HashOf(graph.node(id), values));
+    *has_regions = *has_regions || !graph.node(id).regions.empty();
+  }
   return hashes;
 }
 
@@ -183,7 +188,7 @@ Result<InferredState> InferredState::Infer(Graph& graph) {
 InferredState InferredState::Of(const Graph& graph) {
   InferredState state;
   const std::vector<uint64_t> values = Hasher::HashesOfValues(graph);
-  const std::vector<uint64_t> nodes = HashesOfNodes(graph, values);
+  const std::vector<uint64_t> nodes = HashesOfNodes(graph, values, &state.has_regions_);
   state.graph_ = Combined(graph, nodes, values);
   state.nodes_ = SetOf(nodes);
   return state;
@@ -191,7 +196,7 @@ InferredState InferredState::Of(const Graph& graph) {
 
 Result<bool> InferredState::Update(Graph& graph) {
   std::vector<uint64_t> values = Hasher::HashesOfValues(graph);
-  std::vector<uint64_t> hashes = HashesOfNodes(graph, values);
+  std::vector<uint64_t> hashes = HashesOfNodes(graph, values, &has_regions_);
   if (Combined(graph, hashes, values) == graph_) return false;
   Reinference reinference(graph);
   InferenceProblems problems;

@@ -37,10 +37,13 @@ class InferredState {
   static Result<InferredState> Infer(Graph& graph);
   // After a rewrite: infers what is new or reads something that is. Whether the rewrite changed anything.
   Result<bool> Update(Graph& graph);
+  // Whether any node has regions.
+  bool has_regions() const { return has_regions_; }
 
  private:
   HashSet nodes_;       // hashes of the nodes
   uint64_t graph_ = 0;  // of all of them in order, with the graph's inputs and outputs
+  bool has_regions_ = false;
 };
 
 }  // namespace tamis

@@ -3,8 +3,10 @@
 
 namespace tamis {
 
-Status RemoveDead(Graph& graph, const PassOptions&) {
+Status RemoveDead(Graph& graph, const PassOptions& options) {
+  const size_t nodes = graph.NumNodeSlots(), values = graph.NumValues();
   graph.Compact();
+  if (graph.NumNodeSlots() != nodes || graph.NumValues() != values) options.Edited();
   return {};
 }
 

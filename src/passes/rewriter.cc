@@ -24,7 +24,7 @@ void VisitReads(const Node& node, Visit visit) {
 
 }  // namespace
 
-Rewriter::Rewriter(Graph& graph) : graph_(graph) {
+Rewriter::Rewriter(Graph& graph, const PassOptions& options) : graph_(graph), edited_(options.edited) {
   Grow();
   reader_pool_.reserve(2 * graph_.NumNodeSlots());
   for (NodeId id : graph_.NodeIds()) Add(id, graph_.node(id));
@@ -126,6 +126,7 @@ void Rewriter::MoveReads(ValueId from, ValueId to) {
   }
   uses_[static_cast<size_t>(to)] += moved;
   uses_[static_cast<size_t>(from)] -= moved;
+  Edited();
   first_reader_[static_cast<size_t>(from)] = kNoReader;
 }
 
@@ -163,6 +164,7 @@ void Rewriter::Replace(NodeId id, Node node) {
     if (output != kNoValue) graph_.value(output).producer = id;
   }
   graph_.node(id) = std::move(node);
+  Edited();
   std::vector<ValueId> freed = old.inputs;
   for (const Region& region : old.regions) freed.insert(freed.end(), region.captures.begin(), region.captures.end());
   Drop(freed);
@@ -170,6 +172,7 @@ void Rewriter::Replace(NodeId id, Node node) {
 
 NodeId Rewriter::Append(Node node) {
   Grow();
+  Edited();
   const auto id = static_cast<NodeId>(graph_.NumNodeSlots());
   Add(id, node);
   return graph_.AddNode(std::move(node));
@@ -210,6 +213,7 @@ bool Rewriter::ReplaceUses(ValueId from, ValueId to) {
   std::replace(outputs.begin(), outputs.end(), to, from);
   graph_.value(to).producer = kNoNode;
   graph_.value(from).producer = producer;
+  Edited();
   return true;
 }
 
@@ -218,6 +222,7 @@ void Rewriter::SetInput(NodeId id, size_t index, ValueId value) {
   ValueId& input = graph_.node(id).inputs[index];
   const ValueId old = input;
   input = value;
+  Edited();
   if (value != kNoValue) {
     ++uses_[static_cast<size_t>(value)];
     AddReader(value, id);
@@ -238,12 +243,14 @@ std::string Rewriter::FreeName(const std::string& base) {
 }
 
 ValueId Rewriter::AddConstant(const std::string& base, Tensor tensor) {
+  Edited();
   return graph_.AddConstant(FreeName(base), std::move(tensor));
 }
 
 ValueId Rewriter::ChangedConstant(ValueId value, Tensor tensor) {
   if (Uses(value) > 1 || IsOutput(value)) return AddConstant(graph_.value(value).name, std::move(tensor));
   Value& changed = graph_.value(value);
+  Edited();
   changed.type = Type::Tensor(tensor.dtype(), ToShape(tensor.dims()));
   changed.contents.reset();
   changed.constant = std::move(tensor);

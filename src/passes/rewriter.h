@@ -15,12 +15,14 @@
 #include "src/ir/graph.h"
 #include "src/ir/make_node.h"
 #include "src/passes/hash_set.h"
+#include "src/passes/pass.h"
 
 namespace tamis {
 
 class Rewriter {
  public:
-  explicit Rewriter(Graph& graph);
+  // Tells `options` of every edit.
+  explicit Rewriter(Graph& graph, const PassOptions& options = {});
 
   Graph& graph() { return graph_; }
   const Graph& graph() const { return graph_; }
@@ -59,6 +61,9 @@ class Rewriter {
   std::string FreeName(const std::string& base);
 
  private:
+  void Edited() {
+    if (edited_ != nullptr) *edited_ = true;
+  }
   void Add(NodeId id, const Node& node);
   void Subtract(const Node& node);
   // Every read of `from` by a node becomes one of `to`.
@@ -75,6 +80,7 @@ class Rewriter {
   void AddReader(ValueId value, NodeId node);
 
   Graph& graph_;
+  bool* const edited_;
   std::vector<int> uses_;
   std::vector<bool> is_output_;  // no rewrite changes which values these are
   // Readers by value, each at least once; those that read it no longer are taken out when somebody asks.

@@ -46,8 +46,8 @@ void ReplaceLookup(NodeId id, ValueId source, Rewriter* rewriter) {
 
 }  // namespace
 
-Status SimplifyShapes(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status SimplifyShapes(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed) continue;
     const Node& node = graph.node(id);
@@ -66,7 +66,6 @@ Status SimplifyShapes(Graph& graph, const PassOptions&) {
     const std::string name = graph.value(node.inputs[1]).name;
     rewriter.SetInput(id, 1, rewriter.AddConstant(name + "_fixed", Tensor::Int64s(*target)));
   }
-  graph.Compact();
   return {};
 }
 

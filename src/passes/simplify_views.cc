@@ -133,15 +133,13 @@ bool DropPooledAxes(Rewriter& rewriter, NodeId id) {
 
 }  // namespace
 
-Status SimplifyViews(Graph& graph, const PassOptions&) {
-  Rewriter rewriter(graph);
+Status SimplifyViews(Graph& graph, const PassOptions& options) {
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !IsViewNode(graph.node(id))) continue;
     if (DropPooledAxes(rewriter, id) || PassThroughLinear(rewriter, id)) continue;
     SimplifyChain(rewriter, id);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

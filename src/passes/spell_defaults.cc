@@ -3,13 +3,14 @@
 
 namespace tamis {
 
-Status SpellDefaults(Graph& graph, const PassOptions&) {
+Status SpellDefaults(Graph& graph, const PassOptions& options) {
   constexpr const char* kMode = "coordinate_transformation_mode";
   for (NodeId id : graph.NodeIds()) {
     Node& node = graph.node(id);
     if (!node.Is("RoiAlign") || node.Has(kMode)) continue;
     // Before opset 16 there was no attribute, and no shift of the input's coordinates.
     node.attributes[kMode] = std::string(graph.Opset() < 16 ? "output_half_pixel" : "half_pixel");
+    options.Edited();
   }
   return {};
 }

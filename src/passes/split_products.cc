@@ -29,7 +29,7 @@ bool IsCutApart(const Rewriter& rewriter, ValueId value) {
 }  // namespace
 
 Status SplitProducts(Graph& graph, const PassOptions& options) {
-  Rewriter rewriter(graph);
+  Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     const Node& linear = graph.node(id);
     if (linear.removed || !linear.IsTamis("Linear") || !IsCutApart(rewriter, linear.outputs[0])) continue;
@@ -46,8 +46,6 @@ Status SplitProducts(Graph& graph, const PassOptions& options) {
     options.Matched(graph, whole, "product in " + std::to_string(count) + " parts");
     for (size_t i = 0; i < parts.size(); ++i) rewriter.ReplaceUses(parts[i], products[i]);
   }
-  TAMIS_RETURN_IF_ERROR(graph.Sort());
-  graph.Compact();
   return {};
 }
 

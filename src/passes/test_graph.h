@@ -121,7 +121,9 @@ inline void ExpectClose(const std::vector<Tensor>& expected, const std::vector<T
 inline Graph RewriteAndCompare(const Graph& graph, const std::vector<Pass>& passes, const Feeds& feeds,
                                double tolerance = 1e-5, const PassOptions& options = {}) {
   Graph rewritten = graph.Clone();
-  const Status status = RunPasses(rewritten, passes, options);
+  PassOptions audited = options;
+  audited.audit = true;
+  const Status status = RunPasses(rewritten, passes, audited);
   EXPECT_TRUE(status.ok()) << status.message() << "\n" << rewritten.ToString();
   if (!status.ok()) return rewritten;
   rewritten.Compact();
