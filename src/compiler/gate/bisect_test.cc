@@ -33,7 +33,7 @@ struct Network {
 };
 
 // What a slip in a rewrite may look like: the second convolution's weight comes out a little too large.
-Status ScaleSecondWeight(Graph& graph, const PassOptions&) {
+Status ScaleSecondWeight(Graph& graph, const PassOptions& options) {
   int seen = 0;
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
@@ -41,6 +41,7 @@ Status ScaleSecondWeight(Graph& graph, const PassOptions&) {
     Tensor wrong = graph.value(node.inputs[1]).constant->Clone();
     for (float& w : wrong.Span<float>()) w *= 1.02f;
     graph.value(node.inputs[1]).constant = wrong;
+    options.Edited();
   }
   return {};
 }
@@ -160,8 +161,9 @@ TEST(Bisect, BlocksAreJudgedByTheirLayers) {
 TEST(Bisect, APassThatFailsIsNamed) {
   const Network network;
   const std::vector<Pass> passes = {{"drop_identity", DropIdentity},
-                                    {"cut_the_output", [](Graph& graph, const PassOptions&) -> Status {
+                                    {"cut_the_output", [](Graph& graph, const PassOptions& options) -> Status {
                                        graph.RemoveNode(graph.value(graph.outputs[0]).producer);
+                                       options.Edited();
                                        return {};
                                      }}};
   const auto report = BisectPasses(network.t.graph, passes, network.inputs, {});
@@ -202,13 +204,14 @@ struct LoopNetwork {
   }
 };
 
-Status ScaleWeightInBodies(Graph& graph, const PassOptions&) {
+Status ScaleWeightInBodies(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     const Node& node = graph.node(id);
     if (!node.Is("MatMul") && !node.IsTamis("Linear")) continue;
     Tensor wrong = graph.value(node.inputs[1]).constant->Clone();
     for (float& w : wrong.Span<float>()) w *= 1.02f;
     graph.value(node.inputs[1]).constant = wrong;
+    options.Edited();
   }
   return {};
 }
