@@ -32,8 +32,11 @@ bool IsNumber(DType dtype, unsigned allowed) {
 
 }  // namespace
 
+RandomNumbers::RandomNumbers(std::optional<float> seed)
+    : seed_(seed ? Mix(std::bit_cast<uint32_t>(*seed)) : FreshSeed()) {}
+
 RandomNumbers::RandomNumbers(const Node& node)
-    : seed_(node.Has("seed") ? Mix(std::bit_cast<uint32_t>(node.Float("seed", 0))) : FreshSeed()) {}
+    : RandomNumbers(node.Has("seed") ? std::optional<float>(node.Float("seed", 0)) : std::nullopt) {}
 
 double RandomNumbers::Uniform(int64_t index) const {
   const uint64_t bits = Mix(seed_ + (static_cast<uint64_t>(index) + 1) * 0x9e3779b97f4a7c15u);

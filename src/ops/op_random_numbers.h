@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "src/ops/op_bind.h"
 
@@ -13,6 +14,7 @@ namespace tamis {
 class RandomNumbers {
  public:
   explicit RandomNumbers(const Node& node);
+  explicit RandomNumbers(std::optional<float> seed);
   // In [0, 1), the same for the same index.
   double Uniform(int64_t index) const;
   // Mean 0 and deviation 1, from the uniform numbers 2 * index and 2 * index + 1.

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "src/ops/op_def.h"
+#include "src/ops/op_random.h"
 #include "src/ops/op_small_float.h"
 #include "src/tuner/problem_text.h"
 
@@ -50,8 +51,13 @@ std::vector<Tensor> SeededInputs(const Problem& problem) {
   return inputs;
 }
 
+bool IsRepeatable(const Problem& problem) {
+  return !IsRandom(*problem.node) || problem.node->Has("seed");
+}
+
 std::vector<Tensor> CheapReference(const Problem& problem, const std::vector<Tensor>& inputs) {
   if (Work(problem) >= 0x1p27) return {};
+  if (!IsRepeatable(problem)) return {};
   std::vector<const Tensor*> operands;
   for (const Tensor& input : inputs) operands.push_back(input.Defined() ? &input : nullptr);
   std::vector<DType> dtypes;

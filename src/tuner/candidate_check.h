@@ -9,7 +9,9 @@ namespace tamis {
 
 // Constants as the problem has them, seeded elements for the rest, undefined tensors where omitted.
 std::vector<Tensor> SeededInputs(const Problem& problem);
-// The reference's results where it is cheap (below 2^27 multiplies) and knows the operator, else empty.
+// Whether all right results are alike: random numbers without a seed aren't.
+bool IsRepeatable(const Problem& problem);
+// The reference's results where it is cheap (below 2^27 multiplies), knows the operator and is repeatable, else empty.
 std::vector<Tensor> CheapReference(const Problem& problem, const std::vector<Tensor>& inputs);
 // Largest difference of float results relative to the largest magnitude; infinity for NaN.
 double Difference(const std::vector<Tensor>& a, const std::vector<Tensor>& b);
