@@ -1,52 +1,24 @@
 #include "src/runtime/engine_session.h"
-#include "src/ir/widen.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "src/ir/widen.h"
 #include "src/kernels/block/likely_blocks.h"
 #include "src/ops/op_custom.h"
+#include "src/runtime/arrange_inputs.h"
 #include "src/runtime/known_operators.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
 namespace {
 
-std::string JoinNames(const std::vector<TensorSpec>& specs) {
-  std::string text;
-  for (const TensorSpec& spec : specs) text += (text.empty() ? "'" : ", '") + spec.name + "'";
-  return text;
-}
-
-std::string Describe(const Datum& datum) {
-  if (datum.IsNone()) return "nothing";
-  if (datum.IsTensor()) return fmt::format("a tensor of {}", Name(datum.tensor().dtype()));
-  return "a sequence";
-}
-
-// What is wrong with a value for an input; empty if nothing.
-std::string Mismatch(const TensorSpec& spec, const Datum& datum) {
-  bool fits = datum.IsNone() ? spec.optional : datum.IsSequence() == spec.sequence;
-  std::string what = Describe(datum);
-  if (fits && datum.IsTensor()) fits = datum.tensor().dtype() == spec.dtype;
-  for (const Datum& element : datum.elements()) {
-    if (!fits) break;
-    fits = element.IsTensor() && element.tensor().dtype() == spec.dtype;
-    if (!fits) what = "a sequence with " + Describe(element);
-  }
-  return fits ? std::string() : fmt::format("input '{}' is {}, the network wants {}", spec.name, what, spec.type);
-}
-
 NamedData AsData(const NamedTensors& tensors) {
   NamedData data;
   for (const auto& [name, tensor] : tensors) data.emplace(name, tensor);
   return data;
-}
-
-std::string DeviceText(const std::string& device, int threads) {
-  return threads > 0 ? fmt::format("{}, {} threads", device, threads) : device;
 }
 
 std::vector<Tensor> TensorsOf(const std::vector<Datum>& data) {
@@ -106,112 +78,6 @@ Result<std::shared_ptr<Session>> EngineSession::Make(std::shared_ptr<const Engin
   return std::shared_ptr<Session>(session);
 }
 
-Status EngineSession::ChooseGraph() {
-  const Graph& fused = engine_->Fused(variant_);
-  graph_ = &fused;
-  if (cuda_ != nullptr) return {};
-  struct Missing {
-    DType dtype;
-    bool here;
-    const char* notice;
-  };
-  const Missing missing[] = {
-      {DType::kBFloat16, !Cpu().avx512_bf16,
-       "this machine has no bf16 arithmetic (AVX512_BF16): the engine's bf16 weights are computed with in f32"},
-      {DType::kFloat16, true,
-       "the CPU's kernels don't compute in f16: the engine's f16 weights are computed with in f32"}};
-  for (const auto& [dtype, here, notice] : missing) {
-    if (!here || !HoldsInside(fused, dtype)) continue;
-    notices_.emplace_back(notice);
-    if (weights_) TAMIS_RETURN_IF_ERROR(weights_->Verify());
-    if (graph_ != &widened_) {
-      widened_ = fused.Clone();
-      graph_ = &widened_;
-    }
-    if (Widen(widened_, dtype)) HashConstants(widened_);
-  }
-  return {};
-}
-
-Status EngineSession::ChooseVariant(const std::string& precision) {
-  const std::string device = cuda_ ? cuda_->Fingerprint() : Cpu().Fingerprint();
-  if (precision.empty()) {
-    // A GPU takes the variant that was made for it.
-    for (int variant = 0; cuda_ != nullptr && variant < engine_->NumVariants(); ++variant) {
-      const std::string name = engine_->Precision(variant);
-      if (name == "f16" || name.ends_with("tf32") || name.starts_with("fp8")) variant_ = variant;
-    }
-    return {};
-  }
-  std::string known;
-  double fastest = 0;
-  for (int variant = 0; variant < engine_->NumVariants(); ++variant) {
-    if (engine_->Precision(variant) == precision) {
-      variant_ = variant;
-      return {};
-    }
-    known += (known.empty() ? "" : ", ") + engine_->Precision(variant);
-    for (const Plan& plan : engine_->plans) {
-      if (!plan.measured || plan.variant != variant || plan.device != device || plan.points.empty()) continue;
-      const double seconds = plan.points[0].Seconds();
-      if (precision == "auto" && (fastest == 0 || seconds < fastest)) {
-        fastest = seconds;
-        variant_ = variant;
-      }
-    }
-  }
-  if (precision == "auto") return {};
-  return UserError("the engine has no precision '{}'; it has {} (and auto)", precision, known);
-}
-
-void EngineSession::SetPlans(std::vector<Plan> plans) {
-  const std::lock_guard lock(mutex_);
-  plans_ = std::move(plans);
-  programs_.clear();
-}
-
-PlanQuery EngineSession::Query() const {
-  if (cuda_) return {cuda_->Fingerprint(), 0, variant_};
-  return {Cpu().Fingerprint(), pool_->threads(), variant_};
-}
-
-bool EngineSession::HasPlans() const {
-  const std::lock_guard lock(mutex_);
-  const PlanQuery query = Query();
-  return std::all_of(profiles_.begin(), profiles_.end(), [&](const tamis::Profile& profile) {
-    return std::any_of(plans_.begin(), plans_.end(), [&](const Plan& plan) {
-      return plan.measured && plan.variant == query.variant && plan.device == query.device &&
-             plan.threads == query.threads && plan.profile == profile;
-    });
-  });
-}
-
-void EngineSession::NoticePlans() {
-  const PlanQuery query = Query();
-  bool same_threads = false;
-  int other_threads = 0;
-  std::string built_for;
-  for (const Plan& plan : engine_->plans) {
-    if (!plan.measured || plan.variant != query.variant) continue;
-    if (plan.device == query.device) {
-      same_threads = same_threads || plan.threads == query.threads;
-      other_threads = plan.threads;
-    }
-    const std::string text = DeviceText(plan.device, plan.threads);
-    if (built_for.find(text) == std::string::npos) built_for += (built_for.empty() ? "" : "; ") + text;
-  }
-  if (same_threads) return;
-  if (other_threads != 0) {
-    notices_.push_back(
-        fmt::format("no plan for {} threads; the one tuned for {} is used", query.threads, other_threads));
-  } else if (!built_for.empty()) {
-    notices_.push_back(fmt::format(
-        "no plan for this machine ({}): kernels come from the cost model. Plans in the file: {}. `tamis build "
-        "ENGINE.tamis -o NEW.tamis{}` tunes for this machine, --retune does it while the engine runs",
-        DeviceText(query.device, query.threads), built_for, cuda_ ? " --device cuda" : ""));
-  }
-}
-
 bool EngineSession::Point(const NamedTensors& inputs, std::vector<const Tensor*>* pointers) const {
   pointers->clear();
   if (inputs.size() != inputs_.size()) return false;
@@ -221,38 +87,6 @@ bool EngineSession::Point(const NamedTensors& inputs, std::vector<const Tensor*>
     pointers->push_back(&found->second);
   }
   return true;
-}
-
-Result<std::vector<Datum>> EngineSession::Arrange(const NamedData& inputs) const {
-  std::vector<std::string> problems;
-  for (const auto& [input_name, datum] : inputs) {
-    const bool known =
-        std::any_of(inputs_.begin(), inputs_.end(), [&name = input_name](const auto& s) { return s.name == name; });
-    if (!known)
-      problems.push_back(fmt::format("unknown input '{}'; the network has {}", input_name, JoinNames(inputs_)));
-  }
-  std::vector<Datum> arranged;
-  std::vector<Dims> dims;
-  bool all_of_kind = true;
-  for (const TensorSpec& spec : inputs_) {
-    const auto found = inputs.find(spec.name);
-    if (found == inputs.end() && !spec.optional) {
-      problems.push_back(fmt::format("input '{}' is missing", spec.name));
-      continue;
-    }
-    const Datum datum = found == inputs.end() ? Datum() : found->second;
-    if (std::string problem = Mismatch(spec, datum); !problem.empty()) problems.push_back(std::move(problem));
-    all_of_kind = all_of_kind && (datum.IsTensor() || !spec.IsTensor());
-    arranged.push_back(datum);
-    dims.push_back(datum.tensor().dims());
-  }
-  if (all_of_kind && arranged.size() == inputs_.size()) {
-    const auto binding = BindSymbols(*graph_, dims);
-    const Status fits = binding.ok() ? CheckProfiles(*graph_, profiles_, dims) : binding.status();
-    if (!fits.ok()) problems.push_back(fits.message());
-  }
-  if (problems.empty()) return arranged;
-  return UserError("{}", fmt::join(problems, "; "));
 }
 
 std::shared_ptr<const Program> EngineSession::KnownProgram(const std::vector<const Tensor*>& inputs) {
@@ -348,7 +182,8 @@ Status EngineSession::RunRequest(const NamedTensors& inputs, NamedTensors& outpu
   std::shared_ptr<const Program> program;
   if (Point(inputs, &request.inputs)) program = KnownProgram(request.inputs);
   if (program == nullptr) {
-    TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged,
+                           ArrangeInputs(*graph_, inputs_, profiles_, AsData(inputs)));
     TAMIS_ASSIGN_OR_RETURN(const Runnable runnable, ProgramFor(DimsOf(arranged)));
     if (runnable.planned == nullptr || !Point(inputs, &request.inputs)) return RunAsData(inputs, outputs);
     program = runnable.planned;
@@ -369,7 +204,7 @@ Status EngineSession::RunAsData(const NamedTensors& inputs, NamedTensors& output
   for (auto& [output, datum] : results) {
     if (!datum.IsTensor()) {
       return UserError("output '{}' is {}, which this way of running can't give; RunData does", output,
-                       Describe(datum));
+                       KindText(datum));
     }
     outputs[output] = std::move(datum.tensor());
   }
@@ -389,7 +224,7 @@ Status EngineSession::RunInto(const NamedTensors& inputs, NamedTensors& outputs)
 
 Result<NamedData> EngineSession::RunData(const NamedData& inputs, const std::function<bool()>& cancelled) {
   try {
-    TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(inputs));
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, ArrangeInputs(*graph_, inputs_, profiles_, inputs));
     TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
     NamedData outputs;
     if (program.dynamic != nullptr) {
@@ -434,7 +269,7 @@ Result<NamedDeviceTensors> EngineSession::RunOnDevice(const NamedDeviceTensors& 
   if (!elsewhere.empty()) {
     return UserError("input {}; the session runs on GPU {}", elsewhere, cuda_->info().ordinal);
   }
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(facts));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, ArrangeInputs(*graph_, inputs_, profiles_, facts));
   TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
   if (program.cuda == nullptr) {
     return UserError("the network runs on the CPU as a whole (see the session's notices): run it on host memory");
@@ -460,14 +295,14 @@ Result<Session::DeviceMeasure> Session::MeasureOnDevice(const NamedTensors&, int
 
 Result<Session::DeviceMeasure> EngineSession::MeasureOnDevice(const NamedTensors& inputs, int repeats) {
   if (cuda_ == nullptr) return Session::MeasureOnDevice(inputs, repeats);
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, ArrangeInputs(*graph_, inputs_, profiles_, AsData(inputs)));
   TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
   if (program.cuda == nullptr) return UserError("the network runs on the CPU");
   return program.cuda->Measure(TensorsOf(arranged), repeats);
 }
 
 Result<std::vector<Session::NodeTime>> EngineSession::Profile(const NamedTensors& inputs, int repeats) {
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, Arrange(AsData(inputs)));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Datum> arranged, ArrangeInputs(*graph_, inputs_, profiles_, AsData(inputs)));
   TAMIS_ASSIGN_OR_RETURN(const Runnable program, ProgramFor(DimsOf(arranged)));
   if (program.dynamic != nullptr) return program.dynamic->Profile(arranged, repeats, *pool_);
   if (program.cuda != nullptr) return program.cuda->Profile(TensorsOf(arranged), repeats, *pool_);
@@ -480,57 +315,6 @@ Result<std::shared_ptr<Session>> OpenSession(const EngineFile& file, const std::
   TAMIS_ASSIGN_OR_RETURN(auto session, EngineSession::Make(file.engine, file.weights, name, options));
   static_cast<EngineSession&>(*session).StartRetune(engine_path, file.facts.content, options);
   return session;
-}
-
-void EngineSession::StartRetune(const std::string& engine_path, uint64_t engine_content,
-                                const SessionOptions& options) {
-  if (options.retune == Retune::kNever || HasPlans()) return;
-  if (cuda_) {
-    notices_.push_back(
-        "--retune is for the CPU; `tamis build ENGINE.tamis -o NEW.tamis --device cuda` tunes for a GPU");
-    return;
-  }
-  RetuneRequest request;
-  request.engine_path = engine_path;
-  request.precision = engine_->Precision(variant_);
-  request.threads = pool_->threads();
-  request.program = options.tamis_program;
-  request.background = options.retune == Retune::kBackground;
-  request.plan_path = PlanPath(engine_content, Query().device + request.precision, request.threads);
-  if (request.plan_path.empty()) {
-    notices_.push_back("this machine is not tuned for: neither XDG_CACHE_HOME nor HOME says where plans may be kept");
-    return;
-  }
-  if (std::filesystem::exists(request.plan_path)) {
-    if (const auto file = ReadEngine(request.plan_path, ReadMode::kRead); file.ok()) {
-      SetPlans(file->engine->plans);
-      if (HasPlans()) {
-        const std::lock_guard lock(mutex_);
-        retune_state_ = RetuneState::kDone;
-        notices_ = {"the plan that an earlier run tuned for this machine is used: " + request.plan_path};
-        return;
-      }
-    }
-  }
-  retune_state_ = RetuneState::kRunning;
-  notices_.push_back(request.background ? "kernels are being timed in a process of their own; the plan is taken over "
-                                          "when it is done"
-                                        : "kernels were timed before the first request");
-  retuner_ = std::make_unique<Retuner>(std::move(request), [this](Result<std::vector<Plan>> plans) {
-    if (plans.ok()) SetPlans(std::move(*plans));
-    const std::lock_guard lock(mutex_);
-    retune_state_ = plans.ok() ? RetuneState::kDone : RetuneState::kFailed;
-    if (!plans.ok()) retune_problem_ = plans.status().message();
-  });
-  if (options.retune == Retune::kBackground) return;
-  retuner_->Wait();
-  if (std::string why; retune_state(&why) == RetuneState::kFailed) notices_.back() = "tuning failed: " + why;
-}
-
-RetuneState EngineSession::retune_state(std::string* why) const {
-  const std::lock_guard lock(mutex_);
-  if (why != nullptr) *why = retune_problem_;
-  return retune_state_;
 }
 
 const Engine* EngineOf(const Session& session) {

@@ -76,8 +76,6 @@ class EngineSession : public Session {
   bool Point(const NamedTensors& inputs, std::vector<const Tensor*>* pointers) const;
   // The program that was made for these shapes; null if there is none, or it runs node by node. Allocates nothing.
   std::shared_ptr<const Program> KnownProgram(const std::vector<const Tensor*>& inputs);
-  // Checks names, types, shapes and profiles; the values in the graph's order.
-  Result<std::vector<Datum>> Arrange(const NamedData& inputs) const;
   Result<Runnable> ProgramFor(std::vector<Dims> dims);
   std::unique_ptr<Request> TakeRequest();
   void ReturnRequest(std::unique_ptr<Request> request);
