@@ -176,6 +176,10 @@ std::optional<Graph> PartOfNetwork(const Graph& concrete, int64_t entries) {
   std::vector<int64_t> cut;
   const auto body = MakeBody(concrete, kinds, parts, LayersBefore(concrete, kinds, results), results, &outer, &cut);
   if (!ShapesHold(*body)) return std::nullopt;
+  for (const ValueId id : outer) {
+    const Value& value = concrete.value(id);
+    if (value.producer != kNoNode && IsInteger(value.type.dtype)) return std::nullopt;
+  }
   return std::move(*body);
 }
 
