@@ -39,7 +39,8 @@ std::vector<MicroBatchCut> MicroBatchCuts(const Graph& concrete, int64_t entries
 
 // The layers before the last of those cuts for one part, as a network of its own: what they read is its inputs, the
 // values at the cut its outputs. Nothing where there is no cut, or they read
-// integers that the network computes: whoever runs a part alone could not make those up. Constants are shared with `concrete`.
+// integers that the network computes: whoever runs a part alone could not make those up. Constants are shared with
+// `concrete`.
 std::optional<Graph> PartOfNetwork(const Graph& concrete, int64_t entries);
 
 // How many parts of `entries` the batch has; 1 if it can't be cut.
