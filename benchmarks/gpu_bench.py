@@ -363,6 +363,8 @@ def main():
                         help="numbers of clients that ask for ResNet-50 through HTTP")
     parser.add_argument("--serve-batch", type=int, default=0,
                         help="serve ResNet-50 with --max-batch too, by an engine for 1 to so many images")
+    parser.add_argument("--serve-torch", type=int, nargs="*", default=[1, 16],
+                        help="and PyTorch f32 beside it, which computes so many waiting requests together at most")
     parser.add_argument("--serve-seconds", type=float, default=4)
     parser.add_argument("--layers", action="store_true", help="time of every node, into the logs")
     options = parser.parse_args()
@@ -454,7 +456,8 @@ def main():
                 results["serve"].append(gpu_serve.run(tamis, f"Tamis resnet50, up to {options.serve_batch} together",
                                                       engine, clients, options.serve_seconds, "--max-batch",
                                                       str(options.serve_batch)))
-        results["serve"].append(gpu_serve.run_torch(clients, options.serve_seconds))
+        for most in options.serve_torch:
+            results["serve"].append(gpu_serve.run_torch(clients, options.serve_seconds, most))
     results["serve"] = [row for row in results["serve"] if row]
     for row in results["serve"]:
         log(json.dumps(row))

@@ -6,10 +6,10 @@ schedule, latencies counted from the moment a request was due. Where there are e
 half of them and the clients the other, so that neither waits for the other's; what the server counts of the second part
 (mean time a request waited for a worker and took in the session, and how many took long) stands beside what clients saw.
 """
-import concurrent.futures
 import json
 import multiprocessing
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -85,14 +85,20 @@ def prepared_request(port, model):
 
 def exchange(connection, message):
     """Sends one request and reads its answer; whether it was 200."""
+    def receive():
+        more = connection.recv(65536)
+        if not more:
+            raise ConnectionError("the server closed the connection")
+        return more
+
     connection.sendall(message)
     received = b""
     while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
+        received += receive()
     head, body = received.split(b"\r\n\r\n", 1)
     size = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
     while len(body) < size:
-        body += connection.recv(65536)
+        body += receive()
     return head.split()[1] == b"200"
 
 
@@ -110,7 +116,11 @@ def client(port, model, seconds, interval, offset, results):
             if wait > 0:
                 time.sleep(wait)
             begun = due if interval else time.perf_counter()
-            failures += not exchange(connection, message)
+            try:
+                failures += not exchange(connection, message)
+            except OSError:
+                failures += 1
+                break
             latencies.append(time.perf_counter() - begun)
             due = due + interval if interval else time.perf_counter()
     results.put((latencies, failures))
@@ -207,48 +217,6 @@ def measure(port, model, clients, seconds, before):
     return row
 
 
-def torch_server(port, weights):
-    """PyTorch f32, eager, behind the same requests."""
-    import http.server
-
-    import torch
-    import torchvision
-    module = torchvision.models.resnet50()
-    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=False)
-    module = module.eval().cuda()
-    torch.backends.cudnn.benchmark = True
-    worker = concurrent.futures.ThreadPoolExecutor(1)  # cuDNN keeps handles and choices for each thread
-
-    def answer_to(image):
-        with torch.no_grad():
-            return module(image.cuda()).cpu().numpy().tobytes()
-
-    worker.submit(answer_to, torch.zeros(SHAPE)).result()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def log_message(self, *_):
-            pass
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            header = int(self.headers["Inference-Header-Content-Length"])
-            image = torch.frombuffer(bytearray(body[header:]), dtype=torch.float32).reshape(SHAPE)
-            scores = worker.submit(answer_to, image).result()
-            answer = json.dumps({"outputs": [{"name": "scores", "shape": [1, 1000], "datatype": "FP32",
-                                              "parameters": {"binary_data_size": len(scores)}}]}).encode()
-            self.send_response(200)
-            self.send_header("Inference-Header-Content-Length", str(len(answer)))
-            self.send_header("Content-Length", str(len(answer) + len(scores)))
-            self.end_headers()
-            self.wfile.write(answer + scores)
-
-    http.server.ThreadingHTTPServer.request_queue_size = 256
-    http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
-
-
 def await_port(port, process, seconds=60):
     for _ in range(seconds * 20):
         try:
@@ -278,13 +246,16 @@ def run(tamis, name, engine, clients, seconds, *flags):
             process.wait(timeout=30)
 
 
-def run_torch(clients, seconds):
+def run_torch(clients, seconds, max_batch=1):
+    """A row for PyTorch f32 behind the same requests (gpu_serve_torch.py); `max_batch` of them may be computed together."""
     port, before = free_port(), gpu_bytes()
-    process = subprocess.Popen([sys.executable, __file__, str(port)], preexec_fn=on_cores_of_the_server)
+    server = pathlib.Path(__file__).with_name("gpu_serve_torch.py")
+    process = subprocess.Popen([sys.executable, str(server), str(port), str(max_batch)], preexec_fn=on_cores_of_the_server)
     try:
-        if not await_port(port, process):
+        if not await_port(port, process, 120):
             return None
-        return {"what": "PyTorch f32", **measure(port, "resnet50", clients, seconds, before)}
+        name = "PyTorch f32" if max_batch == 1 else f"PyTorch f32, up to {max_batch} together"
+        return {"what": name, **measure(port, "resnet50", clients, seconds, before)}
     finally:
         process.kill()
         process.wait()
@@ -300,8 +271,3 @@ def markdown(rows):
                      f"{f'{mb:.0f}' if mb else ''} | {f'{operations / energy / 1e12:.3f}' if energy else ''} | "
                      f"{f'{sm:.0f} %' if sm is not None else ''} | {row['p50_ms_at_80']:.2f}, {row['p99_ms_at_80']:.2f} |")
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    import gpu_models
-    torch_server(int(sys.argv[1]), gpu_models.resnet50_weights())

@@ -358,6 +358,8 @@ Status PrintNodes(const Engine& engine, const Plan& plan, const PlanPoint& point
   if (plan.device != Cpu().Fingerprint()) roofline = nullptr;
   const Graph& fused = engine.Fused(plan.variant);
   TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point.binding));
+  // A GPU's session takes any kernel of its own, or the CPU's.
+  const char* const none = plan.measured && plan.threads == 0 ? "not timed" : "reference";
   std::map<std::string, NodeId> nodes;
   for (const NodeId id : concrete.NodeIds()) {
     const Node& node = concrete.node(id);
@@ -384,7 +386,7 @@ Status PrintNodes(const Engine& engine, const Plan& plan, const PlanPoint& point
     }
     const std::string runner_up = second == nullptr ? "-" : fmt::format("{} {}", second->kernel, Ms(second->seconds));
     fmt::print("    {:>9} {:>9} {:>9} {:>9}  {:<26} {:<34} {}\n", Ms(node.seconds), Ms(dense), Ms(sparse), Ms(least),
-               node.kernel.empty() ? "reference" : node.kernel, runner_up, node.node);
+               node.kernel.empty() ? none : node.kernel, runner_up, node.node);
     if (!verbose) continue;
     for (const Candidate& candidate : node.candidates) {
       if (candidate.kernel != node.kernel) {

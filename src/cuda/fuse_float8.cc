@@ -45,6 +45,7 @@ class Float8Fusion {
     for (size_t i = 2; i < node.inputs.size(); ++i) inputs.push_back(node.inputs[i]);
     node.inputs = std::move(inputs);
     node.attributes.erase(kFloat8Scale);
+    node.attributes["output_dtype"] = static_cast<int64_t>(graph_.value(node.outputs[0]).type.dtype);
   }
 
   // The codes of x, made once for all that read it by this scale.

@@ -148,6 +148,7 @@ const std::map<std::string_view, Entry>& Listed() {
       {"Dropout", {kFloats, "with a mask as its output, which only training asks for; else passes drop it"}},
       {"Einsum", {kNumbers, "passes make products of two operands MatMul; traces and diagonals are left"}},
       {"EyeLike", {kAll, kFolded}},
+      {"Float8Linear", {"float8_e4m3fn", "of GPUs alone: FuseForCuda makes it there"}},
       {"GRU", {kDoubles, kRare64}},
       {"Gelu", {kDoubles, kRare64}},
       {"Gemm", {"float32, float64, int32, int64, uint32, uint64", kRewritten}},

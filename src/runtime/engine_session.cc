@@ -135,15 +135,13 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
   TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(*graph_, dims));
   ProgramOptions options;
   options.threads = pool_->threads();
-  uint64_t workspace_limit = 0;
+  CudaProgramOptions cuda_options{cuda_, options.threads, {}, StrictestWorkspaceLimit(plans_, variant_)};
   if (const Plan* plan = ChoosePlan(plans_, Query(), binding)) {
-    workspace_limit = plan->workspace_limit;
+    cuda_options = CudaProgramOptions::Of(*plan, cuda_, options.threads).Wishing(WishOf(*plan, binding));
     options.wish = WishOf(*plan, binding);
     options.blocks = BlocksOf(*plan, binding);
     options.micro_batches = MicroBatchesOf(*plan, binding);
-  } else if (cuda_) {
-    workspace_limit = StrictestWorkspaceLimit(plans_, variant_);
-  } else if (!RunsNodeByNode(concrete)) {
+  } else if (!cuda_ && !RunsNodeByNode(concrete)) {
     options.blocks = LikelyBlocks(concrete, options.threads, ProcessPackCache());
   }
   options.arenas = arenas_;
@@ -153,7 +151,6 @@ Result<EngineSession::Runnable> EngineSession::ProgramFor(std::vector<Dims> dims
     if (cuda_ && engine_->Precision(variant_) == "f16") Widen(concrete, DType::kFloat16);  // it runs on the CPU
     TAMIS_ASSIGN_OR_RETURN(program.dynamic, DynamicProgram::Make(std::move(concrete), options, ProcessPackCache()));
   } else if (cuda_) {
-    const CudaProgramOptions cuda_options{cuda_, options.threads, options.wish, workspace_limit};
     TAMIS_ASSIGN_OR_RETURN(program.cuda, CudaProgram::Make(std::move(concrete), cuda_options, ProcessPackCache()));
   } else {
     TAMIS_ASSIGN_OR_RETURN(program.planned, Program::Make(std::move(concrete), options, ProcessPackCache()));

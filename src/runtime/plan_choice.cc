@@ -95,9 +95,12 @@ uint64_t StrictestWorkspaceLimit(const std::vector<Plan>& plans, int variant) {
 
 KernelWish WishOf(const Plan& plan, const Binding& binding) {
   const PlanPoint* nearest = NearestPoint(plan, binding);
-  if (nearest == nullptr) return {};
+  return nearest == nullptr ? KernelWish() : WishOf(nearest->nodes);
+}
+
+KernelWish WishOf(const std::vector<NodePlan>& nodes) {
   std::map<std::string, std::string> kernels;
-  for (const NodePlan& node : nearest->nodes) kernels[node.node] = node.kernel;
+  for (const NodePlan& node : nodes) kernels[node.node] = node.kernel;
   return [kernels = std::move(kernels)](const std::string& node) {
     const auto found = kernels.find(node);
     return found == kernels.end() ? std::string() : found->second;

@@ -29,6 +29,7 @@ uint64_t StrictestWorkspaceLimit(const std::vector<Plan>& plans, int variant);
 const PlanPoint* NearestPoint(const Plan& plan, const Binding& binding);
 // The kernels of the plan's point that is nearest to `binding`.
 KernelWish WishOf(const Plan& plan, const Binding& binding);
+KernelWish WishOf(const std::vector<NodePlan>& nodes);
 // Its blocks.
 std::vector<BlockSpec> BlocksOf(const Plan& plan, const Binding& binding);
 std::vector<BlockSpec> BlocksOf(const PlanPoint& point);

@@ -31,6 +31,12 @@ bool TravelsWithElements(const Operand& operand) {
   return operand.constant != nullptr && IsInteger(operand.dtype) && NumElements(operand.dims) <= kMaxSentElements;
 }
 
+// Zero points of float8, which kernels take where they are 0; random codes would be others.
+bool TravelsWithCodes(const Operand& operand) {
+  return operand.constant != nullptr && IsFloat(operand.dtype) && BitSize(operand.dtype) == 8 &&
+         NumElements(operand.dims) <= kMaxSentElements;
+}
+
 // Scales and regions steer a kernel as attributes do; other constant floats are weights.
 bool TravelsWithFloats(const Problem& problem, const Operand& operand) {
   const bool resize = problem.node->op == "Resize" || problem.node->op == "Upsample";
@@ -89,6 +95,10 @@ std::string OperandText(const Problem& problem, const Operand& operand) {
     text += fmt::format(",\"pairs\":{}", HasPairs(*operand.constant));
   }
   if (TravelsWithElements(operand)) text += fmt::format(",\"data\":[{}]", fmt::join(operand.constant->ToInt64s(), ","));
+  if (TravelsWithCodes(operand)) {
+    const auto* codes = reinterpret_cast<const uint8_t*>(operand.constant->raw());
+    text += fmt::format(",\"codes\":[{}]", fmt::join(codes, codes + operand.constant->NumElements(), ","));
+  }
   if (TravelsWithFloats(problem, operand)) text += ",\"floats\":" + FloatsText(operand.constant->Span<float>());
   return text + "}";
 }
@@ -176,6 +186,13 @@ Status ParseOperand(element text, uint64_t seed, Operand* operand, Tensor* const
     for (element e : data) elements.push_back(e.get_int64().value_unsafe());
     if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");
     *constant = IntegerTensor(operand->dtype, operand->dims, elements);
+  } else if (text["codes"].get(data) == simdjson::SUCCESS) {
+    if (BitSize(operand->dtype) != 8 || static_cast<int64_t>(data.size()) != NumElements(operand->dims)) {
+      return UserError("wrong codes");
+    }
+    *constant = Tensor(operand->dtype, operand->dims);
+    std::byte* code = constant->raw();
+    for (element e : data) *code++ = static_cast<std::byte>(e.get_int64().value_unsafe());
   } else if (text["floats"].get(data) == simdjson::SUCCESS) {
     const std::vector<float> elements = FloatsOf(data);
     if (static_cast<int64_t>(elements.size()) != NumElements(operand->dims)) return UserError("wrong element count");

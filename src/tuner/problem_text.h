@@ -10,8 +10,9 @@
 namespace tamis {
 
 // Weights are described by dtype, dimensions, pattern and, where it is 2:4, whether outputs keep the same positions two
-// by two (HasPairs), for kernels are faster then; the worker fills them with seeded random values. Small integer
-// constants (axes, shapes) travel with their elements, since they decide what the node computes.
+// by two (HasPairs), for kernels are faster then; the worker fills them with seeded random values. Small
+// constants of integers and of floats of 8 bits (axes, shapes, zero points) travel with their elements, since they
+// decide what the node computes.
 std::string ProblemToText(const Problem& problem);
 
 // A problem that owns all it points to.

@@ -137,6 +137,26 @@ TEST(ProblemText, RoundTrip) {
   EXPECT_FALSE((*owned)->problem.input(2).Present());
 }
 
+// Kernels take QuantizeLinear where its zero point is 0.
+TEST(ProblemText, ZeroPointsOfFloat8Travel) {
+  Node node;
+  node.op = "QuantizeLinear";
+  const Tensor scale = Tensor::Float(0.5f);
+  Tensor zero(DType::kFloat8E4M3, Dims{});
+  for (const int code : {0, 0x38}) {
+    zero.raw()[0] = static_cast<std::byte>(code);
+    Problem problem;
+    problem.node = &node;
+    problem.inputs = {{DType::kFloat16, {2, 8}, nullptr, 0, Pattern::kDense},
+                      {DType::kFloat32, {}, &scale, 1, Pattern::kDense},
+                      {DType::kFloat8E4M3, {}, &zero, 2, Pattern::kDense}};
+    problem.outputs = {{DType::kFloat8E4M3, {2, 8}, nullptr, 0, Pattern::kDense}};
+    const auto owned = ProblemFromText(ProblemToText(problem), 7);
+    ASSERT_TRUE(owned.ok()) << owned.status().message();
+    EXPECT_EQ((*owned)->constants[2].raw()[0], zero.raw()[0]);
+  }
+}
+
 TEST(ProblemText, GarbageIsRefused) {
   for (const char* text :
        {"", "{}", "{\"op\":1}", "nonsense",

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "src/runtime/benchmark.h"
-#include "src/runtime/devices/cuda/cuda_program.h"
+#include "src/runtime/plan_choice.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -58,8 +58,7 @@ std::vector<NodePlan> PreferDense(const std::vector<NodePlan>& nodes) {
 
 }  // namespace
 
-Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, uint64_t workspace_limit,
-                  PlanPoint* point) {
+Status TryOverlap(const Graph& fused, const CudaProgramOptions& options, PlanPoint* point) {
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Dims> dims, BoundInputDims(fused, point->binding));
   const std::vector<TensorSpec> specs = InputSpecs(fused);
   TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 1));
@@ -74,12 +73,8 @@ Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, 
   PackCache cache;
   std::vector<std::unique_ptr<CudaProgram>> programs;
   for (const std::vector<NodePlan>& nodes : trials) {
-    std::map<std::string, std::string> kernels;
-    for (const NodePlan& node : nodes) kernels[node.node] = node.kernel;
     TAMIS_ASSIGN_OR_RETURN(Graph concrete, Specialize(fused, dims));
-    const CudaProgramOptions options{device, threads, [&](const std::string& node) { return kernels[node]; },
-                                     workspace_limit};
-    auto program = CudaProgram::Make(std::move(concrete), options, cache);
+    auto program = CudaProgram::Make(std::move(concrete), options.Wishing(WishOf(nodes)), cache);
     if (!program.ok()) {
       if (programs.empty()) return program.status();
       break;  // there is no memory for more of them at once

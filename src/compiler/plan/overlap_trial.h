@@ -1,10 +1,8 @@
 // Whether kernels that overlap their launches make up for being slower by themselves.
 #pragma once
 
-#include <memory>
-
-#include "src/cuda/device.h"
 #include "src/engine/engine.h"
+#include "src/runtime/devices/cuda/cuda_program.h"
 
 namespace tamis {
 
@@ -12,7 +10,6 @@ namespace tamis {
 // library's does not, so the sum of the best is not the best sum. This times whole networks: with the winners, and with
 // ours wherever it is within a tenth, a quarter or a half of the winner, and with dense kernels where 2:4 ones won; the
 // fastest is kept in `point`.
-Status TryOverlap(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads, uint64_t workspace_limit,
-                  PlanPoint* point);
+Status TryOverlap(const Graph& fused, const CudaProgramOptions& options, PlanPoint* point);
 
 }  // namespace tamis

@@ -105,8 +105,9 @@ Status PlanMaker::AddMeasured(const std::vector<int>& variants, const std::vecto
     bool right = true;
     for (PlanPoint& point : plan.points) {
       if (!cuda) continue;
-      TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), cuda, threads_, plan.workspace_limit, &point));
-      TAMIS_ASSIGN_OR_RETURN(const bool point_is_right, Verify(plan, cuda, &point));
+      const auto gpu = CudaProgramOptions::Of(plan, cuda, threads_);
+      TAMIS_RETURN_IF_ERROR(TryOverlap(engine_.Fused(plan.variant), gpu, &point));
+      TAMIS_ASSIGN_OR_RETURN(const bool point_is_right, Verify(plan, gpu, &point));
       right = right && point_is_right;
     }
     if (!right) continue;
@@ -167,10 +168,9 @@ Status PlanMaker::Tune(const std::vector<Graph>& concrete, std::vector<Draft>* d
 }
 
 // Compares a plan for a GPU with the CPU; kernels at fault are exchanged. False if it is wrong and nothing helps.
-Result<bool> PlanMaker::Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point) {
+Result<bool> PlanMaker::Verify(const Plan& plan, const CudaProgramOptions& gpu, PlanPoint* point) {
   if (options_.progress) options_.progress(0, 1, "comparing the plan with the CPU");
-  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict,
-                         VerifyCudaPlan(engine_.Fused(plan.variant), cuda, threads_, plan.workspace_limit, point));
+  TAMIS_ASSIGN_OR_RETURN(const PlanVerdict verdict, VerifyCudaPlan(engine_.Fused(plan.variant), gpu, point));
   notices_.insert(notices_.end(), verdict.notices.begin(), verdict.notices.end());
   if (verdict.right) {
     double& recorded = engine_.provenance.accuracy["gpu_error_of_allowed." + engine_.Precision(plan.variant)];
@@ -180,7 +180,7 @@ Result<bool> PlanMaker::Verify(const Plan& plan, const std::shared_ptr<const Cud
   notices_.push_back(
       fmt::format("the engine carries no plan for {} in {}: the whole network answered wrongly, {:.3g} times as far "
                   "from the CPU's answers as rounding explains, and no exchange of kernels helped; don't run it there",
-                  cuda->Fingerprint(), engine_.Precision(plan.variant), verdict.excess));
+                  gpu.device->Fingerprint(), engine_.Precision(plan.variant), verdict.excess));
   return false;
 }
 

@@ -8,8 +8,8 @@
 
 #include "src/compiler/plan/build.h"
 #include "src/compiler/plan/micro_batch_trial.h"
-#include "src/cuda/device.h"
 #include "src/engine/engine.h"
+#include "src/runtime/devices/cuda/cuda_program.h"
 #include "src/tuner/tuner.h"
 
 namespace tamis {
@@ -50,7 +50,7 @@ class PlanMaker {
 
   std::vector<Planned> AllPlanned(std::vector<Draft>* drafts) const;
   Status Tune(const std::vector<Graph>& concrete, std::vector<Draft>* drafts);
-  Result<bool> Verify(const Plan& plan, const std::shared_ptr<const CudaDevice>& cuda, PlanPoint* point);
+  Result<bool> Verify(const Plan& plan, const CudaProgramOptions& gpu, PlanPoint* point);
   Result<bool> ConfirmSparse(std::vector<Draft>* drafts);
   Status AddBlocks(std::vector<Draft>* drafts);
   Status DropLosers(std::vector<Draft>* drafts);

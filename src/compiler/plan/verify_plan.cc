@@ -8,8 +8,8 @@
 #include "src/ops/op_float8.h"
 #include "src/ops/op_tf32.h"
 #include "src/runtime/benchmark.h"
-#include "src/runtime/devices/cuda/cuda_program.h"
 #include "src/runtime/dynamic_program.h"
+#include "src/runtime/plan_choice.h"
 #include "src/runtime/program.h"
 #include "src/runtime/specialize.h"
 
@@ -134,20 +134,12 @@ Result<bool> ExchangeOne(const PlanReference& reference, PlanRunner& runner, dou
 
 class CudaRunner : public PlanRunner {
  public:
-  CudaRunner(const Graph& concrete, std::shared_ptr<const CudaDevice> device, int threads, uint64_t workspace_limit,
-             std::vector<Tensor> inputs)
-      : concrete_(concrete),
-        device_(std::move(device)),
-        pool_(threads),
-        workspace_limit_(workspace_limit),
-        inputs_(std::move(inputs)) {}
+  CudaRunner(const Graph& concrete, const CudaProgramOptions& options, std::vector<Tensor> inputs)
+      : concrete_(concrete), options_(options), pool_(options.threads), inputs_(std::move(inputs)) {}
 
   Status Run(const std::vector<NodePlan>& nodes, int repeats, const Visit& visit) override {
-    std::map<std::string, std::string> kernels;
-    for (const NodePlan& node : nodes) kernels[node.node] = node.kernel;
-    const CudaProgramOptions options{device_, pool_.threads(), [&](const std::string& node) { return kernels[node]; },
-                                     workspace_limit_};
-    TAMIS_ASSIGN_OR_RETURN(const auto program, CudaProgram::Make(concrete_.Clone(), options, cache_));
+    TAMIS_ASSIGN_OR_RETURN(const auto program,
+                           CudaProgram::Make(concrete_.Clone(), options_.Wishing(WishOf(nodes)), cache_));
     for (int i = 0; i < repeats; ++i) {
       TAMIS_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, program->Run(inputs_, pool_));
       TAMIS_RETURN_IF_ERROR(visit(outputs));
@@ -157,9 +149,8 @@ class CudaRunner : public PlanRunner {
 
  private:
   const Graph& concrete_;
-  std::shared_ptr<const CudaDevice> device_;
+  const CudaProgramOptions& options_;
   ThreadPool pool_;
-  uint64_t workspace_limit_;
   std::vector<Tensor> inputs_;
   PackCache cache_;
 };
@@ -253,8 +244,7 @@ Result<PlanVerdict> VerifyPlan(const PlanReference& reference, PlanRunner& runne
   return verdict;
 }
 
-Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads,
-                                   uint64_t workspace_limit, PlanPoint* point) {
+Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, const CudaProgramOptions& options, PlanPoint* point) {
   const auto not_compared = [](const std::string& why) {
     PlanVerdict verdict;
     verdict.right = true;
@@ -266,9 +256,9 @@ Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const Cud
   TAMIS_ASSIGN_OR_RETURN(const Graph concrete, SpecializeAt(fused, point->binding));
   if (RunsNodeByNode(concrete)) return not_compared("it runs node by node on the CPU");
   TAMIS_ASSIGN_OR_RETURN(std::vector<Tensor> inputs, RandomOperands(specs, point->binding, 2));
-  TAMIS_ASSIGN_OR_RETURN(const auto reference, PlanReference::Make(concrete, inputs, threads));
+  TAMIS_ASSIGN_OR_RETURN(const auto reference, PlanReference::Make(concrete, inputs, options.threads));
   if (reference == nullptr) return not_compared("its answers to random inputs are not finite in this precision");
-  CudaRunner runner(concrete, std::move(device), threads, workspace_limit, std::move(inputs));
+  CudaRunner runner(concrete, options, std::move(inputs));
   return VerifyPlan(*reference, runner, &point->nodes);
 }
 

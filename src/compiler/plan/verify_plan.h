@@ -10,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "src/cuda/device.h"
-#include "src/engine/engine.h"
+#include "src/runtime/devices/cuda/cuda_program.h"
 
 namespace tamis {
 
@@ -71,7 +70,6 @@ Result<PlanVerdict> VerifyPlan(const PlanReference& reference, PlanRunner& runne
 
 // The same for one point of a plan of `fused` on a GPU. A network that can't be compared (it runs node by node, or its
 // answers to random inputs are not finite) counts as right, with a notice that says so.
-Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, std::shared_ptr<const CudaDevice> device, int threads,
-                                   uint64_t workspace_limit, PlanPoint* point);
+Result<PlanVerdict> VerifyCudaPlan(const Graph& fused, const CudaProgramOptions& options, PlanPoint* point);
 
 }  // namespace tamis

@@ -5,8 +5,12 @@
 // begin at any row: the swizzle is one of addresses). A second warp fetches weights, tile after tile, and a warpgroup
 // multiplies. In im2col mode (gemm24_wgmma.cuh) every position fetches its pixels anew, nine times for 3 x 3, and what
 // a multiprocessor takes in is what bounds such a product.
+//
+// Where tiles are few, two blocks of a cluster divide the channels of a tile twice as wide: each takes half of the
+// steps, and sends the sums of half of the columns to the other, which finishes those.
 #pragma once
 
+#include "src/kernels/gemm/cuda/exchange_sums.cuh"
 #include "src/kernels/gemm/cuda/finish_tile.cuh"
 
 namespace tamis::cuda {
@@ -24,6 +28,15 @@ struct LinesShape {
   static constexpr int kTokens = kColumnsValue;
   static constexpr int kPerMultiprocessor = kPerMultiprocessorValue;
   static constexpr int kThreads = 128 + 64;
+  // Halves of the columns are finished 16 at a time, in registers.
+  static constexpr bool kCanSplit = !kInt8 && kTokens % 32 == 0;
+  static constexpr int kExchangeBytes = kCanSplit ? 64 * kTokens / 2 * 4 : 0;
+};
+
+// What finishing half of a tile's columns needs to know of them (gemm24_wgmma_parts.cuh).
+template <class Shape>
+struct HalfOfColumns {
+  static constexpr int kTokens = Shape::kTokens / 2;
 };
 
 // Where a ring of buffers stands whose length is known at run time.
@@ -35,19 +48,26 @@ struct LinePosition {
   }
 };
 
-// Shared memory: buffers of lines, then stages of weights; a pair of barriers each.
+// Shared memory: buffers of lines, then stages of weights, a pair of barriers each; then the sums of the other block.
 struct LineMemory {
-  uint32_t x, weights;
+  uint32_t x, weights, exchange;
   uint32_t x_full, x_empty, full, empty;
 };
 
+// The tiles of 64 channels that a block takes.
+struct ChannelRuns {
+  int begin, end;
+  __device__ __forceinline__ ChannelRuns(const WgmmaParams& params, int part)
+      : begin(params.run_tiles * part / params.split), end(params.run_tiles * (part + 1) / params.split) {}
+};
+
 template <class Shape>
-__device__ __forceinline__ void FetchLineWeights(const WgmmaParams& params, const LineMemory& memory,
-                                                 int output_block) {
+__device__ __forceinline__ void FetchLineWeights(const WgmmaParams& params, const LineMemory& memory, int output_block,
+                                                 ChannelRuns runs) {
   const int positions = params.kernel_h * params.kernel_w;
   const std::byte* panel = params.weight + static_cast<int64_t>(output_block) * params.depth_tiles * Shape::kTileBytes;
   LinePosition stage;
-  for (int run = 0; run < params.run_tiles; ++run) {
+  for (int run = runs.begin; run < runs.end; ++run) {
     for (int position = 0; position < positions; ++position) {
       if (stage.lap > 0) BarrierWait(memory.empty + 8 * stage.at, (stage.lap - 1) & 1);
       const uint32_t full = memory.full + 8 * stage.at;
@@ -59,15 +79,15 @@ __device__ __forceinline__ void FetchLineWeights(const WgmmaParams& params, cons
   }
 }
 
-__device__ __forceinline__ void FetchLines(const WgmmaParams& params, const LineMemory& memory, int first_line,
-                                           int first_image) {
+__device__ __forceinline__ void FetchLines(const WgmmaParams& params, const LineMemory& memory, TileCorner corner,
+                                           ChannelRuns runs) {
   LinePosition buffer;
-  for (int run = 0; run < params.run_tiles; ++run) {
+  for (int run = runs.begin; run < runs.end; ++run) {
     if (buffer.lap > 0) BarrierWait(memory.x_empty + 8 * buffer.at, (buffer.lap - 1) & 1);
     const uint32_t full = memory.x_full + 8 * buffer.at;
     BarrierExpect(full, params.lines.HeldRows() * 128);
-    PixelsLoad(memory.x + buffer.at * params.line_bytes, params.x, run * 64, -params.pad_w, first_line - params.pad_h,
-               first_image, full);
+    PixelsLoad(memory.x + buffer.at * params.line_bytes, params.x, run * 64, -params.pad_w, corner.line - params.pad_h,
+               corner.image, full);
     buffer.Advance(params.line_buffers);
   }
 }
@@ -79,8 +99,8 @@ template <class Shape>
 class LineProducts {
  public:
   using Sums = typename Shape::Sum[Shape::kTokens / 2];
-  __device__ __forceinline__ LineProducts(const WgmmaParams& params, const LineMemory& memory)
-      : params_(params), memory_(memory) {}
+  __device__ __forceinline__ LineProducts(const WgmmaParams& params, const LineMemory& memory, ChannelRuns runs)
+      : params_(params), memory_(memory), tiles_((runs.end - runs.begin) * params.kernel_h * params.kernel_w) {}
 
   __device__ __forceinline__ void Run(Sums& sums) {
     WithInstruction<Shape, false>(params_.types.x_unsigned,
@@ -92,13 +112,12 @@ class LineProducts {
   using Codes = uint32_t[kWords];
   template <class Instruction>
   __device__ __forceinline__ void RunBy(Sums& sums) {
-    const int tiles = params_.depth_tiles;
     Codes codes[3] = {};
 #pragma unroll 1
-    for (int i = 0; i < tiles; i += 3) {
+    for (int i = 0; i < tiles_; i += 3) {
       Step<Instruction>(sums, i, codes[0], codes[1]);
-      if (i + 1 < tiles) Step<Instruction>(sums, i + 1, codes[1], codes[2]);
-      if (i + 2 < tiles) Step<Instruction>(sums, i + 2, codes[2], codes[0]);
+      if (i + 1 < tiles_) Step<Instruction>(sums, i + 1, codes[1], codes[2]);
+      if (i + 2 < tiles_) Step<Instruction>(sums, i + 2, codes[2], codes[0]);
     }
     WgmmaWait<0>();
     for (const Codes& own : codes) KeepCodes(own);
@@ -147,10 +166,57 @@ class LineProducts {
 
   const WgmmaParams& params_;
   const LineMemory& memory_;
+  const int tiles_;  // of the weight
   LinePosition stage_, buffer_;
   int last_stage_ = 0, oldest_stage_ = 0, last_buffer_ = 0;
   int position_ = 0, r_ = 0, s_ = 0;  // of the kernel, and as line and pixel
 };
+
+// The columns from `first` on that are pixels of y, which lie in `tile`.
+template <int kColumns>
+__device__ __forceinline__ void StorePixels(const WgmmaParams& params, int first_output, TileCorner corner, int first,
+                                            uint32_t tile) {
+  const LineTile& lines = params.lines;
+  const int chunk = threadIdx.x % 8, image_rows = lines.LinesApart() * lines.pitch;
+  if (first_output + chunk * 8 >= params.outputs) return;  // a multiple of 8
+  for (int row = threadIdx.x / 8; row < kColumns; row += 128 / 8) {
+    const int column = first + row;
+    const int image = column / image_rows, in_image = column % image_rows;
+    const int line = in_image / lines.pitch, w = in_image % lines.pitch;
+    const int h = corner.line + line, batch = corner.image + image;
+    if (image >= lines.images || line >= lines.lines || h >= params.out_h || w >= params.out_w) continue;
+    const int64_t pixel = (static_cast<int64_t>(batch) * params.out_h + h) * params.out_w + w;
+    if (pixel >= params.rows) continue;
+    uint4 v;
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];\n"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "r"(tile + row * 128 + (chunk ^ row % 8) * 16)
+                 : "memory");
+    auto* const y = static_cast<uint16_t*>(params.y_rows) + pixel * params.outputs + first_output + chunk * 8;
+    *reinterpret_cast<uint4*>(y) = v;
+  }
+}
+
+// Finishes the half of the columns that is this block's. The residual, if there is one, is under way to `base`; the
+// other block has started.
+template <class Shape>
+__device__ __forceinline__ void FinishHalf(const float (&sums)[Shape::kTokens / 2], const WgmmaParams& params,
+                                           int first_output, TileCorner corner, int part, uint32_t base,
+                                           uint32_t exchange, uint32_t fetched) {
+  using Half = HalfOfColumns<Shape>;
+  const int first = part * Half::kTokens;
+  const uint32_t tile = base + first * 128;
+  float own[Half::kTokens / 2];
+  ExchangeSums<Shape>(sums, exchange, part, own);
+  if (params.residual_rows != nullptr) BarrierWait(fetched, 0);
+  AddBiasAndResidual<Half, false>(own, params, first_output, tile);
+  DispatchActivation(params.activation.kind, [&](auto kind) {
+    FillTile<Half, false>(own, tile,
+                          [&](float sum, int) { return ActivateAs<decltype(kind)::kValue>(sum, params.activation); });
+  });
+  NamedBarrier(1, 128);
+  StorePixels<Half::kTokens>(params, first_output, corner, first, tile);
+}
 
 template <class Shape>
 __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Gemm24LinesKernel(
@@ -164,6 +230,7 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
   constexpr int kX = 8 * kMostLineBuffers, kStages = 8 * kMostLineStages;
   const LineMemory memory{base,
                           base + params.line_buffers * params.line_bytes,
+                          base + params.line_buffers * params.line_bytes + params.line_stages * Shape::kTileBytes,
                           first_barrier,
                           first_barrier + kX,
                           first_barrier + 2 * kX,
@@ -192,35 +259,48 @@ __global__ __launch_bounds__(Shape::kThreads, Shape::kPerMultiprocessor) void Ge
   }
   FenceForCopyEngine();
   __syncthreads();
+  const bool divided = Shape::kCanSplit && params.split > 1;
+  if (divided) ClusterArriveRelaxed();
   LetNextStart();
 
   const BlockPosition block = PositionOf(blockIdx.x, params.output_blocks, params.token_blocks, params.group);
-  if (warp == kConsumers / 32) {
-    if (lane == 0) FetchLineWeights<Shape>(params, memory, block.output_block);
-    return;
-  }
-  if (warp > kConsumers / 32) {
-    if (lane == 0) {
+  const TileCorner corner = CornerOf(params.lines, block.token_block);
+  const int part = blockIdx.y;
+  const ChannelRuns runs(params, part);
+  if (warp >= kConsumers / 32) {
+    if (lane == 0 && warp == kConsumers / 32) {
+      FetchLineWeights<Shape>(params, memory, block.output_block, runs);
+    } else if (lane == 0) {
       WaitForPrevious();
-      const TileCorner corner = CornerOf(params.lines, block.token_block);
-      FetchLines(params, memory, corner.line, corner.image);
+      FetchLines(params, memory, corner, runs);
+    }
+    __syncwarp();
+    if (divided) {
+      ClusterWait();
+      ClusterBarrier();  // the sums of both blocks are there
     }
     return;
   }
 
   typename Shape::Sum sums[Shape::kTokens / 2];
-  LineProducts<Shape>(params, memory).Run(sums);
+  LineProducts<Shape>(params, memory, runs).Run(sums);
   NamedBarrier(1, kConsumers);  // all has been read: the memory is free
   WaitForPrevious();
   const int first_output = block.output_block * 64;
   if (FetchesResidual<Shape>(params)) {
     if (threadIdx.x == 0) {
-      const TileCorner corner = CornerOf(params.lines, block.token_block);
       BarrierExpect(fetched, params.lines.TileRows() * (Shape::kInt8 ? 64 : 128));
       PixelsLoad(base, params.residual, first_output, 0, corner.line, corner.image, fetched);
     }
     __syncwarp();
-    BarrierWait(fetched, 0);
+    if (!divided) BarrierWait(fetched, 0);
+  }
+  if constexpr (Shape::kCanSplit) {
+    if (divided) {
+      ClusterWait();
+      FinishHalf<Shape>(sums, params, first_output, corner, part, base, memory.exchange, fetched);
+      return;
+    }
   }
   FinishTile<Shape, false>(sums, params, first_output, block.token_block, base, 1);
   if (threadIdx.x == 0) TensorStoreDrain();

@@ -10,11 +10,11 @@
 
 namespace tamis::cuda {
 
-// Predicted cycles and the instance, of all that fit.
-std::vector<std::pair<double, int>> RankLines(const Gemm24Problem& problem, int multiprocessors);
-std::string LinesName(const Gemm24Problem& problem, int instance);
+// Predicted cycles, of all that fit.
+std::vector<std::pair<double, Gemm24Tactic>> RankLines(const Gemm24Problem& problem, int multiprocessors);
+std::string LinesName(const Gemm24Problem& problem, const Gemm24Tactic& tactic);
 cudaError_t AllowLines(const Gemm24Problem& problem, int instance);
-cudaError_t LaunchLines(const Gemm24Problem& problem, int instance, const Gemm24Operands& operands, bool overlap,
-                        cudaStream_t stream);
+cudaError_t LaunchLines(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
+                        bool overlap, cudaStream_t stream);
 
 }  // namespace tamis::cuda

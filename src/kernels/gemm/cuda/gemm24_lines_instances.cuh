@@ -7,12 +7,13 @@ namespace tamis::cuda {
 
 // X(columns, blocks a multiprocessor). For the 3 x 3 convolutions of 32 images that most networks have, one wave of
 // blocks on 132 multiprocessors: four lines of 56 pixels (227 columns with what lies between), seven of 28 (202, two
-// blocks), an image of 14 x 14 (209), two of 7 x 7 (119). Blocks of 128 outputs in two warpgroups were slower in all of
-// them.
+// blocks), an image of 14 x 14 (209), two of 7 x 7 (119), or four of them (247) whose channels two blocks divide.
+// Blocks of 128 outputs in two warpgroups were slower in all of them.
 #define TAMIS_LINES_SHAPES(X) \
   X(128, 3)                   \
   X(224, 2)                   \
-  X(240, 2)
+  X(240, 2)                   \
+  X(256, 1)
 
 // Of codes, whose tiles of y are written 32 pixels a step.
 #define TAMIS_INT8_LINES_SHAPES(X) \
@@ -20,11 +21,12 @@ namespace tamis::cuda {
   X(224, 2)                        \
   X(256, 2)
 
-inline constexpr int kLinesInstances = 3;  // of each kind
+inline constexpr int kLinesInstances = 4, kInt8LinesInstances = 3;  // of each kind
 
 struct LinesInstance {
   const void* kernel;
   int columns, threads, per_multiprocessor, tile_bytes;  // of the weight
+  int exchange_bytes;                                    // with a split; 0: there is none
   bool sparse;
 };
 
@@ -35,6 +37,7 @@ LinesInstance DescribeLines() {
           Shape::kThreads,
           Shape::kPerMultiprocessor,
           static_cast<int>(Shape::kTileBytes),
+          Shape::kExchangeBytes,
           Shape::kSparse};
 }
 

@@ -89,7 +89,7 @@ std::vector<Gemm24Tactic> Gemm24WgmmaTactics(const Gemm24Problem& problem, int m
       ranked.push_back({PredictedCycles(problem, instance, split, multiprocessors), {index, split}});
     }
   }
-  for (const auto& [cycles, index] : RankLines(problem, multiprocessors)) ranked.push_back({cycles, {index, 1, true}});
+  for (const auto& lines : RankLines(problem, multiprocessors)) ranked.push_back(lines);
   std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Gemm24Tactic> tactics;
   for (const auto& [cycles, tactic] : ranked) tactics.push_back(tactic);
@@ -126,7 +126,7 @@ WgmmaParams MakeParams(const Gemm24Problem& problem, const Gemm24Operands& opera
 }
 
 std::string Gemm24WgmmaName(const Gemm24Problem& problem, const Gemm24Tactic& tactic) {
-  if (tactic.lines) return LinesName(problem, tactic.instance);
+  if (tactic.lines) return LinesName(problem, tactic);
   const WgmmaInstance instance = Instance(problem, tactic.instance);
   std::string name = instance.persistent ? "persistent " : "";
   name += std::to_string(instance.panels * 64) + "x" + std::to_string(instance.tokens) + "x" +
@@ -149,7 +149,7 @@ cudaError_t AllowGemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& t
 
 cudaError_t Gemm24Wgmma(const Gemm24Problem& problem, const Gemm24Tactic& tactic, const Gemm24Operands& operands,
                         bool overlap, cudaStream_t stream) {
-  if (tactic.lines) return LaunchLines(problem, tactic.instance, operands, overlap, stream);
+  if (tactic.lines) return LaunchLines(problem, tactic, operands, overlap, stream);
   const WgmmaInstance instance = Instance(problem, tactic.instance);
   WgmmaParams params = MakeParams(problem, operands);
   params.output_blocks = CeilDiv(problem.outputs, instance.panels * 64);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "src/cuda/device.h"
+#include "src/engine/engine.h"
 #include "src/ir/graph.h"
 #include "src/kernels/pack_cache.h"
 #include "src/runtime/buffer_pool.h"
@@ -29,6 +30,14 @@ struct CudaProgramOptions {
   int threads = 1;               // of nodes that run on the CPU
   KernelWish wish;               // may be empty; names variants
   uint64_t workspace_limit = 0;  // bytes that one kernel may take beside its operands; 0: no limit
+
+  // As a plan says; its kernels are wished for where a point of it is chosen.
+  static CudaProgramOptions Of(const Plan& plan, std::shared_ptr<const CudaDevice> device, int threads) {
+    return {std::move(device), threads, {}, plan.workspace_limit};
+  }
+  CudaProgramOptions Wishing(KernelWish kernels) const {
+    return {device, threads, std::move(kernels), workspace_limit};
+  }
 };
 
 // Thread-safe: several runs may go on at once.
