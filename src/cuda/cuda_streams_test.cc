@@ -22,8 +22,8 @@ TEST_F(CudaKernels, ManyThreadsWait) {
     for (int turn = 0; turn < kTurns; ++turn) {
       const auto byte = static_cast<int32_t>((index * 7 + static_cast<size_t>(turn)) % 251);
       std::memset(pinned.data(), 255, kBytes);
-      TAMIS_RETURN_IF_ERROR(CallCuda(api.fill, stream.get(), static_cast<void*>(on_device.data()), byte,
-                                     static_cast<uint64_t>(kBytes)));
+      TAMIS_RETURN_IF_ERROR(
+          CallCuda(api.fill, stream.get(), static_cast<void*>(on_device.data()), byte, static_cast<uint64_t>(kBytes)));
       TAMIS_RETURN_IF_ERROR(CallCuda(api.copy, stream.get(), static_cast<void*>(pinned.data()),
                                      static_cast<const void*>(on_device.data()), static_cast<uint64_t>(kBytes),
                                      int32_t{TAMIS_CUDA_TO_HOST}));
