@@ -282,16 +282,28 @@ class Optimizer {
         if (second) return {};
       }
     }
-    return DenseNetwork();
+    return OnlyRounded();
   }
 
-  // The network as it is. What it loses is rounding, which no choice made smaller: all samples may say so.
-  Status DenseNetwork() {
+  // Everything in bf16, if that was faster and holds, or the network as it is. What they lose is rounding, which no
+  // choice made smaller: all samples may say so.
+  Status OnlyRounded() {
+    confirm_.Join(std::exchange(reserve_, Judge()));
+    const std::string refused = "what was chosen was not confirmed by samples kept for that; the engine is the ";
+    for (size_t i = 0; i < trials_->all().size(); ++i) {
+      const OptimizeTrial& trial = trials_->at(i);
+      const bool rounds = trial.uniform && CountInt8(trial.assignment) == 0 && CountSparse(trial.assignment) == 0;
+      if (!rounds || !trial.holds || trial.refused || trial.relative > kClearlyFaster) continue;
+      TAMIS_RETURN_IF_ERROR(Build(static_cast<int>(i)));
+      TAMIS_ASSIGN_OR_RETURN(const bool holds, Asked(confirm_));
+      if (!holds) continue;
+      notices_.push_back(refused + "network with its layers in " + result_.precision);
+      return {};
+    }
     TAMIS_ASSIGN_OR_RETURN(const size_t dense, trials_->Try("dense", {}, true, 0));
     TAMIS_RETURN_IF_ERROR(Build(static_cast<int>(dense)));
-    confirm_.Join(std::exchange(reserve_, Judge()));
     TAMIS_ASSIGN_OR_RETURN(const bool holds, Asked(confirm_));
-    notices_.push_back("what was chosen was not confirmed by samples kept for that; the engine is the dense network");
+    notices_.push_back(refused + "dense network");
     if (!holds) return Closest();
     return {};
   }

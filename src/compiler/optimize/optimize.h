@@ -87,8 +87,8 @@ struct OptimizeResult {
 // and not only on these samples. Splits the data into fit, choose and confirm; times every layer as {dense, 2:4, paired
 // 2:4} x {f32, bf16, int8}; measures what each costs at the network's outputs; chooses by both (optimize_search.h) and
 // checks the engine on the confirm samples. Where that fails, they join those to choose by, less is allowed, and a part
-// kept back confirms; then the dense network it is. A budget that not even that holds is no error: the result says so,
-// and is the trial closest to it.
+// kept back confirms; then it is the network in bf16, if that is faster, or as it is. A budget that not even that holds
+// is no error: the result says so, and is the trial closest to it.
 Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, const OptimizeOptions& options);
 
 // What to tell the user of a result that does not hold.

@@ -132,6 +132,43 @@ TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
   EXPECT_TRUE(result->engine->provenance.values.empty() || SettingOf(*result, "w1").IsInt8());
 }
 
+// The samples asked first cut off the first product's codes, those kept back are lost below the second one's smallest
+// code. Float arithmetic minds neither, so what is left is bf16, where that is faster, and not f32.
+TEST_F(OptimizeTest, WhatOnlyRoundsIsLeftWhereNothingElseIsConfirmed) {
+  SCOPED_TRACE(kSeed);
+  std::mt19937 random(kSeed);
+  const Network network = TwoProducts(&random);
+  OptimizeOptions options = Quick();
+  options.budget.min_agreement = 0.98;
+  Tensor x = RandomSamples(&random);
+  {
+    const auto data = OpenTensors({{"x", x}}, kSpecs);
+    ASSERT_TRUE(data.ok()) << data.status().message();
+    const auto split = SplitSamples(**data, options.split, options.seed);
+    ASSERT_TRUE(split.ok());
+    const size_t asked = (2 * split->confirm.size() + 2) / 3;  // as Optimize has it
+    for (size_t i = 0; i < split->confirm.size(); ++i) {
+      const float scale = i < asked ? 20.0F : 1e-3F;
+      for (int64_t c = 0; c < kWidth; ++c) x.Data<float>()[split->confirm[i] * kWidth + c] *= scale;
+    }
+  }
+  const auto data = OpenTensors({{"x", x}}, kSpecs);
+  ASSERT_TRUE(data.ok());
+  std::string log;
+  options.log = [&](const std::string& step) { log += step + "\n"; };
+  const auto result = Optimize(network, **data, options);
+  ASSERT_TRUE(result.ok()) << result.status().message();
+  if (result->confirmations < 3) GTEST_SKIP() << "int8 was not chosen twice, so nothing was refused twice:\n" << log;
+  EXPECT_TRUE(result->holds) << log;
+  for (const OptimizedLayer& layer : result->layers) EXPECT_FALSE(layer.setting.IsInt8()) << log;
+  const OptimizeTrial& chosen = result->trials[static_cast<size_t>(result->chosen)];
+  for (const OptimizeTrial& trial : result->trials) {
+    if (CountBFloat16(trial.assignment) != 2 || trial.relative > kClearlyFaster || !trial.holds) continue;
+    EXPECT_EQ(CountBFloat16(chosen.assignment), 2) << log;
+    EXPECT_NE(result->notices.back().find("bf16"), std::string::npos) << result->notices.back();
+  }
+}
+
 // Samples of the network's input with one value everywhere.
 std::shared_ptr<const DataSource> ConstantSamples(int64_t samples) {
   Tensor x(DType::kFloat32, {samples, kWidth});
