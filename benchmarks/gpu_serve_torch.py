@@ -103,6 +103,10 @@ class Connection(asyncio.BufferedProtocol):
         for line in bytes(self.head[:end]).decode().split("\r\n")[1:]:
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
+        if "inference-header-content-length" not in headers:  # the load generator asks for statistics and metrics too
+            self.head_size = 0
+            self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            return
         self.header_size = int(headers["inference-header-content-length"])
         self.body = bytearray(int(headers["content-length"]))
         self.body_size = self.head_size - end

@@ -20,6 +20,7 @@ Status Candidates::FindLayers() {
   TAMIS_ASSIGN_OR_RETURN(fused_, Fuse(network_.graph, {}));
   const std::vector<WeightLayer> weights = FindWeightLayers(network_.graph, fused_, LayerRules{.keep = prune_.keep});
   TAMIS_RETURN_IF_ERROR(CheckKeep(weights, prune_.keep));
+  TAMIS_RETURN_IF_ERROR(CheckFinite(fused_, weights));
   std::map<std::string, size_t> places;
   const auto place = [&](const std::string& name) -> CandidateLayer& {
     const auto [found, fresh] = places.emplace(name, layers_.size());

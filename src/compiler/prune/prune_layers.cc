@@ -1,6 +1,7 @@
 #include "src/compiler/prune/prune_layers.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -184,6 +185,22 @@ Status CheckKeep(const std::vector<WeightLayer>& layers, const std::vector<std::
   if (unknown.empty()) return {};
   for (const WeightLayer& layer : layers) known += (known.empty() ? "" : ", ") + layer.initializer;
   return UserError("no layer is called {}; there are: {}", unknown, known);
+}
+
+Status CheckFinite(const Graph& fused, const std::vector<WeightLayer>& layers) {
+  std::string broken;
+  for (const WeightLayer& layer : layers) {
+    const auto& weight = fused.value(layer.weight).constant;
+    if (!layer.reason.empty() || !weight || weight->dtype() != DType::kFloat32) continue;
+    const auto values = weight->Span<float>();
+    const auto wrong = std::count_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+    if (wrong > 0) broken += fmt::format("{}'{}' ({})", broken.empty() ? "" : ", ", layer.initializer, wrong);
+  }
+  if (broken.empty()) return {};
+  return UserError(
+      "weights are NaN or infinite in {}: nothing can be fitted to them; export the network again, or keep these "
+      "layers dense (--keep)",
+      broken);
 }
 
 }  // namespace tamis

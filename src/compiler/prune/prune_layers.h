@@ -42,6 +42,9 @@ std::vector<WeightLayer> FindWeightLayers(const Graph& simplified, const Graph& 
 // Error (kUser) listing the names of `keep` that are no layer's, with the names there are.
 Status CheckKeep(const std::vector<WeightLayer>& layers, const std::vector<std::string>& keep);
 
+// Error (kUser) listing the layers that can be 2:4 and have weights that are NaN or infinite.
+Status CheckFinite(const Graph& fused, const std::vector<WeightLayer>& layers);
+
 // The value of this name; kNoValue if there is none.
 ValueId FindValue(const Graph& graph, const std::string& name);
 

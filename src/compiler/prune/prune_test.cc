@@ -138,6 +138,12 @@ TEST(PruneTest, FailureLeavesTheNetworkAlone) {
       report.status().message(),
       "no layer is called 'nobody', 'third'; there are: first.weight, second.weight, grouped.weight, head.weight");
   EXPECT_EQ(weight(), before);
+  options.keep.clear();
+  network.fused.value(ValueNamed(network.fused, "second.weight_last")).constant->Data<float>()[5] = std::nanf("");
+  report = PruneFused(network.simplified, network.fused, ImageBatches(1, random), options, Pool());
+  ASSERT_FALSE(report.ok());
+  EXPECT_NE(report.status().message().find("weights are NaN or infinite in 'second.weight' (1)"), std::string::npos)
+      << report.status().message();
 }
 
 TEST(PruneTest, KeepMagnitudeWithoutSamplesAndMemoryLimit) {

@@ -132,6 +132,7 @@ bool Pruner::HasMoments(const WeightLayer& layer) const {
 
 Result<PruneReport> Pruner::Run(std::span<const NamedTensors> given) {
   TAMIS_RETURN_IF_ERROR(CheckKeep(layers_, options_.keep));
+  if (options_.prune) TAMIS_RETURN_IF_ERROR(CheckFinite(fused_, layers_));
   if (given.empty()) {
     if ((options_.method != PruneOptions::Method::kMagnitude || !options_.prune) && total_ > 0) {
       return UserError(
