@@ -22,34 +22,42 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   return Program::Make(std::move(concrete), options, cache);
 }
 
+Status ForRounds(const Turns& turns, const std::function<Status(int)>& round) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
+  for (int i = 0; i < turns.least || (i < turns.most && Clock::now() < deadline); ++i) {
+    TAMIS_RETURN_IF_ERROR(round(i));
+  }
+  return {};
+}
+
 Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* const> programs,
                                                     std::span<const Tensor> inputs, ThreadPool& pool,
                                                     const Turns& turns) {
   using Clock = std::chrono::steady_clock;
   std::vector<std::vector<double>> times(programs.size());
-  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
-  for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
+  TAMIS_RETURN_IF_ERROR(ForRounds(turns, [&](int round) -> Status {
     for (size_t i = 0; i < programs.size(); ++i) {
       const auto start = Clock::now();
       TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
       if (round > 0) times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
     }
-  }
+    return {};
+  }));
   for (auto& of_program : times) std::sort(of_program.begin(), of_program.end());
   return times;
 }
 
 Result<std::vector<NodeSeconds>> NodesInTurns(std::span<const ProgramRun> runs, ThreadPool& pool, const Turns& turns) {
-  using Clock = std::chrono::steady_clock;
   std::vector<NodeSeconds> seconds(runs.size());
-  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
-  for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
+  TAMIS_RETURN_IF_ERROR(ForRounds(turns, [&](int round) -> Status {
     for (size_t i = 0; i < runs.size(); ++i) {
       TAMIS_ASSIGN_OR_RETURN(const auto nodes, runs[i].program->Profile(runs[i].inputs, 1, pool));
       if (round == 0) continue;
       for (const Session::NodeTime& node : nodes) seconds[i][node.name].push_back(node.seconds);
     }
-  }
+    return {};
+  }));
   return seconds;
 }
 

@@ -1,6 +1,7 @@
 // Whole runs of several programs in turns, so that a slow phase of the machine meets all of them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -24,6 +25,8 @@ struct Turns {
   double seconds = 0.5;
   int least = 5, most = 200;
 };
+// Calls `round` with 0, 1, ... as `turns` say, until it fails.
+Status ForRounds(const Turns& turns, const std::function<Status(int)>& round);
 // Seconds of each program's runs, ascending.
 Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* const> programs,
                                                     std::span<const Tensor> inputs, ThreadPool& pool,

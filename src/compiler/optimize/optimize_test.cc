@@ -90,6 +90,19 @@ LayerSetting SettingOf(const OptimizeResult& result, const std::string& layer) {
   return {};
 }
 
+// Multiplies the samples kept to confirm, those that are asked first and the others.
+void ScaleConfirmSamples(const OptimizeOptions& options, float asked_first, float kept_back, Tensor* x) {
+  const auto data = OpenTensors({{"x", *x}}, kSpecs);
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  const auto split = SplitSamples(**data, options.split, options.seed);
+  ASSERT_TRUE(split.ok());
+  const size_t asked = (2 * split->confirm.size() + 2) / 3;  // as Optimize has it
+  for (size_t i = 0; i < split->confirm.size(); ++i) {
+    const float scale = i < asked ? asked_first : kept_back;
+    for (int64_t c = 0; c < kWidth; ++c) x->Data<float>()[split->confirm[i] * kWidth + c] *= scale;
+  }
+}
+
 // The samples that are asked first are twenty times as large as the others, so that int8 codes, whose ranges come from
 // the others, cut them off before the first product. Nothing in the samples to fit or to choose by tells.
 TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
@@ -100,16 +113,7 @@ TEST_F(OptimizeTest, AConfirmationThatFailsIsSplitAgain) {
   options.budget.min_agreement = 0.98;
 
   Tensor x = RandomSamples(&random);
-  {
-    const auto data = OpenTensors({{"x", x}}, kSpecs);
-    ASSERT_TRUE(data.ok()) << data.status().message();
-    const auto split = SplitSamples(**data, options.split, options.seed);
-    ASSERT_TRUE(split.ok());
-    const size_t asked = (2 * split->confirm.size() + 2) / 3;  // as Optimize has it
-    for (size_t i = 0; i < asked; ++i) {
-      for (int64_t c = 0; c < kWidth; ++c) x.Data<float>()[split->confirm[i] * kWidth + c] *= 20;
-    }
-  }
+  ASSERT_NO_FATAL_FAILURE(ScaleConfirmSamples(options, 20, 1, &x));
   const auto data = OpenTensors({{"x", x}}, kSpecs);
   ASSERT_TRUE(data.ok());
   std::vector<std::string> steps;
@@ -141,17 +145,7 @@ TEST_F(OptimizeTest, WhatOnlyRoundsIsLeftWhereNothingElseIsConfirmed) {
   OptimizeOptions options = Quick();
   options.budget.min_agreement = 0.98;
   Tensor x = RandomSamples(&random);
-  {
-    const auto data = OpenTensors({{"x", x}}, kSpecs);
-    ASSERT_TRUE(data.ok()) << data.status().message();
-    const auto split = SplitSamples(**data, options.split, options.seed);
-    ASSERT_TRUE(split.ok());
-    const size_t asked = (2 * split->confirm.size() + 2) / 3;  // as Optimize has it
-    for (size_t i = 0; i < split->confirm.size(); ++i) {
-      const float scale = i < asked ? 20.0F : 1e-3F;
-      for (int64_t c = 0; c < kWidth; ++c) x.Data<float>()[split->confirm[i] * kWidth + c] *= scale;
-    }
-  }
+  ASSERT_NO_FATAL_FAILURE(ScaleConfirmSamples(options, 20, 1e-3F, &x));
   const auto data = OpenTensors({{"x", x}}, kSpecs);
   ASSERT_TRUE(data.ok());
   std::string log;

@@ -33,14 +33,16 @@ BuildOptions Options() {
   return options;
 }
 
+Result<WholeRun> BesideItself(const Graph& dense) {
+  TAMIS_ASSIGN_OR_RETURN(const auto timer, NetworkTimer::Make(dense, Options()));
+  TAMIS_ASSIGN_OR_RETURN(const auto timed, timer->Time(dense));
+  return timer->RunBesideDense(timed, 0.01);
+}
+
 // Only that there are times, and of what: how long they are is no test's business.
 TEST(RunBesideDense, TellsWhatEveryLayerTakesInItsPlace) {
   const Graph dense = TwoDenseLayers();
-  const auto timer = NetworkTimer::Make(dense, Options());
-  ASSERT_TRUE(timer.ok()) << timer.status().message();
-  const auto timed = (*timer)->Time(dense);
-  ASSERT_TRUE(timed.ok()) << timed.status().message();
-  const auto whole = (*timer)->RunBesideDense(*timed, 0.01);
+  const auto whole = BesideItself(dense);
   ASSERT_TRUE(whole.ok()) << whole.status().message();
   EXPECT_GT(whole->relative, 0);
   std::vector<std::string> layers;
@@ -58,11 +60,7 @@ TEST(RunBesideDense, IsEmptyForWhatRunsNodeByNode) {
   Append(dense, "NonZero", "", {"c"}, "places");
   dense.outputs = {ValueNamed(dense, "places")};
   ASSERT_TRUE(InferShapes(dense).ok());
-  const auto timer = NetworkTimer::Make(dense, Options());
-  ASSERT_TRUE(timer.ok()) << timer.status().message();
-  const auto timed = (*timer)->Time(dense);
-  ASSERT_TRUE(timed.ok()) << timed.status().message();
-  const auto whole = (*timer)->RunBesideDense(*timed, 0.01);
+  const auto whole = BesideItself(dense);
   ASSERT_TRUE(whole.ok()) << whole.status().message();
   EXPECT_EQ(whole->relative, 0);
   EXPECT_TRUE(whole->layers.empty());

@@ -1,7 +1,6 @@
 #include "src/compiler/plan/plan_pair.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "src/base/median.h"
 #include "src/runtime/benchmark.h"
@@ -89,15 +88,14 @@ Result<PlanComparison> CompareWhole(const PlanPair& pair, ThreadPool& pool, doub
 }
 
 Result<LayerComparisons> CompareLayers(const PlanPair& pair, ThreadPool& pool, const Turns& turns) {
-  using Clock = std::chrono::steady_clock;
   std::vector<LayerComparison> layers;
   Side chosen, dense;
-  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
-  for (int round = 0; round < turns.least || (round < turns.most && Clock::now() < deadline); ++round) {
+  TAMIS_RETURN_IF_ERROR(ForRounds(turns, [&](int round) -> Status {
     if (round % 2 == 1) TAMIS_RETURN_IF_ERROR(dense.Run(*pair.dense, pair, pool));
     TAMIS_RETURN_IF_ERROR(chosen.Run(*pair.chosen, pair, pool, &layers));
     if (round % 2 == 0) TAMIS_RETURN_IF_ERROR(dense.Run(*pair.dense, pair, pool));
-  }
+    return {};
+  }));
   LayerComparisons found;
   for (LayerComparison& layer : layers) {
     const auto block = pair.blocks.find(layer.node);

@@ -8,13 +8,10 @@
 #include "src/passes/match.h"
 
 namespace tamis {
-namespace {
 
 Tensor Floats(const std::vector<float>& values) {
   return Tensor::Of<float>(DType::kFloat32, {static_cast<int64_t>(values.size())}, std::span<const float>(values));
 }
-
-}  // namespace
 
 void QdqWriter::QuantizeWeight(QuantizeProduct* product) {
   const ValueId weight_id = graph_.node(product->node).input(1), x = graph_.node(product->node).input(0);

@@ -19,6 +19,9 @@ namespace tamis {
 inline constexpr std::string_view kCodesSuffix = "_codes";  // of a weight's codes, and of a product's in a fused graph
 inline constexpr std::string_view kNumbersSuffix = "_dequantized";  // of what DequantizeLinear makes of them
 
+// A vector of float32.
+Tensor Floats(const std::vector<float>& values);
+
 // What to write. All of it must outlive the writer.
 struct QdqChoices {
   const std::map<ValueId, CodeMap>& maps;                 // of every activation that is coded

@@ -175,10 +175,6 @@ class NetworkQuantizer {
     }
   }
 
-  static Tensor Floats(const std::vector<float>& values) {
-    return Tensor::Of<float>(DType::kFloat32, {static_cast<int64_t>(values.size())}, std::span<const float>(values));
-  }
-
   QuantizeReport Report(std::span<const NamedTensors> batches) {
     QuantizeReport report;
     for (const BalancedActivation& balanced : balanced_) report.balanced.push_back(balanced.name);
