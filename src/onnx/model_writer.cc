@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "src/base/atomic_file.h"
+#include "src/base/tensor_store.h"
 #include "src/base/version.h"
 #include "src/onnx/graph_writer.h"
 #include "src/onnx/names.h"
@@ -126,6 +127,7 @@ Status WriteExternal(const std::vector<PendingWeight>& weights, const std::strin
     const size_t padding = (kAlignment - offset % kAlignment) % kAlignment;
     TAMIS_RETURN_IF_ERROR(file->Write(kZeros.data(), padding));
     TAMIS_RETURN_IF_ERROR(file->Write(weight.tensor.raw(), bytes));
+    TensorStore::Rest(weight.tensor);
     offset += padding;
     SetExternal(location, offset, bytes, weight.proto);
     offset += bytes;
@@ -137,6 +139,7 @@ void WriteInline(const std::vector<PendingWeight>& weights) {
   for (const PendingWeight& weight : weights) {
     if (weight.proto->data_location() == onnx::TensorProto::EXTERNAL) continue;
     WriteElements(weight.tensor, weight.proto);
+    TensorStore::Rest(weight.tensor);
   }
 }
 

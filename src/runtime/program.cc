@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "src/base/tensor_store.h"
+
 namespace tamis {
 namespace {
 
@@ -51,7 +53,9 @@ Result<Program::Step> Program::MakeStep(const Graph& graph, NodeId id, const Pro
   TAMIS_ASSIGN_OR_RETURN(step.prepared, PreparedNode::Make(graph, node, options.threads,
                                                            options.wish ? options.wish(name) : std::string(), cache));
   for (const Operand& operand : step.prepared->problem().inputs) {
-    if (options.packed && operand.constant != nullptr) options.packed(*operand.constant);
+    if (operand.constant == nullptr) continue;
+    TensorStore::Rest(*operand.constant);
+    if (options.packed) options.packed(*operand.constant);
   }
   return step;
 }

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "src/base/freed_memory.h"
+#include "src/base/tensor_store.h"
 #include "src/compiler/plan/untuned_session.h"
-#include "src/compiler/samples/tensor_store.h"
 
 namespace tamis {
 namespace {
@@ -47,6 +48,7 @@ Result<std::map<ValueId, TensorStatistics>> Calibrate(const Graph& simplified, c
                                                       const std::set<ValueId>& spatial,
                                                       std::span<const NamedTensors> batches,
                                                       const CalibrateOptions& options) {
+  const FreedMemoryReturned returned;
   // The network with these values as further outputs: passes leave outputs as they are.
   Network network;
   network.graph = simplified.Clone();

@@ -10,9 +10,9 @@
 #include <set>
 
 #include "src/base/hash.h"
+#include "src/base/tensor_store.h"
 #include "src/compiler/calibrate/scaling_trial.h"
 #include "src/compiler/plan/untuned_session.h"
-#include "src/compiler/samples/tensor_store.h"
 
 namespace tamis {
 namespace {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 
 namespace tamis {
 namespace {

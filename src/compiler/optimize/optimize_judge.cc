@@ -5,11 +5,11 @@
 #include <limits>
 #include <map>
 
+#include "src/base/tensor_store.h"
 #include "src/compiler/measure/compare.h"
 #include "src/compiler/measure/score_divergence.h"
 #include "src/compiler/optimize/optimize_mixtures.h"
 #include "src/compiler/samples/labels.h"
-#include "src/compiler/samples/tensor_store.h"
 
 namespace tamis {
 namespace {

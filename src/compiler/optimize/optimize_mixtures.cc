@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 
 namespace tamis {
 namespace {

@@ -10,8 +10,8 @@
 #include "src/base/file_lock.h"
 #include "src/base/hash.h"
 #include "src/base/tab_fields.h"
+#include "src/base/tensor_store.h"
 #include "src/base/version.h"
-#include "src/compiler/samples/tensor_store.h"
 
 namespace tamis {
 namespace {

@@ -6,6 +6,7 @@
 #include "src/compiler/permute/permute_prove.h"
 #include "src/compiler/permute/permute_vote.h"
 #include "src/compiler/permute/permute_voters.h"
+#include "src/ir/constant_store.h"
 
 namespace tamis {
 namespace {
@@ -101,6 +102,7 @@ Result<PermuteReport> PermuteChannels(Graph& simplified, std::span<const NamedTe
     orders.push_back({atoms, std::move(order)});
     order_lines.push_back(i);
   }
+  ConstantStore::Rest(simplified);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!orders.empty()) {
     TAMIS_ASSIGN_OR_RETURN(ProvenOrders proven, ProveOrders(simplified, trace, orders, batches[0], pool->threads()));

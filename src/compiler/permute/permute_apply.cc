@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 
+#include "src/base/tensor_store.h"
 #include "tamis/status.h"
 
 namespace tamis {
@@ -137,6 +138,7 @@ void ApplySources(const ChannelTrace& trace, const ChannelSources& sources, Grap
     for (const auto& [moves, nodes] : by_moves) {
       Tensor constant = *graph.value(id).constant;
       for (const Move& move : moves) constant = Moved(constant, move);
+      TensorStore::Rest(*graph.value(id).constant);
       if (alike) {
         graph.value(id).constant = std::move(constant);
         graph.value(id).constant_hash = 0;

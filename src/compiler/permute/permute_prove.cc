@@ -4,8 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "src/base/freed_memory.h"
 #include "src/compiler/measure/compare.h"
 #include "src/compiler/plan/untuned_session.h"
+#include "src/ir/constant_store.h"
 
 namespace tamis {
 namespace {
@@ -25,6 +27,7 @@ double RoundingBound(const Graph& graph) {
 }
 
 Result<NamedTensors> Answers(const Graph& graph, const NamedTensors& batch, int threads) {
+  const FreedMemoryReturned returned;
   Network network;
   network.graph = graph.Clone();
   TAMIS_ASSIGN_OR_RETURN(const auto session, UntunedSession(network, threads));
@@ -49,6 +52,8 @@ Graph Permuted(const Graph& graph, const ChannelTrace& trace, std::span<const Cl
   for (const ClassOrder* order : orders) MoveAtoms(*order->atoms, order->order, &sources);
   Graph permuted = graph.Clone();
   ApplySources(trace, sources, permuted);
+  ConstantStore().Keep(permuted);
+  ConstantStore::Rest(graph);
   return permuted;
 }
 

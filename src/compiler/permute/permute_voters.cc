@@ -4,7 +4,9 @@
 #include <map>
 #include <set>
 
+#include "src/base/freed_memory.h"
 #include "src/compiler/calibrate/calibrate.h"
+#include "src/ir/constant_store.h"
 #include "src/passes/pass.h"
 
 namespace tamis {
@@ -59,9 +61,11 @@ std::string WhyUnlabelled(const ChannelTrace& trace, const std::string& weight) 
 }  // namespace
 
 Result<std::vector<WeightLayer>> EligibleLayers(const Graph& simplified, const std::vector<std::string>& keep) {
+  const FreedMemoryReturned returned;
   TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(simplified, PassOptions{}));
   std::vector<WeightLayer> layers = FindWeightLayers(simplified, fused, LayerRules{.keep = keep});
   TAMIS_RETURN_IF_ERROR(CheckKeep(layers, keep));
+  ConstantStore::Rest(simplified);
   std::set<std::string> seen;  // a weight may have become several layers
   std::erase_if(layers, [&](const WeightLayer& layer) {
     return !layer.reason.empty() || !seen.insert(layer.initializer).second;

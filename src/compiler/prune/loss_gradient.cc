@@ -4,9 +4,9 @@
 #include <cmath>
 #include <random>
 
+#include "src/base/tensor_store.h"
 #include "src/compiler/measure/score_divergence.h"
 #include "src/compiler/samples/labels.h"
-#include "src/compiler/samples/tensor_store.h"
 #include "src/runtime/node_runner.h"
 
 namespace tamis {

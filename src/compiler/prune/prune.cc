@@ -2,9 +2,22 @@
 
 #include <algorithm>
 
+#include "src/base/freed_memory.h"
+#include "src/ir/constant_store.h"
 #include "src/passes/pass.h"
 
 namespace tamis {
+namespace {
+
+Result<Graph> FusedAtRest(const Graph& simplified) {
+  const FreedMemoryReturned returned;
+  TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(simplified, PassOptions{}));
+  ConstantStore().Keep(fused);
+  ConstantStore::Rest(simplified);
+  return fused;
+}
+
+}  // namespace
 
 bool FitsOutputs(PruneOptions::Method method) {
   return method == PruneOptions::Method::kReconstruct || method == PruneOptions::Method::kGradient;
@@ -34,7 +47,7 @@ LayerRecord ToRecord(const LayerReport& report) {
 
 Result<PruneReport> Prune(Graph& simplified, std::span<const NamedTensors> batches, const PruneOptions& options,
                           std::shared_ptr<ThreadPool> pool) {
-  TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(simplified, PassOptions{}));
+  TAMIS_ASSIGN_OR_RETURN(Graph fused, FusedAtRest(simplified));
   return PruneFused(simplified, fused, batches, options, std::move(pool));
 }
 

@@ -94,6 +94,7 @@ Status PairedRun::RunDense(NodeId id) {
     Rest(b);
   }
   dense_runner_.Forget(id);
+  linear_runner_.Forget(id);
   return {};
 }
 

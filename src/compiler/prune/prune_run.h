@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 #include "src/runtime/node_runner.h"
 #include "tamis/session.h"
 

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "src/compiler/prune/prune_test_graphs.h"
+#include "src/ir/constant_store.h"
 #include "src/sparsity/pattern.h"
 
 namespace tamis {
@@ -170,6 +173,38 @@ TEST(PruneTest, KeepMagnitudeWithoutSamplesAndMemoryLimit) {
   EXPECT_GT(report->samples, 0);
   ASSERT_EQ(report->notes.size(), 1U);
   EXPECT_NE(report->notes[0].find("of 64 samples were used"), std::string::npos) << report->notes[0];
+}
+
+TEST(PruneTest, WeightsOnDiskComeOutAsThoseInMemoryAndStayThere) {
+  const auto prune = [](bool on_disk) {
+    std::mt19937 random(kSeed);
+    GraphPair network;
+    network.Input("x", DType::kFloat32, {Dim::Symbol("batch"), Dim(144)});
+    AddDense(network, "x", "up", RandomTensor({144, 160}, random, 0.1F), true, random);
+    AddRelu(network, "up", "hidden");
+    AddDense(network, "hidden", "down", RandomTensor({160, 144}, random, 0.1F), true, random);
+    network.simplified.outputs = {ValueNamed(network.simplified, "down")};
+    network.fused.outputs = {ValueNamed(network.fused, "down")};
+    EXPECT_TRUE(InferShapes(network.fused).ok());
+    std::vector<NamedTensors> batches;
+    for (int i = 0; i < 4; ++i) batches.push_back({{"x", RandomTensor({64, 144}, random)}});
+    ConstantStore store(0);
+    if (on_disk) store.Keep(network.simplified);
+    if (on_disk) store.Keep(network.fused);
+    const auto report = PruneFused(network.simplified, network.fused, batches, {}, Pool());
+    EXPECT_TRUE(report.ok()) << report.status().message();
+    return network;
+  };
+  const GraphPair memory = prune(false), disk = prune(true);
+  for (const std::string name : {"up.weight", "down.weight"}) {
+    const Tensor& expected = *memory.simplified.value(ValueNamed(memory.simplified, name)).constant;
+    const Tensor& found = *disk.simplified.value(ValueNamed(disk.simplified, name)).constant;
+    EXPECT_FALSE(TensorStore::Holds(expected));
+    EXPECT_TRUE(TensorStore::Holds(found));
+    EXPECT_TRUE(TensorStore::Holds(*disk.fused.value(ValueNamed(disk.fused, name + "_rows")).constant));
+    EXPECT_EQ(std::memcmp(expected.raw(), found.raw(), expected.NumBytes()), 0) << name;
+    EXPECT_TRUE(IsTwoFour(disk.fused, name + "_rows"));
+  }
 }
 
 // Tokens [batch, seq, 32] -> Linear -> Linear without bias -> Linear, and a masked mean.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/base/tensor_store.h"
+
 namespace tamis {
 namespace {
 
@@ -77,6 +79,7 @@ Status WriteBack(const WeightLayer& layer, std::span<const float> weight, std::s
   const ValueId source = FindValue(simplified, layer.initializer);
   TAMIS_ASSERT(source != kNoValue);
   Tensor original = simplified.value(source).constant->Clone();
+  TensorStore::Rest(*simplified.value(source).constant);
   TAMIS_RETURN_IF_ERROR(Untransform(layer, weight, &original));
   const int64_t all_rows = original.NumElements() / layer.layout.columns;
   SetConstant(simplified.value(source), std::move(original));

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
+#include "src/base/freed_memory.h"
 #include "src/base/hash.h"
 #include "src/compiler/calibrate/check_samples.h"
 #include "src/compiler/prune/prune_tokens.h"
@@ -238,6 +240,11 @@ Status Pruner::Walk(const PreparedBatches& batches) {
     TAMIS_RETURN_IF_ERROR(run.RunDense(id));
     TAMIS_RETURN_IF_ERROR(run.RunPruned(id, changed.count(id) != 0));
     run.ReleaseAfter(id, last);
+    for (const Graph* graph : {&std::as_const(dense_), &std::as_const(fused_)}) {
+      for (const ValueId input : graph->node(id).inputs) {
+        if (input != kNoValue && graph->value(input).constant) TensorStore::Rest(*graph->value(input).constant);
+      }
+    }
   }
   return {};
 }
@@ -245,6 +252,7 @@ Status Pruner::Walk(const PreparedBatches& batches) {
 Status Pruner::Fit(const WeightLayer& layer, std::vector<MomentFolds> moments) {
   const LayerTask task = TaskOf(layer);
   if (!task.prune && !task.round) return {};
+  const FreedMemoryReturned returned;
   if (options_.progress) options_.progress(done_, total_, layer.initializer);
   if (options_.cancelled && options_.cancelled()) {
     return RuntimeError("{} was interrupted", options_.prune ? "pruning" : "rounding");
@@ -256,6 +264,10 @@ Status Pruner::Fit(const WeightLayer& layer, std::vector<MomentFolds> moments) {
   if (!fit.ok()) return fit.status().WithContext("layer '" + layer.initializer + "'");
   if (mode_ == Mode::kInOrder) {
     TAMIS_RETURN_IF_ERROR(WriteBack(layer, fit->weight, fit->bias_delta, simplified_, fused_));
+    if (TensorStore::Holds(*dense_.value(layer.weight).constant)) {  // then so is what takes its place
+      constants_.Keep(simplified_);
+      constants_.Keep(fused_);
+    }
   }
   Remember(layer, *fit);
   if (mode_ == Mode::kAlone) fits_.emplace(layer.weight, std::move(fit).value());

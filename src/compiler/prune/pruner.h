@@ -7,12 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "src/base/tensor_store.h"
 #include "src/compiler/prune/prune.h"
 #include "src/compiler/prune/prune_layer_fit.h"
 #include "src/compiler/prune/prune_layers.h"
 #include "src/compiler/prune/prune_moments.h"
 #include "src/compiler/prune/prune_run.h"
-#include "src/compiler/samples/tensor_store.h"
+#include "src/ir/constant_store.h"
 
 namespace tamis {
 
@@ -62,6 +63,7 @@ class Pruner {
   const PruneOptions& options_;
   Mode mode_;
   std::shared_ptr<ThreadPool> pool_;
+  ConstantStore constants_{0};
   std::vector<WeightLayer> layers_;
   std::set<ValueId> to_round_;             // weights
   std::map<NodeId, SampleShares> shares_;  // by user; empty: all samples count alike

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <random>
 
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 
 namespace tamis {
 namespace {

@@ -7,9 +7,9 @@
 #include <map>
 
 #include "src/base/hash.h"
+#include "src/base/tensor_store.h"
 #include "src/compiler/samples/data_source.h"
 #include "src/compiler/samples/npy.h"
-#include "src/compiler/samples/tensor_store.h"
 
 namespace tamis {
 namespace {

@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "src/base/atomic_file.h"
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 
 namespace tamis {
 namespace {

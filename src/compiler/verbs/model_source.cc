@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "src/ir/constant_store.h"
 #include "src/runtime/engine_session.h"
 #include "src/tuner/timing_cache.h"
 
@@ -36,7 +37,9 @@ Result<Network> ModelSource::Load(const PassOptions& options) const {
 
 Result<Network> ModelSource::LoadOnnx(std::string_view verb) const {
   if (IsEngine()) return UserError("{} takes an ONNX model, and '{}' is an engine", verb, Text());
-  return Load();
+  TAMIS_ASSIGN_OR_RETURN(Network network, Load());
+  ConstantStore().Keep(network.graph);  // such verbs hold it in several forms
+  return network;
 }
 
 Result<OpenedModel> OpenModel(const ModelSource& source, const BuildOptions& options, SessionOptions session_options) {

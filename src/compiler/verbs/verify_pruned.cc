@@ -5,12 +5,14 @@
 
 #include "src/compiler/plan/build.h"
 #include "src/compiler/quantize/quantize.h"
+#include "src/ir/constant_store.h"
 #include "src/passes/detect_patterns.h"
 
 namespace tamis {
 
 Status VerifyPruned(const std::string& onnx_path, const PruneReport& report, const MaskRule& rule) {
-  TAMIS_ASSIGN_OR_RETURN(const Network written, LoadNetwork(onnx_path));
+  TAMIS_ASSIGN_OR_RETURN(Network written, LoadNetwork(onnx_path));
+  ConstantStore().Keep(written.graph);
   TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(written.graph, {}));
   std::map<std::string, bool> holds;  // all parts of the weight
   for (const NodeId id : fused.NodeIds()) {

@@ -1,4 +1,4 @@
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "src/compiler/samples/tensor_store.h"
+#include "src/base/tensor_store.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <mutex>
 
 namespace tamis {
@@ -142,11 +141,15 @@ Result<Tensor> TensorStore::Keep(const Tensor& tensor) {
   return File::Keep(file_, tensor);
 }
 
-Result<NamedTensors> TensorStore::Keep(NamedTensors tensors) {
+Result<std::map<std::string, Tensor>> TensorStore::Keep(std::map<std::string, Tensor> tensors) {
   for (auto& [name, tensor] : tensors) {
     TAMIS_ASSIGN_OR_RETURN(tensor, Keep(tensor));
   }
   return tensors;
+}
+
+bool TensorStore::Holds(const Tensor& tensor) {
+  return tensor.Defined() && tensor.dtype() != DType::kString && Mappings::All().Holds(tensor.raw(), tensor.NumBytes());
 }
 
 void TensorStore::Rest(const Tensor& tensor) {
@@ -159,7 +162,7 @@ void TensorStore::Rest(const Tensor& tensor) {
   static_cast<void>(madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED));
 }
 
-void TensorStore::Rest(const NamedTensors& tensors) {
+void TensorStore::Rest(const std::map<std::string, Tensor>& tensors) {
   for (const auto& [name, tensor] : tensors) Rest(tensor);
 }
 
