@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/hash.h"
+#include "src/compiler/optimize/optimize_unproven.h"
 #include "src/compiler/plan/untuned_session.h"
 
 namespace tamis {
@@ -79,8 +80,7 @@ class Optimizer {
     TAMIS_ASSIGN_OR_RETURN(const auto dense, UntunedSession(*network_, options_.build.threads));
     TAMIS_ASSIGN_OR_RETURN(const int64_t batch, BatchOfProfiles());
     TAMIS_ASSIGN_OR_RETURN(choose_, Judge::Make(data_, split.choose, batch, *dense, !options_.unseen));
-    // Two thirds are asked first. The rest is for a second check, should that fail.
-    const auto first = static_cast<std::ptrdiff_t>((2 * split.confirm.size() + 2) / 3);
+    const auto first = static_cast<std::ptrdiff_t>(FirstToConfirm(static_cast<int64_t>(split.confirm.size())));
     const std::vector<int64_t> asked(split.confirm.begin(), split.confirm.begin() + first);
     const std::vector<int64_t> kept(split.confirm.begin() + first, split.confirm.end());
     TAMIS_ASSIGN_OR_RETURN(confirm_, Judge::Make(data_, asked, batch, *dense, !options_.unseen));
@@ -257,6 +257,8 @@ class Optimizer {
     ++result_.confirmations;
     Log(fmt::format("confirmation by {} samples: {}, {}", judge.samples(), budget_.Describe(result_.confirm),
                     result_.holds ? "holds" : "does not hold"));
+    const OptimizeTrial& asked = trials_->at(static_cast<size_t>(result_.chosen));
+    unproven_.Add(asked.label, asked.relative, budget_, result_.confirm, judge.samples());
     return result_.holds;
   }
 
@@ -393,6 +395,12 @@ class Optimizer {
     result_.ms = chosen.measured_seconds * 1e3;
     result_.predicted_ms = chosen.seconds * 1e3;
     result_.dense_predicted_ms = timer_->Seconds(timer_->dense()) * 1e3;
+    for (const OptimizeTrial& trial : trials_->all()) {
+      unproven_.Add(trial.label, trial.relative, budget_, trial.quality, choose_.samples());
+    }
+    if (std::string faster = unproven_.FasterThan(chosen.relative); !faster.empty()) {
+      notices_.push_back(std::move(faster));
+    }
     result_.notices.insert(result_.notices.end(), notices_.begin(), notices_.end());
     if (budget_.max_drop >= 0 && !result_.choose.labelled) {
       result_.notices.push_back("there are no labels: top-1 is compared with the dense network's own answers");
@@ -443,6 +451,7 @@ class Optimizer {
   PrunedNetwork network_chosen_;
   std::shared_ptr<Session> session_;
   std::vector<std::string> notices_;
+  UnprovenNetworks unproven_;
   OptimizeResult result_;
 };
 
@@ -461,6 +470,10 @@ SplitSizes OptimizeSplit(int64_t samples) {
   sizes.choose = (all - kMostFit) * 3 / 7;
   sizes.confirm = all - kMostFit - sizes.choose;
   return sizes;
+}
+
+int64_t FirstToConfirm(int64_t confirm) {
+  return (2 * confirm + 2) / 3;
 }
 
 Result<OptimizeResult> Optimize(const Network& network, const DataSource& data, const OptimizeOptions& given) {

@@ -19,6 +19,8 @@ namespace tamis {
 
 // How many samples of `samples` (0: as many as are usual) are there to fit, to choose and to confirm with.
 SplitSizes OptimizeSplit(int64_t samples);
+// How many of those that confirm are asked first. The rest are for a second check, should that fail.
+int64_t FirstToConfirm(int64_t confirm);
 
 struct OptimizeOptions {
   // With none of the two given, a drop of at most kDefaultDrop points.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "src/base/request_problems.h"
 
@@ -17,9 +18,8 @@ double WorstAgreement(const Quality& quality) {
   return quality.agreement - kOneSided95 * quality.agreement_error;
 }
 
-// The estimates at their bad ends; what was counted may not be beyond the budget either.
 double WorstDrop(const Quality& quality) {
-  const double worst = std::max(quality.drop + kOneSided95 * quality.drop_error, quality.counted_drop);
+  const double worst = quality.drop + kOneSided95 * quality.drop_error;
   return quality.mixed ? std::max(worst, quality.mixed_drop + kOneSided95 * quality.mixed_drop_error) : worst;
 }
 
@@ -28,6 +28,22 @@ double WorstDrop(const Quality& quality) {
 bool Budget::Holds(const Quality& quality) const {
   if (min_agreement > 0 && WorstAgreement(quality) < min_agreement) return false;
   return max_drop < 0 || WorstDrop(quality) <= max_drop;
+}
+
+int64_t Budget::SamplesToHold(const Quality& quality, int64_t samples) const {
+  if (Holds(quality)) return 0;
+  double times = 1;  // as many samples; errors shrink with the root of it
+  const auto need = [&](double room, double error) {
+    const double widest = kOneSided95 * error;
+    times = room <= 0 ? std::numeric_limits<double>::infinity() : std::max(times, std::pow(widest / room, 2));
+  };
+  if (min_agreement > 0) need(quality.agreement - min_agreement, quality.agreement_error);
+  if (max_drop >= 0) {
+    need(max_drop - quality.drop, quality.drop_error);
+    if (quality.mixed) need(max_drop - quality.mixed_drop, quality.mixed_drop_error);
+  }
+  constexpr double kMost = 30;  // beyond that it is hardly within the budget
+  return times <= kMost ? static_cast<int64_t>(std::ceil(times * static_cast<double>(samples))) : 0;
 }
 
 double Budget::Excess(const Quality& quality) const {

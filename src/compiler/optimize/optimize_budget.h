@@ -1,6 +1,7 @@
 // What the user allows a network to lose, and what was measured of it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "tamis/status.h"
@@ -12,7 +13,8 @@ struct Quality {
   double agreement = 1;  // mean over samples of the cosine between the outputs, of the worst output
   double agreement_error = 0;
   // Points of top-1: against the labels, or against the dense network's own answers where there are none. The estimate
-  // of ScoreDrop (optimize_score_drop.h); `counted_drop` is what was counted on these samples.
+  // of ScoreDrop (optimize_score_drop.h); `counted_drop` is what was counted on these samples, which is told and not
+  // judged: the estimate says the same with less noise.
   double drop = 0;
   double drop_error = 0;
   double counted_drop = 0;
@@ -32,6 +34,9 @@ struct Budget {
 
   // At the bad end of a one-sided 95 % confidence interval, so that it holds on data never seen and not only on these.
   bool Holds(const Quality& quality) const;
+  // Where the estimates are within the budget and their intervals are not: of how many samples like these `samples` an
+  // interval would be within it too. 0: it holds, or is too much, or no number would do.
+  int64_t SamplesToHold(const Quality& quality, int64_t samples) const;
   // How far beyond the budget, in units of it: 0 where it holds, 1 where twice the budget is used.
   double Excess(const Quality& quality) const;
   // "mean cosine of at least 0.97 and at most 1.5 points of top-1"

@@ -16,10 +16,11 @@ struct ScoreDrop {
 // `dense` and `ours` are scores [samples][classes] of the same samples, f32; `labels` has a class for each, or is
 // empty: then the dense network's own answers are the right ones.
 //
-// A hundred samples show one flipped answer or none, which is one point or none. So what compression did to the scores
-// is taken apart from whose scores they were: ours = s * dense + residual, with s by least squares, and the estimate is
-// the drop over pairs of one sample's dense scores and another's residual. Only samples whose first class leads by
-// about as much are paired, since a network that is sure of an answer is also disturbed differently.
+// A hundred samples show one flipped answer or none, which is one point or none. So a sample is taken as its margin,
+// the right class's score over the best other one: ours = s * dense + noise, with s by least squares over all scores,
+// and the estimate is the drop over pairs of one sample's margin and the noise of another whose margin is about as
+// large. An answer that is nearly lost counts for a part, whether it was lost or not, and so does one that is nearly
+// won.
 ScoreDrop EstimateScoreDrop(const Tensor& dense, const Tensor& ours, std::span<const int64_t> labels);
 
 }  // namespace tamis
