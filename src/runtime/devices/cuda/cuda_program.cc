@@ -4,6 +4,7 @@
 #include <set>
 
 #include "src/cuda/fuse_for_cuda.h"
+#include "src/runtime/devices/cuda/cuda_lease.h"
 #include "src/runtime/memory_plan.h"
 
 namespace tamis {
@@ -23,7 +24,7 @@ std::string NameOf(const Graph& graph, const Node& node) {
 
 CudaProgram::~CudaProgram() {
   // Runs on the device are not waited for where they are made, and what they use goes now.
-  for (const auto& context : free_) {
+  for (const auto& context : contexts_.free()) {
     if (context->pending) static_cast<void>(CallCuda(device_->api().synchronize, context->stream.get()));
   }
 }
@@ -42,10 +43,8 @@ Result<std::unique_ptr<CudaProgram>> CudaProgram::Make(Graph graph, const CudaPr
   program->Order();
   TAMIS_RETURN_IF_ERROR(program->PlaceValues());
   // The first context now, so that what does not fit is said when the program is made.
-  auto context = program->MakeContext();
-  if (!context.ok()) return program->WithNeeds(context.status());
-  program->free_.push_back(std::move(context).value());
-  program->contexts_ = 1;
+  Status taken = Lease(*program).Take();
+  if (!taken.ok()) return program->WithNeeds(taken);
   return program;
 }
 

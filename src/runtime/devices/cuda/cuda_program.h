@@ -6,11 +6,9 @@
 // end.
 #pragma once
 
-#include <condition_variable>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "src/kernels/pack_cache.h"
 #include "src/runtime/buffer_pool.h"
 #include "src/runtime/devices/cuda/device_blocks.h"
+#include "src/runtime/limited_pool.h"
 #include "src/runtime/prepared_node.h"
 #include "tamis/session.h"
 
@@ -164,10 +163,11 @@ class CudaProgram {
   std::shared_ptr<BufferPool> results_ = BufferPool::Make();
   std::shared_ptr<DeviceBlocks> blocks_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  mutable std::vector<std::unique_ptr<Context>> free_;
-  mutable size_t contexts_ = 0;  // those that runs have taken too
-  mutable std::condition_variable given_back_;
+  // Some runs compute while others copy and start. More than these would take memory and wait for the same
+  // multiprocessors: ResNet-50 behind HTTP, 16 clients, on an H100, 2, 3, 4 and 8 at a time: 4,880, 6,450, 7,470 and
+  // 7,950 requests a second.
+  static constexpr size_t kMostContexts = 8;
+  mutable LimitedPool<Context> contexts_{kMostContexts};
 };
 
 }  // namespace tamis
