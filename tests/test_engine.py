@@ -209,6 +209,8 @@ def test_cache_verb(tamis, model, tmp_path):
     assert "no_such_kernel" not in merged.read_text()
     tamis("cache", "prune", merged, "--other-devices")
     assert len({e["device"] for e in tamis.json("cache", "list", merged)["entries"]}) == 1
+    subprocess.run([tamis.program, "cache", "merge", path, "-o", "beside.tsv"], cwd=tmp_path, check=True)
+    assert (tmp_path / "beside.tsv").exists()
     bad = tmp_path / "bad.tsv"
     bad.write_text("this is a text that is no timing cache at all\n")
     assert "is not a timing cache" in tamis("cache", "list", bad, fails=True)

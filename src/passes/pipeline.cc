@@ -193,13 +193,14 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
   TAMIS_ASSIGN_OR_RETURN(InferredState state, InferredState::Infer(graph));
   TAMIS_RETURN_IF_ERROR(graph.Verify());
   Census census(graph);
+  std::set<std::string_view> settled;  // passes that looked at the graph as it is and left it so
   for (const Pass& pass : passes) {
     PassRecord record;
     record.name = std::string(pass.name);
     record.skipped = std::find(options.skip.begin(), options.skip.end(), pass.name) != options.skip.end();
     bool changed = false;
     const auto roots = PassRoots(pass.name);
-    if (!record.skipped && (roots.empty() || census.HasAny(roots))) {
+    if (!record.skipped && settled.count(pass.name) == 0 && (roots.empty() || census.HasAny(roots))) {
       PassLog log;
       PassOptions logged = options;
       if (records != nullptr) logged.log = &log;
@@ -209,7 +210,9 @@ Status RunPasses(Graph& graph, const std::vector<Pass>& passes, const PassOption
       record.findings = log.Take();
     }
     record.nodes_before = record.nodes_after = census.nodes;
+    settled.insert(pass.name);
     if (changed) {
+      settled.clear();
       Census now(graph);
       record.nodes_after = now.nodes;
       for (const auto& [name, count] : now.operators) record.operators[name] += count;

@@ -205,7 +205,7 @@ Status TimingCache::Save() {
   if (path_.empty() || !changed_) return {};
   std::error_code error;
   const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  std::filesystem::create_directories(folder, error);
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
   if (error) return RuntimeError("the timing cache: can't make the folder '{}': {}", folder.string(), error.message());
   const FileLock lock(path_ + ".lock");
   ReadFile();
