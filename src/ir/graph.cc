@@ -251,17 +251,15 @@ Result<std::vector<NodeId>> TopologicalOrder(const Graph& graph) {
 }  // namespace
 
 Status Graph::Sort() {
-  std::vector<NodeId> order;
   if (IsInOrder(*this)) {
-    if (NumNodes() == nodes_.size()) return {};
-    order = NodeIds();
+    if (std::erase_if(nodes_, [](const Node& n) { return n.removed; }) == 0) return {};
   } else {
-    TAMIS_ASSIGN_OR_RETURN(order, TopologicalOrder(*this));
+    TAMIS_ASSIGN_OR_RETURN(const std::vector<NodeId> order, TopologicalOrder(*this));
+    std::vector<Node> sorted;
+    sorted.reserve(order.size());
+    for (NodeId id : order) sorted.push_back(std::move(node(id)));
+    nodes_ = std::move(sorted);
   }
-  std::vector<Node> sorted;
-  sorted.reserve(order.size());
-  for (NodeId id : order) sorted.push_back(std::move(node(id)));
-  nodes_ = std::move(sorted);
   for (size_t i = 0; i < nodes_.size(); ++i) {
     for (ValueId output : nodes_[i].outputs) {
       if (output != kNoValue) value(output).producer = static_cast<NodeId>(i);
@@ -296,14 +294,16 @@ void Graph::Compact() {
     }
   }
   if (slots == nodes_.size() && std::find(live_value.begin(), live_value.end(), false) == live_value.end()) return;
+  // In place: another array of them would push the rest of a large graph out of the caches.
   std::vector<ValueId> renumbered(values_.size(), kNoValue);
-  std::vector<Value> kept;
+  size_t kept = 0;
   for (size_t i = 0; i < values_.size(); ++i) {
     if (!live_value[i]) continue;
-    renumbered[i] = static_cast<ValueId>(kept.size());
-    kept.push_back(std::move(values_[i]));
+    renumbered[i] = static_cast<ValueId>(kept);
+    if (kept != i) values_[kept] = std::move(values_[i]);
+    ++kept;
   }
-  values_ = std::move(kept);
+  values_.erase(values_.begin() + static_cast<ptrdiff_t>(kept), values_.end());
   auto renumber = [&](std::vector<ValueId>& ids) {
     for (ValueId& id : ids) id = id == kNoValue ? kNoValue : renumbered[static_cast<size_t>(id)];
   };

@@ -151,19 +151,21 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
 std::optional<Result<Graph>> ImportDetached(ByteSource& source, const std::string& folder, OnnxInfo* info) {
   std::optional<DetachedModel> detached = DetachElements(source);
   if (!detached) return std::nullopt;
-  Result<onnx::ModelProto> model = ParseModel(detached->skeleton);
+  google::protobuf::Arena arena(ModelArenaOptions());
+  const Result<onnx::ModelProto*> model = ParseModel(detached->skeleton, &arena);
   if (!model.ok()) return std::nullopt;
   std::string().swap(detached->skeleton);
-  if (info != nullptr) *info = ReadInfo(*model, detached->hash);
-  return BuildChecked(&*model, std::move(detached->elements), folder, info);
+  if (info != nullptr) *info = ReadInfo(**model, detached->hash);
+  return BuildChecked(*model, std::move(detached->elements), folder, info);
 }
 
 // `bytes` are freed once they are parsed, so that a large model is in memory twice, not three times.
 Result<Graph> ImportWhole(std::string_view bytes, std::string* owned, const std::string& folder, OnnxInfo* info) {
-  TAMIS_ASSIGN_OR_RETURN(onnx::ModelProto model, ParseModel(bytes));
-  if (info != nullptr) *info = ReadInfo(model, Hash64(bytes));
+  google::protobuf::Arena arena(ModelArenaOptions());
+  TAMIS_ASSIGN_OR_RETURN(onnx::ModelProto * model, ParseModel(bytes, &arena));
+  if (info != nullptr) *info = ReadInfo(*model, Hash64(bytes));
   if (owned != nullptr) std::string().swap(*owned);
-  return BuildChecked(&model, {}, folder, info);
+  return BuildChecked(model, {}, folder, info);
 }
 
 Result<Graph> ImportFile(const std::string& path, const std::string& folder, OnnxInfo* info) {

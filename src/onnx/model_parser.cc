@@ -181,14 +181,21 @@ Result<std::string> ReadModelFile(const std::string& path) {
   return bytes;
 }
 
-Result<onnx::ModelProto> ParseModel(std::string_view bytes) {
+google::protobuf::ArenaOptions ModelArenaOptions() {
+  google::protobuf::ArenaOptions options;
+  options.start_block_size = size_t{64} << 10;
+  options.max_block_size = size_t{1} << 20;
+  return options;
+}
+
+Result<onnx::ModelProto*> ParseModel(std::string_view bytes, google::protobuf::Arena* arena) {
   if (bytes.size() > INT_MAX) return UserError("{} bytes, but {}", bytes.size(), kTooLarge);
-  onnx::ModelProto model;
+  auto* model = google::protobuf::Arena::CreateMessage<onnx::ModelProto>(arena);
   // An empty message and some texts parse as a model without a graph.
-  if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  if (!model->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return NotAModel(bytes, "the bytes do not parse as protobuf");
   }
-  if (!model.has_graph()) return NotAModel(bytes, "it holds no graph");
+  if (!model->has_graph()) return NotAModel(bytes, "it holds no graph");
   return model;
 }
 
