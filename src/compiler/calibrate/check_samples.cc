@@ -7,12 +7,11 @@
 #include <cstring>
 #include <map>
 #include <numeric>
-#include <set>
 
-#include "src/base/hash.h"
 #include "src/base/tensor_store.h"
 #include "src/compiler/calibrate/scaling_trial.h"
 #include "src/compiler/plan/untuned_session.h"
+#include "src/compiler/samples/distinct_samples.h"
 
 namespace tamis {
 namespace {
@@ -77,22 +76,12 @@ InputScan Scan(std::span<const NamedTensors> batches, const std::string& name) {
 
 // Samples that are equal to an earlier one in every input.
 int64_t CountRepeats(std::span<const NamedTensors> batches) {
-  std::set<uint64_t> seen;
-  int64_t repeats = 0;
+  DistinctSamples distinct;
   for (const NamedTensors& batch : batches) {
-    const int64_t samples = SamplesIn(batch);
-    for (int64_t s = 0; s < samples; ++s) {
-      uint64_t hash = 0;
-      for (const auto& [name, tensor] : batch) {
-        if (tensor.dtype() == DType::kString || tensor.rank() == 0 || tensor.dim(0) != samples) return 0;
-        const size_t bytes = tensor.NumBytes() / static_cast<size_t>(samples);
-        hash = Hash64(tensor.raw() + static_cast<size_t>(s) * bytes, bytes, hash);
-      }
-      repeats += seen.insert(hash).second ? 0 : 1;
-    }
+    distinct.Add(batch, SamplesIn(batch));
     TensorStore::Rest(batch);
   }
-  return repeats;
+  return SamplesIn(batches) - distinct.count();
 }
 
 void AddCounts(const Graph& graph, std::span<const NamedTensors> batches, std::vector<std::string>* notices) {

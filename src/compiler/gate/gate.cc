@@ -310,8 +310,21 @@ Result<GateResult> RunGate(Session& dense, Session& candidate, const DataSource&
         "give some hundreds",
         answers.samples.size(), answers.samples.size() == 1 ? "" : "s");
   }
+  const auto asked = static_cast<int64_t>(answers.samples.size());
+  if (answers.distinct == 1) {
+    return UserError(
+        "all {} samples are the same in every input, so nothing is known about any other: give some hundreds of "
+        "different ones",
+        asked);
+  }
   GateRun run(options, answers, labels);
   TAMIS_ASSIGN_OR_RETURN(GateResult result, run.Run(data));
+  if (const int64_t repeats = asked - answers.distinct; repeats * 10 >= asked) {
+    result.notices.push_back(
+        fmt::format("{} of {} samples repeat others, so there are {} in effect, and the intervals claim more than "
+                    "these can tell",
+                    repeats, asked, answers.distinct));
+  }
   TAMIS_ASSIGN_OR_RETURN(const std::string scaling, CheckScaling(dense, data, answers.samples, options.cancelled));
   if (!scaling.empty()) result.notices.push_back(scaling);
   if (options.max_latency_ratio) {

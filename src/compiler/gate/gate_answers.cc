@@ -9,6 +9,7 @@
 #include <map>
 #include <numeric>
 
+#include "src/compiler/samples/distinct_samples.h"
 #include "src/compiler/samples/sample_batches.h"
 
 namespace tamis {
@@ -224,6 +225,7 @@ Result<Answers> CollectAnswers(Session& dense, Session& candidate, const DataSou
                                const std::function<bool()>& cancelled) {
   Answers answers;
   Collector collector(&answers);
+  DistinctSamples distinct;
   const std::array<const Session*, 2> both = {&candidate, &dense};
   std::vector<SampleBatch> batches = BatchesFor(both, data, samples);
   for (size_t at = 0; at < batches.size();) {
@@ -257,10 +259,12 @@ Result<Answers> CollectAnswers(Session& dense, Session& candidate, const DataSou
     }
     const std::span<const int64_t> fresh = std::span(batch.samples).subspan(batch.repeated);
     TAMIS_RETURN_IF_ERROR(collector.Add(*of_dense, *of_candidate, fresh));
+    distinct.Add(inputs, static_cast<int64_t>(count), static_cast<int64_t>(batch.repeated));
     if (progress) progress(static_cast<int64_t>(answers.samples.size()), static_cast<int64_t>(samples.size()));
     ++at;
   }
   TAMIS_RETURN_IF_ERROR(collector.Finish());
+  answers.distinct = distinct.count();
   return answers;
 }
 

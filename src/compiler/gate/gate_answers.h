@@ -35,6 +35,7 @@ struct AnswersOfOutput {
 
 struct Answers {
   std::vector<int64_t> samples;  // what was run, in order
+  int64_t distinct = 0;          // of these, without those that equal an earlier one in every input
   std::vector<AnswersOfOutput> outputs;
 };
 

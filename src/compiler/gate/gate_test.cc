@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -225,6 +226,27 @@ TEST(Gate, WhatCannotBeJudgedIsRefused) {
   for (const char* flag : {"--max-drop", "--min-same", "--max-latency-ratio"}) {
     EXPECT_NE(options.status().message().find(flag), std::string::npos) << flag;
   }
+}
+
+TEST(Gate, RepeatedSamplesAreRefusedOrTold) {
+  const Case one = MakeCase(64, 0, 0);
+  Recorded dense(Scores(one.dense)), candidate(Scores(one.candidate));
+  const auto gate = [&](int64_t different) {
+    Tensor x(DType::kFloat32, {64, 1});
+    for (int64_t i = 0; i < 64; ++i) x.Data<float>()[i] = static_cast<float>(std::min(i, different - 1));
+    const auto data = OpenTensors({{"x", x}}, dense.inputs()).value();
+    return RunGate(dense, candidate, *data, AllSamples(*data), {}, {});
+  };
+  const auto refused = gate(1);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("all 64 samples are the same"), std::string::npos);
+  const auto told = gate(32);
+  ASSERT_TRUE(told.ok()) << told.status().message();
+  ASSERT_FALSE(told->notices.empty());
+  EXPECT_NE(told->notices[0].find("32 of 64 samples repeat others"), std::string::npos) << told->notices[0];
+  const auto different = gate(64);
+  ASSERT_TRUE(different.ok());
+  for (const std::string& notice : different->notices) EXPECT_EQ(notice.find("repeat"), std::string::npos) << notice;
 }
 
 TEST(Gate, IntegerAnswersAreClasses) {
