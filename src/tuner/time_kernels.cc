@@ -1,5 +1,7 @@
 #include "src/tuner/time_kernels.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -78,7 +80,7 @@ struct Running {
   std::vector<PackCache> caches;
   std::shared_ptr<PackedBytes> workspace;
   std::span<void* const> over_residual;  // empty: results go elsewhere
-  std::vector<double> times;
+  TimeSamples times;
 };
 
 size_t CopiesFor(const Problem& problem) {
@@ -91,10 +93,29 @@ size_t CopiesFor(const Problem& problem) {
   return std::clamp<size_t>(beyond / weight_bytes + 1, 1, 8);
 }
 
+constexpr double kPatience = 4;
+
 }  // namespace
 
 double RoundedSeconds(double seconds) {
   return std::strtod(fmt::format("{:.9g}", seconds).c_str(), nullptr);
+}
+
+int64_t InvoluntarySwitches() {
+  rusage usage{};
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+void TimeSamples::Write(TimedKernel* result) {
+  const bool enough = alone_.size() >= kLeast;
+  std::vector<double> counted = alone_;
+  if (!enough) counted.insert(counted.end(), interrupted_.begin(), interrupted_.end());
+  std::sort(counted.begin(), counted.end());
+  const size_t count = counted.size();
+  result->samples = static_cast<int64_t>(count);
+  result->seconds = RoundedSeconds(counted[count / 2]);
+  const double spread = (counted[count * 3 / 4] - counted[count / 4]) / counted[count / 2];
+  result->spread = enough ? spread : std::max(spread, kUnsettled);
 }
 
 std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<std::string>& kernels, ThreadPool& pool,
@@ -150,25 +171,29 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
   }
   if (running.empty()) return results;
 
-  const auto deadline = Clock::now() + std::chrono::duration<double>(options.seconds_per_problem);
-  for (int round = 0; round < options.max_rounds && (round < 5 || Clock::now() < deadline); ++round) {
+  const auto begun = Clock::now();
+  const std::chrono::duration<double> enough(options.seconds_per_problem);
+  const auto on = [&](int round) {
+    if (round < static_cast<int>(TimeSamples::kLeast)) return true;
+    const auto spent = Clock::now() - begun;
+    if (spent < enough) return round < options.max_rounds;
+    return spent < kPatience * enough && std::any_of(running.begin(), running.end(), [](const Running& r) {
+             return r.times.alone() < TimeSamples::kLeast;
+           });
+  };
+  for (int round = 0; on(round); ++round) {
     for (Running& run : running) {
       const auto& prepared = run.copies[static_cast<size_t>(round) % run.copies.size()];
       buffers.WriteInputs(pool);
+      const int64_t switches = InvoluntarySwitches();
       const auto start = Clock::now();
       prepared->Run(buffers.in, run.over_residual.empty() ? buffers.Place(round) : run.over_residual,
                     run.workspace->data(), pool);
-      run.times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      run.times.Add(seconds, InvoluntarySwitches() != switches);
     }
   }
-  for (Running& run : running) {
-    std::sort(run.times.begin(), run.times.end());
-    const size_t count = run.times.size();
-    TimedKernel& result = results[run.index];
-    result.samples = static_cast<int64_t>(count);
-    result.seconds = RoundedSeconds(run.times[count / 2]);
-    result.spread = (run.times[count * 3 / 4] - run.times[count / 4]) / run.times[count / 2];
-  }
+  for (Running& run : running) run.times.Write(&results[run.index]);
   return results;
 }
 

@@ -41,6 +41,13 @@ std::string BlockKey(std::span<const Problem> layers, std::span<const std::strin
   return HexString(Hash64(text)) + HexString(Hash64(text, 1)) + "-block";
 }
 
+// Whether the winner's time is of runs from which other processes took cores.
+bool IsUnsettled(const TunedNode& node) {
+  return std::any_of(node.candidates.begin(), node.candidates.end(), [&](const TimedKernel& candidate) {
+    return candidate.kernel == node.kernel && candidate.spread >= TimeSamples::kUnsettled;
+  });
+}
+
 }  // namespace
 
 Tuner::Tuner(TunerOptions options) : options_(std::move(options)), cache_(options_.cache_path) {}
@@ -296,9 +303,12 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
   }
   std::vector<std::vector<TunedNode>> tuned(concrete.size());
   size_t predicted = 0;
+  std::set<std::string> timed, unsettled;  // by key
   for (const Item& item : items) {
     TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeKeyed(item.problem, item.key));
     result.node = name_of(item);
+    timed.insert(item.key);
+    if (options_.cuda == nullptr && IsUnsettled(result)) unsettled.insert(item.key);
     predicted += result.predicted ? 1 : 0;
     tuned[static_cast<size_t>(item.graph - concrete.data())].push_back(std::move(result));
   }
@@ -307,6 +317,12 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
         fmt::format("the time budget of {:g} s was spent: the kernels of {} of {} nodes were chosen by "
                     "the cost model",
                     options_.time_budget, predicted, items.size()));
+  }
+  if (!unsettled.empty()) {
+    notices_.push_back(fmt::format(
+        "other processes took the cores while kernels were timed: of {} different nodes {} may not have the "
+        "fastest one. `tamis cache prune --noisier-than 99` forgets these times for a build on a quieter machine",
+        timed.size(), unsettled.size()));
   }
   if (const Status saved = cache_.Save(); !saved.ok()) notices_.push_back(saved.message());
   return tuned;
