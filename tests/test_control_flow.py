@@ -303,3 +303,31 @@ def test_a_branch_that_the_shapes_contradict_need_not_be_possible(session):
         run.run(None, {"x": x, "rate": np.int64(8000)})
     eight = np.arange(8, dtype=np.float32).reshape(2, 4)
     np.testing.assert_array_equal(run.run(None, {"x": eight, "rate": np.int64(8000)})[0], eight)
+
+
+@pytest.mark.parametrize("compare, bound, found_first", [("Greater", 0, True), ("GreaterOrEqual", 1, True), ("Equal", 0, False),
+                                                         ("Less", 1, False), ("LessOrEqual", 0, False)])
+@pytest.mark.parametrize("declared", ["", "<float[found] hits>"])
+def test_what_data_selects_may_be_nothing(session, compare, bound, found_first, declared):
+    """Detectors branch on whether there is anything left, whatever the file calls the number of what is left."""
+    some = "some () => (float a) { a = ReduceMax<keepdims = 0>(hits) }"
+    none = "none () => (float b) { b = Constant<value = float {-7}>() }"
+    then, otherwise = (some, none) if found_first else (none, some)
+    run = session(parse(f"""
+    agraph (float[n] x) => (float y) {declared} {{
+      places = NonZero(x)
+      axis = Constant<value = int64[1] {{0}}>()
+      flat = Squeeze(places, axis)
+      hits = Gather(x, flat)
+      count = Size(hits)
+      bound = Constant<value = int64 {{{bound}}}>()
+      any = {compare}(count, bound)
+      y = If<then_branch = {then}, else_branch = {otherwise}>(any)
+    }}"""))
+    assert run.run(None, {"x": np.array([0, 3, 5], np.float32)})[0] == 5
+    assert run.run(None, {"x": np.zeros(3, np.float32)})[0] == -7
+
+
+def test_a_size_that_data_decides_is_called_as_the_file_calls_it(session):
+    run = session(parse("agraph (float[n] x) => (int64[1,found] y) { y = NonZero(x) }"))
+    assert run.get_outputs()[0].shape == [1, "found"]

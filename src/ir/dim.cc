@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 
 namespace tamis {
 namespace {
@@ -308,6 +309,18 @@ std::vector<DimTerm> Dim::Terms() const {
   return terms;
 }
 
+namespace {
+
+// Whether a symbol stands for a size that data decides, which may turn out to be none: "boxes.dim0", as shape rules
+// name them, or "boxes?", as the importer names what a file declares of other values than its inputs.
+bool MayBeZero(std::string_view symbol) {
+  if (symbol.ends_with('?')) return true;
+  const size_t place = symbol.find_last_not_of("0123456789") + 1;
+  return place < symbol.size() && symbol.substr(0, place).ends_with(".dim");
+}
+
+}  // namespace
+
 bool Dim::NonNegative() const {
   return NonNegative(4);
 }
@@ -343,7 +356,7 @@ bool Dim::NonNegative(int depth) const {
     if (coefficient > 0 && rest.NonNegative(depth - 1) && atom.a.NonNegative(depth - 1)) return true;
     return (rest * Dim(*divisor) + factor * numerator).NonNegative(depth - 1);
   }
-  // With each symbol written as 1 + x, x >= 0, coefficients that are all non-negative prove it.
+  // With each symbol written as its least value + x, x >= 0, coefficients that are all non-negative prove it.
   std::map<std::string, Dim> parts;
   for (const auto& entry : atoms) {
     const std::string& key = entry.first;
@@ -352,7 +365,7 @@ bool Dim::NonNegative(int depth) const {
     atom.atoms[key] = entry.second;
     const Dim alone = Of(std::move(atom));
     if (entry.second->op == DimOp::kSymbol) {
-      parts[key] = alone + Dim(1);
+      parts[key] = MayBeZero(entry.second->name) ? alone : alone + Dim(1);
       continue;
     }
     const bool used = std::any_of(terms.begin(), terms.end(), [&](const auto& term) {

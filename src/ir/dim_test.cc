@@ -72,6 +72,19 @@ TEST(Dim, NonNegativeShowsOnlyWhatHolds) {
   EXPECT_TRUE((Dim::Max(kN, kB) - kN).NonNegative());
 }
 
+TEST(Dim, SizesThatDataDecidesMayBeZero) {
+  for (const char* name : {"boxes.dim0", "boxes?"}) {
+    const Dim found = Dim::Symbol(name);
+    EXPECT_TRUE(found.NonNegative()) << name;
+    EXPECT_TRUE((kN * found).NonNegative()) << name;
+    EXPECT_TRUE((kN + found - Dim(1)).NonNegative()) << name;
+    EXPECT_FALSE((found - Dim(1)).NonNegative()) << name;
+    EXPECT_FALSE((kN * found - Dim(1)).NonNegative()) << name;
+  }
+  EXPECT_TRUE((Dim::Symbol("x_dim0") - Dim(1)).NonNegative());
+  EXPECT_TRUE((Dim::Symbol("x.dim") - Dim(1)).NonNegative());
+}
+
 TEST(Dim, EvaluateNeedsEverySymbolAndNoOverflow) {
   const Dim dim = kB * kN + Dim(1);
   EXPECT_EQ(dim.Evaluate({{"b", 3}, {"n", 4}}), 13);

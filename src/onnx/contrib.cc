@@ -75,7 +75,7 @@ class Expander {
     for (const onnx::NodeProto& node : graph->node()) {
       if (is_view(node)) scope.views.emplace(node.output(0), node.input(0));
     }
-    ContribNode::Nodes expanded;
+    ContribNode::Nodes expanded(graph->GetArena());
     for (onnx::NodeProto& node : *graph->mutable_node()) {
       for (auto& attribute : *node.mutable_attribute()) {
         if (attribute.has_g()) Run(attribute.mutable_g());

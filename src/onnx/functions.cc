@@ -1,8 +1,12 @@
 #include "src/onnx/functions.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <set>
+#include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "src/onnx/function_body.h"
 #include "src/onnx/names.h"
@@ -33,7 +37,7 @@ class Inliner {
   }
 
   void Run(onnx::GraphProto* graph, int depth) {
-    Nodes nodes;
+    Nodes nodes(graph->GetArena());
     nodes.Swap(graph->mutable_node());
     for (auto& node : nodes) Emit(&node, depth, graph->mutable_node());
   }
@@ -98,7 +102,46 @@ class Inliner {
   bool stopped_ = false;
 };
 
-// A graph has one version of each operator set; what a function needs must agree with it.
+// Operators whose nodes, as they were written before this version of ai.onnx, mean something else in it or are not
+// allowed; from kOldestMixed on.
+constexpr int64_t kOldestMixed = 13;
+constexpr std::array<std::pair<std::string_view, int64_t>, 18> kRedefined = {{{"BatchNormalization", 14},
+                                                                              {"RoiAlign", 16},
+                                                                              {"Split", 18},
+                                                                              {"ReduceL1", 18},
+                                                                              {"ReduceL2", 18},
+                                                                              {"ReduceLogSum", 18},
+                                                                              {"ReduceLogSumExp", 18},
+                                                                              {"ReduceMax", 18},
+                                                                              {"ReduceMean", 18},
+                                                                              {"ReduceMin", 18},
+                                                                              {"ReduceProd", 18},
+                                                                              {"ReduceSumSquare", 18},
+                                                                              {"AveragePool", 19},
+                                                                              {"LpPool", 18},
+                                                                              {"DFT", 20},
+                                                                              {"GridSample", 20},
+                                                                              {"GroupNormalization", 21},
+                                                                              {"Attention", 24}}};
+
+// The first operator among the nodes, those of nested graphs included, that was redefined after `from` and up to `to`;
+// empty if there is none.
+std::string Redefined(const Nodes& nodes, int64_t from, int64_t to) {
+  for (const auto& node : nodes) {
+    const auto* redefined = std::find_if(kRedefined.begin(), kRedefined.end(), [&](const auto& entry) {
+      return entry.first == node.op_type() && from < entry.second && entry.second <= to;
+    });
+    if (redefined != kRedefined.end() && CanonicalDomain(node.domain()).empty()) return node.op_type();
+    for (const auto& attribute : node.attribute()) {
+      if (!attribute.has_g()) continue;
+      if (std::string op = Redefined(attribute.g().node(), from, to); !op.empty()) return op;
+    }
+  }
+  return {};
+}
+
+// A graph has one version of each operator set. A function may be written for an older one, where the operators that it
+// uses are still the same.
 void MergeOpsets(const onnx::FunctionProto& function, onnx::ModelProto* model, Problems* problems) {
   for (const auto& wanted : function.opset_import()) {
     bool found = false;
@@ -106,10 +149,17 @@ void MergeOpsets(const onnx::FunctionProto& function, onnx::ModelProto* model, P
       if (CanonicalDomain(has.domain()) != CanonicalDomain(wanted.domain())) continue;
       found = true;
       if (has.version() == wanted.version()) continue;
+      std::string changed;
+      if (CanonicalDomain(has.domain()).empty() && wanted.version() >= kOldestMixed &&
+          wanted.version() < has.version()) {
+        changed = Redefined(function.node(), wanted.version(), has.version());
+        if (changed.empty()) continue;
+        changed = ", between which " + Quote(changed) + " was redefined";
+      }
       problems->Add(
-          fmt::format("{} is written for operator set {} {}, the model for {}; convert one of them with "
+          fmt::format("{} is written for operator set {} {}, the model for {}{}; convert one of them with "
                       "onnx.version_converter",
-                      Describe(function), DisplayDomain(wanted.domain()), wanted.version(), has.version()));
+                      Describe(function), DisplayDomain(wanted.domain()), wanted.version(), has.version(), changed));
     }
     if (!found) *model->add_opset_import() = wanted;
   }

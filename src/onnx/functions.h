@@ -13,7 +13,8 @@ namespace tamis {
 // function's default, else they are dropped.
 //
 // Problems: a function that calls itself, one defined twice, one whose operator set differs from the model's (there is
-// one meaning per operator in a graph), and a body that grows without measure.
+// one meaning per operator in a graph; an older set will do where its operators are still the same), and a body that
+// grows without measure.
 void InlineFunctions(onnx::ModelProto* model, Problems* problems);
 
 }  // namespace tamis

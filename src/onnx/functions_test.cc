@@ -138,6 +138,24 @@ TEST(InlineFunctions, ReportsRecursionAndWrongUse) {
                                     HasSubstr("operator set ai.onnx 18, the model for 17")));
 }
 
+TEST(InlineFunctions, OfAnOlderOperatorSetWhereItsOperatorsAreTheSame) {
+  const auto inlined = [](const std::string& op, int64_t version) {
+    onnx::ModelProto model = SmallModel();
+    model.mutable_opset_import(0)->set_version(22);
+    auto* function = AddFunction(&model, "Old", {"a"}, {"b"});
+    function->mutable_opset_import(0)->set_version(version);
+    auto* body = AddBody(AddNode(function, "If", {"a"}, {"b"}), "then_branch");
+    tamis::AddNode(body, op, {"a"}, {"o"});
+    AddCall(&model, "Old", {"x"}, {"z"});
+    return Inline(&model);
+  };
+  EXPECT_EQ(inlined("Relu", 21), "");
+  EXPECT_EQ(inlined("ReduceMean", 18), "");
+  EXPECT_THAT(inlined("ReduceMean", 17), HasSubstr("17, the model for 22, between which 'ReduceMean' was redefined"));
+  EXPECT_THAT(inlined("Relu", 12), HasSubstr("operator set ai.onnx 12, the model for 22"));
+  EXPECT_THAT(inlined("Relu", 23), HasSubstr("operator set ai.onnx 23, the model for 22"));
+}
+
 TEST(InlineFunctions, StopsBeforeItGrowsWithoutMeasure) {
   onnx::ModelProto model = SmallModel();
   constexpr int kLevels = 40;  // each calls the one below twice: 2^40 nodes

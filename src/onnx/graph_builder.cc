@@ -165,7 +165,9 @@ class GraphBuilder {
   void Declare(const onnx::ValueInfoProto& info, Declares what) {
     const auto found = values_.find(info.name());
     if (found == values_.end() || info.type().value_case() == onnx::TypeProto::VALUE_NOT_SET) return;
-    Result<Type> type = ReadType(info.type(), info.name(), &context_->symbols);
+    const bool of_model = what == Declares::kInput && parent_ == nullptr;
+    Result<Type> type = ReadType(info.type(), info.name(), &context_->symbols,
+                                 of_model ? Symbols::Of::kModelInput : Symbols::Of::kOther);
     if (!type.ok()) return Add("value " + Quote(info.name()), type.status());
     Value& value = graph_.value(found->second.id);
     if (value.IsConstant()) return CheckConstant(value, *type, what);

@@ -22,21 +22,21 @@ namespace {
 
 constexpr int64_t kOldestIrVersion = 3;
 
-void ReserveSymbols(const onnx::TypeProto& type, Symbols* symbols) {
+void ReserveSymbols(const onnx::TypeProto& type, Symbols::Of of, Symbols* symbols) {
   for (const auto& dim : type.tensor_type().shape().dim()) {
-    if (!dim.dim_param().empty()) symbols->Reserve(dim.dim_param());
+    if (!dim.dim_param().empty()) symbols->Reserve(dim.dim_param(), of);
   }
-  if (type.has_sequence_type()) ReserveSymbols(type.sequence_type().elem_type(), symbols);
-  if (type.has_optional_type()) ReserveSymbols(type.optional_type().elem_type(), symbols);
+  if (type.has_sequence_type()) ReserveSymbols(type.sequence_type().elem_type(), of, symbols);
+  if (type.has_optional_type()) ReserveSymbols(type.optional_type().elem_type(), of, symbols);
 }
 
-void ReserveSymbols(const onnx::GraphProto& graph, Symbols* symbols) {
-  for (const auto& info : graph.input()) ReserveSymbols(info.type(), symbols);
-  for (const auto& info : graph.output()) ReserveSymbols(info.type(), symbols);
-  for (const auto& info : graph.value_info()) ReserveSymbols(info.type(), symbols);
+void ReserveSymbols(const onnx::GraphProto& graph, Symbols::Of inputs, Symbols* symbols) {
+  for (const auto& info : graph.input()) ReserveSymbols(info.type(), inputs, symbols);
+  for (const auto& info : graph.output()) ReserveSymbols(info.type(), Symbols::Of::kOther, symbols);
+  for (const auto& info : graph.value_info()) ReserveSymbols(info.type(), Symbols::Of::kOther, symbols);
   for (const auto& node : graph.node()) {
     for (const auto& attribute : node.attribute()) {
-      if (attribute.has_g()) ReserveSymbols(attribute.g(), symbols);
+      if (attribute.has_g()) ReserveSymbols(attribute.g(), Symbols::Of::kOther, symbols);
     }
   }
 }
@@ -134,7 +134,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   InlineFunctions(model, &problems);
   ExpandContribOperators(model);
   context.opsets = ReadOpsets(*model, &problems);
-  ReserveSymbols(model->graph(), &context.symbols);
+  ReserveSymbols(model->graph(), Symbols::Of::kModelInput, &context.symbols);
   Graph graph = BuildGraph(model->mutable_graph(), &context);
   CheckOperators(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());

@@ -18,16 +18,23 @@ std::string Sanitize(const std::string& text) {
   return name;
 }
 
+std::string_view Mark(Symbols::Of of) {
+  return of == Symbols::Of::kModelInput ? "" : "?";
+}
+
 }  // namespace
 
-Dim Symbols::FromParam(const std::string& param) {
+Dim Symbols::FromParam(const std::string& param, Of of) {
   std::string& name = by_param_[param];
-  if (name.empty()) name = taken_.Unique(Sanitize(param));
+  // Files that were written from a graph have the mark already.
+  const std::string_view plain(param.data(), param.size() - (param.ends_with('?') ? 1 : 0));
+  if (name.empty()) name = taken_.Unique(Sanitize(std::string(plain))) + std::string(Mark(of));
   return Dim::Symbol(name);
 }
 
-Dim Symbols::Fresh(const std::string& value_name, int axis) {
-  return Dim::Symbol(taken_.Unique(Sanitize(value_name) + "_dim" + std::to_string(axis)));
+Dim Symbols::Fresh(const std::string& value_name, int axis, Of of) {
+  const std::string name = taken_.Unique(Sanitize(value_name) + "_dim" + std::to_string(axis));
+  return Dim::Symbol(name + std::string(Mark(of)));
 }
 
 }  // namespace tamis

@@ -85,10 +85,10 @@ Status CheckRawData(size_t found, DType dtype, const Dims& dims) {
 }
 
 Result<Tensor> FromRawData(onnx::TensorProto* proto, DType dtype, const Dims& dims) {
-  const std::unique_ptr<std::string> raw(proto->release_raw_data());
-  TAMIS_RETURN_IF_ERROR(CheckRawData(raw->size(), dtype, dims));
+  const std::string raw = std::move(*proto->mutable_raw_data());  // freed here, not with the model
+  TAMIS_RETURN_IF_ERROR(CheckRawData(raw.size(), dtype, dims));
   Tensor tensor(dtype, dims);
-  std::memcpy(tensor.raw(), raw->data(), raw->size());
+  std::memcpy(tensor.raw(), raw.data(), raw.size());
   return tensor;
 }
 

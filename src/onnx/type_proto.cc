@@ -13,7 +13,8 @@ bool IsUnknown(const onnx::TensorShapeProto::Dimension& dim) {
   return param.empty() || param == "?" || param == "None";
 }
 
-Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::string& name, Symbols* symbols) {
+Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::string& name, Symbols* symbols,
+                            Symbols::Of of) {
   Type type;
   if (proto.elem_type() != onnx::TensorProto::UNDEFINED) {
     TAMIS_ASSIGN_OR_RETURN(type.dtype, ReadDType(proto.elem_type()));
@@ -27,12 +28,12 @@ Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::str
   for (int axis = 0; axis < proto.shape().dim_size(); ++axis) {
     const auto& dim = proto.shape().dim(axis);
     if (IsUnknown(dim)) {
-      type.shape.push_back(symbols->Fresh(name, axis));
+      type.shape.push_back(symbols->Fresh(name, axis, of));
     } else if (dim.has_dim_value()) {
       known.push_back(dim.dim_value());
       type.shape.emplace_back(dim.dim_value());
     } else {
-      type.shape.push_back(symbols->FromParam(dim.dim_param()));
+      type.shape.push_back(symbols->FromParam(dim.dim_param(), of));
     }
   }
   TAMIS_RETURN_IF_ERROR(CheckDims(known));
@@ -41,17 +42,17 @@ Result<Type> ReadTensorType(const onnx::TypeProto::Tensor& proto, const std::str
 
 }  // namespace
 
-Result<Type> ReadType(const onnx::TypeProto& proto, const std::string& name, Symbols* symbols) {
+Result<Type> ReadType(const onnx::TypeProto& proto, const std::string& name, Symbols* symbols, Symbols::Of of) {
   switch (proto.value_case()) {
     case onnx::TypeProto::kTensorType:
-      return ReadTensorType(proto.tensor_type(), name, symbols);
+      return ReadTensorType(proto.tensor_type(), name, symbols, of);
     case onnx::TypeProto::kSequenceType:
     case onnx::TypeProto::kOptionalType: {
       const bool sequence = proto.value_case() == onnx::TypeProto::kSequenceType;
       Type type;
       type.kind = sequence ? Type::Kind::kSequence : Type::Kind::kOptional;
       const auto& inner = sequence ? proto.sequence_type().elem_type() : proto.optional_type().elem_type();
-      TAMIS_ASSIGN_OR_RETURN(Type element, ReadType(inner, name, symbols));
+      TAMIS_ASSIGN_OR_RETURN(Type element, ReadType(inner, name, symbols, of));
       type.element = std::make_shared<const Type>(std::move(element));
       return type;
     }

@@ -40,7 +40,9 @@ TensorSpec MakeSpec(const Value& value) {
   for (const Dim& dim : type->shape) {
     const auto constant = dim.Constant();
     spec.dims.push_back(constant.value_or(-1));
-    spec.dim_names.push_back(constant ? std::string() : dim.ToString());
+    std::string name = constant ? std::string() : dim.ToString();
+    if (name.ends_with('?') && dim == Dim::Symbol(name)) name.pop_back();  // as the file has it
+    spec.dim_names.push_back(std::move(name));
   }
   return spec;
 }
