@@ -7,7 +7,7 @@
 namespace tamis {
 namespace {
 
-constexpr int kMostDrafts = 7;   // between what holds and what does not
+constexpr int kMostDrafts = 7;   // between what may hold in order and what may not
 constexpr int kMostInOrder = 4;  // prunings of the whole network
 constexpr double kTighter = 0.7;
 
@@ -48,25 +48,33 @@ Result<size_t> Search::TryAllowance(double allowed) {
 }
 
 Result<Search::Allowance> Search::FindAllowance() {
-  double fails = table_.MostError(), holds = 0;
+  double fails = table_.MostError(), holds = 0, nearly = 0;
   TAMIS_ASSIGN_OR_RETURN(const size_t all, TryAllowance(fails));
-  double nearly = NearlyHolds(trials_.at(all), budget_) ? fails : 0;
   if (trials_.at(all).holds) return Allowance{fails, fails};
+  if (NearlyHolds(trials_.at(all), budget_)) nearly = fails;
   TAMIS_RETURN_IF_ERROR(table_.TimeConversions(&candidates_, &timer_));
   // Errors add up as squares of what they do to the outputs: an agreement loses as much, scores the root of it.
   double next =
       fails / std::pow(1 + std::max(budget_.Excess(trials_.at(all).quality), 0.1), budget_.max_drop >= 0 ? 2 : 1);
-  for (int draft = 0; draft < kMostDrafts && fails > 1.05 * holds; ++draft) {
-    TAMIS_ASSIGN_OR_RETURN(const size_t at, TryAllowance(next));
-    // In order layers make up for one another, so what nearly holds as a draft may hold then.
-    if (NearlyHolds(trials_.at(at), budget_)) nearly = std::max(nearly, next);
-    // The solution uses what it uses: between that and what was allowed there is nothing else to try.
-    if (trials_.at(at).holds) {
-      holds = next;
+  const auto draft = [&](double allowed) -> Result<size_t> {
+    TAMIS_ASSIGN_OR_RETURN(const size_t at, TryAllowance(allowed));
+    if (trials_.at(at).holds) holds = std::max(holds, allowed);
+    return at;
+  };
+  // In order layers make up for one another, so the most is wanted that nearly holds as a draft. The solution uses what
+  // it uses: between that and what was allowed there is nothing else to try.
+  for (int drafts = 0; drafts < kMostDrafts && fails > 1.05 * nearly; ++drafts) {
+    TAMIS_ASSIGN_OR_RETURN(const size_t at, draft(next));
+    if (NearlyHolds(trials_.at(at), budget_)) {
+      nearly = next;
     } else {
       fails = std::min(next, trials_.at(at).modelled_error);
     }
-    next = holds > 0 ? std::sqrt(holds * fails) : fails / 4;
+    next = nearly > 0 ? std::sqrt(nearly * fails) : fails / 4;
+  }
+  // And what holds as it is, should none in order.
+  for (const double share : {0.5, 0.2}) {
+    if (nearly > 0 && holds == 0) TAMIS_RETURN_IF_ERROR(draft(share * nearly).status());
   }
   return Allowance{std::max(holds, nearly), holds};
 }
