@@ -331,3 +331,23 @@ def test_what_data_selects_may_be_nothing(session, compare, bound, found_first, 
 def test_a_size_that_data_decides_is_called_as_the_file_calls_it(session):
     run = session(parse("agraph (float[n] x) => (int64[1,found] y) { y = NonZero(x) }"))
     assert run.get_outputs()[0].shape == [1, "found"]
+
+
+@pytest.mark.parametrize("past", [2, 0])
+def test_a_cache_may_be_empty(session, past):
+    """Decoders branch on whether there is a past."""
+    run = session(parse("""
+    agraph (float[b,p,4] past, float[b,n,4] step) => (float[b,n,4] y, float[b,t,4] all) {
+      all = Concat<axis = 1>(past, step)
+      sizes = Shape(past)
+      one = Constant<value = int64 {1}>()
+      size = Gather(sizes, one)
+      zero = Constant<value = int64 {0}>()
+      first = Equal(size, zero)
+      y = If<then_branch = start () => (float[b,n,4] a) { a = Identity(step) },
+             else_branch = go_on () => (float[b,n,4] c) { c = Neg(step) }>(first)
+    }"""))
+    step = np.full((2, 3, 4), 3, np.float32)
+    y, everything = run.run(None, {"past": np.ones((2, past, 4), np.float32), "step": step})
+    np.testing.assert_array_equal(y, -step if past else step)
+    assert everything.shape == (2, past + 3, 4)

@@ -1,4 +1,5 @@
 #include "src/ops/op_broadcast_read.h"
+#include "src/ops/op_compare.h"
 #include "src/ops/op_elementwise.h"
 #include "src/ops/op_packed.h"
 
@@ -7,7 +8,7 @@ namespace {
 
 Status Infer(InferContext& context) {
   const auto equal = [](const InferContext&, const Dim& a, const Dim& b) {
-    return Decided(a == b, (a - b - Dim(1)).NonNegative() || (b - a - Dim(1)).NonNegative());
+    return Decided(a == b, NeverNegative(a - b - Dim(1)) || NeverNegative(b - a - Dim(1)));
   };
   const unsigned strings = context.opset() >= 19 ? 16 : 0;
   return InferBroadcast(context, {.allowed = kNumbers | kBools | strings, .result = DType::kBool, .contents = equal});

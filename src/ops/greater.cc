@@ -1,3 +1,4 @@
+#include "src/ops/op_compare.h"
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
@@ -5,7 +6,7 @@ namespace {
 
 Status Infer(InferContext& context) {
   const auto greater = [](const InferContext&, const Dim& a, const Dim& b) {
-    return Decided((a - b - Dim(1)).NonNegative(), (b - a).NonNegative());
+    return Decided(NeverNegative(a - b - Dim(1)), NeverNegative(b - a));
   };
   return InferBroadcast(context, {.allowed = kNumbers, .result = DType::kBool, .contents = greater});
 }

@@ -1,3 +1,4 @@
+#include "src/ops/op_compare.h"
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
@@ -5,7 +6,7 @@ namespace {
 
 Status Infer(InferContext& context) {
   const auto greater_or_equal = [](const InferContext&, const Dim& a, const Dim& b) {
-    return Decided((a - b).NonNegative(), (b - a - Dim(1)).NonNegative());
+    return Decided(NeverNegative(a - b), NeverNegative(b - a - Dim(1)));
   };
   return InferBroadcast(context, {.allowed = kNumbers, .result = DType::kBool, .contents = greater_or_equal});
 }

@@ -1,3 +1,4 @@
+#include "src/ops/op_compare.h"
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
@@ -5,7 +6,7 @@ namespace {
 
 Status Infer(InferContext& context) {
   const auto less = [](const InferContext&, const Dim& a, const Dim& b) {
-    return Decided((b - a - Dim(1)).NonNegative(), (a - b).NonNegative());
+    return Decided(NeverNegative(b - a - Dim(1)), NeverNegative(a - b));
   };
   return InferBroadcast(context, {.allowed = kNumbers, .result = DType::kBool, .contents = less});
 }

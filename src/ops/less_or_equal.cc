@@ -1,3 +1,4 @@
+#include "src/ops/op_compare.h"
 #include "src/ops/op_elementwise.h"
 
 namespace tamis {
@@ -5,7 +6,7 @@ namespace {
 
 Status Infer(InferContext& context) {
   const auto less_or_equal = [](const InferContext&, const Dim& a, const Dim& b) {
-    return Decided((b - a).NonNegative(), (a - b - Dim(1)).NonNegative());
+    return Decided(NeverNegative(b - a), NeverNegative(a - b - Dim(1)));
   };
   return InferBroadcast(context, {.allowed = kNumbers, .result = DType::kBool, .contents = less_or_equal});
 }
