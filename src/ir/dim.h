@@ -48,8 +48,8 @@ class Dim {
   void CollectSymbols(std::vector<std::string>* symbols) const;
   // The expression taken apart, the constant term (no factors) included; for what stores dimensions.
   std::vector<DimTerm> Terms() const;
-  // True if it can be shown that the value is never negative while every symbol is at least 1 (an empty dynamic
-  // dimension is not provided for). False means "not shown".
+  // True if it can be shown that the value is never negative while every symbol is at least 1, and those that data
+  // decides (MayBeZero in dim.cc) at least 0. Whether something is empty is not for this to say. False: not shown.
   bool NonNegative() const;
   // Number of factors over all terms, operations included: shape rules stop tracking what grows without bound.
   size_t Size() const;
