@@ -1,6 +1,7 @@
 #include "src/base/cache_folder.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace tamis {
 
@@ -12,6 +13,13 @@ std::string CacheFolder() {
     return std::string(home) + "/.cache/tamis";
   }
   return {};
+}
+
+Status MakeFolderOf(const std::string& file) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  std::error_code error;
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  return error ? RuntimeError("can't make the folder '{}': {}", folder.string(), error.message()) : Status();
 }
 
 }  // namespace tamis

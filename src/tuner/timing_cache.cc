@@ -203,10 +203,7 @@ size_t TimingCache::Prune(const std::function<bool(const TimingEntry&, const Tim
 
 Status TimingCache::Save() {
   if (path_.empty() || !changed_) return {};
-  std::error_code error;
-  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  if (error) return RuntimeError("the timing cache: can't make the folder '{}': {}", folder.string(), error.message());
+  TAMIS_RETURN_IF_ERROR(MakeFolderOf(path_).WithContext("the timing cache"));
   const FileLock lock(path_ + ".lock");
   ReadFile();
   return Write();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/base/atomic_file.h"
+#include "src/base/cache_folder.h"
 #include "src/base/file_lock.h"
 #include "src/base/hash.h"
 #include "src/base/tab_fields.h"
@@ -82,12 +83,7 @@ void SensitivityCache::ReadFile() {
 
 Status SensitivityCache::Save() {
   if (path_.empty() || !changed_) return {};
-  std::error_code error;
-  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder, error);
-  if (error) {
-    return RuntimeError("the cache of sensitivities: can't make the folder '{}': {}", folder.string(), error.message());
-  }
+  TAMIS_RETURN_IF_ERROR(MakeFolderOf(path_).WithContext("the cache of sensitivities"));
   const FileLock lock(path_ + ".lock");
   ReadFile();
   std::string text = std::string(kFirstLine) + "\n";
