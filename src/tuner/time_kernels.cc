@@ -1,7 +1,5 @@
 #include "src/tuner/time_kernels.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,6 +8,7 @@
 
 #include "src/kernels/kernel_threads.h"
 #include "src/tuner/candidate_check.h"
+#include "src/tuner/time_samples.h"
 
 namespace tamis {
 namespace {
@@ -93,29 +92,12 @@ size_t CopiesFor(const Problem& problem) {
   return std::clamp<size_t>(beyond / weight_bytes + 1, 1, 8);
 }
 
-constexpr double kPatience = 4;
+constexpr double kPatience = 4;  // times the time that is meant, where runs are disturbed
 
 }  // namespace
 
 double RoundedSeconds(double seconds) {
   return std::strtod(fmt::format("{:.9g}", seconds).c_str(), nullptr);
-}
-
-int64_t InvoluntarySwitches() {
-  rusage usage{};
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
-}
-
-void TimeSamples::Write(TimedKernel* result) {
-  const bool enough = alone_.size() >= kLeast;
-  std::vector<double> counted = alone_;
-  if (!enough) counted.insert(counted.end(), interrupted_.begin(), interrupted_.end());
-  std::sort(counted.begin(), counted.end());
-  const size_t count = counted.size();
-  result->samples = static_cast<int64_t>(count);
-  result->seconds = RoundedSeconds(counted[count / 2]);
-  const double spread = (counted[count * 3 / 4] - counted[count / 4]) / counted[count / 2];
-  result->spread = enough ? spread : std::max(spread, kUnsettled);
 }
 
 std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<std::string>& kernels, ThreadPool& pool,

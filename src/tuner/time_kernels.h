@@ -14,7 +14,7 @@ struct TimedKernel {
   std::string kernel;
   double seconds = 0;   // median, RoundedSeconds; 0 if struck out
   std::string reason;   // why it was struck out
-  double spread = 0;    // distance of the quartiles over the median, the noise of the measurement; see TimeSamples
+  double spread = 0;    // distance of the quartiles over the median, the noise of the measurement; see time_samples.h
   int64_t samples = 0;  // runs that were timed and count
 };
 
@@ -22,31 +22,10 @@ struct TimedKernel {
 double RoundedSeconds(double seconds);
 
 struct TimingOptions {
-  double seconds_per_problem = 0.06;  // spread over all kernels; up to kPatience times that on a busy machine
+  double seconds_per_problem = 0.06;  // spread over all kernels; up to four times that on a busy machine
   int max_rounds = 60;
   uint64_t workspace_limit = 0;  // of kernels of a GPU, in bytes; 0: none
 };
-
-// Runs of one kernel. Where other processes want the cores too, the system takes them from some runs for whole time
-// slices, most often from those of many threads, and the median of all would choose kernels of few threads for a
-// machine that is not there when the network runs. So runs in which it took none count alone, if there are kLeast of
-// them.
-class TimeSamples {
- public:
-  static constexpr size_t kLeast = 5;
-  static constexpr double kUnsettled = 1;  // the spread where fewer were left alone
-  // `interrupted`: a core was taken from the process meanwhile (InvoluntarySwitches grew).
-  void Add(double seconds, bool interrupted) { (interrupted ? interrupted_ : alone_).push_back(seconds); }
-  size_t alone() const { return alone_.size(); }
-  // Median, spread and number of the runs that count. Where too few were left alone all do, and the spread is at least
-  // kUnsettled: the problem is timed again another time.
-  void Write(TimedKernel* result);
-
- private:
-  std::vector<double> alone_, interrupted_;
-};
-// How often the system took a core from a thread of this process that wanted to go on (getrusage's ru_nivcsw).
-int64_t InvoluntarySwitches();
 
 // Checks every kernel against the first one that is not struck out, and that one against the reference evaluation where
 // the reference is cheap (below 2^27 multiplies); then times all survivors interleaved, median of many rounds. Packed

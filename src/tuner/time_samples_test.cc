@@ -1,3 +1,5 @@
+#include "src/tuner/time_samples.h"
+
 #include <gtest/gtest.h>
 
 #include <chrono>

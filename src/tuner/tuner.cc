@@ -10,6 +10,7 @@
 #include "src/kernels/problem.h"
 #include "src/tuner/problem_text.h"
 #include "src/tuner/time_cuda_kernels.h"
+#include "src/tuner/time_samples.h"
 
 namespace tamis {
 

@@ -1,0 +1,32 @@
+// Times of one kernel on a machine that may be busy.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "src/tuner/time_kernels.h"
+
+namespace tamis {
+
+// Runs of one kernel. Where other processes want the cores too, the system takes them from some runs for whole time
+// slices, most often from those of many threads, and the median of all would choose kernels of few threads for a
+// machine that is not there when the network runs. So runs in which it took none count alone, if there are kLeast of
+// them.
+class TimeSamples {
+ public:
+  static constexpr size_t kLeast = 5;
+  static constexpr double kUnsettled = 1;  // the spread where fewer were left alone
+  // `interrupted`: a core was taken from the process meanwhile (InvoluntarySwitches grew).
+  void Add(double seconds, bool interrupted) { (interrupted ? interrupted_ : alone_).push_back(seconds); }
+  size_t alone() const { return alone_.size(); }
+  // Median, spread and number of the runs that count. Where too few were left alone all do, and the spread is at least
+  // kUnsettled: the problem is timed again another time.
+  void Write(TimedKernel* result);
+
+ private:
+  std::vector<double> alone_, interrupted_;
+};
+// How often the system took a core from a thread of this process that wanted to go on (getrusage's ru_nivcsw).
+int64_t InvoluntarySwitches();
+
+}  // namespace tamis
