@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Copies the licences of the Debian libraries that programs link, for a wheel that carries these libraries.
 
-scripts/collect_licenses.py FOLDER PROGRAM...     writes FOLDER/<package>.txt
+scripts/collect_licenses.py FOLDER PROGRAM... ARCHIVE.a...     writes FOLDER/<package>.txt; archives are part of the programs
 """
 
 import re
@@ -15,10 +15,11 @@ SYSTEM = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|z
 
 
 def main() -> None:
-    folder, programs = Path(sys.argv[1]), sys.argv[2:]
+    folder, archives = Path(sys.argv[1]), {name for name in sys.argv[2:] if name.endswith(".a")}
+    programs = [name for name in sys.argv[2:] if name not in archives]
     folder.mkdir(parents=True, exist_ok=True)
     linked = subprocess.run(["ldd", *programs], check=True, capture_output=True, text=True).stdout
-    paths = {match[1] for match in re.finditer(r"=> (/\S+)", linked)}
+    paths = {match[1] for match in re.finditer(r"=> (/\S+)", linked)} | archives
     for path in sorted(paths):
         if SYSTEM.search(Path(path).name):
             continue

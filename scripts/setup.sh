@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 PACKAGES="g++ clang clang-format clang-tidy cmake ninja-build ccache pkg-config git python3 python3-dev python3-pip python3-venv qemu-user
 libdnnl-dev libprotobuf-dev protobuf-compiler libflatbuffers-dev flatbuffers-compiler libboost-dev libsimdjson-dev
-libcli11-dev libfmt-dev libeigen3-dev libgtest-dev libgmock-dev libxxhash-dev zlib1g-dev libjpeg-dev libpng-dev libzip-dev
+libcli11-dev libfmt-dev libeigen3-dev libgtest-dev libgmock-dev libxxhash-dev libjemalloc-dev zlib1g-dev libjpeg-dev libpng-dev libzip-dev
 libgrpc++-dev protobuf-compiler-grpc libre2-dev
 libwebp-dev libopenjp2-7-dev"
 
