@@ -1,13 +1,11 @@
 #include "src/compiler/optimize/optimize_search.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace tamis {
 namespace {
 
-constexpr int kMostDrafts = 7;   // between what may hold in order and what may not
 constexpr int kMostInOrder = 4;  // prunings of the whole network
 constexpr double kTighter = 0.7;
 
@@ -47,36 +45,16 @@ Result<size_t> Search::TryAllowance(double allowed) {
   return at;
 }
 
-Result<Search::Allowance> Search::FindAllowance() {
-  double fails = table_.MostError(), holds = 0, nearly = 0;
-  TAMIS_ASSIGN_OR_RETURN(const size_t all, TryAllowance(fails));
-  if (trials_.at(all).holds) return Allowance{fails, fails};
-  if (NearlyHolds(trials_.at(all), budget_)) nearly = fails;
-  TAMIS_RETURN_IF_ERROR(table_.TimeConversions(&candidates_, &timer_));
-  // Errors add up as squares of what they do to the outputs: an agreement loses as much, scores the root of it.
-  double next =
-      fails / std::pow(1 + std::max(budget_.Excess(trials_.at(all).quality), 0.1), budget_.max_drop >= 0 ? 2 : 1);
-  const auto draft = [&](double allowed) -> Result<size_t> {
+Result<Allowance> Search::Allow() {
+  const auto draft = [this](double allowed) -> Result<DraftOutcome> {
     TAMIS_ASSIGN_OR_RETURN(const size_t at, TryAllowance(allowed));
-    if (trials_.at(at).holds) holds = std::max(holds, allowed);
-    return at;
+    const OptimizeTrial& trial = trials_.at(at);
+    return DraftOutcome{trial.holds, NearlyHolds(trial, budget_), budget_.Excess(trial.quality), trial.modelled_error};
   };
-  // In order layers make up for one another, so the most is wanted that nearly holds as a draft. The solution uses what
-  // it uses: between that and what was allowed there is nothing else to try.
-  for (int drafts = 0; drafts < kMostDrafts && fails > 1.05 * nearly; ++drafts) {
-    TAMIS_ASSIGN_OR_RETURN(const size_t at, draft(next));
-    if (NearlyHolds(trials_.at(at), budget_)) {
-      nearly = next;
-    } else {
-      fails = std::min(next, trials_.at(at).modelled_error);
-    }
-    next = nearly > 0 ? std::sqrt(nearly * fails) : fails / 4;
-  }
-  // And what holds as it is, should none in order.
-  for (const double share : {0.5, 0.2}) {
-    if (nearly > 0 && holds == 0) TAMIS_RETURN_IF_ERROR(draft(share * nearly).status());
-  }
-  return Allowance{std::max(holds, nearly), holds};
+  const double most = table_.MostError();
+  TAMIS_ASSIGN_OR_RETURN(const DraftOutcome at_most, draft(most));
+  if (!at_most.holds) TAMIS_RETURN_IF_ERROR(table_.TimeConversions(&candidates_, &timer_));
+  return FindAllowance(most, at_most, budget_.max_drop >= 0 ? 2 : 1, draft);
 }
 
 Result<size_t> Search::PruneInOrder(size_t draft) {
@@ -123,7 +101,7 @@ Result<SearchResult> Search::Finish(const Allowance& allowance, double most_erro
 
 Result<SearchResult> Search::Run() {
   TAMIS_RETURN_IF_ERROR(TryUniform());
-  TAMIS_ASSIGN_OR_RETURN(const Allowance allowed, FindAllowance());
+  TAMIS_ASSIGN_OR_RETURN(const Allowance allowed, Allow());
   return Finish(allowed, std::numeric_limits<double>::infinity());
 }
 

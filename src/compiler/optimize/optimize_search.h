@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "src/compiler/optimize/optimize_allowance.h"
 #include "src/compiler/optimize/optimize_table.h"
 #include "src/compiler/optimize/optimize_trials.h"
 
@@ -35,11 +36,7 @@ class Search {
 
  private:
   Status TryUniform();
-  // The largest allowances whose drafts nearly hold and hold.
-  struct Allowance {
-    double nearly = 0, holds = 0;
-  };
-  Result<Allowance> FindAllowance();
+  Result<Allowance> Allow();
   Result<size_t> TryAllowance(double allowed);
   Result<size_t> PruneInOrder(size_t draft);
   // Of trials that count with `most_error`.
