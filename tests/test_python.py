@@ -1,6 +1,5 @@
 """The Python package: sessions and engines on NumPy arrays."""
 
-import ctypes
 import os
 import pickle
 import signal
@@ -11,40 +10,11 @@ import time
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from python_models import assert_close, layer, make, samples
 
 import tamis
-
-
-def make(nodes, inputs, outputs, weights=(), **options):
-    """A model; inputs and outputs as {name: (element type, shape)}, weights as {name: array}."""
-    infos = [[helper.make_tensor_value_info(name, *spec) for name, spec in side.items()] for side in (inputs, outputs)]
-    initializers = [numpy_helper.from_array(array, name) for name, array in dict(weights).items()]
-    graph = helper.make_graph(nodes, "graph", *infos, initializers)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], **{"ir_version": 10, **options})
-
-
-def layer(outputs=32, inputs=64):
-    random = np.random.default_rng(3)
-    weight = random.normal(size=(inputs, outputs)).astype(np.float32)
-    model = make(
-        [helper.make_node("MatMul", ["x", "w"], ["t"]), helper.make_node("Relu", ["t"], ["y"])],
-        {"x": (TensorProto.FLOAT, ["n", inputs])},
-        {"y": (TensorProto.FLOAT, ["n", outputs])},
-        {"w": weight},
-    )
-    return model, lambda x: np.maximum(x.astype(np.float64) @ weight.astype(np.float64), 0)
-
-
-def samples(rows, columns=64, seed=5):
-    return np.random.default_rng(seed).normal(size=(rows, columns)).astype(np.float32)
-
-
-def assert_close(actual, expected, length=64):
-    assert actual.dtype == np.float32
-    np.testing.assert_allclose(actual, expected, rtol=0, atol=length * np.finfo(np.float32).eps * 8)
 
 
 @pytest.mark.parametrize("kind", [tamis.Session, tamis.InferenceSession])
@@ -282,96 +252,6 @@ def test_arguments_that_are_wrong(tmp_path):
         tamis.build(model, time_budget=-1)
 
 
-@pytest.mark.parametrize("rows", [1, 2, 7])
-@pytest.mark.parametrize("layout", ["reversed", "fortran", "every_other", "big_endian", "read_only"])
-def test_layouts_other_than_contiguous(layout, rows):
-    model, reference = layer()
-    x = samples(rows)
-    given = {
-        "reversed": lambda: x[:, ::-1],
-        "fortran": lambda: np.asfortranarray(x),
-        "every_other": lambda: np.repeat(x, 2, axis=1)[:, ::2],
-        "big_endian": lambda: x.astype(">f4"),
-        "read_only": lambda: np.frombuffer(x.tobytes(), np.float32).reshape(x.shape),
-    }[layout]()
-    assert_close(tamis.Session(model).run({"x": given})["y"], reference(np.asarray(given, np.float32)))
-
-
-def test_inputs_are_released_and_outputs_own_their_memory():
-    model, reference = layer()
-    session = tamis.Session(model)
-    x = samples(3)
-    before = sys.getrefcount(x)
-    y = session.run({"x": x})["y"]
-    assert sys.getrefcount(x) == before
-    first = y.copy()
-    session.run({"x": samples(3, seed=6)})
-    del session
-    np.testing.assert_array_equal(y, first)
-    assert y.flags.writeable and y.flags.c_contiguous
-
-
-def test_scalars_and_lists_are_taken_as_numpy_takes_them():
-    model = make([helper.make_node("Clip", ["x", "low", "high"], ["y"])],
-                 {"x": (TensorProto.DOUBLE, [3]), "low": (TensorProto.DOUBLE, []), "high": (TensorProto.DOUBLE, [])},
-                 {"y": (TensorProto.DOUBLE, [3])})  # fmt: skip
-    y = tamis.Session(model).run({"x": [-2.0, 0.0, 2.0], "low": np.float64(-1), "high": 1.0})["y"]
-    np.testing.assert_array_equal(y, [-1, 0, 1])
-
-
-# Half a gigabyte through a network that keeps a row of it: if the input were copied, the peak would show it.
-_COPY_CHECK = """
-import numpy as np, onnx, tamis
-from onnx import TensorProto, helper
-def peak():
-    return int(next(l for l in open("/proc/self/status") if l.startswith("VmHWM")).split()[1]) * 1024
-nodes = [helper.make_node("Gather", ["x", "i"], ["y"], axis=0)]
-infos = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1024])]
-outs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1024])]
-index = onnx.numpy_helper.from_array(np.array(5, np.int64), "i")
-model = helper.make_model(helper.make_graph(nodes, "g", infos, outs, [index]), ir_version=10,
-                          opset_imports=[helper.make_opsetid("", 21)])
-session = tamis.Session(model)
-session.run(None, {"x": np.zeros((8, 1024), np.float32)})
-x = np.ones((1 << 17, 1024), np.float32)
-before = peak()
-[y] = session.run(None, {"x": x})
-assert (y == 1).all()
-print(peak() - before)
-"""
-
-
-def test_a_contiguous_input_is_not_copied():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run([sys.executable, "-c", _COPY_CHECK], env=environment, capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
-    assert int(answer.stdout) < 64 << 20
-
-
-def guarded(array):
-    """The same array so that its last byte is the last one of mapped memory."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    page = os.sysconf("SC_PAGESIZE")
-    pages = -(-array.nbytes // page)
-    base = libc.mmap(None, (pages + 1) * page, 3, 0x22, -1, 0)  # read and write; private and anonymous
-    assert libc.mprotect(base + pages * page, page, 0) == 0
-    memory = (ctypes.c_uint8 * array.nbytes).from_address(base + pages * page - array.nbytes)
-    copy = np.frombuffer(memory, array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
-
-
-@pytest.mark.parametrize("rows", [1, 5, 33])
-@pytest.mark.parametrize("inputs", [1, 3, 63, 64, 65])
-def test_nothing_is_read_behind_an_input(rows, inputs):
-    model, reference = layer(inputs=inputs)
-    x = guarded(samples(rows, inputs))
-    assert_close(tamis.Session(model).run({"x": x})["y"], reference(x))
-
-
 def test_many_threads_run_one_session():
     model, reference = layer()
     session = tamis.Session(model)
@@ -452,59 +332,6 @@ def test_an_exception_of_the_progress_function_ends_the_build(tmp_path):
     assert not (tmp_path / "m.tamis").exists()
 
 
-class Dlpack:
-    """What another framework's array offers, over NumPy's own capsule."""
-
-    def __init__(self, array):
-        self._array = array
-
-    def __dlpack__(self, **options):
-        return self._array.__dlpack__()
-
-    def __dlpack_device__(self):
-        return self._array.__dlpack_device__()
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, np.int64, np.uint16, np.bool_])
-def test_dlpack_in(dtype):
-    element = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-    model = make([helper.make_node("Identity", ["x"], ["y"])], {"x": (element, ["n", 3])}, {"y": (element, ["n", 3])})
-    x = np.arange(6).reshape(2, 3).astype(dtype)
-    session = tamis.Session(model)
-    np.testing.assert_array_equal(session.run({"x": Dlpack(x)})["y"], x)
-    np.testing.assert_array_equal(session.run({"x": Dlpack(x[:, ::-1])})["y"], x[:, ::-1])
-
-
-def test_dlpack_out():
-    model, _ = layer()
-    y = tamis.Session(model).run({"x": samples(2)})["y"]
-    shared = np.from_dlpack(Dlpack(y))
-    assert shared.ctypes.data == y.ctypes.data
-    np.testing.assert_array_equal(shared, y)
-
-
-def test_torch_tensors():
-    torch = pytest.importorskip("torch")
-    model, reference = layer()
-    session = tamis.Session(model)
-    x = torch.randn(3, 64)
-    y = session.run({"x": x})["y"]
-    assert_close(y, reference(x.numpy()))
-    assert torch.from_dlpack(y).data_ptr() == y.ctypes.data
-    assert_close(session.run({"x": x.t().contiguous().t()})["y"], reference(x.numpy()))
-    np.testing.assert_array_equal(session.run({"x": x.clone().requires_grad_()})["y"], y)
-
-
-def test_torch_bfloat16():
-    torch = pytest.importorskip("torch")
-    model = make([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)],
-                 {"x": (TensorProto.BFLOAT16, ["n", 3])}, {"y": (TensorProto.FLOAT, ["n", 3])})  # fmt: skip
-    session = tamis.Session(model)
-    x = torch.arange(6).reshape(2, 3).to(torch.bfloat16)
-    np.testing.assert_array_equal(session.run({"x": x})["y"], x.float().numpy())
-    np.testing.assert_array_equal(session.run({"x": x.t().contiguous().t()})["y"], x.float().numpy())
-
-
 def test_profile_lists_every_node():
     session = tamis.Session(layer()[0])
     times = session.profile({"x": samples(4)}, repeats=3)
@@ -512,99 +339,3 @@ def test_profile_lists_every_node():
     assert times[-1].shape == [4, 32]
     with pytest.raises(ValueError, match="repeats is 0"):
         session.profile({"x": samples(4)}, repeats=0)
-
-
-def test_onnxruntime_code_runs_with_another_import(tmp_path):
-    ort = tamis
-    model, reference = layer()
-    onnx.save(model, tmp_path / "m.onnx")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL  # of no meaning here
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session = ort.InferenceSession(str(tmp_path / "m.onnx"), options, providers=[("CUDAExecutionProvider", {}),
-                                                                                 "CPUExecutionProvider"])  # fmt: skip
-    x = samples(3)
-    feeds = {session.get_inputs()[0].name: x}
-    [y] = session.run([session.get_outputs()[0].name], feeds)
-    assert_close(y, reference(x))
-    np.testing.assert_array_equal(session.run(None, feeds, None)[0], y)
-    np.testing.assert_array_equal(session.run(None, feeds, run_options=ort.RunOptions())[0], y)
-    assert session.get_session_options() is options and ort.get_device() == "CPU"
-    assert session.get_providers() == ort.get_available_providers() == ["CPUExecutionProvider"]
-    with pytest.raises(ValueError, match="CPUExecutionProvider is"):
-        ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CUDAExecutionProvider"])
-
-
-@pytest.mark.parametrize("ort", [onnxruntime, tamis], ids=["onnxruntime", "tamis"])
-def test_bindings_are_as_onnxruntime_has_them(tmp_path, ort):
-    model, reference = layer()
-    onnx.save(model, tmp_path / "m.onnx")
-    session = ort.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
-    x = samples(3)
-    binding = session.io_binding()
-    binding.bind_cpu_input("x", x)
-    binding.bind_output("y")
-    session.run_with_iobinding(binding)
-    [y] = binding.copy_outputs_to_cpu()
-    assert_close(y, reference(x))
-
-    place = np.full_like(y, np.nan)
-    binding.clear_binding_outputs()
-    binding.bind_input("x", "cpu", 0, np.float32, x.shape, x.ctypes.data)
-    binding.bind_output("y", "cpu", 0, np.float32, place.shape, place.ctypes.data)
-    session.run_with_iobinding(binding)
-    np.testing.assert_array_equal(place, y)
-    assert binding.get_outputs()[0].data_ptr() == place.ctypes.data
-
-    value = ort.OrtValue.ortvalue_from_numpy(x)
-    assert value.shape() == [3, 64] and value.is_tensor() and value.device_name() == "cpu"
-    target = ort.OrtValue.ortvalue_from_shape_and_type(list(y.shape), np.float32)
-    binding.bind_ortvalue_input("x", value)
-    binding.clear_binding_outputs()
-    binding.bind_ortvalue_output("y", target)
-    session.run_with_iobinding(binding)
-    np.testing.assert_array_equal(target.numpy(), y)
-    [other] = session.run_with_ort_values(["y"], {"x": value})
-    np.testing.assert_array_equal(other.numpy(), y)
-
-
-def test_places_that_do_not_fit_are_refused():
-    model, _ = layer()
-    session = tamis.InferenceSession(model)
-    binding = session.io_binding()
-    binding.bind_cpu_input("x", samples(3))
-    with pytest.raises(ValueError, match="no output is bound"):
-        session.run_with_iobinding(binding)
-    binding.bind_ortvalue_output("y", tamis.OrtValue.ortvalue_from_shape_and_type([1, 1], np.float32))
-    with pytest.raises(ValueError, match=r"output 'y' is float32\[3, .*but its place is float32\[1, 1\]"):
-        session.run_with_iobinding(binding)
-    with pytest.raises(ValueError, match="device 'cuda'"):
-        binding.bind_output("y", "cuda")
-
-
-def test_session_options_that_would_be_missed_are_refused():
-    options = tamis.SessionOptions()
-    for name in ("intra_op_threads", "graph_optimisation_level"):  # typing errors
-        with pytest.raises(AttributeError, match=name):
-            setattr(options, name, 1)
-    with pytest.raises(NotImplementedError, match="tamis.build"):
-        options.optimized_model_filepath = "out.onnx"
-    with pytest.raises(NotImplementedError, match="TAMIS_CUSTOM_OPS"):
-        options.register_custom_ops_library("ops.so")
-    options.enable_profiling = False  # nothing is missed
-    theirs = onnxruntime.SessionOptions()
-    for name in (name for name in dir(theirs) if not name.startswith("_") and not callable(getattr(theirs, name))):
-        setattr(options, name, getattr(theirs, name))  # what onnxruntime does without being asked
-
-
-def test_messages_call_arguments_as_python_does(tmp_path):
-    model, _ = layer()
-    with pytest.raises(ValueError, match="^device 'tpu' is unknown"):
-        tamis.Session(model, device="tpu")
-    with pytest.raises(ValueError, match="^precision 'f3' is unknown"):
-        tamis.build(model, precision="f3")
-    for threads in (-1, 10**6):
-        with pytest.raises(ValueError, match=f"^threads is {threads}; it takes 1 to 1024, or 0"):
-            tamis.Session(model, threads=threads)

@@ -91,6 +91,7 @@ def entries():
     import zoo_held  # noqa: F401
     import zoo_language  # noqa: F401
     import zoo_more  # noqa: F401
+    import zoo_small  # noqa: F401
     import zoo_vision  # noqa: F401
     import zoo_wider  # noqa: F401
     return zoo.ENTRIES
