@@ -83,13 +83,16 @@ def padded_sound(path, samples):
 
 def test_sizes_that_were_assumed_are_told_where_they_do_not_fit(tamis, tmp_path):
     path, engine = tmp_path / "sound.onnx", tmp_path / "sound.tamis"
-    padded_sound(path, 200)
+    padded_sound(path, 20_000)
     for verb in (["build", path, "-o", engine], ["inspect", path]):
         message = tamis(*verb, fails=True)
         assert "sound_samples = 128, which was assumed" in message, message
         assert "--profile sound=MIN:OPT:MAX, each like [batch, sound_samples]" in message
     assert not engine.exists()
-    tamis("build", path, "-o", engine, "--profile", "sound=1x1600")
+    tamis("build", path, "-o", engine, "--profile", "sound=1x32000")
+    padded_sound(path, 200)  # none of 128, but another size that is assumed
+    tamis("build", path, "-o", engine)
+    assert "512" in tamis("inspect", engine)
     padded_sound(path, 20)  # 128 will do, and 16, at which kernels are timed as well, will not
     done = subprocess.run([tamis.program, "build", path, "-o", engine], capture_output=True, text=True, check=True)
     assert "no kernels were timed where they cannot run" in done.stdout + done.stderr

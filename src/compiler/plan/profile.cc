@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "src/runtime/specialize.h"
+
 namespace tamis {
 namespace {
 
@@ -19,10 +21,54 @@ std::vector<std::string> Split(const std::string& text, char separator) {
   }
 }
 
-DimRange DefaultRange(size_t axis, size_t rank) {
-  if (axis == 0) return {1, 1, 32, false};
-  if (rank <= 3) return {16, 128, 128, false};
-  return {224, 224, 224, false};
+// Sizes to assume, the usual one first: of tokens (but samples of sound come by the thousand), of an image's sides.
+constexpr int64_t kSequences[] = {128, 64, 32, 16, 8, 4, 2, 1, 512, 2048, 16000};
+constexpr int64_t kSides[] = {224, 256, 128, 64, 32, 16, 8, 512};
+
+enum class Place : uint8_t { kBatch, kSequence, kSide };
+Place PlaceOf(size_t axis, size_t rank) {
+  return axis == 0 ? Place::kBatch : rank <= 3 ? Place::kSequence : Place::kSide;
+}
+
+DimRange AssumedRange(Place place, int64_t sequence, int64_t side) {
+  switch (place) {
+    case Place::kBatch:
+      return {1, 1, 32, false};
+    case Place::kSequence:
+      return {sequence > kSequences[0] ? sequence : std::min<int64_t>(sequence, 16), sequence, sequence, false};
+    default:
+      return {side, side, side, false};
+  }
+}
+
+// Gives the symbols that `profile` leaves open a size by their place: the usual one or, where the network can't run at
+// that (a table of 77 positions, an image whose patches are counted), the first that it can. The usual ones if none.
+void AssumeSizes(const Graph& graph, Profile* profile) {
+  std::map<std::string, Place> open;
+  for (ValueId id : graph.inputs) {
+    const Shape& shape = graph.value(id).type.shape;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      if (shape[axis].IsConstant() || profile->count(shape[axis].ToString()) != 0) continue;
+      open.try_emplace(shape[axis].ToString(), PlaceOf(axis, shape.size()));
+    }
+  }
+  const auto assume = [&](int64_t sequence, int64_t side) {
+    for (const auto& [symbol, place] : open) (*profile)[symbol] = AssumedRange(place, sequence, side);
+  };
+  const auto has = [&](Place place) {
+    return std::any_of(open.begin(), open.end(), [&](const auto& entry) { return entry.second == place; });
+  };
+  const bool sequences = has(Place::kSequence), sides = has(Place::kSide);
+  for (const int64_t side : kSides) {
+    for (const int64_t sequence : kSequences) {
+      assume(sequence, side);
+      if (!sequences && !sides) return;
+      if (SpecializeAt(graph, TuningPoints(*profile).front()).ok()) return;
+      if (!sequences) break;
+    }
+    if (!sides) break;
+  }
+  assume(kSequences[0], kSides[0]);
 }
 
 // "a:1x16,b:1x16" as name -> dims.
@@ -194,12 +240,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
     }
   }
   if (!problems.empty()) return UserError("{}", fmt::join(problems, "; "));
-  for (ValueId id : graph.inputs) {
-    const Shape& shape = graph.value(id).type.shape;
-    for (size_t axis = 0; axis < shape.size(); ++axis) {
-      if (!shape[axis].IsConstant()) profile.try_emplace(shape[axis].ToString(), DefaultRange(axis, shape.size()));
-    }
-  }
+  AssumeSizes(graph, &profile);
   return profile;
 }
 

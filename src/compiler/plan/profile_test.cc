@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "src/ops/op_def.h"
+
 namespace tamis {
 namespace {
 
@@ -117,6 +119,42 @@ TEST(ProfileFlags, SaysWhatIsWrong) {
   EXPECT_NE(error(Flags{{"--profile", "-1"}}).find("numbered from 0"), std::string::npos);
   EXPECT_NE(error(Flags{{"--profile", "2"}}).find("says nothing"), std::string::npos);
   EXPECT_NE(error(Flags{{"--optShapes", "a:1"}, {"--optShapes", "b:1"}}).find("--profile 1"), std::string::npos);
+}
+
+// `input` of this shape and a constant through one operator, shapes inferred.
+Graph OneNode(const char* op, Shape input, Dims constant) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, std::move(input)));
+  graph.inputs.push_back(x);
+  Node node;
+  node.op = op;
+  node.inputs = {x, graph.AddConstant("c", Tensor(DType::kFloat32, std::move(constant)))};
+  node.outputs = {graph.AddValue("y")};
+  graph.outputs = node.outputs;
+  graph.AddNode(std::move(node));
+  EXPECT_TRUE(InferShapes(graph).ok());
+  return graph;
+}
+
+TEST(MakeProfile, AssumesSizesThatTheNetworkTakes) {
+  const Dim n = Dim::Symbol("n"), s = Dim::Symbol("s"), h = Dim::Symbol("h"), w = Dim::Symbol("w");
+  const auto range = [](const Graph& graph, const char* symbol) {
+    const DimRange found = MakeProfile(graph, {})->at(symbol);
+    return Dims{found.min, found.opt, found.max};
+  };
+  EXPECT_EQ(range(OneNode("Add", {n, s}, {1}), "s"), (Dims{16, 128, 128}));
+  EXPECT_EQ(range(OneNode("Add", {n, s}, {64}), "s"), (Dims{16, 64, 64}));
+  // Sound: a window of 400 samples.
+  EXPECT_EQ(range(OneNode("Conv", {n, Dim(1), s}, {2, 1, 400}), "s"), (Dims{512, 512, 512}));
+  EXPECT_EQ(range(OneNode("Add", {n, Dim(3), h, w}, {32, 32}), "h"), (Dims{32, 32, 32}));
+  EXPECT_EQ(range(OneNode("Add", {n, s}, {77}), "s"), (Dims{1, 1, 1}));  // broadcast
+  // Nothing is found: the usual size, for which the error will be told.
+  EXPECT_EQ(range(OneNode("Conv", {n, Dim(1), s}, {2, 1, 99999}), "s"), (Dims{16, 128, 128}));
+  // What the user gave stays.
+  InputRanges ranges;
+  ASSERT_TRUE(ParseProfile("x=1x70", &ranges).ok());
+  EXPECT_EQ(MakeProfile(OneNode("Add", {n, s}, {64}), ranges)->at("s").opt, 70);
 }
 
 TEST(MakeProfile, OnlyWhatTheUserSaidBindsRequests) {
