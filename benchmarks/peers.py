@@ -93,10 +93,9 @@ def torch_python(given):
     return None
 
 
-def build(args, model, label, precision, inputs, threads=None):
+def build(args, model, engine, precision, inputs, threads=None):
     """Builds an engine; (path, seconds of the build, what the program said)."""
     import time
-    engine = CACHE / "engines" / f"{label}.tamis"
     engine.parent.mkdir(parents=True, exist_ok=True)
     command = [args.tamis, "build", model, "-o", engine, "--threads", threads or args.threads, "--precision", precision]
     for name, array in inputs.items():
@@ -160,7 +159,8 @@ def start_rows(args, network, label, inputs, inputs_path, torch):
             path = model
             if runtime in OURS:
                 name = f"{label}.{row}.{threads}".replace(" ", "_").replace(":", "")
-                path, entry["build_seconds"], entry["notes"] = build(args, model, name, precision, inputs, threads)
+                path, entry["build_seconds"], entry["notes"] = build(args, model, CACHE / "engines" / f"{name}.tamis", precision,
+                                                                      inputs, threads)
                 if path is None:
                     started.append((dict(entry, error=entry["notes"]), None))
                     continue

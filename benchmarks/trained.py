@@ -148,7 +148,8 @@ def measure(args):
 
     entries = []
     for row, (file, seconds) in fitted(args, folder).items():
-        engine, _, said = peers.build(args, file, f"trained.{args.name}.{row.replace(' ', '_').replace(':', '')}", "f32", one)
+        name = f"trained.{args.name}.{row.replace(' ', '_').replace(':', '')}.tamis"
+        engine, _, said = peers.build(args, file, peers.CACHE / "engines" / name, "f32", one)
         entries.append(({"row": row, "runtime": "tamis", "fit_seconds": seconds} | ({} if engine else {"error": said}), engine))
     if args.max_drop is not None or args.min_agreement is not None:
         made = optimized(args, folder)
