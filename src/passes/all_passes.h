@@ -10,6 +10,7 @@ namespace tamis {
 std::span<const std::string_view> PassRoots(std::string_view pass);
 
 // ONNX operators to ONNX operators.
+Status DropExpand(Graph& graph, const PassOptions& options);
 Status DropIdentity(Graph& graph, const PassOptions& options);
 Status FoldConstants(Graph& graph, const PassOptions& options);
 Status InlineBranches(Graph& graph, const PassOptions& options);

@@ -1,6 +1,7 @@
 // drop_identity: removes what doesn't change a value. Identity, Dropout in inference, Cast to the same type, Transpose
-// that keeps the order, Reshape, Expand, Flatten and Squeeze/Unsqueeze to the same shape, Pad by nothing, Concat and
-// Sum of one, Mul and Div by 1, Add and Sub of 0; and pairs: Transpose of Transpose, Unsqueeze after Squeeze.
+// that keeps the order, Reshape, Expand, Flatten and Squeeze/Unsqueeze to the same shape, Slice of everything, Pad by
+// nothing, Concat and Sum of one, Mul and Div by 1, Add and Sub of 0; and pairs: Transpose of Transpose, Unsqueeze
+// after Squeeze.
 #include <algorithm>
 #include <numeric>
 
@@ -29,6 +30,14 @@ bool IsEmptyPad(const Graph& graph, const Node& node) {
   if (node.Has("pads")) return AllZero(node.Ints("pads"));
   const auto pads = KnownInts(graph, node.input(1));
   return pads && AllZero(*pads);
+}
+
+// Whether a Slice walks forwards: one that does and leaves no element out keeps their order.
+bool IsForwardSlice(const Graph& graph, const Node& node) {
+  if (!node.Is("Slice")) return false;
+  if (node.input(4) == kNoValue) return true;
+  const auto steps = KnownInts(graph, node.input(4));
+  return steps && std::all_of(steps->begin(), steps->end(), [](int64_t step) { return step > 0; });
 }
 
 std::vector<int64_t> Permutation(const Graph& graph, const Node& node) {
@@ -65,8 +74,8 @@ bool IsNoOp(const Graph& graph, const Node& node, ValueId* source) {
     *source = MatchScalarOperand(graph, node)->value;
     return true;
   }
-  const bool view =
-      node.Is("Reshape") || node.Is("Expand") || node.Is("Flatten") || node.Is("Squeeze") || node.Is("Unsqueeze");
+  const bool view = node.Is("Reshape") || node.Is("Expand") || node.Is("Flatten") || node.Is("Squeeze") ||
+                    node.Is("Unsqueeze") || IsForwardSlice(graph, node);
   return view && SameShape(graph, *source, node.outputs[0]);
 }
 

@@ -18,6 +18,7 @@ TEST(DropIdentity, RemovesWhatChangesNothing) {
   x = t.Op("Pad", {x, t.Ints({0, 0, 0, 0, 0, 0})});
   x = t.Op("Concat", {x}, {{"axis", int64_t{1}}});
   x = t.Op("Expand", {x, t.Ints({1, 1, 4})});
+  x = t.Op("Slice", {x, t.Ints({0, -4}), t.Ints({3, 1 << 20}), t.Ints({1, 2}), t.Ints({1, 1})});
   x = t.Op("Mul", {t.Scalar(1), x});
   t.Output(t.Op("Sub", {x, t.Scalar(0)}));
   const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({2, 3, 4}, 1)}}, 0);
@@ -43,8 +44,9 @@ TEST(DropIdentity, KeepsWhatMatters) {
   t.Output(t.Op("Cast", {x}, {{"to", int64_t{11}}}));
   t.Output(t.Op("Expand", {x, t.Ints({4, 2, 3})}));
   t.Output(t.Op("Reshape", {x, t.Ints({3, 2})}));
+  t.Output(t.Op("Slice", {x, t.Ints({-1}), t.Ints({-100}), t.Ints({1}), t.Ints({-1})}));  // backwards
   const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({2, 3}, 3)}}, 0);
-  EXPECT_EQ(after.NumNodes(), 4u);
+  EXPECT_EQ(after.NumNodes(), 5u);
 }
 
 TEST(DropIdentity, OutputTakesTheNameOver) {

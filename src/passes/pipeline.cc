@@ -44,6 +44,7 @@ std::vector<Pass> FusePasses() {
       {"lower_attention", LowerAttention},
       {"recognize_causal", RecognizeCausal},
       {"fuse_codes", FuseCodes},
+      {"drop_expand", DropExpand},
       {"make_channels_last", MakeChannelsLast},
       {"push_transposes", PushTransposes},
       {"simplify_views", SimplifyViews},
@@ -78,6 +79,7 @@ std::span<const std::string_view> PassRoots(std::string_view pass) {
       {"lower_attention", {"Attention"}},
       {"recognize_causal", {"tamis.Attention"}},
       {"fuse_codes", {"QuantizeLinear", "GlobalAveragePool", "ReduceMean"}},
+      {"drop_expand", {"Expand"}},
       {"split_products", {"tamis.Linear"}},
   };
   const auto found = kRoots.find(pass);

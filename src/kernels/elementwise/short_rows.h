@@ -86,7 +86,7 @@ struct ShortPiece {
 template <class F>
 inline void ForShortRows(const BroadcastLoops& loops, int operands, const bool* bf16, const void* const* inputs,
                          int64_t begin, int64_t end, F f) {
-  alignas(64) float read[kMaxOperands][kPiece];
+  alignas(64) float read[kMaxOperands][kPiece + kLanes];
   const int64_t inner = loops.dims[loops.rank - 1], most = kPiece / inner * inner;
   ShortRead kinds[kMaxOperands];
   ShortPiece pieces[kMaxOperands];
@@ -111,7 +111,12 @@ inline void ForShortRows(const BroadcastLoops& loops, int operands, const bool* 
         if (kinds[i] != ShortRead::kGathered) continue;
         const int64_t step = loops.strides[i][loops.rank - 1];
         const float* from = static_cast<const float*>(inputs[i]) + walk.offsets[i] + step * column;
-        for (int64_t k = 0; k < count; ++k) read[i][filled + k] = from[step * k];
+        if (step == 0) {  // what the last vector writes behind the row is overwritten or not read
+          const Vec same = Set(*from);
+          for (int64_t k = 0; k < count; k += kLanes) Store(read[i] + filled + k, same);
+        } else {
+          Map(from, read[i] + filled, count, [](Vec v) { return v; });
+        }
       }
       filled += count;
       column += count;

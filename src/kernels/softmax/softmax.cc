@@ -35,10 +35,12 @@ Result<std::unique_ptr<PreparedKernel>> PrepareSoftmax(const Problem& problem, S
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
   int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, axis);
-  if (args.step > 1) rows *= (args.step + lanes - 1) / lanes;
+  const bool narrow = IsNarrow(args, lanes);
+  if (args.step > 1 && !narrow) rows *= (args.step + lanes - 1) / lanes;
+  const int64_t beside = narrow ? args.step : args.step > 1 ? lanes : 1;
   return std::unique_ptr<PreparedKernel>(std::make_unique<RangeKernel<SoftmaxArgs>>(
-      args, body, rows, GrainFor(args.columns * (args.step > 1 ? lanes : 1), 8192), problem.threads,
-      static_cast<size_t>(args.columns) * sizeof(float)));
+      args, body, rows, GrainFor(args.columns * beside, 8192), problem.threads,
+      static_cast<size_t>(args.columns * (narrow ? args.step : 1)) * sizeof(float)));
 }
 
 double SoftmaxFlops(const Problem& problem) {

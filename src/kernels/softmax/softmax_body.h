@@ -58,6 +58,20 @@ TAMIS_INLINE Vec LogOfLanes(Vec v) {
   return Load(lanes);
 }
 
+// Up to a whole vector.
+template <class T>
+TAMIS_INLINE Vec LoadSome(const T* p, int lanes) {
+  return lanes == kLanes ? Load(p) : LoadPart(p, lanes);
+}
+template <class T>
+TAMIS_INLINE void StoreSome(T* p, Vec v, int lanes) {
+  if (lanes == kLanes) {
+    Store(p, v);
+  } else {
+    StorePart(p, v, lanes);
+  }
+}
+
 // Rows beside each other, a vector of them at a time.
 template <class In, class Out>
 inline void SoftmaxColumns(const SoftmaxArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
@@ -68,14 +82,8 @@ inline void SoftmaxColumns(const SoftmaxArgs& args, const void* const* inputs, v
     const auto lanes = static_cast<int>(MinOf(kLanes, step - first));
     const In* x = static_cast<const In*>(inputs[0]) + item / vectors * n * step + first;
     Out* y = static_cast<Out*>(outputs[0]) + item / vectors * n * step + first;
-    const auto load = [&](int64_t i) { return lanes == kLanes ? Load(x + i * step) : LoadPart(x + i * step, lanes); };
-    const auto store = [&](int64_t i, Vec v) {
-      if (lanes == kLanes) {
-        Store(y + i * step, v);
-      } else {
-        StorePart(y + i * step, v, lanes);
-      }
-    };
+    const auto load = [&](int64_t i) { return LoadSome(x + i * step, lanes); };
+    const auto store = [&](int64_t i, Vec v) { StoreSome(y + i * step, v, lanes); };
     Vec highest = load(0);
     for (int64_t i = 1; i < n; ++i) highest = Max(highest, load(i));
     Vec sum = Set(0);
@@ -90,9 +98,69 @@ inline void SoftmaxColumns(const SoftmaxArgs& args, const void* const* inputs, v
   }
 }
 
+// Fewer rows beside each other than half a vector: elements of several places of all of them lie in one, and lanes of
+// the same row meet in the end.
+template <class In, class Out>
+inline void SoftmaxNarrow(const SoftmaxArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
+                          int64_t end, float* block) {
+  const int64_t step = args.step, size = args.columns * step, used = kLanes / step * step;
+  const auto each = [&](auto f) {
+    for (int64_t i = 0; i < size; i += used) f(i, static_cast<int>(MinOf(used, size - i)));
+  };
+  // A result of each lane's row, in each lane.
+  const auto meet = [&](Vec v, auto f) {
+    alignas(64) float lanes[kLanes];
+    Store(lanes, v);
+    for (int64_t k = step; k < used; ++k) lanes[k % step] = f(lanes[k % step], lanes[k]);
+    for (int64_t k = step; k < kLanes; ++k) lanes[k] = lanes[k % step];
+    return Load(lanes);
+  };
+  // Lanes of the last vector that hold no element must change nothing.
+  const auto over_blank = [&](Vec v, int lanes, float blank) {
+    alignas(64) float filled[kLanes];
+    Store(filled, Set(blank));
+    StoreSome(filled, v, lanes);
+    return Load(filled);
+  };
+  for (int64_t item = begin; item < end; ++item) {
+    const In* x = static_cast<const In*>(inputs[0]) + item * size;
+    Out* y = static_cast<Out*>(outputs[0]) + item * size;
+    Vec highest = Set(-__builtin_inff());
+    each([&](int64_t i, int lanes) {
+      const Vec v = LoadSome(x + i, lanes);
+      highest = Max(highest, lanes == used ? v : over_blank(v, lanes, -__builtin_inff()));
+    });
+    const Vec shift = meet(highest, [](float a, float b) { return b > a ? b : a; });
+    Vec sums = Set(0);
+    each([&](int64_t i, int lanes) {
+      const Vec e = Exp(LoadSome(x + i, lanes) - shift);
+      sums = sums + (lanes == used ? e : over_blank(e, lanes, 0));
+      StoreSome(block + i, e, lanes);
+    });
+    const Vec total = meet(sums, [](float a, float b) { return a + b; });
+    if (args.log) {
+      const Vec behind = LogOfLanes(total);
+      each([&](int64_t i, int lanes) { StoreSome(y + i, LoadSome(x + i, lanes) - shift - behind, lanes); });
+    } else {
+      const Vec inverse = Set(1) / total;
+      each([&](int64_t i, int lanes) { StoreSome(y + i, LoadSome(block + i, lanes) * inverse, lanes); });
+    }
+  }
+}
+
 inline void Softmax(const SoftmaxArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
                     int64_t end, std::byte* scratch) {
   auto* row = reinterpret_cast<float*>(scratch);
+  if (IsNarrow(args, kLanes)) {
+    if (args.bf16_input) {
+      const auto narrow = args.bf16_output ? SoftmaxNarrow<Bf16, Bf16> : SoftmaxNarrow<Bf16, float>;
+      narrow(args, inputs, outputs, begin, end, row);
+    } else {
+      const auto narrow = args.bf16_output ? SoftmaxNarrow<float, Bf16> : SoftmaxNarrow<float, float>;
+      narrow(args, inputs, outputs, begin, end, row);
+    }
+    return;
+  }
   if (args.step > 1) {
     if (args.bf16_input) {
       const auto columns = args.bf16_output ? SoftmaxColumns<Bf16, Bf16> : SoftmaxColumns<Bf16, float>;

@@ -48,12 +48,15 @@ TEST(SoftmaxKernels, AnyAxisAndLogarithms) {
   std::vector<KernelCase> cases;
   for (const char* op : {"Softmax", "LogSoftmax"}) {
     for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-      for (const int64_t axis : {0, 1, 2, 3}) {
-        const Tensor x = RandomTensor(dtype, {3, 5, 7, 21}, 43, -10, 10);
-        cases.push_back(ReferenceCase({op, "", {{"axis", axis}}}, {x}));
+      const auto add = [&](const Dims& dims, int64_t axis) {
+        cases.push_back(ReferenceCase({op, "", {{"axis", axis}}}, {RandomTensor(dtype, dims, 43, -10, 10)}));
         // The expected values of bf16 are rounded to it themselves.
         cases.back().relative = 1e-5 + (dtype == DType::kBFloat16 ? 1.0 / 256 : 0);
         cases.back().absolute = 1e-5;
+      };
+      for (const int64_t axis : {0, 1, 2, 3}) add({3, 5, 7, 21}, axis);
+      for (const int64_t beside : {2, 3, 4, 5, 8, 9}) {
+        for (const int64_t columns : {1, 2, 5, 49}) add({3, columns, beside}, 1);
       }
     }
   }

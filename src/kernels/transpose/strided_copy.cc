@@ -51,6 +51,27 @@ Plan MakePlan(CopyPart part) {
   return plan;
 }
 
+// 8 x 8 elements of two bytes: pairs of rows are interleaved in twos, fours and eights.
+void TransposeHalves(const void* in, void* out, int64_t in_stride, int64_t out_stride) {
+  const auto* from = static_cast<const uint16_t*>(in);
+  auto* to = static_cast<uint16_t*>(out);
+  __m128i v[8], w[8];
+  for (int i = 0; i < 8; ++i) v[i] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i * in_stride));
+  for (int i = 0; i < 4; ++i) {
+    w[2 * i] = _mm_unpacklo_epi16(v[i], v[i + 4]);
+    w[2 * i + 1] = _mm_unpackhi_epi16(v[i], v[i + 4]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    v[2 * i] = _mm_unpacklo_epi16(w[i], w[i + 4]);
+    v[2 * i + 1] = _mm_unpackhi_epi16(w[i], w[i + 4]);
+  }
+  for (int i = 0; i < 4; ++i) {
+    w[2 * i] = _mm_unpacklo_epi16(v[i], v[i + 4]);
+    w[2 * i + 1] = _mm_unpackhi_epi16(v[i], v[i + 4]);
+  }
+  for (int i = 0; i < 8; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * out_stride), w[i]);
+}
+
 template <class T>
 void TransposeTile(const T* in, T* out, int64_t rows, int64_t columns, int64_t in_stride, int64_t out_stride) {
   int64_t r = 0;
@@ -72,43 +93,118 @@ void TransposeTile(const T* in, T* out, int64_t rows, int64_t columns, int64_t i
       }
     }
   }
+  if constexpr (sizeof(T) == 2) {  // 8 x 8
+    for (; r + 8 <= rows; r += 8) {
+      int64_t c = 0;
+      for (; c + 8 <= columns; c += 8)
+        TransposeHalves(in + c * in_stride + r, out + r * out_stride + c, in_stride, out_stride);
+      for (; c < columns; ++c) {
+        for (int64_t i = r; i < r + 8; ++i) out[i * out_stride + c] = in[c * in_stride + i];
+      }
+    }
+  }
   for (; r < rows; ++r) {
     for (int64_t c = 0; c < columns; ++c) out[r * out_stride + c] = in[c * in_stride + r];
   }
 }
 
+// Runs of one size, an even distance apart. Short ones are what channels and heads are: a library call or a count for
+// each would take longer than its bytes.
+template <int64_t kBytes>
+void CopyRunsOf(const std::byte* in, std::byte* out, int64_t count, int64_t in_step, int64_t out_step) {
+  for (int64_t i = 0; i < count; ++i, in += in_step, out += out_step) std::memcpy(out, in, kBytes);
+}
+
+// Of 16 to 256 bytes that no line above fits: whole vectors, and one that ends where the run does.
+void CopyShortRuns(const std::byte* in, std::byte* out, int64_t bytes, int64_t count, int64_t in_step,
+                   int64_t out_step) {
+  const auto move = [&](int64_t at) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + at), _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + at)));
+  };
+  for (int64_t i = 0; i < count; ++i, in += in_step, out += out_step) {
+    for (int64_t at = 0; at + 16 <= bytes; at += 16) move(at);
+    if (bytes % 16 != 0) move(bytes - 16);
+  }
+}
+
+void CopyRuns(const std::byte* in, std::byte* out, int64_t bytes, int64_t count, int64_t in_step, int64_t out_step) {
+  switch (bytes) {
+    case 4:
+      return CopyRunsOf<4>(in, out, count, in_step, out_step);
+    case 8:
+      return CopyRunsOf<8>(in, out, count, in_step, out_step);
+    case 16:
+      return CopyRunsOf<16>(in, out, count, in_step, out_step);
+    case 32:
+      return CopyRunsOf<32>(in, out, count, in_step, out_step);
+    case 48:
+      return CopyRunsOf<48>(in, out, count, in_step, out_step);
+    case 64:
+      return CopyRunsOf<64>(in, out, count, in_step, out_step);
+    case 96:
+      return CopyRunsOf<96>(in, out, count, in_step, out_step);
+    case 128:
+      return CopyRunsOf<128>(in, out, count, in_step, out_step);
+    default:
+      break;
+  }
+  if (bytes >= 16 && bytes <= 256) return CopyShortRuns(in, out, bytes, count, in_step, out_step);
+  for (int64_t i = 0; i < count; ++i, in += in_step, out += out_step) {
+    std::memcpy(out, in, static_cast<size_t>(bytes));
+  }
+}
+
+// One item: a run, or a tile of rows.
+template <class T>
+void CopyItem(const Plan& plan, const T* in, T* out, int64_t rows) {
+  if (plan.row.dim > 1 && plan.run.out == 1) {
+    for (int64_t column = 0; column < plan.run.dim; column += kTile) {
+      TransposeTile(in + column * plan.run.in, out + column, rows, std::min(kTile, plan.run.dim - column), plan.run.in,
+                    plan.row.out);
+    }
+  } else if (plan.run.in == 0 && plan.run.out == 1 && rows == 1) {
+    std::fill_n(out, plan.run.dim, *in);
+  } else {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t i = 0; i < plan.run.dim; ++i) {
+        out[r * plan.row.out + i * plan.run.out] = in[r * plan.row.in + i * plan.run.in];
+      }
+    }
+  }
+}
+
+// The items of a part in order, those of the innermost loop around them at once.
 template <class T>
 void CopyItems(const Plan& plan, const void* source, void* target, int64_t begin, int64_t end) {
-  const int64_t tiles = (plan.row.dim + kTile - 1) / kTile;
-  for (int64_t item = begin; item < end; ++item) {
-    int64_t rest = item / tiles;
-    int64_t in_at = plan.part.in_offset, out_at = plan.part.out_offset;
-    for (size_t i = plan.outer.size(); i-- > 0;) {
+  const bool runs = plan.row.dim == 1 && plan.run.in == 1 && plan.run.out == 1;
+  // Items that differ in this loop only: the tiles of a row's loop, or whole runs.
+  const bool tiled = plan.row.dim > kTile;
+  const CopyLoop along = tiled ? CopyLoop{(plan.row.dim + kTile - 1) / kTile, plan.row.in * kTile, plan.row.out * kTile}
+                         : plan.outer.empty() ? CopyLoop{}
+                                              : plan.outer.back();
+  const size_t outer = plan.outer.size() - (tiled || plan.outer.empty() ? 0 : 1);
+  for (int64_t item = begin; item < end;) {
+    int64_t rest = item / along.dim;
+    const int64_t first = item % along.dim, count = std::min(along.dim - first, end - item);
+    int64_t in_at = plan.part.in_offset + first * along.in, out_at = plan.part.out_offset + first * along.out;
+    for (size_t i = outer; i-- > 0;) {
       const CopyLoop& loop = plan.outer[i];
       in_at += rest % loop.dim * loop.in;
       out_at += rest % loop.dim * loop.out;
       rest /= loop.dim;
     }
-    const int64_t first_row = item % tiles * kTile;
-    const int64_t rows = std::min(kTile, plan.row.dim - first_row);
-    const T* in = static_cast<const T*>(source) + in_at + first_row * plan.row.in;
-    T* out = static_cast<T*>(target) + out_at + first_row * plan.row.out;
-    if (plan.run.in == 1 && plan.run.out == 1) {
-      std::memcpy(out, in, static_cast<size_t>(plan.run.dim) * sizeof(T));
-    } else if (plan.row.dim > 1 && plan.run.out == 1) {
-      for (int64_t column = 0; column < plan.run.dim; column += kTile) {
-        TransposeTile(in + column * plan.run.in, out + column, rows, std::min(kTile, plan.run.dim - column),
-                      plan.run.in, plan.row.out);
-      }
-    } else if (plan.run.in == 0 && plan.run.out == 1 && rows == 1) {
-      std::fill_n(out, plan.run.dim, *in);
+    const T* in = static_cast<const T*>(source) + in_at;
+    T* out = static_cast<T*>(target) + out_at;
+    if (runs) {
+      constexpr int64_t kSize = sizeof(T);
+      CopyRuns(reinterpret_cast<const std::byte*>(in), reinterpret_cast<std::byte*>(out), plan.run.dim * kSize, count,
+               along.in * kSize, along.out * kSize);
     } else {
-      for (int64_t r = 0; r < rows; ++r) {
-        for (int64_t i = 0; i < plan.run.dim; ++i) {
-          out[r * plan.row.out + i * plan.run.out] = in[r * plan.row.in + i * plan.run.in];
-        }
+      for (int64_t i = 0; i < count; ++i, in += along.in, out += along.out) {
+        CopyItem(plan, in, out, tiled ? std::min(kTile, plan.row.dim - (first + i) * kTile) : plan.row.dim);
       }
     }
+    item += count;
   }
 }
 
@@ -117,30 +213,58 @@ class StridedCopy : public PreparedKernel {
   StridedCopy(int bytes, std::vector<Plan> plans, int threads)
       : bytes_(bytes), plans_(std::move(plans)), threads_(std::max(threads, 1)) {
     for (const Plan& plan : plans_) work_ += plan.items * ItemWork(plan);
+    side_by_side_ =
+        plans_.size() > 1 && plans_[0].items >= threads_ * kLeastItems &&
+        std::all_of(plans_.begin(), plans_.end(), [&](const Plan& plan) { return plan.items == plans_[0].items; });
   }
 
   void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* /*workspace*/,
            ThreadPool& pool) const override {
     const auto parts = static_cast<int>(std::clamp<int64_t>(work_ / kGrain, 1, threads_));
     const auto part_work = [&](int part) {
-      const int64_t first = work_ * part / parts, behind = work_ * (part + 1) / parts;
-      int64_t before = 0;  // elements of the plans that came before
-      for (const Plan& plan : plans_) {
-        const int64_t of_item = ItemWork(plan);
-        if (plan.items == 0 || plan.run.dim == 0) continue;
-        const auto item_at = [&](int64_t element) {
-          return std::clamp<int64_t>((element - before + of_item - 1) / of_item, 0, plan.items);
-        };
-        const int64_t begin = first <= before ? 0 : item_at(first);
-        const int64_t end = behind <= before ? 0 : item_at(behind);
-        before += plan.items * of_item;
-        if (begin < end) Copy(plan, inputs[plan.part.input], outputs[plan.part.output], begin, end);
+      if (side_by_side_) {
+        CopyBeside(inputs, outputs, part, parts);
+      } else {
+        CopyAfter(inputs, outputs, part, parts);
       }
     };
     pool.Run(parts, [&part_work](int part) { part_work(part); });
   }
 
  private:
+  static constexpr int64_t kBlock = 4096;    // elements that stay in the L1 cache
+  static constexpr int64_t kLeastItems = 8;  // of a part and thread, for threads to share all parts
+
+  // Parts of one shape, as channels that are put beside each other: a thread has the same pixels of all of them, and
+  // few at a time, for neighbours of two parts lie in one line of the cache.
+  void CopyBeside(std::span<const void* const> inputs, std::span<void* const> outputs, int part, int parts) const {
+    const int64_t items = plans_[0].items, end = items * (part + 1) / parts;
+    const int64_t step = std::max<int64_t>(1, kBlock * items / std::max<int64_t>(work_, 1));
+    for (int64_t begin = items * part / parts; begin < end; begin += step) {
+      for (const Plan& plan : plans_) {
+        if (plan.run.dim == 0) continue;
+        Copy(plan, inputs[plan.part.input], outputs[plan.part.output], begin, std::min(begin + step, end));
+      }
+    }
+  }
+
+  // One part after the other, the elements of all of them divided evenly.
+  void CopyAfter(std::span<const void* const> inputs, std::span<void* const> outputs, int part, int parts) const {
+    const int64_t first = work_ * part / parts, behind = work_ * (part + 1) / parts;
+    int64_t before = 0;  // elements of the plans that came before
+    for (const Plan& plan : plans_) {
+      const int64_t of_item = ItemWork(plan);
+      if (plan.items == 0 || plan.run.dim == 0) continue;
+      const auto item_at = [&](int64_t element) {
+        return std::clamp<int64_t>((element - before + of_item - 1) / of_item, 0, plan.items);
+      };
+      const int64_t begin = first <= before ? 0 : item_at(first);
+      const int64_t end = behind <= before ? 0 : item_at(behind);
+      before += plan.items * of_item;
+      if (begin < end) Copy(plan, inputs[plan.part.input], outputs[plan.part.output], begin, end);
+    }
+  }
+
   static constexpr int64_t kGrain = 32768;  // elements that are worth a thread
 
   static int64_t ItemWork(const Plan& plan) { return std::min(kTile, plan.row.dim) * plan.run.dim; }
@@ -162,6 +286,7 @@ class StridedCopy : public PreparedKernel {
   std::vector<Plan> plans_;
   int threads_;
   int64_t work_ = 0;
+  bool side_by_side_ = false;
 };
 
 }  // namespace

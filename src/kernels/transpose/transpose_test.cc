@@ -96,8 +96,12 @@ TEST(TransposeKernels, MatchTheReference) {
     cases.push_back(TransposeCase(Counting(dtype, {2, 70, 61, 65}), {0, 3, 1, 2}));  // and back
     cases.push_back(TransposeCase(Counting(dtype, {1, 2, 7, 9}), {0, 2, 3, 1}));
     cases.push_back(TransposeCase(Counting(dtype, {3, 4, 21}), {0, 2, 1}));
-    cases.push_back(TransposeCase(Counting(dtype, {1, 3, 160, 129}), {0, 2, 3, 1}));  // worth two threads
-    cases.push_back(TransposeCase(Counting(dtype, {2, 9, 4, 8}), {0, 2, 1, 3}));      // BSHD to BHSD
+    cases.push_back(TransposeCase(Counting(dtype, {1, 3, 160, 129}), {0, 2, 3, 1}));    // worth two threads
+    cases.push_back(TransposeCase(Counting(dtype, {2, 9, 4, 8}), {0, 2, 1, 3}));        // BSHD to BHSD
+    for (const int64_t width : {1, 2, 3, 4, 6, 11, 12, 16, 17, 24, 32, 63, 65, 128}) {  // runs of all kinds of sizes
+      cases.push_back(TransposeCase(Counting(dtype, {2, 9, 3, width}), {2, 0, 1, 3}));
+    }
+    cases.push_back(TransposeCase(Counting(dtype, {35, 40, 8, 12}), {2, 0, 1, 3}));  // threads that begin within a loop
     cases.push_back(TransposeCase(Counting(dtype, {2, 3, 4, 5, 6}), {4, 2, 0, 3, 1}));
     cases.push_back(TransposeCase(Counting(dtype, {2, 0, 4}), {2, 1, 0}));
     cases.push_back(TransposeCase(Counting(dtype, {1, 5, 1, 4}), {2, 3, 0, 1}));
@@ -120,6 +124,18 @@ TEST(TransposeKernels, MatchTheReference) {
       for (size_t j = 0; j < 45; ++j) concat.expected[0].push_back(j < 10 ? head[i * 10 + j] : tail[i * 35 + j - 10]);
     }
     cases.push_back(concat);
+
+    KernelCase channels = concat;  // of many pixels, which threads share
+    channels.name = "Concat of channels";
+    channels.inputs = {Counting(dtype, {45, 50, 8}), Counting(dtype, {45, 50, 0}), Counting(dtype, {45, 50, 21})};
+    channels.node = {"Concat", "", {{"axis", int64_t{2}}}};
+    channels.outputs = {{dtype, {45, 50, 29}}};
+    channels.expected = {{}};
+    const auto left = Doubles(channels.inputs[0]), right = Doubles(channels.inputs[2]);
+    for (size_t i = 0; i < 45 * 50; ++i) {
+      for (size_t j = 0; j < 29; ++j) channels.expected[0].push_back(j < 8 ? left[i * 8 + j] : right[i * 21 + j - 8]);
+    }
+    cases.push_back(channels);
 
     KernelCase split;
     split.name = "Split";
