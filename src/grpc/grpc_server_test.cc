@@ -2,8 +2,8 @@
 
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <chrono>
 
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
