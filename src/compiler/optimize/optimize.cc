@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/base/hash.h"
+#include "src/compiler/optimize/optimize_reason.h"
 #include "src/compiler/optimize/optimize_unproven.h"
 #include "src/compiler/plan/untuned_session.h"
 
@@ -348,43 +349,6 @@ class Optimizer {
     return {};
   }
 
-  std::string ReasonOf(const CandidateLayer& layer, const LayerRow& row, const LayerSetting& setting) const {
-    std::string reason;
-    const auto add = [&](const std::string& text) { reason += (reason.empty() ? "" : "; ") + text; };
-    const auto slower = [&](const LayerSetting& than) {
-      return fmt::format("{:.3f} ms against {:.3f} ms", row.SecondsAs(than) * 1e3,
-                         row.SecondsAs({LayerPattern::kDense, LayerType::kFull}) * 1e3);
-    };
-    if (!setting.IsSparse()) {
-      const double* seconds = row.TimesAs(setting.type).seconds;
-      if (!layer.sparse_reason.empty()) {
-        add("dense: " + layer.sparse_reason);
-      } else if (!row.May(LayerPattern::kTwoFour) && !row.May(LayerPattern::kPaired)) {
-        add(fmt::format("dense: 2:4 is not faster ({:.3f} ms, paired {:.3f} ms, dense {:.3f} ms)", seconds[1] * 1e3,
-                        seconds[2] * 1e3, seconds[0] * 1e3));
-      } else {
-        add("dense for accuracy");
-      }
-    }
-    if (!setting.IsInt8()) {
-      if (!options_.int8) {
-        add("float: as asked");
-      } else if (!layer.int8_reason.empty()) {
-        add("float: " + layer.int8_reason);
-      } else if (!row.May(LayerType::kInt8)) {
-        add("float: int8 is not faster (" + slower({LayerPattern::kDense, LayerType::kInt8}) + ")");
-      } else {
-        add("float for accuracy");
-      }
-    }
-    if (setting.type == LayerType::kFull && timer_->AsksForBFloat16() && row.CanBe(LayerType::kBFloat16)) {
-      add(row.May(LayerType::kBFloat16)
-              ? "f32 for accuracy"
-              : "f32: bf16 is not faster (" + slower({LayerPattern::kDense, LayerType::kBFloat16}) + ")");
-    }
-    return reason;
-  }
-
   void Report() {
     result_.trials = trials_->all();
     result_.budget = budget_;
@@ -416,7 +380,7 @@ class Optimizer {
       layer.elements = candidate.elements;
       layer.setting = SettingOf(chosen.assignment, candidate.name);
       if (const LayerRow* row = table_.Find(candidate.name)) layer.row = *row;
-      layer.reason = ReasonOf(candidate, layer.row, layer.setting);
+      layer.reason = ReasonOf(candidate, layer.row, layer.setting, {options_.int8, timer_->AsksForBFloat16()});
       layer.weight_error = layer.setting.IsInt8() ? candidate.weight_error : 0;
       if (const auto found = reports.find(candidate.name); found != reports.end()) layer.report = *found->second;
       LayerRecord record = ToRecord(layer.report);
