@@ -34,6 +34,7 @@ class ChannelsLastMaker {
     if (node.Is("GlobalAveragePool")) return near ? ConvertGlobalPool(id) : void();
     if (node.Is("BatchNormalization")) return near ? ConvertBatchNorm(id) : void();
     if (node.Is("Transpose")) return MeetTranspose(id);
+    if (node.Is("Reshape")) return near ? ConvertReshape(id) : void();
     if (std::none_of(node.inputs.begin(), node.inputs.end(), [&](ValueId input) { return twins_.Has(input); })) return;
     if (IsElementwise(node)) return ConvertElementwise(id);
     if (node.Is("ReduceMean")) return ConvertReduceMean(id);
@@ -251,6 +252,26 @@ class ChannelsLastMaker {
     } else if (perm == FromChannelsLast(rank) && rank > 3) {
       twins_.Set(node.outputs[0], node.input(0));
     }
+  }
+
+  // One that puts the places of an image in a row, or rows into an image again, and leaves batch and channels alone. A
+  // row of tokens, which transformers keep channels last, becomes an image without a change of order.
+  void ConvertReshape(NodeId id) {
+    const Node& node = graph_.node(id);
+    const ValueId input = node.input(0), output = node.outputs[0];
+    const Shape *from = ShapeOf(graph_, input), *to = ShapeOf(graph_, output);
+    if (from == nullptr || to == nullptr || from->size() < 3 || to->size() < 3 || from->size() == to->size()) return;
+    if ((*from)[0] != (*to)[0] || (*from)[1] != (*to)[1]) return;
+    if (!twins_.Has(input)) {
+      const Node* turned = Producer(graph_, input, "Transpose");
+      if (turned == nullptr || turned->Ints("perm") != FromChannelsLast(3)) return;
+      twins_.Set(input, turned->input(0));
+    }
+    const ValueId twin = twins_.Get(input);
+    const auto target = ReshapeTarget(*ShapeOf(graph_, twin), Permuted(*to, ToChannelsLast(RankOf(graph_, output))));
+    if (!target) return;
+    const ValueId shape = rewriter_.AddConstant(graph_.value(output).name + "_shape", Tensor::Int64s(*target));
+    twins_.Convert(id, "Reshape", "", {twin, shape}, {});
   }
 
   void ConvertElementwise(NodeId id) {

@@ -164,5 +164,27 @@ TEST(MakeChannelsLast, PartsOfChannelsNeedNoTranspose) {
   }
 }
 
+// As vision transformers with convolutions inside have it: tokens become an image, are convolved, and are tokens again.
+TEST(MakeChannelsLast, TokensAreAnImageWithoutTransposes) {
+  TestGraph t;
+  const Dim n = Dim::Symbol("n");
+  const ValueId tokens = t.Input("tokens", {n, 12, 5});
+  const auto turned = [&](ValueId x) { return t.Op("Transpose", {x}, {{"perm", Ints{0, 2, 1}}}); };
+  const ValueId image = t.Op("Reshape", {turned(tokens), t.Ints({0, 5, 4, 3})});
+  const ValueId mixed =
+      t.Op("Conv", {image, t.Weight({5, 1, 3, 3})}, {{"pads", Ints{1, 1, 1, 1}}, {"group", int64_t{5}}});
+  const ValueId again = turned(t.Op("Reshape", {mixed, t.Ints({0, 5, 12})}));
+  t.Output(t.Op("MatMul", {t.Op("Sigmoid", {again}), t.Weight({5, 4})}));
+  // A head joins what was enlarged.
+  const ValueId large =
+      t.Op("Resize", {image, kNoValue, kNoValue, t.Ints({1, 5, 8, 6})}, {{"mode", std::string("linear")}});
+  t.Output(turned(t.Op("Reshape", {t.Op("Conv", {large, t.Weight({2, 5, 1, 1})}), t.Ints({0, 2, 48})})));
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"tokens", RandomTensor({1, 12, 5}, 9)}});
+  auto counts = CountOps(after);
+  EXPECT_EQ(counts["Transpose"], 0);
+  EXPECT_EQ(counts["tamis.ChannelsLastConv"], 2);
+  EXPECT_EQ(counts["Resize"], 1);
+}
+
 }  // namespace
 }  // namespace tamis

@@ -72,10 +72,34 @@ void TransposeHalves(const void* in, void* out, int64_t in_stride, int64_t out_s
   for (int i = 0; i < 8; ++i) _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * out_stride), w[i]);
 }
 
+// A whole tile by way of a buffer: lines of the source are read whole and those of the target written whole. Powers of
+// two lie between the lines of both often, so that sixteen of them don't stay in the first-level cache together.
+void TransposeWholeTile(const uint32_t* in, uint32_t* out, int64_t in_stride, int64_t out_stride) {
+  alignas(64) uint32_t tile[kTile][kTile];
+  for (int64_t c = 0; c < kTile; c += 4) {
+    for (int64_t r = 0; r < kTile; r += 4) {
+      __m128 v[4];
+      for (int64_t i = 0; i < 4; ++i) {
+        v[i] = _mm_castsi128_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(in + (c + i) * in_stride + r)));
+      }
+      _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]);
+      for (int64_t i = 0; i < 4; ++i) _mm_store_ps(reinterpret_cast<float*>(&tile[r + i][c]), v[i]);
+    }
+  }
+  for (int64_t r = 0; r < kTile; ++r) {
+    for (int64_t c = 0; c < kTile; c += 4) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + r * out_stride + c),
+                       _mm_load_si128(reinterpret_cast<const __m128i*>(&tile[r][c])));
+    }
+  }
+}
+
 template <class T>
 void TransposeTile(const T* in, T* out, int64_t rows, int64_t columns, int64_t in_stride, int64_t out_stride) {
   int64_t r = 0;
-  if constexpr (sizeof(T) == 4) {  // 4 x 4 at a time in registers
+  if constexpr (sizeof(T) == 4) {
+    if (rows == kTile && columns == kTile) return TransposeWholeTile(in, out, in_stride, out_stride);
+    // 4 x 4 at a time in registers
     for (; r + 4 <= rows; r += 4) {
       int64_t c = 0;
       for (; c + 4 <= columns; c += 4) {
@@ -159,6 +183,10 @@ template <class T>
 void CopyItem(const Plan& plan, const T* in, T* out, int64_t rows) {
   if (plan.row.dim > 1 && plan.run.out == 1) {
     for (int64_t column = 0; column < plan.run.dim; column += kTile) {
+      // Lines that far apart are on pages of their own, where the processor doesn't look ahead.
+      for (int64_t next = column + kTile; next < std::min(column + 2 * kTile, plan.run.dim); ++next) {
+        _mm_prefetch(reinterpret_cast<const char*>(in + next * plan.run.in), _MM_HINT_T0);
+      }
       TransposeTile(in + column * plan.run.in, out + column, rows, std::min(kTile, plan.run.dim - column), plan.run.in,
                     plan.row.out);
     }
