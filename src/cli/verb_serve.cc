@@ -17,7 +17,7 @@ namespace {
 
 struct Flags {
   std::string target, host = "127.0.0.1", device = "cpu", control = "none", shared_memory;
-  int http_port = 8000, grpc_port = -1, threads = 0, max_batch = 1, max_connections = 4096, max_body = 64;
+  int http_port = 8000, grpc_port = -1, threads = 0, max_batch = 0, max_connections = 4096, max_body = 64;
   double poll = 15, grace = 0;
   SessionFlags session;
 };
@@ -50,7 +50,9 @@ Result<ServerOptions> Options(const Flags& flags) {
                 "--http-port is {}; it takes 0 (any free port) to 65535", flags.http_port);
   problems.Need(flags.grpc_port >= -1 && flags.grpc_port <= 65535,
                 "--grpc-port is {}; it takes 0 (any free port) to 65535, or -1 for no gRPC", flags.grpc_port);
-  problems.Need(flags.max_batch >= 1, "--max-batch is {}; it takes 1 (each request alone) or more", flags.max_batch);
+  problems.Need(flags.max_batch >= 0,
+                "--max-batch is {}; it takes 1 (each request alone) or more, or 0 for what the engine was measured for",
+                flags.max_batch);
   problems.Need(flags.max_connections >= 1, "--max-connections is {}; it takes 1 or more", flags.max_connections);
   problems.Need(flags.max_body >= 1 && flags.max_body <= 2047, "--max-body is {}; it takes 1 to 2047 MiB",
                 flags.max_body);
@@ -73,8 +75,11 @@ Result<ServerOptions> Options(const Flags& flags) {
   options.session.threads = flags.threads;
   options.session.device = flags.device;
   options.batching.max_rows = flags.max_batch;
-  // On a GPU one run copies while another computes; on the CPU a run has all threads or, in throughput mode, one.
-  options.batching.concurrent = flags.device != "cpu" ? 2 : flags.session.Throughput() ? Cpu().usable_cores : 1;
+  // On a GPU some runs copy and start while others compute (kRunsOnGpu); on the CPU a run has all threads or, in
+  // throughput mode, one.
+  options.batching.concurrent = flags.device != "cpu"        ? BatchingOptions::kRunsOnGpu
+                                : flags.session.Throughput() ? Cpu().usable_cores
+                                                             : 1;
   TAMIS_RETURN_IF_ERROR(flags.session.Apply(&options.session));
   return options;
 }
@@ -135,7 +140,8 @@ std::function<Status()> Declare(CLI::App& app, std::shared_ptr<CommonFlags> comm
   app.add_option("--grpc-port", flags->grpc_port, "Port of the KServe v2 gRPC endpoint; 0: any free one; -1: none");
   app.add_option("--threads", flags->threads, "Threads of computation; 0: one for every core");
   app.add_option("--max-batch", flags->max_batch,
-                 "Requests of equal shapes that arrive while others are computed run together, so many rows at most");
+                 "Requests of equal shapes that arrive while others are computed run together, so many rows at most;\n"
+                 "1: each alone; 0: on a GPU as many as the engine was measured for, 16 at most, else 1");
   app.add_option("--max-connections", flags->max_connections, "Connections at a time; more are closed at once");
   app.add_option("--max-body", flags->max_body, "MiB of a request's body, decompressed; larger ones are refused");
   app.add_option(

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <deque>
 
+#include "src/cuda/pinned_blocks.h"
+
 namespace tamis {
 namespace {
 
@@ -85,6 +87,14 @@ Result<std::shared_ptr<CudaDevice>> CudaDevice::Open(int ordinal) {
   TAMIS_RETURN_IF_ERROR(CallCuda(api->describe_device, device->device_, &device->info_));
   TAMIS_ASSIGN_OR_RETURN(const auto bytes, device->FreeAndTotalBytes());
   device->free_bytes_at_open_ = bytes.first;
+  PinnedBlocks::OfProcess().Use([opened = std::weak_ptr<const CudaDevice>(device)](size_t size) {
+    const auto alive = opened.lock();
+    if (alive == nullptr) return std::shared_ptr<void>();
+    auto memory = CudaMemory::Pinned(alive, size);
+    if (!memory.ok()) return std::shared_ptr<void>();
+    const auto held = std::make_shared<CudaMemory>(std::move(memory).value());
+    return std::shared_ptr<void>(held, held->data());
+  });
   return device;
 }
 

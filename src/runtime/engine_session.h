@@ -4,6 +4,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,8 @@ class EngineSession : public Session {
   Result<NamedTensors> Run(const NamedTensors& inputs) override;
   Result<NamedData> RunData(const NamedData& inputs, const std::function<bool()>& cancelled) override;
   Status RunInto(const NamedTensors& inputs, NamedTensors& outputs) override;
+  // As the function of this name; nullopt where the rows must be put together in the host's memory first.
+  Result<std::optional<std::vector<NamedTensors>>> RunTogether(std::span<const NamedTensors* const> requests);
   Result<std::vector<NodeTime>> Profile(const NamedTensors& inputs, int repeats) override;
   Result<DeviceMeasure> MeasureOnDevice(const NamedTensors& inputs, int repeats) override;
   Result<NamedDeviceTensors> RunOnDevice(const NamedDeviceTensors& inputs, uint64_t stream) override;

@@ -10,12 +10,19 @@
 namespace tamis {
 namespace {
 
+bool OnGpu(const ServerOptions& options) {
+  return options.session.device != "cpu";
+}
+
 // With batching a worker for each request of the runs under way and of the next ones: they mostly wait.
 int WorkersFor(const ServerOptions& options) {
   if (options.http.workers > 0) return options.http.workers;
   const int cores = std::max(2, static_cast<int>(std::thread::hardware_concurrency()));
-  if (options.batching.max_rows <= 1) return cores;
-  const int64_t most = (options.batching.concurrent + 1) * options.batching.max_rows;
+  const int64_t rows = options.batching.max_rows > 0 ? options.batching.max_rows
+                       : OnGpu(options)              ? kMostRowsByDefault
+                                                     : 1;
+  if (rows <= 1) return cores;
+  const int64_t most = (options.batching.concurrent + 1) * rows;
   return std::max(cores, static_cast<int>(std::min<int64_t>(most, options.handler.max_concurrent)));
 }
 
@@ -33,8 +40,12 @@ Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options) {
   };
   const SessionLoader load = [options, open](const std::string& path) -> Result<std::shared_ptr<Session>> {
     TAMIS_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, open(path));
-    if (options.batching.max_rows <= 1 || !CanBatch(*session).ok()) return session;
-    return std::shared_ptr<Session>(std::make_shared<BatchingSession>(std::move(session), options.batching));
+    BatchingOptions batching = options.batching;
+    if (batching.max_rows == 0) batching.max_rows = DefaultRows(*session, OnGpu(options));
+    if (batching.max_rows <= 1 || !CanBatch(*session).ok()) return session;
+    auto batches = std::make_shared<BatchingSession>(std::move(session), batching);
+    if (OnGpu(options)) batches->WarmUp();
+    return std::shared_ptr<Session>(std::move(batches));
   };
   const RecordLoader records = [remembered](const std::string&) { return std::exchange(*remembered, {}); };
   TAMIS_ASSIGN_OR_RETURN(server->repository_, Repository::Open(options.path, load, records));

@@ -1,9 +1,14 @@
 #include "src/server/batching/batching_session.h"
 
 #include <algorithm>
+#include <barrier>
 #include <bit>
 #include <cstring>
 #include <exception>
+#include <thread>
+
+#include "src/runtime/engine_session.h"
+#include "src/runtime/run_together.h"
 
 namespace tamis {
 namespace {
@@ -21,10 +26,6 @@ int64_t RowsOf(const Session& session, const NamedTensors& inputs) {
     rows = tensor.dim(0);
   }
   return rows;
-}
-
-size_t BytesPerRow(const Tensor& tensor) {
-  return tensor.NumBytes() / static_cast<size_t>(tensor.dim(0));
 }
 
 }  // namespace
@@ -47,6 +48,16 @@ Status CanBatch(const Session& session) {
     }
   }
   return symbol.empty() ? UserError("it has no inputs") : Status();
+}
+
+int64_t DefaultRows(const Session& session, bool on_gpu) {
+  if (!on_gpu || !CanBatch(session).ok()) return 1;
+  int64_t most = 1;
+  for (const Profile& profile : ProfilesOf(session)) {
+    const auto rows = profile.find(session.inputs()[0].dim_names[0]);
+    if (rows != profile.end()) most = std::max(most, rows->second.max);
+  }
+  return std::min(most, kMostRowsByDefault);
 }
 
 BatchingSession::BatchingSession(std::shared_ptr<Session> inner, const BatchingOptions& options)
@@ -122,7 +133,7 @@ void BatchingSession::Compute(const Batch& batch) {
   for (const Request* member : batch) rows += member->rows;
   try {
     if (batch.size() > 1) {
-      if (ComputeTogether(batch, rows).ok()) return;
+      if (ComputeTogether(batch).ok()) return;
     }
     bool fine = true;
     for (Request* member : batch) {
@@ -139,40 +150,41 @@ void BatchingSession::Compute(const Batch& batch) {
   }
 }
 
-Status BatchingSession::ComputeTogether(const Batch& batch, int64_t rows) {
-  NamedTensors inputs;
-  for (const auto& [name, first] : *batch[0]->inputs) {
-    Dims dims = first.dims();
-    dims[0] = rows;
-    Tensor all = buffers_->NewTensor(first.dtype(), dims);
-    size_t at = 0;
-    for (const Request* member : batch) {
-      const Tensor& part = member->inputs->at(name);
-      if (part.NumBytes() > 0) std::memcpy(all.raw() + at, part.raw(), part.NumBytes());
-      at += part.NumBytes();
-    }
-    inputs.emplace(name, std::move(all));
-  }
+Status BatchingSession::ComputeTogether(const Batch& batch) {
+  std::vector<const NamedTensors*> requests;
+  for (const Request* member : batch) requests.push_back(member->inputs);
   ++runs_;
-  TAMIS_ASSIGN_OR_RETURN(NamedTensors outputs, inner_->Run(inputs));
-  for (const auto& [name, tensor] : outputs) {
-    if (tensor.rank() < 1 || tensor.dim(0) != rows) return InternalError("output '{}' has other rows", name);
-  }
-  const auto all = std::make_shared<const NamedTensors>(std::move(outputs));
-  int64_t first = 0;
-  for (Request* member : batch) {
-    NamedTensors own;
-    for (const auto& [name, tensor] : *all) {
-      Dims dims = tensor.dims();
-      dims[0] = member->rows;
-      const size_t bytes = BytesPerRow(tensor);
-      own.emplace(
-          name, Tensor::View(tensor.dtype(), std::move(dims), tensor.raw() + bytes * static_cast<size_t>(first), all));
-    }
-    member->result = std::move(own);
-    first += member->rows;
-  }
+  TAMIS_ASSIGN_OR_RETURN(std::vector<NamedTensors> results, RunTogether(*inner_, requests));
+  for (size_t i = 0; i < batch.size(); ++i) batch[i]->result = std::move(results[i]);
   return {};
+}
+
+void BatchingSession::WarmUp() {
+  for (int64_t rows = 1; rows <= max_rows_; rows *= 2) {
+    NamedTensors zeros;
+    for (const TensorSpec& spec : inner_->inputs()) {
+      Dims dims = spec.dims;
+      dims[0] = rows;
+      if (std::count(dims.begin(), dims.end(), -1) != 0) return;
+      Tensor& tensor = zeros[spec.name] = Tensor(spec.dtype, dims);
+      if (tensor.NumBytes() > 0) std::memset(tensor.raw(), 0, tensor.NumBytes());
+    }
+    std::atomic<bool> refused = false;
+    std::barrier begin(options_.concurrent);
+    const auto run = [&] {
+      begin.arrive_and_wait();
+      if (!inner_->Run(zeros).ok()) refused = true;
+    };
+    std::vector<std::thread> others;
+    for (int i = 1; i < options_.concurrent; ++i) others.emplace_back(run);
+    run();
+    for (std::thread& other : others) other.join();
+    if (refused) {
+      const std::lock_guard lock(mutex_);
+      max_rows_ = std::max<int64_t>(1, rows / 2);
+      return;
+    }
+  }
 }
 
 }  // namespace tamis

@@ -1,4 +1,4 @@
-// Memory that a request's body is received into.
+// Memory that a request's body is received into. A large one lies where GPUs fetch it themselves, if there are any.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 
+#include "src/cuda/pinned_blocks.h"
 #include "src/server/protocol/tensor_bytes.h"
 
 namespace tamis {
@@ -14,7 +15,8 @@ class BodyMemory {
  public:
   explicit BodyMemory(size_t capacity)
       : capacity_((capacity + 2 * kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment) {
-    data_.reset(static_cast<char*>(std::aligned_alloc(kTensorAlignment, capacity_)));
+    data_ = PinnedBlocks::OfProcess().Take(capacity_);
+    if (data_ == nullptr) data_.reset(static_cast<char*>(std::aligned_alloc(kTensorAlignment, capacity_)), Free());
     if (data_ == nullptr) throw std::bad_alloc();
   }
   // Where `bytes` fit so that byte `aligned_byte` of them lies on a multiple of kTensorAlignment; nullptr if they
@@ -30,7 +32,7 @@ class BodyMemory {
     void operator()(char* data) const { std::free(data); }
   };
   size_t capacity_;
-  std::unique_ptr<char, Free> data_;
+  std::shared_ptr<char> data_;
 };
 
 }  // namespace tamis

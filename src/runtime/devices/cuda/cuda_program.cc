@@ -4,6 +4,7 @@
 #include <set>
 
 #include "src/cuda/fuse_for_cuda.h"
+#include "src/cuda/pinned_blocks.h"
 #include "src/runtime/devices/cuda/cuda_lease.h"
 #include "src/runtime/memory_plan.h"
 
@@ -191,6 +192,25 @@ void CudaProgram::Order() {
     }
   }
   for (ValueId id : graph_.outputs) need_on_host(id, true);
+  ChooseDirect();
+}
+
+// Those that only the GPU reads, and before any node runs on the CPU: nothing else looks for them in the context's
+// pinned memory.
+void CudaProgram::ChooseDirect() {
+  std::set<ValueId> on_host;
+  for (const Step& step : steps_) {
+    if (step.kernel != nullptr) continue;
+    for (ValueId id : graph_.node(step.node).inputs) {
+      if (id != kNoValue) on_host.insert(Root(id));
+    }
+  }
+  for (ValueId id : graph_.outputs) on_host.insert(Root(id));
+  for (Action& action : actions_) {
+    if (action.kind == Action::Kind::kRunOnHost) return;
+    if (action.kind != Action::Kind::kToDevice || !action.boundary || on_host.count(action.value) != 0) continue;
+    if (PlaceOf(action.value).bytes >= PinnedBlocks::kLeastBytes) PlaceOf(action.value).direct = true;
+  }
 }
 
 Status CudaProgram::PlaceValues() {
@@ -206,7 +226,10 @@ Status CudaProgram::PlaceValues() {
     }
     uses[static_cast<size_t>(index)].last = std::max(uses[static_cast<size_t>(index)].last, at);
   };
-  for (ValueId id : graph_.inputs) touch(host_uses, host_use, id, 0);
+  for (ValueId id : graph_.inputs) {
+    touch(host_uses, host_use, id, 0);
+    if (PlaceOf(id).direct) touch(device_uses, device_use, id, 0);
+  }
   std::vector<int> workspace_use(steps_.size(), -1);
   for (int a = 0; a < last_action; ++a) {
     const Action& action = actions_[static_cast<size_t>(a)];

@@ -3,7 +3,7 @@
 //
 // Nodes without a GPU kernel run on the CPU between two recorded parts; their operands travel through pinned memory. A
 // request copies its inputs into pinned memory, launches each part once and waits only before a CPU node and at the
-// end.
+// end. Large inputs that lie in PinnedBlocks, as the bodies of a server's requests do, the GPU fetches from there.
 #pragma once
 
 #include <list>
@@ -49,6 +49,9 @@ class CudaProgram {
 
   // `inputs` in the order of the graph's inputs, with the dtypes and dimensions the program was made for.
   Result<std::vector<Tensor>> Run(std::span<const Tensor> inputs, ThreadPool& pool) const;
+  // The same of inputs in pieces, whose bytes follow one another in the input.
+  using Pieces = std::vector<const Tensor*>;
+  Result<std::vector<Tensor>> Run(std::span<const Pieces> inputs, ThreadPool& pool) const;
   // As Session::RunOnDevice, in the order of the graph's inputs and outputs.
   Result<std::vector<DeviceTensor>> RunOnDevice(std::span<const DeviceTensor> inputs, uint64_t stream,
                                                 ThreadPool& pool) const;
@@ -69,6 +72,7 @@ class CudaProgram {
     const void* host_constant = nullptr;
     size_t offset = kNone, host_offset = kNone;
     size_t bytes = 0;
+    bool direct = false;  // an input that is copied to the device in front of the recorded work, not in it
   };
   static constexpr size_t kNone = ~size_t{0};
 
@@ -121,6 +125,7 @@ class CudaProgram {
   // If it tells of too little memory: what the program needs, as far as it is known.
   Status WithNeeds(const Status& status) const;
   void Order();
+  void ChooseDirect();
   Status PlaceValues();
   ValueId Root(ValueId value) const { return root_[static_cast<size_t>(value)]; }
   Place& PlaceOf(ValueId value) { return places_[static_cast<size_t>(Root(value))]; }
@@ -139,8 +144,10 @@ class CudaProgram {
   Status RunThroughHost(const Context& context, const std::vector<void*>& addresses, ThreadPool& pool) const;
   Status ReadBackIndices(const Context& context, std::span<const DeviceTensor> inputs) const;
   Status RunOnHost(const Context& context, const Step& step, ThreadPool& pool) const;
-  Status CheckIndices(std::span<const Tensor> inputs) const;
-  Status WriteInputs(const Context& context, std::span<const Tensor> inputs) const;
+  Status CheckIndices(std::span<const Pieces> inputs) const;
+  // Into pinned memory and, direct ones, to the device.
+  Status WriteInputs(const Context& context, std::span<const Pieces> inputs) const;
+  Status WriteInput(const Context& context, const Place& place, size_t at, const Tensor& piece) const;
   Status RunParts(const Context& context, ThreadPool& pool) const;
 
   Graph graph_;

@@ -85,6 +85,14 @@ Status CudaProgram::RunThroughHost(const Context& context, const std::vector<voi
         static_cast<const void*>(addresses[i]), static_cast<uint64_t>(place.bytes), int32_t{TAMIS_CUDA_TO_HOST}));
   }
   TAMIS_RETURN_IF_ERROR(CallCuda(api.synchronize, context.stream.get()));
+  for (const ValueId input : graph_.inputs) {
+    const Place& place = PlaceOf(input);
+    if (!place.direct) continue;
+    TAMIS_RETURN_IF_ERROR(CallCuda(api.copy, context.stream.get(),
+                                   static_cast<void*>(context.arena.data() + place.offset),
+                                   static_cast<const void*>(context.pinned.data() + place.host_offset),
+                                   static_cast<uint64_t>(place.bytes), int32_t{TAMIS_CUDA_TO_DEVICE}));
+  }
   TAMIS_RETURN_IF_ERROR(RunParts(context, pool));
   for (size_t o = 0; o < graph_.outputs.size(); ++o) {
     const Place& place = PlaceOf(graph_.outputs[o]);
@@ -111,7 +119,9 @@ Status CudaProgram::ReadBackIndices(const Context& context, std::span<const Devi
                                    int32_t{TAMIS_CUDA_TO_HOST}));
   }
   TAMIS_RETURN_IF_ERROR(CallCuda(device_->api().synchronize, context.stream.get()));
-  return CheckIndices(indices);
+  std::vector<Pieces> pieces;
+  for (const Tensor& read : indices) pieces.push_back({&read});
+  return CheckIndices(pieces);
 }
 
 Result<std::vector<DeviceTensor>> CudaProgram::RunOnDevice(std::span<const DeviceTensor> inputs, uint64_t stream,

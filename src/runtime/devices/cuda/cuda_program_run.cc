@@ -2,9 +2,20 @@
 #include <cstring>
 
 #include "src/base/median.h"
+#include "src/cuda/pinned_blocks.h"
 #include "src/runtime/devices/cuda/cuda_lease.h"
 
 namespace tamis {
+namespace {
+
+std::vector<CudaProgram::Pieces> AsPieces(std::span<const Tensor> inputs) {
+  std::vector<CudaProgram::Pieces> pieces;
+  pieces.reserve(inputs.size());
+  for (const Tensor& input : inputs) pieces.push_back({&input});
+  return pieces;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<CudaProgram::Context>> CudaProgram::MakeContext() const {
   auto context = std::make_unique<Context>();
@@ -36,7 +47,9 @@ Status CudaProgram::Record(Context& context, size_t begin, size_t end, bool boun
   TAMIS_RETURN_IF_ERROR(CallCuda(api.begin_capture, context.stream.get()));
   Status status;
   for (size_t a = begin; a < end && status.ok(); ++a) {
-    if (boundary_copies || !actions_[a].boundary) status = Enqueue(context, actions_[a], binding);
+    const Action& action = actions_[a];
+    if (action.boundary && (!boundary_copies || PlaceOf(action.value).direct)) continue;
+    status = Enqueue(context, action, binding);
   }
   TamisCudaGraph* recorded = nullptr;
   const Status ended = CallCuda(api.end_capture, context.stream.get(), &recorded);
@@ -102,22 +115,39 @@ Status CudaProgram::RunOnHost(const Context& context, const Step& step, ThreadPo
   return step.host->Run(inputs, outputs, context.pinned.data() + step.workspace_offset, pool);
 }
 
-Status CudaProgram::CheckIndices(std::span<const Tensor> inputs) const {
+Status CudaProgram::CheckIndices(std::span<const Pieces> inputs) const {
   for (const IndexCheck& check : index_checks_) {
-    for (const int64_t index : inputs[check.input].ToInt64s()) {
-      if (index >= -check.size && index < check.size) continue;
-      return UserError("input '{}' holds the index {}; Gather '{}' takes {} to {}",
-                       graph_.value(graph_.inputs[check.input]).name, index, check.node, -check.size, check.size - 1);
+    for (const Tensor* piece : inputs[check.input]) {
+      for (const int64_t index : piece->ToInt64s()) {
+        if (index >= -check.size && index < check.size) continue;
+        return UserError("input '{}' holds the index {}; Gather '{}' takes {} to {}",
+                         graph_.value(graph_.inputs[check.input]).name, index, check.node, -check.size, check.size - 1);
+      }
     }
   }
   return {};
 }
 
-Status CudaProgram::WriteInputs(const Context& context, std::span<const Tensor> inputs) const {
-  TAMIS_RETURN_IF_ERROR(CheckIndices(inputs));
+Status CudaProgram::WriteInput(const Context& context, const Place& place, size_t at, const Tensor& piece) const {
+  const size_t bytes = piece.NumBytes();
+  if (bytes == 0) return {};
+  std::byte* const staged = context.pinned.data() + place.host_offset + at;
+  const bool in_place = place.direct && PinnedBlocks::OfProcess().Holds(piece.raw(), bytes);
+  if (!in_place) std::memcpy(staged, piece.raw(), bytes);
+  if (!place.direct) return {};
+  return CallCuda(device_->api().copy, context.stream.get(),
+                  static_cast<void*>(context.arena.data() + place.offset + at),
+                  static_cast<const void*>(in_place ? piece.raw() : staged), static_cast<uint64_t>(bytes),
+                  int32_t{TAMIS_CUDA_TO_DEVICE});
+}
+
+Status CudaProgram::WriteInputs(const Context& context, std::span<const Pieces> inputs) const {
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const Place& place = PlaceOf(graph_.inputs[i]);
-    if (place.bytes > 0) std::memcpy(context.pinned.data() + place.host_offset, inputs[i].raw(), place.bytes);
+    size_t at = 0;
+    for (const Tensor* piece : inputs[i]) {
+      TAMIS_RETURN_IF_ERROR(WriteInput(context, PlaceOf(graph_.inputs[i]), at, *piece));
+      at += piece->NumBytes();
+    }
   }
   return {};
 }
@@ -138,11 +168,19 @@ Status CudaProgram::RunParts(const Context& context, ThreadPool& pool) const {
 }
 
 Result<std::vector<Tensor>> CudaProgram::Run(std::span<const Tensor> inputs, ThreadPool& pool) const {
+  return Run(AsPieces(inputs), pool);
+}
+
+Result<std::vector<Tensor>> CudaProgram::Run(std::span<const Pieces> inputs, ThreadPool& pool) const {
+  TAMIS_RETURN_IF_ERROR(CheckIndices(inputs));
   Lease lease(*this);
   TAMIS_RETURN_IF_ERROR(lease.Take());
   const Context& context = *lease;
-  TAMIS_RETURN_IF_ERROR(WriteInputs(context, inputs));
-  if (const Status status = RunParts(context, pool); !status.ok()) {
+  Status status = WriteInputs(context, inputs);
+  if (status.ok()) status = RunParts(context, pool);
+  if (!status.ok()) {
+    // What has been enqueued may still read the inputs.
+    static_cast<void>(CallCuda(device_->api().synchronize, context.stream.get()));
     lease.Discard();
     return status;
   }
@@ -160,13 +198,14 @@ Result<std::vector<Tensor>> CudaProgram::Run(std::span<const Tensor> inputs, Thr
 Result<std::vector<Session::NodeTime>> CudaProgram::Profile(std::span<const Tensor> inputs, int repeats,
                                                             ThreadPool& pool) const {
   constexpr int kLaunches = 16;  // of one node in one graph, so that the time is the kernel's and not the launch's
+  TAMIS_RETURN_IF_ERROR(CheckIndices(AsPieces(inputs)));
   Lease lease(*this);
   TAMIS_RETURN_IF_ERROR(lease.Take());
   Context& context = *lease;
   const TamisCudaApi& api = device_->api();
   TAMIS_ASSIGN_OR_RETURN(const CudaEvent begin, device_->MakeEvent());
   TAMIS_ASSIGN_OR_RETURN(const CudaEvent end, device_->MakeEvent());
-  TAMIS_RETURN_IF_ERROR(WriteInputs(context, inputs));
+  TAMIS_RETURN_IF_ERROR(WriteInputs(context, AsPieces(inputs)));
   TAMIS_RETURN_IF_ERROR(RunParts(context, pool));
   std::vector<Session::NodeTime> times;
   for (const Step& step : steps_) {
@@ -203,11 +242,12 @@ Result<std::vector<Session::NodeTime>> CudaProgram::Profile(std::span<const Tens
 
 Result<Session::DeviceMeasure> CudaProgram::Measure(std::span<const Tensor> inputs, int repeats) const {
   if (!cpu_nodes_.empty()) return UserError("{} of the network's nodes run on the CPU", cpu_nodes_.size());
+  TAMIS_RETURN_IF_ERROR(CheckIndices(AsPieces(inputs)));
   Lease lease(*this);
   TAMIS_RETURN_IF_ERROR(lease.Take());
   const Context& context = *lease;
   const TamisCudaApi& api = device_->api();
-  TAMIS_RETURN_IF_ERROR(WriteInputs(context, inputs));
+  TAMIS_RETURN_IF_ERROR(WriteInputs(context, AsPieces(inputs)));
   // The whole part once, so that the inputs are on the device; then the part without the copies.
   if (context.parts[0] != nullptr) {
     TAMIS_RETURN_IF_ERROR(CallCuda(api.launch_graph, context.stream.get(), context.parts[0].get()));
