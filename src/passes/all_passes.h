@@ -22,6 +22,7 @@ Status EliminateCommon(Graph& graph, const PassOptions& options);
 Status RemoveDead(Graph& graph, const PassOptions& options);
 
 // Towards the graph that runs.
+Status MergeConvolutions(Graph& graph, const PassOptions& options);
 Status PushCodes(Graph& graph, const PassOptions& options);
 Status PropagateQuantization(Graph& graph, const PassOptions& options);
 Status FoldDequantized(Graph& graph, const PassOptions& options);  // of fold_constants.cc

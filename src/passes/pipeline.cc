@@ -16,10 +16,19 @@ namespace tamis {
 
 std::vector<Pass> SimplifyPasses() {
   return {
-      {"remove_dead", RemoveDead},          {"drop_identity", DropIdentity},       {"fold_constants", FoldConstants},
-      {"inline_branches", InlineBranches},  {"fold_constants", FoldConstants},     {"simplify_shapes", SimplifyShapes},
-      {"drop_identity", DropIdentity},      {"fold_batch_norm", FoldBatchNorm},    {"fold_gemm_scale", FoldGemmScale},
-      {"fold_scale_shift", FoldScaleShift}, {"eliminate_common", EliminateCommon}, {"remove_dead", RemoveDead},
+      {"remove_dead", RemoveDead},
+      {"drop_identity", DropIdentity},
+      {"fold_constants", FoldConstants},
+      {"inline_branches", InlineBranches},
+      {"fold_constants", FoldConstants},
+      {"simplify_shapes", SimplifyShapes},
+      {"drop_identity", DropIdentity},
+      {"fold_batch_norm", FoldBatchNorm},
+      {"fold_gemm_scale", FoldGemmScale},
+      {"fold_scale_shift", FoldScaleShift},
+      {"merge_convolutions", MergeConvolutions},
+      {"eliminate_common", EliminateCommon},
+      {"remove_dead", RemoveDead},
   };
 }
 
@@ -66,6 +75,7 @@ std::span<const std::string_view> PassRoots(std::string_view pass) {
       {"fold_gemm_scale", {"Gemm"}},
       {"fold_scale_shift", {"Mul", "Div", "Add", "Sub"}},
       {"spell_defaults", {"RoiAlign"}},
+      {"merge_convolutions", {"Conv"}},
       {"lower_einsum", {"Einsum"}},
       {"push_codes", {"QuantizeLinear", "DequantizeLinear"}},
       {"propagate_quantization", {"DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger"}},
