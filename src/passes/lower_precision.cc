@@ -54,7 +54,7 @@ Role RoleOf(const Graph& graph, const Node& node, DType low) {
     if (node.op == "ChannelsLastGroupNorm" || node.op == "Rotary") return Role::kFollow;
     return IsOneOf(node, kPools) ? Role::kFollow : Role::kFull;
   }
-  constexpr std::array<std::string_view, 29> kFollow = {"LayerNormalization",
+  constexpr std::array<std::string_view, 30> kFollow = {"LayerNormalization",
                                                         "Add",
                                                         "Sub",
                                                         "Mul",
@@ -82,6 +82,7 @@ Role RoleOf(const Graph& graph, const Node& node, DType low) {
                                                         "Gather",
                                                         "Expand",
                                                         "Pad",
+                                                        "Resize",
                                                         "Identity"};
   return node.domain.empty() && IsOneOf(node, kFollow) ? Role::kFollow : Role::kFull;
 }
@@ -91,7 +92,7 @@ bool IsLowOperand(const Graph& graph, const Node& node, size_t i) {
   if (node.inputs[i] == kNoValue || DTypeOf(graph, node.inputs[i]) != DType::kFloat32) return false;
   if (node.IsTamis("Attention")) return i < 3;
   if (node.IsTamis("MaskedMean") || node.IsTamis("Rotary")) return i == 0;
-  if (node.IsTamis("ChannelsLastGroupNorm")) return i == 0;
+  if (node.IsTamis("ChannelsLastGroupNorm") || node.Is("Resize")) return i == 0;
   if (node.IsTamis("Linear") || node.IsTamis("ChannelsLastConv")) return i != 2;
   return true;
 }

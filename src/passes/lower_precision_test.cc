@@ -93,6 +93,25 @@ TEST(LowerPrecision, Convolutions) {
 }
 
 // Squeeze and excitation: the convolutions are bf16, the gate is computed in float32.
+// What a Resize makes larger is moved in two bytes; its scales stay float32.
+TEST(LowerPrecision, ResizesBetweenConvolutions) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {1, 3, 8, 8});
+  const ValueId scales = t.graph.AddConstant("scales", Tensor(DType::kFloat32, {4}));
+  const float values[] = {1, 1, 2, 2};
+  std::copy_n(values, 4, t.graph.value(scales).constant->Data<float>());
+  const ValueId small = t.Op("Conv", {x, t.Weight({8, 3, 3, 3})}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  const ValueId large = t.Op("Resize", {small, kNoValue, scales}, {{"mode", std::string("linear")}});
+  t.Output(t.Op("Conv", {large, t.Weight({4, 8, 3, 3})}));
+  const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({1, 3, 8, 8}, 1)}}, kTolerance, kBf16);
+  EXPECT_EQ(CountOps(after)["Cast"], 1);
+  for (NodeId id : after.NodeIds()) {
+    if (!after.node(id).Is("Resize")) continue;
+    EXPECT_EQ(after.value(after.node(id).outputs[0]).type.dtype, DType::kBFloat16);
+    EXPECT_EQ(after.value(after.node(id).inputs[2]).type.dtype, DType::kFloat32);
+  }
+}
+
 TEST(LowerPrecision, GatesOfChannelsStayFloat32) {
   TestGraph t;
   const ValueId x = t.Input("x", {Dim::Symbol("n"), 4, 6, 6});

@@ -11,24 +11,37 @@ struct WhereArgs {
   int bytes = 0;
 };
 
+// One row of the innermost loop. Its steps are constants, without which no compiler makes vectors of it.
+template <class T, int kX, int kY>
+void Choose(const uint8_t* condition, const T* x, const T* y, T* out, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T from_x = x[i * kX], from_y = y[i * kY];
+    out[i] = condition[i] != 0 ? from_x : from_y;
+  }
+}
+
 template <class T>
 void Rows(const WhereArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
   const BroadcastLoops& loops = args.loops;
   const int last = loops.rank - 1;
   const int64_t inner = loops.dims[last];
   const int64_t c_step = loops.strides[0][last], x_step = loops.strides[1][last], y_step = loops.strides[2][last];
+  const auto choose = x_step == 0 ? (y_step == 0 ? Choose<T, 0, 0> : Choose<T, 0, 1>)
+                                  : (y_step == 0 ? Choose<T, 1, 0> : Choose<T, 1, 1>);
   for (int64_t at = begin; at < end;) {
     int64_t offsets[kMaxOperands];
     RowOffsets(loops, at / inner, offsets);
-    const auto* condition = static_cast<const uint8_t*>(inputs[0]) + offsets[0];
-    const T* x = static_cast<const T*>(inputs[1]) + offsets[1];
-    const T* y = static_cast<const T*>(inputs[2]) + offsets[2];
-    T* out = static_cast<T*>(outputs[0]) + at;
     const int64_t first = at % inner, count = std::min(inner - first, end - at);
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t column = first + i;
-      const T from_x = x[column * x_step], from_y = y[column * y_step];
-      out[i] = condition[column * c_step] != 0 ? from_x : from_y;
+    const auto* condition = static_cast<const uint8_t*>(inputs[0]) + offsets[0] + first * c_step;
+    const T* x = static_cast<const T*>(inputs[1]) + offsets[1] + first * x_step;
+    const T* y = static_cast<const T*>(inputs[2]) + offsets[2] + first * y_step;
+    T* out = static_cast<T*>(outputs[0]) + at;
+    if (c_step == 1) {
+      choose(condition, x, y, out, count);
+    } else {  // one condition for the row
+      const T* chosen = *condition != 0 ? x : y;
+      const int64_t step = *condition != 0 ? x_step : y_step;
+      for (int64_t i = 0; i < count; ++i) out[i] = chosen[i * step];
     }
     at += count;
   }
@@ -71,7 +84,7 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
   TAMIS_ASSIGN_OR_RETURN(args.loops, LoopsOf(problem));
   args.bytes = BitSize(problem.outputs[0].dtype) / 8;
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<RangeKernel<WhereArgs>>(args, Body, args.loops.count, 131072, problem.threads));
+      std::make_unique<RangeKernel<WhereArgs>>(args, Body, args.loops.count, 32768, problem.threads));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCach
                     : bytes == 4 ? Body<uint32_t>
                                  : Body<uint64_t>;
   return std::unique_ptr<PreparedKernel>(
-      std::make_unique<GatherElements>(args, body, rows, GrainFor(dims.back()), problem.threads));
+      std::make_unique<GatherElements>(args, body, rows, GrainFor(8 * dims.back()), problem.threads));
 }
 
 }  // namespace
