@@ -362,7 +362,7 @@ def main():
     parser.add_argument("--serve", type=int, nargs="*", default=[14],
                         help="numbers of clients that ask for ResNet-50 through HTTP")
     parser.add_argument("--serve-batch", type=int, default=0,
-                        help="serve ResNet-50 with --max-batch too, by an engine for 1 to so many images")
+                        help="serve ResNet-50 by an engine for 1 to so many images too: what waits is computed together")
     parser.add_argument("--serve-torch", type=int, nargs="*", default=[1, 16],
                         help="and PyTorch f32 beside it, which computes so many waiting requests together at most")
     parser.add_argument("--serve-seconds", type=float, default=4)
@@ -454,8 +454,7 @@ def main():
             engine, _ = tamis.build("resnet50", options.serve_batch, "_upto", least=1)
             if engine:
                 results["serve"].append(gpu_serve.run(tamis, f"Tamis resnet50, up to {options.serve_batch} together",
-                                                      engine, clients, options.serve_seconds, "--max-batch",
-                                                      str(options.serve_batch)))
+                                                      engine, clients, options.serve_seconds))
         for most in options.serve_torch:
             results["serve"].append(gpu_serve.run_torch(clients, options.serve_seconds, most))
     results["serve"] = [row for row in results["serve"] if row]

@@ -83,6 +83,26 @@ TEST_F(CudaKernels, TheOperatorsOwnCases) {
   }
 }
 
+// Of images that one block sums, and of those that many do.
+TEST_F(CudaKernels, GlobalAverages) {
+  CudaRandom random(2063);
+  for (const Dims& dims :
+       {Dims{1, 112, 112, 32}, Dims{2, 60, 55, 40}, Dims{3, 7, 7, 1280}, Dims{1, 300, 13}, Dims{2, 5, 8}}) {
+    for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+      for (const DType result : {dtype, DType::kFloat32}) {
+        CudaCase c;
+        c.op = "ChannelsLastGlobalAveragePool";
+        c.domain = kTamisDomain;
+        c.attributes = {{"output_dtype", static_cast<int64_t>(result)}};
+        c.inputs = {random.Floats(dtype, dims)};
+        c.output_dtypes = {result};
+        EXPECT_EQ(Check(c), 1);
+        ASSERT_FALSE(HasFailure());
+      }
+    }
+  }
+}
+
 // Interpreted and generated: every step behind another, on operands of three types, whole, a row and a column.
 TEST_F(CudaKernels, ChainsOfEveryStep) {
   CudaRandom random(2051);

@@ -87,7 +87,13 @@ TEST_F(CudaKernels, Convolutions) {
                          {2, 15, 17, 16, 24, 3, 1, 2, 2, 1},
                          {2, 20, 19, 96, 96, 3, 2, 1, 1, 96},
                          {2, 13, 12, 96, 64, 3, 1, 1, 1, 4},
-                         {1, 9, 9, 40, 40, 5, 1, 2, 1, 40}}) {
+                         {1, 9, 9, 40, 40, 5, 1, 2, 1, 40},
+                         {1, 15, 13, 64, 64, 7, 1, 3, 1, 64},  // by strips
+                         {2, 14, 15, 24, 24, 5, 2, 2, 1, 24},
+                         {2, 8, 9, 34, 34, 3, 2, 0, 1, 34},
+                         {1, 1, 1, 10, 240, 1, 1, 0, 1, 1},  // what only conv_direct takes
+                         {2, 9, 8, 30, 20, 3, 2, 1, 1, 10},
+                         {2, 12, 11, 10, 12, 3, 1, 2, 2, 1}}) {
     for (const char* activation : {"", "Relu", "Clip"}) {
       for (const bool residual : {false, true}) {
         if (residual != (std::string(activation) == "Relu")) continue;  // the references take seconds
@@ -128,7 +134,8 @@ TEST_F(CudaKernels, ConvolutionsInOtherTypes) {
     int64_t height, width, channels, outputs, kernel, stride, group;
   };
   for (const Shape& s : {Shape{14, 14, 64, 72, 3, 1, 1}, Shape{15, 13, 32, 64, 1, 2, 1}, Shape{17, 18, 3, 24, 3, 2, 1},
-                         Shape{13, 12, 64, 64, 3, 1, 4}, Shape{12, 14, 40, 40, 3, 1, 40}}) {
+                         Shape{13, 12, 64, 64, 3, 1, 4}, Shape{12, 14, 40, 40, 3, 1, 40},
+                         Shape{13, 15, 24, 24, 7, 1, 24}, Shape{12, 13, 10, 20, 3, 2, 5}}) {
     for (const auto& [dtype, tf32] : {std::pair(kBrain, false), {kFull, false}, {kFull, true}}) {
       for (const char* activation : {"", "Relu", "Silu"}) {
         const bool residual = std::string(activation) != "";

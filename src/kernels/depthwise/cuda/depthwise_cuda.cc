@@ -1,4 +1,5 @@
-// Depthwise convolution (one filter a channel), f16, bf16 or f32.
+// Depthwise convolution (one filter a channel), f16, bf16 or f32. The first two variants compute strips of four and of
+// two outputs a thread, where the kernel is one of the usual ones (depthwise_strips.cu); the last one takes all.
 #include <cstring>
 
 #include "src/kernels/conv/cuda/cuda_conv.h"
@@ -10,8 +11,9 @@ namespace {
 
 class Depthwise : public CudaKernel {
  public:
-  Depthwise(const WindowArgs& args, std::shared_ptr<const DeviceBytes> weight)
-      : args_(args), weight_(std::move(weight)) {}
+  // `strip` 0: an output a thread.
+  Depthwise(const WindowArgs& args, int strip, std::shared_ptr<const DeviceBytes> weight)
+      : args_(args), strip_(strip), weight_(std::move(weight)) {}
   uint64_t PackedInputs() const override { return uint64_t{1} << 1; }
   Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
                  cudaStream_t stream) const override {
@@ -21,11 +23,12 @@ class Depthwise : public CudaKernel {
     args.bias = in.size() > 2 ? static_cast<const float*>(in[2]) : nullptr;
     args.residual = in.size() > 3 ? in[3] : nullptr;
     args.y = out[0];
-    return CudaStatus(LaunchWindow(args, stream), "depthwise_cuda");
+    return CudaStatus(strip_ > 0 ? LaunchStrips(args, strip_, stream) : LaunchWindow(args, stream), "depthwise_cuda");
   }
 
  private:
   WindowArgs args_;
+  int strip_;
   std::shared_ptr<const DeviceBytes> weight_;
 };
 
@@ -36,13 +39,7 @@ Result<CudaConv> Read(const Problem& problem) {
   return conv;
 }
 
-Result<int> Supports(const Problem& problem, PrepareContext&) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
-  return conv.batch > 0 ? 1 : 0;
-}
-
-Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, PrepareContext& context) {
-  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
+WindowArgs ArgsOf(const CudaConv& conv) {
   WindowArgs args;
   args.kind = WindowKind::kDepthwise;
   args.SetGeometry(conv);
@@ -50,6 +47,19 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   args.y_dtype = conv.output_f32 ? DType::kFloat32 : conv.dtype;
   args.residual_dtype = conv.residual_f32 ? DType::kFloat32 : conv.dtype;
   args.activation = conv.activation;
+  return args;
+}
+
+Result<int> Supports(const Problem& problem, PrepareContext&) {
+  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
+  if (conv.batch == 0) return 0;
+  return TakesStrips(ArgsOf(conv)) ? 3 : 1;
+}
+
+Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int variant, PrepareContext& context) {
+  TAMIS_ASSIGN_OR_RETURN(const CudaConv conv, Read(problem));
+  const WindowArgs args = ArgsOf(conv);
+  const int strip = !TakesStrips(args) || variant == 2 ? 0 : variant == 0 ? 4 : 2;
   // [channels, taps] becomes [taps, channels], so that neighbouring lanes read neighbouring weights.
   const auto taps = static_cast<size_t>(conv.kernel_h * conv.kernel_w);
   const auto channels = static_cast<size_t>(conv.channels);
@@ -64,7 +74,7 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
           }
         }
       }));
-  return std::unique_ptr<CudaKernel>(std::make_unique<Depthwise>(args, std::move(weight)));
+  return std::unique_ptr<CudaKernel>(std::make_unique<Depthwise>(args, strip, std::move(weight)));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "src/kernels/cuda/cuda_kernel.h"
 #include "src/kernels/cuda/float_types.h"
 #include "src/kernels/operand_check.h"
+#include "src/kernels/pool/cuda/global_average.h"
 #include "src/kernels/pool/cuda/slide_window.h"
 #include "src/kernels/window.h"
 
@@ -68,11 +69,17 @@ class Pool : public CudaKernel {
 class GlobalAverage : public CudaKernel {
  public:
   explicit GlobalAverage(const GlobalAverageArgs& args) : args_(args) {}
-  Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void*,
+  size_t WorkspaceBytes() const override {
+    if (args_.parts == 1) return 0;
+    return sizeof(float) * static_cast<size_t>(args_.batch) * static_cast<size_t>(args_.parts) *
+           static_cast<size_t>(args_.channels);
+  }
+  Status Enqueue(std::span<const void* const> in, std::span<void* const> out, void* workspace,
                  cudaStream_t stream) const override {
     GlobalAverageArgs args = args_;
     args.x = in[0];
     args.y = out[0];
+    args.partial = static_cast<float*>(workspace);
     return CudaStatus(LaunchGlobalAverage(args, stream), "pool_cuda");
   }
 
@@ -102,6 +109,7 @@ Result<std::unique_ptr<CudaKernel>> Prepare(const Problem& problem, int, Prepare
   args.pixels = static_cast<int>(Product(x, 1, x.size() - 1));
   args.x_dtype = problem.input(0).dtype;
   args.y_dtype = problem.outputs[0].dtype;
+  args.parts = GlobalAverageParts(args);
   return std::unique_ptr<CudaKernel>(std::make_unique<GlobalAverage>(args));
 }
 

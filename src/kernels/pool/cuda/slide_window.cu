@@ -184,31 +184,6 @@ cudaError_t LaunchMaxPoolCodes(const WindowArgs& args, cudaStream_t stream) {
   return LaunchKernel(MaxPoolCodes<kBytes>, shape, stream, args);
 }
 
-// A block sums 64 channels of one image, eight threads to a pair of them.
-__global__ void __launch_bounds__(256) GlobalAverageKernel(const __grid_constant__ GlobalAverageArgs args) {
-  __shared__ float2 sums[8][32];
-  LetNextStart();
-  WaitForPrevious();
-  const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int part = static_cast<int>(threadIdx.x) / 32;
-  const int c = (static_cast<int>(blockIdx.x) * 32 + lane) * 2;
-  const int64_t image = static_cast<int64_t>(blockIdx.y) * args.pixels * args.channels;
-  float2 sum = make_float2(0, 0);
-  for (int p = part; p < args.pixels && c < args.channels; p += 8) {
-    const int64_t at = image + static_cast<int64_t>(p) * args.channels + c;
-    sum.x += LoadFloat(args.x, args.x_dtype, at);
-    if (c + 1 < args.channels) sum.y += LoadFloat(args.x, args.x_dtype, at + 1);
-  }
-  sums[part][lane] = sum;
-  __syncthreads();
-  if (part != 0) return;
-  for (int i = 1; i < 8; ++i) sum.x += sums[i][lane].x, sum.y += sums[i][lane].y;
-  const int64_t at = static_cast<int64_t>(blockIdx.y) * args.channels + c;
-  const auto pixels = static_cast<float>(args.pixels);
-  if (c < args.channels) StoreFloat(args.y, args.y_dtype, at, sum.x / pixels);
-  if (c + 1 < args.channels) StoreFloat(args.y, args.y_dtype, at + 1, sum.y / pixels);
-}
-
 }  // namespace
 
 cudaError_t LaunchWindow(const WindowArgs& args, cudaStream_t stream) {
@@ -229,13 +204,6 @@ cudaError_t LaunchWindow(const WindowArgs& args, cudaStream_t stream) {
   }
   shape.grid = dim3(static_cast<unsigned>((count + 255) / 256));
   return LaunchKernel(WindowKernel, shape, stream, args);
-}
-
-cudaError_t LaunchGlobalAverage(const GlobalAverageArgs& args, cudaStream_t stream) {
-  LaunchShape shape;
-  shape.block = dim3(256);
-  shape.grid = dim3(static_cast<unsigned>((args.channels + 63) / 64), static_cast<unsigned>(args.batch));
-  return LaunchKernel(GlobalAverageKernel, shape, stream, args);
 }
 
 }  // namespace tamis::cuda

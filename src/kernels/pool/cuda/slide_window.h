@@ -28,14 +28,9 @@ struct WindowArgs : ConvGeometry {
 
 cudaError_t LaunchWindow(const WindowArgs& args, cudaStream_t stream);
 
-// The mean of all pixels of a channel: x [batch, pixels, channels] to y [batch, channels].
-struct GlobalAverageArgs {
-  const void* x = nullptr;
-  void* y = nullptr;
-  int batch = 0, pixels = 0, channels = 0;
-  DType x_dtype = DType::kFloat16, y_dtype = DType::kFloat16;  // f16, bf16 or f32
-};
-
-cudaError_t LaunchGlobalAverage(const GlobalAverageArgs& args, cudaStream_t stream);
+// kDepthwise alone, of f16 or bf16, an even number of channels, square kernels of 3, 5 or 7, equal strides of 1 or 2
+// and no dilation: a thread computes `strip` (2 or 4) neighbouring outputs of a line.
+bool TakesStrips(const WindowArgs& args);
+cudaError_t LaunchStrips(const WindowArgs& args, int strip, cudaStream_t stream);
 
 }  // namespace tamis::cuda

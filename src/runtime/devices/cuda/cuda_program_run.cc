@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
 #include "src/base/median.h"
 #include "src/cuda/pinned_blocks.h"
@@ -18,6 +19,10 @@ std::vector<CudaProgram::Pieces> AsPieces(std::span<const Tensor> inputs) {
 }  // namespace
 
 Result<std::unique_ptr<CudaProgram::Context>> CudaProgram::MakeContext() const {
+  // One at a time in the process: libraries set themselves up at their first calls, and not all stand it when several
+  // threads make them.
+  static std::mutex making;
+  const std::lock_guard lock(making);
   auto context = std::make_unique<Context>();
   TAMIS_ASSIGN_OR_RETURN(context->arena, CudaMemory::OnDevice(device_, arena_bytes_ + 256));
   TAMIS_ASSIGN_OR_RETURN(context->pinned, CudaMemory::Pinned(device_, pinned_bytes_ + 256));
