@@ -262,6 +262,13 @@ def test_retune_in_the_background(tamis, model, tmp_path):
     result = subprocess.run([tamis.program, "bench", engine, "--threads", "1", "--retune", "background", "--warmup", "0",
                              "--seconds", "0.05"], capture_output=True, text=True, env=environment, check=True)
     assert "the plan that an earlier run tuned" in result.stderr
+    assert "no plan for this machine" not in result.stderr
+    # Tuned before the first request, the session says nothing of a missing plan either.
+    result = subprocess.run([tamis.program, "bench", engine, "--threads", "1", "--retune", "now", "--warmup", "0", "--seconds", "0.05"],
+                            capture_output=True, text=True, check=True,
+                            env={**environment, "TAMIS_TEST_FINGERPRINT": "cpu/yet elsewhere"})
+    assert "kernels were timed before the first request; the plan is kept in " in result.stderr
+    assert "no plan for this machine" not in result.stderr
 
 
 @pytest.fixture(scope="module")

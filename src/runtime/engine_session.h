@@ -65,6 +65,8 @@ class EngineSession : public Session {
   EngineSession() = default;
   Status ChooseVariant(const std::string& precision);
   void NoticePlans();
+  // The notice of where the plans come from; replaces an earlier one.
+  void TellPlans(std::string notice);
   // Takes the variant's graph, or a copy without the half-precision types that the device does not compute in.
   Status ChooseGraph();
   // On a GPU: makes the program of the profile's opt, so that what does not fit, and what runs on the CPU, is said when
@@ -97,6 +99,7 @@ class EngineSession : public Session {
   std::vector<tamis::Profile> profiles_;
   std::vector<TensorSpec> inputs_, outputs_;
   std::vector<std::string> notices_;
+  std::string plan_notice_;  // the one of them that TellPlans gave
   std::unique_ptr<ThreadPool> pool_;
   std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "src/ir/widen.h"
 #include "src/runtime/engine_session.h"
@@ -113,10 +114,9 @@ void EngineSession::NoticePlans() {
   }
   if (same_threads) return;
   if (other_threads != 0) {
-    notices_.push_back(
-        fmt::format("no plan for {} threads; the one tuned for {} is used", query.threads, other_threads));
+    TellPlans(fmt::format("no plan for {} threads; the one tuned for {} is used", query.threads, other_threads));
   } else if (!built_for.empty()) {
-    notices_.push_back(fmt::format(
+    TellPlans(fmt::format(
         "no plan for this machine ({}): kernels come from the cost model. Plans in the file: {}. `tamis build "
         "ENGINE.tamis -o NEW.tamis{}` tunes for this machine, --retune does it while the engine runs",
         DeviceText(query.device, query.threads), built_for, cuda_ ? " --device cuda" : ""));
@@ -148,15 +148,16 @@ void EngineSession::StartRetune(const std::string& engine_path, uint64_t engine_
       if (HasPlans()) {
         const std::lock_guard lock(mutex_);
         retune_state_ = RetuneState::kDone;
-        notices_ = {"the plan that an earlier run tuned for this machine is used: " + request.plan_path};
+        TellPlans("the plan that an earlier run tuned for this machine is used: " + request.plan_path);
         return;
       }
     }
   }
   retune_state_ = RetuneState::kRunning;
-  notices_.push_back(request.background ? "kernels are being timed in a process of their own; the plan is taken over "
-                                          "when it is done"
-                                        : "kernels were timed before the first request");
+  if (request.background) {
+    notices_.emplace_back("kernels are being timed in a process of their own; the plan is taken over when it is done");
+  }
+  const std::string kept = request.plan_path;
   retuner_ = std::make_unique<Retuner>(std::move(request), [this](Result<std::vector<Plan>> plans) {
     if (plans.ok()) SetPlans(std::move(*plans));
     const std::lock_guard lock(mutex_);
@@ -165,7 +166,16 @@ void EngineSession::StartRetune(const std::string& engine_path, uint64_t engine_
   });
   if (options.retune == Retune::kBackground) return;
   retuner_->Wait();
-  if (std::string why; retune_state(&why) == RetuneState::kFailed) notices_.back() = "tuning failed: " + why;
+  if (std::string why; retune_state(&why) == RetuneState::kFailed) {
+    notices_.push_back("tuning failed: " + why);
+  } else {
+    TellPlans("kernels were timed before the first request; the plan is kept in " + kept);
+  }
+}
+
+void EngineSession::TellPlans(std::string notice) {
+  std::erase(notices_, std::exchange(plan_notice_, notice));
+  notices_.push_back(std::move(notice));
 }
 
 RetuneState EngineSession::retune_state(std::string* why) const {
