@@ -25,7 +25,7 @@ void Classify(const Args& args, const void* const* inputs, void* const* outputs,
   // Bounds that nothing equals where a sign is not asked for.
   constexpr T kInfinity = std::numeric_limits<T>::infinity(), kNan = std::numeric_limits<T>::quiet_NaN();
   const T high = args.positive ? kInfinity : kNan, low = args.negative ? -kInfinity : kNan;
-  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] == high) | (x[i] == low) ? 1 : 0;
+  for (int64_t i = 0; i < n; ++i) y[i] = ((x[i] == high) | (x[i] == low)) ? 1 : 0;
 }
 
 Status Supports(const Problem& problem) {
