@@ -1,6 +1,8 @@
 """Operators of com.microsoft: each against onnxruntime, which defines them, or against NumPy where its CPU build lacks them;
 and networks as onnxruntime's own tools write them."""
 
+import math
+
 import networks
 import numpy as np
 import onnx
@@ -121,6 +123,23 @@ def test_channels_last_convolution():
                  pads=[1, 1, 1, 1], strides=[2, 2], activation="Relu")  # fmt: skip
     got = np.maximum(ours(network, {0: picture})[0], 0).transpose(first)
     np.testing.assert_allclose(got, theirs(same, {0: picture.transpose(first)})[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("opset, dtype", [(11, np.float32), (17, np.float32), (17, np.float64)])
+def test_what_tf2onnx_leaves_of_an_exact_gelu(opset, dtype):
+    x = np.linspace(-6, 6, 101).astype(dtype).reshape(1, 101)
+    half, root = numpy_helper.from_array(dtype(0.5), "half"), numpy_helper.from_array(dtype(np.sqrt(0.5)), "root")
+    nodes = [("Neg", ["x"], "n"), ("Mul", ["n", "root"], "a"), ("Erfc", ["a"], "e"), ("Mul", ["half", "x"], "h"), ("Mul", ["h", "e"], "y")]
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    graph = helper.make_graph([helper.make_node(op, inputs, [y]) for op, inputs, y in nodes], "gelu",
+                              [helper.make_tensor_value_info("x", kind, ["n", 101])],
+                              [helper.make_tensor_value_info("y", kind, ["n", 101])], [half, root])  # fmt: skip
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    [y] = package.Session(network).run(None, {"x": x})
+    expected = [[v / 2 * math.erfc(-v * math.sqrt(0.5)) for v in row] for row in x.astype(np.float64)]
+    np.testing.assert_allclose(y, expected, rtol=0, atol=8 * np.finfo(dtype).eps)
+    if dtype == np.float32:
+        assert [node.operator for node in package.Session(network).profile({"x": x}, repeats=1)] == ["Gelu"]
 
 
 @pytest.mark.parametrize("opset", [11, 17])

@@ -25,14 +25,16 @@ const RuleMap& Rules(std::string_view domain) {
       Joined({AttentionRules(), ExpertRules(), FusedRules(), GroupQueryRules(), LowBitRules(), NormRules(),
               PackedRules(), PlainRules(), PositionRules(), QuantizedRules()});
   static const RuleMap kMl = Joined({MlFeatureRules(), MlLinearRules(), MlSvmRules(), MlTreeRules()});
-  return domain == kMlDomain ? kMl : kMicrosoft;
+  static const RuleMap kStray = Joined({StrayRules()});
+  return domain == kMlDomain ? kMl : domain.empty() ? kStray : kMicrosoft;
 }
 
 const ContribRule* RuleOf(const onnx::NodeProto& node) {
   // onnxruntime has its norm without means in the domain of ONNX as well.
   const bool simplified = node.domain().empty() && node.op_type() == "SimplifiedLayerNormalization";
-  if (node.domain() != "com.microsoft" && node.domain() != kMlDomain && !simplified) return nullptr;
-  const RuleMap& rules = Rules(node.domain());
+  const std::string domain = simplified ? "com.microsoft" : CanonicalDomain(node.domain());
+  if (!domain.empty() && domain != "com.microsoft" && domain != kMlDomain) return nullptr;
+  const RuleMap& rules = Rules(domain);
   const auto found = rules.find(node.op_type());
   return found == rules.end() || node.output_size() == 0 || node.output(0).empty() ? nullptr : found->second;
 }

@@ -1,5 +1,6 @@
 // Operators outside ai.onnx that others define: those that onnxruntime's own tools write, its optimizer's and its
-// quantisers' (com.microsoft), and those of classic models (ai.onnx.ml), as far as operators of ONNX say the same.
+// quantisers' (com.microsoft), those of classic models (ai.onnx.ml) and what converters leave behind, as far as
+// operators of ONNX say the same.
 #pragma once
 
 #include <onnx-ml.pb.h>
@@ -31,6 +32,8 @@ std::span<const ContribRule> PackedRules();
 std::span<const ContribRule> PlainRules();
 std::span<const ContribRule> PositionRules();
 std::span<const ContribRule> QuantizedRules();
+// Of ai.onnx by their domain, though it has none of the name.
+std::span<const ContribRule> StrayRules();
 // Of ai.onnx.ml.
 std::span<const ContribRule> MlFeatureRules();
 std::span<const ContribRule> MlLinearRules();

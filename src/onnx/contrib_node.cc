@@ -169,6 +169,11 @@ std::string ContribNode::IntsConstant(const std::vector<int64_t>& values) {
   return Constant(std::move(tensor));
 }
 
+std::string ContribNode::ScalarLike(float value, const std::string& x) {
+  const std::string constant = FloatConstant(value);
+  return scope_.opset < 15 ? constant : Emit("CastLike", {constant, x});
+}
+
 std::string ContribNode::FloatConstant(float value) {
   onnx::TensorProto tensor;
   tensor.set_data_type(onnx::TensorProto::FLOAT);

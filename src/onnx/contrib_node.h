@@ -80,6 +80,8 @@ class ContribNode {
   std::string AddIf(const std::string& x, const std::string& y) { return y.empty() ? x : Emit("Add", {x, y}); }
   std::string IntsConstant(const std::vector<int64_t>& values);
   std::string FloatConstant(float value);
+  // Of the type of `x`; before opset 15, which has no CastLike, float32.
+  std::string ScalarLike(float value, const std::string& x);
   std::string FloatsConstant(std::span<const float> values);
   std::string MatrixConstant(std::span<const float> values, int64_t columns);
   std::string StringsConstant(const std::vector<std::string>& values);
