@@ -35,6 +35,7 @@ Status RecognizeRotary(Graph& graph, const PassOptions& options);
 Status RecognizePoolingHead(Graph& graph, const PassOptions& options);
 Status MakeLinear(Graph& graph, const PassOptions& options);
 Status LowerAttention(Graph& graph, const PassOptions& options);
+Status LowerCastLike(Graph& graph, const PassOptions& options);
 Status LowerVariadic(Graph& graph, const PassOptions& options);
 Status SpellDefaults(Graph& graph, const PassOptions& options);
 Status SplitProducts(Graph& graph, const PassOptions& options);

@@ -17,6 +17,7 @@ namespace tamis {
 std::vector<Pass> SimplifyPasses() {
   return {
       {"remove_dead", RemoveDead},
+      {"lower_cast_like", LowerCastLike},
       {"drop_identity", DropIdentity},
       {"fold_constants", FoldConstants},
       {"inline_branches", InlineBranches},
@@ -70,6 +71,7 @@ std::vector<Pass> FusePasses() {
 
 std::span<const std::string_view> PassRoots(std::string_view pass) {
   static const std::map<std::string_view, std::vector<std::string_view>> kRoots = {
+      {"lower_cast_like", {"CastLike"}},
       {"inline_branches", {"If"}},
       {"fold_batch_norm", {"BatchNormalization"}},
       {"fold_gemm_scale", {"Gemm"}},
