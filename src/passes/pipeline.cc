@@ -15,6 +15,7 @@
 namespace tamis {
 
 std::vector<Pass> SimplifyPasses() {
+  // clang-format off: one a line, as they run
   return {
       {"remove_dead", RemoveDead},
       {"lower_cast_like", LowerCastLike},
@@ -31,6 +32,7 @@ std::vector<Pass> SimplifyPasses() {
       {"eliminate_common", EliminateCommon},
       {"remove_dead", RemoveDead},
   };
+  // clang-format on
 }
 
 std::vector<Pass> FusePasses() {
