@@ -15,7 +15,8 @@
 namespace tamis {
 
 std::vector<Pass> SimplifyPasses() {
-  // clang-format off: one a line, as they run
+  // One a line, as they run.
+  // clang-format off
   return {
       {"remove_dead", RemoveDead},
       {"lower_cast_like", LowerCastLike},
