@@ -1,9 +1,18 @@
 // A context of a CudaProgram for the time of one run.
 #pragma once
 
+#include <mutex>
+
 #include "src/runtime/devices/cuda/cuda_program.h"
 
 namespace tamis {
+
+// Held by whoever enqueues kernels one by one, recorded or not. cuDNN's handle, told of a new stream, records an event
+// on the one before, which another thread may be recording: the driver then ends in a segmentation fault.
+inline std::mutex& EnqueuingMutex() {
+  static std::mutex mutex;
+  return mutex;
+}
 
 class CudaProgram::Lease {
  public:

@@ -47,7 +47,10 @@ Result<CudaProgram::Binding*> CudaProgram::Bind(Context& context, std::vector<vo
     }
   }
   binding.addresses = std::move(addresses);
-  TAMIS_RETURN_IF_ERROR(Record(context, 0, actions_.size(), false, &binding.graph, &binding));
+  {
+    const std::lock_guard lock(EnqueuingMutex());
+    TAMIS_RETURN_IF_ERROR(Record(context, 0, actions_.size(), false, &binding.graph, &binding));
+  }
   if (context.bindings.size() == kMostBindings) {
     // Its graph may be running.
     TAMIS_RETURN_IF_ERROR(CallCuda(device_->api().synchronize, context.stream.get()));

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 
 #include "src/base/median.h"
 #include "src/cuda/pinned_blocks.h"
@@ -19,10 +18,7 @@ std::vector<CudaProgram::Pieces> AsPieces(std::span<const Tensor> inputs) {
 }  // namespace
 
 Result<std::unique_ptr<CudaProgram::Context>> CudaProgram::MakeContext() const {
-  // One at a time in the process: libraries set themselves up at their first calls, and not all stand it when several
-  // threads make them.
-  static std::mutex making;
-  const std::lock_guard lock(making);
+  const std::lock_guard lock(EnqueuingMutex());
   auto context = std::make_unique<Context>();
   TAMIS_ASSIGN_OR_RETURN(context->arena, CudaMemory::OnDevice(device_, arena_bytes_ + 256));
   TAMIS_ASSIGN_OR_RETURN(context->pinned, CudaMemory::Pinned(device_, pinned_bytes_ + 256));
@@ -221,11 +217,13 @@ Result<std::vector<Session::NodeTime>> CudaProgram::Profile(std::span<const Tens
     time.tactic = step.tactic;
     time.output_dims = ConstantDims(graph_.value(node.outputs[0]).type.shape).value_or(Dims());
     if (step.kernel != nullptr) {
+      std::unique_lock enqueuing(EnqueuingMutex());
       TAMIS_RETURN_IF_ERROR(CallCuda(api.begin_capture, context.stream.get()));
       Status status;
       for (int i = 0; i < kLaunches && status.ok(); ++i) status = Launch(context, step);
       TamisCudaGraph* recorded = nullptr;
       const Status ended = CallCuda(api.end_capture, context.stream.get(), &recorded);
+      enqueuing.unlock();
       const CudaGraph graph(recorded);
       TAMIS_RETURN_IF_ERROR(status);
       TAMIS_RETURN_IF_ERROR(ended);
