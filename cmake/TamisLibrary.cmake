@@ -94,6 +94,9 @@ function(tamis_add_library folder)
   endif()
 
   if(TAMIS_BUILD_TESTS AND tests)
+    if(TAMIS_SANITIZE)
+      list(FILTER tests EXCLUDE REGEX "/allocation_test\\.cc$")  # replaces operator new, as the sanitizers do
+    endif()
     add_executable(tamis_${folder}_test ${tests})
     target_link_libraries(tamis_${folder}_test PRIVATE tamis_${folder} GTest::gtest GTest::gtest_main)
     target_compile_options(tamis_${folder}_test PRIVATE $<$<CONFIG:Release>:-O1>)  # a third less to compile; what is tested keeps -O3
