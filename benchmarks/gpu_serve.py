@@ -229,6 +229,14 @@ def await_port(port, process, seconds=60):
     return False
 
 
+def not_there(name, process, log=""):
+    """What stands in the table for a server that did not come up."""
+    code = process.poll()
+    ended = "did not listen in time" if code is None else f"ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
+    print(f"gpu_serve: {name}: the server {ended}{f'; its last words: {log[-500:]}' if log else ''}", file=sys.stderr)
+    return {"what": name, "failed": ended}
+
+
 def run(tamis, name, engine, clients, seconds, *flags):
     """Rows for one engine of the program, served with more flags."""
     port, before = free_port(), gpu_bytes()
@@ -238,7 +246,7 @@ def run(tamis, name, engine, clients, seconds, *flags):
                                    preexec_fn=on_cores_of_the_server)
         try:
             if not await_port(port, process):
-                return None
+                return not_there(name, process, pathlib.Path(log.name).read_text())
             row = measure(port, engine.stem, clients, seconds, before)
             return {"what": name, **row}
         finally:
@@ -251,10 +259,10 @@ def run_torch(clients, seconds, max_batch=1):
     port, before = free_port(), gpu_bytes()
     server = pathlib.Path(__file__).with_name("gpu_serve_torch.py")
     process = subprocess.Popen([sys.executable, str(server), str(port), str(max_batch)], preexec_fn=on_cores_of_the_server)
+    name = "PyTorch f32" if max_batch == 1 else f"PyTorch f32, up to {max_batch} together"
     try:
         if not await_port(port, process, 120):
-            return None
-        name = "PyTorch f32" if max_batch == 1 else f"PyTorch f32, up to {max_batch} together"
+            return not_there(name, process)
         return {"what": name, **measure(port, "resnet50", clients, seconds, before)}
     finally:
         process.kill()
@@ -266,6 +274,9 @@ def markdown(rows):
              "SM active at saturation | p50, p99 at 80 % load, ms |", "|---|---|---|---|---|---|---|"]
     operations = 8.2e9  # of one image, multiplications and additions
     for row in rows:
+        if "failed" in row:
+            lines.append(f"| {row['what']} | the server {row['failed']} | | | | | |")
+            continue
         sm, mb, energy = row["sm_active_percent"], row["gpu_mb"], row["joules_per_request"]
         lines.append(f"| {row['what']} | {row['latency_b1_ms']:.2f} | {row['requests_per_second']:.0f} ({row['clients']}) | "
                      f"{f'{mb:.0f}' if mb else ''} | {f'{operations / energy / 1e12:.3f}' if energy else ''} | "
