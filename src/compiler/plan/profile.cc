@@ -43,7 +43,7 @@ DimRange AssumedRange(Place place, int64_t sequence, int64_t side) {
 
 // Gives the symbols that `profile` leaves open a size by their place: the usual one or, where the network can't run at
 // that (a table of 77 positions, an image whose patches are counted), the first that it can. The usual ones if none.
-void AssumeSizes(const Graph& graph, Profile* profile) {
+void AssumeSizes(const Graph& graph, bool nothing_runs, Profile* profile) {
   std::map<std::string, Place> open;
   for (ValueId id : graph.inputs) {
     const Shape& shape = graph.value(id).type.shape;
@@ -62,7 +62,7 @@ void AssumeSizes(const Graph& graph, Profile* profile) {
   for (const int64_t side : kSides) {
     for (const int64_t sequence : kSequences) {
       assume(sequence, side);
-      if (!sequences && !sides) return;
+      if (nothing_runs || (!sequences && !sides)) return;
       if (SpecializeAt(graph, TuningPoints(*profile).front()).ok()) return;
       if (!sequences) break;
     }
@@ -195,7 +195,7 @@ std::string DimensionHint(const Graph& graph, const std::string& name) {
   return "";
 }
 
-Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
+Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, bool nothing_runs) {
   Profile profile;
   std::vector<std::string> problems;
   std::string names;
@@ -240,7 +240,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges) {
     }
   }
   if (!problems.empty()) return UserError("{}", fmt::join(problems, "; "));
-  AssumeSizes(graph, &profile);
+  AssumeSizes(graph, nothing_runs, &profile);
   return profile;
 }
 

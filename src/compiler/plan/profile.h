@@ -47,7 +47,8 @@ class ProfileFlags {
 // say where kernels are timed and bound no request: the first dimension of an input is a batch (1 : 1 : 32), any other
 // one of a rank-2 or rank-3 input a sequence (16 : 128 : 128), of a higher rank an image side (224); where the network
 // can't run at those, other sizes that it can run at. All contradictions in one error.
-Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges);
+// Trying them specialises the graph: with `nothing_runs` the usual sizes are taken as they are.
+Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, bool nothing_runs = false);
 
 // Whether the user left a dimension open, so that a size of it is assumed.
 bool AssumesSizes(const Profile& profile);
