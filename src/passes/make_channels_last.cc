@@ -13,6 +13,7 @@
 #include "src/passes/match.h"
 #include "src/passes/near_convolutions.h"
 #include "src/passes/rewriter.h"
+#include "src/passes/tiling.h"
 
 namespace tamis {
 namespace {
@@ -114,64 +115,38 @@ class ChannelsLastMaker {
                              {"pads", node.Ints("pads", std::vector<int64_t>(2 * spatial, 0))},
                              {"output_padding", node.Ints("output_padding", zeros)},
                              {"group", node.Int("group", 1)}};
-    if (ConvertTiling(id, attributes)) return;
+    if (ConvertTiling(id)) return;
     std::vector<ValueId> inputs = node.inputs;
     inputs[0] = twins_.Get(inputs[0]);
     twins_.Convert(id, "ChannelsLastConvTranspose", kTamisDomain, inputs, attributes);
   }
 
-  // A kernel as large as its strides: each pixel makes a tile of its own, so a product over the pixels makes all tiles,
-  // [.., H, W, kh, kw, O], and a change of order puts their rows into the image, [.., H, kh, W, kw, O].
-  bool ConvertTiling(NodeId id, const Attributes& attributes) {
+  // Tiles that do not overlap are a product whose rows are put in order.
+  bool ConvertTiling(NodeId id) {
     const Node& node = graph_.node(id);
-    const Tensor& weight = *graph_.ConstantInput(node, 1);
-    const ValueId output = node.outputs[0];
-    const std::vector<int64_t> none(2, 0), ones(2, 1);
-    const std::vector<int64_t> kernel(weight.dims().begin() + 2, weight.dims().end());
-    const auto ints = [&](const char* name) { return std::get<std::vector<int64_t>>(attributes.at(name)); };
+    const Tensor* weight = graph_.ConstantInput(node, 1);
+    const auto tiling = TilingOf(graph_, node, weight->dims());
     const Tensor* bias = node.input(2) == kNoValue ? nullptr : graph_.ConstantInput(node, 2);
-    if (kernel.size() != 2 || ints("strides") != kernel || ints("dilations") != ones ||
-        ints("output_padding") != none || ints("pads") != std::vector<int64_t>(4, 0) || node.Int("group", 1) != 1 ||
-        (node.input(2) != kNoValue && (bias == nullptr || bias->dtype() != DType::kFloat32))) {
-      return false;
-    }
-    const Shape from = *ShapeOf(graph_, node.input(0));
-    std::vector<int64_t> sizes;
-    for (const size_t axis : {size_t{0}, size_t{2}, size_t{3}}) {
-      const auto size = from[axis].Constant();
-      if (!size) return false;
-      sizes.push_back(*size);
-    }
-    const int64_t outputs = weight.dim(1), tile = kernel[0] * kernel[1];
-    const std::string name = graph_.value(output).name;
-    // [C, O, kh, kw] to [kh kw O, 1, 1, C]
-    const Tensor turned = Transposed(weight, {2, 3, 1, 0}).Reshaped({tile * outputs, 1, 1, weight.dim(0)});
+    if (!tiling || (node.input(2) != kNoValue && (bias == nullptr || bias->dtype() != DType::kFloat32))) return false;
+    const Tensor turned = TilingWeight(*weight);
+    std::vector<float> channels;
+    if (bias != nullptr) channels.assign(bias->Span<float>().begin(), bias->Span<float>().end());
+    const size_t spatial = tiling->kernel.size();
+    const std::vector<int64_t> ones(spatial, 1);
+    const std::string name = graph_.value(node.outputs[0]).name;
     std::vector<ValueId> inputs = {twins_.Get(node.input(0)), rewriter_.AddConstant(name + "_tiles_weight", turned)};
-    if (bias != nullptr) {
-      Tensor repeated(DType::kFloat32, {tile * outputs});
-      for (int64_t i = 0; i < repeated.NumElements(); ++i) {
-        repeated.Data<float>()[i] = bias->Data<float>()[i % outputs];
-      }
-      inputs.push_back(rewriter_.AddConstant(name + "_tiles_bias", std::move(repeated)));
+    if (!channels.empty()) {
+      const std::vector<float> repeated = ForEachTile(channels, *tiling);
+      Tensor tensor(DType::kFloat32, {static_cast<int64_t>(repeated.size())});
+      std::copy(repeated.begin(), repeated.end(), tensor.Data<float>());
+      inputs.push_back(rewriter_.AddConstant(name + "_tiles_bias", std::move(tensor)));
     }
-    const auto shaped = [&](const std::vector<int64_t>& dims) {
-      return Type::Tensor(DType::kFloat32, Shape(dims.begin(), dims.end()));
-    };
-    const auto reshape = [&](ValueId value, const std::vector<int64_t>& dims) {
-      const ValueId target = rewriter_.AddConstant(name + "_tiles_shape", Tensor::Int64s(dims));
-      return rewriter_.Append("Reshape", "", {value, target}, {}, name + "_tiles", shaped(dims));
-    };
-    const int64_t row = kernel[1] * outputs;
     const ValueId tiles = rewriter_.Append(
         "ChannelsLastConv", kTamisDomain, inputs,
-        {{"strides", ones}, {"dilations", ones}, {"pads", std::vector<int64_t>(4, 0)}, {"group", int64_t{1}}},
-        name + "_tiles", shaped({sizes[0], sizes[1], sizes[2], tile * outputs}));
-    const ValueId rows =
-        rewriter_.Append("Transpose", "", {reshape(tiles, {sizes[0], sizes[1], sizes[2], kernel[0], row})},
-                         {{"perm", std::vector<int64_t>{0, 1, 3, 2, 4}}}, name + "_rows",
-                         shaped({sizes[0], sizes[1], kernel[0], sizes[2], row}));
-    const std::vector<int64_t> image = {sizes[0], sizes[1] * kernel[0], sizes[2] * kernel[1], outputs};
-    const ValueId target = rewriter_.AddConstant(name + "_shape", Tensor::Int64s(image));
+        {{"strides", ones}, {"dilations", ones}, {"pads", std::vector<int64_t>(2 * spatial, 0)}, {"group", int64_t{1}}},
+        name + "_tiles", Type::Tensor(DType::kFloat32, tiling->tiles));
+    ValueId target = kNoValue;
+    const ValueId rows = TilesInOrder(rewriter_, tiles, *tiling, DType::kFloat32, name, &target);
     twins_.Convert(id, "Reshape", "", {rows, target}, {});
     return true;
   }

@@ -131,11 +131,11 @@ TEST(MakeChannelsLast, TransposedConvolutionsAndResizesStayInside) {
     t.Output(t.Op("Conv", {t.Op("Relu", {joined}), t.Weight({2, 13, 1, 1})}));
     const Graph after = RewriteAndCompare(t.graph, kPasses, {{"x", RandomTensor({2, 3, 8, 6}, 5)}});
     auto counts = CountOps(after);
-    // Of known sizes the enlarging one is a product whose rows are put in order.
-    EXPECT_EQ(counts["Transpose"], by_sizes ? 3 : 2);
-    EXPECT_EQ(counts["tamis.ChannelsLastConvTranspose"], by_sizes ? 0 : 1);
+    // The enlarging one is a product whose rows are put in order.
+    EXPECT_EQ(counts["Transpose"], 3);
+    EXPECT_EQ(counts["tamis.ChannelsLastConvTranspose"], 0);
     EXPECT_EQ(counts["Resize"], 1);
-    EXPECT_EQ(counts["tamis.ChannelsLastConv"], by_sizes ? 3 : 2);
+    EXPECT_EQ(counts["tamis.ChannelsLastConv"], 3);
   }
 }
 
@@ -149,6 +149,20 @@ TEST(MakeChannelsLast, TilesOfUnevenKernels) {
   auto counts = CountOps(after);
   EXPECT_EQ(counts["tamis.ChannelsLastConv"], 2);
   EXPECT_EQ(counts["tamis.ChannelsLastConvTranspose"], 1);
+}
+
+// In one dimension the tiles lie in order, in two one size may be unknown beside the batch.
+TEST(MakeChannelsLast, TilesOfRowsAndOfUnknownSizes) {
+  TestGraph t;
+  const Dim n = Dim::Symbol("n"), h = Dim::Symbol("h");
+  const ValueId row = t.Input("row", {n, 4, 7}), image = t.Input("image", {n, 4, h, 6});
+  t.Output(t.Op("ConvTranspose", {row, t.Weight({4, 3, 5}), t.Weight({3})}, {{"strides", Ints{5}}}));
+  t.Output(t.Op("ConvTranspose", {image, t.Weight({4, 3, 2, 2})}, {{"strides", Ints{2, 2}}}));
+  const Graph after = RewriteAndCompare(
+      t.graph, kPasses, {{"row", RandomTensor({2, 4, 7}, 11)}, {"image", RandomTensor({2, 4, 5, 6}, 12)}});
+  auto counts = CountOps(after);
+  EXPECT_EQ(counts["tamis.ChannelsLastConv"], 2);
+  EXPECT_EQ(counts["tamis.ChannelsLastConvTranspose"], 0);
 }
 
 // As YOLO's blocks have it: one half goes through convolutions, both are joined again.

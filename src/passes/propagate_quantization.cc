@@ -4,17 +4,17 @@
 //   Conv, MatMul, Gemm   of DequantizeLinear(x) and DequantizeLinear(constant weight), a bias that is constant or
 //                        DequantizeLinear of one; behind it the sum with another value of the same shape (a residual),
 //                        an activation, and QuantizeLinear behind that
+//   ConvTranspose        by tiles that do not overlap (tiling.h): likewise, without a residual
 //   QLinearConv, QLinearMatMul   with constant weights, scales and zero points
 //   MatMulInteger        of DynamicQuantizeLinear(x) and a constant weight, its Cast, the product with the scales, and
-//   a
-//                        bias: DynamicQuantizedLinear, which quantises x itself
+//                        a bias: DynamicQuantizedLinear, which quantises x itself
 //
 // Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
 // zero point is subtracted once, here. A residual is taken as codes where the sum is quantised, and as f32 where it is
 // not. A product that is quantised and dequantised on its way to a residual sum is not rounded there: the sum is, once.
-// Convolutions stand between two changes of order, which make_channels_last joins
-// with its neighbours'. What isn't taken keeps its DequantizeLinear: fold_constants leaves those of weights alone, so
-// that they can be found here, and fold_dequantized evaluates what is left of them.
+// Convolutions stand between two changes of order, which make_channels_last joins with its neighbours'. What isn't
+// taken keeps its DequantizeLinear: fold_constants leaves those of weights alone, so that they can be found here, and
+// fold_dequantized evaluates what is left of them.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -24,6 +24,7 @@
 #include "src/passes/codes.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
+#include "src/passes/tiling.h"
 
 namespace tamis {
 namespace {
@@ -112,6 +113,7 @@ class Propagation {
     const Node& node = graph_.node(id);
     if (!node.domain.empty()) return;
     if (node.Is("Conv") || node.Is("MatMul") || node.Is("Gemm")) return ConvertFloat(id);
+    if (node.Is("ConvTranspose")) return ConvertTiling(id);
     if (node.Is("QLinearConv") || node.Is("QLinearMatMul")) return ConvertCodes(id);
     if (node.Is("MatMulInteger")) return ConvertDynamic(id);
   }
@@ -120,6 +122,7 @@ class Propagation {
   // What a product reads, and how its result goes on.
   struct Product {
     bool conv = false;
+    std::optional<Tiling> tiling;  // then the rest is of the tiles' product, but for the output
     Codes x;
     Weight weight;            // as its node has it
     std::vector<float> bias;  // empty: none
@@ -165,6 +168,37 @@ class Propagation {
     TakeActivation(&product);
     TakeQuantization(&product);
     Make(id, std::move(product), transposed);
+  }
+
+  void ConvertTiling(NodeId id) {
+    const Node& node = graph_.node(id);
+    const auto x = DequantizedCodes(graph_, node.input(0));
+    const Node* dequantized = Producer(graph_, node.input(1), "DequantizeLinear");
+    const Tensor* codes = dequantized == nullptr ? nullptr : graph_.ConstantInput(*dequantized, 0);
+    if (!x || codes == nullptr) return;
+    Product product;
+    product.tiling = TilingOf(graph_, node, codes->dims());
+    if (!product.tiling) return Missed(id, "its tiles overlap, it has groups, or its sizes aren't known");
+    if (dequantized->Int("block_size", 0) != 0) return Missed(id, "the weight has scales by blocks");
+    auto weight = ReadWeight(graph_, dequantized->input(0), dequantized->input(1), dequantized->input(2),
+                             dequantized->Int("axis", 1), 1);
+    if (!weight) return Missed(id, "the weight isn't constant 8-bit codes with a scale an output channel");
+    const auto bias = ReadBias(graph_, node.input(2), product.tiling->outputs);
+    if (!bias) return Missed(id, "the bias isn't one constant number an output channel");
+    product.conv = true;
+    product.x = *x;
+    product.weight = {TilingWeight(weight->codes), ForEachTile(weight->scales, *product.tiling)};
+    product.bias = ForEachTile(*bias, *product.tiling);
+    product.output = node.outputs[0];
+    product.name = node.name;
+    const size_t spatial = product.tiling->kernel.size();
+    product.attributes = {{"strides", std::vector<int64_t>(spatial, 1)},
+                          {"dilations", std::vector<int64_t>(spatial, 1)},
+                          {"pads", std::vector<int64_t>(2 * spatial, 0)},
+                          {"group", int64_t{1}}};
+    TakeActivation(&product);
+    TakeQuantization(&product);
+    Make(id, std::move(product), false);
   }
 
   void ConvertCodes(NodeId id) {
@@ -351,9 +385,9 @@ class Propagation {
     for (float& scale : product.weight.scales) scale = static_cast<float>(product.x.scale * static_cast<double>(scale));
     product.attributes["x_zero_point"] = product.x.zero;
     const auto rank = product.weight.codes.rank();
-    const Tensor codes = product.conv ? Transposed(product.weight.codes, ToChannelsLast(rank))
-                         : transposed ? product.weight.codes
-                                      : Transposed(product.weight.codes, {1, 0});
+    const Tensor codes = product.tiling || transposed ? product.weight.codes
+                         : product.conv               ? Transposed(product.weight.codes, ToChannelsLast(rank))
+                                                      : Transposed(product.weight.codes, {1, 0});
     std::vector<ValueId> inputs = {product.x.value, rewriter_.AddConstant(weight_name + "_codes", codes),
                                    Vector(weight_name + "_scales", product.weight.scales)};
     if (!product.bias.empty()) inputs.push_back(Vector(weight_name + "_bias", product.bias));
@@ -371,7 +405,8 @@ class Propagation {
     }
     const Shape in = *ShapeOf(graph_, product.x.value), out = *ShapeOf(graph_, product.output);
     const Type in_type = Type::Tensor(product.x.dtype, Permuted(in, ToChannelsLast(rank)));
-    const Type out_type = Type::Tensor(DTypeOf(graph_, product.output), Permuted(out, ToChannelsLast(rank)));
+    const DType out_dtype = DTypeOf(graph_, product.output);
+    const Type out_type = Type::Tensor(out_dtype, Permuted(out, ToChannelsLast(rank)));
     const std::string suffix(kChannelsLastSuffix);
     inputs[0] = rewriter_.Append("Transpose", "", {product.x.value}, {{"perm", ToChannelsLast(rank)}},
                                  graph_.value(product.x.value).name + suffix, in_type);
@@ -380,8 +415,15 @@ class Propagation {
       const Type type = Type::Tensor(DTypeOf(graph_, product.residual), out_type.shape);
       inputs[4] = rewriter_.Append("Transpose", "", {product.residual}, {{"perm", ToChannelsLast(rank)}}, name, type);
     }
-    const ValueId y = rewriter_.Append("QuantizedConv", kTamisDomain, inputs, product.attributes,
-                                       graph_.value(product.output).name + suffix, out_type);
+    const std::string name = graph_.value(product.output).name;
+    ValueId y = rewriter_.Append("QuantizedConv", kTamisDomain, inputs, product.attributes,
+                                 name + (product.tiling ? "_tiles" : suffix),
+                                 product.tiling ? Type::Tensor(out_dtype, product.tiling->tiles) : out_type);
+    if (product.tiling) {
+      ValueId target = kNoValue;
+      const ValueId rows = TilesInOrder(rewriter_, y, *product.tiling, out_dtype, name, &target);
+      y = rewriter_.Append("Reshape", "", {rows, target}, {}, name + suffix, out_type);
+    }
     rewriter_.Replace(slot, MakeNode("Transpose", "", {y}, {product.output}, {{"perm", FromChannelsLast(rank)}}));
   }
 

@@ -70,6 +70,32 @@ struct Quantised {
   }
 };
 
+// The decoder of a quantised U-Net: an image enlarged, joined with another, and both quantised anew.
+TEST(PropagateQuantization, TilesAreProductsOfCodes) {
+  Quantised q;
+  TestGraph& t = q.t;
+  const ValueId x = q.Around(t.Input("x", {Dim::Symbol("n"), 4, 3, 5}), 0.02f, 128);
+  const ValueId up = t.Op("ConvTranspose", {x, q.Weight({4, 6, 2, 3}, 1), q.Bias(6)}, {{"strides", Ints{2, 3}}});
+  const ValueId y = q.Around(t.Op("Relu", {up}), 0.03f, 0);
+  const ValueId last = t.Op("ConvTranspose", {y, q.Weight({6, 5, 2, 2}, 1)}, {{"strides", Ints{2, 2}}});
+  t.Output(q.Around(last, 0.02f, 120));
+  auto counts = CountOps(q.Run({{"x", RandomTensor({2, 4, 3, 5}, 3, -2.5f, 2.5f)}}, 0.02));
+  EXPECT_EQ(counts["tamis.QuantizedConv"], 2);
+  EXPECT_EQ(counts["ConvTranspose"], 0);
+  EXPECT_EQ(counts["QuantizeLinear"], 1);
+  EXPECT_EQ(counts["DequantizeLinear"], 1);
+}
+
+TEST(PropagateQuantization, TilesThatOverlapStay) {
+  Quantised q;
+  TestGraph& t = q.t;
+  const ValueId x = q.Around(t.Input("x", {1, 4, 3, 5}), 0.02f, 128);
+  t.Output(q.Around(t.Op("ConvTranspose", {x, q.Weight({4, 6, 3, 3}, 1)}, {{"strides", Ints{2, 2}}}), 0.03f, 120));
+  auto counts = CountOps(q.Run({{"x", RandomTensor({1, 4, 3, 5}, 4)}}, 0.03));
+  EXPECT_EQ(counts["tamis.QuantizedConv"], 0);
+  EXPECT_EQ(counts["tamis.ChannelsLastConvTranspose"], 1);
+}
+
 TEST(PropagateQuantization, ConvolutionsKeepCodesBetweenThem) {
   Quantised q;
   TestGraph& t = q.t;
