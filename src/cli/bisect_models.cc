@@ -54,6 +54,7 @@ Result<std::vector<BisectReport>> BisectModels(const BisectFlags& flags, double*
   BisectOptions options;
   options.threads = flags.threads;
   options.passes.skip = flags.without;
+  options.passes.regroup_layers = true;  // as a build has it
   options.passes.precision = bf16 ? DType::kBFloat16 : DType::kFloat32;
   options.progress = [&](int done, int total, const std::string& what) { progress.Update(done, total, what); };
   const bool low = bf16 || a.low;

@@ -1,7 +1,7 @@
 // drop_identity: removes what doesn't change a value. Identity, Dropout in inference, Cast to the same type, Transpose
 // that keeps the order, Reshape, Expand, Flatten and Squeeze/Unsqueeze to the same shape, Slice of everything, Pad by
-// nothing, Concat and Sum of one, Mul and Div by 1, Add and Sub of 0; and pairs: Transpose of Transpose, Unsqueeze
-// after Squeeze.
+// nothing, Resize to the same size, Concat and Sum of one, Mul and Div by 1, Add and Sub of 0; and pairs: Transpose of
+// Transpose, Unsqueeze after Squeeze.
 #include <algorithm>
 #include <numeric>
 
@@ -40,6 +40,19 @@ bool IsForwardSlice(const Graph& graph, const Node& node) {
   return steps && std::all_of(steps->begin(), steps->end(), [](int64_t step) { return step > 0; });
 }
 
+// Every output of an axis with scale one is the input at its place, in each mode. A scale that is not one may still
+// give the same size.
+bool IsResizeBySizes(const Graph& graph, const Node& node) {
+  if (!node.Is("Resize") || node.String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize") {
+    return false;
+  }
+  if (node.input(3) != kNoValue) return true;
+  const Tensor* scales = graph.ConstantInput(node, graph.Opset() < 11 ? 1 : 2);
+  if (scales == nullptr || scales->dtype() != DType::kFloat32) return false;
+  const auto values = scales->Span<float>();
+  return std::all_of(values.begin(), values.end(), [](float scale) { return scale == 1; });
+}
+
 std::vector<int64_t> Permutation(const Graph& graph, const Node& node) {
   std::vector<int64_t> perm = node.Ints("perm");
   if (perm.empty()) {
@@ -75,7 +88,7 @@ bool IsNoOp(const Graph& graph, const Node& node, ValueId* source) {
     return true;
   }
   const bool view = node.Is("Reshape") || node.Is("Expand") || node.Is("Flatten") || node.Is("Squeeze") ||
-                    node.Is("Unsqueeze") || IsForwardSlice(graph, node);
+                    node.Is("Unsqueeze") || IsForwardSlice(graph, node) || IsResizeBySizes(graph, node);
   return view && SameShape(graph, *source, node.outputs[0]);
 }
 

@@ -25,6 +25,25 @@ TEST(DropIdentity, RemovesWhatChangesNothing) {
   EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"Relu", 1}}));
 }
 
+TEST(DropIdentity, ResizesToTheSameSize) {
+  TestGraph t;
+  ValueId x = t.Input("x", {1, 3, 4, 5});
+  const auto resize = [&](ValueId from, const std::string& mode, const std::string& coordinates) {
+    return t.Op("Resize", {from, kNoValue, kNoValue, t.Ints({1, 3, 4, 5})},
+                {{"mode", mode}, {"coordinate_transformation_mode", coordinates}});
+  };
+  x = t.Op("Relu", {x});
+  for (const std::string coordinates : {"half_pixel", "align_corners", "asymmetric"}) {
+    for (const std::string mode : {"nearest", "linear", "cubic"}) x = resize(x, mode, coordinates);
+  }
+  t.Output(x);
+  const ValueId scales = t.graph.AddConstant("scales", Tensor(DType::kFloat32, {4}));
+  for (const int axis : {0, 1, 2, 3}) t.graph.value(scales).constant->Data<float>()[axis] = axis < 3 ? 1 : 1.1f;
+  t.Output(t.Op("Resize", {x, kNoValue, scales}));  // five columns again, but not from the same places
+  const Graph after = RewriteAndCompare(t.graph, kPass, {{"x", RandomTensor({1, 3, 4, 5}, 3)}}, 0);
+  EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"Relu", 1}, {"Resize", 1}}));
+}
+
 TEST(DropIdentity, MergesPairs) {
   TestGraph t;
   ValueId x = t.Input("x", {Dim::Symbol("n"), 3, 4});

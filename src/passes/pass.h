@@ -21,6 +21,9 @@ struct PassOptions {
   // With a short precision: the only nodes that may turn to it, by the name of their first output as the fused graph of
   // float32 has it. Null: all that can. Bodies of regions have names of their own, so theirs stay float32.
   const std::set<std::string>* low_nodes = nullptr;
+  // Products may be split, or composed with others, where that is less work: for what only runs. Whoever looks for the
+  // layers of the file in the fused graph (pruning, choices by layer) leaves this off.
+  bool regroup_layers = false;
   PassLog* log = nullptr;  // RunPasses sets it; null: nobody wants to know
   // RunPasses sets it: where a pass says that it changed the graph. Rewriter does so by itself.
   bool* edited = nullptr;

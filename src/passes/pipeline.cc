@@ -61,6 +61,8 @@ std::vector<Pass> FusePasses() {
       {"make_channels_last", MakeChannelsLast},
       {"push_transposes", PushTransposes},
       {"simplify_views", SimplifyViews},
+      {"move_pointwise", MovePointwise},
+      {"compose_products", ComposeProducts},
       {"split_products", SplitProducts},
       {"fuse_epilogue", FuseEpilogue},
       {"recognize_float8", RecognizeFloat8},
@@ -95,6 +97,8 @@ std::span<const std::string_view> PassRoots(std::string_view pass) {
       {"recognize_causal", {"tamis.Attention"}},
       {"fuse_codes", {"QuantizeLinear", "GlobalAveragePool", "ReduceMean"}},
       {"drop_expand", {"Expand"}},
+      {"move_pointwise", {"tamis.ChannelsLastConv"}},
+      {"compose_products", {"tamis.Linear", "tamis.ChannelsLastConv"}},
       {"split_products", {"tamis.Linear"}},
   };
   const auto found = kRoots.find(pass);

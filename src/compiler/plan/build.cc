@@ -168,11 +168,12 @@ std::string PrecisionName(const Graph& fused, DType dtype, bool tf32 = false) {
   return products.empty() ? rest : rest == "f32" ? products : products + "+" + rest;
 }
 
-Result<Graph> FuseFor(const Graph& source, DType precision, const std::vector<std::string>& without,
-                      std::vector<PassRecord>* passes, bool float8 = false) {
+Result<Graph> FuseFor(const Graph& source, DType precision, const BuildOptions& build, std::vector<PassRecord>* passes,
+                      bool float8 = false) {
   PassOptions options;
   options.float8 = float8;
-  options.skip = without;
+  options.skip = build.without;
+  options.regroup_layers = !build.low_layers;  // a choice by layer finds its layers
   options.precision = precision;
   TAMIS_ASSIGN_OR_RETURN(Graph fused, Fuse(source, options, passes));
   HashConstants(fused);
@@ -258,7 +259,7 @@ class Fuser {
       const DType dtype = DTypeOf(precision, !cpu, source_);
       const bool takes_float8 = float8 || (dtype != DType::kFloat32 && tuner_.cuda() != nullptr &&
                                            tuner_.cuda()->Compute() >= kFloat8Compute);
-      TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_.without, passes_, takes_float8));
+      TAMIS_ASSIGN_OR_RETURN(variant.fused, FuseFor(source_, dtype, options_, passes_, takes_float8));
       if (float8 && !UsesFloat8(variant.fused)) {
         return UserError(
             "--precision fp8: no product of the network reads float8 codes; quantize it first (tamis quantize --format "
@@ -282,7 +283,7 @@ class Fuser {
       if (!objection.empty()) {
         text = objection;
         choice.precision = DType::kFloat32;
-        TAMIS_ASSIGN_OR_RETURN(choice.fused, FuseFor(source_, DType::kFloat32, options_.without, nullptr));
+        TAMIS_ASSIGN_OR_RETURN(choice.fused, FuseFor(source_, DType::kFloat32, options_, nullptr));
       }
     }
     notices->push_back(std::move(text));
@@ -308,7 +309,7 @@ class Fuser {
 
   // Whole runs at every profile's opt against all f32 and dense; why the choice has to go, or nothing.
   Result<std::string> Confirm(const Graph& fused, const std::vector<Profile>& profiles) {
-    TAMIS_ASSIGN_OR_RETURN(const Graph full, FuseFor(source_, DType::kFloat32, options_.without, nullptr));
+    TAMIS_ASSIGN_OR_RETURN(const Graph full, FuseFor(source_, DType::kFloat32, options_, nullptr));
     for (const Profile& profile : profiles) {
       PlanPoint point;
       point.binding = TuningPoints(profile).front();

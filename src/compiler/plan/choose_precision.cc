@@ -11,8 +11,9 @@
 
 namespace tamis {
 Result<Graph> FuseIn(const Graph& source, DType precision, const std::set<std::string>* low_nodes,
-                     const std::vector<std::string>& without, std::vector<PassRecord>* passes) {
+                     const std::vector<std::string>& without, std::vector<PassRecord>* passes, bool regroup_layers) {
   PassOptions options;
+  options.regroup_layers = regroup_layers;
   options.precision = precision;
   options.low_nodes = low_nodes;
   options.skip = without;
@@ -54,8 +55,9 @@ class Chooser {
 
   Result<PrecisionChoice> Choose(std::vector<PassRecord>* passes) {
     std::vector<PassRecord> full_passes, low_passes, mixed_passes;
-    TAMIS_ASSIGN_OR_RETURN(full_, FuseIn(source_, DType::kFloat32, nullptr, question_.without, &full_passes));
-    TAMIS_ASSIGN_OR_RETURN(low_, FuseIn(source_, DType::kBFloat16, nullptr, question_.without, &low_passes));
+    const bool regroup = !question_.low_layers;  // a choice by layer finds its layers
+    TAMIS_ASSIGN_OR_RETURN(full_, FuseIn(source_, DType::kFloat32, nullptr, question_.without, &full_passes, regroup));
+    TAMIS_ASSIGN_OR_RETURN(low_, FuseIn(source_, DType::kBFloat16, nullptr, question_.without, &low_passes, regroup));
     TAMIS_RETURN_IF_ERROR(Time());
     TAMIS_RETURN_IF_ERROR(Label());
     PrecisionChoice choice;
@@ -68,8 +70,8 @@ class Chooser {
     const bool mixture = !labelled_low_.empty() && (!all_may || static_cast<int64_t>(labelled_low_.size()) < able_);
     Graph mixed;
     if (mixture) {
-      TAMIS_ASSIGN_OR_RETURN(mixed,
-                             FuseIn(source_, DType::kBFloat16, &labelled_low_, question_.without, &mixed_passes));
+      TAMIS_ASSIGN_OR_RETURN(
+          mixed, FuseIn(source_, DType::kBFloat16, &labelled_low_, question_.without, &mixed_passes, regroup));
       TimedGraph times;
       TAMIS_RETURN_IF_ERROR(TimeGraphs({&mixed}, {&times}));
       if (const auto sums = times.Sums(); Relative(sums) < best) {

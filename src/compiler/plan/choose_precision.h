@@ -14,9 +14,10 @@
 namespace tamis {
 
 // Fused, with the constants hashed. `low_nodes` (null: all that can be) are in `precision`, as PassOptions has it;
-// `passes` may be null.
+// `passes` may be null; `regroup_layers` as PassOptions has it.
 Result<Graph> FuseIn(const Graph& source, DType precision, const std::set<std::string>* low_nodes,
-                     const std::vector<std::string>& without, std::vector<PassRecord>* passes);
+                     const std::vector<std::string>& without, std::vector<PassRecord>* passes,
+                     bool regroup_layers = true);
 
 struct PrecisionQuestion {
   std::vector<std::string> without;  // passes switched off

@@ -27,7 +27,7 @@ Tensor Weight(Dims dims, uint32_t seed) {
   return tensor;
 }
 
-// Three products of different widths in a row.
+// Three products of different widths in a row, with activations that keep them three.
 Graph Products() {
   Graph graph;
   graph.opsets[""] = 17;
@@ -39,9 +39,15 @@ Graph Products() {
     Node node;
     node.op = "MatMul";
     node.inputs = {x, weight};
-    x = graph.AddValue("y" + std::to_string(i));
+    x = graph.AddValue("p" + std::to_string(i));
     node.outputs = {x};
     graph.AddNode(std::move(node));
+    Node relu;
+    relu.op = "Relu";
+    relu.inputs = {x};
+    x = graph.AddValue("y" + std::to_string(i));
+    relu.outputs = {x};
+    graph.AddNode(std::move(relu));
   }
   graph.outputs.push_back(x);
   EXPECT_TRUE(InferShapes(graph).ok());
