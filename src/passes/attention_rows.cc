@@ -62,6 +62,10 @@ Shape RowShape(const AttentionRows& rows) {
   return {rows.batch_size, rows.token_count, rows.head_count * rows.head_size};
 }
 
+Shape TokensLastShape(const AttentionRows& rows) {
+  return {rows.batch_size, rows.head_count * rows.head_size, rows.token_count};
+}
+
 // The shape of the source, with the last axis reduced to the part.
 Shape PartShape(const Graph& graph, const AttentionRows& rows) {
   Shape shape = *ShapeOf(graph, rows.view.source);
@@ -84,6 +88,28 @@ bool SplitShared(const View& view, Axis* heads, Dim* shared) {
 
 bool HasRepeated(const View& view, const Axis& axis) {
   return std::any_of(axis.begin(), axis.end(), [&](const AxisFactor& f) { return view.IsRepeated(f.id); });
+}
+
+// Of a source that has batch, heads, elements and tokens one after the other, its first axis the batch.
+std::optional<AttentionRows> TokensLast(View view, AttentionRows rows, const Axis& leading, const Axis& element,
+                                        const Axis& tokens) {
+  if (!view.selected.empty() || view.source_axes.size() < 3) return std::nullopt;
+  const Axis& batch = view.source_axes[0];
+  const size_t batch_factors = batch.size();
+  if (leading.size() < batch_factors || Ids(WithoutTail(leading, leading.size() - batch_factors)) != Ids(batch) ||
+      (view.axes.size() == 4 && Ids(view.axes[0]) != Ids(batch)) || Ids(tokens).empty() ||
+      FlatIds(view.source_axes) != Concatenated(Concatenated(Ids(leading), Ids(element)), Ids(tokens))) {
+    return std::nullopt;
+  }
+  const Axis heads(leading.begin() + static_cast<int64_t>(batch_factors), leading.end());
+  rows.tokens_last = true;
+  rows.batch = Ids(batch);
+  rows.tokens = Ids(tokens);
+  rows.batch_size = SizeOf(batch);
+  rows.head_count = SizeOf(heads);
+  if (!rows.head_count.IsConstant() || !rows.head_size.IsConstant()) return std::nullopt;
+  rows.view = std::move(view);
+  return rows;
 }
 
 std::optional<AttentionRows> RowsOf(View view, bool tokens_last) {
@@ -127,7 +153,7 @@ std::optional<AttentionRows> RowsOf(View view, bool tokens_last) {
     rows.part = view.selected[0].index;
     last.erase(last.begin());
   }
-  if (!EndsWith(last, element)) return std::nullopt;
+  if (!EndsWith(last, element)) return TokensLast(std::move(view), rows, leading, element, tokens);
   const Axis row_heads = WithoutTail(last, element.size());
   if (rank == 4 ? Ids(row_heads) != Ids(heads) : !EndsWith(leading, row_heads)) return std::nullopt;
   const Axis batch = WithoutTail(leading, row_heads.size());
@@ -159,6 +185,7 @@ std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId valu
 
 bool CanMakeRows(const Graph& graph, const AttentionRows& rows) {
   if (rows.heads_first) return true;
+  if (rows.tokens_last) return ReshapeTarget(*ShapeOf(graph, rows.view.source), TokensLastShape(rows)).has_value();
   if (IsSwapped(rows)) return true;
   if (LeadingIds(rows.view) != Concatenated(rows.batch, rows.tokens)) return false;
   return ReshapeTarget(PartShape(graph, rows), RowShape(rows)).has_value();
@@ -168,6 +195,17 @@ ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows) {
   Graph& graph = rewriter.graph();
   ValueId value = rows.view.source;
   if (rows.heads_first) return value;
+  if (rows.tokens_last) {
+    const std::string base = graph.value(value).name;
+    const Shape wide = TokensLastShape(rows), shape = *ShapeOf(graph, value);
+    if (shape != wide) {
+      const ValueId target = rewriter.AddConstant(base + "_row_shape", Tensor::Int64s(*ReshapeTarget(shape, wide)));
+      value =
+          rewriter.Append("Reshape", "", {value, target}, {}, base + "_row", Type::Tensor(DTypeOf(graph, value), wide));
+    }
+    return rewriter.Append("Transpose", "", {value}, {{"perm", std::vector<int64_t>{0, 2, 1}}}, base + "_rows",
+                           Type::Tensor(DTypeOf(graph, value), RowShape(rows)));
+  }
   if (rows.part) {
     const ValueId linear = SplitLinear(rewriter, value, *rows.part, rows.parts);
     value = linear != kNoValue ? linear : SliceLastAxis(rewriter, value, *rows.part, rows.parts);

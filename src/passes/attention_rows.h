@@ -13,6 +13,8 @@ struct AttentionRows {
   View view;
   // The source is [batch, heads, tokens, elements] and read as it is; otherwise rows are made of it.
   bool heads_first = false;
+  // The source is [batch, heads * elements, tokens], its axes cut or joined in any way: as convolutions have it.
+  bool tokens_last = false;
   std::vector<int> batch, tokens;  // factors of the source, in order
   Dim batch_size, token_count, head_count, head_size;
   Dim shared = Dim(1);          // neighbouring heads of the value that are one head of the source: it repeats them
@@ -22,7 +24,7 @@ struct AttentionRows {
 
 // `value` is [B, H, S, D] (or [B*H, S, D]); with `tokens_last` [B, H, D, S]. The farthest source is taken that has head
 // and element in its last axis, in this order, and nothing else but a selection; or, of four axes, that is [B, H, S,
-// D].
+// D]; or that has batch, heads, elements and tokens one after the other.
 std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId value, bool tokens_last);
 
 // Whether MakeRows can make the value.

@@ -3,8 +3,8 @@
 // the mask is added, or chooses between the scores and a constant that is negative beyond all scores. A choice of 0
 // where the softmax is NaN, because all of a row is masked, is part of it. q, k and v may be parts of one projection; k
 // and v may have fewer heads than q, each repeated by Expand or Tile. An operand that is no head split of rows
-// (rotated, or appended to a cache) is read as [batch, heads, tokens, elements]. A mask that is constant and causal
-// becomes an attribute.
+// (rotated, or appended to a cache) is read as [batch, heads, tokens, elements]. Batch and heads may be one axis of the
+// products and two of the softmax. A mask that is constant and causal becomes an attribute.
 #include <algorithm>
 #include <cmath>
 
@@ -22,16 +22,24 @@ struct Fill {
   ValueId condition = kNoValue;
   double constant = 0;
   bool when = true;  // the constant is taken where the condition is this
+  int64_t rank = 0;  // of the scores there
+};
+
+// What is added to the scores where they have so many dimensions.
+struct Addend {
+  ValueId value = kNoValue;
+  int64_t rank = 0;
 };
 
 struct Scores {
   const Node* product = nullptr;  // MatMul(q, k^T)
   double scale = 1;
   double softcap = 0;
-  std::vector<ValueId> masks;  // added
+  std::vector<Addend> masks;
   std::vector<Fill> fills;
   std::vector<ValueId> Leaves() const {
-    std::vector<ValueId> leaves = masks;
+    std::vector<ValueId> leaves;
+    for (const Addend& mask : masks) leaves.push_back(mask.value);
     for (const Fill& fill : fills) leaves.push_back(fill.condition);
     return leaves;
   }
@@ -41,6 +49,13 @@ bool BroadcastsToValue(const Graph& graph, ValueId from, ValueId to) {
   const Shape* a = ShapeOf(graph, from);
   const Shape* b = ShapeOf(graph, to);
   return a != nullptr && b != nullptr && AlwaysBroadcasts(*a, *b);
+}
+
+// Whether a Reshape only joins batch and heads, or takes them apart.
+bool KeepsScores(const Graph& graph, const Node& node) {
+  const Shape *from = ShapeOf(graph, node.input(0)), *to = ShapeOf(graph, node.outputs[0]);
+  return node.Is("Reshape") && from != nullptr && to != nullptr && from->size() >= 3 && to->size() >= 3 &&
+         std::equal(from->end() - 2, from->end(), to->end() - 2);
 }
 
 // Reads the scores back to the product. `after` is what multiplies them between here and the softmax; a mask must not
@@ -65,13 +80,14 @@ bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scor
     }
     return WalkScores(graph, scaled->value, after * factor, depth - 1, scores);
   }
+  if (KeepsScores(graph, node)) return WalkScores(graph, node.input(0), after, depth - 1, scores);
   if (scores->softcap != 0) return false;  // a mask must not be capped
   if (node.Is("Add") && after == 1) {
     for (size_t i : {size_t{0}, size_t{1}}) {
       const ValueId mask = node.input(1 - i);
       if (!SameShape(graph, node.input(i), value) || !BroadcastsToValue(graph, mask, value)) continue;
       Scores tried = *scores;
-      tried.masks.push_back(mask);
+      tried.masks.push_back({mask, RankOf(graph, value)});
       if (!WalkScores(graph, node.input(i), after, depth - 1, &tried)) continue;
       *scores = tried;
       return true;
@@ -83,13 +99,16 @@ bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scor
   const auto constant = ScalarConstant(graph, node.input(when ? 1 : 2));
   const ValueId rest = node.input(when ? 2 : 1);
   if (!constant || *constant > kBeyondScores || !SameShape(graph, rest, value)) return false;
-  scores->fills.push_back({node.input(0), *constant, when});
+  scores->fills.push_back({node.input(0), *constant, when, RankOf(graph, value)});
   return WalkScores(graph, rest, after, depth - 1, scores);
 }
 
 // The softmax that `value` is, or that it takes but for NaNs, which become 0.
 const Node* MatchSoftmax(const Graph& graph, ValueId value, bool* zero_masked) {
   *zero_masked = false;
+  if (const Node* joined = Producer(graph, value, "Reshape"); joined != nullptr && KeepsScores(graph, *joined)) {
+    value = joined->input(0);
+  }
   const Node* where = Producer(graph, value, "Where");
   if (where == nullptr) return Producer(graph, value, "Softmax");
   const Node* is_nan = Producer(graph, where->input(0), "IsNaN");
@@ -125,9 +144,28 @@ bool SameHeads(const AttentionRows& q, const AttentionRows& other) {
   return q.batch_size == other.batch_size && q.head_count == other.head_count * other.shared;
 }
 
+// What a mask of joined batch and heads is reshaped to so that it broadcasts to [batch, heads, queries, keys]: empty
+// where it does as it is; nullopt if that can't be said.
+std::optional<std::vector<int64_t>> ApartTarget(const Graph& graph, ValueId mask, int64_t rank,
+                                                const AttentionRows& q) {
+  const Shape& shape = *ShapeOf(graph, mask);
+  if (rank == 4 || shape.size() < 3 || shape[0] == Dim(1)) return std::vector<int64_t>();
+  return ReshapeTarget(shape, {q.batch_size, q.head_count, shape[1], shape[2]});
+}
+
 // All masks and fills as one addend; kNoValue if there are none.
-ValueId MakeMask(Rewriter& rewriter, const Scores& scores) {
-  std::vector<ValueId> addends = scores.masks;
+ValueId MakeMask(Rewriter& rewriter, const Scores& scores, const AttentionRows& q) {
+  std::vector<ValueId> addends;
+  for (const Addend& mask : scores.masks) {
+    addends.push_back(mask.value);
+    const auto target = ApartTarget(rewriter.graph(), mask.value, mask.rank, q);
+    if (target->empty()) continue;
+    const Shape shape = *ShapeOf(rewriter.graph(), mask.value);
+    const ValueId apart = rewriter.AddConstant("attention_mask_shape", Tensor::Int64s(*target));
+    addends.back() = rewriter.Append(
+        "Reshape", "", {mask.value, apart}, {}, "attention_mask_heads",
+        Type::Tensor(DTypeOf(rewriter.graph(), mask.value), {q.batch_size, q.head_count, shape[1], shape[2]}));
+  }
   for (const Fill& fill : scores.fills) {
     if (const Tensor* condition = rewriter.graph().value(fill.condition).constant
                                       ? &*rewriter.graph().value(fill.condition).constant
@@ -165,10 +203,12 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   const int64_t rank = RankOf(graph, output);
   if (softmax == nullptr || (rank != 3 && rank != 4) || DTypeOf(graph, output) != DType::kFloat32) return;
   const int64_t axis = softmax->Int("axis", graph.Opset() < 13 ? 1 : -1);
+  const Shape* softmax_shape = ShapeOf(graph, softmax->outputs[0]);
   const auto missed = [&](std::string_view reason) { options.Missed(graph, output, "Attention", reason); };
-  if (axis != -1 && axis != rank - 1) return missed("the softmax isn't along the last axis");
+  if (axis != -1 && (softmax_shape == nullptr || axis != static_cast<int64_t>(softmax_shape->size()) - 1))
+    return missed("the softmax isn't along the last axis");
   Scores scores;
-  if (!WalkScores(graph, softmax->input(0), 1, 6, &scores) || RankOf(graph, scores.product->outputs[0]) != rank) {
+  if (!WalkScores(graph, softmax->input(0), 1, 8, &scores) || RankOf(graph, scores.product->outputs[0]) != rank) {
     return missed("what the softmax reads isn't a scaled and masked product");
   }
   const auto q = MatchAttentionRows(graph, scores.product->input(0), false);
@@ -182,10 +222,22 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
       !(q->head_size == k->head_size) || !(k->token_count == v->token_count) || v->view.scale != 1) {
     return missed("batch, heads, head size or tokens of q, k and v don't agree");
   }
+  // Masks have to broadcast to [batch, heads, queries, keys].
   const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
-  const bool heads_apart = rank == 4 && score_shape[0] == q->batch_size && score_shape[1] == q->head_count;
+  const auto apart = [&](const Shape& shape) {
+    return shape.size() == 4 && shape[0] == q->batch_size && shape[1] == q->head_count;
+  };
   const std::vector<ValueId> parts = scores.Leaves();
-  if (!heads_apart && (rank == 4 || !parts.empty())) return missed("batch and heads are one axis and there is a mask");
+  if (rank == 4 ? !apart(score_shape) : !parts.empty() && (softmax_shape == nullptr || !apart(*softmax_shape))) {
+    return missed("batch and heads are one axis and there is a mask");
+  }
+  for (const Addend& mask : scores.masks) {
+    if (!ApartTarget(graph, mask.value, mask.rank, *q)) return missed("a mask of joined batch and heads");
+  }
+  for (const Fill& fill : scores.fills) {
+    const Shape& shape = *ShapeOf(graph, fill.condition);
+    if (fill.rank == 3 && shape.size() == 3 && shape[0] != Dim(1)) return missed("a choice of joined batch and heads");
+  }
   std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
   leaves.insert(leaves.end(), parts.begin(), parts.end());
   if (!rewriter.ConeIsPrivate(id, leaves)) return missed("another node reads a part of it");
@@ -198,7 +250,7 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   if (zero_masked) attributes["zero_masked"] = int64_t{1};
   if (scores.softcap != 0) attributes["softcap"] = static_cast<float>(scores.softcap);
   std::vector<ValueId> inputs = {MakeRows(rewriter, *q), MakeRows(rewriter, *k), MakeRows(rewriter, *v)};
-  const ValueId mask = MakeMask(rewriter, scores);
+  const ValueId mask = MakeMask(rewriter, scores, *q);
   if (const auto offset = CausalOffset(graph, mask)) {
     attributes["causal"] = int64_t{1};
     attributes["causal_offset"] = *offset;

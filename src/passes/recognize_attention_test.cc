@@ -81,6 +81,54 @@ TEST(RecognizeAttention, MaskByWhere) {
             (std::map<std::string, int>{{"tamis.Linear", 3}, {"tamis.Attention", 1}, {"Where", 1}, {"Greater", 1}}));
 }
 
+// DeBERTa: products of batch and heads in one axis, scores of positions added there; masked and normalised apart.
+TEST(RecognizeAttention, JoinedHeadsWithScoresAdded) {
+  Block b;
+  TestGraph& t = b.t;
+  const ValueId y = t.Input("y", {2, 5, kWidth});
+  const auto joined = [&](ValueId from) {
+    const ValueId apart = t.Op("Reshape", {from, t.Ints({2, 5, kHeads, kHeadSize})});
+    return t.Op("Reshape", {b.Transpose(apart, kToHeads), t.Ints({2 * kHeads, 5, kHeadSize})});
+  };
+  const ValueId k = t.Op("Div", {b.Transpose(joined(b.Linear(y)), {0, 2, 1}), t.Scalar(2)});
+  const ValueId scores = t.Op("MatMul", {joined(b.Linear(y)), k});
+  const ValueId positions = t.Op("Relu", {t.Input("positions", {2 * kHeads, 5, 5})});
+  const ValueId apart = t.Op("Reshape", {t.Op("Add", {scores, positions}), t.Ints({2, kHeads, 5, 5})});
+  const ValueId hide = t.Op("Greater", {t.Input("m", {2, 1, 1, 5}), t.Scalar(0)});
+  const ValueId weights = b.Softmax(t.Op("Where", {hide, t.Scalar(-3.4028235e38f), apart}));
+  const ValueId mixed = t.Op("MatMul", {t.Op("Reshape", {weights, t.Ints({2 * kHeads, 5, 5})}), joined(b.Linear(y))});
+  Tensor m(DType::kFloat32, {2, 1, 1, 5});
+  for (int i = 0; i < 10; ++i) m.Data<float>()[i] = i % 3 == 0 ? 1.0f : -1.0f;
+  const auto counts =
+      b.Run(b.Merge(t.Op("Reshape", {mixed, t.Ints({2, kHeads, 5, kHeadSize})})),
+            {{"m", m}, {"y", RandomTensor({2, 5, kWidth}, 11)}, {"positions", RandomTensor({2 * kHeads, 5, 5}, 12)}});
+  EXPECT_EQ(counts.count("MatMul"), 0u);
+  ASSERT_NE(b.Attention(), nullptr);
+  EXPECT_EQ(b.Attention()->inputs.size(), 4u);
+  EXPECT_FLOAT_EQ(b.Attention()->Float("scale", 0), 0.5f);
+}
+
+// SqueezeBERT: projections are convolutions, channels first, tokens last; of pixels likewise.
+TEST(RecognizeAttention, TokensBehindChannels) {
+  for (const bool image : {false, true}) {
+    Block b;
+    TestGraph& t = b.t;
+    const ValueId y = image ? t.Input("y", {2, kWidth, 3, 5}) : t.Input("y", {Dim::Symbol("b"), kWidth, 15});
+    const auto projected = [&] {
+      const Dims dims = image ? Dims{kWidth, kWidth, 1, 1} : Dims{kWidth, kWidth, 1};
+      return t.Op("Reshape", {t.Op("Conv", {y, t.Weight(dims)}), t.Ints({0, kHeads, kHeadSize, 15})});
+    };
+    const ValueId q = b.Transpose(projected(), {0, 1, 3, 2}), v = b.Transpose(projected(), {0, 1, 3, 2});
+    const ValueId mixed = t.Op("MatMul", {b.Softmax(t.Op("Div", {t.Op("MatMul", {q, projected()}), t.Scalar(2)})), v});
+    const ValueId rows = t.Op("Reshape", {b.Transpose(mixed, {0, 1, 3, 2}), t.Ints({0, kWidth, 15})});
+    const auto counts =
+        b.Run(rows, {{"y", image ? RandomTensor({2, kWidth, 3, 5}, 13) : RandomTensor({2, kWidth, 15}, 13)}});
+    EXPECT_EQ(counts.count("MatMul"), 0u) << image;
+    ASSERT_NE(b.Attention(), nullptr);
+    EXPECT_EQ(b.Attention()->Int("num_heads", 0), kHeads);
+  }
+}
+
 // One projection, cut by Reshape and Transpose(2, 0, 3, 1, 4), its parts taken by Gather.
 TEST(RecognizeAttention, FusedProjectionByGather) {
   Block b;
