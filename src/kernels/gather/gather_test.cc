@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "src/kernels/reference_case.h"
 
 namespace tamis::kernel_test {
@@ -55,6 +57,18 @@ TEST(GatherKernels, MatchTheReference) {
                                     {data, RandomIndices(index, {2, 6, 5}, ++seed, -4, 3)}));
       cases.push_back(ReferenceCase({"GatherElements", "", {{"axis", int64_t{-1}}}},
                                     {data, RandomIndices(index, {3, 4, 9}, ++seed, -5, 4)}));
+      // Known indices, all slabs alike, all different, and along the first axis.
+      const Tensor one = RandomIndices(index, {1, 4, 9}, ++seed, -5, 4);
+      Tensor alike(index, {3, 4, 9});
+      for (size_t slab = 0; slab < 3; ++slab) {
+        std::memcpy(alike.raw() + slab * one.NumBytes(), one.raw(), one.NumBytes());
+      }
+      const Tensor apart = RandomIndices(index, {3, 4, 700}, ++seed, -5, 4);
+      for (const auto& [indices, axis] : {std::pair(alike, int64_t{2}), {apart, int64_t{-1}}, {one, int64_t{0}}}) {
+        const Tensor wide = RandomTensor(dtype, {axis == 0 ? 5 : 3, 4, axis == 0 ? 9 : 5}, ++seed);
+        cases.push_back(ReferenceCase({"GatherElements", "", {{"axis", axis}}}, {wide, indices}));
+        cases.back().constants = {1};
+      }
       cases.push_back(ReferenceCase({"GatherND", "", {}}, {data, RandomIndices(index, {7, 2}, ++seed, -3, 2)}));
       cases.push_back(ReferenceCase({"GatherND", "", {{"batch_dims", int64_t{1}}}},
                                     {data, RandomIndices(index, {3, 6, 1}, ++seed, -4, 3)}));
