@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "src/sparsity/inverse_factor.h"
-#include "src/sparsity/product.h"
 
 namespace tamis {
 namespace {
@@ -79,13 +78,15 @@ Result<Alternated> Alternate(const Objective& objective, const WeightLayout& lay
   double penalty = kFirstPenalty;
   each_row([&](int64_t row) { project(row, 1); });
   u.setZero();
+  PackedOperand packed;
+  RowMatrix direction, image;
   for (int turn = 0; turn < turns; ++turn, penalty *= growth) {
     each_row([&](int64_t row) {
       residual.row(row).array() =
           descent.row(row).array() + penalty * energy * (z.row(row).array() - u.row(row).array() - x.row(row).array());
     });
-    const RowMatrix direction = TimesF32(residual, inverse, columns, pool);
-    const RowMatrix image = objective.TimesHessian(direction);
+    TimesF32(residual, inverse, columns, pool, &packed, &direction);
+    objective.TimesHessian(direction, &packed, &image);
     each_row([&](int64_t row) {
       const auto p = direction.row(row).array();
       const auto q = image.row(row).array();

@@ -2,31 +2,11 @@
 
 #include <algorithm>
 
-#include "src/sparsity/product.h"
-
 namespace tamis {
 namespace {
 
 Eigen::VectorXd RowDots(const RowMatrix& a, const RowMatrix& b) {
   return a.cwiseProduct(b).rowwise().sum();
-}
-
-// In tiles: a column at a time would touch every row's cache lines for each of its elements.
-std::vector<float> TransposedF32(const RowMatrix& x, ThreadPool& pool) {
-  constexpr int64_t kTile = 16;
-  const int64_t rows = x.rows(), columns = x.cols();
-  std::vector<float> result(static_cast<size_t>(x.size()));
-  pool.ParallelFor(columns, kTile, [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; c += kTile) {
-      const int64_t last = std::min(end, c + kTile);
-      for (int64_t r = 0; r < rows; r += kTile) {
-        for (int64_t i = r; i < std::min(rows, r + kTile); ++i) {
-          for (int64_t j = c; j < last; ++j) result[static_cast<size_t>(j * rows + i)] = static_cast<float>(x(i, j));
-        }
-      }
-    }
-  });
-  return result;
 }
 
 }  // namespace
@@ -43,12 +23,11 @@ RowMatrix ToMatrix(std::span<const float> weight, int64_t rows, int64_t columns)
   return matrix;
 }
 
-RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t columns, ThreadPool& pool) {
-  const std::vector<float> transposed = TransposedF32(x, pool);
-  RowMatrix result = RowMatrix::Zero(x.rows(), columns);
-  AddTransposedProduct({transposed.data(), x.cols(), x.rows(), x.rows()}, {matrix.data(), x.cols(), columns, columns},
-                       result.data(), columns, false, pool);
-  return result;
+void TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t columns, ThreadPool& pool,
+              PackedOperand* packed, RowMatrix* product) {
+  packed->PackTransposed(x.data(), x.rows(), x.cols(), pool);
+  product->setZero(x.rows(), columns);
+  AddTransposedProduct(*packed, {matrix.data(), x.cols(), columns, columns}, product->data(), columns, false, pool);
 }
 
 Objective::Objective(RowMatrix weight, Moments moments, double damping, bool centred, ThreadPool& pool,
@@ -91,7 +70,14 @@ void Objective::SetDamping(double damping) {
 }
 
 RowMatrix Objective::TimesHessian(const RowMatrix& direction) const {
-  return TimesF32(direction, hessian32_, weight_.cols(), pool_);
+  PackedOperand packed;
+  RowMatrix product;
+  TimesHessian(direction, &packed, &product);
+  return product;
+}
+
+void Objective::TimesHessian(const RowMatrix& direction, PackedOperand* packed, RowMatrix* product) const {
+  TimesF32(direction, hessian32_, weight_.cols(), pool_, packed, product);
 }
 
 RowMatrix Objective::Descent(const RowMatrix& v) const {

@@ -6,6 +6,7 @@
 
 #include "src/base/thread_pool.h"
 #include "src/sparsity/moments.h"
+#include "src/sparsity/product.h"
 
 namespace tamis {
 
@@ -35,6 +36,9 @@ class Objective {
   RowMatrix Descent(const RowMatrix& v) const;
   // direction A, [N][K].
   RowMatrix TimesHessian(const RowMatrix& direction) const;
+  // The same into `product`, with `packed` as memory to work in: for one product after the other.
+  void TimesHessian(const RowMatrix& direction, PackedOperand* packed, RowMatrix* product) const;
+  ThreadPool& pool() const { return pool_; }
   // f(V) by row, with and without the damping term.
   Eigen::VectorXd DampedErrors(const RowMatrix& v) const;
   Eigen::VectorXd Errors(const RowMatrix& v) const;
@@ -54,8 +58,9 @@ class Objective {
   Eigen::VectorXd errors_at_weight_, energies_, mean_input_, mean_gap_;
 };
 
-// x times a row-major f32 matrix [x.cols()][columns].
-RowMatrix TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t columns, ThreadPool& pool);
+// x times a row-major f32 matrix [x.cols()][columns], into `product`; `packed` is memory to work in.
+void TimesF32(const RowMatrix& x, const std::vector<float>& matrix, int64_t columns, ThreadPool& pool,
+              PackedOperand* packed, RowMatrix* product);
 std::vector<float> ToF32(const RowMatrix& x);
 RowMatrix ToMatrix(std::span<const float> weight, int64_t rows, int64_t columns);
 

@@ -5,45 +5,52 @@ namespace {
 
 constexpr double kTolerance = 1e-10;  // of the preconditioned squared residual, against its start
 
-Eigen::VectorXd RowDots(const RowMatrix& a, const RowMatrix& b) {
-  return a.cwiseProduct(b).rowwise().sum();
-}
-
-// a / b by element, 0 where b is not positive: a row that has nothing left to gain stands still.
-Eigen::VectorXd Ratio(const Eigen::VectorXd& a, const Eigen::VectorXd& b) {
-  Eigen::VectorXd ratio(a.size());
-  for (Eigen::Index i = 0; i < a.size(); ++i) ratio[i] = b[i] > 0 ? a[i] / b[i] : 0;
-  return ratio;
+// 0 where b is not positive: a row that has nothing left to gain stands still.
+double Ratio(double a, double b) {
+  return b > 0 ? a / b : 0;
 }
 
 }  // namespace
 
 void RefitKept(const Objective& objective, const Mask& mask, int iterations, RowMatrix& weight) {
-  RowMatrix keep(weight.rows(), weight.cols());
-  for (Eigen::Index i = 0; i < keep.size(); ++i) keep.data()[i] = mask[static_cast<size_t>(i)];
-  const Eigen::RowVectorXd inverse_diagonal = objective.hessian().diagonal().cwiseInverse().transpose();
-  const auto precondition = [&](const RowMatrix& r) -> RowMatrix {
-    return (r.array().rowwise() * inverse_diagonal.array()).matrix();
+  using RowArray = Eigen::Array<double, 1, Eigen::Dynamic>;
+  const Eigen::Index rows = weight.rows(), columns = weight.cols();
+  const RowArray inverse_diagonal = objective.hessian().diagonal().cwiseInverse().transpose().array();
+  const auto keep = [&](Eigen::Index row) {
+    return Eigen::Map<const Eigen::Array<uint8_t, 1, Eigen::Dynamic>>(mask.data() + row * columns, columns)
+        .cast<double>();
+  };
+  const auto each_row = [&](auto&& f) {
+    objective.pool().ParallelFor(rows, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) f(row);
+    });
   };
   const Eigen::VectorXd errors_before = objective.DampedErrors(weight);
-  RowMatrix refitted = weight;
-  RowMatrix residual = objective.Descent(weight).cwiseProduct(keep);
-  RowMatrix z = precondition(residual);
-  RowMatrix direction = z;
-  Eigen::VectorXd square = RowDots(residual, z);
+  RowMatrix refitted = weight, residual = objective.Descent(weight), direction(rows, columns), image(rows, columns);
+  PackedOperand packed;
+  Eigen::VectorXd square(rows);
+  each_row([&](Eigen::Index row) {
+    residual.row(row).array() *= keep(row);
+    direction.row(row).array() = residual.row(row).array() * inverse_diagonal;
+    square[row] = residual.row(row).dot(direction.row(row));
+  });
   const double stop = kTolerance * square.sum();
   for (int i = 0; i < iterations && square.sum() > stop; ++i) {
-    const RowMatrix image = objective.TimesHessian(direction).cwiseProduct(keep);
-    const Eigen::VectorXd step = Ratio(square, RowDots(direction, image));
-    refitted += step.asDiagonal() * direction;
-    residual -= step.asDiagonal() * image;
-    z = precondition(residual);
-    const Eigen::VectorXd next = RowDots(residual, z);
-    direction = z + Ratio(next, square).asDiagonal() * direction;
-    square = next;
+    objective.TimesHessian(direction, &packed, &image);
+    each_row([&](Eigen::Index row) {
+      auto to = direction.row(row).array();
+      auto left = residual.row(row).array();
+      image.row(row).array() *= keep(row);
+      const double step = Ratio(square[row], direction.row(row).dot(image.row(row)));
+      refitted.row(row).array() += step * to;
+      left -= step * image.row(row).array();
+      const double next = (left * left * inverse_diagonal).sum();
+      to = left * inverse_diagonal + Ratio(next, square[row]) * to;
+      square[row] = next;
+    });
   }
   const Eigen::VectorXd errors_after = objective.DampedErrors(refitted);
-  for (Eigen::Index row = 0; row < weight.rows(); ++row) {
+  for (Eigen::Index row = 0; row < rows; ++row) {
     if (errors_after[row] < errors_before[row]) weight.row(row) = refitted.row(row);
   }
 }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "src/base/median.h"
+#include "src/tuner/time_samples.h"
 
 namespace tamis {
 
@@ -22,12 +24,16 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   return Program::Make(std::move(concrete), options, cache);
 }
 
-Status ForRounds(const Turns& turns, const std::function<Status(int)>& round) {
+Status ForRounds(const Turns& turns, const std::function<Status(int)>& round, const std::function<bool()>& enough) {
   using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::duration<double>(turns.seconds);
-  for (int i = 0; i < turns.least || (i < turns.most && Clock::now() < deadline); ++i) {
-    TAMIS_RETURN_IF_ERROR(round(i));
-  }
+  const auto start = Clock::now();
+  const auto goes_on = [&](int rounds) {
+    if (rounds < turns.least) return true;
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (rounds >= turns.most || seconds >= kPatience * turns.seconds) return false;
+    return seconds < turns.seconds || (enough && !enough());
+  };
+  for (int i = 0; goes_on(i); ++i) TAMIS_RETURN_IF_ERROR(round(i));
   return {};
 }
 
@@ -35,16 +41,30 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
                                                     std::span<const Tensor> inputs, ThreadPool& pool,
                                                     const Turns& turns) {
   using Clock = std::chrono::steady_clock;
-  std::vector<std::vector<double>> times(programs.size());
-  TAMIS_RETURN_IF_ERROR(ForRounds(turns, [&](int round) -> Status {
+  struct Runs {
+    std::vector<double> alone, all;
+    bool Enough() const { return alone.size() >= TimeSamples::kLeast; }
+  };
+  std::vector<Runs> runs(programs.size());
+  const auto round = [&](int number) -> Status {
     for (size_t i = 0; i < programs.size(); ++i) {
+      const int64_t switches = InvoluntarySwitches();
       const auto start = Clock::now();
       TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
-      if (round > 0) times[i].push_back(std::chrono::duration<double>(Clock::now() - start).count());
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      if (number == 0) continue;
+      runs[i].all.push_back(seconds);
+      if (InvoluntarySwitches() == switches) runs[i].alone.push_back(seconds);
     }
     return {};
-  }));
-  for (auto& of_program : times) std::sort(of_program.begin(), of_program.end());
+  };
+  TAMIS_RETURN_IF_ERROR(
+      ForRounds(turns, round, [&] { return std::all_of(runs.begin(), runs.end(), std::mem_fn(&Runs::Enough)); }));
+  std::vector<std::vector<double>> times;
+  for (Runs& of_program : runs) {
+    times.push_back(std::move(of_program.Enough() ? of_program.alone : of_program.all));
+    std::sort(times.back().begin(), times.back().end());
+  }
   return times;
 }
 

@@ -25,9 +25,12 @@ struct Turns {
   double seconds = 0.5;
   int least = 5, most = 200;
 };
-// Calls `round` with 0, 1, ... as `turns` say, until it fails.
-Status ForRounds(const Turns& turns, const std::function<Status(int)>& round);
-// Seconds of each program's runs, ascending.
+// Calls `round` with 0, 1, ... as `turns` say, until it fails. While `enough` says no, there are more rounds, for up to
+// kPatience times as long.
+inline constexpr double kPatience = 4;
+Status ForRounds(const Turns& turns, const std::function<Status(int)>& round, const std::function<bool()>& enough = {});
+// Seconds of each program's runs, ascending: of those from which the system took no core, or where these stay too few
+// on a machine with other work, of all (TimeSamples).
 Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* const> programs,
                                                     std::span<const Tensor> inputs, ThreadPool& pool,
                                                     const Turns& turns);

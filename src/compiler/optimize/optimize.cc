@@ -367,7 +367,13 @@ class Optimizer {
     }
     result_.notices.insert(result_.notices.end(), notices_.begin(), notices_.end());
     if (budget_.max_drop >= 0 && !result_.choose.labelled) {
-      result_.notices.push_back("there are no labels: top-1 is compared with the dense network's own answers");
+      result_.notices.push_back(
+          result_.choose.by_probabilities
+              ? "there are no labels: top-1 is not measured but expected, each changed answer for what it costs by the "
+                "dense network's own probabilities"
+              : "there are no labels, and the scores don't say how sure the network is of an answer (the best two are "
+                "too close to be logarithms of probabilities): each answer that is not the dense network's counts as "
+                "lost");
     }
     std::map<std::string, const LayerReport*> reports;
     for (const LayerReport& report : network_chosen_.prune.layers) reports[report.name] = &report;

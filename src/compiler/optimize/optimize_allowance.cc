@@ -6,9 +6,10 @@
 namespace tamis {
 namespace {
 
-constexpr int kMostDrafts = 7;         // between what nearly holds and what does not
-constexpr double kCloseEnough = 1.05;  // these two
-constexpr double kLeastExcess = 0.1;   // the first guess is clearly below what failed
+constexpr int kMostDrafts = 7;                           // between what nearly holds and what does not
+constexpr double kCloseEnough = 1.05;                    // these two
+constexpr double kLeastExcess = 0.1;                     // the first guess is clearly below what failed
+constexpr double kRoom = 0.75, kAim = 0.9, kWidest = 2;  // of the budget; of what was held
 
 }  // namespace
 
@@ -35,6 +36,11 @@ Result<Allowance> FindAllowance(double most_error, const DraftOutcome& at_most, 
     if (nearly > 0 && holds == 0) TAMIS_RETURN_IF_ERROR(attempt(share * nearly).status());
   }
   return Allowance{std::max(holds, nearly), holds};
+}
+
+double WiderAllowance(double held, double use, int power) {
+  if (use > kRoom) return 0;
+  return held * std::min(kWidest, std::pow(kAim / std::max(use, kAim / kWidest), power));
 }
 
 }  // namespace tamis

@@ -86,5 +86,14 @@ TEST(FindAllowance, AnErrorEndsIt) {
   EXPECT_EQ(found.status().message(), "stopped");
 }
 
+TEST(WiderAllowance, UsesTheRoomThatIsLeftAndNoMore) {
+  EXPECT_EQ(WiderAllowance(0.1, 0.8, 2), 0);  // not worth it
+  EXPECT_NEAR(WiderAllowance(0.1, 0.6, 1), 0.15, 1e-12);
+  EXPECT_NEAR(WiderAllowance(0.1, 0.75, 2), 0.144, 1e-12);
+  EXPECT_NEAR(WiderAllowance(0.1, 0.2, 1), 0.2, 1e-12);
+  EXPECT_NEAR(WiderAllowance(0.1, 0, 2), 0.2, 1e-12);
+  EXPECT_NEAR(WiderAllowance(0.1, -0.3, 2), 0.2, 1e-12);  // nothing is lost
+}
+
 }  // namespace
 }  // namespace tamis

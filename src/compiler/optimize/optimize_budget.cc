@@ -25,6 +25,11 @@ double WorstDrop(const Quality& quality) {
 
 }  // namespace
 
+std::string CountedText(const Quality& quality) {
+  return quality.labelled ? fmt::format("counted {:.2f}", quality.counted_drop)
+                          : fmt::format("{:.2f} % of the answers change", quality.counted_drop);
+}
+
 bool Budget::Holds(const Quality& quality) const {
   if (min_agreement > 0 && WorstAgreement(quality) < min_agreement) return false;
   return max_drop < 0 || WorstDrop(quality) <= max_drop;
@@ -46,14 +51,16 @@ int64_t Budget::SamplesToHold(const Quality& quality, int64_t samples) const {
   return times <= kMost ? static_cast<int64_t>(std::ceil(times * static_cast<double>(samples))) : 0;
 }
 
-double Budget::Excess(const Quality& quality) const {
+double Budget::Use(const Quality& quality) const {
   constexpr double kLeast = 1e-6;  // of a budget: one of nothing is never held by what rounds
-  double excess = 0;
-  if (min_agreement > 0) {
-    excess = std::max(excess, (min_agreement - WorstAgreement(quality)) / std::max(1 - min_agreement, kLeast));
-  }
-  if (max_drop >= 0) excess = std::max(excess, (WorstDrop(quality) - max_drop) / std::max(max_drop, kLeast));
-  return excess;
+  double use = 0;
+  if (min_agreement > 0) use = std::max(use, (1 - WorstAgreement(quality)) / std::max(1 - min_agreement, kLeast));
+  if (max_drop >= 0) use = std::max(use, WorstDrop(quality) / std::max(max_drop, kLeast));
+  return use;
+}
+
+double Budget::Excess(const Quality& quality) const {
+  return Holds(quality) ? 0 : std::max(0.0, Use(quality) - 1);
 }
 
 std::string Budget::Text() const {
@@ -72,9 +79,8 @@ std::string Budget::Describe(const Quality& quality) const {
     const std::string mixed =
         quality.mixed ? fmt::format(", on mixtures {:.2f} +- {:.2f}", quality.mixed_drop, quality.mixed_drop_error)
                       : "";
-    text += fmt::format("{}drop {:.2f} +- {:.2f} points (counted {:.2f}{}{})", text.empty() ? "" : ", ", quality.drop,
-                        quality.drop_error, quality.counted_drop, mixed,
-                        quality.labelled ? "" : ", against the dense network's answers");
+    text += fmt::format("{}drop {:.2f} +- {:.2f} points ({}{})", text.empty() ? "" : ", ", quality.drop,
+                        quality.drop_error, CountedText(quality), mixed);
   }
   return text;
 }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <random>
 
+#include "src/compiler/measure/compare.h"
+#include "src/compiler/optimize/optimize_answer_worth.h"
 #include "src/compiler/optimize/optimize_score_drop.h"
 
 namespace tamis {
@@ -20,6 +22,16 @@ TEST(Budget, HoldsAtTheBadEndOfTheInterval) {
   quality.agreement_error = 0.004;
   EXPECT_FALSE(budget.Holds(quality));
   EXPECT_NEAR(budget.Excess(quality), (0.97 - (0.975 - 1.645 * 0.004)) / 0.03, 1e-9);
+}
+
+TEST(Budget, UseIsTheLargerShare) {
+  Quality quality;
+  quality.agreement = 0.985;
+  quality.drop = 0.3;
+  EXPECT_NEAR((Budget{.min_agreement = 0.97, .max_drop = 1.5}).Use(quality), 0.5, 1e-9);
+  quality.drop = 0.9;
+  EXPECT_NEAR((Budget{.min_agreement = 0.97, .max_drop = 1.5}).Use(quality), 0.6, 1e-9);
+  EXPECT_EQ((Budget{.min_agreement = 0.97, .max_drop = 1.5}).Excess(quality), 0);
 }
 
 TEST(Budget, BothHaveToHold) {
@@ -91,12 +103,12 @@ TEST(ScoreDrop, FewSamplesEstimateManySamples) {
   };
   Tensor dense, ours;
   draw(20000, &dense, &ours);
-  const double truth = EstimateScoreDrop(dense, ours, {}).counted;
+  const double truth = EstimateScoreDrop(dense, ours, TopOne(dense)).counted;
   double of_estimates = 0, of_counts = 0, of_errors = 0;
   constexpr int kRounds = 60;
   for (int round = 0; round < kRounds; ++round) {
     draw(100, &dense, &ours);
-    const ScoreDrop drop = EstimateScoreDrop(dense, ours, {});
+    const ScoreDrop drop = EstimateScoreDrop(dense, ours, TopOne(dense));
     of_estimates += (drop.estimate - truth) * (drop.estimate - truth);
     of_counts += (drop.counted - truth) * (drop.counted - truth);
     of_errors += drop.estimate_error * drop.estimate_error;
@@ -133,7 +145,15 @@ TEST(ScoreDrop, NoiseOfTheFirstClassesIsSeen) {
     const ScoreDrop drop =
         EstimateScoreDrop(dense, ours, labelled ? std::span<const int64_t>(labels) : std::span<const int64_t>());
     EXPECT_GT(drop.counted, 2);
-    EXPECT_NEAR(drop.estimate, drop.counted, 3 * drop.estimate_error) << labelled;
+    double shown = drop.counted;  // without labels each changed answer for its worth
+    if (!labelled) {
+      const AnswerWorth worth = WorthOfAnswers(dense);
+      const std::vector<int64_t> before = TopOne(dense), after = TopOne(ours);
+      shown = 0;
+      for (size_t i = 0; i < before.size(); ++i)
+        shown += before[i] == after[i] ? 0 : 100 * worth.of_samples[i] / kSamples;
+    }
+    EXPECT_NEAR(drop.estimate, shown, 3 * drop.estimate_error) << labelled;
     EXPECT_LT(drop.estimate_error, 1);
   }
 }

@@ -168,6 +168,7 @@ Result<Quality> Judge::Measure(Session& session) const {
     quality.drop = drop.estimate;
     quality.drop_error = drop.estimate_error;
     quality.counted_drop = drop.counted;
+    quality.by_probabilities = drop.by_probabilities;
   }
   if (worst.empty() || mixed_.batches.empty()) return quality;
   TAMIS_ASSIGN_OR_RETURN(const std::vector<NamedTensors> mixed, AnswersOf(session, mixed_.batches));

@@ -97,12 +97,12 @@ std::string Head(const Network& network, const OptimizeResult& result) {
   if (result.confirm.has_scores) {
     html +=
         Card(fmt::format("{:.2f} points", result.confirm.drop),
-             fmt::format("of top-1 lost, &plusmn; {:.2f}; {}counted {:.2f}, {}", result.confirm.drop_error,
+             fmt::format("of top-1 lost, &plusmn; {:.2f}; {}{}", result.confirm.drop_error,
                          result.confirm.mixed ? fmt::format("on mixtures {:.2f} &plusmn; {:.2f}; ",
                                                             result.confirm.mixed_drop, result.confirm.mixed_drop_error)
                                               : std::string(),
-                         result.confirm.counted_drop,
-                         result.confirm.labelled ? "by the labels" : "against the dense network's answers"));
+                         result.confirm.labelled ? CountedText(result.confirm) + " by the labels"
+                                                 : "expected without labels, " + CountedText(result.confirm)));
   }
   html += Card(fmt::format("{:.0f} %", 100 * int8),
                fmt::format("of the weights int8, {:.0f} % in 2:4; the rest {}", 100 * sparse, chosen.precision));

@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "src/compiler/optimize/optimize_answer_worth.h"
+
 namespace tamis {
 namespace {
 
@@ -59,6 +61,7 @@ ScoreDrop EstimateScoreDrop(const Tensor& dense, const Tensor& ours, std::span<c
   struct Sample {
     double margin = 0, noise = 0;  // of the dense scores times s, and what ours has beyond that
     bool right = false;            // before
+    double worth = 100;            // of its answer, in points
     bool RightWith(double other) const { return margin + other > 0 || (margin + other == 0 && right); }
   };
   const int64_t count = dense.dim(0), classes = dense.dim(1);
@@ -66,6 +69,8 @@ ScoreDrop EstimateScoreDrop(const Tensor& dense, const Tensor& ours, std::span<c
   ScoreDrop drop;
   if (count == 0) return drop;
   const double scale = Scale(d, o, count * classes);
+  const AnswerWorth worth = labels.empty() ? WorthOfAnswers(dense) : AnswerWorth();
+  drop.by_probabilities = worth.by_probabilities;
   std::vector<Sample> samples;
   std::vector<double> counted;
   for (int64_t i = 0; i < count; ++i, d += classes, o += classes) {
@@ -75,6 +80,7 @@ ScoreDrop EstimateScoreDrop(const Tensor& dense, const Tensor& ours, std::span<c
     sample.margin = scale * Margin(d, classes, right);
     sample.noise = Margin(o, classes, right) - sample.margin;
     sample.right = answer == right;
+    if (labels.empty()) sample.worth = 100 * worth.of_samples[static_cast<size_t>(i)];
     counted.push_back(100 * (static_cast<double>(sample.right) - static_cast<double>(Largest(o, classes) == right)));
   }
   std::stable_sort(samples.begin(), samples.end(),
@@ -87,7 +93,7 @@ ScoreDrop EstimateScoreDrop(const Tensor& dense, const Tensor& ours, std::span<c
     const int64_t first = std::max<int64_t>(i - near, 0), last = std::min(i + near, count - 1);
     for (int64_t j = first; j <= last; ++j) {
       const bool right = sample.RightWith(samples[static_cast<size_t>(j)].noise);
-      const double points = 100 * (static_cast<double>(sample.right) - static_cast<double>(right));
+      const double points = sample.worth * (static_cast<double>(sample.right) - static_cast<double>(right));
       by_sample[static_cast<size_t>(i)] += points / static_cast<double>(last - first + 1);
       by_noise[static_cast<size_t>(j)] += points;
       met[static_cast<size_t>(j)] += 1;

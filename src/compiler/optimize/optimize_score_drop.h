@@ -11,10 +11,12 @@ namespace tamis {
 struct ScoreDrop {
   double estimate = 0, estimate_error = 0;  // points, and the standard error
   double counted = 0;                       // what these samples show, each once
+  bool by_probabilities = false;            // a changed answer counts for its worth in the estimate
 };
 
 // `dense` and `ours` are scores [samples][classes] of the same samples, f32; `labels` has a class for each, or is
-// empty: then the dense network's own answers are the right ones.
+// empty: then what is counted are changed answers, and in the estimate each counts for what it is worth by the dense
+// network's own probabilities (optimize_answer_worth.h).
 //
 // A hundred samples show one flipped answer or none, which is one point or none. So a sample is taken as its margin,
 // the right class's score over the best other one: ours = s * dense + noise, with s by least squares over all scores,

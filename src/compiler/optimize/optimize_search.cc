@@ -1,13 +1,21 @@
 #include "src/compiler/optimize/optimize_search.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace tamis {
 namespace {
 
 constexpr int kMostInOrder = 4;  // prunings of the whole network
+constexpr int kMostWider = 2;    // and with more errors than what held
 constexpr double kTighter = 0.7;
+
+// By what timing can tell. Short whole runs say little on a machine with other work: unless the sum of its kernels is
+// no smaller either, a network may be faster than the one that holds.
+bool MayBeFaster(const OptimizeTrial& wanted, const OptimizeTrial& held) {
+  return kClearlyFaster * held.relative > wanted.relative || kClearlyFaster * held.seconds > wanted.seconds;
+}
 
 }  // namespace
 
@@ -54,7 +62,7 @@ Result<Allowance> Search::Allow() {
   const double most = table_.MostError();
   TAMIS_ASSIGN_OR_RETURN(const DraftOutcome at_most, draft(most));
   if (!at_most.holds) TAMIS_RETURN_IF_ERROR(table_.TimeConversions(&candidates_, &timer_));
-  return FindAllowance(most, at_most, budget_.max_drop >= 0 ? 2 : 1, draft);
+  return FindAllowance(most, at_most, Power(), draft);
 }
 
 Result<size_t> Search::PruneInOrder(size_t draft) {
@@ -64,24 +72,50 @@ Result<size_t> Search::PruneInOrder(size_t draft) {
   return at;
 }
 
+int Search::Power() const {
+  return budget_.max_drop >= 0 ? 2 : 1;
+}
+
+Status Search::Widen(double most_error, double* allowed) {
+  double fails = std::min(most_error, table_.MostError());
+  bool failed = false;
+  for (int i = 0; i < kMostWider; ++i) {
+    const int held = FastestThatHolds(trials_.all(), [&](const OptimizeTrial& trial) {
+      return trial.in_order && !trial.uniform && CountSparse(trial.assignment) > 0 && trial.Counts(most_error);
+    });
+    if (held < 0) return {};
+    const double error = trials_.at(static_cast<size_t>(held)).modelled_error;
+    const double use = budget_.Use(trials_.at(static_cast<size_t>(held)).quality);
+    const double next = std::min(WiderAllowance(error, use, Power()), failed ? std::sqrt(error * fails) : fails);
+    if (next <= error) return {};
+    TAMIS_ASSIGN_OR_RETURN(const size_t draft, TryAllowance(next));
+    if (!MayBeFaster(trials_.at(draft), trials_.at(static_cast<size_t>(held)))) return {};
+    TAMIS_ASSIGN_OR_RETURN(const size_t at, PruneInOrder(draft));
+    failed = !trials_.at(at).holds;
+    if (failed) {
+      fails = trials_.at(at).modelled_error;
+    } else {
+      *allowed = next;
+    }
+  }
+  return {};
+}
+
 Result<SearchResult> Search::Finish(const Allowance& allowance, double most_error) {
   double allowed = allowance.nearly;
   const auto final = [&](const OptimizeTrial& trial) { return trial.in_order && trial.Counts(most_error); };
   for (int round = 0; round < kMostInOrder && (round == 0 || allowed > 0); ++round) {
     TAMIS_ASSIGN_OR_RETURN(const size_t draft, TryAllowance(allowed));
-    // What holds already and is as fast, but for what timing can't tell, needs no pruning beside it. Short whole runs
-    // say little on a machine with other work: by the sum of its kernels it has to be as fast too.
+    // What holds already and is as fast needs no pruning beside it.
     const int known = FastestThatHolds(trials_.all(), final);
-    if (known >= 0) {
-      const OptimizeTrial &held = trials_.at(static_cast<size_t>(known)), &wanted = trials_.at(draft);
-      if (kClearlyFaster * held.relative <= wanted.relative && kClearlyFaster * held.seconds <= wanted.seconds) break;
-    }
+    if (known >= 0 && !MayBeFaster(trials_.at(draft), trials_.at(static_cast<size_t>(known)))) break;
     TAMIS_ASSIGN_OR_RETURN(const size_t at, PruneInOrder(draft));
     if (trials_.at(at).holds) break;
     allowed = kTighter * std::min(allowed, trials_.at(at).modelled_error);
     // What held as a draft is the last to be tried.
     if (round + 2 == kMostInOrder && allowance.holds > 0) allowed = std::min(allowed, allowance.holds);
   }
+  TAMIS_RETURN_IF_ERROR(Widen(most_error, &allowed));
   SearchResult result;
   result.allowed = allowed;
   result.best = FastestThatHolds(trials_.all(), final);

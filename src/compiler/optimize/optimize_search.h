@@ -18,7 +18,7 @@ struct SearchResult {
 
 // Uniform settings first, then mixtures: the layers' errors alone are taken to add up, what sum the budget allows is
 // found by trials (drafts, without pruning in order), and what holds is pruned in order and measured again. Where that
-// misses the budget, the sum is lowered and solved anew.
+// misses the budget, the sum is lowered and solved anew; where it holds with room to spare, raised.
 class Search {
  public:
   using Log = std::function<void(const std::string&)>;
@@ -41,6 +41,10 @@ class Search {
   Result<size_t> PruneInOrder(size_t draft);
   // Of trials that count with `most_error`.
   Result<SearchResult> Finish(const Allowance& allowance, double most_error);
+  // Mixtures with more errors while what holds leaves room in the budget; `allowed` becomes what the last that holds
+  // had.
+  Status Widen(double most_error, double* allowed);
+  int Power() const;  // how what is lost grows with the sum of errors (FindAllowance)
   void Say(const OptimizeTrial& trial) const;
 
   LayerTable& table_;

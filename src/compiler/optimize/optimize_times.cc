@@ -1,6 +1,9 @@
 #include "src/compiler/optimize/optimize_times.h"
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
+#include <thread>
 #include <tuple>
 
 #include "src/base/cpu.h"
@@ -14,6 +17,14 @@
 #include "src/runtime/specialize.h"
 
 namespace tamis {
+namespace {
+
+// Where whole runs take this much longer than their kernels did, the machine is in a slow phase, in which networks are
+// more alike than otherwise: another set of runs, later.
+constexpr double kSlowPhase = 1.3;
+constexpr int kMostSets = 4;
+
+}  // namespace
 
 bool LayerTimes::Gains(LayerPattern pattern) const {
   // By more than timing noise.
@@ -179,9 +190,18 @@ Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwor
   }
   std::vector<const Program*> pointers;
   for (const auto& program : programs) pointers.push_back(program.get());
-  const Turns turns = {.seconds = seconds_each * static_cast<double>(programs.size()), .least = 6, .most = 400};
-  TAMIS_ASSIGN_OR_RETURN(const auto times, tamis::RunInTurns(pointers, inputs, pool, turns));
-  for (size_t i = 0; i < times.size(); ++i) quartiles[i] = times[i][times[i].size() / 4];
+  const Turns turns = {.seconds = seconds_each * static_cast<double>(programs.size()), .least = 6, .most = 2000};
+  double expected = 0, fastest = std::numeric_limits<double>::infinity();
+  for (const TimedNetwork* network : networks) expected += Seconds(*network);
+  for (int set = 0; set < kMostSets && fastest > kSlowPhase * expected; ++set) {
+    if (set > 0) std::this_thread::sleep_for(std::chrono::duration<double>(2 * turns.seconds));
+    TAMIS_ASSIGN_OR_RETURN(const auto times, tamis::RunInTurns(pointers, inputs, pool, turns));
+    double sum = 0;
+    for (const auto& of_network : times) sum += of_network[of_network.size() / 4];
+    if (sum >= fastest) continue;
+    fastest = sum;
+    for (size_t i = 0; i < times.size(); ++i) quartiles[i] = times[i][times[i].size() / 4];
+  }
   return quartiles;
 }
 

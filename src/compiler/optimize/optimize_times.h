@@ -68,9 +68,10 @@ class NetworkTimer {
   // cache and its inputs where it left them; here it has what the layers before it leave. Empty for what is not run as
   // one program.
   Result<WholeRun> RunBesideDense(const TimedNetwork& network, double seconds);
-  // Whole runs at the opt of that profile, all networks in turns: lower quartiles, which other
-  // work on the machine disturbs least. Zeros for networks that are not run as one
-  // program (data-dependent shapes, inputs that are no tensors).
+  // Whole runs at the opt of that profile, all networks in turns: lower quartiles, which other work on the machine
+  // disturbs least, of the fastest of up to four sets of runs if the first took much longer than the sum of what its
+  // kernels took. Zeros for networks that are not run as one program (data-dependent shapes, inputs that are no
+  // tensors).
   Result<std::vector<double>> RunInTurns(std::span<const TimedNetwork* const> networks, double seconds_each);
 
   const std::vector<Profile>& profiles() const { return profiles_; }

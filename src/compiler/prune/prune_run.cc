@@ -1,6 +1,8 @@
 #include "src/compiler/prune/prune_run.h"
 
 #include <algorithm>
+#include <functional>
+#include <span>
 
 namespace tamis {
 
@@ -35,7 +37,8 @@ Result<std::optional<Tensor>> PairedRun::Gap(size_t batch, NodeId id) {
   TAMIS_ASSIGN_OR_RETURN(const auto pruned, RunNode(linear_runner_, linear_graph_, id, pruned_[batch]));
   Tensor gap = dense.Clone();
   const Tensor other = pruned[0].ToFloat32();
-  for (int64_t i = 0; i < gap.NumElements(); ++i) gap.Data<float>()[i] -= other.Data<float>()[i];
+  const std::span<float> of = gap.Span<float>();
+  std::transform(of.begin(), of.end(), other.Span<float>().begin(), of.begin(), std::minus<>());
   return std::optional<Tensor>(std::move(gap));
 }
 

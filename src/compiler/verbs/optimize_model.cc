@@ -66,6 +66,7 @@ void WriteQuality(const Quality& quality, JsonWriter* json) {
   json->Field("drop", quality.drop).Field("drop_error", quality.drop_error);
   json->Field("counted_drop", quality.counted_drop).Field("divergence", quality.divergence);
   json->Field("has_scores", quality.has_scores).Field("labelled", quality.labelled);
+  json->Field("by_probabilities", quality.by_probabilities);
   json->Field("mixed", quality.mixed).Field("mixed_drop", quality.mixed_drop);
   json->Field("mixed_drop_error", quality.mixed_drop_error).EndObject();
 }
