@@ -56,6 +56,33 @@ TEST_F(CudaKernels, Attention) {
   std::printf("%d runs\n", tried);
 }
 
+// Hidden by the lowest finite number, as DeBERTa's padding is: all keys of some queries, and all of the first step.
+TEST_F(CudaKernels, AttentionOfKeysThatTheLowestNumberHides) {
+  constexpr int64_t kBatch = 2, kHeads = 3, kQueries = 40, kKeys = 100, kDepth = 64;
+  CudaRandom random(2031);
+  int tried = 0;
+  for (const Dims& dims : {Dims{kBatch, 1, 1, kKeys}, Dims{kBatch, 1, kQueries, kKeys}}) {
+    for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kFloat32}) {
+      CudaCase c;
+      c.op = "Attention";
+      c.domain = kTamisDomain;
+      c.attributes = {{"num_heads", kHeads}, {"scale", 0.125f}, {"output_dtype", static_cast<int64_t>(dtype)}};
+      if (dtype == DType::kFloat32) c.attributes["tf32"] = int64_t{1};
+      c.inputs = {random.Floats(dtype, {kBatch, kQueries, kHeads * kDepth}),
+                  random.Floats(dtype, {kBatch, kKeys, kHeads * kDepth}),
+                  random.Floats(dtype, {kBatch, kKeys, kHeads * kDepth}), Tensor(DType::kFloat32, dims)};
+      const auto mask = c.inputs.back().Span<float>();
+      std::fill(mask.begin(), mask.end(), 0.0f);
+      std::fill_n(mask.begin(), 64, std::numeric_limits<float>::lowest());
+      std::fill(mask.end() - kKeys, mask.end(), std::numeric_limits<float>::lowest());
+      c.output_dtypes = {dtype};
+      tried += Check(c);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+  EXPECT_GE(tried, 6);
+}
+
 TEST_F(CudaKernels, PackedAttention) {
   CudaRandom random(2030);
   for (const DType dtype : {DType::kFloat16, DType::kFloat32}) {

@@ -1,6 +1,8 @@
 // The kernel of attention in one pass.
 #pragma once
 
+#include <cfloat>
+
 #include "src/kernels/attention/cuda/flash_attention.h"
 #include "src/kernels/attention/cuda/flash_operands.cuh"
 #include "src/kernels/cuda/device.cuh"
@@ -22,6 +24,13 @@ __device__ __forceinline__ void CopyRows(unsigned char* to, const typename Opera
     const int place = kValues ? Operands::ValueChunkAt(row, chunk) : Operands::ChunkAt(row, chunk);
     CopyAsync16(SharedAddress(to + place * 16), valid ? source : from, valid);
   }
+}
+
+constexpr float kLog2e = 1.4426950408889634f;
+// A mask in units of log2(e). The lowest finite number, which many networks hide keys by, stays finite: a row of nothing
+// but such keys sees all of them, where one of infinities would be no number.
+__device__ __forceinline__ float InUnits(float mask) {
+  return mask == -INFINITY ? mask : fmaxf(kLog2e * mask, -FLT_MAX);
 }
 
 __device__ __forceinline__ float MaxOfQuad(float x) {
@@ -166,7 +175,6 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
 
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  constexpr float kLog2e = 1.4426950408889634f;
   const float scale = args.scale * kLog2e;
   const DType mask_dtype = args.mask_f16 ? DType::kFloat16 : DType::kFloat32;
   // The usual mask is the same for all queries: it is read once a step.
@@ -205,7 +213,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
         const int key = next_step * kKeys + t;
         next_mask[m] = key < args.keys ? 0.0f : -INFINITY;
         if (t < kKeys && args.mask != nullptr && !by_query && key < args.keys) {
-          next_mask[m] = kLog2e * LoadFloat(args.mask, mask_dtype, mask_at + key * args.mask_strides[3]);
+          next_mask[m] = InUnits(LoadFloat(args.mask, mask_dtype, mask_at + key * args.mask_strides[3]));
         }
       }
       if (++next_step == next.steps) {
@@ -274,7 +282,7 @@ __global__ void __launch_bounds__(kMostWarps * 32, kBlocks)
             float score = fmaf(scores[j][e], scale, key_mask[column]);
             const int key = step * kKeys + column;
             if (by_query && key < args.keys) {
-              score += kLog2e * LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]);
+              score += InUnits(LoadFloat(args.mask, mask_dtype, mask_row[e / 2] + key * args.mask_strides[3]));
             }
             if (!kPlain && args.causal && key > row[e / 2] + args.causal_offset) score = -INFINITY;
             scores[j][e] = score;
