@@ -21,19 +21,11 @@ struct Matrix {
   const float* bias = nullptr;  // none: nullptr
 };
 
-bool All(const std::vector<int64_t>& values, int64_t wanted) {
-  return std::all_of(values.begin(), values.end(), [&](int64_t value) { return value == wanted; });
-}
-
 std::optional<Matrix> ReadMatrix(const Graph& graph, const Node& node) {
-  const bool conv = node.IsTamis("ChannelsLastConv");
-  const Tensor* weight = conv || node.IsTamis("Linear") ? graph.ConstantInput(node, 1) : nullptr;
-  if (weight == nullptr || weight->dtype() != DType::kFloat32 || weight->rank() < 2 || node.input(3) != kNoValue ||
-      !node.String("activation", "").empty() || DTypeOf(graph, node.input(0)) != DType::kFloat32) {
-    return std::nullopt;
-  }
-  if (conv && (node.Int("group", 1) != 1 || weight->NumElements() != weight->dim(0) * weight->dim(-1) ||
-               !All(node.Ints("strides"), 1) || !All(node.Ints("pads"), 0))) {
+  const bool linear = node.IsTamis("Linear") && node.input(3) == kNoValue && node.String("activation", "").empty();
+  const Tensor* weight = linear || IsPlainPointwise(graph, node) ? graph.ConstantInput(node, 1) : nullptr;
+  if (weight == nullptr || weight->dtype() != DType::kFloat32 || weight->rank() < 2 ||
+      DTypeOf(graph, node.input(0)) != DType::kFloat32) {
     return std::nullopt;
   }
   const auto values = weight->Span<float>();

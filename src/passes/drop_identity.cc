@@ -42,7 +42,7 @@ bool IsForwardSlice(const Graph& graph, const Node& node) {
 
 // Every output of an axis with scale one is the input at its place, in each mode. A scale that is not one may still
 // give the same size.
-bool IsResizeBySizes(const Graph& graph, const Node& node) {
+bool KeepsPlacesAtSameSize(const Graph& graph, const Node& node) {
   if (!node.Is("Resize") || node.String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize") {
     return false;
   }
@@ -88,7 +88,7 @@ bool IsNoOp(const Graph& graph, const Node& node, ValueId* source) {
     return true;
   }
   const bool view = node.Is("Reshape") || node.Is("Expand") || node.Is("Flatten") || node.Is("Squeeze") ||
-                    node.Is("Unsqueeze") || IsForwardSlice(graph, node) || IsResizeBySizes(graph, node);
+                    node.Is("Unsqueeze") || IsForwardSlice(graph, node) || KeepsPlacesAtSameSize(graph, node);
   return view && SameShape(graph, *source, node.outputs[0]);
 }
 

@@ -159,4 +159,16 @@ std::optional<std::vector<int64_t>> ReshapeTarget(const Shape& from, const Shape
   return target;
 }
 
+bool AllAre(const std::vector<int64_t>& values, int64_t wanted) {
+  return std::all_of(values.begin(), values.end(), [&](int64_t value) { return value == wanted; });
+}
+
+bool IsPlainPointwise(const Graph& graph, const Node& node) {
+  const Tensor* weight = node.IsTamis("ChannelsLastConv") ? graph.ConstantInput(node, 1) : nullptr;
+  return weight != nullptr && weight->dtype() == DType::kFloat32 && node.input(3) == kNoValue &&
+         node.String("activation", "").empty() && node.Int("group", 1) == 1 &&
+         weight->NumElements() == weight->dim(0) * weight->dim(-1) && AllAre(node.Ints("strides"), 1) &&
+         AllAre(node.Ints("pads"), 0);
+}
+
 }  // namespace tamis

@@ -54,4 +54,9 @@ bool IsPerChannel(const Graph& graph, ValueId value, int64_t rank, int64_t axis,
 // once. nullopt if the symbols don't allow it.
 std::optional<std::vector<int64_t>> ReshapeTarget(const Shape& from, const Shape& to);
 
+bool AllAre(const std::vector<int64_t>& values, int64_t wanted);  // true where there are none
+// Whether the node is a ChannelsLastConv of f32 that mixes only channels, one pixel at a time, by a constant weight
+// [outputs, 1..., inputs]: no groups, strides, padding, activation or residual.
+bool IsPlainPointwise(const Graph& graph, const Node& node);
+
 }  // namespace tamis

@@ -30,10 +30,6 @@ struct Pointwise {
   Attributes attributes;
 };
 
-bool All(const std::vector<int64_t>& values, int64_t wanted) {
-  return std::all_of(values.begin(), values.end(), [&](int64_t value) { return value == wanted; });
-}
-
 class PointwiseMover {
  public:
   PointwiseMover(Graph& graph, const PassOptions& options)
@@ -47,14 +43,9 @@ class PointwiseMover {
 
  private:
   std::optional<Pointwise> ReadPointwise(const Node& node) const {
-    const Tensor* weight = node.IsTamis("ChannelsLastConv") ? graph_.ConstantInput(node, 1) : nullptr;
-    if (weight == nullptr || weight->dtype() != DType::kFloat32 || node.input(3) != kNoValue ||
-        !node.String("activation", "").empty() || node.Int("group", 1) != 1 ||
-        weight->NumElements() != weight->dim(0) * weight->dim(-1) || !All(node.Ints("strides"), 1) ||
-        !All(node.Ints("pads"), 0)) {
-      return std::nullopt;
-    }
-    return Pointwise{node.input(0), node.input(1), node.input(2), weight->dim(-1), weight->dim(0), node.attributes};
+    if (!IsPlainPointwise(graph_, node)) return std::nullopt;
+    const Tensor& weight = *graph_.ConstantInput(node, 1);
+    return Pointwise{node.input(0), node.input(1), node.input(2), weight.dim(-1), weight.dim(0), node.attributes};
   }
 
   // How many times as many pixels `large` has as `small`; 0 if that can't be told.
@@ -71,6 +62,14 @@ class PointwiseMover {
     return ratio;
   }
 
+  // Scales may pick channels anew and leave as many: there is no telling but by a constant 1.
+  bool KeepsChannels(const Node& resize) const {
+    if (resize.input(2) == kNoValue) return true;
+    const Tensor* scales = graph_.ConstantInput(resize, 2);
+    return scales != nullptr && scales->dtype() == DType::kFloat32 &&
+           (scales->NumElements() == 0 || scales->Span<float>().back() == 1);
+  }
+
   // The Resize that alone makes `value` larger along spatial axes, for this convolution's reading; else nullptr.
   const Node* Enlarging(ValueId value, double* ratio) const {
     const Node* resize = Producer(graph_, value, "Resize");
@@ -79,7 +78,7 @@ class PointwiseMover {
     if (from == nullptr || to == nullptr || from->back() != to->back() || resize->Has("axes") ||
         resize->String("keep_aspect_ratio_policy", "stretch") != "stretch" ||
         resize->String("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize" ||
-        (resize->input(3) != kNoValue && !KnownInts(graph_, resize->input(3)))) {
+        (resize->input(3) != kNoValue && !KnownInts(graph_, resize->input(3))) || !KeepsChannels(*resize)) {
       return nullptr;
     }
     *ratio = Ratio(resize->input(0), value);
@@ -231,7 +230,7 @@ class PointwiseMover {
     const auto conv = ReadPointwise(graph_.node(producer));
     // Weights sum to one unless a window counts what isn't there.
     const bool whole =
-        pool.Int("count_include_pad", 0) == 0 || (All(pool.Ints("pads"), 0) && pool.Int("ceil_mode", 0) == 0);
+        pool.Int("count_include_pad", 0) == 0 || (AllAre(pool.Ints("pads"), 0) && pool.Int("ceil_mode", 0) == 0);
     if (!conv || !whole) return;
     const double ratio = Ratio(output, input);
     if (!Pays(ratio, conv->inputs, conv->outputs, conv->inputs - conv->outputs)) return;

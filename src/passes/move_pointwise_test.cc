@@ -105,5 +105,21 @@ TEST(MovePointwise, WhatStays) {
   EXPECT_EQ(Written(after), 32 * 64 + 32 * 256 + 32 * 16 + 512 * 256 + 32 * 256);
 }
 
+// floor(1.05 * 16) channels are as many as before, and others.
+TEST(MovePointwise, NotWhereScalesPickChannelsAnew) {
+  for (const float scale : {1.0F, 1.05F}) {
+    TestGraph t;
+    const ValueId x = Image(t, "x", {1, 16, 8, 8});
+    const ValueId scales =
+        t.graph.AddConstant("scales", Tensor::Of<float>(DType::kFloat32, {4}, std::vector<float>{1, scale, 2, 2}));
+    const ValueId large =
+        t.Op("Resize", {x, kNoValue, scales},
+             {{"mode", "nearest"}, {"coordinate_transformation_mode", "asymmetric"}, {"nearest_mode", "floor"}});
+    t.Output(t.Op("Conv", {large, t.Weight({16, 16, 1, 1})}));
+    const Graph after = Regrouped(t.graph, {{"x", RandomTensor({1, 16, 8, 8}, 3)}});
+    EXPECT_EQ(Written(after), 16 * 64 + 16 * (scale == 1 ? 64 : 256)) << scale;
+  }
+}
+
 }  // namespace
 }  // namespace tamis

@@ -22,13 +22,13 @@ struct Fill {
   ValueId condition = kNoValue;
   double constant = 0;
   bool when = true;  // the constant is taken where the condition is this
-  int64_t rank = 0;  // of the scores there
+  Shape scores;      // as they are seen there
 };
 
-// What is added to the scores where they have so many dimensions.
+// What is added to the scores, as they are seen there.
 struct Addend {
   ValueId value = kNoValue;
-  int64_t rank = 0;
+  Shape scores;
 };
 
 struct Scores {
@@ -51,7 +51,7 @@ bool BroadcastsToValue(const Graph& graph, ValueId from, ValueId to) {
   return a != nullptr && b != nullptr && AlwaysBroadcasts(*a, *b);
 }
 
-// Whether a Reshape only joins batch and heads, or takes them apart.
+// Whether a Reshape leaves the rows of scores whole. What the axes before them are is asked where a mask is added.
 bool KeepsScores(const Graph& graph, const Node& node) {
   const Shape *from = ShapeOf(graph, node.input(0)), *to = ShapeOf(graph, node.outputs[0]);
   return node.Is("Reshape") && from != nullptr && to != nullptr && from->size() >= 3 && to->size() >= 3 &&
@@ -87,7 +87,7 @@ bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scor
       const ValueId mask = node.input(1 - i);
       if (!SameShape(graph, node.input(i), value) || !BroadcastsToValue(graph, mask, value)) continue;
       Scores tried = *scores;
-      tried.masks.push_back({mask, RankOf(graph, value)});
+      tried.masks.push_back({mask, *ShapeOf(graph, value)});
       if (!WalkScores(graph, node.input(i), after, depth - 1, &tried)) continue;
       *scores = tried;
       return true;
@@ -99,7 +99,7 @@ bool WalkScores(const Graph& graph, ValueId value, double after, int depth, Scor
   const auto constant = ScalarConstant(graph, node.input(when ? 1 : 2));
   const ValueId rest = node.input(when ? 2 : 1);
   if (!constant || *constant > kBeyondScores || !SameShape(graph, rest, value)) return false;
-  scores->fills.push_back({node.input(0), *constant, when, RankOf(graph, value)});
+  scores->fills.push_back({node.input(0), *constant, when, *ShapeOf(graph, value)});
   return WalkScores(graph, rest, after, depth - 1, scores);
 }
 
@@ -144,12 +144,22 @@ bool SameHeads(const AttentionRows& q, const AttentionRows& other) {
   return q.batch_size == other.batch_size && q.head_count == other.head_count * other.shared;
 }
 
-// What a mask of joined batch and heads is reshaped to so that it broadcasts to [batch, heads, queries, keys]: empty
-// where it does as it is; nullopt if that can't be said.
-std::optional<std::vector<int64_t>> ApartTarget(const Graph& graph, ValueId mask, int64_t rank,
-                                                const AttentionRows& q) {
-  const Shape& shape = *ShapeOf(graph, mask);
-  if (rank == 4 || shape.size() < 3 || shape[0] == Dim(1)) return std::vector<int64_t>();
+// Whether the scores are [batch, heads, queries, keys] and [batch * heads, queries, keys].
+bool AreApart(const Shape& scores, const AttentionRows& q) {
+  return scores.size() == 4 && scores[0] == q.batch_size && scores[1] == q.head_count;
+}
+
+bool AreJoined(const Shape& scores, const AttentionRows& q) {
+  return scores.size() == 3 && scores[0] == q.batch_size * q.head_count;
+}
+
+// What a mask is reshaped to so that it broadcasts to [batch, heads, queries, keys]: empty where it does as it is;
+// nullopt if that can't be said, as where batch and heads are cut in another way (Swin's windows).
+std::optional<std::vector<int64_t>> ApartTarget(const Graph& graph, const Addend& mask, const AttentionRows& q) {
+  const Shape& shape = *ShapeOf(graph, mask.value);
+  if (AreApart(mask.scores, q)) return std::vector<int64_t>();
+  if (!AreJoined(mask.scores, q)) return std::nullopt;
+  if (shape.size() < 3 || shape[0] == Dim(1)) return std::vector<int64_t>();
   return ReshapeTarget(shape, {q.batch_size, q.head_count, shape[1], shape[2]});
 }
 
@@ -158,7 +168,7 @@ ValueId MakeMask(Rewriter& rewriter, const Scores& scores, const AttentionRows& 
   std::vector<ValueId> addends;
   for (const Addend& mask : scores.masks) {
     addends.push_back(mask.value);
-    const auto target = ApartTarget(rewriter.graph(), mask.value, mask.rank, q);
+    const auto target = ApartTarget(rewriter.graph(), mask, q);
     if (target->empty()) continue;
     const Shape shape = *ShapeOf(rewriter.graph(), mask.value);
     const ValueId apart = rewriter.AddConstant("attention_mask_shape", Tensor::Int64s(*target));
@@ -205,8 +215,9 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   const int64_t axis = softmax->Int("axis", graph.Opset() < 13 ? 1 : -1);
   const Shape* softmax_shape = ShapeOf(graph, softmax->outputs[0]);
   const auto missed = [&](std::string_view reason) { options.Missed(graph, output, "Attention", reason); };
-  if (axis != -1 && (softmax_shape == nullptr || axis != static_cast<int64_t>(softmax_shape->size()) - 1))
+  if (axis != -1 && (softmax_shape == nullptr || axis != static_cast<int64_t>(softmax_shape->size()) - 1)) {
     return missed("the softmax isn't along the last axis");
+  }
   Scores scores;
   if (!WalkScores(graph, softmax->input(0), 1, 8, &scores) || RankOf(graph, scores.product->outputs[0]) != rank) {
     return missed("what the softmax reads isn't a scaled and masked product");
@@ -224,19 +235,18 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   }
   // Masks have to broadcast to [batch, heads, queries, keys].
   const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
-  const auto apart = [&](const Shape& shape) {
-    return shape.size() == 4 && shape[0] == q->batch_size && shape[1] == q->head_count;
-  };
   const std::vector<ValueId> parts = scores.Leaves();
-  if (rank == 4 ? !apart(score_shape) : !parts.empty() && (softmax_shape == nullptr || !apart(*softmax_shape))) {
-    return missed("batch and heads are one axis and there is a mask");
-  }
+  const bool seen_apart = rank == 4 ? AreApart(score_shape, *q)
+                                    : parts.empty() || (softmax_shape != nullptr && AreApart(*softmax_shape, *q));
+  if (!seen_apart) return missed("batch and heads are one axis and there is a mask");
   for (const Addend& mask : scores.masks) {
-    if (!ApartTarget(graph, mask.value, mask.rank, *q)) return missed("a mask of joined batch and heads");
+    if (!ApartTarget(graph, mask, *q)) return missed("a mask is added where batch and heads are other axes");
   }
   for (const Fill& fill : scores.fills) {
     const Shape& shape = *ShapeOf(graph, fill.condition);
-    if (fill.rank == 3 && shape.size() == 3 && shape[0] != Dim(1)) return missed("a choice of joined batch and heads");
+    const bool fits =
+        AreApart(fill.scores, *q) || (AreJoined(fill.scores, *q) && (shape.size() < 3 || shape[0] == Dim(1)));
+    if (!fits) return missed("a choice is made where batch and heads are other axes");
   }
   std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
   leaves.insert(leaves.end(), parts.begin(), parts.end());

@@ -108,6 +108,34 @@ TEST(RecognizeAttention, JoinedHeadsWithScoresAdded) {
   EXPECT_FLOAT_EQ(b.Attention()->Float("scale", 0), 0.5f);
 }
 
+// Masks that are added where batch and heads are cut otherwise: Swin's windows of several images, heads before batch,
+// and a cut by which the mask's elements would fit.
+TEST(RecognizeAttention, MasksOfScoresCutOtherwiseStay) {
+  struct Cut {
+    std::vector<int64_t> scores;
+    Dims mask;
+  };
+  constexpr int64_t kBatch = 4, kTokens = 5;
+  for (const Cut& cut : {Cut{{2, 2, kHeads, kTokens, kTokens}, {1, 2, 1, kTokens, kTokens}},
+                         Cut{{kHeads, kBatch, kTokens, kTokens}, {kHeads, 1, 1, kTokens}},
+                         Cut{{2, 2, kHeads, kTokens, kTokens}, {kBatch / 2, 1, 1, kTokens, kTokens}}}) {
+    Block b;
+    TestGraph& t = b.t;
+    const ValueId y = t.Input("y", {kBatch, kTokens, kWidth});
+    const auto heads = [&](ValueId from) {
+      return b.Transpose(t.Op("Reshape", {from, t.Ints({kBatch, kTokens, kHeads, kHeadSize})}), kToHeads);
+    };
+    const ValueId scores = t.Op("MatMul", {heads(b.Linear(y)), b.Transpose(heads(b.Linear(y)), {0, 1, 3, 2})});
+    const ValueId mask = t.Input("mask", Shape(cut.mask.begin(), cut.mask.end()));
+    const ValueId masked = t.Op("Add", {t.Op("Reshape", {scores, t.Ints(cut.scores)}), mask});
+    const ValueId back = t.Op("Reshape", {masked, t.Ints({kBatch, kHeads, kTokens, kTokens})});
+    const auto counts =
+        b.Run(b.Merge(t.Op("MatMul", {b.Softmax(back), heads(b.Linear(y))})),
+              {{"y", RandomTensor({kBatch, kTokens, kWidth}, 11)}, {"mask", RandomTensor(cut.mask, 12)}});
+    EXPECT_EQ(counts.count("tamis.Attention"), 0U) << ToString(cut.mask);
+  }
+}
+
 // SqueezeBERT: projections are convolutions, channels first, tokens last; of pixels likewise.
 TEST(RecognizeAttention, TokensBehindChannels) {
   for (const bool image : {false, true}) {

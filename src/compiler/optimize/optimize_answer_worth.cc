@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "src/compiler/measure/score_divergence.h"
+#include "tamis/status.h"
 
 namespace tamis {
 namespace {
@@ -15,6 +16,7 @@ constexpr double kLeastMean = 0.5;  // of scores that say how sure a network is:
 
 AnswerWorth WorthOfAnswers(const Tensor& dense) {
   const int64_t samples = dense.dim(0), classes = dense.dim(1);
+  TAMIS_ASSERT(classes >= 2);
   AnswerWorth worth;
   const bool probabilities = AreProbabilities(dense);
   double sum = 0;

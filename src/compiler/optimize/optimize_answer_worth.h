@@ -14,8 +14,8 @@ struct AnswerWorth {
   std::vector<double> of_samples;  // from 0 to 1
 };
 
-// `dense` are class scores [samples][classes] of the dense network, f32: logarithms of probabilities but for a constant
-// a row, or probabilities.
+// `dense` are class scores [samples][classes >= 2] of the dense network, f32: logarithms of probabilities but for a
+// constant a row, or probabilities.
 //
 // The answers that change are those the dense network was unsure of, and there its own answer is hardly more often
 // right than the one beside it: to count each as lost says three to ten times what labels say. If the right class is

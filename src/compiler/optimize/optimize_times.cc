@@ -193,7 +193,8 @@ Result<std::vector<double>> NetworkTimer::RunInTurns(std::span<const TimedNetwor
   const Turns turns = {.seconds = seconds_each * static_cast<double>(programs.size()), .least = 6, .most = 2000};
   double expected = 0, fastest = std::numeric_limits<double>::infinity();
   for (const TimedNetwork* network : networks) expected += Seconds(*network);
-  for (int set = 0; set < kMostSets && fastest > kSlowPhase * expected; ++set) {
+  const int sets = expected > 0 ? kMostSets : 1;
+  for (int set = 0; set < sets && fastest > kSlowPhase * expected; ++set) {
     if (set > 0) std::this_thread::sleep_for(std::chrono::duration<double>(2 * turns.seconds));
     TAMIS_ASSIGN_OR_RETURN(const auto times, tamis::RunInTurns(pointers, inputs, pool, turns));
     double sum = 0;
