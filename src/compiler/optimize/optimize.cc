@@ -288,19 +288,26 @@ class Optimizer {
     return OnlyRounded();
   }
 
-  // Everything in bf16, if that was faster and holds, or the network as it is. What they lose is rounding, which no
-  // choice made smaller: all samples may say so.
+  // Every layer in int8, or in bf16, where that was faster and holds, or the network as it is. What they lose is
+  // rounding, which no choice made smaller: all samples may say so, also of one that those kept back were too few for.
   Status OnlyRounded() {
     confirm_.Join(std::exchange(reserve_, Judge()));
     const std::string refused = "what was chosen was not confirmed by samples kept for that; the engine is the ";
+    std::vector<int> rounded;
     for (size_t i = 0; i < trials_->all().size(); ++i) {
       const OptimizeTrial& trial = trials_->at(i);
-      const bool rounds = trial.uniform && CountInt8(trial.assignment) == 0 && CountSparse(trial.assignment) == 0;
-      if (!rounds || !trial.holds || trial.refused || trial.relative > kClearlyFaster) continue;
-      TAMIS_RETURN_IF_ERROR(Build(static_cast<int>(i)));
+      const bool rounds = trial.uniform && CountSparse(trial.assignment) == 0 && trial.relative <= kClearlyFaster;
+      if (rounds && trial.holds) rounded.push_back(static_cast<int>(i));
+    }
+    std::stable_sort(rounded.begin(), rounded.end(), [&](int x, int y) {
+      return trials_->at(static_cast<size_t>(x)).relative < trials_->at(static_cast<size_t>(y)).relative;
+    });
+    for (const int trial : rounded) {
+      TAMIS_RETURN_IF_ERROR(Build(trial));
       TAMIS_ASSIGN_OR_RETURN(const bool holds, Asked(confirm_));
       if (!holds) continue;
-      notices_.push_back(refused + "network with its layers in " + result_.precision);
+      const bool int8 = CountInt8(trials_->at(static_cast<size_t>(trial)).assignment) > 0;
+      notices_.push_back(refused + "network with its layers in " + (int8 ? "int8" : result_.precision));
       return {};
     }
     TAMIS_ASSIGN_OR_RETURN(const size_t dense, trials_->Try("dense", {}, true, 0));
