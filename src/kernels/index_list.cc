@@ -11,6 +11,20 @@ IndexList MakeIndexList(const Operand& operand) {
   return {operand.dtype == DType::kInt64, Elements(operand)};
 }
 
+Status CheckGatherElements(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
+  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  TAMIS_RETURN_IF_ERROR(CheckIndexList(problem.input(1), "input 1 (indices)"));
+  const Dims& dims = problem.input(0).dims;
+  if (dims.size() != problem.input(1).dims.size() || dims.empty()) {
+    return UserError("the ranks of {} and {} must be equal and not 0", ToString(dims), ToString(problem.input(1).dims));
+  }
+  if (NormalizeAxis(problem.node->Int("axis", 0), dims.size()) < 0) {
+    return UserError("the axis does not lie within {}", ToString(dims));
+  }
+  return {};
+}
+
 namespace {
 
 // Without branches, so that compilers use vectors where one size holds for all.

@@ -23,6 +23,8 @@ struct IndexList {
 // OK if the operand holds int64 or int32.
 Status CheckIndexList(const Operand& operand, std::string_view what);
 IndexList MakeIndexList(const Operand& operand);
+// What every kernel of GatherElements asks: domain, outputs, indices, equal ranks, and an axis within them.
+Status CheckGatherElements(const Problem& problem);
 // Index i is an index into sizes[i % sizes.size()] elements; an error names the first that isn't.
 Status CheckIndices(const IndexList& list, const void* indices, const Dims& sizes, std::string_view op);
 

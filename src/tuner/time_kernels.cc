@@ -159,9 +159,8 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
     if (round < static_cast<int>(TimeSamples::kLeast)) return true;
     const auto spent = Clock::now() - begun;
     if (spent < enough) return round < options.max_rounds;
-    return spent < kPatience * enough && std::any_of(running.begin(), running.end(), [](const Running& r) {
-             return r.times.alone() < TimeSamples::kLeast;
-           });
+    return spent < kPatience * enough &&
+           std::any_of(running.begin(), running.end(), [](const Running& r) { return !r.times.Enough(); });
   };
   for (int round = 0; on(round); ++round) {
     for (Running& run : running) {

@@ -11,16 +11,20 @@ int64_t InvoluntarySwitches() {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 
-void TimeSamples::Write(TimedKernel* result) {
-  const bool enough = alone_.size() >= kLeast;
+std::vector<double> TimeSamples::Counted() const {
   std::vector<double> counted = alone_;
-  if (!enough) counted.insert(counted.end(), interrupted_.begin(), interrupted_.end());
+  if (!Enough()) counted.insert(counted.end(), interrupted_.begin(), interrupted_.end());
   std::sort(counted.begin(), counted.end());
+  return counted;
+}
+
+void TimeSamples::Write(TimedKernel* result) {
+  const std::vector<double> counted = Counted();
   const size_t count = counted.size();
   result->samples = static_cast<int64_t>(count);
   result->seconds = RoundedSeconds(counted[count / 2]);
   const double spread = (counted[count * 3 / 4] - counted[count / 4]) / counted[count / 2];
-  result->spread = enough ? spread : std::max(spread, kUnsettled);
+  result->spread = Enough() ? spread : std::max(spread, kUnsettled);
 }
 
 }  // namespace tamis

@@ -18,7 +18,9 @@ class TimeSamples {
   static constexpr double kUnsettled = 1;  // the spread where fewer were left alone
   // `interrupted`: a core was taken from the process meanwhile (InvoluntarySwitches grew).
   void Add(double seconds, bool interrupted) { (interrupted ? interrupted_ : alone_).push_back(seconds); }
-  size_t alone() const { return alone_.size(); }
+  bool Enough() const { return alone_.size() >= kLeast; }
+  // The runs that count, ascending.
+  std::vector<double> Counted() const;
   // Median, spread and number of the runs that count. Where too few were left alone all do, and the spread is at least
   // kUnsettled: the problem is timed again another time.
   void Write(TimedKernel* result);

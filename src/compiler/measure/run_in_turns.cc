@@ -41,30 +41,21 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
                                                     std::span<const Tensor> inputs, ThreadPool& pool,
                                                     const Turns& turns) {
   using Clock = std::chrono::steady_clock;
-  struct Runs {
-    std::vector<double> alone, all;
-    bool Enough() const { return alone.size() >= TimeSamples::kLeast; }
-  };
-  std::vector<Runs> runs(programs.size());
+  std::vector<TimeSamples> runs(programs.size());
   const auto round = [&](int number) -> Status {
     for (size_t i = 0; i < programs.size(); ++i) {
       const int64_t switches = InvoluntarySwitches();
       const auto start = Clock::now();
       TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      if (number == 0) continue;
-      runs[i].all.push_back(seconds);
-      if (InvoluntarySwitches() == switches) runs[i].alone.push_back(seconds);
+      if (number > 0) runs[i].Add(seconds, InvoluntarySwitches() != switches);
     }
     return {};
   };
-  TAMIS_RETURN_IF_ERROR(
-      ForRounds(turns, round, [&] { return std::all_of(runs.begin(), runs.end(), std::mem_fn(&Runs::Enough)); }));
+  TAMIS_RETURN_IF_ERROR(ForRounds(
+      turns, round, [&] { return std::all_of(runs.begin(), runs.end(), std::mem_fn(&TimeSamples::Enough)); }));
   std::vector<std::vector<double>> times;
-  for (Runs& of_program : runs) {
-    times.push_back(std::move(of_program.Enough() ? of_program.alone : of_program.all));
-    std::sort(times.back().begin(), times.back().end());
-  }
+  for (const TimeSamples& of_program : runs) times.push_back(of_program.Counted());
   return times;
 }
 

@@ -37,18 +37,10 @@ size_t AxisOf(const Problem& problem) {
 }
 
 Status Supports(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, ""));
-  TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
+  TAMIS_RETURN_IF_ERROR(CheckGatherElements(problem));
   TAMIS_RETURN_IF_ERROR(CheckMovable(problem.input(0).dtype));
-  TAMIS_RETURN_IF_ERROR(CheckIndexList(problem.input(1), "input 1 (indices)"));
-  const Dims& dims = problem.input(0).dims;
   if (problem.input(1).constant == nullptr) return UserError("the indices are not constant");
-  if (dims.size() != problem.input(1).dims.size() || dims.empty()) {
-    return UserError("the ranks of {} and {} must be equal and not 0", ToString(dims), ToString(problem.input(1).dims));
-  }
-  if (NormalizeAxis(problem.node->Int("axis", 0), dims.size()) < 0) {
-    return UserError("the axis does not lie within {}", ToString(dims));
-  }
+  const Dims& dims = problem.input(0).dims;
   if (Elements(problem.input(0)) > INT32_MAX) return UserError("places in {} need more than 31 bits", ToString(dims));
   const IndexList list = MakeIndexList(problem.input(1));
   return CheckIndices(list, problem.input(1).constant->raw(), {dims[AxisOf(problem)]}, "GatherElements");
