@@ -9,7 +9,7 @@
 
 namespace tamis {
 
-constexpr size_t kMaxChainInputs = 3;
+constexpr size_t kMaxChainInputs = 6;
 constexpr size_t kMaxChainSteps = 12;
 
 enum class ChainOp : uint8_t {

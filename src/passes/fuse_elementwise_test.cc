@@ -25,6 +25,19 @@ TEST(FuseElementwise, OneWalkForAChain) {
   EXPECT_EQ(b.Run(b.t.Op("Clip", {root, b.t.Scalar(3.2f), kNoValue})), (Counts{{"tamis.ElementwiseChain", 1}}));
 }
 
+// What is left of a batch norm that no product takes, and the residual behind it; gated values that are summed.
+TEST(FuseElementwise, SixOperands) {
+  Builder norm;
+  const ValueId shifted = norm.t.Op("Add", {norm.t.Op("Mul", {norm.x, norm.t.Weight({6, 1})}), norm.t.Weight({6, 1})});
+  EXPECT_EQ(norm.Run(norm.t.Op("Add", {shifted, norm.t.Weight({6, 5})})), (Counts{{"tamis.ElementwiseChain", 1}}));
+  Builder gates;
+  std::vector<ValueId> gated = {gates.t.Op("Mul", {gates.x, gates.t.Weight({6, 1})})};
+  for (int i = 0; i < 2; ++i) gated.push_back(gates.t.Op("Mul", {gates.t.Weight({6, 5}), gates.t.Weight({5})}));
+  const ValueId sum = gates.t.Op("Add", {gates.t.Op("Add", {gated[0], gated[1]}), gated[2]});
+  const Counts counts = gates.Run(sum);
+  EXPECT_EQ(counts.at("tamis.ElementwiseChain"), 1);
+}
+
 TEST(FuseElementwise, AValueThatIsReadTwiceInside) {
   Builder b;
   const ValueId sum = b.t.Op("Add", {b.x, b.t.Weight({5})});
@@ -54,7 +67,7 @@ TEST(FuseElementwise, WhatEndsAChain) {
   EXPECT_EQ(alone.Run(alone.t.Op("Neg", {alone.x})), (Counts{{"Neg", 1}}));
   Builder many;  // more operands than a walk reads: two chains
   ValueId sum = many.x;
-  for (int i = 0; i < 4; ++i) sum = many.t.Op("Add", {sum, many.t.Weight({6, 5})});
+  for (int i = 0; i < 8; ++i) sum = many.t.Op("Add", {sum, many.t.Weight({6, 5})});
   const Counts counts = many.Run(sum);
   EXPECT_EQ(counts.at("tamis.ElementwiseChain"), 2);
   Builder integers;

@@ -36,6 +36,17 @@ std::vector<KernelCase> ChainCases() {
       for (const auto& dims : shapes) cases.push_back(ChainCase(gated, dims, in, out));
     }
   }
+  const std::vector<ChainStep> gates = {{ChainOp::kMul, 0, 1},
+                                        {ChainOp::kMul, 2, 3},
+                                        {ChainOp::kMul, 4, 5},
+                                        {ChainOp::kAdd, 6, 7},
+                                        {ChainOp::kAdd, 9, 8}};
+  for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
+    for (const int64_t width : {7, 300}) {
+      const Dims whole = {4, 9, width}, gate = {4, 9, 1};
+      cases.push_back(ChainCase(gates, {whole, gate, whole, gate, {4, 1, width}, {width}}, in, DType::kFloat32));
+    }
+  }
   for (int op = 0; op <= static_cast<int>(ChainOp::kReciprocal); ++op) {
     cases.push_back(ChainCase({{static_cast<ChainOp>(op), 0, 1, 0.3f, 0.9f, 0.7f}, {ChainOp::kAffine, 2, 0, 2, 1}},
                               {{5, 37}, {5, 37}}, DType::kFloat32, DType::kFloat32));

@@ -76,10 +76,12 @@ KernelCase DepthwiseCase(const ConvShape& s, DType in, DType weight, DType out, 
 TEST(DepthwiseKernels, MatchTheReference) {
   std::vector<KernelCase> cases;
   const DType f32 = DType::kFloat32, bf16 = DType::kBFloat16;
-  const std::vector<ConvShape> shapes = {{1, 12, 14, 32, 3, 3, 1, 1, 1, 1}, {2, 11, 9, 35, 3, 3, 2, 1, 1, 1},
-                                         {1, 7, 7, 100, 5, 5, 1, 2, 2, 1},  {1, 8, 10, 17, 5, 5, 2, 1, 2, 1},
-                                         {1, 9, 13, 3, 3, 3, 1, 2, 2, 2},   {1, 1, 1, 5, 3, 3, 1, 1, 1, 1},
-                                         {1, 2, 3, 64, 3, 5, 1, 4, 4, 1},   {1, 30, 31, 96, 3, 3, 2, 0, 1, 1}};
+  const std::vector<ConvShape> shapes = {
+      {1, 12, 14, 32, 3, 3, 1, 1, 1, 1}, {2, 11, 9, 35, 3, 3, 2, 1, 1, 1},   {1, 7, 7, 100, 5, 5, 1, 2, 2, 1},
+      {1, 8, 10, 17, 5, 5, 2, 1, 2, 1},  {1, 9, 13, 3, 3, 3, 1, 2, 2, 2},    {1, 1, 1, 5, 3, 3, 1, 1, 1, 1},
+      {1, 2, 3, 64, 3, 5, 1, 4, 4, 1},   {1, 30, 31, 96, 3, 3, 2, 0, 1, 1},  {1, 7, 7, 48, 7, 7, 1, 3, 3, 1},
+      {2, 15, 17, 21, 7, 7, 2, 3, 3, 1}, {1, 8, 9, 33, 9, 9, 1, 4, 4, 1},    {1, 17, 16, 20, 9, 9, 2, 3, 4, 1},
+      {1, 7, 24, 16, 1, 11, 1, 5, 5, 1}, {1, 14, 15, 37, 11, 11, 2, 5, 5, 1}};
   for (const ConvShape& s : shapes) {
     for (const DType in : {f32, bf16}) {
       for (const DType out : {f32, bf16}) {

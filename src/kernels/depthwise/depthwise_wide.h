@@ -1,6 +1,6 @@
-// Depthwise kernels of three or five columns with a stride of one or two: seven results of a row at a time (the images
-// of most networks are multiples of that wide). Each vector of x is loaded once a kernel row and meets every weight
-// that it has to; what reaches beyond the image reads zeros.
+// Depthwise kernels of three, five, ... eleven columns with a stride of one or two: seven results of a row at a time
+// (the images of most networks are multiples of that wide). Each vector of x is loaded once a kernel row and meets
+// every weight that it has to; what reaches beyond the image reads zeros.
 #pragma once
 
 #include "src/kernels/depthwise/depthwise.h"
@@ -48,7 +48,7 @@ class WidePixels {
       const In* source = image + (in_row * x.in + first) * channels + channel;
       const float* weights = args_.weights + r * kTaps * args_.weight_stride + channel;
       Vec weight[kTaps];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
       for (int s = 0; s < kTaps; ++s) weight[s] = Load(weights + s * args_.weight_stride);
 #pragma GCC unroll 32
       for (int j = 0; j < kReads; ++j) {
@@ -56,7 +56,7 @@ class WidePixels {
         if (kEdge && j < kTaps - 1 && first + j < 0) at = kZeros;
         if (kEdge && j > kReads - kTaps && first + j >= x.in) at = kZeros;
         const Vec value = Read(at);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int s = 0; s < kTaps; ++s) {
           const int p = (j - s) / kStride;
           if (j >= s && (j - s) % kStride == 0 && p < kWide) sum[p] = Fma(value, weight[s], sum[p]);
@@ -64,8 +64,16 @@ class WidePixels {
       }
     }
     const int64_t at = (row * x.out + column) * channels + channel;
+    if constexpr (kPlain) {
 #pragma GCC unroll 8
-    for (int p = 0; p < kWide; ++p) Result(at + p * channels, sum[p]);
+      for (int p = 0; p < kWide; ++p) Result(at + p * channels, sum[p]);
+    } else {
+      Vec done[kWide];  // the sums are in registers; a loop over them would put them in memory from the start
+#pragma GCC unroll 8
+      for (int p = 0; p < kWide; ++p) done[p] = sum[p];
+#pragma GCC unroll 1
+      for (int p = 0; p < kWide; ++p) Result(at + p * channels, done[p]);
+    }
   }
 
  private:
@@ -125,18 +133,43 @@ TAMIS_INLINE void SevenOfAll(const DepthwiseArgs& args, const void* const* input
 }
 
 template <class In, bool kPlain, int kTaps, int kStride>
-void WideRows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, const DepthwisePart& part) {
+TAMIS_INLINE void WideRow(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, int64_t row,
+                          const DepthwisePart& part) {
   const WindowAxis &y = args.window.y, &x = args.window.x;
-  for (int64_t row = part.first_row; row < part.last_row; ++row) {
-    const In* image = static_cast<const In*>(inputs[0]) + row / y.out * y.in * x.in * args.window.channels;
-    const TapRange taps = TapsInImage(y, row % y.out);
-    for (int64_t column = 0; column < x.out; column += kWide) {
-      if (column + kWide > x.out) column = x.out - kWide;  // some results are made twice
-      const int64_t first = column * kStride - x.pad_begin;
-      if (first >= 0 && first + (kWide - 1) * kStride + kTaps <= x.in) {
-        SevenOfAll<In, kPlain, kTaps, kStride, false>(args, inputs, outputs, image, row, column, taps, part);
-      } else {
-        SevenOfAll<In, kPlain, kTaps, kStride, true>(args, inputs, outputs, image, row, column, taps, part);
+  const In* image = static_cast<const In*>(inputs[0]) + row / y.out * y.in * x.in * args.window.channels;
+  const TapRange taps = TapsInImage(y, row % y.out);
+  for (int64_t column = 0; column < x.out; column += kWide) {
+    if (column + kWide > x.out) column = x.out - kWide;  // some results are made twice
+    const int64_t first = column * kStride - x.pad_begin;
+    if (first >= 0 && first + (kWide - 1) * kStride + kTaps <= x.in) {
+      SevenOfAll<In, kPlain, kTaps, kStride, false>(args, inputs, outputs, image, row, column, taps, part);
+    } else {
+      SevenOfAll<In, kPlain, kTaps, kStride, true>(args, inputs, outputs, image, row, column, taps, part);
+    }
+  }
+}
+
+// Channels that go through a row together in kernels of many taps: as many as leave room in the first-level cache for
+// their weights and the pixels that neighbouring results share. 0.94 to 0.96 of the time of all channels together.
+template <class In, int kTaps, int kStride>
+TAMIS_INLINE int64_t ChannelsAtOnce(int64_t rows_of_taps) {
+  constexpr int64_t kCacheBytes = 24 << 10, kReads = (kWide - 1) * kStride + kTaps;
+  constexpr int64_t kOfATapRow = kTaps * int64_t{sizeof(float)} + kReads * int64_t{sizeof(In)};
+  return MaxOf(int64_t{1}, kCacheBytes / (rows_of_taps * kOfATapRow * kLanes)) * kLanes;
+}
+
+template <class In, bool kPlain, int kTaps, int kStride>
+void WideRows(const DepthwiseArgs& args, const void* const* inputs, void* const* outputs, const DepthwisePart& part) {
+  if constexpr (kTaps < 7) {
+    for (int64_t row = part.first_row; row < part.last_row; ++row) {
+      WideRow<In, kPlain, kTaps, kStride>(args, inputs, outputs, row, part);
+    }
+  } else {
+    const int64_t count = ChannelsAtOnce<In, kTaps, kStride>(args.window.y.taps);
+    for (int64_t row = part.first_row; row < part.last_row; ++row) {
+      for (int64_t first = part.first_channel; first < part.last_channel; first += count) {
+        const DepthwisePart some = {row, row + 1, first, MinOf(first + count, part.last_channel)};
+        WideRow<In, kPlain, kTaps, kStride>(args, inputs, outputs, row, some);
       }
     }
   }
@@ -144,15 +177,31 @@ void WideRows(const DepthwiseArgs& args, const void* const* inputs, void* const*
 
 using WideRoutine = void (*)(const DepthwiseArgs&, const void* const*, void* const*, const DepthwisePart&);
 
+template <class In, bool kPlain, int kStride>
+TAMIS_INLINE WideRoutine WideRoutineOfTaps(int64_t taps) {
+  switch (taps) {
+    case 3:
+      return WideRows<In, kPlain, 3, kStride>;
+    case 5:
+      return WideRows<In, kPlain, 5, kStride>;
+    case 7:
+      return WideRows<In, kPlain, 7, kStride>;
+    case 9:
+      return WideRows<In, kPlain, 9, kStride>;
+    case 11:
+      return WideRows<In, kPlain, 11, kStride>;
+    default:
+      return nullptr;
+  }
+}
+
 template <class In, bool kPlain>
 TAMIS_INLINE WideRoutine WideRoutineFor(const WindowAxis& x) {
   // Some tap of every result lies inside: only the first and last few reads may be outside.
   const int64_t pad_end = (x.out - 1) * x.stride + x.taps - x.pad_begin - x.in;
   if (x.dilation != 1 || x.out < kWide || MaxOf(x.pad_begin, pad_end) >= x.taps) return nullptr;
-  if (x.taps == 3 && x.stride == 1) return WideRows<In, kPlain, 3, 1>;
-  if (x.taps == 3 && x.stride == 2) return WideRows<In, kPlain, 3, 2>;
-  if (x.taps == 5 && x.stride == 1) return WideRows<In, kPlain, 5, 1>;
-  if (x.taps == 5 && x.stride == 2) return WideRows<In, kPlain, 5, 2>;
+  if (x.stride == 1) return WideRoutineOfTaps<In, kPlain, 1>(x.taps);
+  if (x.stride == 2) return WideRoutineOfTaps<In, kPlain, 2>(x.taps);
   return nullptr;
 }
 

@@ -1,5 +1,8 @@
 #include "src/kernels/elementwise/broadcast.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace tamis {
 
 Result<BroadcastLoops> MakeBroadcastLoops(const Dims& out, std::span<const Dims* const> operands) {
@@ -9,7 +12,8 @@ Result<BroadcastLoops> MakeBroadcastLoops(const Dims& out, std::span<const Dims*
     int64_t strides[kMaxOperands];
   };
   std::vector<Loop> loops;  // innermost first
-  int64_t running[kMaxOperands] = {1, 1, 1};
+  int64_t running[kMaxOperands];
+  std::fill(std::begin(running), std::end(running), 1);
   for (size_t axis = out.size(); axis-- > 0;) {
     Loop loop{out[axis], {}};
     for (size_t i = 0; i < operands.size(); ++i) {

@@ -9,7 +9,7 @@
 
 namespace tamis {
 
-constexpr size_t kMaxOperands = 3;
+constexpr size_t kMaxOperands = 6;
 constexpr size_t kMaxLoops = 8;
 
 struct BroadcastLoops {

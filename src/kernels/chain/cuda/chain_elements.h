@@ -16,7 +16,7 @@ struct ChainElementsStep {
   bool kept = false;  // a later step than the next one reads it
 };
 
-inline constexpr int kChainInputs = 3, kChainSteps = 12, kChainLast = -1;
+inline constexpr int kChainInputs = 6, kChainSteps = 12, kChainLast = -1;
 
 // Operands of f32, f16 or bf16 each on its own; arithmetic in f32.
 struct ChainElementsArgs {
