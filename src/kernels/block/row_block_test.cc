@@ -69,6 +69,12 @@ class Network {
     Add("Gelu", {});
     if (dtype_ == DType::kUInt8) code("QuantizeLinear");
   }
+  void MaxPool(int64_t kernel, int64_t stride) {
+    const int64_t pad = (kernel - 1) / 2;
+    Add("ChannelsLastMaxPool", {},
+        {{"kernel_shape", Dims{kernel, kernel}}, {"strides", Dims{stride, stride}}, {"pads", Dims(4, pad)}},
+        kTamisDomain);
+  }
   ValueId AddInput(const std::string& name, const Dims& dims) {
     Shape shape;
     for (const int64_t dim : dims) shape.emplace_back(dim);
@@ -246,6 +252,13 @@ std::vector<NamedNetwork> Networks(DType dtype) {
     n.Conv(16, 3, 2, "Clip");
     n.Conv(0, 3, 1, "Clip");
     n.Conv(8, 1, 1, "");
+    n.Finish();
+  }
+  if (dtype == DType::kUInt8) {  // pools of floats don't run by rows
+    Network& n = add("pool", {2, 19, 23, 8});
+    n.Conv(40, 3, 2, "Relu");
+    n.MaxPool(3, 2);
+    n.Conv(24, 1, 1, "");
     n.Finish();
   }
   {

@@ -2,6 +2,8 @@
 // One for each ISA and pattern, defined in the file of its kernel.
 #pragma once
 
+#include <array>
+
 #include "src/kernels/quantized/packed_int8.h"
 #include "src/kernels/quantized/quantized.h"
 
@@ -31,25 +33,28 @@ struct Int8Task {
   float factor = 1;
   int lanes = 0;
   const QuantizedResult* result = nullptr;
-  // Writes a tile of codes whose activation only bounds, table included, where this CPU exchanges codes in registers;
-  // null elsewhere. AVX-512 only.
-  void (*exchange_tile)(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) = nullptr;
   const void* residual = nullptr;  // added before the activation; laid out as y, in elements of its own type
   void* y = nullptr;               // the panel's first output of the first row
   int64_t y_pitch = 0;             // elements
+  // What Int8Routine::begin computed.
+  alignas(64) std::array<std::byte, 1024> state;
 };
 
 // VNNI in vectors of 256 bits, as processors without AVX-512 have it.
 bool HasAvxVnni();
-void ExchangeTileVbmi(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums);
 
 struct Int8Routine {
   bool sparse = false;
   int64_t inline_rows = 0;  // up to so many rows, `run` reads codes itself
   // Spreads the codes of `steps` steps to shuffle indices, 64 bytes a step. Null if dense.
   void (*widen)(const uint8_t* codes, int64_t steps, std::byte* to) = nullptr;
+  // Writes task.state, which is the same for all rows of the panel: of x, y and the residual only whether there is one
+  // counts. Null if the routine has none.
+  void (*begin)(Int8Task& task) = nullptr;
   void (*run)(const Int8Task& task) = nullptr;
 };
+// For AVX-512 with AVX512_VBMI.
+extern const Int8Routine kInt8DenseVbmi, kInt8SparseVbmi;
 
 // QuantizedLinear, DynamicQuantizedLinear and QuantizedConv by such a routine. Convolutions are implicit: x with its
 // padding (the zero point) is laid out once, and every tap reads it there. Signed x is shifted by 128 on that way.

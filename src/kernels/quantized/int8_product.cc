@@ -197,12 +197,13 @@ class Int8Product : public RowKernel {
     task.factor = call.factor;
     task.lanes = static_cast<int>(std::min(PackedInt8::kLanes, weight_->geometry().outputs - first));
     task.result = &result_;
-    if (HasVbmi()) task.exchange_tile = ExchangeTileVbmi;
     task.y_pitch = shape_.conv.outputs;
     if (routine_.widen != nullptr && rows.end - rows.begin > routine_.inline_rows) {
       routine_.widen(task.codes, weight_->steps(), widened);
       task.widened = widened;
     }
+    if (residual_element_ > 0) task.residual = call.inputs[4];
+    if (routine_.begin != nullptr) routine_.begin(task);
     const int64_t lines = has_next ? (weight_->values(panel + 1) - weight_->values(panel)) / 64 : 0;
     const int64_t code_lines = has_next && routine_.sparse ? weight_->steps() / 2 : 0;
     const auto share = [&](int64_t of, int64_t row) { return of * (row - rows.begin) / (rows.end - rows.begin); };

@@ -119,7 +119,16 @@ void AddCasesBetween(std::vector<KernelCase>* cases) {
         MakeCase("QuantizedGlobalAveragePool", {Codes(x, {1, 5, 7}, 25)}, Requantised(pool, DType::kInt8)));
     const std::map<std::string, Attribute> window = {
         {"kernel_shape", Dims{3, 3}}, {"strides", Dims{2, 2}}, {"pads", Dims{1, 1, 1, 1}}};
-    cases->push_back(MakeCase("ChannelsLastMaxPool", {Codes(x, {2, 9, 8, 70}, 26)}, window));
+    // Channels: one vector and the end of another, less than one of any width, several.
+    for (const int64_t channels : {70, 13, 256}) {
+      cases->push_back(MakeCase("ChannelsLastMaxPool", {Codes(x, {2, 9, 8, channels}, 26)}, window));
+    }
+    const std::map<std::string, Attribute> dilated = {
+        {"kernel_shape", Dims{2, 3}}, {"dilations", Dims{2, 2}}, {"strides", Dims{1, 3}}, {"pads", Dims{0, 2, 1, 1}}};
+    cases->push_back(MakeCase("ChannelsLastMaxPool", {Codes(x, {1, 7, 11, 64}, 30)}, dilated));
+    const std::map<std::string, Attribute> deep = {
+        {"kernel_shape", Dims{2, 2, 2}}, {"strides", Dims{2, 1, 2}}, {"pads", Dims{0, 1, 0, 0, 0, 0}}};
+    cases->push_back(MakeCase("ChannelsLastMaxPool", {Codes(x, {2, 4, 5, 6, 33}, 31)}, deep));
     std::vector<int64_t> table;
     for (int64_t i = 0; i < 256; ++i) table.push_back(i * 37 % 256 - 128);
     auto lookup = Requantised({{"table", table}}, DType::kInt8);

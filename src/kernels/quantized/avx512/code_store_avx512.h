@@ -1,0 +1,209 @@
+// From the sums of a tile, in the registers that they were summed in, to codes: scale, bias, residual, bounds, table.
+//
+// A store of 64 bytes takes two cycles in which nothing is multiplied, so sums don't go through memory. Scales and
+// biases are divided by y's scale once a panel; sixteen sums then take a conversion, a multiply-add and a conversion
+// back, and the rest (zero point, bounds, table, the way from lanes to outputs) is done on 64 codes at once: two rows
+// of 32.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstring>
+#include <new>
+
+#include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/quantized/int8_panel.h"
+#if defined(__AVX512VBMI__)
+#include "src/kernels/quantized/table_vbmi.h"
+#endif
+
+namespace tamis {
+namespace {
+
+// What is the same for all rows of a panel. Kept in Int8Task::state.
+class CodeStore {
+ public:
+#if defined(__AVX512VBMI__)
+  static constexpr bool kBytes = true;  // bytes can be permuted: lanes are put in order behind the packing
+#else
+  static constexpr bool kBytes = false;
+#endif
+
+  // Codes whose activation is only a bound, as good as all of them. A table that can't be exchanged in registers is
+  // left to the caller.
+  static bool Serves(const Int8Task& task) {
+    return task.result->bounds_only;
+  }
+  static bool LeavesTable(const Int8Task& task) {
+    return task.result->table != nullptr && !kBytes;
+  }
+
+  static void Begin(Int8Task& task) {
+    static_assert(sizeof(CodeStore) <= sizeof(task.state));
+    if (Serves(task)) new (task.state.data()) CodeStore(task);
+  }
+  // Of a task that it serves.
+  static const CodeStore& Of(const Int8Task& task) {
+    return *std::launder(reinterpret_cast<const CodeStore*>(task.state.data()));
+  }
+
+  // Rows [first_row, first_row + kRows) of y.
+  template <int kRows>
+  __attribute__((always_inline)) void Write(const Int8Task& task, int64_t first_row,
+                                            const __m512i (&sums)[kRows][2]) const;
+
+ private:
+  static constexpr float kLimit = 1e9F;
+
+  explicit CodeStore(const Int8Task& task);
+
+  __attribute__((always_inline)) __m512i RowOf(const Int8Task& task, int64_t at, const __m512i (&sums)[2]) const;
+  // The residual's 32 elements from `at` on, by lane.
+  __attribute__((always_inline)) __m512 Residual(const Int8Task& task, int64_t at, int half) const;
+
+  __m512 scale_[2], bias_[2];  // over y's scale, by lane (by output if !kBytes)
+  __m512 factor_;              // of the residual, over y's scale; its zero point is part of the bias
+  __m512i lanes_[2];           // by output: its lane
+  __m512i outputs_[2];         // by lane: its output
+  __m512i from_bytes_[2];      // by lane: the byte of the residual's codes that is its lowest, or highest if signed
+  __m512i order_;              // of packed codes
+  __m512i zero_, lowest_, highest_;
+  __mmask32 mask_;
+  bool moved_;    // lanes are not outputs
+  bool bounded_;  // no sum can leave the integers once it is scaled
+  bool is_unsigned_;
+};
+
+inline CodeStore::CodeStore(const Int8Task& task) {
+  const QuantizedResult& result = *task.result;
+  const float inverse = 1.0F / result.y_scale;
+  mask_ = task.lanes >= 32 ? ~__mmask32{0} : (__mmask32{1} << task.lanes) - 1;
+  moved_ = task.order != nullptr;
+  is_unsigned_ = result.dtype == DType::kUInt8;
+  const float factor = result.residual_scale * inverse;
+  factor_ = _mm512_set1_ps(factor);
+  bounded_ = task.residual == nullptr || (result.residual_type != CodeType::kFloat32 && factor <= 1 << 20);
+  for (int half = 0; half < 2; ++half) {
+    const auto mask = static_cast<__mmask16>(mask_ >> (16 * half));
+    scale_[half] =
+        _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, task.scale + half * 16), _mm512_set1_ps(task.factor * inverse));
+    bias_[half] = _mm512_setzero_ps();
+    if (task.bias != nullptr) {
+      bias_[half] = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, task.bias + half * 16), _mm512_set1_ps(inverse));
+    }
+    if (task.residual != nullptr) {
+      bias_[half] = _mm512_sub_ps(bias_[half], _mm512_set1_ps(factor * result.residual_zero));
+    }
+    // Sums are below 2^31 in magnitude; NaNs are not less than anything.
+    const auto below = [](__m512 v, float limit) {
+      return _mm512_cmp_ps_mask(_mm512_abs_ps(v), _mm512_set1_ps(limit), _CMP_LT_OQ) == 0xffff;
+    };
+    bounded_ = bounded_ && below(scale_[half], 0.25F) && below(bias_[half], 1 << 28);
+  }
+  zero_ = _mm512_set1_epi16(static_cast<int16_t>(result.y_zero));
+  lowest_ = _mm512_set1_epi8(static_cast<char>(result.lowest));
+  highest_ = _mm512_set1_epi8(static_cast<char>(result.highest));
+
+  alignas(64) int32_t lane_of[32];
+  alignas(64) int32_t output_of[32] = {};
+  for (int32_t output = 0; output < 32; ++output) {
+    lane_of[output] = moved_ ? task.order[output] : output;
+    if (output < task.lanes) output_of[lane_of[output]] = output;
+  }
+  for (int half = 0; half < 2; ++half) {
+    lanes_[half] = _mm512_load_si512(lane_of + half * 16);
+    outputs_[half] = _mm512_load_si512(output_of + half * 16);
+    from_bytes_[half] = outputs_[half];
+    if (result.residual_type == CodeType::kInt8) from_bytes_[half] = _mm512_slli_epi32(from_bytes_[half], 24);
+  }
+  if constexpr (kBytes) {
+    if (moved_) {
+      const auto by_lane = [this](__m512(&values)[2]) {
+        const __m512 low = values[0], high = values[1];
+        for (int half = 0; half < 2; ++half) values[half] = _mm512_permutex2var_ps(low, outputs_[half], high);
+      };
+      by_lane(scale_);
+      by_lane(bias_);
+    }
+    // Packing leaves lane l of the first of two rows at byte (l & 12) << 2 | l >> 4 << 2 | l & 3, of the second 8
+    // behind.
+    alignas(64) uint8_t order[64];
+    for (int output = 0; output < 32; ++output) {
+      const int32_t lane = lane_of[output];
+      order[output] = static_cast<uint8_t>((lane & 12) << 2 | (lane >> 4 & 1) << 2 | (lane & 3));
+      order[output + 32] = static_cast<uint8_t>(order[output] + 8);
+    }
+    order_ = _mm512_load_si512(order);
+  } else {
+    order_ = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);  // fours of codes
+  }
+}
+
+inline __m512 CodeStore::Residual(const Int8Task& task, int64_t at, int half) const {
+  const CodeType type = task.result->residual_type;
+  if (type == CodeType::kFloat32) {
+    const float* from = static_cast<const float*>(task.residual) + at;
+    const auto load = [&](int part) {
+      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask_ >> (16 * part)), from + part * 16);
+    };
+    if (!kBytes || !moved_) return load(half);
+    return _mm512_permutex2var_ps(load(0), outputs_[half], load(1));
+  }
+  const auto* from = static_cast<const uint8_t*>(task.residual) + at;
+#if defined(__AVX512VBMI__)
+  const __m512i codes = _mm512_castsi256_si512(_mm256_maskz_loadu_epi8(mask_, from));
+  if (type == CodeType::kUInt8) {
+    return _mm512_cvtepi32_ps(_mm512_maskz_permutexvar_epi8(0x1111111111111111, from_bytes_[half], codes));
+  }
+  const __m512i high = _mm512_maskz_permutexvar_epi8(0x8888888888888888, from_bytes_[half], codes);
+  return _mm512_cvtepi32_ps(_mm512_srai_epi32(high, 24));
+#else
+  const __m128i codes = _mm_maskz_loadu_epi8(static_cast<__mmask16>(mask_ >> (16 * half)), from + half * 16);
+  return _mm512_cvtepi32_ps(type == CodeType::kUInt8 ? _mm512_cvtepu8_epi32(codes) : _mm512_cvtepi8_epi32(codes));
+#endif
+}
+
+// A row's codes as 16-bit numbers, fours of the two halves in turns.
+inline __m512i CodeStore::RowOf(const Int8Task& task, int64_t at, const __m512i (&sums)[2]) const {
+  __m512i wide[2];
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    __m512i sum = sums[half];
+    if (!kBytes && moved_) sum = _mm512_permutex2var_epi32(sums[0], lanes_[half], sums[1]);
+    __m512 v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale_[half], bias_[half]);
+    if (task.residual != nullptr) v = _mm512_fmadd_ps(Residual(task, at, half), factor_, v);
+    // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
+    if (!bounded_) v = _mm512_min_ps(_mm512_set1_ps(kLimit), v);
+    wide[half] = _mm512_cvtps_epi32(v);
+  }
+  return _mm512_adds_epi16(_mm512_packs_epi32(wide[0], wide[1]), zero_);
+}
+
+template <int kRows>
+inline void CodeStore::Write(const Int8Task& task, int64_t first_row, const __m512i (&sums)[kRows][2]) const {
+  const int64_t pitch = task.y_pitch;
+  int64_t at = first_row * pitch;
+  auto* const y = static_cast<uint8_t*>(task.y);
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; r += 2, at += 2 * pitch) {
+    const bool two = r + 1 < kRows;
+    const __m512i first = RowOf(task, at, sums[r]);
+    const __m512i second = two ? RowOf(task, at + pitch, sums[two ? r + 1 : r]) : first;
+    __m512i codes = is_unsigned_ ? _mm512_packus_epi16(first, second) : _mm512_packs_epi16(first, second);
+#if defined(__AVX512VBMI__)
+    codes = _mm512_permutexvar_epi8(order_, codes);
+#else
+    codes = _mm512_permutexvar_epi32(order_, codes);
+#endif
+    codes = is_unsigned_ ? _mm512_min_epu8(_mm512_max_epu8(codes, lowest_), highest_)
+                         : _mm512_min_epi8(_mm512_max_epi8(codes, lowest_), highest_);
+#if defined(__AVX512VBMI__)
+    if (const CodeTable* const table = task.result->table.get()) codes = TableVbmi(*table)(codes);
+#endif
+    _mm256_mask_storeu_epi8(y + at, mask_, _mm512_castsi512_si256(codes));
+    if (two) _mm256_mask_storeu_epi8(y + at + pitch, mask_, _mm512_extracti64x4_epi64(codes, 1));
+  }
+}
+
+}  // namespace
+}  // namespace tamis
