@@ -10,7 +10,8 @@
 
 #include <cstring>
 
-#include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/gemm/avx512/tile_finish.h"
+#include "src/kernels/gemm/avx512/tile_rows.h"
 #include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
@@ -32,21 +33,23 @@ struct Operands {
   const uint16_t* values;
   const uint8_t* codes;
   const std::byte* widened;
+  const TileFinish* finish;  // null: sums go to `sums`
   float* sums;
 };
 
 template <int kRows, bool kWidened, bool kPaired>
-[[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
+[[gnu::noinline]] void Tile(const Operands& o, int64_t row, LinesAhead ahead) {
   const uint16_t* values = o.values;
   const uint8_t* codes = o.codes;
   const std::byte* widened = o.widened;
+  const uint16_t* const rows = o.x + row * o.pitch;
   const int64_t pitch = o.pitch;
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   __m512i next = kWidened ? __m512i{} : Widen(codes);
   for (const int64_t tap : o.taps) {
-    const uint16_t* x = o.x + tap;
+    TileRows<kRows> x(rows + tap, pitch * int64_t{sizeof(uint16_t)});
     for (int64_t g = 0; g < o.tap_groups; ++g) {
       const __m512i pick0 = kWidened ? _mm512_load_si512(widened) : next;
       const __m512i pick1 = _mm512_srli_epi32(pick0, 4);
@@ -62,16 +65,17 @@ template <int kRows, bool kWidened, bool kPaired>
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; ++r) {
         long long four;  // NOLINT(google-runtime-int): the intrinsic's type
-        std::memcpy(&four, x + r * pitch, sizeof(four));
+        std::memcpy(&four, x[r], sizeof(four));
         const __m512i all = _mm512_set1_epi64(four);
         const auto picked = (__m512bh)_mm512_permutexvar_epi16(pick0, all);
         acc[r][0] = _mm512_dpbf16_ps(acc[r][0], picked, w0);
         acc[r][1] = _mm512_dpbf16_ps(acc[r][1], kPaired ? picked : (__m512bh)_mm512_permutexvar_epi16(pick1, all), w1);
       }
-      x += 4;
+      x.Advance(8);
       values += 64;
     }
   }
+  if (o.finish != nullptr) return o.finish->Write<true>(row, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
@@ -79,7 +83,7 @@ template <int kRows, bool kWidened, bool kPaired>
   }
 }
 
-using TileFunction = void (*)(const Operands&, LinesAhead);
+using TileFunction = void (*)(const Operands&, int64_t, LinesAhead);
 template <bool kWidened, bool kPaired>
 constexpr TileFunction kTiles[kTallest] = {
     Tile<1, kWidened, kPaired>, Tile<2, kWidened, kPaired>,  Tile<3, kWidened, kPaired>,  Tile<4, kWidened, kPaired>,
@@ -100,21 +104,22 @@ void Panel24Bf16Avx512(const PanelTask& task) {
     for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes + g * 16));
   }
   const TileFunction* const tiles = TilesFor(widened, task.order != nullptr);
-  Operands operands = {.x = nullptr,
-                       .pitch = task.x_pitch,
-                       .taps = task.taps,
-                       .tap_groups = task.tap_groups,
-                       .values = static_cast<const uint16_t*>(task.values),
-                       .codes = task.codes,
-                       .widened = task.scratch,
-                       .sums = sums};
+  const auto finish = TileFinish::Of(task);
+  const Operands operands = {.x = static_cast<const uint16_t*>(task.x),
+                             .pitch = task.x_pitch,
+                             .taps = task.taps,
+                             .tap_groups = task.tap_groups,
+                             .values = static_cast<const uint16_t*>(task.values),
+                             .codes = task.codes,
+                             .widened = task.scratch,
+                             .finish = finish ? &*finish : nullptr,
+                             .sums = sums};
   const bool one_place = task.taps.size() == 1;
   SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     if (one_place) PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
-    operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
-    tiles[rows - 1](operands, lines.Take(rows, task.groups));
-    Finish<true>(task, row, rows, sums);
+    tiles[rows - 1](operands, row, lines.Take(rows, task.groups));
+    if (!finish) Finish<true>(task, row, rows, sums);
   });
 }
 

@@ -8,7 +8,7 @@
 // outputs lie in pairs, what is picked for lane i serves lane i + 16 too.
 #include <immintrin.h>
 
-#include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/gemm/avx512/tile_finish.h"
 #include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
@@ -31,13 +31,14 @@ struct Operands {
   const float* values;
   const uint8_t* codes;
   const std::byte* widened;
+  const TileFinish* finish;  // null: sums go to `sums`
   float* sums;
 };
 
 // Groups [begin, end). With kMasked only the first (groups - begin) * 4 of the sixteen inputs are read.
 template <int kRows, bool kWidened, bool kPaired, bool kMasked>
-[[gnu::always_inline]] inline void Accumulate(const Operands& o, int64_t begin, int64_t end, LinesAhead& ahead,
-                                              __m512 (&acc)[kRows][2]) {
+[[gnu::always_inline]] inline void Accumulate(const Operands& o, int64_t row, int64_t begin, int64_t end,
+                                              LinesAhead& ahead, __m512 (&acc)[kRows][2]) {
   const float* values = o.values + begin * 64;
   const int64_t pitch = o.pitch;
   const auto mask = static_cast<__mmask16>(kMasked ? (1 << ((end - begin) * 4)) - 1 : 0xffff);
@@ -57,7 +58,7 @@ template <int kRows, bool kWidened, bool kPaired, bool kMasked>
     const __m512 wa1 = _mm512_load_ps(values + 16);
     const __m512 wb0 = _mm512_load_ps(values + 32);
     const __m512 wb1 = _mm512_load_ps(values + 48);
-    const float* x = o.x + g / 4 * 16;
+    const float* x = o.x + row * pitch + g / 4 * 16;
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const __m512 all = kMasked ? _mm512_maskz_loadu_ps(mask, x + r * pitch) : _mm512_loadu_ps(x + r * pitch);
@@ -72,13 +73,14 @@ template <int kRows, bool kWidened, bool kPaired, bool kMasked>
 }
 
 template <int kRows, bool kWidened, bool kPaired>
-[[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
+[[gnu::noinline]] void Tile(const Operands& o, int64_t row, LinesAhead ahead) {
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   const int64_t whole = o.groups / 4 * 4;
-  Accumulate<kRows, kWidened, kPaired, false>(o, 0, whole, ahead, acc);
-  if (whole < o.groups) Accumulate<kRows, kWidened, kPaired, true>(o, whole, o.groups, ahead, acc);
+  Accumulate<kRows, kWidened, kPaired, false>(o, row, 0, whole, ahead, acc);
+  if (whole < o.groups) Accumulate<kRows, kWidened, kPaired, true>(o, row, whole, o.groups, ahead, acc);
+  if (o.finish != nullptr) return o.finish->Write<false>(row, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
@@ -86,7 +88,7 @@ template <int kRows, bool kWidened, bool kPaired>
   }
 }
 
-using TileFunction = void (*)(const Operands&, LinesAhead);
+using TileFunction = void (*)(const Operands&, int64_t, LinesAhead);
 template <bool kWidened, bool kPaired>
 constexpr TileFunction kTiles[kTallest] = {
     Tile<1, kWidened, kPaired>, Tile<2, kWidened, kPaired>, Tile<3, kWidened, kPaired>, Tile<4, kWidened, kPaired>,
@@ -106,19 +108,20 @@ void Panel24F32Avx512(const PanelTask& task) {
     for (int64_t g = 0; g < task.groups; ++g) _mm512_store_si512(task.scratch + g * 64, Widen(task.codes, g));
   }
   const TileFunction* const tiles = TilesFor(widened, task.order != nullptr);
-  Operands operands = {static_cast<const float*>(task.x),
-                       task.x_pitch,
-                       task.groups,
-                       static_cast<const float*>(task.values),
-                       task.codes,
-                       task.scratch,
-                       sums};
+  const auto finish = TileFinish::Of(task);
+  const Operands operands = {static_cast<const float*>(task.x),
+                             task.x_pitch,
+                             task.groups,
+                             static_cast<const float*>(task.values),
+                             task.codes,
+                             task.scratch,
+                             finish ? &*finish : nullptr,
+                             sums};
   SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     PrefetchRows(task, row + rows, kTallest, sizeof(float), task.groups * 16);
-    operands.x = static_cast<const float*>(task.x) + row * task.x_pitch;
-    tiles[rows - 1](operands, lines.Take(rows, task.groups));
-    Finish<false>(task, row, rows, sums);
+    tiles[rows - 1](operands, row, lines.Take(rows, task.groups));
+    if (!finish) Finish<false>(task, row, rows, sums);
   });
 }
 

@@ -1,10 +1,12 @@
 // Linear in bf16 with a dense weight: two vectors of outputs and up to twelve rows a tile, two inputs a vdpbf16ps. What
-// it has over a library is the epilogue, which runs on a tile's sums while they are in the cache, with a cheaper GELU.
+// it has over a library is the epilogue: sums that are only bounded go to y from their registers, others while they are
+// in the cache, with a cheaper GELU.
 #include <immintrin.h>
 
 #include <cstring>
 
-#include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/gemm/avx512/tile_finish.h"
+#include "src/kernels/gemm/avx512/tile_rows.h"
 #include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
@@ -19,22 +21,23 @@ struct Operands {
   std::span<const int64_t> taps;
   int64_t tap_groups;
   const uint16_t* values;
+  const TileFinish* finish;  // null: sums go to `sums`
   float* sums;
 };
 
 template <int kRows>
-[[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
-  const int64_t pitch = o.pitch;
+[[gnu::noinline]] void Tile(const Operands& o, int64_t row, LinesAhead ahead) {
   const uint16_t* values = o.values;
+  const uint16_t* const rows = o.x + row * o.pitch;
+  const int64_t pitch = o.pitch;
   __m512 acc[kRows][2];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) acc[r][0] = acc[r][1] = _mm512_setzero_ps();
   for (const int64_t tap : o.taps) {
-    const uint16_t* x = o.x + tap;
+    TileRows<kRows> x(rows + tap, pitch * int64_t{sizeof(uint16_t)});
     for (int64_t group = 0; group < o.tap_groups; ++group) {
       if constexpr (kRows > kFewRows) ahead.Step();
-        // Not unrolled: so many addresses would not fit the registers.
-#pragma GCC unroll 1
+#pragma GCC unroll 2
       for (int k = 0; k < 2; ++k) {
         if constexpr (kRows <= kFewRows) PrefetchWeight(values, 128);
         const auto w0 = (__m512bh)_mm512_load_si512(values);
@@ -43,16 +46,17 @@ template <int kRows>
         for (int r = 0; r < kRows; ++r) {
           // Two inputs a step: 32 bits of x to all lanes.
           int pair;
-          std::memcpy(&pair, x + r * pitch, sizeof(pair));
+          std::memcpy(&pair, x[r] + k * 4, sizeof(pair));
           const auto all = (__m512bh)_mm512_set1_epi32(pair);
           acc[r][0] = _mm512_dpbf16_ps(acc[r][0], all, w0);
           acc[r][1] = _mm512_dpbf16_ps(acc[r][1], all, w1);
         }
-        x += 2;
         values += 64;
       }
+      x.Advance(8);
     }
   }
+  if (o.finish != nullptr) return o.finish->Write<true>(row, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
     _mm512_store_ps(o.sums + r * PackedPanels::kLanes, acc[r][0]);
@@ -60,7 +64,7 @@ template <int kRows>
   }
 }
 
-using TileFunction = void (*)(const Operands&, LinesAhead);
+using TileFunction = void (*)(const Operands&, int64_t, LinesAhead);
 constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>,  Tile<5>,  Tile<6>,
                                            Tile<7>, Tile<8>, Tile<9>, Tile<10>, Tile<11>, Tile<12>};
 
@@ -68,17 +72,18 @@ constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>,  
 
 void PanelBf16Avx512(const PanelTask& task) {
   alignas(64) float sums[kTallest * PackedPanels::kLanes];
-  Operands operands = {.x = nullptr,
-                       .pitch = task.x_pitch,
-                       .taps = task.taps,
-                       .tap_groups = task.tap_groups,
-                       .values = static_cast<const uint16_t*>(task.values),
-                       .sums = sums};
+  const auto finish = TileFinish::Of(task);
+  const Operands operands = {.x = static_cast<const uint16_t*>(task.x),
+                             .pitch = task.x_pitch,
+                             .taps = task.taps,
+                             .tap_groups = task.tap_groups,
+                             .values = static_cast<const uint16_t*>(task.values),
+                             .finish = finish ? &*finish : nullptr,
+                             .sums = sums};
   SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
-    operands.x = static_cast<const uint16_t*>(task.x) + row * task.x_pitch;
-    kTiles[rows - 1](operands, lines.Take(rows, task.groups));
-    Finish<true>(task, row, rows, sums);
+    kTiles[rows - 1](operands, row, lines.Take(rows, task.groups));
+    if (!finish) Finish<true>(task, row, rows, sums);
   });
 }
 

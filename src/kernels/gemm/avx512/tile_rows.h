@@ -13,9 +13,10 @@ namespace {
 template <int kRows>
 class TileRows {
  public:
-  TileRows(const uint8_t* first, int64_t pitch) : pitch_(pitch), three_(3 * pitch) {
+  // `pitch` in bytes.
+  TileRows(const void* first, int64_t pitch) : pitch_(pitch), three_(3 * pitch) {
 #pragma GCC unroll 4
-    for (int i = 0; i < kQuads; ++i) quads_[i] = first + 4 * i * pitch;
+    for (int i = 0; i < kQuads; ++i) quads_[i] = static_cast<const uint8_t*>(first) + 4 * i * pitch;
   }
 
   // Of a constant `r`: one addition of the load.
