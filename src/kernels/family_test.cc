@@ -238,6 +238,16 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, 
   }
 }
 
+bool CheckKernel(const KernelDef& kernel, const KernelCase& c) {
+  for (int threads = 1; threads <= 3; ++threads) {
+    Prepared prepared;
+    Fill(c, threads, prepared);
+    if (!kernel.supports(prepared.problem).ok()) return false;
+    RunOne(kernel, c, prepared.problem, fmt::format("{} on {}, {} threads", kernel.name, c.name, threads));
+  }
+  return true;
+}
+
 void ExpectRefused(std::string_view family, const KernelCase& refused_case, std::string_view reason) {
   Prepared prepared;
   Fill(refused_case, 1, prepared);

@@ -45,6 +45,8 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, 
 // A test that looked for every kernel of the family by other means says so here; CheckFamily does.
 void NoteFamilyChecked(std::string_view family);
 bool FamilyIsChecked(std::string_view family);
+// Runs a kernel that is not among AllKernels, as CheckFamily does; false if it doesn't support the case.
+bool CheckKernel(const KernelDef& kernel, const KernelCase& c);
 // The family's kernels must all refuse the problem, each with a reason that contains `reason`.
 void ExpectRefused(std::string_view family, const KernelCase& refused, std::string_view reason);
 // The family's kernels accept the problem and their Check returns an error.

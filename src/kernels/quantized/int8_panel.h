@@ -53,8 +53,8 @@ struct Int8Routine {
   void (*begin)(Int8Task& task) = nullptr;
   void (*run)(const Int8Task& task) = nullptr;
 };
-// For AVX-512 with AVX512_VBMI.
-extern const Int8Routine kInt8DenseVbmi, kInt8SparseVbmi;
+// For AVX-512 with VNNI; and where there is AVX512_VBMI, too.
+extern const Int8Routine kInt8DenseAvx512, kInt8SparseAvx512, kInt8DenseVbmi, kInt8SparseVbmi;
 
 // QuantizedLinear, DynamicQuantizedLinear and QuantizedConv by such a routine. Convolutions are implicit: x with its
 // padding (the zero point) is laid out once, and every tap reads it there. Signed x is shifted by 128 on that way.

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "src/kernels/family_test.h"
+#include "src/kernels/quantized/int8_panel.h"
 #include "src/kernels/quantized/packed_int8.h"
 #include "src/ops/op_def.h"
 
@@ -200,6 +201,13 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
         cases.push_back(MakeCase("QuantizedLinear", inputs, attributes, pattern, paired));
       }
     }
+    // Sums so large that they are no integers any more once they are scaled: the highest code or the lowest.
+    const Tensor far = RandomTensor(DType::kFloat32, {n}, 15, 1e6, 1e8);
+    for (const DType y : {DType::kUInt8, DType::kInt8}) {
+      cases.push_back(MakeCase("QuantizedLinear",
+                               {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2), far},
+                               Requantised({}, y), pattern, paired));
+    }
     const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
     cases.push_back(
         MakeCase("DynamicQuantizedLinear", {x, Codes(DType::kInt8, {n, k}, 6), Scales(n, 7)}, relu, pattern, paired));
@@ -322,6 +330,36 @@ TEST(QuantizedKernels, MatchTheReference) {
     for (KernelCase& c : Cases(Pattern::kTwoFour, paired)) cases.push_back(std::move(c));
   }
   CheckFamily("quantized", cases);
+}
+
+// What a processor without AVX512_VBMI runs, on one that has it.
+TEST(QuantizedKernels, MatchTheReferenceWithoutPermutationsOfBytes) {
+  if (!Cpu().avx512_vnni) GTEST_SKIP() << "needs AVX-512 with VNNI";
+  static constexpr auto kSupports = [](const Problem& problem, bool sparse) {
+    const std::string& op = problem.node->op;
+    const bool product = op == "QuantizedLinear" || op == "QuantizedConv" || op == "DynamicQuantizedLinear";
+    return product ? Int8PanelsSupported(problem, sparse) : Status(UserError("not a product"));
+  };
+  KernelDef dense, sparse;
+  dense.name = "dense without VBMI";
+  dense.supports = [](const Problem& problem) { return kSupports(problem, false); };
+  dense.prepare = [](const Problem& problem, PackCache& cache) {
+    return PrepareInt8Panels(problem, cache, kInt8DenseAvx512);
+  };
+  sparse.name = "2:4 without VBMI";
+  sparse.supports = [](const Problem& problem) { return kSupports(problem, true); };
+  sparse.prepare = [](const Problem& problem, PackCache& cache) {
+    return PrepareInt8Panels(problem, cache, kInt8SparseAvx512);
+  };
+  size_t runs = 0;
+  for (const auto& [pattern, paired] :
+       {std::pair(Pattern::kDense, false), {Pattern::kTwoFour, false}, {Pattern::kTwoFour, true}}) {
+    for (const KernelCase& c : Cases(pattern, paired)) {
+      runs += CheckKernel(pattern == Pattern::kDense ? dense : sparse, c) ? 1 : 0;
+      if (HasFatalFailure()) return;
+    }
+  }
+  EXPECT_GT(runs, 100u);
 }
 
 // Every value is a whole number below 2^24: nothing is rounded, so kernels must agree to the bit.

@@ -2,6 +2,8 @@
 
 namespace tamis {
 
+const Int8Routine kInt8SparseAvx512 = kRoutine;
+
 extern const KernelDef kernel_quantized24_avx512;
 const KernelDef kernel_quantized24_avx512 = {
     .name = "quantized24_avx512",
@@ -13,7 +15,7 @@ const KernelDef kernel_quantized24_avx512 = {
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, Int8SparseWork()); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareInt8Panels(problem, cache, HasVbmi() ? kInt8SparseVbmi : kRoutine);
+          return PrepareInt8Panels(problem, cache, HasVbmi() ? kInt8SparseVbmi : kInt8SparseAvx512);
         },
 };
 

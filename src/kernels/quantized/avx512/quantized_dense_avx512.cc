@@ -2,6 +2,8 @@
 
 namespace tamis {
 
+const Int8Routine kInt8DenseAvx512 = kRoutine;
+
 extern const KernelDef kernel_quantized_dense_avx512;
 const KernelDef kernel_quantized_dense_avx512 = {
     .name = "quantized_dense_avx512",
@@ -13,7 +15,7 @@ const KernelDef kernel_quantized_dense_avx512 = {
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, 0.45); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareInt8Panels(problem, cache, HasVbmi() ? kInt8DenseVbmi : kRoutine);
+          return PrepareInt8Panels(problem, cache, HasVbmi() ? kInt8DenseVbmi : kInt8DenseAvx512);
         },
 };
 
