@@ -46,15 +46,15 @@ Tensor Rows(const Tensor& tensor, int64_t begin, int64_t end) {
   return part;
 }
 
-ValueId SliceLastAxis(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
-  const Shape shape = *ShapeOf(rewriter.graph(), source);
-  const int64_t count = *shape.back().Constant() / parts;
+ValueId SliceAxis(Rewriter& rewriter, ValueId source, int64_t axis, int64_t part, int64_t parts) {
+  Type type = rewriter.graph().value(source).type;
+  Dim& size = type.shape[static_cast<size_t>(axis)];
+  const int64_t count = *size.Constant() / parts;
   const auto ints = [&](int64_t value) {
     return rewriter.AddConstant("slice_bound", Tensor::Int64s(std::vector<int64_t>{value}));
   };
-  Type type = rewriter.graph().value(source).type;
-  type.shape.back() = Dim(count);
-  const std::vector<ValueId> inputs = {source, ints(part * count), ints((part + 1) * count), ints(-1)};
+  size = Dim(count);
+  const std::vector<ValueId> inputs = {source, ints(part * count), ints((part + 1) * count), ints(axis)};
   return rewriter.Append("Slice", "", inputs, {}, rewriter.graph().value(source).name + "_part", type);
 }
 
@@ -66,11 +66,56 @@ Shape TokensLastShape(const AttentionRows& rows) {
   return {rows.batch_size, rows.head_count * rows.head_size, rows.token_count};
 }
 
-// The shape of the source, with the last axis reduced to the part.
+// The axis of the source that holds heads and elements.
+size_t AxisOfChannels(const Graph& graph, const AttentionRows& rows) {
+  return rows.tokens_last ? 1 : ShapeOf(graph, rows.view.source)->size() - 1;
+}
+
+// The shape of the source, with that axis reduced to the part if there is one.
 Shape PartShape(const Graph& graph, const AttentionRows& rows) {
   Shape shape = *ShapeOf(graph, rows.view.source);
-  if (!shape.empty()) shape.back() = rows.head_count * rows.head_size;
+  if (rows.part) shape[AxisOfChannels(graph, rows)] = rows.head_count * rows.head_size;
   return shape;
+}
+
+// Part `part` of the outputs of a product that has the weight [outputs, ...] as input 1 and perhaps a bias as input 2,
+// as a product of its own; kNoValue if they are not constants. `axis` of the result holds the outputs.
+ValueId SplitProduct(Rewriter& rewriter, ValueId source, const Node& product, int64_t axis, int64_t part,
+                     int64_t parts) {
+  Graph& graph = rewriter.graph();
+  const Tensor* weight = graph.ConstantInput(product, 1);
+  const Tensor* bias = graph.ConstantInput(product, 2);
+  if (weight == nullptr || weight->dim(0) % parts != 0 || (product.input(2) != kNoValue && bias == nullptr)) {
+    return kNoValue;
+  }
+  const int64_t count = weight->dim(0) / parts;
+  const int64_t begin = part * count;
+  const Tensor weight_rows = Rows(*weight, begin, begin + count);
+  const Tensor bias_rows = bias != nullptr ? Rows(*bias, begin, begin + count) : Tensor();
+  std::optional<WeightOrigin> origin = graph.value(product.inputs[1]).origin;
+  if (origin) {
+    origin->row_begin += begin;
+    origin->row_end = origin->row_begin + count;
+  }
+  const std::string suffix = "_part" + std::to_string(part);
+  std::vector<ValueId> inputs = {product.inputs[0],
+                                 rewriter.AddConstant(graph.value(product.inputs[1]).name + suffix, weight_rows)};
+  graph.value(inputs[1]).origin = origin;
+  if (bias_rows.Defined()) {
+    inputs.push_back(rewriter.AddConstant(graph.value(product.inputs[2]).name + suffix, bias_rows));
+  }
+  Type type = graph.value(source).type;
+  type.shape[static_cast<size_t>(axis)] = Dim(count);
+  return rewriter.Append(product.op, product.domain, inputs, product.attributes, graph.value(source).name + suffix,
+                         type);
+}
+
+// The same of a plain convolution's channels; kNoValue if `source` is no such thing.
+ValueId SplitConvolution(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts) {
+  const Node* found = Producer(rewriter.graph(), source, "Conv");
+  if (found == nullptr || found->Int("group", 1) != 1) return kNoValue;
+  const Node conv = MakeNode("Conv", "", found->inputs, {}, found->attributes, found->name);
+  return SplitProduct(rewriter, source, conv, 1, part, parts);
 }
 
 }  // namespace
@@ -90,18 +135,36 @@ bool HasRepeated(const View& view, const Axis& axis) {
   return std::any_of(axis.begin(), axis.end(), [&](const AxisFactor& f) { return view.IsRepeated(f.id); });
 }
 
-// Of a source that has batch, heads, elements and tokens one after the other, its first axis the batch.
+// The one selected factor as a part of the source's axis, of which it is the outermost; it is taken off `axis`. False
+// if it isn't that.
+bool TakePart(const View& view, Axis* axis, AttentionRows* rows) {
+  if (axis->empty() || axis->front().id != view.selected[0].id) return false;
+  const auto parts = axis->front().size.Constant();
+  if (!parts) return false;
+  rows->parts = *parts;
+  rows->part = view.selected[0].index;
+  axis->erase(axis->begin());
+  return true;
+}
+
+// Of a source that has batch, heads, elements and tokens one after the other, its first axis the batch; or of one part
+// of its second axis, which then holds nothing but parts, heads and elements.
 std::optional<AttentionRows> TokensLast(View view, AttentionRows rows, const Axis& leading, const Axis& element,
                                         const Axis& tokens) {
-  if (!view.selected.empty() || view.source_axes.size() < 3) return std::nullopt;
+  if (view.source_axes.size() < 3) return std::nullopt;
   const Axis& batch = view.source_axes[0];
   const size_t batch_factors = batch.size();
   if (leading.size() < batch_factors || Ids(WithoutTail(leading, leading.size() - batch_factors)) != Ids(batch) ||
-      (view.axes.size() == 4 && Ids(view.axes[0]) != Ids(batch)) || Ids(tokens).empty() ||
-      FlatIds(view.source_axes) != Concatenated(Concatenated(Ids(leading), Ids(element)), Ids(tokens))) {
+      (view.axes.size() == 4 && Ids(view.axes[0]) != Ids(batch)) || Ids(tokens).empty()) {
     return std::nullopt;
   }
   const Axis heads(leading.begin() + static_cast<int64_t>(batch_factors), leading.end());
+  std::vector<Axis> read = view.source_axes;
+  if (!view.selected.empty() &&
+      (!TakePart(view, &read[1], &rows) || Ids(read[1]) != Concatenated(Ids(heads), Ids(element)))) {
+    return std::nullopt;
+  }
+  if (FlatIds(read) != Concatenated(Concatenated(Ids(leading), Ids(element)), Ids(tokens))) return std::nullopt;
   rows.tokens_last = true;
   rows.batch = Ids(batch);
   rows.tokens = Ids(tokens);
@@ -145,15 +208,10 @@ std::optional<AttentionRows> RowsOf(View view, bool tokens_last) {
     return rows.head_count.IsConstant() && rows.head_size.IsConstant() ? std::optional(rows) : std::nullopt;
   }
   Axis last = view.source_axes.back();
-  if (!view.selected.empty()) {
-    if (last.empty() || last.front().id != view.selected[0].id) return std::nullopt;
-    const auto parts = last.front().size.Constant();
-    if (!parts) return std::nullopt;
-    rows.parts = *parts;
-    rows.part = view.selected[0].index;
-    last.erase(last.begin());
+  AttentionRows whole = rows;
+  if ((!view.selected.empty() && !TakePart(view, &last, &rows)) || !EndsWith(last, element)) {
+    return TokensLast(std::move(view), std::move(whole), leading, element, tokens);
   }
-  if (!EndsWith(last, element)) return TokensLast(std::move(view), rows, leading, element, tokens);
   const Axis row_heads = WithoutTail(last, element.size());
   if (rank == 4 ? Ids(row_heads) != Ids(heads) : !EndsWith(leading, row_heads)) return std::nullopt;
   const Axis batch = WithoutTail(leading, row_heads.size());
@@ -185,7 +243,7 @@ std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId valu
 
 bool CanMakeRows(const Graph& graph, const AttentionRows& rows) {
   if (rows.heads_first) return true;
-  if (rows.tokens_last) return ReshapeTarget(*ShapeOf(graph, rows.view.source), TokensLastShape(rows)).has_value();
+  if (rows.tokens_last) return ReshapeTarget(PartShape(graph, rows), TokensLastShape(rows)).has_value();
   if (IsSwapped(rows)) return true;
   if (LeadingIds(rows.view) != Concatenated(rows.batch, rows.tokens)) return false;
   return ReshapeTarget(PartShape(graph, rows), RowShape(rows)).has_value();
@@ -195,6 +253,12 @@ ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows) {
   Graph& graph = rewriter.graph();
   ValueId value = rows.view.source;
   if (rows.heads_first) return value;
+  if (rows.part) {
+    const auto axis = static_cast<int64_t>(AxisOfChannels(graph, rows));
+    const ValueId product = rows.tokens_last ? SplitConvolution(rewriter, value, *rows.part, rows.parts)
+                                             : SplitLinear(rewriter, value, *rows.part, rows.parts);
+    value = product != kNoValue ? product : SliceAxis(rewriter, value, axis, *rows.part, rows.parts);
+  }
   if (rows.tokens_last) {
     const std::string base = graph.value(value).name;
     const Shape wide = TokensLastShape(rows), shape = *ShapeOf(graph, value);
@@ -205,10 +269,6 @@ ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows) {
     }
     return rewriter.Append("Transpose", "", {value}, {{"perm", std::vector<int64_t>{0, 2, 1}}}, base + "_rows",
                            Type::Tensor(DTypeOf(graph, value), RowShape(rows)));
-  }
-  if (rows.part) {
-    const ValueId linear = SplitLinear(rewriter, value, *rows.part, rows.parts);
-    value = linear != kNoValue ? linear : SliceLastAxis(rewriter, value, *rows.part, rows.parts);
   }
   const Shape wanted = RowShape(rows);
   const Type type = Type::Tensor(DTypeOf(graph, value), wanted);
@@ -256,29 +316,8 @@ ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t pa
   const Node* found = Producer(graph, source, "Linear", kTamisDomain);
   if (found == nullptr || found->input(3) != kNoValue || !found->String("activation", "").empty()) return kNoValue;
   const Node linear = MakeNode("Linear", kTamisDomain, found->inputs, {}, found->attributes, found->name);
-  const Tensor* weight = graph.ConstantInput(linear, 1);
-  const Tensor* bias = graph.ConstantInput(linear, 2);
-  if (weight == nullptr || weight->dim(0) % parts != 0 || (linear.input(2) != kNoValue && bias == nullptr))
-    return kNoValue;
-  const int64_t count = weight->dim(0) / parts;
-  const int64_t begin = part * count;
-  const Tensor weight_rows = Rows(*weight, begin, begin + count);
-  const Tensor bias_rows = bias != nullptr ? Rows(*bias, begin, begin + count) : Tensor();
-  std::optional<WeightOrigin> origin = graph.value(linear.inputs[1]).origin;
-  if (origin) {
-    origin->row_begin += begin;
-    origin->row_end = origin->row_begin + count;
-  }
-  const std::string suffix = "_part" + std::to_string(part);
-  const std::string weight_name = graph.value(linear.inputs[1]).name + suffix;
-  std::vector<ValueId> inputs = {linear.inputs[0], rewriter.AddConstant(weight_name, weight_rows)};
-  graph.value(inputs[1]).origin = origin;
-  if (bias_rows.Defined()) {
-    inputs.push_back(rewriter.AddConstant(graph.value(linear.inputs[2]).name + suffix, bias_rows));
-  }
-  Type type = graph.value(source).type;
-  type.shape.back() = Dim(count);
-  return rewriter.Append("Linear", kTamisDomain, inputs, linear.attributes, graph.value(source).name + suffix, type);
+  return SplitProduct(rewriter, source, linear, static_cast<int64_t>(graph.value(source).type.shape.size()) - 1, part,
+                      parts);
 }
 
 }  // namespace tamis

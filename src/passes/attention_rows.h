@@ -13,12 +13,14 @@ struct AttentionRows {
   View view;
   // The source is [batch, heads, tokens, elements] and read as it is; otherwise rows are made of it.
   bool heads_first = false;
-  // The source is [batch, heads * elements, tokens], its axes cut or joined in any way: as convolutions have it.
+  // The source is [batch, heads * elements, tokens], its axes cut or joined in any way: as convolutions have it. Or it
+  // is [batch, parts * heads * elements, tokens...], and `part` is read.
   bool tokens_last = false;
   std::vector<int> batch, tokens;  // factors of the source, in order
   Dim batch_size, token_count, head_count, head_size;
-  Dim shared = Dim(1);          // neighbouring heads of the value that are one head of the source: it repeats them
-  std::optional<int64_t> part;  // the rows are this one of `parts` equal parts of the source's last axis
+  Dim shared = Dim(1);  // neighbouring heads of the value that are one head of the source: it repeats them
+  // The rows are this one of `parts` equal parts of the source's last axis; with tokens_last, of its second.
+  std::optional<int64_t> part;
   int64_t parts = 1;
 };
 
@@ -30,8 +32,8 @@ std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId valu
 // Whether MakeRows can make the value.
 bool CanMakeRows(const Graph& graph, const AttentionRows& rows);
 // A value [B, S, H*D] (or [B, H, S, D]) with these rows, made by as few nodes as it takes: none if the source is that
-// value already. A part of a Linear's result is a Linear of its own with those rows of the weight. The caller sorts the
-// graph.
+// value already. A part of a Linear's or Conv's result is a product of its own with those rows of the weight. The
+// caller sorts the graph.
 ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows);
 // Part `part` of the columns of a Linear's result as a Linear of its own; kNoValue if `source` is no plain Linear.
 ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts);

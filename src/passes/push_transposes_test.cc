@@ -66,5 +66,47 @@ TEST(PushTransposes, NoneIsAddedWhereOneIsReadTwiceOrMeetsAnother) {
   EXPECT_EQ(square.Run(s.Op("Add", {square.There(square.x), y})), (Counts{{"Transpose", 1}, {"Add", 1}}));
 }
 
+// Channels behind pixels, cut into heads, tokens before elements: one copy. Read in between: two.
+TEST(SimplifyViews, ATransposeForSeveral) {
+  for (const bool read : {false, true}) {
+    Turned c;
+    TestGraph& t = c.t;
+    const ValueId y = t.Input("y", {2, 3, 4, 6});
+    const ValueId first = c.Back(y);
+    if (read) t.Output(t.Op("Softmax", {first}, {{"axis", int64_t{-1}}}));
+    const ValueId heads = t.Op("Reshape", {first, t.Ints({2, 3, 2, 12})});
+    t.Output(t.Op("Softmax", {c.Turn(heads, {0, 1, 3, 2})}, {{"axis", int64_t{-1}}}));
+    const Graph after = RewriteAndCompare(t.graph, {{"simplify_views", SimplifyViews}},
+                                          {{"x", c.feeds["x"]}, {"y", RandomTensor({2, 3, 4, 6}, 2)}});
+    EXPECT_EQ(CountOps(after)["Transpose"], read ? 2 : 1);
+  }
+}
+
+// And back, with an axis that is joined of two.
+TEST(SimplifyViews, ATransposeForThree) {
+  Turned c;
+  TestGraph& t = c.t;
+  const ValueId y = t.Input("y", {2, 3, 4, 6});
+  const ValueId cut = t.Op("Reshape", {c.Back(y), t.Ints({2, 3, 2, 12})});
+  const ValueId turned = c.Turn(cut, {0, 2, 1, 3});
+  const ValueId image = c.There(t.Op("Reshape", {turned, t.Ints({2, 6, 3, 4})}));
+  t.Output(t.Op("Exp", {image}));
+  const Graph after = RewriteAndCompare(t.graph, {{"simplify_views", SimplifyViews}},
+                                        {{"x", c.feeds["x"]}, {"y", RandomTensor({2, 3, 4, 6}, 2)}});
+  EXPECT_EQ(CountOps(after)["Transpose"], 1);
+}
+
+// A batch that is no number stays an axis.
+TEST(SimplifyViews, SeveralTransposesOfUnknownSizes) {
+  TestGraph t{17};
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 3, Dim::Symbol("w"), 6});
+  const auto turn = [&](ValueId from, Ints perm) { return t.Op("Transpose", {from}, {{"perm", std::move(perm)}}); };
+  const ValueId heads = t.Op("Reshape", {turn(x, {0, 3, 1, 2}), t.Ints({0, 3, 2, -1})});
+  t.Output(t.Op("Exp", {turn(heads, {0, 1, 3, 2})}));
+  const Graph after =
+      RewriteAndCompare(t.graph, {{"simplify_views", SimplifyViews}}, {{"x", RandomTensor({2, 3, 4, 6}, 2)}});
+  EXPECT_EQ(CountOps(after)["Transpose"], 1);
+}
+
 }  // namespace
 }  // namespace tamis

@@ -157,6 +157,46 @@ TEST(RecognizeAttention, TokensBehindChannels) {
   }
 }
 
+// Visformer: one convolution for queries, keys and values, cut along channels. `group` 3: it has no part of its own.
+TEST(RecognizeAttention, PartsOfChannelsBeforeTokens) {
+  for (const int64_t group : {1, 3}) {
+    Block b;
+    TestGraph& t = b.t;
+    const ValueId y = t.Input("y", {2, 3 * kWidth, 3, 5});
+    const ValueId conv =
+        t.Op("Conv", {y, t.Weight({3 * kWidth, 3 * kWidth / group, 1, 1}), t.Weight({3 * kWidth})}, {{"group", group}});
+    const ValueId cut = t.Op("Reshape", {conv, t.Ints({0, 3, kHeads, kHeadSize, 15})});
+    const std::vector<ValueId> parts = t.Ops("Split", {b.Transpose(cut, {1, 0, 2, 4, 3})}, 3, {{"axis", int64_t{0}}});
+    const auto part = [&](size_t i) { return t.Op("Squeeze", {parts[i], t.Ints({0})}); };
+    const ValueId q = part(0), k = b.Transpose(part(1), {0, 1, 3, 2}), v = part(2);
+    const ValueId mixed = t.Op("MatMul", {b.Softmax(t.Op("Div", {t.Op("MatMul", {q, k}), t.Scalar(2)})), v});
+    const ValueId rows = t.Op("Reshape", {b.Transpose(mixed, {0, 1, 3, 2}), t.Ints({0, kWidth, 15})});
+    const auto counts = b.Run(rows, {{"y", RandomTensor({2, 3 * kWidth, 3, 5}, 13)}});
+    EXPECT_EQ(counts.count("MatMul") + counts.count("Split"), 0u);
+    EXPECT_EQ(counts.at("Conv"), group == 1 ? 3 : 1);
+    EXPECT_EQ(counts.count("Slice"), group == 1 ? 0u : 1u);
+    ASSERT_NE(b.Attention(), nullptr);
+    EXPECT_EQ(b.Attention()->Int("num_heads", 0), kHeads);
+  }
+}
+
+// Parts that are no outermost factor of the channels, as where each head has its query, key and value together, are
+// other rows.
+TEST(RecognizeAttention, PartsWithinHeadsOfChannelsStayApart) {
+  Block b;
+  TestGraph& t = b.t;
+  const ValueId y = t.Input("y", {2, kWidth, 3, 5});
+  const ValueId conv = t.Op("Conv", {y, t.Weight({3 * kWidth, kWidth, 1, 1})});
+  const ValueId cut = t.Op("Reshape", {conv, t.Ints({0, kHeads, 3, kHeadSize, 15})});
+  const std::vector<ValueId> parts = t.Ops("Split", {b.Transpose(cut, {2, 0, 1, 4, 3})}, 3, {{"axis", int64_t{0}}});
+  const auto part = [&](size_t i) { return t.Op("Squeeze", {parts[i], t.Ints({0})}); };
+  const ValueId scores = t.Op("MatMul", {part(0), b.Transpose(part(1), {0, 1, 3, 2})});
+  const ValueId mixed = t.Op("MatMul", {b.Softmax(t.Op("Div", {scores, t.Scalar(2)})), part(2)});
+  const ValueId rows = t.Op("Reshape", {b.Transpose(mixed, {0, 1, 3, 2}), t.Ints({0, kWidth, 15})});
+  const auto counts = b.Run(rows, {{"y", RandomTensor({2, kWidth, 3, 5}, 13)}});
+  EXPECT_EQ(counts.at("Conv"), 1);
+}
+
 // One projection, cut by Reshape and Transpose(2, 0, 3, 1, 4), its parts taken by Gather.
 TEST(RecognizeAttention, FusedProjectionByGather) {
   Block b;

@@ -63,6 +63,49 @@ bool SimplifyChain(Rewriter& rewriter, NodeId id) {
   return false;
 }
 
+// Runs of factors that stay neighbours in this order, as axes: of the source and of the view, and the order of the
+// former in the latter.
+struct Regrouped {
+  Shape before, after;
+  std::vector<int64_t> perm;
+};
+
+std::optional<Regrouped> Regroup(const View& view) {
+  std::vector<AxisFactor> source, viewed;
+  for (const Axis& axis : view.source_axes) source.insert(source.end(), axis.begin(), axis.end());
+  for (const Axis& axis : view.axes) viewed.insert(viewed.end(), axis.begin(), axis.end());
+  if (source.size() != viewed.size() || source.empty()) return std::nullopt;
+  std::vector<size_t> place(viewed.size());  // in the source
+  for (size_t i = 0; i < viewed.size(); ++i) {
+    const auto at =
+        std::find_if(source.begin(), source.end(), [&](const AxisFactor& f) { return f.id == viewed[i].id; });
+    if (at == source.end()) return std::nullopt;
+    place[i] = static_cast<size_t>(at - source.begin());
+  }
+  struct Run {
+    size_t first;  // in the source
+    Dim size;
+  };
+  std::vector<Run> runs;
+  for (size_t i = 0; i < viewed.size(); ++i) {
+    if (i > 0 && place[i] == place[i - 1] + 1) {
+      runs.back().size = runs.back().size * viewed[i].size;
+    } else {
+      runs.push_back({place[i], viewed[i].size});
+    }
+  }
+  Regrouped result;
+  std::vector<Run> ordered = runs;
+  std::sort(ordered.begin(), ordered.end(), [](const Run& a, const Run& b) { return a.first < b.first; });
+  for (const Run& run : ordered) result.before.push_back(run.size);
+  for (const Run& run : runs) {
+    result.after.push_back(run.size);
+    const auto at = std::find_if(ordered.begin(), ordered.end(), [&](const Run& o) { return o.first == run.first; });
+    result.perm.push_back(at - ordered.begin());
+  }
+  return result;
+}
+
 // The nodes from `source` to `value`, in order; each is a view of the one before.
 std::vector<NodeId> ChainTo(const Graph& graph, ValueId source, ValueId value) {
   std::vector<NodeId> chain;
@@ -72,6 +115,39 @@ std::vector<NodeId> ChainTo(const Graph& graph, ValueId source, ValueId value) {
   }
   std::reverse(chain.begin(), chain.end());
   return chain;
+}
+
+// A chain with several Transposes that nothing else reads: Reshape, Transpose, Reshape. Where channels-last rows meet
+// code that has channels first, as linear attention over images does, each copy is one instead of two.
+bool JoinTransposes(Rewriter& rewriter, NodeId id) {
+  Graph& graph = rewriter.graph();
+  if (!graph.node(id).Is("Transpose")) return false;
+  const ValueId output = graph.node(id).outputs[0];
+  const auto view = TraceView(graph, output, {});
+  if (!view || view->depth < 2) return false;
+  int copies = 0;
+  for (NodeId node : ChainTo(graph, view->source, output)) {
+    const ValueId made = graph.node(node).outputs[0];
+    if (made != output && !rewriter.SingleUse(made)) return false;
+    copies += graph.node(node).Is("Transpose") ? 1 : 0;
+  }
+  const auto regrouped = copies > 1 ? Regroup(*view) : std::nullopt;
+  if (!regrouped) return false;
+  const Shape from = *ShapeOf(graph, view->source), to = *ShapeOf(graph, output);
+  const auto cut = ReshapeTarget(from, regrouped->before), join = ReshapeTarget(regrouped->after, to);
+  if (!cut || !join) return false;
+  const std::string name = graph.value(output).name;
+  const DType dtype = DTypeOf(graph, output);
+  const auto target = [&](const std::vector<int64_t>& dims) {
+    return rewriter.AddConstant(name + "_shape", Tensor::Int64s(dims));
+  };
+  const ValueId source = view->source;
+  const ValueId parts =
+      rewriter.Append("Reshape", "", {source, target(*cut)}, {}, name + "_cut", Type::Tensor(dtype, regrouped->before));
+  const ValueId turned = rewriter.Append("Transpose", "", {parts}, {{"perm", regrouped->perm}}, name + "_turned",
+                                         Type::Tensor(dtype, regrouped->after));
+  rewriter.Replace(id, MakeNode("Reshape", "", {turned, target(*join)}, {output}, {}, graph.node(id).name));
+  return true;
 }
 
 bool LastAxisWhole(const View& view) {
@@ -138,7 +214,7 @@ Status SimplifyViews(Graph& graph, const PassOptions& options) {
   for (NodeId id : graph.NodeIds()) {
     if (graph.node(id).removed || !IsViewNode(graph.node(id))) continue;
     if (DropPooledAxes(rewriter, id) || PassThroughLinear(rewriter, id)) continue;
-    SimplifyChain(rewriter, id);
+    if (!SimplifyChain(rewriter, id)) JoinTransposes(rewriter, id);
   }
   return {};
 }
