@@ -176,6 +176,10 @@ std::optional<AttentionRows> TokensLast(View view, AttentionRows rows, const Axi
 }
 
 std::optional<AttentionRows> RowsOf(View view, bool tokens_last) {
+  if (view.axes.size() == 5) {  // two axes of batch, as where windows of images attend each to itself
+    view.axes[0].insert(view.axes[0].end(), view.axes[1].begin(), view.axes[1].end());
+    view.axes.erase(view.axes.begin() + 1);
+  }
   if (view.axes.size() < 3 || view.source_axes.empty() || view.selected.size() > 1) return std::nullopt;
   AttentionRows rows;
   const size_t rank = view.axes.size();
@@ -298,6 +302,13 @@ void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int6
     return rewriter.Append(op, "", std::move(inputs), std::move(attributes), name + "_heads",
                            Type::Tensor(DType::kFloat32, std::move(result)));
   };
+  if (shape.size() == 5) {
+    const Shape apart = {shape[0], shape[1], tokens, Dim(heads), Dim(head_size)};
+    const ValueId split = append("Reshape", {rows, reshape_input(*ReshapeTarget(row_shape, apart))}, {}, apart);
+    const std::vector<int64_t> perm = {0, 1, 3, 2, 4};
+    rewriter.Replace(id, MakeNode("Transpose", "", {split}, {output}, {{"perm", perm}}));
+    return;
+  }
   const ValueId split = append("Reshape", {rows, reshape_input({0, 0, heads, head_size})}, {},
                                {batch, tokens, Dim(heads), Dim(head_size)});
   if (shape.size() == 4) {

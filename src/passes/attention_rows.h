@@ -24,9 +24,9 @@ struct AttentionRows {
   int64_t parts = 1;
 };
 
-// `value` is [B, H, S, D] (or [B*H, S, D]); with `tokens_last` [B, H, D, S]. The farthest source is taken that has head
-// and element in its last axis, in this order, and nothing else but a selection; or, of four axes, that is [B, H, S,
-// D]; or that has batch, heads, elements and tokens one after the other.
+// `value` is [B, H, S, D] (or [B*H, S, D], or [B, G, H, S, D] with a batch of B*G); with `tokens_last` [B, H, D, S].
+// The farthest source is taken that has head and element in its last axis, in this order, and nothing else but a
+// selection; or, of four axes, that is [B, H, S, D]; or that has batch, heads, elements and tokens one after the other.
 std::optional<AttentionRows> MatchAttentionRows(const Graph& graph, ValueId value, bool tokens_last);
 
 // Whether MakeRows can make the value.
@@ -37,8 +37,8 @@ bool CanMakeRows(const Graph& graph, const AttentionRows& rows);
 ValueId MakeRows(Rewriter& rewriter, const AttentionRows& rows);
 // Part `part` of the columns of a Linear's result as a Linear of its own; kNoValue if `source` is no plain Linear.
 ValueId SplitLinear(Rewriter& rewriter, ValueId source, int64_t part, int64_t parts);
-// Puts views of the rows [B, S, H*E] in the slot of the node: the head-split form [B, H, S, E] or [B*H, S, E] that the
-// readers of its result expect. The caller sorts the graph.
+// Puts views of the rows [B, S, H*E] in the slot of the node: the head-split form [B, H, S, E], [B*H, S, E] or, with a
+// batch that ReshapeTarget can cut, [B, G, H, S, E] that the readers of its result expect. The caller sorts the graph.
 void SplitHeads(Rewriter& rewriter, NodeId id, ValueId rows, int64_t heads, int64_t head_size);
 
 }  // namespace tamis

@@ -4,7 +4,8 @@
 // where the softmax is NaN, because all of a row is masked, is part of it. q, k and v may be parts of one projection; k
 // and v may have fewer heads than q, each repeated by Expand or Tile. An operand that is no head split of rows
 // (rotated, or appended to a cache) is read as [batch, heads, tokens, elements]. Batch and heads may be one axis of the
-// products and two of the softmax. A mask that is constant and causal becomes an attribute.
+// products and two of the softmax; or the batch two axes, as windows of images have it. A mask that is constant and
+// causal becomes an attribute.
 #include <algorithm>
 #include <cmath>
 
@@ -149,6 +150,13 @@ bool AreApart(const Shape& scores, const AttentionRows& q) {
   return scores.size() == 4 && scores[0] == q.batch_size && scores[1] == q.head_count;
 }
 
+// Whether they are [batch, windows, heads, queries, keys] of rows that know both as their batch, and stay so.
+bool AreWindows(const Shape& result, const AttentionRows& q) {
+  if (result.size() != 5 || !(result[0] * result[1] == q.batch_size) || !(result[2] == q.head_count)) return false;
+  const Shape joined = {q.batch_size, result[3], result[2] * result[4]};
+  return ReshapeTarget(joined, {result[0], result[1], result[3], result[2], result[4]}).has_value();
+}
+
 bool AreJoined(const Shape& scores, const AttentionRows& q) {
   return scores.size() == 3 && scores[0] == q.batch_size * q.head_count;
 }
@@ -211,7 +219,7 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   bool zero_masked = false;
   const Node* softmax = MatchSoftmax(graph, product.input(0), &zero_masked);
   const int64_t rank = RankOf(graph, output);
-  if (softmax == nullptr || (rank != 3 && rank != 4) || DTypeOf(graph, output) != DType::kFloat32) return;
+  if (softmax == nullptr || rank < 3 || rank > 5 || DTypeOf(graph, output) != DType::kFloat32) return;
   const int64_t axis = softmax->Int("axis", graph.Opset() < 13 ? 1 : -1);
   const Shape* softmax_shape = ShapeOf(graph, softmax->outputs[0]);
   const auto missed = [&](std::string_view reason) { options.Missed(graph, output, "Attention", reason); };
@@ -236,8 +244,11 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   // Masks have to broadcast to [batch, heads, queries, keys].
   const Shape& score_shape = *ShapeOf(graph, scores.product->outputs[0]);
   const std::vector<ValueId> parts = scores.Leaves();
-  const bool seen_apart = rank == 4 ? AreApart(score_shape, *q)
-                                    : parts.empty() || (softmax_shape != nullptr && AreApart(*softmax_shape, *q));
+  if (rank == 5 && !parts.empty()) return missed("there is a mask, and two axes before the heads");
+  if (rank == 5 && !AreWindows(*ShapeOf(graph, output), *q)) return missed("batch and heads are other axes");
+  const bool seen_apart = rank == 5   ? true
+                          : rank == 4 ? AreApart(score_shape, *q)
+                                      : parts.empty() || (softmax_shape != nullptr && AreApart(*softmax_shape, *q));
   if (!seen_apart) return missed("batch and heads are one axis and there is a mask");
   for (const Addend& mask : scores.masks) {
     if (!ApartTarget(graph, mask, *q)) return missed("a mask is added where batch and heads are other axes");

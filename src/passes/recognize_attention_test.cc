@@ -157,6 +157,31 @@ TEST(RecognizeAttention, TokensBehindChannels) {
   }
 }
 
+// Twins: each window of an image attends to itself, the windows an axis of their own; with a mask, as Swin's have, or
+// with heads before windows they stay.
+TEST(RecognizeAttention, WindowsBesideTheBatch) {
+  for (const int what : {0, 1, 2}) {
+    Block b;
+    TestGraph& t = b.t;
+    const ValueId y = t.Input("y", {2, 6, 15, kWidth});
+    const ValueId cut = t.Op("Reshape", {b.Linear(y, 3 * kWidth), t.Ints({2, 6, 15, 3, kHeads, kHeadSize})});
+    const std::vector<int64_t> perm =
+        what == 2 ? std::vector<int64_t>{3, 0, 4, 1, 2, 5} : std::vector<int64_t>{3, 0, 1, 4, 2, 5};
+    const std::vector<ValueId> parts = t.Ops("Split", {b.Transpose(cut, perm)}, 3, {{"axis", int64_t{0}}});
+    const auto part = [&](size_t i) { return t.Op("Squeeze", {parts[i], t.Ints({0})}); };
+    ValueId scores = t.Op("MatMul", {t.Op("Mul", {part(0), t.Scalar(0.5f)}), b.Transpose(part(1), {0, 1, 2, 4, 3})});
+    if (what == 1) scores = t.Op("Add", {scores, t.Weight({6, 1, 15, 15})});
+    const ValueId mixed = t.Op("MatMul", {b.Softmax(scores), part(2)});
+    const ValueId back =
+        b.Transpose(mixed, what == 2 ? std::vector<int64_t>{0, 2, 3, 1, 4} : std::vector<int64_t>{0, 1, 3, 2, 4});
+    const auto counts =
+        b.Run(t.Op("Reshape", {back, t.Ints({2, 6, 15, kWidth})}), {{"y", RandomTensor({2, 6, 15, kWidth}, 13)}});
+    EXPECT_EQ(b.Attention() != nullptr, what == 0) << what;
+    EXPECT_EQ(counts.count("Transpose") == 0, what == 0) << what;
+    EXPECT_EQ(counts.at("tamis.Linear"), what == 0 ? 3 : 1) << what;
+  }
+}
+
 // Visformer: one convolution for queries, keys and values, cut along channels. `group` 3: it has no part of its own.
 TEST(RecognizeAttention, PartsOfChannelsBeforeTokens) {
   for (const int64_t group : {1, 3}) {
