@@ -45,6 +45,7 @@ Status LowerMl(Graph& graph, const PassOptions& options);
 Status RecognizeAttention(Graph& graph, const PassOptions& options);
 Status RecognizeCausal(Graph& graph, const PassOptions& options);
 Status MakeChannelsLast(Graph& graph, const PassOptions& options);
+Status ActivateParts(Graph& graph, const PassOptions& options);
 Status MovePointwise(Graph& graph, const PassOptions& options);
 Status ComposeProducts(Graph& graph, const PassOptions& options);
 Status PushTransposes(Graph& graph, const PassOptions& options);

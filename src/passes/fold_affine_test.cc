@@ -27,6 +27,20 @@ TEST(FoldBatchNorm, IntoConvolutions) {
   EXPECT_EQ(after.value(after.node(0).inputs[1]).name, "weight1") << "weights keep their names";
 }
 
+TEST(FoldBatchNorm, IntoThePartsOfAConcat) {
+  TestGraph t;
+  const ValueId x = t.Input("x", {Dim::Symbol("n"), 4, 6, 5});
+  const ValueId a = t.Op("Conv", {x, t.Weight({6, 4, 1, 1}), t.Weight({6})}),
+                b = t.Op("Conv", {x, t.Weight({3, 4, 1, 1})});
+  const auto join = [&](std::vector<ValueId> parts) {
+    return t.Op("Concat", std::move(parts), {{"axis", int64_t{1}}});
+  };
+  t.Output(BatchNorm(t, join({a, b}), 9));
+  t.Output(BatchNorm(t, join({x, t.Op("Conv", {x, t.Weight({3, 4, 1, 1})})}), 7));  // x takes no factors
+  const Graph after = RewriteAndCompare(t.graph, kBatchNorm, {{"x", RandomTensor({2, 4, 6, 5}, 3)}});
+  EXPECT_EQ(CountOps(after), (std::map<std::string, int>{{"Conv", 3}, {"Concat", 2}, {"BatchNormalization", 1}}));
+}
+
 TEST(FoldBatchNorm, IntoProducts) {
   TestGraph t;
   const ValueId x = t.Input("x", {Dim::Symbol("n"), 4});

@@ -1,7 +1,8 @@
 // fold_batch_norm: a BatchNormalization in inference form behind a Conv, ConvTranspose, Gemm or MatMul becomes part of
 // that node's weight and bias: w' = w * gamma / sqrt(var + eps), b' = (b - mean) * gamma / sqrt(var + eps) + beta.
 // Reshapes and transposes may stand between them, as where tokens are flattened into a batch for BatchNorm1d, as long
-// as the product's channels are still one axis, the one that is normalised.
+// as the product's channels are still one axis, the one that is normalised; and a Concat of several nodes' channels,
+// each of which takes its part.
 #include <cmath>
 
 #include "src/passes/all_passes.h"
@@ -59,23 +60,62 @@ std::optional<NormSource> FindSource(const Rewriter& rewriter, ValueId input) {
   return source;
 }
 
+// y = scale * x + shift, a number a channel.
+struct Affine {
+  std::vector<double> scale, shift;
+};
+
+Affine AffineOf(const Graph& graph, const Node& norm, int64_t channels) {
+  Affine affine;
+  const auto parameter = [&](size_t i) { return graph.ConstantInput(norm, i)->Span<float>(); };
+  const double epsilon = norm.Float("epsilon", 1e-5f);
+  for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
+    affine.scale.push_back(parameter(1)[c] / std::sqrt(parameter(4)[c] + epsilon));
+    affine.shift.push_back(parameter(2)[c] - parameter(3)[c] * affine.scale.back());
+  }
+  return affine;
+}
+
+// Into all that a Concat puts side by side.
+bool FoldIntoParts(Rewriter& rewriter, NodeId id) {
+  Graph& graph = rewriter.graph();
+  const ValueId input = graph.node(id).input(0);
+  const Node* concat = rewriter.SingleUse(input) ? Producer(graph, input, "Concat") : nullptr;
+  const int64_t rank = RankOf(graph, input);
+  if (concat == nullptr || rank < 2) return false;
+  if (const int64_t axis = concat->Int("axis", 0); axis != 1 && axis != 1 - rank) return false;
+  std::vector<ScalableProducer> producers;
+  int64_t channels = 0;
+  for (ValueId part : concat->inputs) {
+    const auto producer = FindScalableProducer(rewriter, part);
+    if (!producer || producer->channel_axis != 1 || !producer->takes_shift) return false;
+    producers.push_back(*producer);
+    channels += producer->channels;
+  }
+  if (!IsInferenceForm(graph, graph.node(id), channels)) return false;
+  const Affine affine = AffineOf(graph, graph.node(id), channels);
+  size_t begin = 0;
+  for (const ScalableProducer& producer : producers) {
+    const auto count = static_cast<size_t>(producer.channels);
+    ScaleProducer(rewriter, producer, std::span(affine.scale).subspan(begin, count),
+                  std::span(affine.shift).subspan(begin, count));
+    begin += count;
+  }
+  rewriter.ReplaceUses(graph.node(id).outputs[0], input);
+  return true;
+}
+
 }  // namespace
 
 Status FoldBatchNorm(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
-    if (graph.node(id).removed || !graph.node(id).Is("BatchNormalization")) continue;
+    if (graph.node(id).removed || !graph.node(id).Is("BatchNormalization") || FoldIntoParts(rewriter, id)) continue;
     const ValueId input = graph.node(id).input(0), output = graph.node(id).outputs[0];
     const auto source = FindSource(rewriter, input);
     if (!source || !IsInferenceForm(graph, graph.node(id), source->producer.channels)) continue;
     const ScalableProducer& producer = source->producer;
-    const auto parameter = [&](size_t i) { return graph.ConstantInput(graph.node(id), i)->Span<float>(); };
-    const double epsilon = graph.node(id).Float("epsilon", 1e-5f);
-    std::vector<double> scale, shift;
-    for (size_t c = 0; c < static_cast<size_t>(producer.channels); ++c) {
-      scale.push_back(parameter(1)[c] / std::sqrt(parameter(4)[c] + epsilon));
-      shift.push_back(parameter(2)[c] - parameter(3)[c] * scale.back());
-    }
+    const auto [scale, shift] = AffineOf(graph, graph.node(id), producer.channels);
     if (producer.takes_shift) {
       ScaleProducer(rewriter, producer, scale, shift);
       rewriter.ReplaceUses(output, input);

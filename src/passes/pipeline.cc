@@ -64,6 +64,7 @@ std::vector<Pass> FusePasses() {
       {"move_pointwise", MovePointwise},
       {"compose_products", ComposeProducts},
       {"split_products", SplitProducts},
+      {"activate_parts", ActivateParts},
       {"fuse_epilogue", FuseEpilogue},
       {"recognize_float8", RecognizeFloat8},
       {"lower_precision", LowerPrecision},
@@ -78,6 +79,7 @@ std::span<const std::string_view> PassRoots(std::string_view pass) {
   static const std::map<std::string_view, std::vector<std::string_view>> kRoots = {
       {"lower_cast_like", {"CastLike"}},
       {"inline_branches", {"If"}},
+      {"activate_parts", {"Concat"}},
       {"fold_batch_norm", {"BatchNormalization"}},
       {"fold_gemm_scale", {"Gemm"}},
       {"fold_scale_shift", {"Mul", "Div", "Add", "Sub"}},
