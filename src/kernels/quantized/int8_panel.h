@@ -2,8 +2,6 @@
 // One for each ISA and pattern, defined in the file of its kernel.
 #pragma once
 
-#include <array>
-
 #include "src/kernels/quantized/packed_int8.h"
 #include "src/kernels/quantized/quantized.h"
 
@@ -37,7 +35,7 @@ struct Int8Task {
   void* y = nullptr;               // the panel's first output of the first row
   int64_t y_pitch = 0;             // elements
   // What Int8Routine::begin computed.
-  alignas(64) std::array<std::byte, 1024> state;
+  alignas(64) std::byte state[1024];
 };
 
 // VNNI in vectors of 256 bits, as processors without AVX-512 have it.

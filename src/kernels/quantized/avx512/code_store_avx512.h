@@ -40,11 +40,11 @@ class CodeStore {
 
   static void Begin(Int8Task& task) {
     static_assert(sizeof(CodeStore) <= sizeof(task.state));
-    if (Serves(task)) new (task.state.data()) CodeStore(task);
+    if (Serves(task)) new (task.state) CodeStore(task);
   }
   // Of a task that it serves.
   static const CodeStore& Of(const Int8Task& task) {
-    return *std::launder(reinterpret_cast<const CodeStore*>(task.state.data()));
+    return *std::launder(reinterpret_cast<const CodeStore*>(task.state));
   }
 
   // Rows [first_row, first_row + kRows) of y.
