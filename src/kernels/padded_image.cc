@@ -34,6 +34,17 @@ int64_t PaddedImage::LineStart(int64_t line) const {
   return At(line / (d.out * h.out), line / h.out % d.out * d.stride, line % h.out * h.stride, 0);
 }
 
+PaddedImage::TapSpan PaddedImage::TapsInImage(int64_t line, bool rows_as_taps) const {
+  const SlidingAxis& h = axes[1];
+  const int64_t row_taps = rows_as_taps ? 1 : axes[2].kernel;
+  const TapSpan all = {0, axes[0].kernel * h.kernel * row_taps};
+  if (axes[0].kernel > 1 || OneLine()) return all;  // with depth the rows that are met don't follow one another
+  const int64_t top = line % h.out * h.stride - h.pad_begin;
+  const auto rows_above = [&](int64_t y) { return y <= top ? 0 : (y - top + h.dilation - 1) / h.dilation; };
+  const int64_t first = rows_above(0), last = std::min(rows_above(h.in), h.kernel);
+  return first < last ? TapSpan{first * row_taps, last * row_taps} : all;
+}
+
 PaddedImage::Span PaddedImage::PixelsOf(int64_t first, int64_t last) const {
   if (OneLine()) return {first, last};
   const auto& [d, h, w] = axes;

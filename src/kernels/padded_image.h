@@ -41,6 +41,12 @@ struct PaddedImage {
   int64_t RowPitch() const { return axes[2].stride * pitch; }
   // Bytes from the window's first pixel to every tap; to the first of every row of them where a row is read as one tap.
   std::vector<int64_t> Taps(bool rows_as_taps) const;
+  // Those of Taps that the results of a line meet in the image, not in its padding above or below; all of them where
+  // there are none. Their weights lie one behind the other.
+  struct TapSpan {
+    int64_t first = 0, last = 0;
+  };
+  TapSpan TapsInImage(int64_t line, bool rows_as_taps) const;
   // Pixels [begin, end) that rows [first, last) of the results read.
   struct Span {
     int64_t begin = 0, end = 0;

@@ -33,13 +33,14 @@ class ImplicitConv : public RowKernel {
         weight_(std::move(weight)),
         routine_(routine),
         element_(BitSize(shape.in_dtype) / 8),
+        rows_are_runs_(RowsAreRuns(shape)),
         tap_elements_(TapElements(shape)),
         image_(ImageOf(shape, element_)),
         lines_(image_.axes),
-        edges_(image_, RowsAreRuns(shape), element_) {
+        edges_(image_, rows_are_runs_, element_) {
     if (weight_->pattern() != Pattern::kDense)
       codes_bytes_ = static_cast<int64_t>(PanelScratchBytes(weight_->groups()));
-    for (const int64_t bytes : image_.Taps(RowsAreRuns(shape))) taps_.push_back(bytes / element_);
+    for (const int64_t bytes : image_.Taps(rows_are_runs_)) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
     shares_ = WorthSharing(gemm_.rows * gemm_.outputs * gemm_.depth, Parts());
@@ -147,7 +148,11 @@ class ImplicitConv : public RowKernel {
       const int64_t line = row / line_rows, at = row % line_rows;
       task.rows = std::min(line_rows - at, block_end - row);
       const std::byte* from = x + image_.LineStart(line) + at * pitch;
+      task.taps = taps_;
       if (only_edges_) from = AtEdges(x, line, at, room.patch, &task);
+      const PaddedImage::TapSpan met = image_.TapsInImage(line, rows_are_runs_);
+      task.skipped_taps = met.first;
+      task.taps = task.taps.subspan(static_cast<size_t>(met.first), static_cast<size_t>(met.last - met.first));
       const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
       task.ahead = ahead + share(row) * 64;
       task.ahead_lines = share(row + task.rows) - share(row);
@@ -170,6 +175,7 @@ class ImplicitConv : public RowKernel {
   std::shared_ptr<const PackedPanels> weight_;
   PanelRoutine routine_;
   int64_t element_;  // bytes
+  bool rows_are_runs_;
   int64_t tap_elements_;
   PaddedImage image_;
   WindowLines lines_;

@@ -21,6 +21,9 @@ struct PanelTask {
   // every tap begin, in elements from the row's x. The others read one place.
   std::span<const int64_t> taps = kOnePlace;
   int64_t tap_groups = 0;
+  // Taps of the panel's weights in front of those of `taps`, which these rows do without: they meet padding only. Such
+  // weights, and what `scratch` holds for them, come first.
+  int64_t skipped_taps = 0;
   int64_t tap_rest = 0;          // elements of every tap behind its groups, below four, for routines that take any tap
   const void* values = nullptr;  // of the panel, as PackedPanels lays them out
   const uint8_t* codes = nullptr;  // of the panel; null if dense

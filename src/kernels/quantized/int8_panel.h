@@ -23,11 +23,11 @@ struct Int8Task {
   int64_t ahead_lines = 0;
   const std::byte* ahead_codes = nullptr;  // likewise of its codes
   int64_t ahead_code_lines = 0;
-  std::byte* widened = nullptr;    // what `widen` wrote; null: the routine reads the codes as it goes
-  const int32_t* order = nullptr;  // of a paired panel: the lane of each output
-  const int32_t* start = nullptr;  // by lane, 64-byte aligned
-  const float* scale = nullptr;    // `lanes` numbers
-  const float* bias = nullptr;     // likewise, or null
+  const std::byte* widened = nullptr;  // what `widen` wrote; null: the routine reads the codes as it goes
+  const int32_t* order = nullptr;      // of a paired panel: the lane of each output
+  const int32_t* start = nullptr;      // by lane, 64-byte aligned
+  const float* scale = nullptr;        // `lanes` numbers
+  const float* bias = nullptr;         // likewise, or null
   float factor = 1;
   int lanes = 0;
   const QuantizedResult* result = nullptr;

@@ -180,13 +180,8 @@ class Int8Product : public RowKernel {
     const int64_t first = panel % weight_->group_panels() * PackedInt8::kLanes;
     const int64_t output = group * weight_->geometry().outputs + first;
     alignas(64) std::array<int32_t, PackedInt8::kLanes> start;
-    const int32_t* sums = weight_->sums(panel);
-    for (size_t lane = 0; lane < start.size(); ++lane) start[lane] = -call.zero * sums[lane];
     Int8Task task;
-    task.taps = taps_.data();
-    task.tap_count = static_cast<int64_t>(taps_.size());
     task.tap_steps = weight_->tap_steps();
-    task.values = weight_->values(panel);
     task.codes = weight_->codes(panel);
     task.order = weight_->order(panel);
     task.start = start.data();
@@ -213,6 +208,7 @@ class Int8Product : public RowKernel {
     for (int64_t row = rows.begin; row < rows.end; row += task.rows) {
       const int64_t line = row / line_rows, at = row % line_rows;
       task.rows = std::min(line_rows - at, rows.end - row);
+      TakeTaps(shape_.image.TapsInImage(line, shape_.rows_as_taps), panel, call.zero, widened, &start, &task);
       task.x = call.x + shape_.image.LineStart(line) + at * task.x_pitch + group * weight_->geometry().channels;
       task.y = static_cast<std::byte*>(call.y) + (row * shape_.conv.outputs + output) * element;
       if (residual_element_ > 0) {
@@ -231,6 +227,26 @@ class Int8Product : public RowKernel {
     }
   }
 
+  // Products with the zero point, which is what padding is made of, are what `start` takes off again: taps that meet
+  // nothing else are left out of both.
+  void TakeTaps(const PaddedImage::TapSpan& span, int64_t panel, int32_t zero, const std::byte* widened,
+                std::array<int32_t, PackedInt8::kLanes>* start, Int8Task* task) const {
+    const int64_t count = span.last - span.first, steps = span.first * weight_->tap_steps();
+    const int64_t* const taps = taps_.data() + span.first;
+    if (task->taps == taps && task->tap_count == count) return;
+    task->taps = taps;
+    task->tap_count = count;
+    task->values = weight_->values(panel) + steps * PackedInt8::kLanes * 4;
+    if (routine_.sparse) task->codes = weight_->codes(panel) + steps * PackedInt8::kLanes;
+    if (task->widened != nullptr) task->widened = widened + steps * 64;
+    start->fill(0);
+    const int32_t* const sums = weight_->sums(panel);
+    for (int64_t tap = span.first; zero != 0 && tap < span.last; ++tap) {
+      for (size_t lane = 0; lane < start->size(); ++lane) {
+        (*start)[lane] -= zero * sums[tap * PackedInt8::kLanes + static_cast<int64_t>(lane)];
+      }
+    }
+  }
   // Pixels [begin, end) of the padded images.
   void Stage(const void* x, int64_t begin, int64_t end, uint8_t* staged) const {
     shape_.image.LayOut(x, begin, end, static_cast<uint8_t>(zero_), shape_.is_signed ? 0x80 : 0, staged);

@@ -14,8 +14,8 @@ PackedInt8::PackedInt8(const Int8Geometry& geometry, bool sparse)
       sparse_(sparse),
       values_(static_cast<size_t>(panels() * steps() * kLanes * 4)),
       codes_(static_cast<size_t>(sparse ? panels() * steps() * kLanes + 64 : 0)),
-      sums_(static_cast<size_t>(panels() * kLanes) * sizeof(int32_t)),
-      order_(sums_.Bytes()),
+      sums_(static_cast<size_t>(panels() * geometry.taps * kLanes) * sizeof(int32_t)),
+      order_(static_cast<size_t>(panels() * kLanes) * sizeof(int32_t)),
       paired_(static_cast<size_t>(panels())) {
   std::memset(values_.data(), 0, values_.Bytes());
   std::memset(codes_.data(), 0, codes_.Bytes());
@@ -52,12 +52,12 @@ void PackedInt8::FillRow(const int8_t* weight, int64_t panel, int64_t lane, int6
   auto* values = reinterpret_cast<int8_t*>(values_.data());
   auto* codes = reinterpret_cast<uint8_t*>(codes_.data());
   const int64_t step_groups = sparse_ ? 2 : 1, tap_groups = (geometry_.channels + 3) / 4;
-  int32_t sum = 0;
+  auto* const sums = reinterpret_cast<int32_t*>(sums_.data()) + panel * geometry_.taps * kLanes + lane;
   for (int64_t group = 0; group < geometry_.taps * tap_groups; ++group) {
     const int64_t tap = group / tap_groups, channel = group % tap_groups * 4;
     const int8_t* from = weight + (row * geometry_.taps + tap) * geometry_.channels + channel;
     const int64_t present = std::min<int64_t>(4, geometry_.channels - channel);
-    for (int64_t i = 0; i < present; ++i) sum += from[i];
+    for (int64_t i = 0; i < present; ++i) sums[tap * kLanes] += from[i];
     const int64_t half = channel / 4 % step_groups;
     const int64_t step = panel * steps() + tap * tap_steps() + channel / 4 / step_groups;
     int8_t* to = values + (step * kLanes + lane) * 4 + half * 2;
@@ -70,7 +70,6 @@ void PackedInt8::FillRow(const int8_t* weight, int64_t panel, int64_t lane, int6
     if ((code >> 2) != (code & 3)) to[1] = from[code >> 2];
     codes[(step * 2 + half) * 16 + lane % 16] |= static_cast<uint8_t>(lane < 16 ? code : code << 4);
   }
-  reinterpret_cast<int32_t*>(sums_.data())[panel * kLanes + lane] = sum;
 }
 
 Result<std::shared_ptr<const PackedInt8>> PackedInt8::Get(PackCache& cache, uint64_t hash, const Tensor& weight,

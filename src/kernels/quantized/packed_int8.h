@@ -62,8 +62,10 @@ class PackedInt8 : public PackedWeight {
     return paired_[static_cast<size_t>(panel)] ? reinterpret_cast<const int32_t*>(order_.data()) + panel * kLanes
                                                : nullptr;
   }
-  // By lane.
-  const int32_t* sums(int64_t panel) const { return reinterpret_cast<const int32_t*>(sums_.data()) + panel * kLanes; }
+  // The weights' sums: [tap][lane].
+  const int32_t* sums(int64_t panel) const {
+    return reinterpret_cast<const int32_t*>(sums_.data()) + panel * geometry_.taps * kLanes;
+  }
 
  private:
   PackedInt8(const Int8Geometry& geometry, bool sparse);

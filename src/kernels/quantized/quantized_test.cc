@@ -250,6 +250,10 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     conv({1, 9, 8, 24}, {40, 3, 3, 12}, window({2, 2}, {1, 1, 1, 1}, {1, 1}, 2, zero));
     conv({2, 3, 8, 7, 8}, {9, 2, 3, 3, 8}, window({1, 2, 1}, {0, 1, 2, 1, 1, 0}, {1, 1, 2}, 1, zero));
     conv({2, 13, 6}, {4, 4, 3}, window({3}, {2, 1}, {1}, 2, zero));
+    // Lines whose windows meet one row of the image, the others' in the padding; and none.
+    conv({2, 3, 5, 16}, {40, 5, 3, 16}, window({1, 1}, {4, 1, 4, 1}, {1, 1}, 1, zero));
+    conv({1, 4, 6, 8}, {32, 3, 3, 8}, window({2, 1}, {4, 2, 6, 2}, {2, 2}, 1, zero));
+    conv({1, 2, 4, 8}, {16, 2, 2, 8}, window({1, 1}, {3, 1, 4, 1}, {1, 1}, 1, zero));
     conv({1, 20, 20, 3}, {16, 7, 7, 3}, window({2, 2}, {3, 3, 3, 3}, {1, 1}, 1, zero));
   }
   return cases;

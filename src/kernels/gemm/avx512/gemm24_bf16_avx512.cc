@@ -105,13 +105,14 @@ void Panel24Bf16Avx512(const PanelTask& task) {
   }
   const TileFunction* const tiles = TilesFor(widened, task.order != nullptr);
   const auto finish = TileFinish::Of(task);
+  const int64_t skipped = task.skipped_taps * task.tap_groups;
   const Operands operands = {.x = static_cast<const uint16_t*>(task.x),
                              .pitch = task.x_pitch,
                              .taps = task.taps,
                              .tap_groups = task.tap_groups,
-                             .values = static_cast<const uint16_t*>(task.values),
-                             .codes = task.codes,
-                             .widened = task.scratch,
+                             .values = static_cast<const uint16_t*>(task.values) + skipped * 64,
+                             .codes = task.codes + skipped * 16,
+                             .widened = widened ? task.scratch + skipped * 64 : nullptr,
                              .finish = finish ? &*finish : nullptr,
                              .sums = sums};
   const bool one_place = task.taps.size() == 1;

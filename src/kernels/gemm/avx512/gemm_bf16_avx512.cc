@@ -73,13 +73,14 @@ constexpr TileFunction kTiles[kTallest] = {Tile<1>, Tile<2>, Tile<3>, Tile<4>,  
 void PanelBf16Avx512(const PanelTask& task) {
   alignas(64) float sums[kTallest * PackedPanels::kLanes];
   const auto finish = TileFinish::Of(task);
-  const Operands operands = {.x = static_cast<const uint16_t*>(task.x),
-                             .pitch = task.x_pitch,
-                             .taps = task.taps,
-                             .tap_groups = task.tap_groups,
-                             .values = static_cast<const uint16_t*>(task.values),
-                             .finish = finish ? &*finish : nullptr,
-                             .sums = sums};
+  const Operands operands = {
+      .x = static_cast<const uint16_t*>(task.x),
+      .pitch = task.x_pitch,
+      .taps = task.taps,
+      .tap_groups = task.tap_groups,
+      .values = static_cast<const uint16_t*>(task.values) + task.skipped_taps * task.tap_groups * 128,
+      .finish = finish ? &*finish : nullptr,
+      .sums = sums};
   SharedLines lines(task);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
     kTiles[rows - 1](operands, row, lines.Take(rows, task.groups));

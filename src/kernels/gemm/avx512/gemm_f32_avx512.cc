@@ -131,7 +131,8 @@ void PanelF32Avx512(const PanelTask& task) {
                        .taps = task.taps,
                        .tap_groups = task.tap_groups,
                        .tap_rest = task.tap_rest,
-                       .values = static_cast<const float*>(task.values),
+                       .values = static_cast<const float*>(task.values) +
+                                 task.skipped_taps * (task.tap_groups * 4 + task.tap_rest) * PackedPanels::kLanes,
                        .sums = sums};
   const auto bounds = BoundsOf(*task.epilogue);
   const bool stores = bounds && !task.y_bf16 && !(task.residual != nullptr && task.residual_bf16);
