@@ -1,12 +1,13 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
-//                     [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
+//                     [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
 // tamis_kernels_bench --check 1
 //
 // Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
 // int8 (u8 in, u8 out). All kernels of a shape take turns, so that a change of clock or load hits them alike; printed
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With --cold weights and activations come from memory: a buffer larger than the caches is walked through before every
-// run. With --conv one convolution of your own is measured instead. With --paired two outputs each share a mask.
+// run. With --conv one convolution of your own is measured instead. With --paired two outputs each share a mask,
+// with --residual another operand is added to the sums.
 // --check times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
 #include <fmt/core.h>
 
@@ -118,7 +119,7 @@ Tensor ToCodes(const Tensor& f32, DType dtype) {
   return codes;
 }
 
-Operands MakeOperands(const Shape& shape, Type type, Pattern pattern, bool paired) {
+Operands MakeOperands(const Shape& shape, Type type, Pattern pattern, bool paired, bool residual = false) {
   std::mt19937 random(17);
   Operands operands = {shape.op, shape.attributes, {}};
   Tensor x = Random(shape.x, random), weight = Random(shape.weight, random), bias = Random({shape.weight[0]}, random);
@@ -135,6 +136,14 @@ Operands MakeOperands(const Shape& shape, Type type, Pattern pattern, bool paire
     operands.attributes["y_dtype"] = static_cast<int64_t>(DType::kUInt8);
     operands.attributes["y_scale"] = 0.05F;
     operands.attributes["y_zero_point"] = int64_t{128};
+    operands.attributes["residual_scale"] = 0.05F;
+    operands.attributes["residual_zero_point"] = int64_t{128};
+  }
+  if (residual) {
+    const Tensor added = Random(shape.y, random);
+    operands.tensors.push_back(type == Type::kF32    ? added
+                               : type == Type::kBf16 ? ToBf16(added)
+                                                     : ToCodes(added, DType::kUInt8));
   }
   return operands;
 }
@@ -147,7 +156,7 @@ struct Options {
   int threads = 1;
   double seconds = 0.5;
   std::string filter, types = "f32,bf16,int8";
-  bool cold = false, paired = false, check = false;
+  bool cold = false, paired = false, residual = false, check = false;
   std::array<int, 5> conv = {};  // size, inputs, outputs, kernel, stride
 };
 
@@ -163,7 +172,7 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
   for (const Type type : {Type::kF32, Type::kBf16, Type::kInt8}) {
     if (options.types.find(Name(type)) == std::string::npos) continue;
     for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
-      const Operands operands = MakeOperands(shape, type, pattern, options.paired);
+      const Operands operands = MakeOperands(shape, type, pattern, options.paired, options.residual);
       for (const KernelDef* def : AllKernels()) {
         auto problem = std::make_unique<KernelCase>(operands.op, operands.attributes, operands.tensors,
                                                     operands.tensors[0].dtype(), shape.y, pattern, threads);
@@ -264,6 +273,7 @@ int Main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--filter") == 0) options.filter = argv[i + 1];
     if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
     if (std::strcmp(argv[i], "--paired") == 0) options.paired = std::atoi(argv[i + 1]) != 0;
+    if (std::strcmp(argv[i], "--residual") == 0) options.residual = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--check") == 0) options.check = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--conv") == 0) {
       auto& [size, in, out, kernel, stride] = options.conv;

@@ -1,4 +1,4 @@
-// The rows of x that a tile of up to twelve multiplies, by few enough registers.
+// The rows of x that a tile multiplies, by few enough registers.
 //
 // An offset for each row is more than a processor has registers for. What is left over g++ keeps in vector registers
 // and moves back at every step, on the pipes that multiply: twelve rows then took 26 cycles for the 24 of their

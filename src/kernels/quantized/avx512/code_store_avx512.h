@@ -57,9 +57,10 @@ class CodeStore {
 
   explicit CodeStore(const Int8Task& task);
 
-  __attribute__((always_inline)) __m512i RowOf(const Int8Task& task, int64_t at, const __m512i (&sums)[2]) const;
-  // The residual's 32 elements from `at` on, by lane.
-  __attribute__((always_inline)) __m512 Residual(const Int8Task& task, int64_t at, int half) const;
+  struct ResidualRows;
+  template <bool kResidual, int kRows>
+  __attribute__((always_inline)) void WriteRows(const Int8Task& task, int64_t first_row,
+                                                const __m512i (&sums)[kRows][2]) const;
 
   __m512 scale_[2], bias_[2];  // over y's scale, by lane (by output if !kBytes)
   __m512 factor_;              // of the residual, over y's scale; its zero point is part of the bias
@@ -139,69 +140,103 @@ inline CodeStore::CodeStore(const Int8Task& task) {
   }
 }
 
-inline __m512 CodeStore::Residual(const Int8Task& task, int64_t at, int half) const {
-  const CodeType type = task.result->residual_type;
-  if (type == CodeType::kFloat32) {
-    const float* from = static_cast<const float*>(task.residual) + at;
-    const auto load = [&](int part) {
-      return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask_ >> (16 * part)), from + part * 16);
-    };
-    if (!kBytes || !moved_) return load(half);
-    return _mm512_permutex2var_ps(load(0), outputs_[half], load(1));
+// The residual's elements by lane (by output if !kBytes).
+struct CodeStore::ResidualRows {
+  ResidualRows(const CodeStore& store, const Int8Task& task)
+      : data(task.residual), type(task.result->residual_type), factor(store.factor_), mask(store.mask_) {
+    for (int half = 0; half < 2; ++half) {
+      from[half] = type == CodeType::kFloat32 ? store.outputs_[half] : store.from_bytes_[half];
+    }
+    moved = store.moved_;
   }
-  const auto* from = static_cast<const uint8_t*>(task.residual) + at;
+
+  // Of the 32 from `at` on, one half's.
+  __attribute__((always_inline)) __m512 Add(__m512 v, int64_t at, int half) const {
+    if (type == CodeType::kFloat32) {
+      const float* values = static_cast<const float*>(data) + at;
+      const auto load = [&](int part) {
+        return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> (16 * part)), values + part * 16);
+      };
+      const bool exchanged = kBytes && moved;
+      return _mm512_fmadd_ps(exchanged ? _mm512_permutex2var_ps(load(0), from[half], load(1)) : load(half), factor, v);
+    }
+    const auto* codes = static_cast<const uint8_t*>(data) + at;
 #if defined(__AVX512VBMI__)
-  const __m512i codes = _mm512_castsi256_si512(_mm256_maskz_loadu_epi8(mask_, from));
-  if (type == CodeType::kUInt8) {
-    return _mm512_cvtepi32_ps(_mm512_maskz_permutexvar_epi8(0x1111111111111111, from_bytes_[half], codes));
-  }
-  const __m512i high = _mm512_maskz_permutexvar_epi8(0x8888888888888888, from_bytes_[half], codes);
-  return _mm512_cvtepi32_ps(_mm512_srai_epi32(high, 24));
+    const __m512i all = _mm512_castsi256_si512(_mm256_maskz_loadu_epi8(mask, codes));
+    const __m512i wide =
+        type == CodeType::kUInt8
+            ? _mm512_maskz_permutexvar_epi8(0x1111111111111111, from[half], all)
+            : _mm512_srai_epi32(_mm512_maskz_permutexvar_epi8(0x8888888888888888, from[half], all), 24);
 #else
-  const __m128i codes = _mm_maskz_loadu_epi8(static_cast<__mmask16>(mask_ >> (16 * half)), from + half * 16);
-  return _mm512_cvtepi32_ps(type == CodeType::kUInt8 ? _mm512_cvtepu8_epi32(codes) : _mm512_cvtepi8_epi32(codes));
+    const __m128i some = _mm_maskz_loadu_epi8(static_cast<__mmask16>(mask >> (16 * half)), codes + half * 16);
+    const __m512i wide = type == CodeType::kUInt8 ? _mm512_cvtepu8_epi32(some) : _mm512_cvtepi8_epi32(some);
 #endif
-}
-
-// A row's codes as 16-bit numbers, fours of the two halves in turns.
-inline __m512i CodeStore::RowOf(const Int8Task& task, int64_t at, const __m512i (&sums)[2]) const {
-  __m512i wide[2];
-#pragma GCC unroll 2
-  for (int half = 0; half < 2; ++half) {
-    __m512i sum = sums[half];
-    if (!kBytes && moved_) sum = _mm512_permutex2var_epi32(sums[0], lanes_[half], sums[1]);
-    __m512 v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale_[half], bias_[half]);
-    if (task.residual != nullptr) v = _mm512_fmadd_ps(Residual(task, at, half), factor_, v);
-    // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
-    if (!bounded_) v = _mm512_min_ps(_mm512_set1_ps(kLimit), v);
-    wide[half] = _mm512_cvtps_epi32(v);
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(wide), factor, v);
   }
-  return _mm512_adds_epi16(_mm512_packs_epi32(wide[0], wide[1]), zero_);
-}
 
-template <int kRows>
-inline void CodeStore::Write(const Int8Task& task, int64_t first_row, const __m512i (&sums)[kRows][2]) const {
+  const void* data;
+  CodeType type;
+  __m512 factor;
+  __m512i from[2];
+  __mmask32 mask;
+  bool moved;
+};
+
+// What a store to y might alias is held in locals, or every pair of rows would load all of it again.
+template <bool kResidual, int kRows>
+inline void CodeStore::WriteRows(const Int8Task& task, int64_t first_row, const __m512i (&sums)[kRows][2]) const {
+  const __m512 scale[2] = {scale_[0], scale_[1]}, bias[2] = {bias_[0], bias_[1]};
+  const __m512i order = order_, zero = zero_, lowest = lowest_, highest = highest_;
+  const __mmask32 mask = mask_;
+  const bool is_unsigned = is_unsigned_, bounded = bounded_;
+  const ResidualRows residual(*this, task);
+#if defined(__AVX512VBMI__)
+  const CodeTable* const table = task.result->table.get();
+#endif
+  // A row's codes as 16-bit numbers, fours of the two halves in turns.
+  const auto row_of = [&](int64_t at, const __m512i(&row)[2]) __attribute__((always_inline)) {
+    __m512i wide[2];
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const __m512i sum = !kBytes && moved_ ? _mm512_permutex2var_epi32(row[0], lanes_[half], row[1]) : row[half];
+      __m512 v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale[half], bias[half]);
+      if constexpr (kResidual) v = residual.Add(v, at, half);
+      // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
+      if (!bounded) v = _mm512_min_ps(_mm512_set1_ps(kLimit), v);
+      wide[half] = _mm512_cvtps_epi32(v);
+    }
+    return _mm512_adds_epi16(_mm512_packs_epi32(wide[0], wide[1]), zero);
+  };
   const int64_t pitch = task.y_pitch;
   int64_t at = first_row * pitch;
   auto* const y = static_cast<uint8_t*>(task.y);
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; r += 2, at += 2 * pitch) {
     const bool two = r + 1 < kRows;
-    const __m512i first = RowOf(task, at, sums[r]);
-    const __m512i second = two ? RowOf(task, at + pitch, sums[two ? r + 1 : r]) : first;
-    __m512i codes = is_unsigned_ ? _mm512_packus_epi16(first, second) : _mm512_packs_epi16(first, second);
+    const __m512i first = row_of(at, sums[r]);
+    const __m512i second = two ? row_of(at + pitch, sums[two ? r + 1 : r]) : first;
+    __m512i codes = is_unsigned ? _mm512_packus_epi16(first, second) : _mm512_packs_epi16(first, second);
 #if defined(__AVX512VBMI__)
-    codes = _mm512_permutexvar_epi8(order_, codes);
+    codes = _mm512_permutexvar_epi8(order, codes);
 #else
-    codes = _mm512_permutexvar_epi32(order_, codes);
+    codes = _mm512_permutexvar_epi32(order, codes);
 #endif
-    codes = is_unsigned_ ? _mm512_min_epu8(_mm512_max_epu8(codes, lowest_), highest_)
-                         : _mm512_min_epi8(_mm512_max_epi8(codes, lowest_), highest_);
+    codes = is_unsigned ? _mm512_min_epu8(_mm512_max_epu8(codes, lowest), highest)
+                        : _mm512_min_epi8(_mm512_max_epi8(codes, lowest), highest);
 #if defined(__AVX512VBMI__)
-    if (const CodeTable* const table = task.result->table.get()) codes = TableVbmi(*table)(codes);
+    if (table != nullptr) codes = TableVbmi(*table)(codes);
 #endif
-    _mm256_mask_storeu_epi8(y + at, mask_, _mm512_castsi512_si256(codes));
-    if (two) _mm256_mask_storeu_epi8(y + at + pitch, mask_, _mm512_extracti64x4_epi64(codes, 1));
+    _mm256_mask_storeu_epi8(y + at, mask, _mm512_castsi512_si256(codes));
+    if (two) _mm256_mask_storeu_epi8(y + at + pitch, mask, _mm512_extracti64x4_epi64(codes, 1));
+  }
+}
+
+template <int kRows>
+inline void CodeStore::Write(const Int8Task& task, int64_t first_row, const __m512i (&sums)[kRows][2]) const {
+  if (task.residual != nullptr) {
+    WriteRows<true>(task, first_row, sums);
+  } else {
+    WriteRows<false>(task, first_row, sums);
   }
 }
 
