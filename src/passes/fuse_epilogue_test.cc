@@ -36,6 +36,9 @@ TEST(FuseEpilogue, Activations) {
   EXPECT_EQ(clip.Run(clip.t.Op("Clip", {clip.Product(clip.x), clip.t.Scalar(-1), clip.t.Scalar(2)})),
             (Counts{{"tamis.Linear", 1}}));
   EXPECT_EQ(clip.after.node(0).Float("clip_max", 0), 2);
+  Chain crossed;
+  EXPECT_EQ(crossed.Run(crossed.t.Op("Clip", {crossed.Product(crossed.x), crossed.t.Scalar(2), crossed.t.Scalar(-2)})),
+            (Counts{{"tamis.Linear", 1}, {"Clip", 1}}));
   Chain silu;
   const ValueId p = silu.Product(silu.x);
   EXPECT_EQ(silu.Run(silu.t.Op("Mul", {silu.t.Op("Sigmoid", {p}), p})), (Counts{{"tamis.Linear", 1}}));

@@ -127,6 +127,7 @@ std::optional<std::pair<double, double>> ClipBounds(const Graph& graph, const No
     if (!bound) return std::nullopt;
     (i == 1 ? bounds.first : bounds.second) = *bound;
   }
+  if (!(bounds.first <= bounds.second)) return std::nullopt;  // everything becomes the upper one: left to Clip
   return bounds;
 }
 

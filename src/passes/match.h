@@ -44,7 +44,8 @@ bool AlwaysBroadcasts(const Shape& from, const Shape& to);
 std::optional<std::vector<int64_t>> ReduceAxes(const Graph& graph, const Node& node);
 // Whether a Reduce* node works along the last axis alone.
 bool ReducesLastAxis(const Graph& graph, const Node& node);
-// The bounds of a Clip, from attributes or constant inputs, infinities where absent; nullopt if they aren't constant.
+// The bounds of a Clip, from attributes or constant inputs, infinities where absent; nullopt if they aren't constant
+// or the lower one is above the other.
 std::optional<std::pair<double, double>> ClipBounds(const Graph& graph, const Node& node);
 // A constant of one number a channel along `axis` of an operand of rank `rank`: [C] aligned by broadcasting, all other
 // dimensions 1. The channels must be `channels`; a constant of one number in all is not accepted.

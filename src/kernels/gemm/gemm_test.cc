@@ -165,6 +165,37 @@ std::vector<DType> DTypes(Pattern pattern) {
   return dtypes;
 }
 
+// Everything is below the lower bound or above the upper one.
+TEST(Gemm, BoundsMayBeTheOtherInfinity) {
+  size_t runs = 0;
+  for (const DType in : {DType::kFloat32, DType::kBFloat16}) {
+    for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
+      for (const float bound : {INFINITY, -INFINITY}) {
+        LinearCase c;
+        c.rows = 29, c.outputs = 40, c.depth = 64;
+        c.in = c.out = in;
+        c.pattern = pattern;
+        c.activation = Activation::kClip;
+        const auto k = Make(c);
+        k->node.attributes["clip_min"] = k->node.attributes["clip_max"] = bound;
+        ThreadPool pool(1);
+        for (const KernelDef* kernel : CandidateKernels(k->problem, nullptr)) {
+          const auto prepared = kernel->prepare(k->problem, k->cache);
+          ASSERT_TRUE(prepared.ok()) << prepared.status().message();
+          Tensor workspace = WorkspaceFor(**prepared);
+          k->Run(**prepared, workspace, pool);
+          const Tensor y = k->output.ToFloat32();
+          EXPECT_TRUE(
+              std::all_of(y.Data<float>(), y.Data<float>() + y.NumElements(), [bound](float v) { return v == bound; }))
+              << kernel->name << ", bounds of " << bound;
+          ++runs;
+        }
+      }
+    }
+  }
+  EXPECT_GT(runs, 0u);
+}
+
 TEST(Gemm, ExactOnSmallIntegers) {
   std::set<std::string_view> reached;
   for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {

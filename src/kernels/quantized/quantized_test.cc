@@ -243,6 +243,9 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       attributes["activation"] = std::string("HardSwish");
       cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
                                Requantised(attributes, DType::kInt8), pattern, paired));
+      attributes["activation"] = std::string("Sigmoid");
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11)}, Requantised(attributes, DType::kUInt8),
+                               pattern, paired));
     };
     conv({2, 9, 7, 16}, {24, 3, 3, 16}, window({2, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
     conv({1, 8, 8, 32}, {48, 1, 1, 32}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, zero));
@@ -254,6 +257,9 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     conv({2, 3, 5, 16}, {40, 5, 3, 16}, window({1, 1}, {4, 1, 4, 1}, {1, 1}, 1, zero));
     conv({1, 4, 6, 8}, {32, 3, 3, 8}, window({2, 1}, {4, 2, 6, 2}, {2, 2}, 1, zero));
     conv({1, 2, 4, 8}, {16, 2, 2, 8}, window({1, 1}, {3, 1, 4, 1}, {1, 1}, 1, zero));
+    // Groups that oneDNN would compute by gemm.
+    conv({1, 5, 5, 12}, {96, 3, 3, 6}, window({1, 1}, {1, 1, 1, 1}, {1, 1}, 2, zero));
+    conv({1, 6, 5, 64}, {8, 1, 1, 8}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 8, zero));
     conv({1, 20, 20, 3}, {16, 7, 7, 3}, window({2, 2}, {3, 3, 3, 3}, {1, 1}, 1, zero));
   }
   return cases;

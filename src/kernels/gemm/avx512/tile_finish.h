@@ -72,8 +72,8 @@ class TileFinish {
         residual_(task.residual),
         y_(task.y),
         pitch_(task.y_pitch),
-        has_low_(__builtin_isinf(bounds.low) == 0),
-        has_high_(__builtin_isinf(bounds.high) == 0),
+        has_low_(bounds.low != -__builtin_inff()),
+        has_high_(bounds.high != __builtin_inff()),
         moved_(task.order != nullptr),
         residual_bf16_(task.residual_bf16),
         y_bf16_(task.y_bf16) {

@@ -83,7 +83,8 @@ inline CodeStore::CodeStore(const Int8Task& task) {
   is_unsigned_ = result.dtype == DType::kUInt8;
   const float factor = result.residual_scale * inverse;
   factor_ = _mm512_set1_ps(factor);
-  bounded_ = task.residual == nullptr || (result.residual_type != CodeType::kFloat32 && factor <= 1 << 20);
+  bounded_ =
+      task.residual == nullptr || (result.residual_type != CodeType::kFloat32 && __builtin_fabsf(factor) <= 1 << 20);
   for (int half = 0; half < 2; ++half) {
     const auto mask = static_cast<__mmask16>(mask_ >> (16 * half));
     scale_[half] =

@@ -3,6 +3,8 @@
 // computes some images, or some output rows of one image, whose reach beyond the image becomes the part's own padding.
 // Needs VNNI: oneDNN's other 8-bit convolutions saturate at 16 bits.
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "src/kernels/onednn.h"
 #include "src/kernels/operand_check.h"
@@ -147,9 +149,16 @@ dnnl::primitive_attr Attributes(const Problem& problem, const Read& read, const 
   return attributes;
 }
 
-onednn::Part MakePart(const Problem& problem, const Read& read, const QuantizedResult& result, const Cut& cut,
-                      PackCache& cache) {
-  const Operand& weight = problem.input(1);
+// A part of the work for oneDNN.
+struct PartConv {
+  int64_t first = 0;  // row of x that it starts from
+  memory::desc x, y;
+  Conv::primitive_desc pd;
+};
+
+// Null where oneDNN has no implementation that is right. Throws what oneDNN throws.
+std::optional<PartConv> FindPart(const Problem& problem, const Read& read, const QuantizedResult& result,
+                                 const Cut& cut) {
   memory::dims in, out, strides, gaps, pad_begin, pad_end;
   for (const SlidingAxis& axis : read.axes) {
     in.push_back(axis.in);
@@ -159,29 +168,53 @@ onednn::Part MakePart(const Problem& problem, const Read& read, const QuantizedR
     pad_begin.push_back(axis.pad_begin);
     pad_end.push_back((axis.out - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1 - axis.in - axis.pad_begin);
   }
-  int64_t in_row = read.channels, out_row = read.outputs;
-  for (size_t i = 1; i < in.size(); ++i) {
-    in_row *= in[i];
-    out_row *= out[i];
-  }
-  int64_t first = 0;
+  PartConv part;
   const SlidingAxis& outer = read.axes[0];
   if (cut.rows != outer.out) {
     const int64_t low = cut.row * outer.stride - outer.pad_begin;
     const int64_t high = low + (cut.rows - 1) * outer.stride + (outer.kernel - 1) * outer.dilation + 1;
-    first = std::max<int64_t>(low, 0);
+    part.first = std::max<int64_t>(low, 0);
     const int64_t last = std::min(high, outer.in);
-    in[0] = last - first;
+    in[0] = last - part.first;
     out[0] = cut.rows;
-    pad_begin[0] = first - low;
+    pad_begin[0] = part.first - low;
     pad_end[0] = high - last;
   }
+  part.x = ChannelsLast(cut.batch, read.channels, in, problem.input(0).dtype);
+  part.y = ChannelsLast(cut.batch, read.outputs, out, problem.outputs[0].dtype);
+  const Conv::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, part.x,
+                        WeightDesc(read, true), part.y, strides, gaps, pad_begin, pad_end);
+  part.pd = Conv::primitive_desc(desc, Attributes(problem, read, result), onednn::Engine());
+  // Of several groups, its convolutions by gemm add a bias to the wrong outputs and take off zero points wrongly where
+  // a group has one output; and of some activations it describes primitives that it can't make.
+  const auto serves = [&] {
+    if (std::string_view(part.pd.impl_info_str()).find(":gemm") != std::string_view::npos) return false;
+    try {
+      const Conv made(part.pd);
+    } catch (const dnnl::error&) {
+      return false;
+    }
+    return true;
+  };
+  while (read.group > 1 && !serves()) {
+    if (!part.pd.next_impl()) return std::nullopt;
+  }
+  return part;
+}
+
+onednn::Part MakePart(const Problem& problem, const Read& read, const QuantizedResult& result, const Cut& cut,
+                      PackCache& cache) {
+  const Operand& weight = problem.input(1);
+  const auto conv = FindPart(problem, read, result, cut);
+  TAMIS_ASSERT(conv.has_value());  // Supports has asked
+  const auto& [first, x, y, pd] = *conv;
+  const SlidingAxis& outer = read.axes[0];
   const DType y_dtype = problem.outputs[0].dtype;
-  const memory::desc x = ChannelsLast(cut.batch, read.channels, in, problem.input(0).dtype);
-  const memory::desc y = ChannelsLast(cut.batch, read.outputs, out, y_dtype);
-  const Conv::desc desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x,
-                        WeightDesc(read, true), y, strides, gaps, pad_begin, pad_end);
-  const Conv::primitive_desc pd(desc, Attributes(problem, read, result), onednn::Engine());
+  int64_t in_row = read.channels, out_row = read.outputs;
+  for (size_t i = 1; i < read.axes.size(); ++i) {
+    in_row *= read.axes[i].in;
+    out_row *= read.axes[i].out;
+  }
   const auto x_at = static_cast<size_t>((cut.first * outer.in + first) * in_row);
   const auto y_at = static_cast<size_t>((cut.first * outer.out + cut.row) * out_row);
   using onednn::Source;
@@ -218,7 +251,15 @@ Status Supports(const Problem& problem) {
     return UserError("a residual of {} beside a result of {} is not supported", Name(problem.input(4).dtype),
                      Name(problem.outputs[0].dtype));
   }
-  return ReadProblem(problem).status();
+  TAMIS_ASSIGN_OR_RETURN(const Read read, ReadProblem(problem));
+  if (read.group == 1) return {};
+  const QuantizedResult result = ResultOf(*problem.node, problem.input(4).dtype);
+  bool found = true;
+  TAMIS_RETURN_IF_ERROR(onednn::Guard("describe a QuantizedConv primitive", [&] {
+    for (const Cut& cut : CutWork(read, problem.threads)) found = found && FindPart(problem, read, result, cut);
+  }));
+  return found ? Status()
+               : Status(UserError("oneDNN has no 8-bit convolution of {} groups for this but one by gemm", read.group));
 }
 
 double Cost(const Problem& problem) {
