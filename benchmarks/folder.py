@@ -81,8 +81,7 @@ def measure(args, path):
     times = {runtime: [] for runtime in workers}
     for turn in range(args.turns if args.seconds else 0):
         for runtime in list(workers) if turn % 2 == 0 else reversed(workers):
-            workers[runtime].ask(do="run", seconds=args.seconds / args.turns / 4)  # the others' threads fall asleep
-            times[runtime] += workers[runtime].ask(do="run", seconds=args.seconds / args.turns).get("ms", [])
+            times[runtime] += workers[runtime].turn(args.seconds / args.turns)
     for worker in workers.values():
         worker.close()
     for runtime, runs in times.items():

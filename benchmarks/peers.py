@@ -75,6 +75,12 @@ class Worker:
             line = ""
         return json.loads(line) if line else {"error": "the process ended"}
 
+    def turn(self, seconds):
+        """Times in ms of a turn's runs, behind some that don't count: the threads of the one before still spin (ONNX
+        Runtime's for tens of ms), and its data is in the cache."""
+        self.ask(do="run", seconds=seconds / 4)
+        return self.ask(do="run", seconds=seconds).get("ms", [])
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -214,10 +220,7 @@ def measure(args, network, shape, torch):
         entry["times"] = []
     for turn in range(args.turns):
         for entry, worker in running if turn % 2 == 0 else reversed(running):
-            # Not counted: the threads of the one before still spin (ONNX Runtime's for tens of ms), its data is in the cache.
-            worker.ask(do="run", seconds=args.seconds / args.turns / 4)
-            answer = worker.ask(do="run", seconds=args.seconds / args.turns)
-            entry["times"] += answer.get("ms", [])
+            entry["times"] += worker.turn(args.seconds / args.turns)
     for entry, worker in started:
         if worker is not None:
             worker.close()
