@@ -79,6 +79,10 @@ TAMIS_INLINE Vec Reciprocal(Vec a) {
 TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
   return {_mm256_fmadd_ps(a.v, b.v, c.v)};
 }
+// c - a * b
+TAMIS_INLINE Vec MinusProduct(Vec a, Vec b, Vec c) {
+  return {_mm256_fnmadd_ps(a.v, b.v, c.v)};
+}
 // A NaN in b wins; one in a does not.
 TAMIS_INLINE Vec Max(Vec a, Vec b) {
   return {_mm256_max_ps(a.v, b.v)};

@@ -75,6 +75,10 @@ TAMIS_INLINE Vec Reciprocal(Vec a) {
 TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
   return {_mm512_fmadd_ps(a.v, b.v, c.v)};
 }
+// c - a * b
+TAMIS_INLINE Vec MinusProduct(Vec a, Vec b, Vec c) {
+  return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
+}
 // A NaN in b wins; one in a does not.
 TAMIS_INLINE Vec Max(Vec a, Vec b) {
   return {_mm512_max_ps(a.v, b.v)};

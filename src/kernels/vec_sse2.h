@@ -80,6 +80,10 @@ TAMIS_INLINE Vec Reciprocal(Vec a) {
 TAMIS_INLINE Vec Fma(Vec a, Vec b, Vec c) {
   return a * b + c;
 }
+// c - a * b
+TAMIS_INLINE Vec MinusProduct(Vec a, Vec b, Vec c) {
+  return c - a * b;
+}
 // A NaN in b wins; one in a does not.
 TAMIS_INLINE Vec Max(Vec a, Vec b) {
   return {_mm_max_ps(a.v, b.v)};

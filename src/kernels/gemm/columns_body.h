@@ -1,5 +1,6 @@
 // The multiplication of the column routines, for any vector type `V`: V::Reg, V::kLanes, Load, Store, Set1, Fma, Zero;
-// InRegister keeps a compiler from loading a value anew for every use.
+// kMostVectors of rows; kEnoughSums to hide the multiply-add's latency; InRegister keeps a compiler from loading a value
+// anew for every use.
 // Included by files of the ISA folders; everything here is in their anonymous namespaces.
 #pragma once
 
@@ -101,26 +102,18 @@ void MultiplyVectors(const ColumnsTask& task) {
   }
 }
 
+// As many vectors as the task has, from kVectors down.
+template <class V, int kVectors>
+void MultiplyUpTo(const ColumnsTask& task) {
+  if constexpr (kVectors > 1) {
+    if (task.vectors < kVectors) return MultiplyUpTo<V, kVectors - 1>(task);
+  }
+  MultiplyVectors<V, kVectors>(task);
+}
+
 template <class V>
 void MultiplyColumns(const ColumnsTask& task) {
-  switch (task.vectors) {
-    case 1:
-      return MultiplyVectors<V, 1>(task);
-    case 2:
-      return MultiplyVectors<V, 2>(task);
-    case 3:
-      return MultiplyVectors<V, 3>(task);
-    case 4:
-      return MultiplyVectors<V, 4>(task);
-    case 5:
-      return MultiplyVectors<V, 5>(task);
-    case 6:
-      return MultiplyVectors<V, 6>(task);
-    case 7:
-      return MultiplyVectors<V, 7>(task);
-    default:
-      return MultiplyVectors<V, 8>(task);
-  }
+  MultiplyUpTo<V, V::kMostVectors>(task);
 }
 
 }  // namespace

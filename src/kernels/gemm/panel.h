@@ -55,6 +55,7 @@ constexpr size_t PanelScratchBytes(int64_t groups) {
   return static_cast<size_t>(groups) * 64;
 }
 
+void PanelF32Avx2(const PanelTask& task);     // has taps, of any length
 void PanelF32Avx512(const PanelTask& task);   // has taps, of any length
 void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
 // bf16 to f32; a RowConversion.

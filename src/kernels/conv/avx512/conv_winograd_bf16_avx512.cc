@@ -1,6 +1,7 @@
 // ChannelsLastConv of 3 x 3 in bf16 by Winograd's method, tiles of 2 x 2: transforms in f32, products by vdpbf16ps. Its
 // weight is 16/9 of the direct one (tiles of 4 x 4 in f32: eight times), which counts where an image has few pixels.
-#include "src/kernels/conv/avx512/winograd_conv_avx512.h"
+#include "src/kernels/conv/avx512/winograd_activator.h"
+#include "src/kernels/conv/winograd_body.h"
 
 namespace tamis {
 namespace {
@@ -11,17 +12,20 @@ struct TilesOfTwo {
   static constexpr DType kMultiplied = DType::kBFloat16;
   using Element = uint16_t;
 
-  static void TransformInput(const __m512 (&d)[kReach], __m512 (&v)[kReach]) {
-    v[0] = _mm512_sub_ps(d[2], d[0]);
-    v[1] = _mm512_add_ps(d[1], d[2]);
-    v[2] = _mm512_sub_ps(d[2], d[1]);
-    v[3] = _mm512_sub_ps(d[3], d[1]);
+  template <Activation kActivation>
+  using Activator = Activator512<kActivation>;
+
+  static TAMIS_INLINE void TransformInput(const Vec (&d)[kReach], Vec (&v)[kReach]) {
+    v[0] = d[2] - d[0];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[3] - d[1];
   }
-  static void TransformResult(const __m512 (&m)[kReach], __m512 (&y)[kTile]) {
-    y[0] = _mm512_add_ps(m[0], _mm512_add_ps(m[1], m[2]));
-    y[1] = _mm512_add_ps(_mm512_sub_ps(m[1], m[2]), m[3]);
+  static TAMIS_INLINE void TransformResult(const Vec (&m)[kReach], Vec (&y)[kTile]) {
+    y[0] = m[0] + (m[1] + m[2]);
+    y[1] = (m[1] - m[2]) + m[3];
   }
-  static void Store(uint16_t* to, __m512 v) { StoreBf16<true>(to, 0xffff, v); }
+  static TAMIS_INLINE void Save(uint16_t* to, Vec v) { StoreBf16<true>(to, 0xffff, v.v); }
   static void Multiply(const PanelTask& task) { PanelBf16Avx512(task); }
 };
 

@@ -5,7 +5,7 @@
 // of its index, so a widened code shifted by 0, 2, 4 and 6 serves lane i and lane i + 16.
 #include <immintrin.h>
 
-#include "src/kernels/gemm/avx2/epilogue_avx2.h"
+#include "src/kernels/gemm/avx2/finish_avx2.h"
 #include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {

@@ -13,6 +13,7 @@ namespace {
 struct Vec {
   using Reg = __m512;
   static constexpr int kLanes = 16;
+  static constexpr int kMostVectors = 8;
   static constexpr int kEnoughSums = 8;
   static Reg Zero() { return _mm512_setzero_ps(); }
   static Reg Load(const float* from) { return _mm512_load_ps(from); }
@@ -70,7 +71,7 @@ void Transpose(const void* const* rows, bool bf16, int64_t count, int64_t padded
 
 const ColumnsRoutine kColumnsAvx512 = {
     .lanes = 16,
-    .most_vectors = 8,
+    .most_vectors = Vec::kMostVectors,
     .transpose = Transpose,
     .multiply = MultiplyColumns<Vec>,
     .finish = [](const PanelTask& task, int rows, float* sums) { Finish<false>(task, 0, rows, sums); },

@@ -1,36 +1,29 @@
-// ChannelsLastConv of 3 x 3 by Winograd's method. Tiles are taken in blocks whose transformed inputs and sums stay in
-// the cache; the products of each place of a block are those of a dense panel routine. Threads share out the tiles, or
-// where those are few the outputs: the inputs' transforms are then made once for all. Included by the kernels of the
-// methods; everything here is in their anonymous namespaces.
+// ChannelsLastConv of 3 x 3 by Winograd's method, over Vec. Tiles are taken in blocks whose transformed inputs and sums
+// stay in the cache; the products of each place of a block are those of a dense panel routine. Threads share out the
+// tiles, or where those are few the outputs: the inputs' transforms are then made once for all. Included by the kernels
+// of the methods; everything here is in their anonymous namespaces.
 //
 // A method M has
 //   kMethod, kTile, kReach, kPlaces   as in winograd.h
 //   Element                           what is multiplied
 //   TransformInput(d, v)              B d: the inputs of an axis to its places, in f32
 //   TransformResult(m, y)             C m: the places of an axis to its results
-//   Store(to, v)                      sixteen numbers as Elements
+//   Save(to, v)                       a vector of numbers as Elements
 //   Multiply(task)                    the panel routine
+//   Activator<kActivation>            made from an Epilogue, called with a Vec
 #pragma once
 
 #include <algorithm>
 
 #include "src/kernels/conv/winograd.h"
-#include "src/kernels/gemm/avx512/epilogue_avx512.h"
 #include "src/kernels/gemm/gemm_panels.h"
+#include "src/kernels/vec_lanes.h"
+#include "src/kernels/with_activation.h"
 
 namespace tamis {
 namespace {
 
 using winograd::WinogradShape;
-
-constexpr int64_t kLanes = 16;
-
-inline __m512 Read(const float* p, __mmask16 mask) {
-  return _mm512_maskz_loadu_ps(mask, p);
-}
-inline __m512 Read(const uint16_t* p, __mmask16 mask) {
-  return LoadBf16(p, mask);
-}
 
 template <class M>
 class WinogradConv : public PreparedKernel {
@@ -123,7 +116,7 @@ class WinogradConv : public PreparedKernel {
     const bool bf16 = shape_.conv.in_dtype == DType::kBFloat16;
     for (int64_t i = 0; i < count; ++i) {
       if (bf16) {
-        ReadTile(static_cast<const uint16_t*>(buffers.inputs[0]), CornerOf(first + i), to + i * pitch_);
+        ReadTile(static_cast<const Bf16*>(buffers.inputs[0]), CornerOf(first + i), to + i * pitch_);
       } else {
         ReadTile(static_cast<const float*>(buffers.inputs[0]), CornerOf(first + i), to + i * pitch_);
       }
@@ -136,34 +129,33 @@ class WinogradConv : public PreparedKernel {
     const int64_t height = conv.in[1], width = conv.in[2], channels = conv.channels;
     const int64_t y0 = corner.y - conv.pad_begin[1], x0 = corner.x - conv.pad_begin[2];
     const T* const start = x + ((corner.image * height + y0) * width + x0) * channels;
-    __mmask16 inside[kReach][kReach];  // all lanes or none
+    bool inside[kReach][kReach];
     for (int64_t i = 0; i < kReach; ++i) {
       for (int64_t j = 0; j < kReach; ++j) {
-        const bool in = y0 + i >= 0 && y0 + i < height && x0 + j >= 0 && x0 + j < width;
-        inside[i][j] = static_cast<__mmask16>(in ? 0xffff : 0);
+        inside[i][j] = y0 + i >= 0 && y0 + i < height && x0 + j >= 0 && x0 + j < width;
       }
     }
     for (int64_t c = 0; c < channels; c += kLanes) {
-      const __mmask16 lanes = MaskOfLanes(channels - c);
-      __m512 half[kReach][kReach];  // row, place
+      const Lanes lanes = LanesOf(channels - c);
+      Vec half[kReach][kReach];  // row, place
 #pragma GCC unroll 6
       for (int64_t i = 0; i < kReach; ++i) {
         const T* const row = start + i * width * channels + c;
-        __m512 d[kReach];
+        Vec d[kReach];
 #pragma GCC unroll 6
         for (int64_t j = 0; j < kReach; ++j) {
-          d[j] = Read(row + j * channels, static_cast<__mmask16>(inside[i][j] & lanes));
+          d[j] = Load(row + j * channels, OrNone(lanes, inside[i][j]));
         }
         M::TransformInput(d, half[i]);
       }
 #pragma GCC unroll 6
       for (int64_t j = 0; j < kReach; ++j) {
-        __m512 d[kReach], v[kReach];
+        Vec d[kReach], v[kReach];
 #pragma GCC unroll 6
         for (int64_t i = 0; i < kReach; ++i) d[i] = half[i][j];
         M::TransformInput(d, v);
 #pragma GCC unroll 6
-        for (int64_t i = 0; i < kReach; ++i) M::Store(to + (i * kReach + j) * place_pitch_ + c, v[i]);
+        for (int64_t i = 0; i < kReach; ++i) M::Save(to + (i * kReach + j) * place_pitch_ + c, v[i]);
       }
     }
   }
@@ -188,7 +180,7 @@ class WinogradConv : public PreparedKernel {
         task.ahead = has_next ? weight_->values(next) : nullptr;
         task.ahead_lines = has_next ? bytes / 64 : 0;
         const int64_t outputs = shape_.conv.outputs - panel * PackedPanels::kLanes;
-        task.lanes = outputs <= kLanes ? static_cast<int>(kLanes) : static_cast<int>(PackedPanels::kLanes);
+        task.lanes = static_cast<int>(MinOf(RoundUp(outputs, kLanes), PackedPanels::kLanes));
         task.y = sums + place * sum_floats_ + (panel - panels.begin) * PackedPanels::kLanes;
         M::Multiply(task);
       }
@@ -197,34 +189,32 @@ class WinogradConv : public PreparedKernel {
 
   void WriteTiles(const Buffers& buffers, int64_t first, int64_t count, PartSpan panels, const float* sums) const {
     WithActivation(shape_.conv.epilogue.activation, [&](auto activation) {
-      GeluRegisters gelu;
-      if constexpr (activation == Activation::kGelu) gelu = LoadGelu();
+      const typename M::template Activator<activation> activate(shape_.conv.epilogue);
       const int64_t begin = panels.begin * PackedPanels::kLanes;
       const int64_t end = std::min(panels.end * PackedPanels::kLanes, shape_.conv.outputs);
       for (int64_t i = 0; i < count; ++i) {
         const Corner corner = CornerOf(first + i);
         for (int64_t output = begin; output < end; output += kLanes) {
-          WriteTile<activation>(buffers, corner, output, sums + i * sum_pitch_ + output - begin, gelu);
+          WriteTile(buffers, corner, output, sums + i * sum_pitch_ + output - begin, activate);
         }
       }
     });
   }
 
-  // Sixteen outputs of a tile, from `output` on.
-  template <Activation kActivation>
+  // A vector of outputs of a tile, from `output` on.
+  template <class Activate>
   void WriteTile(const Buffers& buffers, Corner corner, int64_t output, const float* sums,
-                 const GeluRegisters& gelu) const {
+                 const Activate& activate) const {
     const ConvShape& conv = shape_.conv;
     const Epilogue& epilogue = conv.epilogue;
-    const __mmask16 lanes = MaskOfLanes(conv.outputs - output);
-    const __m512 bias =
-        epilogue.bias ? Read(static_cast<const float*>(buffers.inputs[2]) + output, lanes) : _mm512_setzero_ps();
-    __m512 half[kReach][kTile];  // row of places, result
+    const Lanes lanes = LanesOf(conv.outputs - output);
+    const Vec bias = epilogue.bias ? Load(static_cast<const float*>(buffers.inputs[2]) + output, lanes) : Set(0);
+    Vec half[kReach][kTile];  // row of places, result
 #pragma GCC unroll 6
     for (int64_t i = 0; i < kReach; ++i) {
-      __m512 m[kReach];
+      Vec m[kReach];
 #pragma GCC unroll 6
-      for (int64_t j = 0; j < kReach; ++j) m[j] = _mm512_loadu_ps(sums + (i * kReach + j) * sum_floats_);
+      for (int64_t j = 0; j < kReach; ++j) m[j] = Load(sums + (i * kReach + j) * sum_floats_);
       M::TransformResult(m, half[i]);
     }
     const int64_t rows = std::min(kTile, conv.out[1] - corner.y), columns = std::min(kTile, conv.out[2] - corner.x);
@@ -232,7 +222,7 @@ class WinogradConv : public PreparedKernel {
 #pragma GCC unroll 4
     for (int64_t j = 0; j < kTile; ++j) {
       if (j >= columns) break;
-      __m512 m[kReach], y[kTile];
+      Vec m[kReach], y[kTile];
 #pragma GCC unroll 6
       for (int64_t i = 0; i < kReach; ++i) m[i] = half[i][j];
       M::TransformResult(m, y);
@@ -241,16 +231,16 @@ class WinogradConv : public PreparedKernel {
         if (i >= rows) break;
         const int64_t pixel = (corner.image * conv.out[1] + corner.y + i) * conv.out[2] + corner.x + j;
         const int64_t at = pixel * conv.outputs + output;
-        __m512 v = _mm512_add_ps(y[i], bias);
+        Vec v = y[i] + bias;
         if (epilogue.residual) {
-          v = _mm512_add_ps(v, residual_bf16 ? Read(static_cast<const uint16_t*>(buffers.inputs[3]) + at, lanes)
-                                             : Read(static_cast<const float*>(buffers.inputs[3]) + at, lanes));
+          v = v + (residual_bf16 ? Load(static_cast<const Bf16*>(buffers.inputs[3]) + at, lanes)
+                                 : Load(static_cast<const float*>(buffers.inputs[3]) + at, lanes));
         }
-        v = Activate<kActivation>(v, epilogue, gelu);
+        v = activate(v);
         if (conv.out_dtype == DType::kBFloat16) {
-          StoreBf16<false>(static_cast<uint16_t*>(buffers.y) + at, lanes, v);
+          Store(static_cast<Bf16*>(buffers.y) + at, v, lanes);
         } else {
-          _mm512_mask_storeu_ps(static_cast<float*>(buffers.y) + at, lanes, v);
+          Store(static_cast<float*>(buffers.y) + at, v, lanes);
         }
       }
     }

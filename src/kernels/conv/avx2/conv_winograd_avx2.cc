@@ -1,0 +1,34 @@
+// ChannelsLastConv of 3 x 3 by Winograd's method, in f32 for AVX2.
+#include "src/kernels/conv/winograd_tiles_of_four.h"
+#include "src/kernels/vec_activation.h"
+
+namespace tamis {
+namespace {
+
+template <Activation kActivation>
+class ActivatorAvx2 {
+ public:
+  explicit ActivatorAvx2(const Epilogue& epilogue) : parameters_(ParametersOf(epilogue)) {}
+  TAMIS_INLINE Vec operator()(Vec v) const { return Activate(kActivation, parameters_, v); }
+
+ private:
+  ActivationParameters parameters_;
+};
+
+using Tiles = TilesOfFour<PanelF32Avx2, ActivatorAvx2>;
+
+}  // namespace
+
+extern const KernelDef kernel_conv_winograd_avx2;
+const KernelDef kernel_conv_winograd_avx2 = {
+    .name = "conv_winograd_avx2",
+    .family = "conv",
+    .ops = {"ChannelsLastConv"},
+    .isa = Isa::kAvx2,
+    .supports = Tiles::Supported,
+    .cost = [](const Problem& problem) { return Tiles::Cost(problem, Isa::kAvx2); },
+    .prepare = PrepareWinograd<Tiles>,
+    .in_place = kOverResidual,
+};
+
+}  // namespace tamis

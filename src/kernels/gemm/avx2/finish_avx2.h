@@ -1,0 +1,57 @@
+// The epilogue of the AVX2 kernels: bias, residual and activation over the sums of a tile, on the way to y.
+// Included by several files of AVX2 folders; everything here is in their anonymous namespaces.
+#pragma once
+
+#include "src/kernels/gemm/panel.h"
+#include "src/kernels/vec_activation.h"
+#include "src/kernels/with_activation.h"
+
+namespace tamis {
+namespace {
+
+template <class T>
+TAMIS_INLINE Vec LoadSome(const T* from, int count) {
+  return count == kLanes ? Load(from) : LoadPart(from, count);
+}
+template <class T>
+TAMIS_INLINE void StoreSome(T* to, Vec v, int count) {
+  count == kLanes ? Store(to, v) : StorePart(to, v, count);
+}
+
+// What a store to y might alias is held in locals, or every element would load it again.
+template <Activation kActivation>
+void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
+  const ActivationParameters parameters = ParametersOf(*task.epilogue);
+  const void* const residual = task.residual;
+  void* const y = task.y;
+  const bool residual_bf16 = task.residual_bf16, y_bf16 = task.y_bf16;
+  const int64_t pitch = task.y_pitch;
+  const int lanes = task.lanes;
+  for (int lane = 0; lane < lanes; lane += kLanes) {
+    const int some = lanes - lane < kLanes ? lanes - lane : static_cast<int>(kLanes);
+    const Vec bias = task.bias != nullptr ? LoadSome(task.bias + lane, some) : Set(0);
+    for (int r = 0; r < rows; ++r) {
+      const int64_t at = (first_row + r) * pitch + lane;
+      Vec v = Load(sums + r * PackedPanels::kLanes + lane) + bias;
+      if (residual != nullptr) {
+        v = v + (residual_bf16 ? LoadSome(static_cast<const Bf16*>(residual) + at, some)
+                               : LoadSome(static_cast<const float*>(residual) + at, some));
+      }
+      v = Activate(kActivation, parameters, v);
+      if (y_bf16) {
+        StoreSome(static_cast<Bf16*>(y) + at, v, some);
+      } else {
+        StoreSome(static_cast<float*>(y) + at, v, some);
+      }
+    }
+  }
+}
+
+// Writes rows [first_row, first_row + rows) of y from their sums, [rows][PackedPanels::kLanes].
+inline void Finish(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
+  WithActivation(task.epilogue->activation,
+                 [&](auto activation) { FinishRows<activation>(task, first_row, rows, sums); });
+}
+
+}  // namespace
+}  // namespace tamis
