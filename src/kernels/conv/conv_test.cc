@@ -131,7 +131,7 @@ double LargestOf(const Tensor& f32) {
 // Where products are of bf16, both operands are rounded to it, small integers without an error.
 double WinogradBound(std::string_view kernel, const ConvCase& c, const Tensor& x, const Tensor& w) {
   const bool bf16 = kernel == "conv_winograd_bf16_avx512";
-  if (!bf16 && kernel != "conv_winograd_avx512") return 0;
+  if (!bf16 && !kernel.starts_with("conv_winograd_avx")) return 0;
   const winograd::Method& method = bf16 ? winograd::kTilesOfTwo : winograd::kTilesOfFour;
   const auto channels = static_cast<double>(c.channels);
   double rounding = (channels + 3 * static_cast<double>(method.Reach())) *

@@ -1,7 +1,6 @@
 // The multiplication of the column routines, for any vector type `V`: V::Reg, V::kLanes, Load, Store, Set1, Fma, Zero;
-// kMostVectors of rows; kEnoughSums to hide the multiply-add's latency; InRegister keeps a compiler from loading a value
-// anew for every use.
-// Included by files of the ISA folders; everything here is in their anonymous namespaces.
+// kMostVectors of rows; kEnoughSums to hide the multiply-add's latency; InRegister keeps a compiler from loading a
+// value anew for every use. Included by files of the ISA folders; everything here is in their anonymous namespaces.
 #pragma once
 
 #include "src/kernels/gemm/columns.h"

@@ -1,6 +1,6 @@
 // ChannelsLastConv of 3 x 3 by Winograd's method, in f32 for AVX2.
 #include "src/kernels/conv/winograd_tiles_of_four.h"
-#include "src/kernels/vec_activation.h"
+#include "src/kernels/gemm/avx2/finish_avx2.h"
 
 namespace tamis {
 namespace {
@@ -9,7 +9,7 @@ template <Activation kActivation>
 class ActivatorAvx2 {
  public:
   explicit ActivatorAvx2(const Epilogue& epilogue) : parameters_(ParametersOf(epilogue)) {}
-  TAMIS_INLINE Vec operator()(Vec v) const { return Activate(kActivation, parameters_, v); }
+  TAMIS_INLINE Vec operator()(Vec v) const { return ActivateSum<kActivation>(v, parameters_); }
 
  private:
   ActivationParameters parameters_;

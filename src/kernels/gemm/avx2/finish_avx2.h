@@ -18,6 +18,27 @@ TAMIS_INLINE void StoreSome(T* to, Vec v, int count) {
   count == kLanes ? Store(to, v) : StorePart(to, v, count);
 }
 
+// max(x, 0) - |x| / 2 * erfc(|x| / sqrt(2)), erfc by formula 7.1.26 of Abramowitz and Stegun: absolutely exact for sums
+// of any size, where 1 + erf loses what is left of a large negative one.
+TAMIS_INLINE Vec GeluOfSum(Vec x) {
+  const Vec a = Abs(x);
+  const Vec t = Reciprocal(Fma(a, Set(0.3275911f * 0.70710678f), Set(1)));
+  Vec p = Fma(t, Set(1.061405429f), Set(-1.453152027f));
+  p = Fma(p, t, Set(1.421413741f));
+  p = Fma(p, t, Set(-0.284496736f));
+  p = Fma(p, t, Set(0.254829592f));
+  // Where the exponential is at its floor the product is below rounding; the bound keeps infinity times it finite.
+  const Vec e = ExpInRange(Max(Set(-87), Set(-0.5f) * (a * a)));
+  const Vec tail = Min(Set(1e3f), Set(0.5f) * a) * e * (p * t);
+  return Max(Set(0), x) - tail;
+}
+
+template <Activation kActivation>
+TAMIS_INLINE Vec ActivateSum(Vec v, const ActivationParameters& parameters) {
+  if constexpr (kActivation == Activation::kGelu) return GeluOfSum(v);
+  return Activate(kActivation, parameters, v);
+}
+
 // What a store to y might alias is held in locals, or every element would load it again.
 template <Activation kActivation>
 void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float* sums) {
@@ -37,7 +58,7 @@ void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float*
         v = v + (residual_bf16 ? LoadSome(static_cast<const Bf16*>(residual) + at, some)
                                : LoadSome(static_cast<const float*>(residual) + at, some));
       }
-      v = Activate(kActivation, parameters, v);
+      v = ActivateSum<kActivation>(v, parameters);
       if (y_bf16) {
         StoreSome(static_cast<Bf16*>(y) + at, v, some);
       } else {

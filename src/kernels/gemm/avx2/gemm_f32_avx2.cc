@@ -31,12 +31,6 @@ struct Operands {
   ActivationBounds bounds = {};
 };
 
-// sum + a * b. Left to itself g++ overwrites an operand now and then, and moves sums between registers for it.
-TAMIS_INLINE Vec Accumulate(Vec sum, Vec a, Vec b) {
-  asm("vfmadd231ps %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
-  return sum;
-}
-
 // kStores: results go to y, bounded; otherwise sums to `sums`.
 template <int kVectors, bool kStores, int kRows>
 [[gnu::noinline]] void Tile(const Operands& o, LinesAhead ahead) {
@@ -62,7 +56,7 @@ template <int kVectors, bool kStores, int kRows>
       for (int r = 0; r < kRows; ++r) {
         const Vec all = Set(base[r / 3][r % 3 * pitch + k]);
 #pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = Accumulate(acc[r][v], all, weight[v]);
+        for (int v = 0; v < kVectors; ++v) acc[r][v] = Fma(all, weight[v], acc[r][v]);
       }
     };
     const auto advance = [&](int elements) {
@@ -151,7 +145,9 @@ void PanelF32Avx2(const PanelTask& task) {
         operands.bounds = *bounds;
       }
       const bool one = task.lanes - lane <= kLanes;
-      const auto& tiles = one ? (stores ? kTiles<1, true> : kTiles<1, false>) : stores ? kTiles<2, true> : kTiles<2, false>;
+      const auto& tiles = one      ? (stores ? kTiles<1, true> : kTiles<1, false>)
+                          : stores ? kTiles<2, true>
+                                   : kTiles<2, false>;
       tiles[static_cast<size_t>(rows - 1)](operands, ahead);
       ahead = LinesAhead(nullptr, 0, 1);
     }
