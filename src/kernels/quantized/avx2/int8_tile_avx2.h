@@ -102,6 +102,20 @@ constexpr std::array<TileFunction, sizeof...(kIndex)> TilesOf(std::index_sequenc
   return {Tile<Dot, kSparse, static_cast<int>(kIndex) + 1>...};
 }
 
+// Writes rows [row, row + rows) of y from their sums, [rows][kLanes].
+inline void WriteTile(const Int8Task& task, int64_t row, int rows, const int32_t* sums) {
+  for (int r = 0; r < rows; ++r) {
+    const int32_t* from = sums + r * kLanes;
+    alignas(64) int32_t ordered[kLanes];
+    if (task.order != nullptr) {
+      for (int64_t lane = 0; lane < kLanes; ++lane) ordered[lane] = from[task.order[lane]];
+      from = ordered;
+    }
+    task.result->Write(
+        {from, task.scale, task.bias, task.factor, task.residual, task.y, (row + r) * task.y_pitch, task.lanes});
+  }
+}
+
 template <class Dot, bool kSparse>
 void RunTiles(const Int8Task& task) {
   constexpr int kTallest = Dot::kTallest;
@@ -113,16 +127,7 @@ void RunTiles(const Int8Task& task) {
     const auto rows = static_cast<int>(task.rows * (i + 1) / tiles - row);
     const int vectors = task.order != nullptr ? 4 : (task.lanes + 7) / 8;
     for (int vector = 0; vector < vectors; ++vector) kTiles[static_cast<size_t>(rows - 1)](task, row, vector, sums);
-    for (int r = 0; r < rows; ++r) {
-      const int32_t* from = sums + r * kLanes;
-      alignas(64) int32_t ordered[kLanes];
-      if (task.order != nullptr) {
-        for (int64_t lane = 0; lane < kLanes; ++lane) ordered[lane] = from[task.order[lane]];
-        from = ordered;
-      }
-      task.result->Write(
-          {from, task.scale, task.bias, task.factor, task.residual, task.y, (row + r) * task.y_pitch, task.lanes});
-    }
+    WriteTile(task, row, rows, sums);
   }
 }
 

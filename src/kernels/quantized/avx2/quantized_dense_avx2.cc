@@ -1,10 +1,10 @@
 // int8 products with a dense weight for AVX2 without VNNI, where the library's saturate: products are of 16 bits.
-#include "src/kernels/quantized/avx2/int8_tile_avx2.h"
+#include "src/kernels/quantized/avx2/int8_wide_avx2.h"
 
 namespace tamis {
 namespace {
 
-constexpr Int8Routine kRoutine = {.sparse = false, .run = RunTiles<WideDot, false>};
+constexpr Int8Routine kRoutine = {.sparse = false, .run = RunWideTiles};
 
 }  // namespace
 
