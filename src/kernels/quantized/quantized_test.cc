@@ -261,6 +261,21 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     conv({1, 5, 5, 12}, {96, 3, 3, 6}, window({1, 1}, {1, 1, 1, 1}, {1, 1}, 2, zero));
     conv({1, 6, 5, 64}, {8, 1, 1, 8}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 8, zero));
     conv({1, 20, 20, 3}, {16, 7, 7, 3}, window({2, 2}, {3, 3, 3, 3}, {1, 1}, 1, zero));
+    // Tiles that end in the image, behind it and in padding alone; more of them than a block has; channels beside
+    // pairs.
+    conv({2, 9, 7, 16}, {40, 3, 3, 16}, window({1, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
+    conv({1, 12, 13, 19}, {33, 3, 3, 19}, window({1, 1}, {0, 2, 1, 0}, {1, 1}, 1, zero));
+    conv({1, 5, 4, 8}, {16, 3, 3, 8}, window({1, 1}, {4, 0, 2, 5}, {1, 1}, 1, zero));
+    conv({1, 60, 46, 4}, {8, 3, 3, 4}, window({1, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
+    // The largest sums of either sign there are.
+    for (const int8_t least : {int8_t{-128}, int8_t{127}}) {
+      const bool is_signed = x == DType::kInt8;
+      Tensor codes(x, {1, 4, 5, 1800}), w(DType::kInt8, {2, 3, 3, 1800});
+      std::fill_n(codes.Data<uint8_t>(), codes.NumElements(), is_signed ? uint8_t{127} : uint8_t{255});
+      std::fill_n(w.Data<int8_t>(), w.NumElements(), least);
+      auto attributes = window({1, 1}, {1, 1, 1, 1}, {1, 1}, 1, is_signed ? -128 : 0);
+      if (pattern == Pattern::kDense) cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(2, 11)}, attributes));
+    }
   }
   return cases;
 }
