@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "src/kernels/quantized/avx2/code_rows_avx2.h"
 #include "src/kernels/quantized/int8_panel.h"
 
 namespace tamis {
@@ -102,17 +103,24 @@ constexpr std::array<TileFunction, sizeof...(kIndex)> TilesOf(std::index_sequenc
   return {Tile<Dot, kSparse, static_cast<int>(kIndex) + 1>...};
 }
 
-// Writes rows [row, row + rows) of y from their sums, [rows][kLanes].
-inline void WriteTile(const Int8Task& task, int64_t row, int rows, const int32_t* sums) {
-  for (int r = 0; r < rows; ++r) {
-    const int32_t* from = sums + r * kLanes;
-    alignas(64) int32_t ordered[kLanes];
-    if (task.order != nullptr) {
-      for (int64_t lane = 0; lane < kLanes; ++lane) ordered[lane] = from[task.order[lane]];
-      from = ordered;
+// Writes rows [row, row + rows) of y from their sums, [rows][kLanes], which are put in order first.
+inline void WriteTile(const Int8Task& task, int64_t row, int rows, int32_t* sums) {
+  if (task.order != nullptr) {
+    for (int r = 0; r < rows; ++r) {
+      int32_t* const of_row = sums + r * kLanes;
+      int32_t ordered[kLanes];
+      for (int64_t lane = 0; lane < kLanes; ++lane) ordered[lane] = of_row[task.order[lane]];
+      std::memcpy(of_row, ordered, sizeof(ordered));
     }
-    task.result->Write(
-        {from, task.scale, task.bias, task.factor, task.residual, task.y, (row + r) * task.y_pitch, task.lanes});
+  }
+  if (CodeRows::Serves(*task.result, task.lanes)) {
+    const CodeRows store(*task.result, task.scale, task.bias, task.factor, task.residual != nullptr);
+    for (int r = 0; r < rows; ++r) store.Write(sums + r * kLanes, task.residual, task.y, (row + r) * task.y_pitch);
+    return;
+  }
+  for (int r = 0; r < rows; ++r) {
+    task.result->Write({sums + r * kLanes, task.scale, task.bias, task.factor, task.residual, task.y,
+                        (row + r) * task.y_pitch, task.lanes});
   }
 }
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "src/kernels/gemm/gemm_panels.h"
+#include "src/kernels/quantized/avx2/code_rows_avx2.h"
 #include "src/kernels/quantized/winograd_int8.h"
 
 namespace tamis {
@@ -218,12 +220,20 @@ class WinogradInt8 : public PreparedKernel {
     }
     const Corner corner = CornerOf(tile);
     const auto* const scale = static_cast<const float*>(inputs[2]) + output;
-    const bool biased = inputs.size() > 3 && inputs[3] != nullptr, added = inputs.size() > 4 && inputs[4] != nullptr;
+    const bool biased = inputs.size() > 3 && inputs[3] != nullptr;
     const float* const bias = biased ? static_cast<const float*>(inputs[3]) + output : nullptr;
+    const void* const residual = inputs.size() > 4 ? inputs[4] : nullptr;
+    std::optional<CodeRows> store;
+    if (CodeRows::Serves(result_, lanes)) store.emplace(result_, scale, bias, 1.0F, residual != nullptr);
     for (int64_t i = 0; i < std::min(kTile, axes[1].out - corner.y); ++i) {
       for (int64_t j = 0; j < std::min(kTile, axes[2].out - corner.x); ++j) {
         const int64_t pixel = (corner.image * axes[1].out + corner.y + i) * axes[2].out + corner.x + j;
-        result_.Write({results[i][j], scale, bias, 1, added ? inputs[4] : nullptr, y, pixel * outputs + output, lanes});
+        const int64_t at = pixel * outputs + output;
+        if (store) {
+          store->Write(results[i][j], residual, y, at);
+        } else {
+          result_.Write({results[i][j], scale, bias, 1, residual, y, at, lanes});
+        }
       }
     }
   }
