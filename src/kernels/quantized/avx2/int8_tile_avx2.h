@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "src/kernels/quantized/avx2/code_rows_avx2.h"
@@ -103,39 +104,52 @@ constexpr std::array<TileFunction, sizeof...(kIndex)> TilesOf(std::index_sequenc
   return {Tile<Dot, kSparse, static_cast<int>(kIndex) + 1>...};
 }
 
-// Writes rows [row, row + rows) of y from their sums, [rows][kLanes], which are put in order first.
-inline void WriteTile(const Int8Task& task, int64_t row, int rows, int32_t* sums) {
-  if (task.order != nullptr) {
-    for (int r = 0; r < rows; ++r) {
-      int32_t* const of_row = sums + r * kLanes;
-      int32_t ordered[kLanes];
-      for (int64_t lane = 0; lane < kLanes; ++lane) ordered[lane] = of_row[task.order[lane]];
-      std::memcpy(of_row, ordered, sizeof(ordered));
+// Writes the rows of a task from their sums. What is the same for all of them is made once.
+class RowWriter {
+ public:
+  explicit RowWriter(const Int8Task& task) : task_(task) {
+    if (CodeRows::Serves(*task.result, task.lanes)) {
+      store_.emplace(*task.result, task.scale, task.bias, task.factor, task.residual != nullptr);
     }
   }
-  if (CodeRows::Serves(*task.result, task.lanes)) {
-    const CodeRows store(*task.result, task.scale, task.bias, task.factor, task.residual != nullptr);
-    for (int r = 0; r < rows; ++r) store.Write(sums + r * kLanes, task.residual, task.y, (row + r) * task.y_pitch);
-    return;
+
+  // Rows [row, row + rows) of y; `sums`, [rows][kLanes], are put in order first.
+  void Write(int64_t row, int rows, int32_t* sums) const {
+    for (int r = 0; r < rows; ++r, sums += kLanes) {
+      if (task_.order != nullptr) PutInOrder(sums);
+      const int64_t at = (row + r) * task_.y_pitch;
+      if (store_) {
+        store_->Write(sums, task_.residual, task_.y, at);
+      } else {
+        task_.result->Write({sums, task_.scale, task_.bias, task_.factor, task_.residual, task_.y, at, task_.lanes});
+      }
+    }
   }
-  for (int r = 0; r < rows; ++r) {
-    task.result->Write({sums + r * kLanes, task.scale, task.bias, task.factor, task.residual, task.y,
-                        (row + r) * task.y_pitch, task.lanes});
+
+ private:
+  void PutInOrder(int32_t* sums) const {
+    int32_t ordered[kLanes];
+    for (int64_t lane = 0; lane < kLanes; ++lane) ordered[lane] = sums[task_.order[lane]];
+    std::memcpy(sums, ordered, sizeof(ordered));
   }
-}
+
+  const Int8Task& task_;
+  std::optional<CodeRows> store_;
+};
 
 template <class Dot, bool kSparse>
 void RunTiles(const Int8Task& task) {
   constexpr int kTallest = Dot::kTallest;
   static constexpr auto kTiles = TilesOf<Dot, kSparse>(std::make_index_sequence<kTallest>());
   alignas(64) int32_t sums[kTallest * kLanes];
+  const RowWriter writer(task);
   const int64_t tiles = (task.rows + kTallest - 1) / kTallest;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t row = task.rows * i / tiles;
     const auto rows = static_cast<int>(task.rows * (i + 1) / tiles - row);
     const int vectors = task.order != nullptr ? 4 : (task.lanes + 7) / 8;
     for (int vector = 0; vector < vectors; ++vector) kTiles[static_cast<size_t>(rows - 1)](task, row, vector, sums);
-    WriteTile(task, row, rows, sums);
+    writer.Write(row, rows, sums);
   }
 }
 

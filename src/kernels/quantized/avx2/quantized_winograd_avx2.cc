@@ -112,9 +112,10 @@ class WinogradInt8 : public PreparedKernel {
         for (int64_t unit = own.begin; unit < own.end; ++unit) {
           const int64_t panel = unit / chunks;
           const PartSpan tiles = PartOf(count, chunks, unit % chunks);
+          const PanelOfY of(result_, inputs, outputs[0], panel * kPanel, shape_.conv.outputs);
           Multiply(places + tiles.begin * pitch_, tiles.end - tiles.begin, panel, sums);
           for (int64_t i = tiles.begin; i < tiles.end; ++i) {
-            WriteTile(inputs, outputs[0], first + i, panel, sums + (i - tiles.begin) * kPanel);
+            WriteTile(of, first + i, panel, sums + (i - tiles.begin) * kPanel);
           }
         }
       });
@@ -122,6 +123,25 @@ class WinogradInt8 : public PreparedKernel {
   }
 
  private:
+  // What the results of a panel have in common.
+  struct PanelOfY {
+    PanelOfY(const QuantizedResult& result, std::span<const void* const> inputs, void* to, int64_t output,
+             int64_t outputs)
+        : scale(static_cast<const float*>(inputs[2]) + output),
+          residual(inputs.size() > 4 ? inputs[4] : nullptr),
+          y(to) {
+      if (inputs.size() > 3 && inputs[3] != nullptr) bias = static_cast<const float*>(inputs[3]) + output;
+      if (CodeRows::Serves(result, std::min(kPanel, outputs - output))) {
+        store.emplace(result, scale, bias, 1.0F, residual != nullptr);
+      }
+    }
+
+    const float* scale;
+    const float* bias = nullptr;
+    const void* residual;
+    void* y;
+    std::optional<CodeRows> store;
+  };
   struct Corner {
     int64_t image, y, x;  // of a tile's first result
   };
@@ -196,7 +216,7 @@ class WinogradInt8 : public PreparedKernel {
   }
 
   // `sums`: the tile's of the first place.
-  void WriteTile(std::span<const void* const> inputs, void* y, int64_t tile, int64_t panel, const int32_t* sums) const {
+  void WriteTile(const PanelOfY& of, int64_t tile, int64_t panel, const int32_t* sums) const {
     const auto& axes = shape_.conv.geometry.axes;
     const int64_t outputs = shape_.conv.outputs, output = panel * kPanel, lanes = std::min(kPanel, outputs - output);
     alignas(64) int32_t results[kTile][kTile][kPanel];
@@ -219,20 +239,14 @@ class WinogradInt8 : public PreparedKernel {
       }
     }
     const Corner corner = CornerOf(tile);
-    const auto* const scale = static_cast<const float*>(inputs[2]) + output;
-    const bool biased = inputs.size() > 3 && inputs[3] != nullptr;
-    const float* const bias = biased ? static_cast<const float*>(inputs[3]) + output : nullptr;
-    const void* const residual = inputs.size() > 4 ? inputs[4] : nullptr;
-    std::optional<CodeRows> store;
-    if (CodeRows::Serves(result_, lanes)) store.emplace(result_, scale, bias, 1.0F, residual != nullptr);
     for (int64_t i = 0; i < std::min(kTile, axes[1].out - corner.y); ++i) {
       for (int64_t j = 0; j < std::min(kTile, axes[2].out - corner.x); ++j) {
         const int64_t pixel = (corner.image * axes[1].out + corner.y + i) * axes[2].out + corner.x + j;
         const int64_t at = pixel * outputs + output;
-        if (store) {
-          store->Write(results[i][j], residual, y, at);
+        if (of.store) {
+          of.store->Write(results[i][j], of.residual, of.y, at);
         } else {
-          result_.Write({results[i][j], scale, bias, 1, residual, y, at, lanes});
+          result_.Write({results[i][j], of.scale, of.bias, 1, of.residual, of.y, at, lanes});
         }
       }
     }
