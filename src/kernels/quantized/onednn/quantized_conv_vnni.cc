@@ -187,8 +187,14 @@ std::optional<PartConv> FindPart(const Problem& problem, const Read& read, const
   part.pd = Conv::primitive_desc(desc, Attributes(problem, read, result), onednn::Engine());
   // Of several groups, its convolutions by gemm add a bias to the wrong outputs and take off zero points wrongly where
   // a group has one output; and of some activations it describes primitives that it can't make.
+  // Over images of three axes, those for AMX take off zero points wrongly where only one side of the outermost is
+  // padded.
+  const bool grouped = read.group > 1, deep = read.axes.size() == 3;
+  const auto is = [&](std::string_view text) {
+    return std::string_view(part.pd.impl_info_str()).find(text) != std::string_view::npos;
+  };
   const auto serves = [&] {
-    if (std::string_view(part.pd.impl_info_str()).find(":gemm") != std::string_view::npos) return false;
+    if ((grouped && is(":gemm")) || (deep && is("amx"))) return false;
     try {
       const Conv made(part.pd);
     } catch (const dnnl::error&) {
@@ -196,7 +202,7 @@ std::optional<PartConv> FindPart(const Problem& problem, const Read& read, const
     }
     return true;
   };
-  while (read.group > 1 && !serves()) {
+  while ((grouped || deep) && !serves()) {
     if (!part.pd.next_impl()) return std::nullopt;
   }
   return part;
@@ -259,7 +265,8 @@ Status Supports(const Problem& problem) {
     for (const Cut& cut : CutWork(read, problem.threads)) found = found && FindPart(problem, read, result, cut);
   }));
   return found ? Status()
-               : Status(UserError("oneDNN has no 8-bit convolution of {} groups for this but one by gemm", read.group));
+               : Status(UserError("oneDNN has no 8-bit convolution of {} groups and {} axes that is right", read.group,
+                                  read.axes.size()));
 }
 
 double Cost(const Problem& problem) {
