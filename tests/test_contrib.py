@@ -532,6 +532,7 @@ def test_dynamic_quantisation_of_an_lstm(tmp_path):
                               [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["t", "n", hidden])],
                               [numpy_helper.from_array(c, name) for name, c in constants.items()])  # fmt: skip
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "lstm.onnx")
-    quantize_dynamic(str(tmp_path / "lstm.onnx"), str(tmp_path / "codes.onnx"), weight_type=QuantType.QInt8)
+    # Seven bits: with eight, ONNX Runtime's sums saturate on processors with AVX2 and no VNNI.
+    quantize_dynamic(str(tmp_path / "lstm.onnx"), str(tmp_path / "codes.onnx"), weight_type=QuantType.QInt8, reduce_range=True)
     assert any(node.op_type == "DynamicQuantizeLSTM" for node in onnx.load(tmp_path / "codes.onnx").graph.node)
     whole(tmp_path / "codes.onnx", {"x": normal(9, 2, 24)}, 5e-2)

@@ -267,6 +267,17 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     conv({1, 12, 13, 19}, {33, 3, 3, 19}, window({1, 1}, {0, 2, 1, 0}, {1, 1}, 1, zero));
     conv({1, 5, 4, 8}, {16, 3, 3, 8}, window({1, 1}, {4, 0, 2, 5}, {1, 1}, 1, zero));
     conv({1, 60, 46, 4}, {8, 3, 3, 4}, window({1, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
+    // Sums that are no integers any more once they are scaled, in whole panels, and residuals larger still.
+    for (const DType y : {DType::kUInt8, DType::kInt8}) {
+      const Tensor codes = Codes(x, {1, 6, 5, 8}, 16), w = Codes(DType::kInt8, {64, 3, 3, 8}, 17);
+      const Tensor far = RandomTensor(DType::kFloat32, {64}, 15, 1e6, 1e8);
+      auto attributes = Requantised(window({1, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero), y);
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, far}, attributes, pattern, paired));
+      Tensor huge = RandomTensor(DType::kFloat32, {1, 6, 5, 64}, 18);
+      for (float& v : huge.Span<float>()) v *= 1e30F;
+      const Tensor bias = RandomTensor(DType::kFloat32, {64}, 19);
+      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(64, 11), bias, huge}, attributes, pattern, paired));
+    }
     // The largest sums of either sign there are.
     for (const int8_t least : {int8_t{-128}, int8_t{127}}) {
       const bool is_signed = x == DType::kInt8;

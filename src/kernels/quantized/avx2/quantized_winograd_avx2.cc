@@ -158,7 +158,7 @@ class WinogradInt8 : public PreparedKernel {
 
   // Sixteen channels less their zero point; zeros in the padding.
   __m256i Load(const uint8_t* x, int64_t channels) const {
-    std::array<uint8_t, kChannels> part;
+    std::array<uint8_t, kChannels> part = {};  // what it is filled up with meets weights of zero
     if (channels < kChannels) {
       std::memcpy(part.data(), x, static_cast<size_t>(channels));
       x = part.data();
