@@ -4,7 +4,8 @@
 // of the methods; everything here is in their anonymous namespaces.
 //
 // A method M has
-//   kMethod, kTile, kReach, kPlaces   as in winograd.h
+//   kMethod                           as in winograd.h
+//   kMultiplied                       dtype of what is multiplied
 //   Element                           what is multiplied
 //   TransformInput(d, v)              B d: the inputs of an axis to its places, in f32
 //   TransformResult(m, y)             C m: the places of an axis to its results

@@ -4,22 +4,14 @@
 
 #include "src/kernels/gemm/panel.h"
 #include "src/kernels/vec_activation.h"
+#include "src/kernels/vec_lanes.h"
 #include "src/kernels/with_activation.h"
 
 namespace tamis {
 namespace {
 
-template <class T>
-TAMIS_INLINE Vec LoadSome(const T* from, int count) {
-  return count == kLanes ? Load(from) : LoadPart(from, count);
-}
-template <class T>
-TAMIS_INLINE void StoreSome(T* to, Vec v, int count) {
-  count == kLanes ? Store(to, v) : StorePart(to, v, count);
-}
-
-// max(x, 0) - |x| / 2 * erfc(|x| / sqrt(2)), erfc by formula 7.1.26 of Abramowitz and Stegun: absolutely exact for sums
-// of any size, where 1 + erf loses what is left of a large negative one.
+// max(x, 0) - |x| / 2 * erfc(|x| / sqrt(2)), erfc by formula 7.1.26 of Abramowitz and Stegun: its error is small
+// beside one for sums of any size, where 1 + erf loses what is left of a large negative one.
 TAMIS_INLINE Vec GeluOfSum(Vec x) {
   const Vec a = Abs(x);
   const Vec t = Reciprocal(Fma(a, Set(0.3275911f * 0.70710678f), Set(1)));
@@ -49,20 +41,20 @@ void FinishRows(const PanelTask& task, int64_t first_row, int rows, const float*
   const int64_t pitch = task.y_pitch;
   const int lanes = task.lanes;
   for (int lane = 0; lane < lanes; lane += kLanes) {
-    const int some = lanes - lane < kLanes ? lanes - lane : static_cast<int>(kLanes);
-    const Vec bias = task.bias != nullptr ? LoadSome(task.bias + lane, some) : Set(0);
+    const Lanes some = LanesOf(lanes - lane);
+    const Vec bias = task.bias != nullptr ? Load(task.bias + lane, some) : Set(0);
     for (int r = 0; r < rows; ++r) {
       const int64_t at = (first_row + r) * pitch + lane;
       Vec v = Load(sums + r * PackedPanels::kLanes + lane) + bias;
       if (residual != nullptr) {
-        v = v + (residual_bf16 ? LoadSome(static_cast<const Bf16*>(residual) + at, some)
-                               : LoadSome(static_cast<const float*>(residual) + at, some));
+        v = v + (residual_bf16 ? Load(static_cast<const Bf16*>(residual) + at, some)
+                               : Load(static_cast<const float*>(residual) + at, some));
       }
       v = ActivateSum<kActivation>(v, parameters);
       if (y_bf16) {
-        StoreSome(static_cast<Bf16*>(y) + at, v, some);
+        Store(static_cast<Bf16*>(y) + at, v, some);
       } else {
-        StoreSome(static_cast<float*>(y) + at, v, some);
+        Store(static_cast<float*>(y) + at, v, some);
       }
     }
   }

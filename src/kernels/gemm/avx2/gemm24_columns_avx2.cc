@@ -48,9 +48,9 @@ void Transpose(const void* const* rows, bool bf16, int64_t count, int64_t padded
     const float* from[kLanes];
     for (int r = 0; r < kLanes; ++r) from[r] = widened[r];
     for (int64_t i = 0; i < count; i += kLanes) {
-      const auto some = static_cast<int>(MinOf(kLanes, count - i));
-      for (int r = 0; r < kLanes; ++r) Store(widened[r], LoadSome(static_cast<const Bf16*>(rows[r]) + i, some));
-      TransposeRows(from, some, to + i * pitch, pitch);
+      const Lanes some = LanesOf(count - i);
+      for (int r = 0; r < kLanes; ++r) Store(widened[r], Load(static_cast<const Bf16*>(rows[r]) + i, some));
+      TransposeRows(from, some.count, to + i * pitch, pitch);
     }
   }
   for (int64_t i = count; i < padded; ++i) Store(to + i * pitch, Set(0));

@@ -137,20 +137,27 @@ class RowWriter {
   std::optional<CodeRows> store_;
 };
 
-template <class Dot, bool kSparse>
-void RunTiles(const Int8Task& task) {
-  constexpr int kTallest = Dot::kTallest;
-  static constexpr auto kTiles = TilesOf<Dot, kSparse>(std::make_index_sequence<kTallest>());
+// sums_of(row, rows, sums) for all rows of a task, at most kTallest at a time, whose results are then written.
+template <int kTallest, class SumsOf>
+inline void ForTiles(const Int8Task& task, const SumsOf& sums_of) {
   alignas(64) int32_t sums[kTallest * kLanes];
   const RowWriter writer(task);
   const int64_t tiles = (task.rows + kTallest - 1) / kTallest;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t row = task.rows * i / tiles;
     const auto rows = static_cast<int>(task.rows * (i + 1) / tiles - row);
-    const int vectors = task.order != nullptr ? 4 : (task.lanes + 7) / 8;
-    for (int vector = 0; vector < vectors; ++vector) kTiles[static_cast<size_t>(rows - 1)](task, row, vector, sums);
+    sums_of(row, rows, sums);
     writer.Write(row, rows, sums);
   }
+}
+
+template <class Dot, bool kSparse>
+void RunTiles(const Int8Task& task) {
+  static constexpr auto kTiles = TilesOf<Dot, kSparse>(std::make_index_sequence<Dot::kTallest>());
+  ForTiles<Dot::kTallest>(task, [&task](int64_t row, int rows, int32_t* sums) {
+    const int vectors = task.order != nullptr ? 4 : (task.lanes + 7) / 8;
+    for (int vector = 0; vector < vectors; ++vector) kTiles[static_cast<size_t>(rows - 1)](task, row, vector, sums);
+  });
 }
 
 }  // namespace

@@ -120,15 +120,8 @@ constexpr auto WideSumsOf(std::index_sequence<kIndex...> /*rows*/) {
 
 void RunWideTiles(const Int8Task& task) {
   static constexpr auto kSums = WideSumsOf(std::make_index_sequence<kWideRows>());
-  alignas(64) int32_t sums[kWideRows * kLanes];
-  const RowWriter writer(task);
-  const int64_t tiles = (task.rows + kWideRows - 1) / kWideRows;
-  for (int64_t i = 0; i < tiles; ++i) {
-    const int64_t row = task.rows * i / tiles;
-    const auto rows = static_cast<int>(task.rows * (i + 1) / tiles - row);
-    kSums[static_cast<size_t>(rows - 1)](task, row, sums);
-    writer.Write(row, rows, sums);
-  }
+  ForTiles<kWideRows>(
+      task, [&task](int64_t row, int rows, int32_t* sums) { kSums[static_cast<size_t>(rows - 1)](task, row, sums); });
 }
 
 }  // namespace
