@@ -28,6 +28,11 @@ def codes(*shape, dtype=np.uint8, low=0, high=256):
     return RANDOM.integers(low, high, shape).astype(dtype)
 
 
+def weight_codes(*shape):
+    """Of seven bits: without VNNI onnxruntime adds two products of bytes in 16 bits, where those of eight bits saturate."""
+    return codes(*shape, dtype=np.int8, low=-64, high=64)
+
+
 def scalar(value, dtype=np.float32):
     return np.array(value, dtype)
 
@@ -233,7 +238,7 @@ def test_rotary_embedding():
 
 
 def test_integer_products():
-    a, b = codes(6, 32), codes(32, 12, dtype=np.int8, low=-127, high=128)
+    a, b = codes(6, 32), weight_codes(32, 12)
     scales = {2: scalar(0.02), 3: np.abs(normal(12, scale=0.01)) + 0.001}
     points = {4: scalar(130, np.uint8), 5: np.zeros(12, np.int8)}
     check("MatMulIntegerToFloat", {0: a}, {1: b} | scales | points | {6: normal(12)})
@@ -241,7 +246,7 @@ def test_integer_products():
 
 
 def test_attention_on_codes():
-    constants = {1: codes(32, 96, dtype=np.int8, low=-127, high=128), 2: normal(96), 3: scalar(0.01), 4: scalar(0.004),
+    constants = {1: weight_codes(32, 96), 2: normal(96), 3: scalar(0.01), 4: scalar(0.004),
                  6: scalar(120, np.uint8), 7: scalar(0, np.int8)}  # fmt: skip
     inputs = {0: codes(2, 6, 32), 5: MASKS["keys"]}
     check("QAttention", inputs, constants, num_heads=4)
@@ -262,7 +267,7 @@ def test_lstm_of_codes(per_column, directions):
     x = normal(7, 3, 24)
     constants, floats = {}, {}
     for i, (columns, at) in {1: (24, 8), 2: (16, 10)}.items():
-        values = codes(directions, columns, 4 * hidden, dtype=np.int8, low=-127, high=128)
+        values = weight_codes(directions, columns, 4 * hidden)
         scale = (np.abs(normal(*scale_shape, scale=0.002)) + 0.002).astype(np.float32)
         constants |= {i: values, at: scale, at + 1: np.zeros(scale_shape, np.int8)}
         floats[i] = np.ascontiguousarray((values * scale.reshape(directions, 1, -1)).transpose(0, 2, 1)).astype(np.float32)
