@@ -39,8 +39,16 @@ double Reference(Activation kind, double x, double low, double high) {
       return 1 / (1 + std::exp(-x));
     case Activation::kTanh:
       return std::tanh(x);
-    default:
-      break;  // of device.cuh, in none of the cases
+    case Activation::kLeakyRelu:
+      return x < 0 ? low * x : x;
+    case Activation::kElu:
+      return x < 0 ? low * std::expm1(x) : x;
+    case Activation::kHardSigmoid:
+      return std::min(std::max(low * x + high, 0.0), 1.0);
+    case Activation::kSwish:
+      return x / (1 + std::exp(-low * x));
+    case Activation::kMish:
+      return x * std::tanh(std::log1p(std::exp(x)));
   }
   return x;
 }
@@ -126,7 +134,8 @@ void Check(Case& c, Family family, const std::vector<EpilogueCase>& epilogues, b
                                                 : Gemm24MmaTactics(problem, device.multiprocessors);
   ASSERT_FALSE(tactics.empty());
   for (const EpilogueCase& epilogue : epilogues) {
-    problem.activation = {epilogue.activation, -2.5f, 3.0f};
+    const bool of_alpha = epilogue.activation >= Activation::kLeakyRelu;  // and beta; else bounds
+    problem.activation = {epilogue.activation, of_alpha ? 0.3f : -2.5f, of_alpha ? 0.5f : 3.0f};
     // What each element must be, and by how much it may differ.
     std::vector<float> expected(c.sums.size()), tolerance(c.sums.size());
     for (size_t i = 0; i < c.sums.size(); ++i) {
@@ -147,10 +156,11 @@ void Check(Case& c, Family family, const std::vector<EpilogueCase>& epilogues, b
         continue;
       }
       // Each of depth / 2 additions may truncate by 2^-22 of the partial sum (tensor cores don't round to nearest); no
-      // activation is steeper than 1.13. GELU and SiLU are x / 2 * (1 + t), where t is off by 2^-10.9 of itself and,
-      // for GELU, x * t / 2 by 3e-5 more; the others are good to 2^-19. Half a unit in the last place of the result, or
-      // of its smallest numbers, comes from storing it.
-      const bool by_tanh = epilogue.activation >= Activation::kGelu && epilogue.activation <= Activation::kSilu;
+      // activation is steeper than 1.13. GELU, SiLU and Swish are x / 2 * (1 + t), where t is off by 2^-10.9 of itself
+      // and, for GELU, x * t / 2 by 3e-5 more; the others are good to 2^-19. Half a unit in the last place of the
+      // result, or of its smallest numbers, comes from storing it.
+      const bool by_tanh = epilogue.activation == Activation::kSwish ||
+                           (epilogue.activation >= Activation::kGelu && epilogue.activation <= Activation::kSilu);
       const double approximation = by_tanh ? 0x1p-12 * 1.07 * std::abs(exact) + 3e-5 : 0x1p-19 * (1 + std::abs(exact));
       const double unit = c.bf16 ? 0x1p-8 : 0x1p-11;
       tolerance[i] = static_cast<float>(1.13 * (static_cast<double>(c.depth) / 2 + 3) * 0x1p-22 * magnitude +
@@ -189,9 +199,13 @@ void Check(Case& c, Family family, const std::vector<EpilogueCase>& epilogues, b
 
 const std::vector<EpilogueCase> kPlain = {{Activation::kNone, false, false}};
 const std::vector<EpilogueCase> kAll = {
-    {Activation::kNone, true, false},      {Activation::kRelu, true, true},      {Activation::kClip, false, true},
-    {Activation::kGelu, true, false},      {Activation::kGeluTanh, true, false}, {Activation::kSilu, true, true},
-    {Activation::kHardSwish, true, false}, {Activation::kSigmoid, false, false}, {Activation::kTanh, true, true},
+    {Activation::kNone, true, false},      {Activation::kRelu, true, true},
+    {Activation::kClip, false, true},      {Activation::kGelu, true, false},
+    {Activation::kGeluTanh, true, false},  {Activation::kSilu, true, true},
+    {Activation::kHardSwish, true, false}, {Activation::kSigmoid, false, false},
+    {Activation::kTanh, true, true},       {Activation::kLeakyRelu, true, false},
+    {Activation::kElu, true, true},        {Activation::kHardSigmoid, true, false},
+    {Activation::kSwish, false, true},     {Activation::kMish, true, true},
 };
 
 class Gemm24Cuda : public testing::TestWithParam<std::tuple<Family, bool>> {

@@ -55,39 +55,36 @@ __device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const 
   const int quads = kQuads * (part + 1) / params.split - quad_begin;
   const int first_token = block.token_block * Shape::kTokens;
   const int tokens = min(Shape::kTokens, params.rows - first_token);
-  DispatchActivation(params.activation.kind, [&](auto kind) {
-    constexpr Activation kKind = decltype(kind)::kValue;
-    for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
-      const int token = item / quads;
-      const int quad = quad_begin + item % quads;
-      const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
-      if (output >= params.outputs) continue;  // a multiple of 8
-      const uint32_t address = sums + (token * Shape::kPitch + quad * 4) * 4;
-      float4 v = LoadFromRank(address, 0);
-      for (int r = 1; r < params.split; ++r) {
-        const float4 more = LoadFromRank(address, r);
-        v = make_float4(v.x + more.x, v.y + more.y, v.z + more.z, v.w + more.w);
-      }
-      if constexpr (kIsFloat8<Shape>) {
-        const Int8Channel* const channels = params.channels + output;
-        v.x = fmaf(channels[0].scale, v.x, channels[0].bias), v.y = fmaf(channels[1].scale, v.y, channels[1].bias);
-        v.z = fmaf(channels[2].scale, v.z, channels[2].bias), v.w = fmaf(channels[3].scale, v.w, channels[3].bias);
-      } else if (params.bias != nullptr) {
-        const float4 bias = *reinterpret_cast<const float4*>(params.bias + output);
-        v = make_float4(v.x + bias.x, v.y + bias.y, v.z + bias.z, v.w + bias.w);
-      }
-      const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
-      if (params.residual_rows != nullptr) {
-        const uint2 bits = *reinterpret_cast<const uint2*>(static_cast<const uint16_t*>(params.residual_rows) + at);
-        const float2 low = UnpackPair<kBf16>(bits.x), high = UnpackPair<kBf16>(bits.y);
-        v = make_float4(v.x + low.x, v.y + low.y, v.z + high.x, v.w + high.y);
-      }
-      const uint2 bits = make_uint2(
-          PackPair<kBf16>(ActivateAs<kKind>(v.x, params.activation), ActivateAs<kKind>(v.y, params.activation)),
-          PackPair<kBf16>(ActivateAs<kKind>(v.z, params.activation), ActivateAs<kKind>(v.w, params.activation)));
-      *reinterpret_cast<uint2*>(static_cast<uint16_t*>(params.y_rows) + at) = bits;
+  for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
+    const int token = item / quads;
+    const int quad = quad_begin + item % quads;
+    const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
+    if (output >= params.outputs) continue;  // a multiple of 8
+    const uint32_t address = sums + (token * Shape::kPitch + quad * 4) * 4;
+    float4 v = LoadFromRank(address, 0);
+    for (int r = 1; r < params.split; ++r) {
+      const float4 more = LoadFromRank(address, r);
+      v = make_float4(v.x + more.x, v.y + more.y, v.z + more.z, v.w + more.w);
     }
-  });
+    if constexpr (kIsFloat8<Shape>) {
+      const Int8Channel* const channels = params.channels + output;
+      v.x = fmaf(channels[0].scale, v.x, channels[0].bias), v.y = fmaf(channels[1].scale, v.y, channels[1].bias);
+      v.z = fmaf(channels[2].scale, v.z, channels[2].bias), v.w = fmaf(channels[3].scale, v.w, channels[3].bias);
+    } else if (params.bias != nullptr) {
+      const float4 bias = *reinterpret_cast<const float4*>(params.bias + output);
+      v = make_float4(v.x + bias.x, v.y + bias.y, v.z + bias.z, v.w + bias.w);
+    }
+    const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
+    if (params.residual_rows != nullptr) {
+      const uint2 bits = *reinterpret_cast<const uint2*>(static_cast<const uint16_t*>(params.residual_rows) + at);
+      const float2 low = UnpackPair<kBf16>(bits.x), high = UnpackPair<kBf16>(bits.y);
+      v = make_float4(v.x + low.x, v.y + low.y, v.z + high.x, v.w + high.y);
+    }
+    float values[4] = {v.x, v.y, v.z, v.w};
+    ActivateSome(values, params.activation);
+    const uint2 bits = make_uint2(PackPair<kBf16>(values[0], values[1]), PackPair<kBf16>(values[2], values[3]));
+    *reinterpret_cast<uint2*>(static_cast<uint16_t*>(params.y_rows) + at) = bits;
+  }
 }
 
 template <class Shape, bool kBf16>

@@ -222,10 +222,7 @@ __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const
       const float2 high = LoadOutputs(params.residual_rows, types.residual, at + 2);
       v[0] += low.x, v[1] += low.y, v[2] += high.x, v[3] += high.y;
     }
-    DispatchActivation(params.activation.kind, [&](auto kind) {
-#pragma unroll
-      for (float& value : v) value = ActivateAs<decltype(kind)::kValue>(value, params.activation);
-    });
+    ActivateSome(v, params.activation);
     if (IsCode(types.y)) {
       const auto code = [&](int i) { return CodeOf(v[i], types.y_inverse, y_bits.zero); };
       *reinterpret_cast<uint32_t*>(static_cast<uint8_t*>(params.y_rows) + at) =

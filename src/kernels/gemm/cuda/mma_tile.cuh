@@ -168,37 +168,44 @@ class WeightLoader {
 // Bias, residual and activation of eight consecutive outputs of one row, and their store.
 __device__ __forceinline__ void FinishOutputs(const MmaArgs& args, int row, int output, float (&sums)[8]) {
   const int64_t at = static_cast<int64_t>(row) * args.outputs + output;
-  if (output + 8 <= args.outputs && args.outputs % 8 == 0) {
-    if (args.bias != nullptr) {
-      float bias[8];
-      Load8(args.bias + output, bias);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) sums[i] += bias[i];
-    }
-    if (args.residual != nullptr) {
-      float residual[8];
-      if (args.residual_f32) {
-        Load8(static_cast<const float*>(args.residual) + at, residual);
-      } else {
-        Load8(static_cast<const __half*>(args.residual) + at, residual);
-      }
-#pragma unroll
-      for (int i = 0; i < 8; ++i) sums[i] += residual[i];
-    }
-    ActivateAll(sums, args.activation);
-    if (args.output_f32) {
-      Store8(static_cast<float*>(args.y) + at, sums);
-    } else {
-      Store8(static_cast<__half*>(args.y) + at, sums);
-    }
-    return;
-  }
+  const bool vectors = args.outputs % 8 == 0 && output + 8 <= args.outputs;
+  const int count = min(8, args.outputs - output);
   const DType residual_dtype = args.residual_f32 ? DType::kFloat32 : DType::kFloat16;
-  for (int i = 0; i < 8 && output + i < args.outputs; ++i) {
-    float sum = sums[i];
-    if (args.bias != nullptr) sum += args.bias[output + i];
-    if (args.residual != nullptr) sum += LoadFloat(args.residual, residual_dtype, at + i);
-    StoreFloat(args.y, args.output_f32 ? DType::kFloat32 : DType::kFloat16, at + i, Activate(sum, args.activation));
+  const auto add = [&](auto&& load, auto&& load8) {
+    float more[8];
+    if (vectors) {
+      load8(more);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) more[i] = i < count ? load(i) : 0.0f;
+    }
+#pragma unroll
+    for (int i = 0; i < 8; ++i) sums[i] += more[i];
+  };
+  if (args.bias != nullptr) {
+    add([&](int i) { return args.bias[output + i]; }, [&](float(&more)[8]) { Load8(args.bias + output, more); });
+  }
+  if (args.residual != nullptr) {
+    add([&](int i) { return LoadFloat(args.residual, residual_dtype, at + i); },
+        [&](float(&more)[8]) {
+          if (args.residual_f32) {
+            Load8(static_cast<const float*>(args.residual) + at, more);
+          } else {
+            Load8(static_cast<const __half*>(args.residual) + at, more);
+          }
+        });
+  }
+  ActivateAll(sums, args.activation);  // in one place of the code: it is long
+  if (!vectors) {
+    const DType dtype = args.output_f32 ? DType::kFloat32 : DType::kFloat16;
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if (i < count) StoreFloat(args.y, dtype, at + i, sums[i]);
+    }
+  } else if (args.output_f32) {
+    Store8(static_cast<float*>(args.y) + at, sums);
+  } else {
+    Store8(static_cast<__half*>(args.y) + at, sums);
   }
 }
 

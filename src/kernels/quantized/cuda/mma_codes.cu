@@ -27,6 +27,19 @@ __device__ __forceinline__ void StoreNumbers8(void* to, const Int8Types& types, 
   *reinterpret_cast<uint2*>(static_cast<uint8_t*>(to) + at) = PackCodes8(values, types.y_zero, types.y);
 }
 
+// One of them.
+__device__ __forceinline__ float LoadNumber(const void* from, const Int8Types& types, int64_t at) {
+  const float value = LoadElement(from, types.residual, at);
+  if (!IsCode(types.residual)) return value;
+  return types.residual_scale * (value - static_cast<float>(types.residual_zero));
+}
+
+__device__ __forceinline__ void StoreNumber(void* to, const Int8Types& types, int64_t at, float value) {
+  if (!IsCode(types.y)) return StoreFloat(to, types.y, at, value);
+  const CodeShift shift = ShiftOf(types.y, types.y_zero);
+  static_cast<uint8_t*>(to)[at] = static_cast<uint8_t>(PackCodes2(value * types.y_inverse, 0, shift) ^ shift.flips);
+}
+
 // m16n8k32, of which fragments hold the same bytes as those of m16n8k16 of f16.
 struct CodeProduct {
   using Args = MmaCodeArgs;
@@ -46,38 +59,30 @@ struct CodeProduct {
   static __device__ __forceinline__ void Finish(const Args& args, int row, int output, Sum (&sums)[8]) {
     const int64_t at = static_cast<int64_t>(row) * args.outputs + output;
     const Int8Types& types = args.types;
-    if (args.outputs % 8 == 0) {
-      float values[8];
+    const bool vectors = args.outputs % 8 == 0;
+    const int count = min(8, args.outputs - output);
+    float values[8];
 #pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        const Int8Channel channel = args.channels_of_y[output + i];
-        values[i] = fmaf(channel.scale, static_cast<float>(sums[i]), channel.bias);
-      }
-      if (args.residual != nullptr) {
-        float residual[8];
-        LoadNumbers8(args.residual, types, at, residual);
-#pragma unroll
-        for (int i = 0; i < 8; ++i) values[i] += residual[i];
-      }
-      ActivateAll(values, args.activation);
-      return StoreNumbers8(args.y, types, at, values);
+    for (int i = 0; i < 8; ++i) {
+      const Int8Channel channel = i < count ? args.channels_of_y[output + i] : Int8Channel{};
+      values[i] = fmaf(channel.scale, static_cast<float>(sums[i]), channel.bias);
     }
-    for (int i = 0; i < 8 && output + i < args.outputs; ++i) {
-      const Int8Channel channel = args.channels_of_y[output + i];
-      float value = fmaf(channel.scale, static_cast<float>(sums[i]), channel.bias);
-      if (args.residual != nullptr) {
-        const float residual = LoadElement(args.residual, types.residual, at + i);
-        value += IsCode(types.residual) ? types.residual_scale * (residual - static_cast<float>(types.residual_zero))
-                                        : residual;
+    if (args.residual != nullptr) {
+      float residual[8];
+      if (vectors) {
+        LoadNumbers8(args.residual, types, at, residual);
+      } else {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) residual[i] = i < count ? LoadNumber(args.residual, types, at + i) : 0.0f;
       }
-      value = Activate(value, args.activation);
-      if (!IsCode(types.y)) {
-        StoreFloat(args.y, types.y, at + i, value);
-        continue;
-      }
-      const CodeShift to = ShiftOf(types.y, types.y_zero);
-      static_cast<uint8_t*>(args.y)[at + i] =
-          static_cast<uint8_t>(PackCodes2(value * types.y_inverse, 0, to) ^ to.flips);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) values[i] += residual[i];
+    }
+    ActivateAll(values, args.activation);  // in one place of the code: it is long
+    if (vectors) return StoreNumbers8(args.y, types, at, values);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if (i < count) StoreNumber(args.y, types, at + i, values[i]);
     }
   }
 };
