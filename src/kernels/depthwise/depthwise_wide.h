@@ -3,6 +3,8 @@
 // every weight that it has to; what reaches beyond the image reads zeros.
 #pragma once
 
+#include <type_traits>
+
 #include "src/kernels/depthwise/depthwise.h"
 #include "src/kernels/vec_activation.h"
 #include "src/kernels/vec_window.h"
@@ -128,8 +130,9 @@ TAMIS_INLINE void SevenOfAll(const DepthwiseArgs& args, const void* const* input
     whole.template Seven<kTaps, kStride, kEdge>(image, row, column, taps, c);
   }
   if (c == part.last_channel) return;
+  // At edges or not: one copy of the code.
   const WidePixels<In, false, kPlain> rest(args, inputs, outputs, static_cast<int>(part.last_channel - c));
-  rest.template Seven<kTaps, kStride, kEdge>(image, row, column, taps, c);
+  rest.template Seven<kTaps, kStride, true>(image, row, column, taps, c);
 }
 
 template <class In, bool kPlain, int kTaps, int kStride>
@@ -177,13 +180,13 @@ void WideRows(const DepthwiseArgs& args, const void* const* inputs, void* const*
 
 using WideRoutine = void (*)(const DepthwiseArgs&, const void* const*, void* const*, const DepthwisePart&);
 
+// Of as many taps as there are registers for.
 template <class In, bool kPlain, int kStride>
 TAMIS_INLINE WideRoutine WideRoutineOfTaps(int64_t taps) {
+  if (taps == 3) return WideRows<In, kPlain, 3, kStride>;
+  if (taps == 5) return WideRows<In, kPlain, 5, kStride>;
+  if constexpr (kLanes < 8) return nullptr;
   switch (taps) {
-    case 3:
-      return WideRows<In, kPlain, 3, kStride>;
-    case 5:
-      return WideRows<In, kPlain, 5, kStride>;
     case 7:
       return WideRows<In, kPlain, 7, kStride>;
     case 9:
@@ -205,13 +208,15 @@ TAMIS_INLINE WideRoutine WideRoutineFor(const WindowAxis& x) {
   return nullptr;
 }
 
-// Null where another routine is needed.
+// Null where another routine is needed. Of bf16 inputs few have plain results.
 template <class In>
 TAMIS_INLINE WideRoutine WideRowsFor(const DepthwiseArgs& args) {
   const Activation activation = args.epilogue.activation;
   const bool bounds =
       activation == Activation::kNone || activation == Activation::kRelu || activation == Activation::kClip;
-  if (bounds && !args.epilogue.residual && !args.bf16_output) return WideRoutineFor<In, true>(args.window.x);
+  if constexpr (std::is_same_v<In, float>) {
+    if (bounds && !args.epilogue.residual && !args.bf16_output) return WideRoutineFor<In, true>(args.window.x);
+  }
   return WideRoutineFor<In, false>(args.window.x);
 }
 
