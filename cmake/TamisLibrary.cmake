@@ -75,7 +75,13 @@ function(tamis_add_library folder)
   endforeach()
 
   if(sources)
-    add_library(tamis_${folder} STATIC ${sources})
+    # Those for greater processors last: of a function that several files define (a standard library's template) a linker
+    # keeps the first copy it meets, and all machines run it. tests/test_instruction_sets.py sees to our own.
+    set(any_machine ${sources})
+    list(FILTER any_machine EXCLUDE REGEX "/avx(2|512)/")
+    set(greater_machines ${sources})
+    list(FILTER greater_machines INCLUDE REGEX "/avx(2|512)/")
+    add_library(tamis_${folder} STATIC ${any_machine} ${greater_machines})
     set(scope PUBLIC)
     if(TAMIS_BUILD_FUZZERS)
       target_compile_options(tamis_${folder} PRIVATE -fsanitize=fuzzer-no-link)  # coverage guides the fuzzer

@@ -25,9 +25,10 @@ bool HasAmxBf16() {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 22)) != 0;
 }
 
-bool HasAvx512Bf16() {
+// A bit of eax of leaf 7, subleaf 1.
+bool HasLeaf71(int bit) {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1u << 5)) != 0;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> bit & 1u) != 0;
 }
 
 std::string ModelName() {
@@ -67,9 +68,11 @@ CpuInfo Detect() {
   if (const char* cap = std::getenv("TAMIS_ISA")) {
     if (const auto isa = IsaFromName(cap)) info.isa = std::min(info.isa, *isa);
   }
+  info.avx_vnni = info.isa >= Isa::kAvx2 && HasLeaf71(4);
   if (info.isa == Isa::kAvx512) {
     info.avx512_vnni = __builtin_cpu_supports("avx512vnni");
-    info.avx512_bf16 = HasAvx512Bf16();
+    info.avx512_vbmi = __builtin_cpu_supports("avx512vbmi");
+    info.avx512_bf16 = HasLeaf71(5);
     info.amx_bf16 = HasAmxBf16();
   }
   info.l2_bytes = std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0);

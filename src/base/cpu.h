@@ -17,10 +17,12 @@ enum class Isa : uint8_t {
 std::string_view Name(Isa isa);
 
 struct CpuInfo {
-  std::string model;       // as /proc/cpuinfo says it
-  Isa isa = Isa::kX86_64;  // highest usable here, after the cap
-  bool avx512_vnni = false;
-  bool avx512_bf16 = false;  // multiplies bf16 pairs; also needs kAvx512 after the cap
+  std::string model;         // as /proc/cpuinfo says it
+  Isa isa = Isa::kX86_64;    // highest usable here, after the cap
+  bool avx_vnni = false;     // in vectors of 256 bits, as processors without AVX-512 have it; needs kAvx2 after the cap
+  bool avx512_vnni = false;  // this and the following need kAvx512
+  bool avx512_vbmi = false;  // permutations of bytes
+  bool avx512_bf16 = false;  // multiplies bf16 pairs
   bool amx_bf16 = false;
   int64_t l2_bytes = 0;             // of one core
   int64_t l3_bytes = 0;             // shared

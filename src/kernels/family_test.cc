@@ -9,7 +9,6 @@
 
 #include "src/base/float16.h"
 #include "src/base/hash.h"
-#include "src/kernels/quantized/int8_panel.h"
 #include "src/ops/op_def.h"
 
 namespace tamis::kernel_test {
@@ -223,14 +222,9 @@ void CheckFamily(std::string_view family, const std::vector<KernelCase>& cases, 
     }
   }
   if (need_all) NoteFamilyChecked(family);
-  const CpuInfo& cpu = Cpu();
   for (const KernelDef* kernel : AllKernels()) {
     if (kernel->family != family || !need_all) continue;
-    const bool runs_here = kernel->isa <= cpu.isa && (kernel->feature != CpuFeature::kAvx512Vnni || cpu.avx512_vnni) &&
-                           (kernel->feature != CpuFeature::kAvx512Bf16 || cpu.avx512_bf16) &&
-                           (!kernel->name.ends_with("_avxvnni") || HasAvxVnni()) &&
-                           (!kernel->name.ends_with("_vbmi") || HasVbmi());  // asked for by `supports`
-    if (!runs_here) {
+    if (kernel->isa > Cpu().isa || !MachineHas(kernel->feature)) {
       fmt::print("skipped: {} needs more than {}\n", kernel->name, Cpu().Fingerprint());
     } else {
       EXPECT_TRUE(reached.count(kernel->name)) << kernel->name << " is reached by no case";

@@ -14,11 +14,26 @@ namespace tamis {
 
 namespace {
 
+std::string_view Name(CpuFeature feature) {
+  switch (feature) {
+    case CpuFeature::kAvxVnni:
+      return "AVX_VNNI";
+    case CpuFeature::kAvx512Vnni:
+      return "AVX512_VNNI";
+    case CpuFeature::kAvx512Vbmi:
+      return "AVX512_VBMI";
+    case CpuFeature::kAvx512Bf16:
+      return "AVX512_BF16";
+    case CpuFeature::kNone:
+      break;
+  }
+  return "nothing";
+}
+
 Status CheckCpu(const KernelDef& kernel) {
   const CpuInfo& cpu = Cpu();
   if (kernel.isa > cpu.isa) return UserError("needs {}, this machine runs at {}", Name(kernel.isa), Name(cpu.isa));
-  if (kernel.feature == CpuFeature::kAvx512Vnni && !cpu.avx512_vnni) return UserError("needs AVX512_VNNI");
-  if (kernel.feature == CpuFeature::kAvx512Bf16 && !cpu.avx512_bf16) return UserError("needs AVX512_BF16");
+  if (!MachineHas(kernel.feature)) return UserError("needs {}", Name(kernel.feature));
   return {};
 }
 
@@ -39,6 +54,27 @@ const std::vector<const KernelDef*>& KernelsOf(std::string_view op) {
 }
 
 }  // namespace
+
+// Here and not in the header: the copy that a linker keeps must be none for a greater processor.
+Status PreparedKernel::Check(std::span<const void* const> /*inputs*/) const {
+  return {};
+}
+
+bool MachineHas(CpuFeature feature) {
+  switch (feature) {
+    case CpuFeature::kAvxVnni:
+      return Cpu().avx_vnni;
+    case CpuFeature::kAvx512Vnni:
+      return Cpu().avx512_vnni;
+    case CpuFeature::kAvx512Vbmi:
+      return Cpu().avx512_vbmi;
+    case CpuFeature::kAvx512Bf16:
+      return Cpu().avx512_bf16;
+    case CpuFeature::kNone:
+      break;
+  }
+  return true;
+}
 
 std::span<const KernelDef* const> AllKernels() {
   static const std::vector<const KernelDef*> kKernels = {

@@ -55,14 +55,12 @@ class PreparedKernel {
   virtual void Run(std::span<const void* const> inputs, std::span<void* const> outputs, std::byte* workspace,
                    ThreadPool& pool) const = 0;
   // Called before Run: refuses element values that Run could not stand (an index out of range). Cheap.
-  virtual Status Check(std::span<const void* const> inputs) const {
-    static_cast<void>(inputs);
-    return {};
-  }
+  virtual Status Check(std::span<const void* const> inputs) const;
 };
 
 // The least a CPU must have beyond its ISA level.
-enum class CpuFeature : uint8_t { kNone, kAvx512Vnni, kAvx512Bf16 };
+enum class CpuFeature : uint8_t { kNone, kAvxVnni, kAvx512Vnni, kAvx512Vbmi, kAvx512Bf16 };
+bool MachineHas(CpuFeature feature);  // after TAMIS_ISA
 
 struct KernelDef {
   std::string_view name;                // == file name; plans refer to it

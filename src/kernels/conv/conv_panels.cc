@@ -196,4 +196,19 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
       std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));
 }
 
+Status WidenedConvSupported(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kDense));
+  if (!ReadConv(problem)->Pointwise()) return UserError("needs a kernel of one pixel, no stride and no padding");
+  return {};
+}
+
+double WidenedConvCost(const Problem& problem) {
+  return WidenedPanelsCost(ReadConv(problem)->AsGemm(), problem.threads);
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareWidenedConv(const Problem& problem, PackCache& cache) {
+  TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
+  return PrepareWidenedPanels(shape.AsGemm(), problem, cache);
+}
+
 }  // namespace tamis

@@ -18,4 +18,9 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
                                                           PanelRoutine routine, Taps taps = Taps::kNone,
                                                           LaneOrder order = LaneOrder::kOutputs);
 
+// In f32 what has bf16 operands and one tap (PrepareWidenedPanels).
+Status WidenedConvSupported(const Problem& problem);
+double WidenedConvCost(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareWidenedConv(const Problem& problem, PackCache& cache);
+
 }  // namespace tamis

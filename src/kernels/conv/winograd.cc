@@ -115,6 +115,13 @@ Result<WinogradShape> ReadWinograd(const Problem& problem, const Method& method)
   return shape;
 }
 
+Status Supports(const Problem& problem, const Method& method, DType x) {
+  TAMIS_ASSIGN_OR_RETURN(const WinogradShape shape, ReadWinograd(problem, method));
+  const DType in = shape.conv.in_dtype;
+  if (x == DType::kUndefined || in == x) return {};
+  return UserError("x is {}; this kernel computes in {}", Name(in), Name(x));
+}
+
 double WinogradCost(const Problem& problem, Isa isa, const Method& method, DType multiplied) {
   const WinogradShape shape = ReadWinograd(problem, method).value();
   const auto tiles = static_cast<double>(shape.Tiles()), places = static_cast<double>(method.Places());
@@ -153,6 +160,13 @@ Result<std::shared_ptr<const PackedPanels>> WinogradWeight(PackCache& cache, con
     }
     return PackedPanels::Make(transformed, Pattern::kDense);
   });
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareWinograd(const Problem& problem, PackCache& cache, const Method& method,
+                                                        DType multiplied, MakeWinograd make) {
+  TAMIS_ASSIGN_OR_RETURN(const WinogradShape shape, ReadWinograd(problem, method));
+  TAMIS_ASSIGN_OR_RETURN(auto weight, WinogradWeight(cache, problem.input(1), method, multiplied));
+  return make(shape, std::move(weight), problem.threads);
 }
 
 }  // namespace tamis::winograd

@@ -50,11 +50,19 @@ struct WinogradShape {
 };
 // f32 or bf16, images of two axes, 3 x 3 with stride one, no dilation, one group; the reason otherwise.
 Result<WinogradShape> ReadWinograd(const Problem& problem, const Method& method);
+// Likewise, and with x in `x`, or in any type if that is kUndefined.
+Status Supports(const Problem& problem, const Method& method, DType x);
 // `multiplied`: dtype of the products.
 double WinogradCost(const Problem& problem, Isa isa, const Method& method, DType multiplied);
 
 // The transformed weight in `multiplied`, [place][outputs rounded up to panels][channels], in panels; made in double.
 Result<std::shared_ptr<const PackedPanels>> WinogradWeight(PackCache& cache, const Operand& weight,
                                                            const Method& method, DType multiplied);
+
+// make(shape, transformed weight, threads) with both of them.
+using MakeWinograd = std::unique_ptr<PreparedKernel> (*)(const WinogradShape&, std::shared_ptr<const PackedPanels>,
+                                                         int threads);
+Result<std::unique_ptr<PreparedKernel>> PrepareWinograd(const Problem& problem, PackCache& cache, const Method& method,
+                                                        DType multiplied, MakeWinograd make);
 
 }  // namespace tamis::winograd

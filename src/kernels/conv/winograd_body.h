@@ -258,10 +258,14 @@ class WinogradConv : public PreparedKernel {
 };
 
 template <class M>
+std::unique_ptr<PreparedKernel> MakeWinograd(const WinogradShape& shape, std::shared_ptr<const PackedPanels> weight,
+                                             int threads) {
+  return std::make_unique<WinogradConv<M>>(shape, std::move(weight), threads);
+}
+
+template <class M>
 Result<std::unique_ptr<PreparedKernel>> PrepareWinograd(const Problem& problem, PackCache& cache) {
-  TAMIS_ASSIGN_OR_RETURN(const WinogradShape shape, winograd::ReadWinograd(problem, M::kMethod));
-  TAMIS_ASSIGN_OR_RETURN(auto weight, winograd::WinogradWeight(cache, problem.input(1), M::kMethod, M::kMultiplied));
-  return std::unique_ptr<PreparedKernel>(std::make_unique<WinogradConv<M>>(shape, std::move(weight), problem.threads));
+  return winograd::PrepareWinograd(problem, cache, M::kMethod, M::kMultiplied, MakeWinograd<M>);
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ struct TilesOfFour {
   static TAMIS_INLINE void Save(float* to, Vec v) { Store(to, v); }
   static void Multiply(const PanelTask& task) { kMultiply(task); }
 
-  static Status Supported(const Problem& problem) { return winograd::ReadWinograd(problem, kMethod).status(); }
+  static Status Supported(const Problem& problem) { return winograd::Supports(problem, kMethod, DType::kUndefined); }
   static double Cost(const Problem& problem, Isa isa) {
     return winograd::WinogradCost(problem, isa, kMethod, kMultiplied);
   }

@@ -155,8 +155,7 @@ void Check(const LinearCase& c, std::set<std::string_view>& reached) {
 }
 
 bool RunsHere(const KernelDef& kernel) {
-  if (kernel.isa > Cpu().isa) return false;
-  return kernel.feature != CpuFeature::kAvx512Bf16 || Cpu().avx512_bf16;
+  return kernel.isa <= Cpu().isa && MachineHas(kernel.feature);
 }
 
 std::vector<DType> DTypes(Pattern pattern) {

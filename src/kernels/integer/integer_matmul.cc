@@ -119,6 +119,15 @@ Result<std::unique_ptr<PreparedKernel>> PrepareIntegerMatMul(const Problem& prob
   return std::unique_ptr<PreparedKernel>(std::move(kernel));
 }
 
+Status SupportsIntegerProduct(const Problem& problem) {
+  return problem.node->op == "ConvInteger" ? SupportsIntegerConv(problem) : SupportsIntegerMatMul(problem);
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareIntegerProduct(const Problem& problem, const IntegerProduct& product) {
+  return problem.node->op == "ConvInteger" ? PrepareIntegerConv(problem, product)
+                                           : PrepareIntegerMatMul(problem, product);
+}
+
 double IntegerProductFlops(const Problem& problem) {
   const Operand &w = problem.input(1), &y = problem.outputs[0];
   const bool conv = problem.node->op == "ConvInteger";

@@ -24,14 +24,8 @@ Status SupportsIntegerConv(const Problem& problem);
 Result<std::unique_ptr<PreparedKernel>> PrepareIntegerConv(const Problem& problem, const IntegerProduct& product);
 
 // Both, by the node's operator.
-inline Status SupportsIntegerProduct(const Problem& problem) {
-  return problem.node->op == "ConvInteger" ? SupportsIntegerConv(problem) : SupportsIntegerMatMul(problem);
-}
-inline Result<std::unique_ptr<PreparedKernel>> PrepareIntegerProduct(const Problem& problem,
-                                                                     const IntegerProduct& product) {
-  return problem.node->op == "ConvInteger" ? PrepareIntegerConv(problem, product)
-                                           : PrepareIntegerMatMul(problem, product);
-}
+Status SupportsIntegerProduct(const Problem& problem);
+Result<std::unique_ptr<PreparedKernel>> PrepareIntegerProduct(const Problem& problem, const IntegerProduct& product);
 double IntegerProductFlops(const Problem& problem);
 
 // Two centred elements as one lane.

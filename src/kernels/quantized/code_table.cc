@@ -17,13 +17,8 @@ void LookupPlain(const CodeTable& table, const uint8_t* x, int64_t count, uint8_
   for (int64_t i = 0; i < count; ++i) y[i] = codes[x[i]];
 }
 
-bool HasVbmi() {
-  static const bool kHas = Cpu().isa == Isa::kAvx512 && __builtin_cpu_supports("avx512vbmi") != 0;
-  return kHas;
-}
-
 LookupFunction BestLookup() {
-  if (HasVbmi()) return LookupVbmi;
+  if (Cpu().avx512_vbmi) return LookupVbmi;
   return Cpu().isa >= Isa::kAvx2 ? LookupAvx2 : LookupPlain;
 }
 

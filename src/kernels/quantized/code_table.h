@@ -21,7 +21,5 @@ void LookupPlain(const CodeTable& table, const uint8_t* x, int64_t count, uint8_
 void LookupAvx2(const CodeTable& table, const uint8_t* x, int64_t count, uint8_t* y);
 void LookupVbmi(const CodeTable& table, const uint8_t* x, int64_t count, uint8_t* y);
 LookupFunction BestLookup();
-// Permutations of bytes in 512 bits (AVX512_VBMI).
-bool HasVbmi();
 
 }  // namespace tamis

@@ -181,7 +181,9 @@ double DepthwiseInt8Cost(const Problem& problem, Isa isa, double work) {
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, DepthwiseInt8Body body,
-                                                             int64_t block, bool exchanges) {
+                                                             int64_t block, DepthwiseInt8Body with_table) {
+  const bool exchanges = with_table != nullptr && problem.node->Has("table");
+  if (exchanges) body = with_table;
   DepthwiseInt8Args args;
   TAMIS_ASSIGN_OR_RETURN(args.shape, ReadQuantizedConv(problem));
   args.result = ResultOf(*problem.node);

@@ -48,8 +48,9 @@ void DepthwiseInt8Vbmi(const DepthwiseInt8Args& args, const DepthwiseInt8Task& t
 
 Status SupportsDepthwiseInt8(const Problem& problem);
 double DepthwiseInt8Cost(const Problem& problem, Isa isa, double work);
-// `block`: bytes of a vector. `exchanges`: the body applies the table itself.
+// `block`: bytes of a vector. `with_table`: the body of nodes that have a table, which it applies itself; null: `body`,
+// and a pass over the codes behind it.
 Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, DepthwiseInt8Body body,
-                                                             int64_t block, bool exchanges);
+                                                             int64_t block, DepthwiseInt8Body with_table = nullptr);
 
 }  // namespace tamis

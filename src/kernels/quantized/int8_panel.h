@@ -38,9 +38,6 @@ struct Int8Task {
   alignas(64) std::byte state[1024];
 };
 
-// VNNI in vectors of 256 bits, as processors without AVX-512 have it.
-bool HasAvxVnni();
-
 struct Int8Routine {
   bool sparse = false;
   int64_t inline_rows = 0;  // up to so many rows, `run` reads codes itself

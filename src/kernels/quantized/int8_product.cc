@@ -1,4 +1,3 @@
-#include <cpuid.h>
 
 #include <algorithm>
 #include <cstring>
@@ -287,14 +286,6 @@ double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
     products *= whole(weight[0] / group, PackedInt8::kLanes) * whole(weight.back(), 4);
   }
   return PredictSeconds(problem, isa, products * work);
-}
-
-bool HasAvxVnni() {
-  static const bool kHas = [] {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1U << 4)) != 0;
-  }();
-  return kHas;
 }
 
 double Int8SparseWork() {

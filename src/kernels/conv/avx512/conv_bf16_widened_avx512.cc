@@ -9,16 +9,9 @@ const KernelDef kernel_conv_bf16_widened_avx512 = {
     .family = "conv",
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx512,
-    .supports = [](const Problem& problem) -> Status {
-      TAMIS_RETURN_IF_ERROR(ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kDense));
-      if (!ReadConv(problem)->Pointwise()) return UserError("needs a kernel of one pixel, no stride and no padding");
-      return {};
-    },
-    .cost = [](const Problem& problem) { return WidenedPanelsCost(ReadConv(problem)->AsGemm(), problem.threads); },
-    .prepare = [](const Problem& problem, PackCache& cache) -> Result<std::unique_ptr<PreparedKernel>> {
-      TAMIS_ASSIGN_OR_RETURN(const ConvShape shape, ReadConv(problem));
-      return PrepareWidenedPanels(shape.AsGemm(), problem, cache);
-    },
+    .supports = WidenedConvSupported,
+    .cost = WidenedConvCost,
+    .prepare = PrepareWidenedConv,
     .in_place = kOverResidual,
 };
 

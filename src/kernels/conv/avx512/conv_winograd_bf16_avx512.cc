@@ -29,13 +29,6 @@ struct TilesOfTwo {
   static void Multiply(const PanelTask& task) { PanelBf16Avx512(task); }
 };
 
-Status Supported(const Problem& problem) {
-  const auto shape = winograd::ReadWinograd(problem, TilesOfTwo::kMethod);
-  if (!shape.ok()) return shape.status();
-  const DType in = shape->conv.in_dtype;
-  return in == DType::kBFloat16 ? Status() : UserError("x is {}; this kernel computes in bfloat16", Name(in));
-}
-
 }  // namespace
 
 extern const KernelDef kernel_conv_winograd_bf16_avx512;
@@ -45,7 +38,8 @@ const KernelDef kernel_conv_winograd_bf16_avx512 = {
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAvx512Bf16,
-    .supports = Supported,
+    .supports =
+        [](const Problem& problem) { return winograd::Supports(problem, TilesOfTwo::kMethod, DType::kBFloat16); },
     .cost =
         [](const Problem& problem) {
           return winograd::WinogradCost(problem, Isa::kAvx512, TilesOfTwo::kMethod, TilesOfTwo::kMultiplied);

@@ -1,5 +1,4 @@
 #include "src/kernels/integer/byte_product_body.h"
-#include "src/kernels/quantized/int8_panel.h"
 
 namespace tamis {
 
@@ -8,10 +7,8 @@ extern const KernelDef kernel_byte_product_avxvnni = {
     .family = "integer",
     .ops = {"MatMulInteger", "ConvInteger"},
     .isa = Isa::kAvx2,
-    .supports =
-        [](const Problem& problem) {
-          return HasAvxVnni() ? SupportsByteProduct(problem) : UserError("needs AVX_VNNI");
-        },
+    .feature = CpuFeature::kAvxVnni,
+    .supports = SupportsByteProduct,
     .cost = [](const Problem& problem) { return ByteProductCost(problem, Isa::kAvx2, 0.5); },
     .prepare = [](const Problem& problem,
                   PackCache& cache) { return PrepareByteProduct(problem, cache, kByteProduct); },

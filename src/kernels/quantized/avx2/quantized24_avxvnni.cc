@@ -15,10 +15,8 @@ const KernelDef kernel_quantized24_avxvnni = {
     .family = "quantized",
     .ops = {"QuantizedLinear", "QuantizedConv", "DynamicQuantizedLinear"},
     .isa = Isa::kAvx2,
-    .supports =
-        [](const Problem& problem) {
-          return HasAvxVnni() ? Int8PanelsSupported(problem, true) : UserError("needs AVX_VNNI");
-        },
+    .feature = CpuFeature::kAvxVnni,
+    .supports = [](const Problem& problem) { return Int8PanelsSupported(problem, true); },
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx2, 0.55); },
     .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kRoutine); },
 };

@@ -14,10 +14,8 @@ const KernelDef kernel_quantized_dense_avxvnni = {
     .family = "quantized",
     .ops = {"QuantizedLinear", "QuantizedConv", "DynamicQuantizedLinear"},
     .isa = Isa::kAvx2,
-    .supports =
-        [](const Problem& problem) {
-          return HasAvxVnni() ? Int8PanelsSupported(problem, false) : UserError("needs AVX_VNNI");
-        },
+    .feature = CpuFeature::kAvxVnni,
+    .supports = [](const Problem& problem) { return Int8PanelsSupported(problem, false); },
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx2, 0.6); },
     .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kRoutine); },
 };

@@ -11,10 +11,8 @@ const KernelDef kernel_quantized_depthwise_avx2 = {
     .isa = Isa::kAvx2,
     .supports = SupportsDepthwiseInt8,
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1.5); },
-    .prepare =
-        [](const Problem& problem, PackCache&) {
-          return PrepareDepthwiseInt8(problem, DepthwiseBodyAvx2<WideDot>, 32, /*exchanges=*/false);
-        },
+    .prepare = [](const Problem& problem,
+                  PackCache&) { return PrepareDepthwiseInt8(problem, DepthwiseBodyAvx2<WideDot>, 32); },
 };
 
 }  // namespace tamis

@@ -10,15 +10,11 @@ const KernelDef kernel_quantized_depthwise_avxvnni = {
     .family = "quantized",
     .ops = {"QuantizedConv"},
     .isa = Isa::kAvx2,
-    .supports =
-        [](const Problem& problem) {
-          return HasAvxVnni() ? SupportsDepthwiseInt8(problem) : UserError("needs AVX_VNNI");
-        },
+    .feature = CpuFeature::kAvxVnni,
+    .supports = SupportsDepthwiseInt8,
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1); },
-    .prepare =
-        [](const Problem& problem, PackCache&) {
-          return PrepareDepthwiseInt8(problem, DepthwiseBodyAvx2<VnniDot>, 32, /*exchanges=*/false);
-        },
+    .prepare = [](const Problem& problem,
+                  PackCache&) { return PrepareDepthwiseInt8(problem, DepthwiseBodyAvx2<VnniDot>, 32); },
 };
 
 }  // namespace tamis

@@ -15,7 +15,7 @@ const KernelDef kernel_quantized24_avx512 = {
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, Int8SparseWork()); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareInt8Panels(problem, cache, HasVbmi() ? kInt8SparseVbmi : kInt8SparseAvx512);
+          return PrepareInt8Panels(problem, cache, Cpu().avx512_vbmi ? kInt8SparseVbmi : kInt8SparseAvx512);
         },
 };
 

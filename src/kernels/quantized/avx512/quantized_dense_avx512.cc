@@ -15,7 +15,7 @@ const KernelDef kernel_quantized_dense_avx512 = {
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, 0.45); },
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareInt8Panels(problem, cache, HasVbmi() ? kInt8DenseVbmi : kInt8DenseAvx512);
+          return PrepareInt8Panels(problem, cache, Cpu().avx512_vbmi ? kInt8DenseVbmi : kInt8DenseAvx512);
         },
 };
 

@@ -21,9 +21,8 @@ const KernelDef kernel_quantized_depthwise_avx512 = {
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx512, 0.5); },
     .prepare =
         [](const Problem& problem, PackCache&) {
-          const bool exchanges = HasVbmi() && problem.node->Has("table");
-          return PrepareDepthwiseInt8(problem, exchanges ? DepthwiseInt8Vbmi : Body, DepthwiseAvx512::kBytes,
-                                      exchanges);
+          return PrepareDepthwiseInt8(problem, Body, DepthwiseAvx512::kBytes,
+                                      Cpu().avx512_vbmi ? DepthwiseInt8Vbmi : nullptr);
         },
 };
 

@@ -9,8 +9,8 @@ const KernelDef kernel_quantized_lookup_vbmi = {
     .family = "quantized",
     .ops = {"QuantizedLookup"},
     .isa = Isa::kAvx512,
-    .supports =
-        [](const Problem& problem) { return HasVbmi() ? SupportsLookup(problem) : UserError("needs AVX512_VBMI"); },
+    .feature = CpuFeature::kAvx512Vbmi,
+    .supports = SupportsLookup,
     .cost = [](const Problem& problem) { return LookupCost(problem, 0.2); },
     .prepare = [](const Problem& problem, PackCache&) { return PrepareLookup(problem, LookupVbmi); },
     .in_place = 0b1,
