@@ -88,7 +88,7 @@ class DepthwiseInt8 : public RowKernel {
       : args_(args),
         packed_(std::move(packed)),
         body_(body),
-        exchanges_(exchanges || args.result.table == nullptr),
+        exchanges_(exchanges || args.result.table == nullptr || args.result.affine.has_value()),
         lines_(args.shape.geometry.axes) {
     packed_->PointFrom(args_);
     std::memset(args_.padding, args_.zero, sizeof(args_.padding));
@@ -187,6 +187,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& prob
   DepthwiseInt8Args args;
   TAMIS_ASSIGN_OR_RETURN(args.shape, ReadQuantizedConv(problem));
   args.result = ResultOf(*problem.node);
+  if (exchanges) args.result.affine.reset();  // two instructions of the body do any table
   args.is_signed = problem.input(0).dtype == DType::kInt8;
   args.zero = static_cast<int32_t>(problem.node->Int("x_zero_point", 0)) + (args.is_signed ? 128 : 0);
   const SlidingAxis &h = args.shape.geometry.axes[1], &w = args.shape.geometry.axes[2];

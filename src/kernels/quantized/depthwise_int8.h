@@ -49,7 +49,7 @@ void DepthwiseInt8Vbmi(const DepthwiseInt8Args& args, const DepthwiseInt8Task& t
 Status SupportsDepthwiseInt8(const Problem& problem);
 double DepthwiseInt8Cost(const Problem& problem, Isa isa, double work);
 // `block`: bytes of a vector. `with_table`: the body of nodes that have a table, which it applies itself; null: `body`,
-// and a pass over the codes behind it.
+// which does those that are lines, and else a pass over the codes behind it.
 Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, DepthwiseInt8Body body,
                                                              int64_t block, DepthwiseInt8Body with_table = nullptr);
 

@@ -1,6 +1,7 @@
 // The body of the int8 depthwise kernels for the instruction set of the including file, told by `I`:
 //   I::Bytes, I::Floats      a vector as whole numbers and as floats
 //   I::kBytes                its size
+//   I::RoundAndScale         a table that is a line (affine_table.h)
 //   I::Dot                   how four products of bytes are added to a lane: Weight, Prepare and Add, as of the AVX2
 //   tile
 // and loads, stores and arithmetic by the names used here. `exchange` is what the table does to a vector of codes.
@@ -149,15 +150,20 @@ class DepthwiseRows {
     const float *scales, *biases;
   };
   Bytes Codes(const Bytes* acc, const Epilogue& epilogue) const {
+    const QuantizedResult& result = args_.result;
+    const bool line = result.affine.has_value();
     Bytes wide[4];
     for (int v = 0; v < 4; ++v) {
       const int64_t at = v * I::kBytes / 4;
-      wide[v] = I::ToInt(
-          I::MultiplyAdd(I::ToFloat(acc[v]), I::LoadFloat(epilogue.scales + at), I::LoadFloat(epilogue.biases + at)));
+      typename I::Floats x =
+          I::MultiplyAdd(I::ToFloat(acc[v]), I::LoadFloat(epilogue.scales + at), I::LoadFloat(epilogue.biases + at));
+      if (line) x = I::RoundAndScale(x, result.affine->factor);
+      wide[v] = I::ToInt(x);
     }
-    const Bytes zero = I::Set16(static_cast<int16_t>(args_.result.y_zero));
+    const Bytes zero = I::Set16(static_cast<int16_t>(line ? result.affine->offset : static_cast<int>(result.y_zero)));
     const Bytes low = I::Add16(I::Pack32(wide[0], wide[1]), zero), high = I::Add16(I::Pack32(wide[2], wide[3]), zero);
-    const Bytes lowest = I::Set8(args_.result.lowest), highest = I::Set8(args_.result.highest);
+    const Bytes lowest = I::Set8(line ? result.affine->lowest : result.lowest);
+    const Bytes highest = I::Set8(line ? result.affine->highest : result.highest);
     if (args_.result.y_type == CodeType::kUInt8) {
       return I::MinU8(I::MaxU8(I::PackU16(low, high), lowest), highest);
     }

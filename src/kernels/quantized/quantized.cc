@@ -62,6 +62,10 @@ QuantizedResult ResultOf(const Node& node, DType residual) {
   }
   if (result.dtype != DType::kFloat32) BoundCodes(result);
   result.table = TableOf(node);
+  if (result.table != nullptr && result.bounds_only) {
+    result.affine =
+        AsAffine(*result.table, result.dtype, static_cast<int>(result.y_zero), result.lowest, result.highest);
+  }
   result.lookup = BestLookup();
   switch (Cpu().isa) {
     case Isa::kAvx512:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "src/kernels/kernel.h"
+#include "src/kernels/quantized/affine_table.h"
 #include "src/kernels/quantized/code_table.h"
 #include "src/kernels/quantized/code_type.h"
 #include "src/ops/op_quantized.h"
@@ -32,6 +33,7 @@ struct QuantizedResult {
   bool bounds_only = false;
   int lowest = 0, highest = 0;
   std::shared_ptr<const CodeTable> table;  // null if the node has none
+  std::optional<AffineTable> affine;       // the same, where it is a line and the activation only bounds
   LookupFunction lookup = nullptr;         // the best there is
 
   // By the best instructions there are. `row.residual` is null if the node has none.

@@ -158,6 +158,20 @@ std::vector<int64_t> SteadyTable(DType dtype) {
   return table;
 }
 
+// What a Clip between two quantisations leaves, the first of Requantised's zero point: a line (affine_table.h), so flat
+// that one step off before it is no more behind it.
+std::vector<int64_t> LineTable(DType dtype) {
+  const bool is_unsigned = dtype == DType::kUInt8;
+  const int64_t zero = is_unsigned ? 100 : -5, offset = is_unsigned ? 5 : -60;
+  std::vector<int64_t> table;
+  for (int64_t byte = 0; byte < 256; ++byte) {
+    const int64_t code = is_unsigned || byte < 128 ? byte : byte - 256;
+    const auto number = static_cast<int64_t>(std::nearbyint(0.83 * static_cast<double>(code - zero)));
+    table.push_back(std::clamp<int64_t>(number, 0, 90) + offset);
+  }
+  return table;
+}
+
 std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
   std::vector<KernelCase> cases;
   if (pattern == Pattern::kDense) AddCasesBetween(&cases);
@@ -195,10 +209,12 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     }
     for (const DType y : {DType::kUInt8, DType::kInt8}) {
       for (const char* activation : {"", "Relu", "Silu"}) {
-        auto attributes = Requantised({{"activation", std::string(activation)}, {"table", SteadyTable(y)}}, y);
         const std::vector<Tensor> inputs = {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2),
                                             Scales(n, 3), RandomTensor(DType::kFloat32, {n}, 4)};
-        cases.push_back(MakeCase("QuantizedLinear", inputs, attributes, pattern, paired));
+        for (const auto& table : {SteadyTable(y), LineTable(y)}) {
+          auto attributes = Requantised({{"activation", std::string(activation)}, {"table", table}}, y);
+          cases.push_back(MakeCase("QuantizedLinear", inputs, attributes, pattern, paired));
+        }
       }
     }
     // Sums so large that they are no integers any more once they are scaled: the highest code or the lowest.
@@ -207,6 +223,9 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       cases.push_back(MakeCase("QuantizedLinear",
                                {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2), far},
                                Requantised({}, y), pattern, paired));
+      cases.push_back(MakeCase("QuantizedLinear",
+                               {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2), far},
+                               Requantised({{"table", LineTable(y)}}, y), pattern, paired));
     }
     const Tensor x = RandomTensor(DType::kFloat32, {rows, k}, 5, -3, 1);
     cases.push_back(
@@ -236,9 +255,11 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       const Tensor residual = Codes(DType::kUInt8, cases.back().outputs[0].second, 14);
       cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
                                Requantised(attributes, DType::kUInt8), pattern, paired));
-      attributes["table"] = SteadyTable(DType::kUInt8);
-      cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
-                               Requantised(attributes, DType::kUInt8), pattern, paired));
+      for (const auto& table : {SteadyTable(DType::kUInt8), LineTable(DType::kUInt8)}) {
+        attributes["table"] = table;
+        cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
+                                 Requantised(attributes, DType::kUInt8), pattern, paired));
+      }
       attributes.erase("table");
       attributes["activation"] = std::string("HardSwish");
       cases.push_back(MakeCase("QuantizedConv", {codes, w, Scales(n, 11), bias, residual},
@@ -314,9 +335,11 @@ TEST(QuantizedKernels, DepthwiseMatchesTheReference) {
       const DType y = std::string(activation).empty() ? DType::kInt8 : DType::kUInt8;
       cases.push_back(MakeCase("QuantizedConv", inputs, Requantised(attributes, y)));
       cases.back().constants = {1, 2, 3};
-      attributes["table"] = SteadyTable(y);
-      cases.push_back(MakeCase("QuantizedConv", inputs, Requantised(attributes, y)));
-      cases.back().constants = {1, 2, 3};
+      for (const auto& table : {SteadyTable(y), LineTable(y)}) {
+        attributes["table"] = table;
+        cases.push_back(MakeCase("QuantizedConv", inputs, Requantised(attributes, y)));
+        cases.back().constants = {1, 2, 3};
+      }
       attributes.erase("table");
     }
   };

@@ -1,6 +1,6 @@
 // From rows of 32 sums to codes whose activation is only a bound, in one pass: scale, bias, residual, zero point,
-// bounds. Scales and biases are divided by y's scale once for many rows. Included by kernels of this folder; everything
-// here is in their anonymous namespaces.
+// bounds, and a table that is a line. Scales and biases are divided by y's scale once for many rows. Included by
+// kernels of this folder; everything here is in their anonymous namespaces.
 #pragma once
 
 #include <immintrin.h>
@@ -22,7 +22,9 @@ class CodeRows {
     const float inverse = 1.0F / result.y_scale;
     const float of_residual = result.residual_scale * inverse;
     factor_ = _mm256_set1_ps(of_residual);
-    bounded_ = !residual || (type_ != CodeType::kFloat32 && __builtin_fabsf(of_residual) <= 1 << 20);
+    line_ = result.affine ? result.affine->factor : 1;
+    const float widest = line_ > 1 ? line_ : 1;
+    bounded_ = !residual || (type_ != CodeType::kFloat32 && __builtin_fabsf(of_residual) * widest <= 1 << 20);
     for (int v = 0; v < 4; ++v) {
       scale_[v] = _mm256_mul_ps(_mm256_loadu_ps(scale + v * 8), _mm256_set1_ps(factor * inverse));
       bias_[v] = _mm256_setzero_ps();
@@ -33,11 +35,12 @@ class CodeRows {
         const __m256 magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x);
         return _mm256_movemask_ps(_mm256_cmp_ps(magnitude, _mm256_set1_ps(limit), _CMP_LT_OQ)) == 0xff;
       };
-      bounded_ = bounded_ && below(scale_[v], 0.25F) && below(bias_[v], 1 << 28);
+      bounded_ = bounded_ && below(scale_[v], 0.25F / widest) && below(bias_[v], (1 << 28) / widest);
     }
-    zero_ = _mm256_set1_epi16(static_cast<int16_t>(result.y_zero));
-    lowest_ = _mm256_set1_epi8(static_cast<char>(result.lowest));
-    highest_ = _mm256_set1_epi8(static_cast<char>(result.highest));
+    const auto& line = result.affine;
+    zero_ = _mm256_set1_epi16(static_cast<int16_t>(line ? line->offset : static_cast<int>(result.y_zero)));
+    lowest_ = _mm256_set1_epi8(static_cast<char>(line ? line->lowest : result.lowest));
+    highest_ = _mm256_set1_epi8(static_cast<char>(line ? line->highest : result.highest));
   }
 
   // Elements [at, at + 32) of y. `sums` are 32-byte aligned; `residual` is null if the node has none.
@@ -48,6 +51,7 @@ class CodeRows {
       const __m256 sum = _mm256_cvtepi32_ps(_mm256_load_si256(reinterpret_cast<const __m256i*>(sums) + v));
       __m256 x = _mm256_fmadd_ps(sum, scale_[v], bias_[v]);
       if (residual != nullptr) x = _mm256_fmadd_ps(Residual(residual, at + v * 8), factor_, x);
+      if (result_.affine) x = _mm256_mul_ps(_mm256_round_ps(x, kToNearest), _mm256_set1_ps(line_));
       // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
       if (!bounded_) x = _mm256_min_ps(_mm256_set1_ps(1e9F), x);
       wide[v] = _mm256_cvtps_epi32(x);
@@ -60,7 +64,7 @@ class CodeRows {
     codes = _mm256_permutevar8x32_epi32(codes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));  // fours of codes
     auto* const to = static_cast<uint8_t*>(y) + at;
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), codes);
-    if (result_.table != nullptr) result_.Exchange(to, kLanes);
+    if (result_.table != nullptr && !result_.affine) result_.Exchange(to, kLanes);
   }
 
  private:
@@ -70,8 +74,11 @@ class CodeRows {
     return _mm256_cvtepi32_ps(type_ == CodeType::kUInt8 ? _mm256_cvtepu8_epi32(codes) : _mm256_cvtepi8_epi32(codes));
   }
 
+  static constexpr int kToNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
   const QuantizedResult& result_;
   CodeType type_;  // of the residual
+  float line_;     // the table's factor, or 1
   bool is_unsigned_;
   bool bounded_;  // no sum can leave the integers once it is scaled
   __m256 scale_[4], bias_[4];

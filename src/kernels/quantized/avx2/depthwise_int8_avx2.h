@@ -66,6 +66,9 @@ struct DepthwiseAvx2 {
   static Bytes UnpackHigh16(Bytes a, Bytes b) { return _mm256_unpackhi_epi16(a, b); }
   static Floats ToFloat(Bytes a) { return _mm256_cvtepi32_ps(a); }
   static Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+  static Floats RoundAndScale(Floats v, float factor) {
+    return _mm256_mul_ps(_mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), _mm256_set1_ps(factor));
+  }
   // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
   static Bytes ToInt(Floats v) { return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(1e9F), v)); }
   static Bytes Pack32(Bytes a, Bytes b) { return _mm256_packs_epi32(a, b); }

@@ -71,6 +71,10 @@ struct DepthwiseAvx512 {
   static Bytes UnpackHigh16(Bytes a, Bytes b) { return _mm512_unpackhi_epi16(a, b); }
   static Floats ToFloat(Bytes a) { return _mm512_cvtepi32_ps(a); }
   static Floats MultiplyAdd(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static Floats RoundAndScale(Floats v, float factor) {
+    constexpr int kToNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    return _mm512_mul_ps(_mm512_roundscale_ps(v, kToNearest), _mm512_set1_ps(factor));
+  }
   // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
   static Bytes ToInt(Floats v) { return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_set1_ps(1e9F), v)); }
   static Bytes Pack32(Bytes a, Bytes b) { return _mm512_packs_epi32(a, b); }
