@@ -43,15 +43,18 @@ inline __m256i Broadcast(const std::byte* from) {
   return _mm256_set1_epi32(numbers);
 }
 
-// Adds `steps` steps of kVectors * 8 lanes to their sums, [kRows][kLanes]; x is [step][row].
+// Sums of kVectors * 8 lanes and `steps` steps, [kRows][kLanes]; x is [step][row]. Row r begins with what lies at
+// start + r * start_pitch.
 template <int kVectors, int kRows>
-[[gnu::noinline]] void WideTile(const std::byte* x, const int8_t* values, int64_t steps, int32_t* sums) {
+[[gnu::noinline]] void WideTile(const std::byte* x, const int8_t* values, int64_t steps, const int32_t* start,
+                                int64_t start_pitch, int32_t* sums) {
   __m256i acc[kRows][kVectors];
-  const auto sum = [&](int r, int v) { return reinterpret_cast<__m256i*>(sums + r * kLanes) + v; };
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) acc[r][v] = _mm256_load_si256(sum(r, v));
+    for (int v = 0; v < kVectors; ++v) {
+      acc[r][v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(start + r * start_pitch) + v);
+    }
   }
   for (int64_t s = 0; s < steps; ++s) {
     WideDot::Weight weight[kVectors];
@@ -78,7 +81,9 @@ template <int kVectors, int kRows>
 #pragma GCC unroll 4
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) _mm256_store_si256(sum(r, v), acc[r][v]);
+    for (int v = 0; v < kVectors; ++v) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(sums + r * kLanes) + v, acc[r][v]);
+    }
   }
 }
 
@@ -86,11 +91,12 @@ template <int kVectors, int kRows>
 template <int kRows>
 void WideSums(const Int8Task& task, int64_t row, int32_t* sums) {
   alignas(64) std::byte widened[kRows * kWideSteps * kWideBytes];
-  for (int r = 0; r < kRows; ++r) std::memcpy(sums + r * kLanes, task.start, kLanes * sizeof(int32_t));
   const uint8_t* const x = task.x + row * task.x_pitch;
   const int8_t* values = task.values;
   int64_t tap = 0, step = 0;
-  while (tap < task.tap_count) {
+  const int32_t* start = task.start;
+  int64_t start_pitch = 0;
+  do {  // once even where all taps lie in the padding
     int64_t steps = 0;
     while (tap < task.tap_count && steps < kWideSteps) {
       const int64_t some = std::min(task.tap_steps - step, kWideSteps - steps);
@@ -107,10 +113,12 @@ void WideSums(const Int8Task& task, int64_t row, int32_t* sums) {
     }
     for (int lane = 0; lane < task.lanes; lane += 16) {
       const auto tile = task.lanes - lane > 8 ? WideTile<2, kRows> : WideTile<1, kRows>;
-      tile(widened, values + lane * 4, steps, sums + lane);
+      tile(widened, values + lane * 4, steps, start + lane, start_pitch, sums + lane);
     }
     values += steps * kLanes * 4;
-  }
+    start = sums;
+    start_pitch = kLanes;
+  } while (tap < task.tap_count);
 }
 
 template <size_t... kIndex>
