@@ -2,6 +2,7 @@
 // the tests of gemm and conv). benchmarks/kernels_bench.cc --check 1 says the same of the benchmark.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "src/kernels/family_test.h"
@@ -24,7 +25,8 @@ TEST(Kernels, AreWholeAndFoundByTheirNames) {
 class EveryFamilyIsChecked : public ::testing::Environment {
  public:
   void TearDown() override {
-    if (testing::GTEST_FLAG(filter) != "*" || testing::UnitTest::GetInstance()->Failed()) return;
+    const bool all = testing::GTEST_FLAG(filter) == "*" && std::getenv("GTEST_TOTAL_SHARDS") == nullptr;
+    if (!all || testing::UnitTest::GetInstance()->Failed()) return;
     for (const KernelDef* kernel : AllKernels()) {
       EXPECT_TRUE(FamilyIsChecked(kernel->family)) << "no test drives the kernels of " << kernel->family;
     }
