@@ -205,3 +205,51 @@ def test_build_int8_and_what_it_refuses(cnn, tamis, tmp_path):
     nans = save_inputs(tmp_path / "nans", broken)
     assert "not finite" in tamis("quantize", floating, "-o", out, "--data", nans, fails=True)
     assert not out.exists()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+@pytest.mark.parametrize("depthwise", [False, True], ids=["dense", "depthwise"])
+def test_a_clip_between_two_quantisations(depthwise, dtype, tmp_path):
+    """What onnxruntime leaves of a ReLU6 whose bounds are inputs: the second quantisation of codes that are rounded already."""
+    import tamis as package
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(21)
+    channels, outputs = (40, 40) if depthwise else (32, 104)
+    kernel, group = (3, channels) if depthwise else (1, 1)
+    low = np.iinfo(dtype).min
+    x = random.integers(low, low + 256, (2, channels, 9, 10)).astype(dtype)
+    weight = random.integers(-127, 128, (outputs, channels // group, kernel, kernel)).astype(np.int8)
+    scales = (random.uniform(0.5, 1.5, outputs) * (0.02 if depthwise else 0.011)).astype(np.float32)
+    bias = random.normal(size=outputs).astype(np.float32)
+    step, zero, first, first_zero, second = 0.01, low + 120, 0.0717, low + 121, 6 / 255
+    constants = {"x_scale": np.float32(step), "x_zero": dtype(zero), "w": weight, "w_scale": scales,
+                 "w_zero": np.zeros(outputs, np.int8), "bias": bias, "first_scale": np.float32(first),
+                 "first_zero": dtype(first_zero), "least": np.float32(0), "most": np.float32(6),
+                 "second_scale": np.float32(second), "second_zero": dtype(low)}
+    node = helper.make_node
+    nodes = [node("DequantizeLinear", ["x", "x_scale", "x_zero"], ["xf"]),
+             node("DequantizeLinear", ["w", "w_scale", "w_zero"], ["wf"], axis=0),
+             node("Conv", ["xf", "wf", "bias"], ["sum"], group=group, pads=[kernel // 2] * 4),
+             node("QuantizeLinear", ["sum", "first_scale", "first_zero"], ["a"]),
+             node("DequantizeLinear", ["a", "first_scale", "first_zero"], ["b"]),
+             node("Clip", ["b", "least", "most"], ["c"]),
+             node("QuantizeLinear", ["c", "second_scale", "second_zero"], ["y"])]
+    code = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    graph = helper.make_graph(nodes, "clip", [helper.make_tensor_value_info("x", code, x.shape)],
+                              [helper.make_tensor_value_info("y", code, (2, outputs, 9, 10))],
+                              [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, tmp_path / "clip.onnx")
+    got = package.Session(str(tmp_path / "clip.onnx"), threads=1).run(None, {"x": x})[0].astype(int)
+
+    exact = onnx.helper.make_graph(nodes[2:3], "sum", [helper.make_tensor_value_info(n, TensorProto.DOUBLE, None) for n in ("xf", "wf", "bias")],
+                                   [helper.make_tensor_value_info("sum", TensorProto.DOUBLE, None)])
+    wide = {"xf": (x.astype(float) - zero) * step, "wf": weight * scales.astype(float).reshape(-1, 1, 1, 1), "bias": bias.astype(float)}
+    sums = onnx.reference.ReferenceEvaluator(helper.make_model(exact, opset_imports=[helper.make_opsetid("", 17)])).run(None, wide)[0]
+    number = np.clip(np.rint(sums / first), low - first_zero, low + 255 - first_zero) * first
+    expected = np.rint(np.clip(number, 0, 6) / second).astype(int) + low
+    assert 0.1 < np.mean(expected == low) < 0.9 and np.mean(expected == low + 255) < 0.5  # neither bound is all there is
+    # A sum that lies between two codes to f32's precision may be rounded to either.
+    assert np.abs(got - expected).max() <= np.ceil(first / second)
+    assert np.mean(got != expected) < 0.002

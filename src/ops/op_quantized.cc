@@ -23,12 +23,21 @@ DType QuantizedOutputDType(const Node& node) {
   return DType::kFloat32;
 }
 
+void CheckZeroPoint(const Node& node, const std::string& name, DType dtype, NodeProblems* problems) {
+  if (dtype != DType::kUInt8 && dtype != DType::kInt8) return;
+  const int64_t zero = node.Int(name, 0), low = dtype == DType::kUInt8 ? 0 : -128, high = low + 255;
+  if (zero < low || zero > high) {
+    problems->Add("attribute '{}' is {}, must be a code in [{}, {}]", name, zero, low, high);
+  }
+}
+
 void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* problems) {
   operands.CheckDType(1, {DType::kInt8}, problems);
   for (size_t i : {size_t{2}, size_t{3}}) {
     operands.CheckDType(i, {DType::kFloat32}, problems);
     operands.CheckShape(i, {outputs}, problems);
   }
+  CheckZeroPoint(operands.node(), "x_zero_point", operands.dtype(0), problems);
   CheckQuantizedResult(operands.node(), problems);
   if (!operands.node().Has("table")) return;
   const DType y = QuantizedOutputDType(operands.node());
@@ -53,6 +62,7 @@ void CheckQuantizedResult(const Node& node, NodeProblems* problems) {
     problems->Add("attribute 'y_dtype' must name uint8 or int8");
   }
   if (node.Has("y_dtype") && !(node.Float("y_scale", 0) > 0)) problems->Add("attribute 'y_scale' must be positive");
+  CheckZeroPoint(node, "y_zero_point", QuantizedOutputDType(node), problems);
 }
 
 void CheckQuantizedResidual(const Operands& operands, const Shape& y, NodeProblems* problems) {
@@ -62,6 +72,7 @@ void CheckQuantizedResidual(const Operands& operands, const Shape& y, NodeProble
   if (operands.dtype(4) != DType::kFloat32 && !(operands.node().Float("residual_scale", 0) > 0)) {
     problems->Add("attribute 'residual_scale' must be positive");
   }
+  CheckZeroPoint(operands.node(), "residual_zero_point", operands.dtype(4), problems);
 }
 
 CodeReader::CodeReader(const Node& node, const std::string& name, const Tensor* tensor) : tensor_(tensor) {

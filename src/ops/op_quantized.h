@@ -33,6 +33,8 @@ namespace tamis {
 Epilogue QuantizedActivation(const Node& node);
 // f32 if y is not quantised.
 DType QuantizedOutputDType(const Node& node);
+// Adds that the attribute is no code of the dtype; of f32 nothing is wrong.
+void CheckZeroPoint(const Node& node, const std::string& name, DType dtype, NodeProblems* problems);
 // Checks weight, scale, bias and attributes for so many output channels.
 void CheckQuantized(const Operands& operands, const Dim& outputs, NodeProblems* problems);
 // Adds what is wrong with the attribute `table`, 256 codes of the dtype.

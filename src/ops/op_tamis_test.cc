@@ -166,5 +166,22 @@ TEST(L2NormalizeTest, DividesByTheNormOrEpsilon) {
   EXPECT_NE(InferText(node, {F32({})}).find("at least 1"), std::string::npos);
 }
 
+// An engine file may say anything; kernels take zero points for codes.
+TEST(QuantizedTest, ZeroPointsAreCodes) {
+  const std::vector<Type> operands = {Type::Tensor(DType::kUInt8, {Dim(2), Dim(4)}),
+                                      Type::Tensor(DType::kInt8, {Dim(3), Dim(4)}), F32({Dim(3)})};
+  Attributes attributes = {{"x_zero_point", int64_t{255}},
+                           {"y_dtype", static_cast<int64_t>(DType::kInt8)},
+                           {"y_scale", 0.1f},
+                           {"y_zero_point", int64_t{-128}}};
+  EXPECT_EQ(InferText(Tamis("QuantizedLinear", attributes), operands),
+            Type::Tensor(DType::kInt8, {Dim(2), Dim(3)}).ToString());
+  attributes["x_zero_point"] = int64_t{256};
+  attributes["y_zero_point"] = int64_t{1} << 60;
+  const std::string wrong = InferText(Tamis("QuantizedLinear", attributes), operands);
+  EXPECT_NE(wrong.find("'x_zero_point' is 256, must be a code in [0, 255]"), std::string::npos) << wrong;
+  EXPECT_NE(wrong.find("'y_zero_point' is 1152921504606846976, must be a code in [-128, 127]"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace tamis

@@ -11,9 +11,10 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   operands.CheckCount(2, 2, &problems);
   for (size_t i : {size_t{0}, size_t{1}}) {
     operands.CheckDType(i, {DType::kUInt8, DType::kInt8, DType::kFloat32}, &problems);
-    const std::string scale = std::string(i == 0 ? "a" : "b") + "_scale";
+    const std::string name = i == 0 ? "a" : "b", scale = name + "_scale";
     const bool codes = operands.dtype(i) != DType::kFloat32 && operands.dtype(i) != DType::kUndefined;
     if (codes && !(operands.node().Float(scale, 0) > 0)) problems.Add("attribute '{}' must be positive", scale);
+    CheckZeroPoint(operands.node(), name + "_zero_point", operands.dtype(i), &problems);
   }
   const std::string function = operands.node().String("function", "");
   if (function != "Add" && function != "Mul") problems.Add("attribute 'function' is '{}', not Add or Mul", function);
@@ -76,6 +77,7 @@ std::vector<OpTestCase> TestCases() {
   auto gelu = add;  // a product's codes and its bias
   gelu["activation"] = std::string("Gelu");
   auto gelu_signed = gelu;
+  gelu_signed["a_zero_point"] = int64_t{-6};
   gelu_signed["y_dtype"] = static_cast<int64_t>(DType::kInt8);
   return {{{SampleBytes(DType::kUInt8, 7, {2, 2, 37}), make.Floats({37})}, gelu},
           {{SampleBytes(DType::kInt8, 8, {3, 16}), make.Floats({3, 16})}, gelu_signed},

@@ -12,6 +12,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
   operands.CheckDType(0, {DType::kUInt8, DType::kInt8}, &problems);
   operands.CheckRankAtLeast(0, 3, &problems);
   if (!(operands.node().Float("x_scale", 0) > 0)) problems.Add("attribute 'x_scale' must be positive");
+  CheckZeroPoint(operands.node(), "x_zero_point", operands.dtype(0), &problems);
   CheckQuantizedResult(operands.node(), &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   const DType y = QuantizedOutputDType(operands.node());
