@@ -43,6 +43,7 @@ struct DepthwiseInt8Task {
 };
 using DepthwiseInt8Body = void (*)(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task);
 
+void DepthwiseInt8Avx512(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task);
 // With the table in registers.
 void DepthwiseInt8Vbmi(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task);
 

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "src/kernels/family_test.h"
+#include "src/kernels/quantized/depthwise_int8.h"
 #include "src/kernels/quantized/int8_panel.h"
 #include "src/kernels/quantized/packed_int8.h"
 #include "src/ops/op_def.h"
@@ -314,7 +315,7 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
 
 // One filter per channel: every width of the last block, kernels of one and two sets of rows, strides, dilations, rows
 // of padding alone, images of few rows.
-TEST(QuantizedKernels, DepthwiseMatchesTheReference) {
+std::vector<KernelCase> DepthwiseCases() {
   std::vector<KernelCase> cases;
   const auto add = [&](DType x, Dims in, Dims kernel, Dims strides, Dims pads, Dims dilations) {
     const int64_t channels = in.back();
@@ -353,7 +354,11 @@ TEST(QuantizedKernels, DepthwiseMatchesTheReference) {
     add(x, {1, 8, 12, 17}, {2, 4}, {1, 1}, {0, 1, 2, 0}, {2, 3});
     add(x, {2, 19, 48}, {3}, {1}, {1, 1}, {2});
   }
-  CheckFamily("quantized", cases, /*need_all=*/false);
+  return cases;
+}
+
+TEST(QuantizedKernels, DepthwiseMatchesTheReference) {
+  CheckFamily("quantized", DepthwiseCases(), /*need_all=*/false);
 }
 
 // Untimed networks go by the cost model: a panel of outputs would be computed for each channel.
@@ -418,6 +423,15 @@ TEST(QuantizedKernels, MatchTheReferenceWithoutPermutationsOfBytes) {
       if (HasFatalFailure()) return;
     }
   }
+  EXPECT_GT(runs, 100u);
+  KernelDef depthwise;
+  depthwise.name = "depthwise without VBMI";
+  depthwise.supports = SupportsDepthwiseInt8;
+  depthwise.prepare = [](const Problem& problem, PackCache&) {
+    return PrepareDepthwiseInt8(problem, DepthwiseInt8Avx512, 64);
+  };
+  runs = 0;
+  for (const KernelCase& c : DepthwiseCases()) runs += CheckKernel(depthwise, c) ? 1 : 0;
   EXPECT_GT(runs, 100u);
 }
 

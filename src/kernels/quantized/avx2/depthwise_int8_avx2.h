@@ -20,12 +20,13 @@ struct DepthwiseAvx2 {
   static Bytes Set8(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
   static Bytes Set16(int16_t value) { return _mm256_set1_epi16(value); }
 
-  // `count` bytes of each part, anything behind them; a part without an address is padding.
+  // `count` bytes of each part and zeros behind them, of whole parts all; a part without an address is padding.
   template <int kSide>
   static Bytes LoadParts(const uint8_t* const* at, int64_t count, const uint8_t* padding, Bytes flip) {
     constexpr int64_t kPart = kBytes / kSide;
     alignas(32) uint8_t parts[kBytes];
     if (count < kPart) {
+      std::memset(parts, 0, sizeof(parts));
       for (int i = 0; i < kSide; ++i) {
         if (at[i] != nullptr) std::memcpy(parts + i * kPart, at[i], static_cast<size_t>(count));
       }

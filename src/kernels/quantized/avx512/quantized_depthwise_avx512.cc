@@ -2,13 +2,10 @@
 #include "src/kernels/quantized/avx512/depthwise_int8_avx512.h"
 
 namespace tamis {
-namespace {
 
-void Body(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task) {
+void DepthwiseInt8Avx512(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task) {
   DepthwiseInt8<DepthwiseAvx512>(args, task, [](__m512i codes) { return codes; });
 }
-
-}  // namespace
 
 extern const KernelDef kernel_quantized_depthwise_avx512;
 const KernelDef kernel_quantized_depthwise_avx512 = {
@@ -21,7 +18,7 @@ const KernelDef kernel_quantized_depthwise_avx512 = {
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx512, 0.5); },
     .prepare =
         [](const Problem& problem, PackCache&) {
-          return PrepareDepthwiseInt8(problem, Body, DepthwiseAvx512::kBytes,
+          return PrepareDepthwiseInt8(problem, DepthwiseInt8Avx512, DepthwiseAvx512::kBytes,
                                       Cpu().avx512_vbmi ? DepthwiseInt8Vbmi : nullptr);
         },
 };
