@@ -28,6 +28,7 @@ class DepthwiseRows {
         exchange_(exchange),
         h_(args.shape.geometry.axes[1]),
         w_(args.shape.geometry.axes[2]),
+        last_(args.result.ToCodes()),
         channels_(args.shape.channels),
         first_(task.block * I::kBytes) {
     const int64_t rest = channels_ - first_;
@@ -150,20 +151,18 @@ class DepthwiseRows {
     const float *scales, *biases;
   };
   Bytes Codes(const Bytes* acc, const Epilogue& epilogue) const {
-    const QuantizedResult& result = args_.result;
-    const bool line = result.affine.has_value();
+    const bool line = args_.result.affine.has_value();
     Bytes wide[4];
     for (int v = 0; v < 4; ++v) {
       const int64_t at = v * I::kBytes / 4;
       typename I::Floats x =
           I::MultiplyAdd(I::ToFloat(acc[v]), I::LoadFloat(epilogue.scales + at), I::LoadFloat(epilogue.biases + at));
-      if (line) x = I::RoundAndScale(x, result.affine->factor);
+      if (line) x = I::RoundAndScale(x, last_.factor);
       wide[v] = I::ToInt(x);
     }
-    const Bytes zero = I::Set16(static_cast<int16_t>(line ? result.affine->offset : static_cast<int>(result.y_zero)));
+    const Bytes zero = I::Set16(static_cast<int16_t>(last_.offset));
     const Bytes low = I::Add16(I::Pack32(wide[0], wide[1]), zero), high = I::Add16(I::Pack32(wide[2], wide[3]), zero);
-    const Bytes lowest = I::Set8(line ? result.affine->lowest : result.lowest);
-    const Bytes highest = I::Set8(line ? result.affine->highest : result.highest);
+    const Bytes lowest = I::Set8(last_.lowest), highest = I::Set8(last_.highest);
     if (args_.result.y_type == CodeType::kUInt8) {
       return I::MinU8(I::MaxU8(I::PackU16(low, high), lowest), highest);
     }
@@ -174,6 +173,7 @@ class DepthwiseRows {
   const DepthwiseInt8Task& task_;
   const Exchange& exchange_;
   const SlidingAxis &h_, &w_;
+  AffineTable last_;
   int64_t channels_, first_, count_;
   Bytes flip_;
 };

@@ -48,6 +48,10 @@ CodeType CodeTypeOf(DType dtype) {
   return dtype == DType::kUInt8 ? CodeType::kUInt8 : dtype == DType::kInt8 ? CodeType::kInt8 : CodeType::kFloat32;
 }
 
+AffineTable QuantizedResult::ToCodes() const {
+  return affine.value_or(AffineTable{1, static_cast<int>(y_zero), lowest, highest});
+}
+
 QuantizedResult ResultOf(const Node& node, DType residual) {
   QuantizedResult result;
   result.activation = QuantizedActivation(node);

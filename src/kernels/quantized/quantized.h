@@ -41,6 +41,8 @@ struct QuantizedResult {
     write(*this, row);
     if (table != nullptr) Exchange(static_cast<uint8_t*>(row.y) + row.at, row.count);
   }
+  // The last step where the activation only bounds: `affine`, or y's zero point and bounds where the table is no line.
+  AffineTable ToCodes() const;
   // Codes of y, before the table, as they come out of it.
   void Exchange(uint8_t* y, int64_t count) const { lookup(*table, y, count, y); }
   void (*write)(const QuantizedResult&, const QuantizedRow&) = nullptr;

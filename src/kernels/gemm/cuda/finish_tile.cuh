@@ -15,6 +15,26 @@ template <class Shape>
 __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const BlockPosition& block, int part,
                                                 uint32_t sums);
 
+// What this part of a split finishes, by all threads of the block but the fetching warp: f(where four sums lie in
+// shared memory, their first output, where it lies in y).
+template <class Shape, class F>
+__device__ __forceinline__ void ForQuadsOfPart(const WgmmaParams& params, const BlockPosition& block, int part,
+                                               uint32_t sums, F&& f) {
+  constexpr int kQuads = Shape::kPanels * 16;  // of outputs
+  const int quad_begin = kQuads * part / params.split;
+  const int quads = kQuads * (part + 1) / params.split - quad_begin;
+  const int first_token = block.token_block * Shape::kTokens;
+  const int tokens = min(Shape::kTokens, params.rows - first_token);
+  for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
+    const int token = item / quads;
+    const int quad = quad_begin + item % quads;
+    const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
+    if (output >= params.outputs) continue;  // a multiple of 8
+    f(sums + (token * Shape::kPitch + quad * 4) * 4, output,
+      static_cast<int64_t>(first_token + token) * params.outputs + output);
+  }
+}
+
 // Whether the residual comes by the copy engine.
 template <class Shape>
 __device__ __forceinline__ bool FetchesResidual(const WgmmaParams& params) {

@@ -50,17 +50,7 @@ struct WgmmaShape {
 template <class Shape, bool kBf16>
 __device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const BlockPosition& block, int part,
                                                uint32_t sums) {
-  constexpr int kQuads = Shape::kPanels * 16;  // of outputs
-  const int quad_begin = kQuads * part / params.split;
-  const int quads = kQuads * (part + 1) / params.split - quad_begin;
-  const int first_token = block.token_block * Shape::kTokens;
-  const int tokens = min(Shape::kTokens, params.rows - first_token);
-  for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
-    const int token = item / quads;
-    const int quad = quad_begin + item % quads;
-    const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
-    if (output >= params.outputs) continue;  // a multiple of 8
-    const uint32_t address = sums + (token * Shape::kPitch + quad * 4) * 4;
+  ForQuadsOfPart<Shape>(params, block, part, sums, [&](uint32_t address, int output, int64_t at) {
     float4 v = LoadFromRank(address, 0);
     for (int r = 1; r < params.split; ++r) {
       const float4 more = LoadFromRank(address, r);
@@ -74,7 +64,6 @@ __device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const 
       const float4 bias = *reinterpret_cast<const float4*>(params.bias + output);
       v = make_float4(v.x + bias.x, v.y + bias.y, v.z + bias.z, v.w + bias.w);
     }
-    const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
     if (params.residual_rows != nullptr) {
       const uint2 bits = *reinterpret_cast<const uint2*>(static_cast<const uint16_t*>(params.residual_rows) + at);
       const float2 low = UnpackPair<kBf16>(bits.x), high = UnpackPair<kBf16>(bits.y);
@@ -84,7 +73,7 @@ __device__ __forceinline__ void StoreSplitTile(const WgmmaParams& params, const 
     ActivateSome(values, params.activation);
     const uint2 bits = make_uint2(PackPair<kBf16>(values[0], values[1]), PackPair<kBf16>(values[2], values[3]));
     *reinterpret_cast<uint2*>(static_cast<uint16_t*>(params.y_rows) + at) = bits;
-  }
+  });
 }
 
 template <class Shape, bool kBf16>

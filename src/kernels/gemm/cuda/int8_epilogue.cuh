@@ -182,19 +182,9 @@ __device__ __forceinline__ void StoreCodes(int32_t (&sums)[Shape::kTokens / 2], 
 template <class Shape>
 __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const BlockPosition& block, int part,
                                                 uint32_t sums) {
-  constexpr int kQuads = Shape::kPanels * 16;  // of outputs
   const Int8Types& types = params.types;
-  const int quad_begin = kQuads * part / params.split;
-  const int quads = kQuads * (part + 1) / params.split - quad_begin;
-  const int first_token = block.token_block * Shape::kTokens;
-  const int tokens = min(Shape::kTokens, params.rows - first_token);
   const CodeBits y_bits = BitsOf(types.y, types.y_zero), residual_bits = BitsOf(types.residual, types.residual_zero);
-  for (int item = threadIdx.x; item < quads * tokens; item += Shape::kWarpgroups * 128) {
-    const int token = item / quads;
-    const int quad = quad_begin + item % quads;
-    const int output = block.output_block * Shape::kPanels * 64 + quad * 4;
-    if (output >= params.outputs) continue;  // a multiple of 8
-    const uint32_t address = sums + (token * Shape::kPitch + quad * 4) * 4;
+  ForQuadsOfPart<Shape>(params, block, part, sums, [&](uint32_t address, int output, int64_t at) {
     int sum[4] = {};
     for (int r = 0; r < params.split; ++r) {
       const float4 more = LoadFromRank(address, r);
@@ -207,7 +197,6 @@ __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const
       const Int8Channel channel = params.channels[output + i];
       v[i] = fmaf(channel.scale, static_cast<float>(sum[i]), channel.bias);
     }
-    const int64_t at = static_cast<int64_t>(first_token + token) * params.outputs + output;
     if (FetchesResidual<Shape>(params)) {
       const uint32_t codes =
           *reinterpret_cast<const uint32_t*>(static_cast<const uint8_t*>(params.residual_rows) + at) ^
@@ -231,7 +220,7 @@ __device__ __forceinline__ void StoreSplitCodes(const WgmmaParams& params, const
       StoreOutputs(params.y_rows, types.y, at, v[0], v[1]);
       StoreOutputs(params.y_rows, types.y, at + 2, v[2], v[3]);
     }
-  }
+  });
 }
 
 }  // namespace tamis::cuda

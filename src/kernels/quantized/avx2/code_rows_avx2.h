@@ -22,7 +22,8 @@ class CodeRows {
     const float inverse = 1.0F / result.y_scale;
     const float of_residual = result.residual_scale * inverse;
     factor_ = _mm256_set1_ps(of_residual);
-    line_ = result.affine ? result.affine->factor : 1;
+    const AffineTable last = result.ToCodes();
+    line_ = last.factor;
     const float widest = line_ > 1 ? line_ : 1;
     bounded_ = !residual || (type_ != CodeType::kFloat32 && __builtin_fabsf(of_residual) * widest <= 1 << 20);
     for (int v = 0; v < 4; ++v) {
@@ -37,10 +38,9 @@ class CodeRows {
       };
       bounded_ = bounded_ && below(scale_[v], 0.25F / widest) && below(bias_[v], (1 << 28) / widest);
     }
-    const auto& line = result.affine;
-    zero_ = _mm256_set1_epi16(static_cast<int16_t>(line ? line->offset : static_cast<int>(result.y_zero)));
-    lowest_ = _mm256_set1_epi8(static_cast<char>(line ? line->lowest : result.lowest));
-    highest_ = _mm256_set1_epi8(static_cast<char>(line ? line->highest : result.highest));
+    zero_ = _mm256_set1_epi16(static_cast<int16_t>(last.offset));
+    lowest_ = _mm256_set1_epi8(static_cast<char>(last.lowest));
+    highest_ = _mm256_set1_epi8(static_cast<char>(last.highest));
   }
 
   // Elements [at, at + 32) of y. `sums` are 32-byte aligned; `residual` is null if the node has none.

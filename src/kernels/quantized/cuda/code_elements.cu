@@ -9,11 +9,6 @@ __device__ __forceinline__ bool HoldsCodes(DType dtype) {
   return dtype == DType::kUInt8 || dtype == DType::kInt8;
 }
 
-__device__ __forceinline__ float Number(const void* from, DType dtype, int64_t at, float scale, int zero) {
-  const float x = LoadElement(from, dtype, at);
-  return HoldsCodes(dtype) ? scale * (x - static_cast<float>(zero)) : x;
-}
-
 __device__ __forceinline__ void StoreNumber(const CodeElementsArgs& args, int64_t at, float value, float scale,
                                             int zero) {
   if (HoldsCodes(args.y_dtype)) {
@@ -33,7 +28,7 @@ __global__ void __launch_bounds__(256) CodeElementsKernel(const __grid_constant_
       const bool quantize = args.task == CodeTask::kQuantize;
       const float scale = args.scales != nullptr ? args.scales[along] : quantize ? args.y_scale : args.a_scale;
       const int zero = args.zeros != nullptr ? args.zeros[along] : quantize ? args.y_zero : args.a_zero;
-      StoreNumber(args, i, Number(args.a, args.a_dtype, i, scale, zero), scale, zero);
+      StoreNumber(args, i, LoadNumber(args.a, args.a_dtype, i, scale, zero), scale, zero);
       continue;
     }
     int64_t rest = i, at[2] = {0, 0};
@@ -43,8 +38,8 @@ __global__ void __launch_bounds__(256) CodeElementsKernel(const __grid_constant_
       at[0] += index * args.strides[0][axis];
       at[1] += index * args.strides[1][axis];
     }
-    const float a = Number(args.a, args.a_dtype, at[0], args.a_scale, args.a_zero);
-    const float b = Number(args.b, args.b_dtype, at[1], args.b_scale, args.b_zero);
+    const float a = LoadNumber(args.a, args.a_dtype, at[0], args.a_scale, args.a_zero);
+    const float b = LoadNumber(args.b, args.b_dtype, at[1], args.b_scale, args.b_zero);
     StoreNumber(args, i, Activate(args.task == CodeTask::kAdd ? a + b : a * b, args.activation), args.y_scale,
                 args.y_zero);
   }

@@ -45,5 +45,10 @@ __device__ __forceinline__ float LoadElement(const void* from, DType dtype, int6
   if (dtype == DType::kInt8) return static_cast<float>(static_cast<const int8_t*>(from)[i]);
   return LoadFloat(from, dtype, i);
 }
+// As a number.
+__device__ __forceinline__ float LoadNumber(const void* from, DType dtype, int64_t i, float scale, int zero) {
+  const float x = LoadElement(from, dtype, i);
+  return dtype == DType::kUInt8 || dtype == DType::kInt8 ? scale * (x - static_cast<float>(zero)) : x;
+}
 
 }  // namespace tamis::cuda

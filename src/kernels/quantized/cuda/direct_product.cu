@@ -73,9 +73,7 @@ __global__ void __launch_bounds__(256) DirectProductKernel(const __grid_constant
   float value = fmaf(channel.scale, static_cast<float>(sum), channel.bias);
   const Int8Types& types = args.types;
   if (args.residual != nullptr) {
-    const float residual = LoadElement(args.residual, types.residual, item);
-    value +=
-        IsCode(types.residual) ? types.residual_scale * (residual - static_cast<float>(types.residual_zero)) : residual;
+    value += LoadNumber(args.residual, types.residual, item, types.residual_scale, types.residual_zero);
   }
   value = Activate(value, args.activation);
   if (IsCode(types.y)) {

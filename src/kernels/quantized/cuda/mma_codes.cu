@@ -28,12 +28,6 @@ __device__ __forceinline__ void StoreNumbers8(void* to, const Int8Types& types, 
 }
 
 // One of them.
-__device__ __forceinline__ float LoadNumber(const void* from, const Int8Types& types, int64_t at) {
-  const float value = LoadElement(from, types.residual, at);
-  if (!IsCode(types.residual)) return value;
-  return types.residual_scale * (value - static_cast<float>(types.residual_zero));
-}
-
 __device__ __forceinline__ void StoreNumber(void* to, const Int8Types& types, int64_t at, float value) {
   if (!IsCode(types.y)) return StoreFloat(to, types.y, at, value);
   const CodeShift shift = ShiftOf(types.y, types.y_zero);
@@ -73,7 +67,12 @@ struct CodeProduct {
         LoadNumbers8(args.residual, types, at, residual);
       } else {
 #pragma unroll
-        for (int i = 0; i < 8; ++i) residual[i] = i < count ? LoadNumber(args.residual, types, at + i) : 0.0f;
+        for (int i = 0; i < 8; ++i) {
+          residual[i] = 0;
+          if (i < count) {
+            residual[i] = LoadNumber(args.residual, types.residual, at + i, types.residual_scale, types.residual_zero);
+          }
+        }
       }
 #pragma unroll
       for (int i = 0; i < 8; ++i) values[i] += residual[i];
