@@ -30,8 +30,9 @@ Status CheckShape(const Problem& problem, const QuantizedConvShape& shape) {
 // Small, and full of what is no part of the weight: not shared between sessions.
 class Packed {
  public:
-  Packed(const DepthwiseInt8Args& args, const Problem& problem)
-      : weights_(static_cast<size_t>(args.blocks * Steps(args) * args.block * 4)),
+  Packed(const DepthwiseInt8Args& args, const Problem& problem, bool floats)
+      : floats_(floats),
+        weights_(static_cast<size_t>(args.blocks * Steps(args) * args.block * 4)),
         starts_(static_cast<size_t>(args.blocks * args.block * 4)),
         scales_(starts_.Bytes()),
         biases_(starts_.Bytes()) {
@@ -44,18 +45,27 @@ class Packed {
       for (int64_t at = 0; at < args.block; ++at) {
         const int64_t c = b * args.block + (b + 1 == args.blocks ? at % tail : at);
         if (c >= args.shape.channels) continue;
-        const int64_t slot = SlotOf(at, args.block);
+        const int64_t slot = floats ? at : SlotOf(at, args.block);
         int32_t sum = 0;
         for (int64_t i = 0; i < h.kernel; ++i) {
           for (int64_t j = 0; j < w.kernel; ++j) {
             const int8_t weight = filter[(c * h.kernel + i) * w.kernel + j];
             sum += weight;
-            const int64_t step = (b * w.kernel + j) * args.row_sets + i / 4;
-            reinterpret_cast<int8_t*>(weights_.data())[(step * args.block + slot) * 4 + i % 4] = weight;
+            if (floats) {
+              const int64_t step = (b * h.kernel + i) * w.kernel + j;
+              reinterpret_cast<float*>(weights_.data())[step * args.block + slot] = weight;
+            } else {
+              const int64_t step = (b * w.kernel + j) * args.row_sets + i / 4;
+              reinterpret_cast<int8_t*>(weights_.data())[(step * args.block + slot) * 4 + i % 4] = weight;
+            }
           }
         }
         const int64_t out = b * args.block + slot;
-        reinterpret_cast<int32_t*>(starts_.data())[out] = -args.zero * sum;
+        if (floats) {
+          reinterpret_cast<float*>(starts_.data())[out] = static_cast<float>(-args.zero * sum);
+        } else {
+          reinterpret_cast<int32_t*>(starts_.data())[out] = -args.zero * sum;
+        }
         reinterpret_cast<float*>(scales_.data())[out] = problem.input(2).constant->Data<float>()[c] * inverse;
         if (problem.input(3).Present()) {
           reinterpret_cast<float*>(biases_.data())[out] = problem.input(3).constant->Data<float>()[c] * inverse;
@@ -64,30 +74,38 @@ class Packed {
     }
   }
   void PointFrom(DepthwiseInt8Args& args) const {
-    args.weights = reinterpret_cast<const int8_t*>(weights_.data());
-    args.starts = reinterpret_cast<const int32_t*>(starts_.data());
+    if (floats_) {
+      args.float_weights = reinterpret_cast<const float*>(weights_.data());
+      args.float_starts = reinterpret_cast<const float*>(starts_.data());
+    } else {
+      args.weights = reinterpret_cast<const int8_t*>(weights_.data());
+      args.starts = reinterpret_cast<const int32_t*>(starts_.data());
+    }
     args.scales = reinterpret_cast<const float*>(scales_.data());
     args.biases = reinterpret_cast<const float*>(biases_.data());
   }
 
  private:
-  static int64_t Steps(const DepthwiseInt8Args& args) { return args.shape.geometry.axes[2].kernel * args.row_sets; }
+  int64_t Steps(const DepthwiseInt8Args& args) const {
+    return args.shape.geometry.axes[2].kernel * (floats_ ? args.shape.geometry.axes[1].kernel : args.row_sets);
+  }
   // Where the channel of byte `at` of a vector lies among the lanes of the four vectors.
   static int64_t SlotOf(int64_t at, int64_t block) {
     const int64_t lane_of_128 = at / 16, vector = at % 16 / 4;
     return vector * (block / 4) + lane_of_128 * 4 + at % 4;
   }
 
+  bool floats_;
   PackedBytes weights_, starts_, scales_, biases_;
 };
 
 class DepthwiseInt8 : public RowKernel {
  public:
-  DepthwiseInt8(const DepthwiseInt8Args& args, std::unique_ptr<const Packed> packed, DepthwiseInt8Body body,
+  DepthwiseInt8(const DepthwiseInt8Args& args, std::unique_ptr<const Packed> packed, const DepthwiseInt8Form& form,
                 bool exchanges, int threads)
       : args_(args),
         packed_(std::move(packed)),
-        body_(body),
+        body_(form.body),
         exchanges_(exchanges || args.result.table == nullptr || args.result.affine.has_value()),
         lines_(args.shape.geometry.axes) {
     packed_->PointFrom(args_);
@@ -97,10 +115,11 @@ class DepthwiseInt8 : public RowKernel {
     items_ = args_.shape.batch * row_units_ * args_.blocks;
     // As in PrepareDepthwise.
     by_channels_ = args_.shape.batch * h.in < int64_t{5} * threads;
-    scratch_bytes_ = args_.columns * args_.row_sets * 4 * args_.block;
+    const int64_t lines = (kDepthwiseRows - 1) * h.stride + (h.kernel - 1) * h.dilation + 1;
+    scratch_bytes_ = args_.columns * args_.block * 4 * (form.floats ? lines : args_.row_sets);
     const int64_t work = args_.shape.batch * args_.shape.geometry.OutputSize() * args_.blocks;  // vectors of results
-    constexpr int64_t kLeast = 400;                                                             // worth a thread
-    threads_ = static_cast<int>(std::clamp<int64_t>(std::min(items_, work / kLeast), 1, std::max(threads, 1)));
+    const int64_t least = form.floats ? 1600 : 400;                                             // worth a thread
+    threads_ = static_cast<int>(std::clamp<int64_t>(std::min(items_, work / least), 1, std::max(threads, 1)));
   }
 
   size_t WorkspaceBytes() const override { return static_cast<size_t>(scratch_bytes_ * threads_); }
@@ -180,10 +199,18 @@ double DepthwiseInt8Cost(const Problem& problem, Isa isa, double work) {
   return PredictSeconds(problem, isa, static_cast<double>(Elements(problem.outputs[0])) * taps * work);
 }
 
-Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, DepthwiseInt8Body body,
-                                                             int64_t block, DepthwiseInt8Body with_table) {
-  const bool exchanges = with_table != nullptr && problem.node->Has("table");
-  if (exchanges) body = with_table;
+Status SupportsDepthwiseFloats(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(SupportsDepthwiseInt8(problem));
+  constexpr int64_t kTaps = 512;  // 2^24 over the greatest product of a code and a weight, 255 * 128
+  const int64_t taps = Elements(problem.input(1)) / problem.input(1).dims[0];
+  if (taps > kTaps) return UserError("a filter of {} taps is not supported, {} are", taps, kTaps);
+  return {};
+}
+
+Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, const DepthwiseInt8Form& form) {
+  const bool exchanges = form.with_table != nullptr && problem.node->Has("table");
+  DepthwiseInt8Form chosen = form;
+  if (exchanges) chosen.body = form.with_table;
   DepthwiseInt8Args args;
   TAMIS_ASSIGN_OR_RETURN(args.shape, ReadQuantizedConv(problem));
   args.result = ResultOf(*problem.node);
@@ -192,13 +219,16 @@ Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& prob
   args.zero = static_cast<int32_t>(problem.node->Int("x_zero_point", 0)) + (args.is_signed ? 128 : 0);
   const SlidingAxis &h = args.shape.geometry.axes[1], &w = args.shape.geometry.axes[2];
   args.row_sets = (h.kernel + 3) / 4;
-  args.columns = (w.out - 1) * w.stride + (w.kernel - 1) * w.dilation + 1;
-  args.block = block;
-  args.blocks = (args.shape.channels + block - 1) / block;
-  const int64_t tail = args.shape.channels - (args.blocks - 1) * block;
-  args.tail_rows = tail * 4 <= block && block == 64 ? 4 : tail * 2 <= block ? 2 : 1;
-  return std::unique_ptr<PreparedKernel>(std::make_unique<DepthwiseInt8>(
-      args, std::make_unique<const Packed>(args, problem), body, exchanges, problem.threads));
+  constexpr int64_t kGroup = kDepthwiseFloatResults;
+  const int64_t results = form.floats ? (w.out + kGroup - 1) / kGroup * kGroup : w.out;
+  args.columns = (results - 1) * w.stride + (w.kernel - 1) * w.dilation + 1;
+  args.block = form.block;
+  args.blocks = (args.shape.channels + form.block - 1) / form.block;
+  const int64_t tail = args.shape.channels - (args.blocks - 1) * form.block;
+  if (!form.floats) args.tail_rows = tail * 4 <= form.block && form.block == 64 ? 4 : tail * 2 <= form.block ? 2 : 1;
+  auto packed = std::make_unique<const Packed>(args, problem, form.floats);
+  return std::unique_ptr<PreparedKernel>(
+      std::make_unique<DepthwiseInt8>(args, std::move(packed), chosen, exchanges, problem.threads));
 }
 
 }  // namespace tamis

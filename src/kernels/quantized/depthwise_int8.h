@@ -6,6 +6,9 @@
 // into lane 4 L + i of vector j, and packing the sums of vectors 0 to 3 to bytes puts them back in order: weights,
 // scales and biases are packed the same way, and nothing is ever permuted. The last block may be filled with two or
 // four rows of results of a half or a quarter of the channels.
+//
+// Where there is no VNNI a kernel may compute in floats instead (avx2/depthwise_int8_float.h): eight channels a block, in
+// their own order.
 #pragma once
 
 #include <cstring>
@@ -21,7 +24,7 @@ struct DepthwiseInt8Args {
   int32_t zero = 0;      // of x as unsigned bytes
   int64_t row_sets = 1;  // of four rows of the kernel
   int64_t columns = 0;   // of x, padding included, that a row of results reads
-  int64_t block = 64;    // channels, bytes of a vector
+  int64_t block = 64;    // channels: bytes of a vector, or lanes of one of floats
   int64_t blocks = 0;
   int64_t tail_rows = 1;  // rows of results side by side in the last block
   // Packed as above: [block][tap column][row set][vector 0..3][lane] of four bytes; then by [block][vector][lane].
@@ -29,12 +32,15 @@ struct DepthwiseInt8Args {
   const int32_t* starts = nullptr;       // -zero * sum of the filter
   const float* scales = nullptr;         // over y's scale if the activation only bounds
   const float* biases = nullptr;         // likewise
+  const float* float_weights = nullptr;  // of kernels in floats: [block][row][tap column][channel]
+  const float* float_starts = nullptr;
   alignas(64) uint8_t padding[64] = {};  // a vector of the zero point
 };
 
 // Results (image, row) .. (image, row + rows), rows <= kDepthwiseRows, of one block of channels. `scratch`:
-// columns * row_sets * 4 vectors.
+// columns * row_sets * 4 vectors; in floats a vector for each column of every line of x that the rows read.
 constexpr int64_t kDepthwiseRows = 4;
+constexpr int64_t kDepthwiseFloatResults = 4;  // neighbours of a row that are made together in floats
 struct DepthwiseInt8Task {
   const void* x = nullptr;
   void* y = nullptr;
@@ -47,11 +53,19 @@ void DepthwiseInt8Avx512(const DepthwiseInt8Args& args, const DepthwiseInt8Task&
 // With the table in registers.
 void DepthwiseInt8Vbmi(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task);
 
+struct DepthwiseInt8Form {
+  DepthwiseInt8Body body = nullptr;
+  int64_t block = 64;  // as in DepthwiseInt8Args
+  // The body of nodes that have a table, which it applies itself; null: `body`, which does those that are lines, and
+  // else a pass over the codes behind it.
+  DepthwiseInt8Body with_table = nullptr;
+  bool floats = false;
+};
+
 Status SupportsDepthwiseInt8(const Problem& problem);
+// The same in floats: few enough products for their sum to be exact.
+Status SupportsDepthwiseFloats(const Problem& problem);
 double DepthwiseInt8Cost(const Problem& problem, Isa isa, double work);
-// `block`: bytes of a vector. `with_table`: the body of nodes that have a table, which it applies itself; null: `body`,
-// which does those that are lines, and else a pass over the codes behind it.
-Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, DepthwiseInt8Body body,
-                                                             int64_t block, DepthwiseInt8Body with_table = nullptr);
+Result<std::unique_ptr<PreparedKernel>> PrepareDepthwiseInt8(const Problem& problem, const DepthwiseInt8Form& form);
 
 }  // namespace tamis

@@ -313,8 +313,8 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
   return cases;
 }
 
-// One filter per channel: every width of the last block, kernels of one and two sets of rows, strides, dilations, rows
-// of padding alone, images of few rows.
+// One filter per channel: every width of the last block, kernels of one and two sets of rows, of 3 to 7 columns and
+// others, strides, dilations, rows of padding alone, images of few rows.
 std::vector<KernelCase> DepthwiseCases() {
   std::vector<KernelCase> cases;
   const auto add = [&](DType x, Dims in, Dims kernel, Dims strides, Dims pads, Dims dilations) {
@@ -350,6 +350,10 @@ std::vector<KernelCase> DepthwiseCases() {
     }
     add(x, {2, 9, 11, 72}, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1});
     add(x, {1, 7, 6, 33}, {5, 5}, {1, 2}, {2, 2, 2, 2}, {1, 1});
+    add(x, {1, 6, 9, 26}, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1});
+    add(x, {1, 9, 7, 19}, {7, 7}, {1, 1}, {3, 3, 3, 3}, {1, 1});
+    add(x, {1, 11, 10, 24}, {3, 7}, {2, 2}, {1, 3, 1, 3}, {1, 1});
+    add(x, {1, 8, 9, 13}, {5, 3}, {3, 3}, {0, 0, 0, 0}, {1, 1});
     add(x, {1, 3, 3, 20}, {3, 3}, {1, 1}, {4, 4, 3, 3}, {1, 1});
     add(x, {1, 8, 12, 17}, {2, 4}, {1, 1}, {0, 1, 2, 0}, {2, 3});
     add(x, {2, 19, 48}, {3}, {1}, {1, 1}, {2});
@@ -428,7 +432,7 @@ TEST(QuantizedKernels, MatchTheReferenceWithoutPermutationsOfBytes) {
   depthwise.name = "depthwise without VBMI";
   depthwise.supports = SupportsDepthwiseInt8;
   depthwise.prepare = [](const Problem& problem, PackCache&) {
-    return PrepareDepthwiseInt8(problem, DepthwiseInt8Avx512, 64);
+    return PrepareDepthwiseInt8(problem, {.body = DepthwiseInt8Avx512, .block = 64});
   };
   runs = 0;
   for (const KernelCase& c : DepthwiseCases()) runs += CheckKernel(depthwise, c) ? 1 : 0;

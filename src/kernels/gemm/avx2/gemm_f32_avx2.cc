@@ -15,6 +15,7 @@ namespace {
 constexpr int kSums = 12;                         // of sixteen registers
 constexpr int64_t kPitch = PackedPanels::kLanes;  // of weights and sums
 constexpr int kHalf = 16;                         // outputs of a panel that are multiplied together: a cache line
+constexpr int kStepsAhead = 6;                    // of weights asked for from the second-level cache
 
 struct Operands {
   const float* x;
@@ -22,6 +23,7 @@ struct Operands {
   std::span<const int64_t> taps;
   int64_t tap_groups, tap_rest;
   const float* values;
+  bool streams;  // the weights of all taps are more than stays in the first-level cache
   float* sums;
   // Of a tile that stores its results itself. Rows of the residual (may be null) and y have one pitch.
   const float* bias = nullptr;
@@ -30,6 +32,53 @@ struct Operands {
   int64_t y_pitch = 0;
   ActivationBounds bounds = {};
 };
+
+// Element `k` of every row times its weights.
+template <int kRows, int kVectors, int kBases>
+TAMIS_INLINE void Multiply(const float* const (&base)[kBases], int64_t pitch, int k, const float* values,
+                           Vec (&acc)[kRows][kVectors]) {
+  Vec weight[kVectors];
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) weight[v] = Load(values + k * kPitch + v * kLanes);
+#pragma GCC unroll 12
+  for (int r = 0; r < kRows; ++r) {
+    const Vec all = Set(base[r / 3][r % 3 * pitch + k]);
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) acc[r][v] = Fma(all, weight[v], acc[r][v]);
+  }
+}
+
+template <int kBases>
+TAMIS_INLINE void Advance(const float* (&base)[kBases], int elements) {
+#pragma GCC unroll 4
+  for (int b = 0; b < kBases; ++b) {
+    base[b] += elements;
+    asm("" : "+r"(base[b]));  // or one address a row is kept, more than there are registers
+  }
+}
+
+// The groups of one place. Functions, not lambdas of the tile: sums that a lambda captures are stored in every step.
+// kStreams: weights come from beyond the first-level cache, and half of the lines that the hardware asks for are those of
+// the panel's other half.
+template <bool kStreams, int kRows, int kVectors, int kBases>
+TAMIS_INLINE const float* MultiplyGroups(const float* (&base)[kBases], int64_t pitch, int64_t groups,
+                                         const float* values, LinesAhead& ahead, Vec (&acc)[kRows][kVectors]) {
+  for (int64_t group = 0; group < groups; ++group) {
+    if constexpr (kRows > kFewRows) ahead.Step();
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      if constexpr (kRows <= kFewRows) {
+        PrefetchWeight(values + k * kPitch, kHalf * sizeof(float));
+      } else if constexpr (kStreams) {
+        _mm_prefetch(values + (k + kStepsAhead) * kPitch, _MM_HINT_T0);
+      }
+      Multiply(base, pitch, k, values, acc);
+    }
+    values += 4 * kPitch;
+    Advance(base, 4);
+  }
+  return values;
+}
 
 // kStores: results go to y, bounded; otherwise sums to `sums`.
 template <int kVectors, bool kStores, int kRows>
@@ -45,40 +94,16 @@ template <int kVectors, bool kStores, int kRows>
 #pragma GCC unroll 12
     for (int r = 0; r < kRows; ++r) acc[r][v] = start;
   }
+  const bool streams = o.streams && kRows > kFewRows;
   for (const int64_t tap : o.taps) {
     const float* base[kBases];
     for (int b = 0; b < kBases; ++b) base[b] = o.x + tap + 3 * b * pitch;
-    const auto multiply = [&](int k) {
-      Vec weight[kVectors];
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v) weight[v] = Load(values + k * kPitch + v * kLanes);
-#pragma GCC unroll 12
-      for (int r = 0; r < kRows; ++r) {
-        const Vec all = Set(base[r / 3][r % 3 * pitch + k]);
-#pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v) acc[r][v] = Fma(all, weight[v], acc[r][v]);
-      }
-    };
-    const auto advance = [&](int elements) {
-      values += elements * kPitch;
-#pragma GCC unroll 4
-      for (int b = 0; b < kBases; ++b) {
-        base[b] += elements;
-        asm("" : "+r"(base[b]));  // or one address a row is kept, more than there are registers
-      }
-    };
-    for (int64_t group = 0; group < o.tap_groups; ++group) {
-      if constexpr (kRows > kFewRows) ahead.Step();
-#pragma GCC unroll 4
-      for (int k = 0; k < 4; ++k) {
-        if constexpr (kRows <= kFewRows) PrefetchWeight(values + k * kPitch, kHalf * sizeof(float));
-        multiply(k);
-      }
-      advance(4);
-    }
+    values = streams ? MultiplyGroups<true>(base, pitch, o.tap_groups, values, ahead, acc)
+                     : MultiplyGroups<false>(base, pitch, o.tap_groups, values, ahead, acc);
     for (int64_t k = 0; k < o.tap_rest; ++k) {
-      multiply(0);
-      advance(1);
+      Multiply(base, pitch, 0, values, acc);
+      values += kPitch;
+      Advance(base, 1);
     }
   }
   if constexpr (!kStores) {
@@ -123,6 +148,8 @@ void PanelF32Avx2(const PanelTask& task) {
   const bool stores =
       bounds && task.lanes % kLanes == 0 && !task.y_bf16 && !(task.residual != nullptr && task.residual_bf16);
   const bool single = task.lanes <= kLanes;
+  constexpr int64_t kStays = 12 << 10;  // bytes of half a panel, beside rows of x and the other half
+  const bool streams = task.groups * 4 * kHalf * static_cast<int64_t>(sizeof(float)) > kStays;
   const auto* const residual = static_cast<const float*>(task.residual);
   const float* const values = static_cast<const float*>(task.values) +
                               task.skipped_taps * (task.tap_groups * 4 + task.tap_rest) * PackedPanels::kLanes;
@@ -136,6 +163,7 @@ void PanelF32Avx2(const PanelTask& task) {
                            .tap_groups = task.tap_groups,
                            .tap_rest = task.tap_rest,
                            .values = values + lane,
+                           .streams = streams,
                            .sums = sums + lane};
       if (stores) {
         operands.bias = task.bias != nullptr ? task.bias + lane : nullptr;

@@ -1,7 +1,12 @@
-// QuantizedConv with one filter per channel by products of 16 bits.
-#include "src/kernels/quantized/avx2/depthwise_int8_avx2.h"
+// QuantizedConv with one filter per channel in floats, which hold its sums exactly.
+#include "src/kernels/quantized/avx2/depthwise_int8_float.h"
 
 namespace tamis {
+namespace {
+
+void Body(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task) { DepthwiseFloats(args, task).Run(); }
+
+}  // namespace
 
 extern const KernelDef kernel_quantized_depthwise_avx2;
 const KernelDef kernel_quantized_depthwise_avx2 = {
@@ -9,10 +14,12 @@ const KernelDef kernel_quantized_depthwise_avx2 = {
     .family = "quantized",
     .ops = {"QuantizedConv"},
     .isa = Isa::kAvx2,
-    .supports = SupportsDepthwiseInt8,
-    .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1.5); },
-    .prepare = [](const Problem& problem,
-                  PackCache&) { return PrepareDepthwiseInt8(problem, DepthwiseBodyAvx2<WideDot>, 32); },
+    .supports = SupportsDepthwiseFloats,
+    .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1); },
+    .prepare =
+        [](const Problem& problem, PackCache&) {
+          return PrepareDepthwiseInt8(problem, {.body = Body, .block = DepthwiseFloats::kLanes, .floats = true});
+        },
 };
 
 }  // namespace tamis

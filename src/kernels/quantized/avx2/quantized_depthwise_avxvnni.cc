@@ -14,7 +14,7 @@ const KernelDef kernel_quantized_depthwise_avxvnni = {
     .supports = SupportsDepthwiseInt8,
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1); },
     .prepare = [](const Problem& problem,
-                  PackCache&) { return PrepareDepthwiseInt8(problem, DepthwiseBodyAvx2<VnniDot>, 32); },
+                  PackCache&) { return PrepareDepthwiseInt8(problem, {.body = DepthwiseBodyAvx2<VnniDot>, .block = 32}); },
 };
 
 }  // namespace tamis

@@ -18,8 +18,9 @@ const KernelDef kernel_quantized_depthwise_avx512 = {
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx512, 0.5); },
     .prepare =
         [](const Problem& problem, PackCache&) {
-          return PrepareDepthwiseInt8(problem, DepthwiseInt8Avx512, DepthwiseAvx512::kBytes,
-                                      Cpu().avx512_vbmi ? DepthwiseInt8Vbmi : nullptr);
+          const DepthwiseInt8Body with_table = Cpu().avx512_vbmi ? DepthwiseInt8Vbmi : nullptr;
+          return PrepareDepthwiseInt8(
+              problem, {.body = DepthwiseInt8Avx512, .block = DepthwiseAvx512::kBytes, .with_table = with_table});
         },
 };
 
