@@ -16,7 +16,8 @@ TAMIS_INLINE ActivationParameters ParametersOf(const Epilogue& epilogue) {
   return {Set(clip ? epilogue.clip_min : epilogue.alpha), Set(clip ? epilogue.clip_max : epilogue.beta)};
 }
 
-TAMIS_INLINE Vec Activate(Activation activation, const ActivationParameters& parameters, Vec x) {
+template <class V>
+TAMIS_INLINE V Activate(Activation activation, const ActivationParameters& parameters, V x) {
   switch (activation) {
     case Activation::kNone:
       return x;
@@ -48,6 +49,24 @@ TAMIS_INLINE Vec Activate(Activation activation, const ActivationParameters& par
       return Mish(x);
   }
   return x;
+}
+
+// kCount values in memory, some in lockstep; one copy for all that call it.
+template <int kCount>
+[[gnu::noinline]] void ActivateAll(Activation activation, const ActivationParameters& parameters, Vec* values) {
+  constexpr int kSome = 4, kRest = kCount % kSome;
+  int i = 0;
+  for (; i + kSome <= kCount; i += kSome) {
+    const Vecs<kSome> some =
+        Activate(activation, parameters, Vecs<kSome>{{values[i], values[i + 1], values[i + 2], values[i + 3]}});
+    for (int k = 0; k < kSome; ++k) values[i + k] = some.v[k];
+  }
+  if constexpr (kRest > 0) {
+    Vecs<kRest> rest;
+    for (int k = 0; k < kRest; ++k) rest.v[k] = values[i + k];
+    rest = Activate(activation, parameters, rest);
+    for (int k = 0; k < kRest; ++k) values[i + k] = rest.v[k];
+  }
 }
 
 }  // namespace

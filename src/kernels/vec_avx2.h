@@ -108,6 +108,10 @@ TAMIS_INLINE Vec ScaleByPowerOfTwo(Vec x, Vec n) {
   const __m256i second = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
   return {_mm256_mul_ps(_mm256_mul_ps(x.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
 }
+// 2^(n - 127) of a number whose last bits hold n, from 1 to 254.
+TAMIS_INLINE Vec PowerOfLowBits(Vec x) {
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(x.v), 23))};
+}
 // a < b ? x : y, lane by lane
 TAMIS_INLINE Vec IfLess(Vec a, Vec b, Vec x, Vec y) {
   return {_mm256_blendv_ps(y.v, x.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};

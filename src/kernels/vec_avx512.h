@@ -99,6 +99,10 @@ TAMIS_INLINE Vec Round(Vec a) {
 TAMIS_INLINE Vec ScaleByPowerOfTwo(Vec x, Vec n) {
   return {_mm512_scalef_ps(x.v, n.v)};
 }
+// 2^(n - 127) of a number whose last bits hold n, from 1 to 254.
+TAMIS_INLINE Vec PowerOfLowBits(Vec x) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x.v), 23))};
+}
 // a < b ? x : y, lane by lane
 TAMIS_INLINE Vec IfLess(Vec a, Vec b, Vec x, Vec y) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};

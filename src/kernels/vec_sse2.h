@@ -110,6 +110,10 @@ TAMIS_INLINE Vec ScaleByPowerOfTwo(Vec x, Vec n) {
   const __m128i second = _mm_slli_epi32(_mm_add_epi32(_mm_sub_epi32(whole, half), bias), 23);
   return {_mm_mul_ps(_mm_mul_ps(x.v, _mm_castsi128_ps(first)), _mm_castsi128_ps(second))};
 }
+// 2^(n - 127) of a number whose last bits hold n, from 1 to 254.
+TAMIS_INLINE Vec PowerOfLowBits(Vec x) {
+  return {_mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(x.v), 23))};
+}
 // a < b ? x : y, lane by lane
 TAMIS_INLINE Vec IfLess(Vec a, Vec b, Vec x, Vec y) {
   return {Choose(_mm_cmplt_ps(a.v, b.v), x.v, y.v)};

@@ -73,8 +73,7 @@ class WidePixels {
       Vec done[kWide];  // the sums are in registers; a loop over them would put them in memory from the start
 #pragma GCC unroll 8
       for (int p = 0; p < kWide; ++p) done[p] = sum[p];
-#pragma GCC unroll 1
-      for (int p = 0; p < kWide; ++p) Result(at + p * channels, done[p]);
+      Results(at, done);
     }
   }
 
@@ -93,20 +92,28 @@ class WidePixels {
     }
   }
 
+  // Of plain results.
   TAMIS_INLINE void Result(int64_t at, Vec value) const {
-    if constexpr (kPlain) {
-      Write(static_cast<float*>(outputs_[0]) + at, Min(high_, Max(low_, value)));
-      return;
-    }
+    Write(static_cast<float*>(outputs_[0]) + at, Min(high_, Max(low_, value)));
+  }
+  // Of any. What a store to y might alias is held in locals.
+  [[gnu::noinline]] void Results(int64_t at, Vec* sums) const {
+    const int64_t channels = args_.window.channels;
+    const Activation activation = args_.epilogue.activation;
+    const bool bf16_output = args_.bf16_output;
     if (args_.epilogue.residual) {
-      value = value + (args_.bf16_residual ? Read(static_cast<const Bf16*>(inputs_[3]) + at)
-                                           : Read(static_cast<const float*>(inputs_[3]) + at));
+      for (int64_t p = 0; p < kWide; ++p) {
+        const int64_t element = at + p * channels;
+        sums[p] = sums[p] + (args_.bf16_residual ? Read(static_cast<const Bf16*>(inputs_[3]) + element)
+                                                 : Read(static_cast<const float*>(inputs_[3]) + element));
+      }
     }
-    value = Activate(args_.epilogue.activation, parameters_, value);
-    if (args_.bf16_output) {
-      Write(static_cast<Bf16*>(outputs_[0]) + at, value);
+    if (activation != Activation::kNone) ActivateAll<kWide>(activation, parameters_, sums);
+    void* const y = outputs_[0];
+    if (bf16_output) {
+      for (int64_t p = 0; p < kWide; ++p) Write(static_cast<Bf16*>(y) + at + p * channels, sums[p]);
     } else {
-      Write(static_cast<float*>(outputs_[0]) + at, value);
+      for (int64_t p = 0; p < kWide; ++p) Write(static_cast<float*>(y) + at + p * channels, sums[p]);
     }
   }
 
