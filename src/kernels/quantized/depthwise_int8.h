@@ -7,8 +7,8 @@
 // scales and biases are packed the same way, and nothing is ever permuted. The last block may be filled with two or
 // four rows of results of a half or a quarter of the channels.
 //
-// Where there is no VNNI a kernel may compute in floats instead (avx2/depthwise_int8_float.h): eight channels a block, in
-// their own order.
+// Where there is no VNNI a kernel may compute in floats instead (avx2/quantized_depthwise_float_avx2.cc): eight
+// channels a block, in their own order.
 #pragma once
 
 #include <cstring>

@@ -58,8 +58,8 @@ TAMIS_INLINE void Advance(const float* (&base)[kBases], int elements) {
 }
 
 // The groups of one place. Functions, not lambdas of the tile: sums that a lambda captures are stored in every step.
-// kStreams: weights come from beyond the first-level cache, and half of the lines that the hardware asks for are those of
-// the panel's other half.
+// kStreams: weights come from beyond the first-level cache, and half of the lines that the hardware asks for are those
+// of the panel's other half.
 template <bool kStreams, int kRows, int kVectors, int kBases>
 TAMIS_INLINE const float* MultiplyGroups(const float* (&base)[kBases], int64_t pitch, int64_t groups,
                                          const float* values, LinesAhead& ahead, Vec (&acc)[kRows][kVectors]) {

@@ -1,12 +1,7 @@
-// QuantizedConv with one filter per channel in floats, which hold its sums exactly.
-#include "src/kernels/quantized/avx2/depthwise_int8_float.h"
+// QuantizedConv with one filter per channel by products of 16 bits.
+#include "src/kernels/quantized/avx2/depthwise_int8_avx2.h"
 
 namespace tamis {
-namespace {
-
-void Body(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task) { DepthwiseFloats(args, task).Run(); }
-
-}  // namespace
 
 extern const KernelDef kernel_quantized_depthwise_avx2;
 const KernelDef kernel_quantized_depthwise_avx2 = {
@@ -14,11 +9,11 @@ const KernelDef kernel_quantized_depthwise_avx2 = {
     .family = "quantized",
     .ops = {"QuantizedConv"},
     .isa = Isa::kAvx2,
-    .supports = SupportsDepthwiseFloats,
-    .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1); },
+    .supports = SupportsDepthwiseInt8,
+    .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1.5); },
     .prepare =
         [](const Problem& problem, PackCache&) {
-          return PrepareDepthwiseInt8(problem, {.body = Body, .block = DepthwiseFloats::kLanes, .floats = true});
+          return PrepareDepthwiseInt8(problem, {.body = DepthwiseBodyAvx2<WideDot>, .block = 32});
         },
 };
 

@@ -13,8 +13,10 @@ const KernelDef kernel_quantized_depthwise_avxvnni = {
     .feature = CpuFeature::kAvxVnni,
     .supports = SupportsDepthwiseInt8,
     .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1); },
-    .prepare = [](const Problem& problem,
-                  PackCache&) { return PrepareDepthwiseInt8(problem, {.body = DepthwiseBodyAvx2<VnniDot>, .block = 32}); },
+    .prepare =
+        [](const Problem& problem, PackCache&) {
+          return PrepareDepthwiseInt8(problem, {.body = DepthwiseBodyAvx2<VnniDot>, .block = 32});
+        },
 };
 
 }  // namespace tamis

@@ -1,9 +1,8 @@
-// int8 depthwise convolution in floats, for AVX2 without VNNI. Products and sums of bytes are exact in floats below
-// 2^24, an FMA does eight a vector where vpmaddwd, whose operands must be widened at every tap, does as many in twice the
-// time. The lines of x that some rows of results need become floats once, padding included; then each row is made four
-// results at a time, with the taps of one kernel row in registers.
-#pragma once
-
+// QuantizedConv with one filter per channel in floats, for AVX2 without VNNI: sums of bytes are exact in floats below
+// 2^24, and an FMA needs no additions and no widening beside it. The lines of x that some rows of results need become
+// floats once, padding included; then each row is made four results at a time, with the taps of one kernel row in
+// registers. Against products of 16 bits (Zen 1): 0.85 of the time with a stride of one, 1.3 with two, where each
+// line that was widened serves half as many results.
 #include <immintrin.h>
 
 #include <cstring>
@@ -153,10 +152,9 @@ class DepthwiseFloats {
     const __m256i high = _mm256_adds_epi16(_mm256_packs_epi32(wide[2], wide[3]), zero);
     const __m256i lowest = _mm256_set1_epi8(static_cast<char>(last_.lowest));
     const __m256i highest = _mm256_set1_epi8(static_cast<char>(last_.highest));
-    const __m256i codes =
-        args_.result.y_type == CodeType::kUInt8
-            ? _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(low, high), lowest), highest)
-            : _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(low, high), lowest), highest);
+    const __m256i codes = args_.result.y_type == CodeType::kUInt8
+                              ? _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(low, high), lowest), highest)
+                              : _mm256_min_epi8(_mm256_max_epi8(_mm256_packs_epi16(low, high), lowest), highest);
     // Either half holds four channels of each result.
     const __m128i first = _mm256_castsi256_si128(codes), second = _mm256_extracti128_si256(codes, 1);
     alignas(16) int64_t eights[kResults];
@@ -181,5 +179,24 @@ class DepthwiseFloats {
   AffineTable last_;
 };
 
+void Body(const DepthwiseInt8Args& args, const DepthwiseInt8Task& task) {
+  DepthwiseFloats(args, task).Run();
+}
+
 }  // namespace
+
+extern const KernelDef kernel_quantized_depthwise_float_avx2;
+const KernelDef kernel_quantized_depthwise_float_avx2 = {
+    .name = "quantized_depthwise_float_avx2",
+    .family = "quantized",
+    .ops = {"QuantizedConv"},
+    .isa = Isa::kAvx2,
+    .supports = SupportsDepthwiseFloats,
+    .cost = [](const Problem& problem) { return DepthwiseInt8Cost(problem, Isa::kAvx2, 1.5); },
+    .prepare =
+        [](const Problem& problem, PackCache&) {
+          return PrepareDepthwiseInt8(problem, {.body = Body, .block = DepthwiseFloats::kLanes, .floats = true});
+        },
+};
+
 }  // namespace tamis
