@@ -53,7 +53,8 @@ Status Guard(const char* what, F&& f) {
 dnnl::primitive_attr EpilogueAttributes(const Epilogue& epilogue, const std::optional<dnnl::memory::desc>& residual);
 
 // `plain` reordered from descriptor `from` to `to`, shared through the cache. `part` says which slice of the weight
-// `plain` is.
+// `plain` is. Two cores that read one copy may wait for each other (Zen 1: 768 x 768 in f32 for 64 rows each takes 2.9
+// ms, 2.1 with a copy each), which only times taken with the copy shared tell.
 std::shared_ptr<const PackedBytes> PackWeight(PackCache& cache, uint64_t hash, const std::string& part,
                                               const dnnl::memory::desc& from, const void* plain,
                                               const dnnl::memory::desc& to);

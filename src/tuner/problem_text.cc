@@ -9,6 +9,7 @@
 #include <random>
 
 #include "src/base/float16.h"
+#include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/kernels/gemm/packed_columns.h"
 #include "src/ops/op_small_float.h"
@@ -242,7 +243,10 @@ Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, u
     Operand operand;
     Tensor& constant = owned->constants[index];
     TAMIS_RETURN_IF_ERROR(ParseOperand(text_of_operand, seed + index, &operand, &constant));
-    if (constant.Defined()) operand.constant = &constant;
+    if (constant.Defined()) {
+      operand.constant = &constant;
+      operand.constant_hash = HashTensor(constant);  // or parts of a kernel would pack a weight each that they share
+    }
     owned->node.inputs.push_back(operand.Present() ? static_cast<ValueId>(index) : kNoValue);
     owned->problem.inputs.push_back(std::move(operand));
     ++index;
