@@ -1,4 +1,4 @@
-// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
+// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--kernels TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
 //                     [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
 // tamis_kernels_bench --check 1
 //
@@ -155,7 +155,7 @@ bool IsPlain(const KernelDef& kernel) {
 struct Options {
   int threads = 1;
   double seconds = 0.5;
-  std::string filter, types = "f32,bf16,int8";
+  std::string filter, kernels, types = "f32,bf16,int8";
   bool cold = false, paired = false, residual = false, check = false;
   std::array<int, 5> conv = {};  // size, inputs, outputs, kernel, stride
 };
@@ -174,6 +174,7 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
     for (const Pattern pattern : {Pattern::kDense, Pattern::kTwoFour}) {
       const Operands operands = MakeOperands(shape, type, pattern, options.paired, options.residual);
       for (const KernelDef* def : AllKernels()) {
+        if (def->name.find(options.kernels) == std::string_view::npos) continue;
         auto problem = std::make_unique<KernelCase>(operands.op, operands.attributes, operands.tensors,
                                                     operands.tensors[0].dtype(), shape.y, pattern, threads);
         if (type == Type::kInt8) problem->SetConstant(2), problem->SetConstant(3);
@@ -271,6 +272,7 @@ int Main(int argc, char** argv) {
     if (std::strcmp(argv[i], "--threads") == 0) options.threads = std::atoi(argv[i + 1]);
     if (std::strcmp(argv[i], "--seconds") == 0) options.seconds = std::atof(argv[i + 1]);
     if (std::strcmp(argv[i], "--filter") == 0) options.filter = argv[i + 1];
+    if (std::strcmp(argv[i], "--kernels") == 0) options.kernels = argv[i + 1];
     if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
     if (std::strcmp(argv[i], "--paired") == 0) options.paired = std::atoi(argv[i + 1]) != 0;
     if (std::strcmp(argv[i], "--residual") == 0) options.residual = std::atoi(argv[i + 1]) != 0;
