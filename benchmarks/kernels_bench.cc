@@ -1,4 +1,5 @@
-// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--kernels TEXT] [--types f32,bf16,int8] [--cold 1] [--paired 1]
+// tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--kernels TEXT] [--types f32,bf16,int8] [--cold 1]
+// [--paired 1]
 //                     [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
 // tamis_kernels_bench --check 1
 //

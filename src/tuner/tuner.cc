@@ -26,8 +26,8 @@ std::string InNetworkKey(const std::string& key) {
 }
 
 // Kernels share very small work with nobody anyway: fewer threads must gain more than noise. And so must a library's
-// kernels, whose time depends on where their buffers happen to lie and whose weights nobody asks for ahead (Zen 1, 768 x
-// 768 in f32 for 120 rows on two threads: 1.95 or 2.65 ms by oneDNN, one or the other for a process, 1.85 by ours).
+// kernels, whose time depends on where their buffers happen to lie and whose weights nobody asks for ahead (Zen 1, 768
+// x 768 in f32 for 120 rows on two threads: 1.95 or 2.65 ms by oneDNN, one or the other for a process, 1.85 by ours).
 double WeightOf(const std::string& kernel) {
   const bool library = kernel.find("onednn") != std::string::npos;
   return (SplitThreads(kernel).threads > 0 ? 1.05 : 1) * (library ? 1.03 : 1);
