@@ -1,6 +1,5 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--kernels TEXT] [--types f32,bf16,int8] [--cold 1]
-// [--paired 1]
-//                     [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
+//                     [--paired 1] [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
 // tamis_kernels_bench --check 1
 //
 // Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
