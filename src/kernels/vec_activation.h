@@ -51,22 +51,19 @@ TAMIS_INLINE V Activate(Activation activation, const ActivationParameters& param
   return x;
 }
 
-// kCount values in memory, some in lockstep; one copy for all that call it.
+template <int kCount>
+TAMIS_INLINE void ActivateTogether(Activation activation, const ActivationParameters& parameters, Vec* values) {
+  Vecs<kCount> some;
+  for (int i = 0; i < kCount; ++i) some.v[i] = values[i];
+  some = Activate(activation, parameters, some);
+  for (int i = 0; i < kCount; ++i) values[i] = some.v[i];
+}
+// kCount values in memory, four in lockstep and what is left; one copy for all that call it.
 template <int kCount>
 [[gnu::noinline]] void ActivateAll(Activation activation, const ActivationParameters& parameters, Vec* values) {
   constexpr int kSome = 4, kRest = kCount % kSome;
-  int i = 0;
-  for (; i + kSome <= kCount; i += kSome) {
-    const Vecs<kSome> some =
-        Activate(activation, parameters, Vecs<kSome>{{values[i], values[i + 1], values[i + 2], values[i + 3]}});
-    for (int k = 0; k < kSome; ++k) values[i + k] = some.v[k];
-  }
-  if constexpr (kRest > 0) {
-    Vecs<kRest> rest;
-    for (int k = 0; k < kRest; ++k) rest.v[k] = values[i + k];
-    rest = Activate(activation, parameters, rest);
-    for (int k = 0; k < kRest; ++k) values[i + k] = rest.v[k];
-  }
+  for (int i = 0; i + kSome <= kCount; i += kSome) ActivateTogether<kSome>(activation, parameters, values + i);
+  if constexpr (kRest > 0) ActivateTogether<kRest>(activation, parameters, values + kCount - kRest);
 }
 
 }  // namespace

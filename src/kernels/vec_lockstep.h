@@ -32,8 +32,7 @@ constexpr int kTogether = [] {
   return most;
 }();
 template <class... A>
-concept Several = kTogether<A...> >
-0;
+concept Several = (kTogether<A...> != 0);
 
 TAMIS_INLINE Vec PartOf(Vec x, int /*index*/) {
   return x;

@@ -65,10 +65,8 @@ TAMIS_INLINE void Pixels(const DepthwiseArgs& args, const void* const* inputs, v
   const WindowAxis &y = args.window.y, &x = args.window.x;
   const int64_t channels = args.window.channels;
   Vec sum[kWidth][kCount];
-#pragma GCC unroll 2
   for (int v = 0; v < kCount; ++v) {
     const Vec start = args.epilogue.bias ? lanes.Read(static_cast<const float*>(inputs[2]) + channel, v) : Set(0);
-#pragma GCC unroll 4
     for (int p = 0; p < kWidth; ++p) sum[p][v] = start;
   }
   const int64_t step = x.stride * channels;
@@ -78,10 +76,8 @@ TAMIS_INLINE void Pixels(const DepthwiseArgs& args, const void* const* inputs, v
       const int64_t in_column = column * x.stride - x.pad_begin + s * x.dilation;
       const In* source = image + (in_row * x.in + in_column) * channels + channel;
       const float* weights = args.weights + (r * x.taps + s) * args.weight_stride + channel;
-#pragma GCC unroll 2
       for (int v = 0; v < kCount; ++v) {
         const Vec weight = Load(weights + v * kLanes);
-#pragma GCC unroll 4
         for (int p = 0; p < kWidth; ++p) sum[p][v] = Fma(lanes.Read(source + p * step, v), weight, sum[p][v]);
       }
     }

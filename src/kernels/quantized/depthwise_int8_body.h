@@ -14,6 +14,21 @@
 namespace tamis {
 namespace {
 
+// Four vectors of scaled sums as codes, before a table that is no line.
+template <class I>
+inline typename I::Bytes CodesOf(const typename I::Floats* scaled, const QuantizedResult& result,
+                                 const AffineTable& last) {
+  using Bytes = typename I::Bytes;
+  const bool line = result.affine.has_value();
+  Bytes wide[4];
+  for (int v = 0; v < 4; ++v) wide[v] = I::ToInt(line ? I::RoundAndScale(scaled[v], last.factor) : scaled[v]);
+  const Bytes zero = I::Set16(static_cast<int16_t>(last.offset));
+  const Bytes low = I::Add16(I::Pack32(wide[0], wide[1]), zero), high = I::Add16(I::Pack32(wide[2], wide[3]), zero);
+  const Bytes lowest = I::Set8(last.lowest), highest = I::Set8(last.highest);
+  if (result.y_type == CodeType::kUInt8) return I::MinU8(I::MaxU8(I::PackU16(low, high), lowest), highest);
+  return I::MinS8(I::MaxS8(I::PackS16(low, high), lowest), highest);
+}
+
 // kSide rows of results side by side in a vector.
 template <class I, int kSide, class Exchange>
 class DepthwiseRows {
@@ -151,22 +166,13 @@ class DepthwiseRows {
     const float *scales, *biases;
   };
   Bytes Codes(const Bytes* acc, const Epilogue& epilogue) const {
-    const bool line = args_.result.affine.has_value();
-    Bytes wide[4];
+    typename I::Floats scaled[4];
     for (int v = 0; v < 4; ++v) {
       const int64_t at = v * I::kBytes / 4;
-      typename I::Floats x =
+      scaled[v] =
           I::MultiplyAdd(I::ToFloat(acc[v]), I::LoadFloat(epilogue.scales + at), I::LoadFloat(epilogue.biases + at));
-      if (line) x = I::RoundAndScale(x, last_.factor);
-      wide[v] = I::ToInt(x);
     }
-    const Bytes zero = I::Set16(static_cast<int16_t>(last_.offset));
-    const Bytes low = I::Add16(I::Pack32(wide[0], wide[1]), zero), high = I::Add16(I::Pack32(wide[2], wide[3]), zero);
-    const Bytes lowest = I::Set8(last_.lowest), highest = I::Set8(last_.highest);
-    if (args_.result.y_type == CodeType::kUInt8) {
-      return I::MinU8(I::MaxU8(I::PackU16(low, high), lowest), highest);
-    }
-    return I::MinS8(I::MaxS8(I::PackS16(low, high), lowest), highest);
+    return CodesOf<I>(scaled, args_.result, last_);
   }
 
   const DepthwiseInt8Args& args_;
