@@ -6,6 +6,7 @@
 #   src/kernels/<family>/<isa>/<name>.cc           one kernel    -> generated kernels_list.inc, with the ISA's flags
 #   .../avx2/<name>_avxvnni.cc                     the same with AVX-VNNI; such a kernel asks for it in `supports`
 #   .../avx512/<name>_vbmi.cc                      likewise with AVX512_VBMI
+#   .../avx512/<name>_amx.cc                       likewise, for tiles, which only processors with both have
 #   *_test.cc / *_fuzz.cc / main*.cc               tests, fuzz targets, programs; never part of a library
 # An <isa> folder is one of reference, avx2, avx512, onednn. A dependency that is not declared above its user is an error.
 set(TAMIS_FOLDERS "" CACHE INTERNAL "")
@@ -65,7 +66,7 @@ function(tamis_add_library folder)
   foreach(file ${sources})
     if(file MATCHES "/avx2/[a-z0-9_]+_avxvnni\\.cc$")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX2_FLAGS};-mavxvnni")
-    elseif(file MATCHES "/avx512/[a-z0-9_]+_vbmi\\.cc$")
+    elseif(file MATCHES "/avx512/[a-z0-9_]+_(vbmi|amx)\\.cc$")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX512_FLAGS};-mavx512vbmi")
     elseif(file MATCHES "/avx2/")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${TAMIS_AVX2_FLAGS}")

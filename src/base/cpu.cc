@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -20,9 +21,22 @@ std::optional<Isa> IsaFromName(const char* name) {
   return std::nullopt;
 }
 
-bool HasAmxBf16() {
+// A bit of edx of leaf 7, which tells of tiles: 22 bf16, 24 that there are any, 25 bytes.
+bool HasLeaf7Edx(int bit) {
   unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1u << 22)) != 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> bit & 1u) != 0;
+}
+
+// Whether this process may use tile registers: the system keeps them (XCR0), and Linux grants them to a process that
+// asks, for all threads that it starts afterwards (Documentation/arch/x86/xstate.rst).
+bool MayUseTiles() {
+  constexpr unsigned kTileState = 3U << 17;
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM  NOLINT(google-runtime-int)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (!HasLeaf7Edx(24) || __get_cpuid(1, &a, &b, &c, &d) == 0 || (c & bit_OSXSAVE) == 0) return false;
+  unsigned low = 0, high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & kTileState) == kTileState && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 // A bit of eax of leaf 7, subleaf 1.
@@ -73,7 +87,10 @@ CpuInfo Detect() {
     info.avx512_vnni = __builtin_cpu_supports("avx512vnni");
     info.avx512_vbmi = __builtin_cpu_supports("avx512vbmi");
     info.avx512_bf16 = HasLeaf71(5);
-    info.amx_bf16 = HasAmxBf16();
+    if (MayUseTiles()) {
+      info.amx_bf16 = HasLeaf7Edx(22);
+      info.amx_int8 = HasLeaf7Edx(25);
+    }
   }
   info.l2_bytes = std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0);
   info.l3_bytes = std::max<int64_t>(sysconf(_SC_LEVEL3_CACHE_SIZE), 0);

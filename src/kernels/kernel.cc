@@ -24,6 +24,10 @@ std::string_view Name(CpuFeature feature) {
       return "AVX512_VBMI";
     case CpuFeature::kAvx512Bf16:
       return "AVX512_BF16";
+    case CpuFeature::kAmxBf16:
+      return "AMX_BF16";
+    case CpuFeature::kAmxInt8:
+      return "AMX_INT8 with AVX512_VBMI";
     case CpuFeature::kNone:
       break;
   }
@@ -70,6 +74,10 @@ bool MachineHas(CpuFeature feature) {
       return Cpu().avx512_vbmi;
     case CpuFeature::kAvx512Bf16:
       return Cpu().avx512_bf16;
+    case CpuFeature::kAmxBf16:
+      return Cpu().amx_bf16 && Cpu().avx512_bf16;
+    case CpuFeature::kAmxInt8:
+      return Cpu().amx_int8 && Cpu().avx512_vbmi;
     case CpuFeature::kNone:
       break;
   }

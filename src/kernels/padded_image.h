@@ -47,6 +47,9 @@ struct PaddedImage {
     int64_t first = 0, last = 0;
   };
   TapSpan TapsInImage(int64_t line, bool rows_as_taps) const;
+  // How many lines from `line` on, at most `most`, begin at one distance from each other in x and meet the taps `met`,
+  // as `line` does. At least one.
+  int64_t LinesAlike(int64_t line, const TapSpan& met, bool rows_as_taps, int64_t most) const;
   // Pixels [begin, end) that rows [first, last) of the results read.
   struct Span {
     int64_t begin = 0, end = 0;

@@ -28,10 +28,12 @@ PaddedImage ImageOf(const ConvShape& shape, int64_t element) {
 
 class ImplicitConv : public RowKernel {
  public:
-  ImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
+  ImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine,
+               Taps taps)
       : gemm_(shape.AsGemm()),
         weight_(std::move(weight)),
         routine_(routine),
+        by_tiles_(taps == Taps::kGroupsByTiles),
         element_(BitSize(shape.in_dtype) / 8),
         rows_are_runs_(RowsAreRuns(shape)),
         tap_elements_(TapElements(shape)),
@@ -42,10 +44,11 @@ class ImplicitConv : public RowKernel {
       codes_bytes_ = static_cast<int64_t>(PanelScratchBytes(weight_->groups()));
     for (const int64_t bytes : image_.Taps(rows_are_runs_)) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
-    grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads));
+    grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads),
+                         by_tiles_ ? kTilePace : kVectorPace);
     shares_ = WorthSharing(gemm_.rows * gemm_.outputs * gemm_.depth, Parts());
     if (!image_.pads) return;
-    only_edges_ = grid_.panel_parts == 1 && edges_.Pays(weight_->panels());
+    only_edges_ = grid_.panel_parts == 1 && !by_tiles_ && edges_.Pays(weight_->panels());
     if (only_edges_) {
       staged_bytes_ = edges_.PatchBytes();
       return;
@@ -85,7 +88,8 @@ class ImplicitConv : public RowKernel {
         const PaddedImage::Span pixels = Pixels(index);
         image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, own - pixels.begin * image_.pitch);
       }
-      const Room room = {.patch = own, .codes = workspace + StagedBytes() + codes_bytes_ * index};
+      TileState tiles;
+      const Room room = {.patch = own, .codes = workspace + StagedBytes() + codes_bytes_ * index, .tiles = &tiles};
       const auto units_of = [this](int64_t of) { return UnitsOf(of); };
       RunUnits(queues, Parts(), index, units_of,
                [&](int64_t of, const PartUnits::Unit& unit) { RunUnit(run, x_of(of), unit, room); });
@@ -108,7 +112,8 @@ class ImplicitConv : public RowKernel {
       image_.LayOut(inputs[0], pixels.begin, pixels.end, 0, 0, to);
       x = to;
     }
-    const Room room = {.patch = scratch, .codes = scratch + RowStagedBytes(rows.end - rows.begin)};
+    TileState tiles;
+    const Room room = {.patch = scratch, .codes = scratch + RowStagedBytes(rows.end - rows.begin), .tiles = &tiles};
     ForAllPanels({rows.begin, rows.end}, weight_->panels(), grid_.block_rows,
                  [&](const PartUnits::Unit& unit) { RunUnit(run, x, unit, room); });
   }
@@ -118,6 +123,7 @@ class ImplicitConv : public RowKernel {
   struct Room {
     std::byte* patch;  // for the edges of x, where only these are laid out
     std::byte* codes;  // PanelTask::scratch
+    TileState* tiles;
   };
 
   int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
@@ -141,16 +147,19 @@ class ImplicitConv : public RowKernel {
     task.tap_groups = tap_elements_ / 4;
     task.tap_rest = tap_elements_ % 4;
     task.scratch = room.codes;
+    task.tiles = room.tiles;
     task.panel_rows = block_end - block;
     const int64_t lines_ahead = task.ahead_lines;
     const std::byte* const ahead = task.ahead;
     for (int64_t row = block; row < block_end; row += task.rows) {
       const int64_t line = row / line_rows, at = row % line_rows;
       task.rows = std::min(line_rows - at, block_end - row);
+      task.line_rows = 0;
       const std::byte* from = x + image_.LineStart(line) + at * pitch;
       task.taps = taps_;
       if (only_edges_) from = AtEdges(x, line, at, room.patch, &task);
       const PaddedImage::TapSpan met = image_.TapsInImage(line, rows_are_runs_);
+      if (by_tiles_ && at == 0) TakeLines(line, met, (block_end - row) / line_rows, &task);
       task.skipped_taps = met.first;
       task.taps = task.taps.subspan(static_cast<size_t>(met.first), static_cast<size_t>(met.last - met.first));
       const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
@@ -159,6 +168,15 @@ class ImplicitConv : public RowKernel {
       run.Call(task, from, row, unit.panel);
       task.scratch_filled = true;
     }
+  }
+
+  // Adds to a line, which the task begins with, those behind it that are read alike, up to `most` in all.
+  void TakeLines(int64_t line, const PaddedImage::TapSpan& met, int64_t most, PanelTask* task) const {
+    const int64_t count = image_.LinesAlike(line, met, rows_are_runs_, most);
+    if (count < 2) return;
+    task->line_rows = image_.LineRows();
+    task->rows = count * image_.LineRows();
+    task->line_pitch = (image_.LineStart(line + 1) - image_.LineStart(line)) / element_;
   }
 
   // As many of the task's rows as are read alike, from result `at` of the line on.
@@ -174,6 +192,7 @@ class ImplicitConv : public RowKernel {
   GemmShape gemm_;
   std::shared_ptr<const PackedPanels> weight_;
   PanelRoutine routine_;
+  bool by_tiles_;    // the routine takes several lines at once
   int64_t element_;  // bytes
   bool rows_are_runs_;
   int64_t tap_elements_;
@@ -195,8 +214,8 @@ bool HasImplicitTaps(const ConvShape& shape, Taps taps) {
 }
 
 std::unique_ptr<PreparedKernel> MakeImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight,
-                                                 int threads, PanelRoutine routine) {
-  return std::make_unique<ImplicitConv>(shape, std::move(weight), threads, routine);
+                                                 int threads, PanelRoutine routine, Taps taps) {
+  return std::make_unique<ImplicitConv>(shape, std::move(weight), threads, routine, taps);
 }
 
 }  // namespace tamis

@@ -127,7 +127,8 @@ class ConvPanels : public RowKernel {
 // that x is read where it lies. Nothing if they are, or that would be many.
 std::optional<ConvShape> WithWholeGroups(const ConvShape& shape, Taps taps) {
   constexpr double kMostWork = 1.34;
-  if (taps != Taps::kGroups || shape.group != 1 || shape.dilation[2] != 1 || HasImplicitTaps(shape, taps)) return {};
+  const bool of_groups = taps == Taps::kGroups || taps == Taps::kGroupsByTiles;
+  if (!of_groups || shape.group != 1 || shape.dilation[2] != 1 || HasImplicitTaps(shape, taps)) return {};
   ConvShape wide = shape;
   while (wide.kernel[2] * wide.channels % 4 != 0) ++wide.kernel[2];
   if (static_cast<double>(wide.kernel[2]) > kMostWork * static_cast<double>(shape.kernel[2])) return {};
@@ -150,6 +151,20 @@ Tensor WidenRows(const Tensor& weight, const ConvShape& from, const ConvShape& t
   return wide;
 }
 
+// `weight_share`: bytes of the weight over its dense ones.
+double PanelSeconds(const ConvShape& shape, double flops_per_cycle, double weight_share, Taps taps, int threads) {
+  const GemmShape gemm = shape.AsGemm();
+  const double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
+  const double seconds = PredictSeconds(flops, flops_per_cycle, GemmBytes(gemm, weight_share), threads);
+  if (shape.Pointwise() || HasImplicitTaps(shape, taps)) return seconds;
+  if (const auto wide = WithWholeGroups(shape, taps)) {
+    return seconds * static_cast<double>(wide->Depth()) / static_cast<double>(shape.Depth());
+  }
+  // Gathered rows are written and read once more, at the pace of the second-level cache.
+  const double gathered = static_cast<double>(gemm.rows) * static_cast<double>(gemm.depth) * BitSize(gemm.in) / 8.0;
+  return seconds + gathered / (60e9 * threads);
+}
+
 }  // namespace
 
 Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern) {
@@ -166,18 +181,16 @@ Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern)
 
 double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps taps) {
   const auto shape = ReadConv(problem);
-  const GemmShape gemm = shape->AsGemm();
-  const double flops = 2.0 * static_cast<double>(gemm.rows * gemm.outputs) * static_cast<double>(gemm.depth);
   const bool sparse = pattern == Pattern::kTwoFour;
-  const double per_cycle = sparse ? SparseFlopsPerCycle(isa, gemm.in) : PanelFlopsPerCycle(isa, gemm.in);
-  const double seconds = PredictSeconds(flops, per_cycle, GemmBytes(gemm, sparse ? 0.6 : 1), problem.threads);
-  if (shape->Pointwise() || HasImplicitTaps(*shape, taps)) return seconds;
-  if (const auto wide = WithWholeGroups(*shape, taps)) {
-    return seconds * static_cast<double>(wide->Depth()) / static_cast<double>(shape->Depth());
-  }
-  // Gathered rows are written and read once more, at the pace of the second-level cache.
-  const double gathered = static_cast<double>(gemm.rows) * static_cast<double>(gemm.depth) * BitSize(gemm.in) / 8.0;
-  return seconds + gathered / (60e9 * problem.threads);
+  const double per_cycle =
+      sparse ? SparseFlopsPerCycle(isa, shape->in_dtype) : PanelFlopsPerCycle(isa, shape->in_dtype);
+  return PanelSeconds(*shape, per_cycle, sparse ? 0.6 : 1, taps, problem.threads);
+}
+
+double ConvTilesCost(const Problem& problem) {
+  const auto shape = ReadConv(problem);
+  const int64_t line = shape->Pointwise() ? shape->AsGemm().rows : shape->out[2];
+  return PanelSeconds(*shape, TileFlopsPerCycle(line), 1, Taps::kGroupsByTiles, problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
@@ -187,11 +200,11 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
   if (const auto wide = WithWholeGroups(shape, taps)) {
     const Tensor rows = WidenRows(*weight.constant, shape, *wide);
     TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, HashTensor(rows), rows, pattern, order));
-    return MakeImplicitConv(*wide, std::move(packed), problem.threads, routine);
+    return MakeImplicitConv(*wide, std::move(packed), problem.threads, routine, taps);
   }
   TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern, order));
   if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
-  if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine);
+  if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine, taps);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));
 }

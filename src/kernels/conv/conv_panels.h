@@ -13,6 +13,7 @@ namespace tamis {
 // groups of four of the pattern start anew at every tap.
 Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
 double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps taps = Taps::kNone);
+double ConvTilesCost(const Problem& problem);  // dense bf16 by tiles
 // With `taps` of the routine convolutions are implicit (conv_implicit.h) where they can be.
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine, Taps taps = Taps::kNone,

@@ -24,7 +24,8 @@ class GemmPanels : public RowKernel {
         convert_(convert),
         x_element_(BitSize(shape.in) / 8),
         element_(BitSize(weight_->dtype()) / 8) {
-    grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads);
+    grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads, 2,
+                         routine == PanelBf16Amx ? kTilePace : kVectorPace);
     shares_ = WorthSharing(shape_.rows * shape_.outputs * shape_.depth, Parts());
     // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
     // whose pitch is a large power of two would share few cache sets.
@@ -65,6 +66,7 @@ class GemmPanels : public RowKernel {
   struct Scratch {
     explicit Scratch(std::byte* at) : memory(at) {}
     std::byte* memory;
+    TileState tiles;
     PartSpan copied = {-1, -1};  // rows of x that lie there
   };
 
@@ -88,6 +90,7 @@ class GemmPanels : public RowKernel {
     PanelTask task = run.TaskOf(unit.panel, unit.has_next, pitch);
     task.rows = count;
     task.scratch = scratch->memory;
+    task.tiles = &scratch->tiles;
     run.Call(task, x, unit.rows.begin, unit.panel);
   }
   void CopyRows(const std::byte* x, int64_t rows, std::byte* copy) const {
@@ -164,15 +167,18 @@ void PanelRun::Call(PanelTask& task, const void* x, int64_t row, int64_t panel) 
 
 void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels,
                           std::byte* scratch) const {
+  TileState tiles;
   for (int64_t panel = panels.begin; panel < panels.end; ++panel) {
     PanelTask task = TaskOf(panel, panel + 1 < panels.end, x_pitch);
     task.rows = rows;
     task.scratch = scratch;
+    task.tiles = &tiles;
     Call(task, x, row, panel);
   }
 }
 
-PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads, int64_t row_unit) {
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads, int64_t row_unit,
+                       const PanelPace& pace) {
   // More than this of x at a time would push the panel out of the second-level cache; less reads the weight more often.
   const int64_t block_bytes = std::max<int64_t>(256 << 10, Cpu().l2_bytes / 2);
   const int64_t units = (rows + row_unit - 1) / row_unit;
@@ -182,13 +188,14 @@ PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int 
   for (int64_t panel_parts = 1; panel_parts <= threads; ++panel_parts) {
     if (panel_parts > panels) break;
     const int64_t row_parts = std::clamp<int64_t>(threads / panel_parts, 1, units);
-    // Cycles of the largest part, over the bytes of a row: two vectors of products a cycle, and twelve bytes a cycle
-    // from beyond the core's own cache, twice as many of the weight, which is read in order. Where panels are cut, half
-    // of x was written by another core, which still holds it: such lines take twice as long.
+    // Cycles of the largest part, over the bytes of a row: products, and what comes from beyond the core's own cache,
+    // twelve bytes a cycle. Where panels are cut, half of x was written by another core, which still holds it: such
+    // lines take twice as long.
     const auto largest_rows = static_cast<double>((units + row_parts - 1) / row_parts * row_unit);
     const auto largest_panels = static_cast<double>((panels + panel_parts - 1) / panel_parts);
-    const double cycles = largest_rows * largest_panels / 4 + largest_rows * (panel_parts > 1 ? 2 : 1) / 12 +
-                          largest_panels * PackedPanels::kLanes / 24;
+    const double cycles = largest_rows * largest_panels / pace.row_panels +
+                          largest_rows * (panel_parts > 1 ? 2 : 1) / 12 +
+                          largest_panels * PackedPanels::kLanes / pace.weight_bytes;
     if (panel_parts == 1 || cycles < best_cycles) {
       best_cycles = cycles;
       best.row_parts = row_parts;
@@ -215,6 +222,12 @@ double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern) {
   const bool sparse = pattern == Pattern::kTwoFour;
   const double per_cycle = sparse ? SparseFlopsPerCycle(isa, shape->in) : PanelFlopsPerCycle(isa, shape->in);
   return PredictSeconds(flops, per_cycle, GemmBytes(*shape, sparse ? 0.6 : 1), problem.threads);
+}
+
+double GemmTilesCost(const Problem& problem) {
+  const auto shape = ReadLinear(problem);
+  const double flops = 2.0 * static_cast<double>(shape->rows * shape->outputs) * static_cast<double>(shape->depth);
+  return PredictSeconds(flops, TileFlopsPerCycle(shape->rows), GemmBytes(*shape, 1), problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,

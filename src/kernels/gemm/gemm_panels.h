@@ -9,6 +9,7 @@ namespace tamis {
 // OK for operands of `dtype`. kTwoFour needs a weight that follows it; kDense takes any.
 Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
 double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
+double GemmTilesCost(const Problem& problem);  // dense bf16 by tiles
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine, LaneOrder order = LaneOrder::kOutputs);
 // Writes `count` elements of a row of x as the routine reads them.
@@ -30,7 +31,15 @@ struct PanelGrid {
   int64_t row_unit = 1;  // rows are cut at multiples of this
   int64_t block_rows = 1;
 };
-PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads, int64_t row_unit = 2);
+// How fast a routine is, for CutPanelGrid: rows x panels that it multiplies in a cycle for each byte of a row, and
+// bytes of the weight that come from beyond the core's cache in a cycle. Vectors take two products a cycle, and their
+// weight comes while they do. Tiles multiply six times as fast, and wait for it.
+struct PanelPace {
+  double row_panels, weight_bytes;
+};
+inline constexpr PanelPace kVectorPace = {4, 24}, kTilePace = {25, 12};
+PanelGrid CutPanelGrid(int64_t rows, int64_t panels, int64_t bytes_per_row, int threads, int64_t row_unit = 2,
+                       const PanelPace& pace = kVectorPace);
 // [begin, end) of part `index` of `parts` over `count` items, sizes differing by at most one.
 struct PartSpan {
   int64_t begin = 0;

@@ -78,6 +78,11 @@ double DenseFlopsPerCycle(DType dtype) {
   return PanelFlopsPerCycle(Cpu().isa, dtype);
 }
 
+double TileFlopsPerCycle(int64_t rows) {
+  constexpr int64_t kTileRows = 16;
+  return 640.0 * static_cast<double>(std::min(rows, kTileRows)) / kTileRows;
+}
+
 double SparseShare() {
   return ShufflesBesideMultiplies() ? 1.36 : 0.95;
 }

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "src/kernels/gemm/packed_panels.h"
+#include "src/kernels/tile_state.h"
 #include "src/ops/op_tamis.h"
 
 namespace tamis {
@@ -16,6 +17,10 @@ struct PanelTask {
   const void* x = nullptr;  // rows of groups * 4 elements of the weight's dtype; no routine reads behind a row's last
   int64_t x_pitch = 0;      // elements from row to row
   int64_t rows = 0;
+  // For routines that take several lines at once (Taps): the rows of each of them, and elements from line to line. 0:
+  // all rows are one line.
+  int64_t line_rows = 0;
+  int64_t line_pitch = 0;
   int64_t groups = 0;
   // Routines with taps (see below) take the groups of a row from several places, tap_groups from each: where those of
   // every tap begin, in elements from the row's x. The others read one place.
@@ -31,6 +36,7 @@ struct PanelTask {
   // that waits for each line can ask: routines ask for these while they compute.
   const std::byte* ahead = nullptr;
   int64_t ahead_lines = 0;
+  TileState* tiles = nullptr;    // of the thread's part, for routines by tiles
   std::byte* scratch = nullptr;  // PanelScratchBytes(groups), 64-byte aligned
   // Rows that this panel meets in several calls, where they are more than `rows`, and whether a call before this one
   // has left what it made of the codes in the scratch. For routines with taps, which are called line by line.
@@ -58,6 +64,7 @@ constexpr size_t PanelScratchBytes(int64_t groups) {
 void PanelF32Avx2(const PanelTask& task);     // has taps, of any length
 void PanelF32Avx512(const PanelTask& task);   // has taps, of any length
 void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
+void PanelBf16Amx(const PanelTask& task);     // has taps; needs AMX_BF16 and AVX512_BF16
 // bf16 to f32; a RowConversion.
 void WidenBf16Avx512(const void* x, int64_t count, void* to);
 void Panel24F32Reference(const PanelTask& task);

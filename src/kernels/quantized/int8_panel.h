@@ -4,6 +4,7 @@
 
 #include "src/kernels/quantized/packed_int8.h"
 #include "src/kernels/quantized/quantized.h"
+#include "src/kernels/tile_state.h"
 
 namespace tamis {
 
@@ -13,6 +14,10 @@ struct Int8Task {
   const uint8_t* x = nullptr;
   int64_t x_pitch = 0;  // bytes from row to row
   int64_t rows = 0;
+  // For routines by tiles, which take several lines at once: the rows of each, and bytes from line to line. 0: all rows
+  // are one line.
+  int64_t line_rows = 0;
+  int64_t line_pitch = 0;
   const int64_t* taps = nullptr;  // where each tap's channels start, in bytes from a row's x
   int64_t tap_count = 0;
   int64_t tap_steps = 0;
@@ -23,6 +28,7 @@ struct Int8Task {
   int64_t ahead_lines = 0;
   const std::byte* ahead_codes = nullptr;  // likewise of its codes
   int64_t ahead_code_lines = 0;
+  TileState* tiles = nullptr;          // of the thread's part, for routines by tiles
   const std::byte* widened = nullptr;  // what `widen` wrote; null: the routine reads the codes as it goes
   const int32_t* order = nullptr;      // of a paired panel: the lane of each output
   const int32_t* start = nullptr;      // by lane, 64-byte aligned
@@ -40,6 +46,7 @@ struct Int8Task {
 
 struct Int8Routine {
   bool sparse = false;
+  bool by_tiles = false;    // `run` keeps tiles configured (tile_state.h) and takes several lines at once
   int64_t inline_rows = 0;  // up to so many rows, `run` reads codes itself
   // Spreads the codes of `steps` steps to shuffle indices, 64 bytes a step. Null if dense.
   void (*widen)(const uint8_t* codes, int64_t steps, std::byte* to) = nullptr;

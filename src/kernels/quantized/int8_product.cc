@@ -67,7 +67,8 @@ class Int8Product : public RowKernel {
     const auto& [d, h, w] = shape_.conv.geometry.axes;
     taps_ = shape_.image.Taps(shape_.rows_as_taps);
     const int64_t bytes_per_row = shape_.conv.channels * d.stride * h.stride * w.stride;
-    grid_ = CutPanelGrid(Rows(), weight_->panels(), bytes_per_row, threads_, shape_.image.RowUnit(threads_));
+    grid_ = CutPanelGrid(Rows(), weight_->panels(), bytes_per_row, threads_, shape_.image.RowUnit(threads_),
+                         routine_.by_tiles ? kTilePace : kVectorPace);
     // A byte is multiplied four times as fast as a float.
     shares_ = WorthSharing(Rows() * shape_.conv.outputs * static_cast<int64_t>(weight_->steps()), Parts());
     staged_bytes_ = shape_.staged ? Padded64(shape_.image.Pixels() * shape_.image.pitch + kSlack) : 0;
@@ -121,10 +122,11 @@ class Int8Product : public RowKernel {
         StageRows(inputs[0], rows, staged + part_bytes_ * static_cast<size_t>(index));
       }
       const auto units_of = [this](int64_t of) { return UnitsOf(of); };
+      TileState tiles;
       RunUnits(queues, Parts(), index, units_of, [&](int64_t of, const PartUnits::Unit& unit) {
         Call own = call;
         if (staged_by_part_) own.x = of_part(of);
-        Panel(own, unit, widened);
+        Panel(own, unit, widened, &tiles);
       });
     };
     pool.Run(static_cast<int>(Parts()), [&part](int index) { part(index); });
@@ -139,8 +141,9 @@ class Int8Product : public RowKernel {
     const PartSpan part = {rows.begin, rows.end};
     Call call = {inputs, outputs[0], static_cast<const uint8_t*>(inputs[0]), static_cast<int32_t>(zero_), 1};
     if (shape_.staged) call.x = StageRows(inputs[0], part, reinterpret_cast<uint8_t*>(scratch + widened_bytes_));
+    TileState tiles;
     ForAllPanels(part, weight_->panels(), grid_.block_rows,
-                 [&](const PartUnits::Unit& unit) { Panel(call, unit, scratch); });
+                 [&](const PartUnits::Unit& unit) { Panel(call, unit, scratch, &tiles); });
   }
 
  private:
@@ -171,7 +174,7 @@ class Int8Product : public RowKernel {
   int64_t Parts() const { return grid_.row_parts * grid_.panel_parts; }
   PartUnits UnitsOf(int64_t part) const { return UnitsOfPart(grid_, Rows(), weight_->panels(), part); }
 
-  void Panel(const Call& call, const PartUnits::Unit& unit, std::byte* widened) const {
+  void Panel(const Call& call, const PartUnits::Unit& unit, std::byte* widened, TileState* tiles) const {
     const PartSpan rows = unit.rows;
     const int64_t panel = unit.panel;
     const bool has_next = unit.has_next;
@@ -180,6 +183,7 @@ class Int8Product : public RowKernel {
     const int64_t output = group * weight_->geometry().outputs + first;
     alignas(64) std::array<int32_t, PackedInt8::kLanes> start;
     Int8Task task;
+    task.tiles = tiles;
     task.tap_steps = weight_->tap_steps();
     task.codes = weight_->codes(panel);
     task.order = weight_->order(panel);
@@ -207,7 +211,10 @@ class Int8Product : public RowKernel {
     for (int64_t row = rows.begin; row < rows.end; row += task.rows) {
       const int64_t line = row / line_rows, at = row % line_rows;
       task.rows = std::min(line_rows - at, rows.end - row);
-      TakeTaps(shape_.image.TapsInImage(line, shape_.rows_as_taps), panel, call.zero, widened, &start, &task);
+      task.line_rows = 0;
+      const PaddedImage::TapSpan met = shape_.image.TapsInImage(line, shape_.rows_as_taps);
+      if (routine_.by_tiles && at == 0) TakeLines(line, met, (rows.end - row) / line_rows, &task);
+      TakeTaps(met, panel, call.zero, widened, &start, &task);
       task.x = call.x + shape_.image.LineStart(line) + at * task.x_pitch + group * weight_->geometry().channels;
       task.y = static_cast<std::byte*>(call.y) + (row * shape_.conv.outputs + output) * element;
       if (residual_element_ > 0) {
@@ -224,6 +231,15 @@ class Int8Product : public RowKernel {
       }
       routine_.run(task);
     }
+  }
+
+  // Adds to a line, which the task begins with, those behind it that are read alike, up to `most` in all.
+  void TakeLines(int64_t line, const PaddedImage::TapSpan& met, int64_t most, Int8Task* task) const {
+    const int64_t count = shape_.image.LinesAlike(line, met, shape_.rows_as_taps, most);
+    if (count < 2) return;
+    task->line_rows = shape_.image.LineRows();
+    task->rows = count * shape_.image.LineRows();
+    task->line_pitch = shape_.image.LineStart(line + 1) - shape_.image.LineStart(line);
   }
 
   // Products with the zero point, which is what padding is made of, are what `start` takes off again: taps that meet

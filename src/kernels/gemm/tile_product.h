@@ -1,0 +1,248 @@
+// Rows of x times one panel of a packed weight by tile registers (AMX): 16 rows of 64 bytes each, of which an
+// instruction multiplies two. Included by files of the ISA folders; everything here is in their anonymous namespaces.
+//
+// Elements of bf16 and of one byte differ in nothing but that instruction: it takes inputs in steps of four bytes, and
+// a panel's weights, [taps][steps][32 lanes][4 bytes] (packed_panels.h, packed_int8.h), hold tiles as they must be, 16
+// steps of 16 lanes. Of the eight tiles four hold the sums of a pair of tiles of x.
+//
+// Measured on a Xeon, cycles: a multiplication 16, or as many as x has rows, 9 at the least; a tile from the
+// first-level cache 9, from the second 21, from the third 100; configuring the tiles 225. So a pair, four
+// multiplications for four tiles read, takes 66 for the 64 of its products where all is near, and 85 where all is in
+// the second-level cache. Passing over slabs of the depth, so that weights stay near, cost more in sums put away and
+// fetched than it saved.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "src/kernels/gemm/tile_walk.h"
+#include "src/kernels/tile_state.h"
+
+namespace tamis {
+namespace {
+
+inline constexpr int kTileRows = 16;
+inline constexpr int kTileSteps = 16;
+inline constexpr int64_t kStepBytes = 128;  // of a panel: 32 lanes of four bytes
+
+// What every row of a task has in common.
+struct TileOperands {
+  const std::byte* x = nullptr;        // of the first row
+  int64_t pitch = 0;                   // bytes from row to row of a line
+  int64_t line_rows = 0;               // of every line; 0: all rows are one
+  int64_t line_pitch = 0;              // bytes from line to line
+  std::span<const int64_t> taps;       // where those of a row begin, in elements
+  int64_t element = 1;                 // bytes of one
+  int64_t tap_steps = 0;               // of every tap
+  const std::byte* weights = nullptr;  // of the first of the taps
+  const void* start = nullptr;         // 32 sums that every row begins with, 64-byte aligned; null: zeros
+};
+
+// Layout of the eight tiles, as ldtilecfg reads it (Intel SDM, volume 1, 18.3).
+struct alignas(64) TileShapes {
+  uint8_t palette = 1;
+  uint8_t start_row = 0;
+  uint8_t reserved[14] = {};
+  uint16_t row_bytes[16] = {};
+  uint8_t rows[16] = {};
+
+  void Set(int tile, int64_t of_rows, int64_t bytes) {
+    rows[tile] = static_cast<uint8_t>(of_rows);
+    row_bytes[tile] = static_cast<uint16_t>(of_rows > 0 ? bytes : 0);
+  }
+};
+
+// The sums of a task. `Tiles` are the registers: Configure, Release, Zero<tile>, Load<tile>, Store<tile> and
+// Multiply<sums, x, weights>.
+template <class Tiles>
+class TileProduct {
+ public:
+  static constexpr int kPairRows = 2 * kTileRows;
+  static constexpr int kFinishedRows = 4;  // at once
+
+  TileProduct(const TileOperands& operands, TileState* state) : o_(operands), state_(*state) {
+    // As few multiplications as can be. If they can have equally many steps, all of them are of one shape; else those
+    // of whole tiles come first, and what is left of every tap adds to their sums.
+    const int64_t least = (o_.tap_steps + kTileSteps - 1) / kTileSteps;
+    const bool equal = o_.tap_steps % least == 0;
+    whole_ = {0, equal ? o_.tap_steps / least : kTileSteps, equal ? least : least - 1};
+    if (!equal) rest_ = {whole_.count * kTileSteps, o_.tap_steps % kTileSteps, 1};
+  }
+
+  // Calls finish(row, rows, sums) for all rows in order, at most kFinishedRows at once; sums are [rows][32 lanes] of
+  // four bytes. That of a pair is done while the next is multiplied, which leaves the vector units nothing to do.
+  // `lines` is what the task asks for meanwhile.
+  template <class Finish>
+  void Run(int64_t rows, SharedLines lines, const Finish& finish) {
+    alignas(64) std::byte sums[2][kPairRows * kStepBytes];
+    const int64_t line_rows = o_.line_rows > 0 ? o_.line_rows : rows;
+    const int64_t line_tiles = (line_rows + kTileRows - 1) / kTileRows;
+    const int64_t tiles = rows / line_rows * line_tiles;
+    const int64_t steps = static_cast<int64_t>(o_.taps.size()) * (whole_.count + rest_.count);
+    // Tiles of a line have heights that differ by at most one.
+    const auto tile_at = [&](int64_t index) {
+      const int64_t line = index / line_tiles, of_line = index % line_tiles;
+      const int64_t begin = line_rows * of_line / line_tiles, end = line_rows * (of_line + 1) / line_tiles;
+      return Tile{o_.x + line * o_.line_pitch + begin * o_.pitch, static_cast<int>(end - begin)};
+    };
+    Finishing<Finish> behind(finish);
+    int64_t row = 0;
+    for (int64_t tile = 0; tile < tiles; tile += 2) {
+      const Tile upper = tile_at(tile), lower = tile + 1 < tiles ? tile_at(tile + 1) : Tile{};
+      std::byte* const own = sums[tile / 2 % 2];
+      behind.Spread(steps);
+      Meanwhile<Finish> meanwhile = {lines.Take(upper.rows + lower.rows, steps), behind};
+      if (whole_.count > 0) Pass(whole_, upper, lower, false, meanwhile, own);
+      if (rest_.count > 0) Pass(rest_, upper, lower, whole_.count > 0, meanwhile, own);
+      behind.Rest();
+      behind.Begin(row, upper.rows + lower.rows, own);
+      row += upper.rows + lower.rows;
+    }
+    behind.Rest();
+  }
+
+ private:
+  struct Tile {
+    const std::byte* x = nullptr;
+    int rows = 0;
+  };
+  // The multiplications of a tap: the first one's first step, the steps of each, how many.
+  struct Chunks {
+    int64_t first = 0, steps = 0, count = 0;
+  };
+
+  // Rows whose sums are there, some of which are finished at a time.
+  template <class Finish>
+  class Finishing {
+   public:
+    explicit Finishing(const Finish& finish) : finish_(finish) {}
+    void Begin(int64_t row, int rows, const std::byte* sums) {
+      row_ = row;
+      left_ = rows;
+      sums_ = sums;
+    }
+    // Over so many calls of Step.
+    void Spread(int64_t steps) {
+      const int64_t times = (left_ + kFinishedRows - 1) / kFinishedRows;
+      every_ = wait_ = times > 0 ? std::max<int64_t>(steps / times, 1) : 0;
+    }
+    void Step() {
+      if (left_ == 0 || --wait_ > 0) return;
+      wait_ = every_;
+      Some();
+    }
+    void Rest() {
+      while (left_ > 0) Some();
+    }
+
+   private:
+    void Some() {
+      const int rows = std::min(left_, kFinishedRows);
+      finish_(row_, rows, sums_);
+      row_ += rows;
+      left_ -= rows;
+      sums_ += rows * kStepBytes;
+    }
+    const Finish& finish_;
+    int64_t row_ = 0, every_ = 0, wait_ = 0;
+    int left_ = 0;
+    const std::byte* sums_ = nullptr;
+  };
+  // What is done between multiplications.
+  template <class Finish>
+  struct Meanwhile {
+    LinesAhead ahead;
+    Finishing<Finish>& behind;
+    void Step() {
+      ahead.Step();
+      behind.Step();
+    }
+  };
+
+  // Tiles: sums 0 and 1 of the upper rows, 2 and 3 of the lower ones; 4 and 5 the weights of lanes 0 and 16; 6 and 7 x.
+  template <class Work>
+  void Pass(const Chunks& chunks, const Tile& upper, const Tile& lower, bool adds, Work& work, std::byte* sums) {
+    Shape(upper.rows, lower.rows, chunks.steps);
+    const bool two = lower.rows > 0;
+    std::byte* const lower_sums = sums + upper.rows * kStepBytes;
+    if (adds) {
+      Begin(sums, lower_sums, kStepBytes, two);
+    } else if (o_.start != nullptr) {
+      Begin(o_.start, o_.start, 0, two);
+    } else {
+      Tiles::template Zero<0>();
+      Tiles::template Zero<1>();
+      if (two) Tiles::template Zero<2>();
+      if (two) Tiles::template Zero<3>();
+    }
+    if (two) {
+      Steps<true>(chunks, upper.x, lower.x, work);
+    } else {
+      Steps<false>(chunks, upper.x, nullptr, work);
+    }
+    Tiles::template Store<0>(sums, kStepBytes);
+    Tiles::template Store<1>(sums + 64, kStepBytes);
+    if (!two) return;
+    Tiles::template Store<2>(lower_sums, kStepBytes);
+    Tiles::template Store<3>(lower_sums + 64, kStepBytes);
+  }
+
+  // Sums to begin with: every row's, or one for all with a stride of 0.
+  static void Begin(const void* upper, const void* lower, int64_t stride, bool two) {
+    Tiles::template Load<0>(upper, stride);
+    Tiles::template Load<1>(static_cast<const std::byte*>(upper) + 64, stride);
+    if (!two) return;
+    Tiles::template Load<2>(lower, stride);
+    Tiles::template Load<3>(static_cast<const std::byte*>(lower) + 64, stride);
+  }
+
+  template <bool kTwo, class Work>
+  void Steps(const Chunks& chunks, const std::byte* upper, const std::byte* lower, Work& work) const {
+    const std::byte* weights = o_.weights + chunks.first * kStepBytes;
+    for (const int64_t tap : o_.taps) {
+      int64_t at = tap * o_.element + chunks.first * 4;
+      const std::byte* w = weights;
+      for (int64_t i = 0; i < chunks.count; ++i, at += chunks.steps * 4, w += chunks.steps * kStepBytes) {
+        Tiles::template Load<6>(upper + at, o_.pitch);
+        Tiles::template Load<4>(w, kStepBytes);
+        Tiles::template Multiply<0, 6, 4>();
+        Tiles::template Load<5>(w + 64, kStepBytes);
+        Tiles::template Multiply<1, 6, 5>();
+        if constexpr (kTwo) {
+          Tiles::template Load<7>(lower + at, o_.pitch);
+          Tiles::template Multiply<2, 7, 4>();
+          Tiles::template Multiply<3, 7, 5>();
+        }
+        work.Step();
+      }
+      weights += o_.tap_steps * kStepBytes;
+    }
+  }
+
+  // Configures the tiles, unless they are already.
+  void Shape(int upper, int lower, int64_t steps) {
+    if (upper == state_.upper_rows && lower == state_.lower_rows && steps == state_.steps) return;
+    state_.upper_rows = upper;
+    state_.lower_rows = lower;
+    state_.steps = steps;
+    state_.release = Tiles::Release;
+    TileShapes shapes;
+    for (int half = 0; half < 2; ++half) {
+      const int rows = half == 0 ? upper : lower;
+      shapes.Set(2 * half, rows, 64);
+      shapes.Set(2 * half + 1, rows, 64);
+      shapes.Set(4 + half, steps, 64);
+      shapes.Set(6 + half, rows, steps * 4);
+    }
+    Tiles::Configure(shapes);
+  }
+
+  TileOperands o_;
+  TileState& state_;
+  Chunks whole_, rest_;
+};
+
+}  // namespace
+}  // namespace tamis

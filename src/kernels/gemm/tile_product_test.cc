@@ -1,0 +1,157 @@
+// TileProduct over tiles of an array, which behave as the Intel SDM says the registers do: its walk over rows, taps and
+// steps is then tested on every machine, to the bit. What the registers themselves do family_test.cc tests where there
+// are any.
+#include "src/kernels/gemm/tile_product.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <vector>
+
+namespace tamis {
+namespace {
+
+// Eight tiles of four-byte lanes, codes u8 x s8. Whatever the registers would fault on fails the test.
+struct ArrayTiles {
+  static inline TileShapes shapes;
+  static inline bool configured = false;
+  static inline std::byte data[8][kTileRows][64];
+
+  static void Configure(const TileShapes& given) {
+    for (int tile = 0; tile < 8; ++tile) {
+      ASSERT_LE(given.rows[tile], kTileRows);
+      ASSERT_LE(given.row_bytes[tile], 64);
+      ASSERT_EQ(given.rows[tile] == 0, given.row_bytes[tile] == 0) << "one of them alone is a fault";
+    }
+    shapes = given;
+    configured = true;
+    std::memset(data, 0, sizeof(data));
+  }
+  static void Release() {
+    configured = false;
+    shapes = {};
+  }
+  template <int kTile>
+  static void Zero() {
+    ASSERT_TRUE(configured && shapes.rows[kTile] > 0) << "tile " << kTile;
+    std::memset(data[kTile], 0, sizeof(data[kTile]));
+  }
+  template <int kTile>
+  static void Load(const void* from, int64_t stride) {
+    ASSERT_TRUE(configured && shapes.rows[kTile] > 0) << "tile " << kTile;
+    Zero<kTile>();
+    for (int row = 0; row < shapes.rows[kTile]; ++row) {
+      std::memcpy(data[kTile][row], static_cast<const std::byte*>(from) + row * stride, shapes.row_bytes[kTile]);
+    }
+  }
+  template <int kTile>
+  static void Store(void* to, int64_t stride) {
+    ASSERT_TRUE(configured && shapes.rows[kTile] > 0) << "tile " << kTile;
+    for (int row = 0; row < shapes.rows[kTile]; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * stride, data[kTile][row], shapes.row_bytes[kTile]);
+    }
+  }
+  template <int kSums, int kX, int kWeights>
+  static void Multiply() {
+    ASSERT_EQ(shapes.rows[kSums], shapes.rows[kX]);
+    ASSERT_EQ(shapes.row_bytes[kSums], shapes.row_bytes[kWeights]);
+    ASSERT_EQ(shapes.row_bytes[kX], shapes.rows[kWeights] * 4);
+    for (int row = 0; row < shapes.rows[kSums]; ++row) {
+      for (int lane = 0; lane < shapes.row_bytes[kSums] / 4; ++lane) {
+        int32_t sum = 0;
+        std::memcpy(&sum, &data[kSums][row][lane * 4], 4);
+        for (int i = 0; i < shapes.row_bytes[kX]; ++i) {
+          const auto x = static_cast<uint8_t>(data[kX][row][i]);
+          const auto w = static_cast<int8_t>(data[kWeights][i / 4][lane * 4 + i % 4]);
+          sum += int32_t{x} * w;
+        }
+        std::memcpy(&data[kSums][row][lane * 4], &sum, 4);
+      }
+    }
+  }
+};
+
+// Rows of `lines` lines times weights drawn at random, against sums over bytes.
+void Check(int64_t lines, int64_t line_rows, int64_t tap_count, int64_t steps, bool starts, std::mt19937& random) {
+  const auto draw = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+  const int64_t bytes = steps * 4, rows = lines * line_rows;
+  std::vector<int64_t> taps;  // which overlap, as those of a convolution do, in elements of two bytes
+  for (int64_t tap = 0; tap < tap_count; ++tap) taps.push_back(tap * 2);
+  const int64_t pitch = bytes + 12, line_pitch = line_rows * pitch + 8;
+  std::vector<uint8_t> x(static_cast<size_t>(lines * line_pitch + (tap_count - 1) * 4));
+  std::vector<int8_t> weights(static_cast<size_t>(tap_count * steps * kStepBytes));
+  alignas(64) int32_t start[32];
+  for (auto& value : x) value = static_cast<uint8_t>(draw(0, 255));
+  for (auto& value : weights) value = static_cast<int8_t>(draw(-128, 127));
+  for (auto& value : start) value = starts ? draw(-1000, 1000) : 0;
+  int64_t next = 0;
+  {
+    TileState state;
+    TileProduct<ArrayTiles> product({.x = reinterpret_cast<const std::byte*>(x.data()),
+                                     .pitch = pitch,
+                                     .line_rows = lines > 1 ? line_rows : 0,
+                                     .line_pitch = line_pitch,
+                                     .taps = taps,
+                                     .element = 2,
+                                     .tap_steps = steps,
+                                     .weights = reinterpret_cast<const std::byte*>(weights.data()),
+                                     .start = starts ? start : nullptr},
+                                    &state);
+    product.Run(rows, SharedLines(nullptr, 0, rows), [&](int64_t first, int some, const std::byte* sums) {
+      ASSERT_EQ(first, next);
+      ASSERT_LE(some, TileProduct<ArrayTiles>::kFinishedRows);
+      next += some;
+      for (int64_t row = first; row < next; ++row) {
+        const uint8_t* const of_row = x.data() + row / line_rows * line_pitch + row % line_rows * pitch;
+        for (int64_t lane = 0; lane < 32; ++lane) {
+          int32_t expected = start[lane], sum = 0;
+          for (int64_t tap = 0; tap < tap_count; ++tap) {
+            for (int64_t i = 0; i < bytes; ++i) {
+              const auto weight = static_cast<size_t>((tap * steps + i / 4) * kStepBytes + lane * 4 + i % 4);
+              expected += int32_t{of_row[tap * 4 + i]} * weights[weight];
+            }
+          }
+          std::memcpy(&sum, sums + (row - first) * kStepBytes + lane * 4, sizeof(sum));
+          ASSERT_EQ(sum, expected) << "row " << row << ", lane " << lane;
+        }
+      }
+    });
+  }
+  EXPECT_EQ(next, rows);
+  EXPECT_FALSE(ArrayTiles::configured) << "tiles are to be released";
+}
+
+TEST(TileProduct, SumsEveryRowTapAndStep) {
+  constexpr uint32_t kSeed = 7;
+  RecordProperty("seed", kSeed);
+  std::mt19937 random(kSeed);
+  for (const int64_t steps : {1, 2, 5, 15, 16, 17, 18, 24, 31, 32, 33, 40, 48, 67, 160}) {
+    for (const int64_t tap_count : {1, 3}) {
+      for (const int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 50, 64, 70, 127, 128, 129, 150}) {
+        if (rows * steps * tap_count > 12000) continue;
+        SCOPED_TRACE(testing::Message() << steps << " steps, " << tap_count << " taps, " << rows << " rows");
+        Check(1, rows, tap_count, steps, rows % 2 == 0, random);
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TEST(TileProduct, TakesLines) {
+  constexpr uint32_t kSeed = 8;
+  RecordProperty("seed", kSeed);
+  std::mt19937 random(kSeed);
+  for (const int64_t lines : {2, 3, 8, 11}) {
+    for (const int64_t line_rows : {1, 7, 14, 16, 17, 28, 35}) {
+      for (const int64_t steps : {9, 16, 24, 50}) {
+        SCOPED_TRACE(testing::Message() << lines << " lines of " << line_rows << " rows, " << steps << " steps");
+        Check(lines, line_rows, 2, steps, line_rows % 2 == 0, random);
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tamis
