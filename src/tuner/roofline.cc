@@ -24,17 +24,20 @@ Operand Constant(const Tensor& tensor) {
 
 // Operations a second of a product whose operands fit in the second-level cache; 0 where no kernel computes it.
 Result<double> ProductSpeed(Tuner& tuner, DType dtype, int threads) {
-  constexpr int64_t kRows = 480, kOutputs = 256, kDepth = 512;
+  // As many bytes of depth in every type: tiles multiply bytes so fast that storing the sums of a short one takes
+  // longer.
+  constexpr int64_t kRows = 480, kOutputs = 256, kDepthBytes = 2048;
   const bool int8 = dtype == DType::kUInt8;
+  const int64_t depth = kDepthBytes * 8 / static_cast<int64_t>(BitSize(dtype));
   Node node;
   node.op = int8 ? "QuantizedLinear" : "Linear";
   node.domain = std::string(kTamisDomain);
-  const Tensor weight = RandomTensor(int8 ? DType::kInt8 : dtype, {kOutputs, kDepth}, Pattern::kDense, 1);
+  const Tensor weight = RandomTensor(int8 ? DType::kInt8 : dtype, {kOutputs, depth}, Pattern::kDense, 1);
   const Tensor scale = RandomTensor(DType::kFloat32, {kOutputs}, Pattern::kDense, 2);
   Problem problem;
   problem.node = &node;
   problem.threads = threads;
-  problem.inputs = {Activations(dtype, {kRows * threads, kDepth}), Constant(weight)};
+  problem.inputs = {Activations(dtype, {kRows * threads, depth}), Constant(weight)};
   if (int8) {
     node.attributes["x_zero_point"] = int64_t{128};
     problem.inputs.push_back(Constant(scale));
