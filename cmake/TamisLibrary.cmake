@@ -6,7 +6,7 @@
 #   src/kernels/<family>/<isa>/<name>.cc           one kernel    -> generated kernels_list.inc, with the ISA's flags
 #   .../avx2/<name>_avxvnni.cc                     the same with AVX-VNNI; such a kernel asks for it in `supports`
 #   .../avx512/<name>_vbmi.cc                      likewise with AVX512_VBMI
-#   .../avx512/<name>_amx.cc                       likewise, for tiles, which only processors with both have
+#   .../avx512/<name>_amx.cc                       likewise, by tiles: what has AMX has AVX512_VBMI
 #   *_test.cc / *_fuzz.cc / main*.cc               tests, fuzz targets, programs; never part of a library
 # An <isa> folder is one of reference, avx2, avx512, onednn. A dependency that is not declared above its user is an error.
 set(TAMIS_FOLDERS "" CACHE INTERNAL "")

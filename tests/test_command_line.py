@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -26,6 +27,32 @@ def test_an_unknown_option_is_told_with_what_was_meant(tamis, model, tmp_path):
     assert "--precison is no option of 'build', did you mean --precision?" in message
     assert "not expected" not in message
     assert tamis("build", model, "--zzz=3", fails=True).startswith("tamis build: error: --zzz is no option of 'build' (")
+
+
+def test_no_output_is_written_over_the_model(tamis, model, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    np.save(data / "image.npy", np.zeros((2, 3, 20, 20), np.float32))
+    own = tmp_path / "own.onnx"
+    own.write_bytes(model.read_bytes())
+    link = tmp_path / "link.onnx"
+    link.symlink_to(own)
+    for arguments in (["build", own, "-o", own], ["build", own, "-o", link], ["build", link, "-o", own],
+                      ["prune", own, "-o", own, "--data", data], ["quantize", own, "-o", own, "--data", data],
+                      ["optimize", own, "-o", link, "--data", data, "--min-agreement", "0.5"],
+                      ["bench", own, "--seconds", "0", "--json", own]):  # fmt: skip
+        assert "is the model that is read" in tamis(*arguments, fails=True), arguments
+        assert own.read_bytes() == model.read_bytes(), arguments
+    twice = ["optimize", own, "-o", tmp_path / "e", "--report", tmp_path / "e", "--data", data, "--min-agreement", "0.5"]
+    assert "is to be written twice" in tamis(*twice, fails=True)
+    # An engine is built anew in its place.
+    tamis("build", own, "-o", tmp_path / "own.tamis")
+    tamis("build", tmp_path / "own.tamis", "-o", tmp_path / "own.tamis")
+
+
+def test_int8_stands_alone(tamis, model, tmp_path):
+    message = tamis("build", model, "-o", tmp_path / "a", "--precision", "int8", "--precision", "f32", fails=True)
+    assert "--precision int8 stands alone" in message
 
 
 def test_an_unknown_verb_is_told_with_what_was_meant(tamis):

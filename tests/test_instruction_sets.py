@@ -1,4 +1,4 @@
-"""Files that are compiled for AVX2 or AVX-512 define nothing that other files may use.
+"""Files that are compiled for AVX2, AVX-512 or AMX define nothing that other files may use.
 
 An inline function or a template's instance is a weak symbol in every object that contains it, and the linker keeps one
 of them for the whole program: if that is the copy of such a file, the program dies on lesser processors, far away from
@@ -17,7 +17,7 @@ def weak_functions(archive):
     listed = subprocess.run(["nm", "-C", "-A", "--defined-only", archive], capture_output=True, text=True, check=True).stdout
     for line in listed.splitlines():
         found = re.match(r"[^:]+:([^:]+\.o):[0-9a-f]* W (.+)", line)
-        if found and re.search(r"_(avx2|avx512|avxvnni|vbmi)\.cc\.o$", found[1]):
+        if found and re.search(r"_(avx2|avx512|avxvnni|vbmi|amx)\.cc\.o$", found[1]):
             yield found[1], found[2]
 
 

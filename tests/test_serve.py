@@ -1,6 +1,7 @@
 """`tamis serve` with the real tritonclient."""
 
 import contextlib
+import json
 import resource
 import shutil
 import signal
@@ -11,6 +12,7 @@ import time
 import urllib.request
 
 import numpy as np
+import onnx
 import pytest
 import tritonclient.http as triton
 
@@ -217,6 +219,57 @@ def test_a_server_that_is_told_to_stop_serves_on_while_balancers_notice(tamis, r
         request(client, True)  # by a connection that was there, and by a new one
         request(triton.InferenceServerClient(f"127.0.0.1:{port}"), True)
         # `serving` sends the second signal, which ends the sixty seconds
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["by itself", "by another signal"])
+def test_a_server_ends_although_a_network_computes_for_ever(tamis, tmp_path, again):
+    body = onnx.parser.parse_graph("body (int64 i, bool c, float[4] s) => (bool c2, float[4] s2) {c2 = Identity(c) s2 = Sin(s)}")
+    loop = onnx.helper.make_node("Loop", ["n", "", "x"], ["y"], body=body)
+    values = [onnx.helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in
+              (("n", onnx.TensorProto.INT64, []), ("x", onnx.TensorProto.FLOAT, [4]), ("y", onnx.TensorProto.FLOAT, [4]))]
+    graph = onnx.helper.make_graph([loop], "endless", values[:2], values[2:])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    (tmp_path / "models" / "m" / "1").mkdir(parents=True)
+    tamis("build", tmp_path / "m.onnx", "-o", tmp_path / "models" / "m" / "1" / "model.tamis")
+    process = subprocess.Popen([tamis.program, "serve", str(tmp_path / "models"), "--http-port", "0"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        port = int(process.stdout.readline().rsplit(":", 1)[1])
+        client = socket.create_connection(("127.0.0.1", port), timeout=30)
+        inputs = [{"name": "n", "datatype": "INT64", "shape": [], "data": [10**15]},
+                  {"name": "x", "datatype": "FP32", "shape": [4], "data": [1, 2, 3, 4]}]  # fmt: skip
+        text = json.dumps({"inputs": inputs})
+        client.sendall(f"POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+        client.settimeout(1)
+        with pytest.raises(TimeoutError):
+            client.recv(1)  # at work
+        process.send_signal(signal.SIGTERM)
+        if again:
+            assert "stopping" in process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5 if again else 20) == 2
+        message = process.stderr.read()
+        assert ("another signal" if again else "longer than a stop waits") in message and "cut off" in message
+    finally:
+        process.kill()
+
+
+def test_an_infinity_is_no_number_of_json(tamis, tmp_path):
+    graph = onnx.parser.parse_graph("g (float[N] x) => (float[N] y) {y = Log(x)}")
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    (tmp_path / "models" / "m" / "1").mkdir(parents=True)
+    tamis("build", tmp_path / "m.onnx", "-o", tmp_path / "models" / "m" / "1" / "model.tamis")
+    with serving(tamis, tmp_path / "models") as (_, port):
+        client = triton.InferenceServerClient(f"127.0.0.1:{port}")
+        tensor = triton.InferInput("x", [3], "FP32")
+        tensor.set_data_from_numpy(np.array([1, 0, -1], np.float32))
+        answer = client.infer("m", [tensor]).as_numpy("y")
+        np.testing.assert_array_equal(answer, np.array([0, -np.inf, np.nan], np.float32))
+        text = [triton.InferRequestedOutput("y", binary_data=False)]
+        with pytest.raises(triton.InferenceServerException, match="output 'y' has infinities.*binary_data"):
+            client.infer("m", [tensor], outputs=text)
+        tensor.set_data_from_numpy(np.array([1, 1, -1], np.float32))
+        np.testing.assert_array_equal(client.infer("m", [tensor], outputs=text).as_numpy("y"), np.array([0, 0, np.nan]))
 
 
 def test_a_thousand_connections(tamis, repository):

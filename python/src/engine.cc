@@ -8,6 +8,7 @@
 #include "python/src/interruptible.h"
 #include "python/src/source.h"
 #include "src/base/thread_count.h"
+#include "src/compiler/verbs/output_targets.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
@@ -15,6 +16,11 @@ namespace nb = nanobind;
 
 namespace tamis::python {
 namespace {
+
+// Before a build: `output` can be written and is not the model.
+void CheckTarget(const std::string& output, const std::string& model) {
+  CheckVerb(CheckTargets({output}, {model}));
+}
 
 PyEngine Build(const nb::object& model, const std::string& folder, const std::vector<std::string>& precisions,
                const std::vector<Profiles>& profiles, const std::vector<std::string>& without,
@@ -121,6 +127,7 @@ void DefineEngine(nb::module_& module) {
   module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("precisions"), nb::arg("profiles"),
              nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
              nb::arg("workspace_limit"), nb::arg("cache"), nb::arg("progress").none());
+  module.def("check_target", CheckTarget, nb::arg("output"), nb::arg("model"));
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });
 }

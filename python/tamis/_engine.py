@@ -108,6 +108,8 @@ def build(
         KeyboardInterrupt: Ctrl-C ends the build; nothing is written.
     """
     source = _models.source(model, folder)
+    if output is not None:
+        _tamis.check_target(os.fspath(output), source.model if isinstance(source.model, str) else "")
     built = Engine(
         _tamis.build(
             model=source.model,

@@ -27,9 +27,10 @@ bool HasLeaf7Edx(int bit) {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d >> bit & 1u) != 0;
 }
 
-// Whether this process may use tile registers: the system keeps them (XCR0), and Linux grants them to a process that
-// asks, for all threads that it starts afterwards (Documentation/arch/x86/xstate.rst).
-bool MayUseTiles() {
+// Asks for the use of tile registers: the system keeps them (XCR0), and Linux grants them to a process that asks, at
+// the price of larger frames for signals (Documentation/arch/x86/xstate.rst). It refuses where an alternate signal
+// stack is too small for those; a smaller one can't be set afterwards.
+bool RequestTiles() {
   constexpr unsigned kTileState = 3U << 17;
   constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM  NOLINT(google-runtime-int)
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -79,18 +80,16 @@ CpuInfo Detect() {
       info.isa = Isa::kAvx512;
     }
   }
-  if (const char* cap = std::getenv("TAMIS_ISA")) {
-    if (const auto isa = IsaFromName(cap)) info.isa = std::min(info.isa, *isa);
-  }
+  const char* cap = std::getenv("TAMIS_ISA");
+  const auto most = cap != nullptr ? IsaFromName(cap) : std::nullopt;
+  if (most) info.isa = std::min(info.isa, *most);
   info.avx_vnni = info.isa >= Isa::kAvx2 && HasLeaf71(4);
   if (info.isa == Isa::kAvx512) {
     info.avx512_vnni = __builtin_cpu_supports("avx512vnni");
     info.avx512_vbmi = __builtin_cpu_supports("avx512vbmi");
     info.avx512_bf16 = HasLeaf71(5);
-    if (MayUseTiles()) {
-      info.amx_bf16 = HasLeaf7Edx(22);
-      info.amx_int8 = HasLeaf7Edx(25);
-    }
+    const bool tiles = info.avx512_bf16 && info.avx512_vbmi && HasLeaf7Edx(22) && HasLeaf7Edx(25);
+    info.amx = tiles && !most && RequestTiles();
   }
   info.l2_bytes = std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0);
   info.l3_bytes = std::max<int64_t>(sysconf(_SC_LEVEL3_CACHE_SIZE), 0);
@@ -129,7 +128,7 @@ std::string CpuInfo::Fingerprint() const {
   std::string text = "cpu/" + model + "/" + std::string(Name(isa));
   if (avx512_vnni) text += "+vnni";
   if (avx512_bf16) text += "+bf16";
-  if (amx_bf16) text += "+amx";
+  if (amx) text += "+amx";
   return text;
 }
 

@@ -1,4 +1,5 @@
-// What this processor can do, capped by the environment variable TAMIS_ISA (avx512 | avx2 | x86-64).
+// What this processor can do, capped by the environment variable TAMIS_ISA (avx512 | avx2 | x86-64): AMX
+// has no name there, it counts where nothing caps.
 #pragma once
 
 #include <cstdint>
@@ -23,11 +24,12 @@ struct CpuInfo {
   bool avx512_vnni = false;  // this and the following need kAvx512
   bool avx512_vbmi = false;  // permutations of bytes
   bool avx512_bf16 = false;  // multiplies bf16 pairs
-  bool amx_bf16 = false;     // multiplies tiles of bf16; the system has given this process leave to use them
-  bool amx_int8 = false;     // tiles of bytes, likewise
-  int64_t l2_bytes = 0;      // of one core
-  int64_t l3_bytes = 0;      // shared
-  int usable_cores = 1;      // affinity mask and cgroup quota counted
+  // Multiplies tiles of bf16 and of bytes, has both of the above beside them, and the system lets this process use
+  // them.
+  bool amx = false;
+  int64_t l2_bytes = 0;             // of one core
+  int64_t l3_bytes = 0;             // shared
+  int usable_cores = 1;             // affinity mask and cgroup quota counted
   std::string Fingerprint() const;  // stable text that plans are keyed by: model, ISA, features
 };
 

@@ -11,6 +11,7 @@
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
 #include "src/compiler/plan/confirm_plan.h"
+#include "src/compiler/verbs/output_targets.h"
 #include "src/cuda/device.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/plan_choice.h"
@@ -169,7 +170,7 @@ Status Run(Flags flags) {
   for (const double percent : flags.percentiles) {
     if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
   }
-  if (!flags.json.empty() && flags.json != "-") TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(flags.json));
+  if (flags.json != "-") TAMIS_RETURN_IF_ERROR(CheckTargets({flags.json}, flags.files));
   BuildOptions build;
   build.threads = flags.threads;
   SessionOptions session;

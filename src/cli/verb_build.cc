@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "src/base/hash.h"
@@ -13,6 +14,7 @@
 #include "src/compiler/calibrate/coverage.h"
 #include "src/compiler/quantize/quantize.h"
 #include "src/compiler/quantize/quantize_float8.h"
+#include "src/compiler/verbs/output_targets.h"
 #include "src/cuda/device.h"
 #include "src/tuner/timing_cache.h"
 
@@ -127,10 +129,17 @@ void Print(const Flags& flags, const Engine& engine) {
 Status Run(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
   if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
+  TAMIS_RETURN_IF_ERROR(CheckTargets({flags.output}, {flags.input}));
   std::vector<Precision> precisions;
   const bool engine = LooksLikeEngine(flags.input);
   if (!engine && IsInt8(flags) && flags.calibration.path.empty()) {
     return UserError("--precision int8 needs --calibration with samples of the network's inputs");
+  }
+  for (const std::string_view alone : {"int8", "fp8"}) {
+    if (engine || flags.precisions.size() < 2 ||
+        std::count(flags.precisions.begin(), flags.precisions.end(), alone) == 0)
+      continue;
+    return UserError("--precision {} stands alone: what can't be {} runs in f32; leave the others out", alone, alone);
   }
   for (const std::string& text : flags.precisions) {
     if (engine && flags.without.empty()) break;  // also by the names of what it has

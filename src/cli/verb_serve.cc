@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "src/base/cpu.h"
 #include "src/base/request_problems.h"
@@ -29,6 +32,20 @@ sigset_t BlockSignals() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
+}
+
+// Ends the process, as by an error of the machine's, where stopping takes longer than requests have: a network may
+// compute for ever. At one more signal, too.
+void EndAnyway(const sigset_t& signals, std::chrono::milliseconds most) {
+  constexpr int kRuntimeError = 2;
+  std::thread([signals, most] {
+    const timespec time{most.count() / 1000, most.count() % 1000 * 1'000'000};
+    const int number = sigtimedwait(&signals, nullptr, &time);
+    fmt::print(stderr, "error: {}; what was still computed is cut off, its clients have no answer\n",
+               number > 0 ? "another signal" : "requests took longer than a stop waits for them");
+    std::fflush(nullptr);
+    _exit(kRuntimeError);
+  }).detach();
 }
 
 // A connection is a descriptor, and so is a region of shared memory. What else is open takes few.
@@ -124,9 +141,13 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   }
   fmt::print("tamis serve: stopping, requests in flight are finished first\n");
   std::fflush(stdout);
+  EndAnyway(signals, options.http.drain_timeout + std::chrono::seconds(2));
   server->Stop();
   if (grpc != nullptr) grpc->Stop();
   server->Wait();
+  if (const size_t cut_off = server->cut_off(); cut_off > 0) {
+    return RuntimeError("{} connections were cut off when the server stopped, their requests have no answer", cut_off);
+  }
   fmt::print("tamis serve: stopped\n");
   return {};
 }

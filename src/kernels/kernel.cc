@@ -24,10 +24,8 @@ std::string_view Name(CpuFeature feature) {
       return "AVX512_VBMI";
     case CpuFeature::kAvx512Bf16:
       return "AVX512_BF16";
-    case CpuFeature::kAmxBf16:
-      return "AMX_BF16";
-    case CpuFeature::kAmxInt8:
-      return "AMX_INT8 with AVX512_VBMI";
+    case CpuFeature::kAmx:
+      return "AMX (tiles of bf16 and of bytes), and the system's leave to use it";
     case CpuFeature::kNone:
       break;
   }
@@ -74,10 +72,8 @@ bool MachineHas(CpuFeature feature) {
       return Cpu().avx512_vbmi;
     case CpuFeature::kAvx512Bf16:
       return Cpu().avx512_bf16;
-    case CpuFeature::kAmxBf16:
-      return Cpu().amx_bf16 && Cpu().avx512_bf16;
-    case CpuFeature::kAmxInt8:
-      return Cpu().amx_int8 && Cpu().avx512_vbmi;
+    case CpuFeature::kAmx:
+      return Cpu().amx;
     case CpuFeature::kNone:
       break;
   }
@@ -120,7 +116,10 @@ std::vector<const KernelDef*> CandidateKernels(const Problem& problem, std::vect
 }
 
 void ConfigureLibraries() {
-  const char* isa = Cpu().isa == Isa::kX86_64 ? "SSE41" : Cpu().isa == Isa::kAvx2 ? "AVX2" : nullptr;
+  const char* isa = Cpu().isa == Isa::kX86_64 ? "SSE41"
+                    : Cpu().isa == Isa::kAvx2 ? "AVX2"
+                    : !Cpu().amx              ? "AVX512_CORE_BF16"
+                                              : nullptr;
   if (isa != nullptr) setenv("DNNL_MAX_CPU_ISA", isa, 1);
 }
 

@@ -59,7 +59,7 @@ class PreparedKernel {
 };
 
 // The least a CPU must have beyond its ISA level.
-enum class CpuFeature : uint8_t { kNone, kAvxVnni, kAvx512Vnni, kAvx512Vbmi, kAvx512Bf16, kAmxBf16, kAmxInt8 };
+enum class CpuFeature : uint8_t { kNone, kAvxVnni, kAvx512Vnni, kAvx512Vbmi, kAvx512Bf16, kAmx };
 bool MachineHas(CpuFeature feature);  // after TAMIS_ISA
 
 struct KernelDef {

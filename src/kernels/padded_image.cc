@@ -45,14 +45,16 @@ PaddedImage::TapSpan PaddedImage::TapsInImage(int64_t line, bool rows_as_taps) c
   return first < last ? TapSpan{first * row_taps, last * row_taps} : all;
 }
 
-int64_t PaddedImage::LinesAlike(int64_t line, const TapSpan& met, bool rows_as_taps, int64_t most) const {
-  const int64_t in_plane = axes[1].out - line % axes[1].out;  // from here on
-  int64_t count = 1;
-  for (; count < std::min(most, in_plane); ++count) {
-    const TapSpan next = TapsInImage(line + count, rows_as_taps);
+PaddedImage::LineRun PaddedImage::LinesFrom(int64_t line, bool rows_as_taps, int64_t most) const {
+  const SlidingAxis& h = axes[1];
+  const int64_t in_plane = h.out - line % h.out;  // from here on; the next plane begins at another distance
+  const TapSpan met = TapsInImage(line, rows_as_taps);
+  LineRun run = {1, h.stride * padded[2] * pitch};
+  for (; run.lines < std::min(most, in_plane); ++run.lines) {
+    const TapSpan next = TapsInImage(line + run.lines, rows_as_taps);
     if (next.first != met.first || next.last != met.last) break;
   }
-  return count;
+  return run;
 }
 
 PaddedImage::Span PaddedImage::PixelsOf(int64_t first, int64_t last) const {

@@ -47,9 +47,11 @@ struct PaddedImage {
     int64_t first = 0, last = 0;
   };
   TapSpan TapsInImage(int64_t line, bool rows_as_taps) const;
-  // How many lines from `line` on, at most `most`, begin at one distance from each other in x and meet the taps `met`,
-  // as `line` does. At least one.
-  int64_t LinesAlike(int64_t line, const TapSpan& met, bool rows_as_taps, int64_t most) const;
+  // Lines from `line` on, 1 to `most`, that meet the same taps and begin at one distance from each other as laid out.
+  struct LineRun {
+    int64_t lines = 1, pitch = 0;  // bytes from line to line
+  };
+  LineRun LinesFrom(int64_t line, bool rows_as_taps, int64_t most) const;
   // Pixels [begin, end) that rows [first, last) of the results read.
   struct Span {
     int64_t begin = 0, end = 0;

@@ -58,5 +58,38 @@ TEST(PaddedImage, WindowsWithDepthMeetAllTaps) {
   EXPECT_EQ(image.TapsInImage(0, false).last, 27);
 }
 
+// Against the lines one by one.
+TEST(PaddedImage, LinesFromMeetTheSameTapsAtOneDistance) {
+  WindowGeometry geometry;
+  geometry.axes[1] = {9, 9, 3, 1, 1, 1, 1};
+  geometry.axes[2] = {6, 6, 3, 1, 1, 1, 1};
+  WindowGeometry deep = geometry;
+  deep.axes[0] = {4, 2, 3, 1, 1, 0, 0};
+  WindowGeometry strided = geometry;
+  strided.axes[1] = {9, 4, 3, 2, 1, 1, 0};
+  for (const WindowGeometry& one : {geometry, deep, strided}) {
+    const PaddedImage image(3, one, 4);
+    for (int64_t line = 0; line < image.Lines(); ++line) {
+      for (const int64_t most : {int64_t{1}, int64_t{2}, int64_t{5}, image.Lines() - line}) {
+        const auto run = image.LinesFrom(line, /*rows_as_taps=*/true, most);
+        ASSERT_GE(run.lines, 1);
+        ASSERT_LE(run.lines, most);
+        const auto alike = [&](int64_t other) {
+          const auto met = image.TapsInImage(line, true), taps = image.TapsInImage(other, true);
+          return met.first == taps.first && met.last == taps.last &&
+                 image.LineStart(other) == image.LineStart(line) + (other - line) * run.pitch;
+        };
+        for (int64_t i = 0; i < run.lines; ++i) EXPECT_TRUE(alike(line + i)) << "line " << line << " and " << i;
+        const int64_t next = line + run.lines;
+        EXPECT_TRUE(run.lines == most || !alike(next) || next % one.axes[1].out == 0)
+            << "lines " << line << ", " << next;
+      }
+    }
+  }
+  const PaddedImage image(1, geometry, 4);
+  EXPECT_EQ(image.LinesFrom(0, true, 9).lines, 1);  // the topmost meets two rows of taps
+  EXPECT_EQ(image.LinesFrom(1, true, 9).lines, 7);
+}
+
 }  // namespace
 }  // namespace tamis

@@ -12,13 +12,13 @@ struct TileState {
   TileState(const TileState&) = delete;
   TileState& operator=(const TileState&) = delete;
   ~TileState() {
-    if (upper_rows > 0 && release != nullptr) release();
+    if (release != nullptr) release();
   }
 
-  int upper_rows = 0;  // of the first tile of a pair; 0: nothing is configured
-  int lower_rows = 0;  // of the second; 0: there is none
-  int64_t steps = 0;   // of four bytes, in a multiplication
-  void (*release)() = nullptr;
+  int upper_rows = 0;           // of the first tile of a pair
+  int lower_rows = 0;           // of the second; 0: there is none
+  int64_t steps = 0;            // of four bytes, in a multiplication
+  void (*release)() = nullptr;  // null: nothing is configured
 };
 
 }  // namespace tamis

@@ -44,6 +44,7 @@ class Server {
   void Stop();
   // Returns when a stop is complete.
   void Wait();
+  size_t cut_off() const { return http_->cut_off(); }  // as HttpServer's
   int port() const;
 
   // For other protocols beside HTTP.

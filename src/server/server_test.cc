@@ -327,6 +327,7 @@ TEST_F(ServerTest, FinishesRequestsOnStop) {
   EXPECT_EQ(response.rfind("HTTP/1.1 200", 0), 0u) << response;
   EXPECT_NE(response.find("Connection: close"), std::string::npos) << response;
   stopped.get();
+  EXPECT_EQ(server_->cut_off(), 0U);
 }
 
 TEST_F(ServerTest, CutsWhatOutlivesTheDrain) {
@@ -340,6 +341,7 @@ TEST_F(ServerTest, CutsWhatOutlivesTheDrain) {
   server_->Stop();
   EXPECT_TRUE(half.ClosedByServer());
   server_->Wait();
+  EXPECT_EQ(server_->cut_off(), 1U);
 }
 
 TEST_F(ServerTest, SaysThatThePortIsTaken) {

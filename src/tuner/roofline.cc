@@ -22,7 +22,7 @@ Operand Constant(const Tensor& tensor) {
   return operand;
 }
 
-// Operations a second of a product whose operands fit in the second-level cache; 0 where no kernel computes it.
+// Operations a second of a product of some 1.5 MB of operands; 0 where no kernel computes it.
 Result<double> ProductSpeed(Tuner& tuner, DType dtype, int threads) {
   // As many bytes of depth in every type: tiles multiply bytes so fast that storing the sums of a short one takes
   // longer.

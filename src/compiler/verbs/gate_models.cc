@@ -7,6 +7,7 @@
 #include "src/base/thread_count.h"
 #include "src/compiler/calibrate/coverage.h"
 #include "src/compiler/samples/labels.h"
+#include "src/compiler/verbs/output_targets.h"
 
 namespace tamis {
 namespace {
@@ -43,7 +44,7 @@ Status CheckRequest(const GateRequest& request) {
   problems.Add(ParsePrecision(request.precision).status());
   problems.Add(CheckThreads(request.threads));
   TAMIS_RETURN_IF_ERROR(problems.status());
-  return request.junit.empty() ? Status() : AtomicFile::CheckTarget(request.junit);
+  return CheckTargets({request.junit}, {request.dense.path, request.candidate.path});
 }
 
 Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, GateContext* context) {

@@ -5,6 +5,7 @@
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
 #include "src/compiler/calibrate/coverage.h"
+#include "src/compiler/verbs/output_targets.h"
 #include "src/tuner/timing_cache.h"
 
 namespace tamis {
@@ -115,9 +116,7 @@ Status OptimizeOutcome::Verdict() const {
 
 Result<OptimizeOutcome> OptimizeModel(const OptimizeRequest& request, const VerbHooks& hooks) {
   TAMIS_ASSIGN_OR_RETURN(OptimizeOptions options, OptionsOf(request, hooks));
-  for (const std::string& target : {request.output, request.report}) {
-    if (!target.empty()) TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(target));
-  }
+  TAMIS_RETURN_IF_ERROR(CheckTargets({request.output, request.report}, {request.model.path}));
   TAMIS_ASSIGN_OR_RETURN(const Network network, request.model.LoadOnnx("optimize"));
   OptimizeOutcome outcome;
   outcome.output = request.output;

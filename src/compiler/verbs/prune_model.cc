@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <map>
-
-#include "src/base/atomic_file.h"
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
 #include "src/base/version.h"
 #include "src/compiler/prune/loss_gradient.h"
+#include "src/compiler/verbs/output_targets.h"
 #include "src/compiler/verbs/verify_pruned.h"
 #include "src/onnx/onnx.h"
 
@@ -109,7 +108,7 @@ Status Work(const Options& options, std::span<const NamedTensors> batches, std::
 
 Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& hooks) {
   TAMIS_ASSIGN_OR_RETURN(Options options, OptionsOf(request, hooks));
-  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(request.output));
+  TAMIS_RETURN_IF_ERROR(CheckTargets({request.output}, {request.model.path}));
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("prune"));
   PruneOutcome outcome;
   outcome.output = request.output;

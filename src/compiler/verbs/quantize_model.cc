@@ -1,12 +1,12 @@
 #include "src/compiler/verbs/quantize_model.h"
 
-#include "src/base/atomic_file.h"
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
 #include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
 #include "src/base/version.h"
 #include "src/compiler/quantize/quantize_float8.h"
+#include "src/compiler/verbs/output_targets.h"
 #include "src/onnx/onnx.h"
 
 namespace tamis {
@@ -47,7 +47,7 @@ Result<QuantizeOptions> OptionsOf(const QuantizeRequest& request, const VerbHook
 
 Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const VerbHooks& hooks) {
   TAMIS_ASSIGN_OR_RETURN(const QuantizeOptions options, OptionsOf(request, hooks));
-  TAMIS_RETURN_IF_ERROR(AtomicFile::CheckTarget(request.output));
+  TAMIS_RETURN_IF_ERROR(CheckTargets({request.output}, {request.model.path}));
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("quantize"));
   QuantizeOutcome outcome;
   outcome.output = request.output;

@@ -28,12 +28,10 @@ PaddedImage ImageOf(const ConvShape& shape, int64_t element) {
 
 class ImplicitConv : public RowKernel {
  public:
-  ImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine,
-               Taps taps)
+  ImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight, int threads, PanelRoutine routine)
       : gemm_(shape.AsGemm()),
         weight_(std::move(weight)),
         routine_(routine),
-        by_tiles_(taps == Taps::kGroupsByTiles),
         element_(BitSize(shape.in_dtype) / 8),
         rows_are_runs_(RowsAreRuns(shape)),
         tap_elements_(TapElements(shape)),
@@ -45,10 +43,11 @@ class ImplicitConv : public RowKernel {
     for (const int64_t bytes : image_.Taps(rows_are_runs_)) taps_.push_back(bytes / element_);
     const int64_t row_bytes = image_.RowPitch() * shape.stride[0] * shape.stride[1];  // of x, each pixel counted once
     grid_ = CutPanelGrid(gemm_.rows, weight_->panels(), row_bytes, threads, image_.RowUnit(threads),
-                         by_tiles_ ? kTilePace : kVectorPace);
+                         routine_.by_tiles ? kTilePace : kVectorPace);
     shares_ = WorthSharing(gemm_.rows * gemm_.outputs * gemm_.depth, Parts());
     if (!image_.pads) return;
-    only_edges_ = grid_.panel_parts == 1 && !by_tiles_ && edges_.Pays(weight_->panels());
+    // Rows at the edges would be tiles of their own, of one row or two.
+    only_edges_ = grid_.panel_parts == 1 && !routine_.by_tiles && edges_.Pays(weight_->panels());
     if (only_edges_) {
       staged_bytes_ = edges_.PatchBytes();
       return;
@@ -159,7 +158,12 @@ class ImplicitConv : public RowKernel {
       task.taps = taps_;
       if (only_edges_) from = AtEdges(x, line, at, room.patch, &task);
       const PaddedImage::TapSpan met = image_.TapsInImage(line, rows_are_runs_);
-      if (by_tiles_ && at == 0) TakeLines(line, met, (block_end - row) / line_rows, &task);
+      if (const int64_t most = (block_end - row) / line_rows; routine_.by_tiles && at == 0 && most > 1) {
+        const PaddedImage::LineRun run = image_.LinesFrom(line, rows_are_runs_, most);
+        task.rows = run.lines * line_rows;
+        task.line_rows = line_rows;
+        task.line_pitch = run.pitch / element_;
+      }
       task.skipped_taps = met.first;
       task.taps = task.taps.subspan(static_cast<size_t>(met.first), static_cast<size_t>(met.last - met.first));
       const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
@@ -168,15 +172,6 @@ class ImplicitConv : public RowKernel {
       run.Call(task, from, row, unit.panel);
       task.scratch_filled = true;
     }
-  }
-
-  // Adds to a line, which the task begins with, those behind it that are read alike, up to `most` in all.
-  void TakeLines(int64_t line, const PaddedImage::TapSpan& met, int64_t most, PanelTask* task) const {
-    const int64_t count = image_.LinesAlike(line, met, rows_are_runs_, most);
-    if (count < 2) return;
-    task->line_rows = image_.LineRows();
-    task->rows = count * image_.LineRows();
-    task->line_pitch = (image_.LineStart(line + 1) - image_.LineStart(line)) / element_;
   }
 
   // As many of the task's rows as are read alike, from result `at` of the line on.
@@ -192,7 +187,6 @@ class ImplicitConv : public RowKernel {
   GemmShape gemm_;
   std::shared_ptr<const PackedPanels> weight_;
   PanelRoutine routine_;
-  bool by_tiles_;    // the routine takes several lines at once
   int64_t element_;  // bytes
   bool rows_are_runs_;
   int64_t tap_elements_;
@@ -214,8 +208,8 @@ bool HasImplicitTaps(const ConvShape& shape, Taps taps) {
 }
 
 std::unique_ptr<PreparedKernel> MakeImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight,
-                                                 int threads, PanelRoutine routine, Taps taps) {
-  return std::make_unique<ImplicitConv>(shape, std::move(weight), threads, routine, taps);
+                                                 int threads, PanelRoutine routine) {
+  return std::make_unique<ImplicitConv>(shape, std::move(weight), threads, routine);
 }
 
 }  // namespace tamis

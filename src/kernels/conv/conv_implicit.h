@@ -7,13 +7,12 @@
 
 namespace tamis {
 
-// What taps a panel routine has: none, such of whole groups of four elements, or any. A routine by tiles takes a few
-// rows as long as sixteen, and several lines at once.
-enum class Taps : uint8_t { kNone, kGroups, kGroupsByTiles, kAny };
+// What taps a panel routine has: none, such of whole groups of four elements, or any.
+enum class Taps : uint8_t { kNone, kGroups, kAny };
 
 // Whether such taps can read x in place. Those of a kernel row that lie side by side count as one.
 bool HasImplicitTaps(const ConvShape& shape, Taps taps);
 std::unique_ptr<PreparedKernel> MakeImplicitConv(const ConvShape& shape, std::shared_ptr<const PackedPanels> weight,
-                                                 int threads, PanelRoutine routine, Taps taps);
+                                                 int threads, PanelRoutine routine);
 
 }  // namespace tamis

@@ -127,8 +127,7 @@ class ConvPanels : public RowKernel {
 // that x is read where it lies. Nothing if they are, or that would be many.
 std::optional<ConvShape> WithWholeGroups(const ConvShape& shape, Taps taps) {
   constexpr double kMostWork = 1.34;
-  const bool of_groups = taps == Taps::kGroups || taps == Taps::kGroupsByTiles;
-  if (!of_groups || shape.group != 1 || shape.dilation[2] != 1 || HasImplicitTaps(shape, taps)) return {};
+  if (taps != Taps::kGroups || shape.group != 1 || shape.dilation[2] != 1 || HasImplicitTaps(shape, taps)) return {};
   ConvShape wide = shape;
   while (wide.kernel[2] * wide.channels % 4 != 0) ++wide.kernel[2];
   if (static_cast<double>(wide.kernel[2]) > kMostWork * static_cast<double>(shape.kernel[2])) return {};
@@ -190,7 +189,7 @@ double ConvPanelsCost(const Problem& problem, Isa isa, Pattern pattern, Taps tap
 double ConvTilesCost(const Problem& problem) {
   const auto shape = ReadConv(problem);
   const int64_t line = shape->Pointwise() ? shape->AsGemm().rows : shape->out[2];
-  return PanelSeconds(*shape, TileFlopsPerCycle(line), 1, Taps::kGroupsByTiles, problem.threads);
+  return PanelSeconds(*shape, TileFlopsPerCycle(line), 1, Taps::kGroups, problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem, PackCache& cache, Pattern pattern,
@@ -200,11 +199,11 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
   if (const auto wide = WithWholeGroups(shape, taps)) {
     const Tensor rows = WidenRows(*weight.constant, shape, *wide);
     TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, HashTensor(rows), rows, pattern, order));
-    return MakeImplicitConv(*wide, std::move(packed), problem.threads, routine, taps);
+    return MakeImplicitConv(*wide, std::move(packed), problem.threads, routine);
   }
   TAMIS_ASSIGN_OR_RETURN(auto packed, PackedPanels::Get(cache, weight.constant_hash, *weight.constant, pattern, order));
   if (shape.Pointwise()) return MakeGemmPanels(shape.AsGemm(), std::move(packed), problem.threads, routine);
-  if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine, taps);
+  if (HasImplicitTaps(shape, taps)) return MakeImplicitConv(shape, std::move(packed), problem.threads, routine);
   return std::unique_ptr<PreparedKernel>(
       std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));
 }

@@ -8,7 +8,7 @@ namespace tamis {
 namespace {
 
 // kMultiply: the dense panel routine of the ISA; Activate: its activations, an Activator of winograd_body.h.
-template <PanelRoutine kMultiply, template <Activation> class Activate>
+template <void (*kMultiply)(const PanelTask&), template <Activation> class Activate>
 struct TilesOfFour {
   static constexpr winograd::Method kMethod = winograd::kTilesOfFour;
   static constexpr int64_t kReach = 6, kTile = 4;

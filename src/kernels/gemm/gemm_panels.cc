@@ -25,7 +25,7 @@ class GemmPanels : public RowKernel {
         x_element_(BitSize(shape.in) / 8),
         element_(BitSize(weight_->dtype()) / 8) {
     grid_ = CutPanelGrid(shape_.rows, weight_->panels(), shape_.depth * element_, threads, 2,
-                         routine == PanelBf16Amx ? kTilePace : kVectorPace);
+                         routine.by_tiles ? kTilePace : kVectorPace);
     shares_ = WorthSharing(shape_.rows * shape_.outputs * shape_.depth, Parts());
     // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows
     // whose pitch is a large power of two would share few cache sets.
@@ -162,7 +162,7 @@ void PanelRun::Call(PanelTask& task, const void* x, int64_t row, int64_t panel) 
     task.residual = static_cast<const std::byte*>(inputs[3]) + at * (task.residual_bf16 ? 2 : 4);
   }
   task.y = static_cast<std::byte*>(y) + at * (task.y_bf16 ? 2 : 4);
-  routine(task);
+  routine.run(task);
 }
 
 void PanelRun::operator()(const void* x, int64_t x_pitch, int64_t row, int64_t rows, PartSpan panels,

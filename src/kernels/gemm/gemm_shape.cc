@@ -74,13 +74,16 @@ double PanelFlopsPerCycle(Isa isa, DType dtype) {
 }
 
 double DenseFlopsPerCycle(DType dtype) {
-  if (dtype == DType::kBFloat16 && Cpu().amx_bf16) return 1024;
+  if (dtype == DType::kBFloat16 && Cpu().amx) return 1024;
   return PanelFlopsPerCycle(Cpu().isa, dtype);
 }
 
 double TileFlopsPerCycle(int64_t rows) {
-  constexpr int64_t kTileRows = 16;
-  return 640.0 * static_cast<double>(std::min(rows, kTileRows)) / kTileRows;
+  // Of 1024 what is left where operands come from the second-level cache; a tile of fewer rows takes as many loads of
+  // the weight, which are then what it waits for.
+  constexpr double kWhole = 640;
+  constexpr int64_t kRows = 16;
+  return kWhole * static_cast<double>(std::min(rows, kRows)) / kRows;
 }
 
 double SparseShare() {

@@ -30,7 +30,7 @@ Status CheckOperands(const Problem& problem);
 // instructions of `isa`, and 2:4 by the shuffle method (dense-equivalent).
 double DenseFlopsPerCycle(DType dtype);
 double PanelFlopsPerCycle(Isa isa, DType dtype);
-double TileFlopsPerCycle(int64_t rows);  // in bf16, by tiles (AMX), which take some rows as long as sixteen
+double TileFlopsPerCycle(int64_t rows);  // in bf16, by tiles (AMX)
 double SparseFlopsPerCycle(Isa isa, DType dtype);
 // Speed of the shuffle method with vectors of 512 bits over dense, on this CPU.
 double SparseShare();

@@ -2,7 +2,7 @@
 //
 // Outputs are cut into panels of 32 lanes (the last one filled up with zeros), depth into groups of four (likewise).
 //
-// Pattern kTwoFour: kept values plus one 4-bit code for each group, 56 % (f32) or 62.5 % (bf16) of the dense size. For
+// Pattern kTwoFour: kept values plus one 4-bit code for each group, 53 % (f32) or 56 % (bf16) of the dense size. For
 // panel p, group g and lane l of the group's two kept elements a (lower position) and b:
 //   values, f32   [p][g][2][32]     all a, then all b
 //   values, bf16  [p][g][32][2]     a and b side by side, as vdpbf16ps takes them

@@ -17,8 +17,8 @@ struct PanelTask {
   const void* x = nullptr;  // rows of groups * 4 elements of the weight's dtype; no routine reads behind a row's last
   int64_t x_pitch = 0;      // elements from row to row
   int64_t rows = 0;
-  // For routines that take several lines at once (Taps): the rows of each of them, and elements from line to line. 0:
-  // all rows are one line.
+  // For routines by tiles, which take several lines at once: the rows of each of them, and elements from line to line.
+  // 0: all rows are one line.
   int64_t line_rows = 0;
   int64_t line_pitch = 0;
   int64_t groups = 0;
@@ -54,7 +54,13 @@ struct PanelTask {
   bool y_bf16 = false;
   int64_t y_pitch = 0;
 };
-using PanelRoutine = void (*)(const PanelTask&);
+struct PanelRoutine {
+  // From a function; implicit, as most routines are no more than that.
+  constexpr PanelRoutine(void (*function)(const PanelTask&), bool tiles = false)  // NOLINT(google-explicit-constructor)
+      : run(function), by_tiles(tiles) {}
+  void (*run)(const PanelTask&);
+  bool by_tiles;  // keeps tiles configured (tile_state.h) and takes several lines at once
+};
 
 // Room for the codes of a panel widened to 32 bits for each pair of lanes.
 constexpr size_t PanelScratchBytes(int64_t groups) {
@@ -64,7 +70,7 @@ constexpr size_t PanelScratchBytes(int64_t groups) {
 void PanelF32Avx2(const PanelTask& task);     // has taps, of any length
 void PanelF32Avx512(const PanelTask& task);   // has taps, of any length
 void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
-void PanelBf16Amx(const PanelTask& task);     // has taps; needs AMX_BF16 and AVX512_BF16
+extern const PanelRoutine kPanelBf16Amx;      // has taps; needs AMX
 // bf16 to f32; a RowConversion.
 void WidenBf16Avx512(const void* x, int64_t count, void* to);
 void Panel24F32Reference(const PanelTask& task);

@@ -26,6 +26,7 @@ namespace {
 inline constexpr int kTileRows = 16;
 inline constexpr int kTileSteps = 16;
 inline constexpr int64_t kStepBytes = 128;  // of a panel: 32 lanes of four bytes
+inline constexpr int64_t kSumsPitch = 128;  // bytes from row to row of sums, 32 lanes as well
 
 // What every row of a task has in common.
 struct TileOperands {
@@ -40,7 +41,7 @@ struct TileOperands {
   const void* start = nullptr;         // 32 sums that every row begins with, 64-byte aligned; null: zeros
 };
 
-// Layout of the eight tiles, as ldtilecfg reads it (Intel SDM, volume 1, 18.3).
+// Layout of the eight tiles, as ldtilecfg reads it (Intel SDM, LDTILECFG).
 struct alignas(64) TileShapes {
   uint8_t palette = 1;
   uint8_t start_row = 0;
@@ -54,6 +55,8 @@ struct alignas(64) TileShapes {
   }
 };
 
+static_assert(sizeof(TileShapes) == 64 && offsetof(TileShapes, row_bytes) == 16 && offsetof(TileShapes, rows) == 48);
+
 // The sums of a task. `Tiles` are the registers: Configure, Release, Zero<tile>, Load<tile>, Store<tile> and
 // Multiply<sums, x, weights>.
 template <class Tiles>
@@ -63,12 +66,18 @@ class TileProduct {
   static constexpr int kFinishedRows = 4;  // at once
 
   TileProduct(const TileOperands& operands, TileState* state) : o_(operands), state_(*state) {
-    // As few multiplications as can be. If they can have equally many steps, all of them are of one shape; else those
-    // of whole tiles come first, and what is left of every tap adds to their sums.
-    const int64_t least = (o_.tap_steps + kTileSteps - 1) / kTileSteps;
-    const bool equal = o_.tap_steps % least == 0;
-    whole_ = {0, equal ? o_.tap_steps / least : kTileSteps, equal ? least : least - 1};
-    if (!equal) rest_ = {whole_.count * kTileSteps, o_.tap_steps % kTileSteps, 1};
+    // Multiplications of one shape, as few as can have equally many steps: each one more costs a pair four, and another
+    // shape for what is left of every tap as much as kAnotherShape of them. Else whole ones first, and what is left
+    // adds to their sums.
+    constexpr int64_t kAnotherShape = 8;
+    const int64_t least = (o_.tap_steps + kTileSteps - 1) / kTileSteps, taps = static_cast<int64_t>(o_.taps.size());
+    for (int64_t count = least; (count - least) * taps <= kAnotherShape; ++count) {
+      if (o_.tap_steps % count != 0) continue;
+      whole_ = {0, o_.tap_steps / count, count};
+      return;
+    }
+    whole_ = {0, kTileSteps, least - 1};
+    rest_ = {whole_.count * kTileSteps, o_.tap_steps % kTileSteps, 1};
   }
 
   // Calls finish(row, rows, sums) for all rows in order, at most kFinishedRows at once; sums are [rows][32 lanes] of
@@ -76,16 +85,19 @@ class TileProduct {
   // `lines` is what the task asks for meanwhile.
   template <class Finish>
   void Run(int64_t rows, SharedLines lines, const Finish& finish) {
-    alignas(64) std::byte sums[2][kPairRows * kStepBytes];
+    if (rows == 0) return;
+    alignas(64) std::byte sums[2][kPairRows * kSumsPitch];
     const int64_t line_rows = o_.line_rows > 0 ? o_.line_rows : rows;
     const int64_t line_tiles = (line_rows + kTileRows - 1) / kTileRows;
     const int64_t tiles = rows / line_rows * line_tiles;
     const int64_t steps = static_cast<int64_t>(o_.taps.size()) * (whole_.count + rest_.count);
-    // Tiles of a line have heights that differ by at most one.
+    // Tiles of a line have heights that differ by at most one, the taller ones first: their shapes change seldom.
+    const int64_t height = line_rows / line_tiles, taller = line_rows % line_tiles;
     const auto tile_at = [&](int64_t index) {
       const int64_t line = index / line_tiles, of_line = index % line_tiles;
-      const int64_t begin = line_rows * of_line / line_tiles, end = line_rows * (of_line + 1) / line_tiles;
-      return Tile{o_.x + line * o_.line_pitch + begin * o_.pitch, static_cast<int>(end - begin)};
+      const int64_t begin = of_line * height + std::min(of_line, taller);
+      return Tile{o_.x + line * o_.line_pitch + begin * o_.pitch,
+                  static_cast<int>(height + (of_line < taller ? 1 : 0))};
     };
     Finishing<Finish> behind(finish);
     int64_t row = 0;
@@ -94,9 +106,8 @@ class TileProduct {
       std::byte* const own = sums[tile / 2 % 2];
       behind.Spread(steps);
       Meanwhile<Finish> meanwhile = {lines.Take(upper.rows + lower.rows, steps), behind};
-      if (whole_.count > 0) Pass(whole_, upper, lower, false, meanwhile, own);
-      if (rest_.count > 0) Pass(rest_, upper, lower, whole_.count > 0, meanwhile, own);
-      behind.Rest();
+      Pass(whole_, upper, lower, false, meanwhile, own);
+      if (rest_.count > 0) Pass(rest_, upper, lower, true, meanwhile, own);
       behind.Begin(row, upper.rows + lower.rows, own);
       row += upper.rows + lower.rows;
     }
@@ -143,7 +154,7 @@ class TileProduct {
       finish_(row_, rows, sums_);
       row_ += rows;
       left_ -= rows;
-      sums_ += rows * kStepBytes;
+      sums_ += rows * kSumsPitch;
     }
     const Finish& finish_;
     int64_t row_ = 0, every_ = 0, wait_ = 0;
@@ -159,6 +170,7 @@ class TileProduct {
       ahead.Step();
       behind.Step();
     }
+    void Rest() { behind.Rest(); }
   };
 
   // Tiles: sums 0 and 1 of the upper rows, 2 and 3 of the lower ones; 4 and 5 the weights of lanes 0 and 16; 6 and 7 x.
@@ -166,9 +178,9 @@ class TileProduct {
   void Pass(const Chunks& chunks, const Tile& upper, const Tile& lower, bool adds, Work& work, std::byte* sums) {
     Shape(upper.rows, lower.rows, chunks.steps);
     const bool two = lower.rows > 0;
-    std::byte* const lower_sums = sums + upper.rows * kStepBytes;
+    std::byte* const lower_sums = sums + upper.rows * kSumsPitch;
     if (adds) {
-      Begin(sums, lower_sums, kStepBytes, two);
+      Begin(sums, lower_sums, kSumsPitch, two);
     } else if (o_.start != nullptr) {
       Begin(o_.start, o_.start, 0, two);
     } else {
@@ -182,11 +194,14 @@ class TileProduct {
     } else {
       Steps<false>(chunks, upper.x, nullptr, work);
     }
-    Tiles::template Store<0>(sums, kStepBytes);
-    Tiles::template Store<1>(sums + 64, kStepBytes);
+    // While the last products are on their way, and before stores to the other sums: at a distance of 4 KiB, loads wait
+    // for those.
+    work.Rest();
+    Tiles::template Store<0>(sums, kSumsPitch);
+    Tiles::template Store<1>(sums + 64, kSumsPitch);
     if (!two) return;
-    Tiles::template Store<2>(lower_sums, kStepBytes);
-    Tiles::template Store<3>(lower_sums + 64, kStepBytes);
+    Tiles::template Store<2>(lower_sums, kSumsPitch);
+    Tiles::template Store<3>(lower_sums + 64, kSumsPitch);
   }
 
   // Sums to begin with: every row's, or one for all with a stride of 0.

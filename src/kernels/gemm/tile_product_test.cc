@@ -16,6 +16,7 @@ namespace {
 struct ArrayTiles {
   static inline TileShapes shapes;
   static inline bool configured = false;
+  static inline int configurations = 0;
   static inline std::byte data[8][kTileRows][64];
 
   static void Configure(const TileShapes& given) {
@@ -26,6 +27,7 @@ struct ArrayTiles {
     }
     shapes = given;
     configured = true;
+    ++configurations;
     std::memset(data, 0, sizeof(data));
   }
   static void Release() {
@@ -73,53 +75,52 @@ struct ArrayTiles {
 };
 
 // Rows of `lines` lines times weights drawn at random, against sums over bytes.
-void Check(int64_t lines, int64_t line_rows, int64_t tap_count, int64_t steps, bool starts, std::mt19937& random) {
+void Check(int64_t lines, int64_t line_rows, int64_t tap_count, int64_t steps, bool starts, std::mt19937& random,
+           TileState* state) {
   const auto draw = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
   const int64_t bytes = steps * 4, rows = lines * line_rows;
   std::vector<int64_t> taps;  // which overlap, as those of a convolution do, in elements of two bytes
   for (int64_t tap = 0; tap < tap_count; ++tap) taps.push_back(tap * 2);
   const int64_t pitch = bytes + 12, line_pitch = line_rows * pitch + 8;
-  std::vector<uint8_t> x(static_cast<size_t>(lines * line_pitch + (tap_count - 1) * 4));
+  // Not a byte behind the last that is multiplied.
+  std::vector<uint8_t> x(
+      static_cast<size_t>((lines - 1) * line_pitch + (line_rows - 1) * pitch + bytes + (tap_count - 1) * 4));
   std::vector<int8_t> weights(static_cast<size_t>(tap_count * steps * kStepBytes));
   alignas(64) int32_t start[32];
   for (auto& value : x) value = static_cast<uint8_t>(draw(0, 255));
   for (auto& value : weights) value = static_cast<int8_t>(draw(-128, 127));
   for (auto& value : start) value = starts ? draw(-1000, 1000) : 0;
   int64_t next = 0;
-  {
-    TileState state;
-    TileProduct<ArrayTiles> product({.x = reinterpret_cast<const std::byte*>(x.data()),
-                                     .pitch = pitch,
-                                     .line_rows = lines > 1 ? line_rows : 0,
-                                     .line_pitch = line_pitch,
-                                     .taps = taps,
-                                     .element = 2,
-                                     .tap_steps = steps,
-                                     .weights = reinterpret_cast<const std::byte*>(weights.data()),
-                                     .start = starts ? start : nullptr},
-                                    &state);
-    product.Run(rows, SharedLines(nullptr, 0, rows), [&](int64_t first, int some, const std::byte* sums) {
-      ASSERT_EQ(first, next);
-      ASSERT_LE(some, TileProduct<ArrayTiles>::kFinishedRows);
-      next += some;
-      for (int64_t row = first; row < next; ++row) {
-        const uint8_t* const of_row = x.data() + row / line_rows * line_pitch + row % line_rows * pitch;
-        for (int64_t lane = 0; lane < 32; ++lane) {
-          int32_t expected = start[lane], sum = 0;
-          for (int64_t tap = 0; tap < tap_count; ++tap) {
-            for (int64_t i = 0; i < bytes; ++i) {
-              const auto weight = static_cast<size_t>((tap * steps + i / 4) * kStepBytes + lane * 4 + i % 4);
-              expected += int32_t{of_row[tap * 4 + i]} * weights[weight];
-            }
+  TileProduct<ArrayTiles> product({.x = reinterpret_cast<const std::byte*>(x.data()),
+                                   .pitch = pitch,
+                                   .line_rows = lines > 1 ? line_rows : 0,
+                                   .line_pitch = line_pitch,
+                                   .taps = taps,
+                                   .element = 2,
+                                   .tap_steps = steps,
+                                   .weights = reinterpret_cast<const std::byte*>(weights.data()),
+                                   .start = starts ? start : nullptr},
+                                  state);
+  product.Run(rows, SharedLines(nullptr, 0, rows), [&](int64_t first, int some, const std::byte* sums) {
+    ASSERT_EQ(first, next);
+    ASSERT_LE(some, TileProduct<ArrayTiles>::kFinishedRows);
+    next += some;
+    for (int64_t row = first; row < next; ++row) {
+      const uint8_t* const of_row = x.data() + row / line_rows * line_pitch + row % line_rows * pitch;
+      for (int64_t lane = 0; lane < 32; ++lane) {
+        int32_t expected = start[lane], sum = 0;
+        for (int64_t tap = 0; tap < tap_count; ++tap) {
+          for (int64_t i = 0; i < bytes; ++i) {
+            const auto weight = static_cast<size_t>((tap * steps + i / 4) * kStepBytes + lane * 4 + i % 4);
+            expected += int32_t{of_row[tap * 4 + i]} * weights[weight];
           }
-          std::memcpy(&sum, sums + (row - first) * kStepBytes + lane * 4, sizeof(sum));
-          ASSERT_EQ(sum, expected) << "row " << row << ", lane " << lane;
         }
+        std::memcpy(&sum, sums + (row - first) * kSumsPitch + lane * 4, sizeof(sum));
+        ASSERT_EQ(sum, expected) << "row " << row << ", lane " << lane;
       }
-    });
-  }
+    }
+  });
   EXPECT_EQ(next, rows);
-  EXPECT_FALSE(ArrayTiles::configured) << "tiles are to be released";
 }
 
 TEST(TileProduct, SumsEveryRowTapAndStep) {
@@ -131,8 +132,12 @@ TEST(TileProduct, SumsEveryRowTapAndStep) {
       for (const int64_t rows : {1, 2, 15, 16, 17, 31, 32, 33, 50, 64, 70, 127, 128, 129, 150}) {
         if (rows * steps * tap_count > 12000) continue;
         SCOPED_TRACE(testing::Message() << steps << " steps, " << tap_count << " taps, " << rows << " rows");
-        Check(1, rows, tap_count, steps, rows % 2 == 0, random);
+        {
+          TileState state;
+          Check(1, rows, tap_count, steps, rows % 2 == 0, random, &state);
+        }
         if (testing::Test::HasFatalFailure()) return;
+        EXPECT_FALSE(ArrayTiles::configured) << "tiles are to be released";
       }
     }
   }
@@ -146,10 +151,30 @@ TEST(TileProduct, TakesLines) {
     for (const int64_t line_rows : {1, 7, 14, 16, 17, 28, 35}) {
       for (const int64_t steps : {9, 16, 24, 50}) {
         SCOPED_TRACE(testing::Message() << lines << " lines of " << line_rows << " rows, " << steps << " steps");
-        Check(lines, line_rows, 2, steps, line_rows % 2 == 0, random);
+        TileState state;
+        Check(lines, line_rows, 2, steps, line_rows % 2 == 0, random, &state);
         if (testing::Test::HasFatalFailure()) return;
       }
     }
+  }
+}
+
+// How often tiles are configured for products one after the other that share a state.
+TEST(TileProduct, ConfiguresTilesWhereShapesChange) {
+  std::mt19937 random(9);
+  struct Case {
+    int64_t rows, steps;
+    int configurations;
+  };
+  TileState state;
+  for (const Case& one : {Case{64, 32, 1}, Case{64, 64, 0}, Case{32, 16, 0},  // pairs of 16 rows and 16 steps
+                          Case{48, 16, 1},                                    // and a tile alone
+                          Case{49, 16, 2},                                    // 13 beside 12, then pairs of 12
+                          Case{64, 72, 1},                                    // six of 12 steps, not four and a half
+                          Case{64, 37, 4}}) {                                 // 16, 5, and again for the second pair
+    ArrayTiles::configurations = 0;
+    Check(1, one.rows, 1, one.steps, false, random, &state);
+    EXPECT_EQ(ArrayTiles::configurations, one.configurations) << one.rows << " rows, " << one.steps << " steps";
   }
 }
 

@@ -213,7 +213,12 @@ class Int8Product : public RowKernel {
       task.rows = std::min(line_rows - at, rows.end - row);
       task.line_rows = 0;
       const PaddedImage::TapSpan met = shape_.image.TapsInImage(line, shape_.rows_as_taps);
-      if (routine_.by_tiles && at == 0) TakeLines(line, met, (rows.end - row) / line_rows, &task);
+      if (const int64_t most = (rows.end - row) / line_rows; routine_.by_tiles && at == 0 && most > 1) {
+        const PaddedImage::LineRun run = shape_.image.LinesFrom(line, shape_.rows_as_taps, most);
+        task.rows = run.lines * line_rows;
+        task.line_rows = line_rows;
+        task.line_pitch = run.pitch;
+      }
       TakeTaps(met, panel, call.zero, widened, &start, &task);
       task.x = call.x + shape_.image.LineStart(line) + at * task.x_pitch + group * weight_->geometry().channels;
       task.y = static_cast<std::byte*>(call.y) + (row * shape_.conv.outputs + output) * element;
@@ -231,15 +236,6 @@ class Int8Product : public RowKernel {
       }
       routine_.run(task);
     }
-  }
-
-  // Adds to a line, which the task begins with, those behind it that are read alike, up to `most` in all.
-  void TakeLines(int64_t line, const PaddedImage::TapSpan& met, int64_t most, Int8Task* task) const {
-    const int64_t count = shape_.image.LinesAlike(line, met, shape_.rows_as_taps, most);
-    if (count < 2) return;
-    task->line_rows = shape_.image.LineRows();
-    task->rows = count * shape_.image.LineRows();
-    task->line_pitch = shape_.image.LineStart(line + 1) - shape_.image.LineStart(line);
   }
 
   // Products with the zero point, which is what padding is made of, are what `start` takes off again: taps that meet

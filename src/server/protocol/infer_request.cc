@@ -386,9 +386,9 @@ Result<InferResponse> MakeInferResponse(const InferRequest& request, const Named
       any_binary = true;
       binary_bytes += BytesOf(tensor);
       json.Key("parameters").BeginObject().Key("binary_data_size").Number(BytesOf(tensor)).EndObject();
-    } else if (!IsText(tensor)) {
-      return UserError("output '{}' has strings that are not UTF-8: ask for it with the parameter binary_data",
-                       requested.name);
+    } else if (const char* const beyond = BeyondJson(tensor)) {
+      return UserError("output '{}' has {}, which JSON can't hold: ask for it with the parameter binary_data",
+                       requested.name, beyond);
     } else {
       json.Key("data");
       TensorToJson(tensor, &json);

@@ -170,11 +170,21 @@ Result<Tensor> TensorFromJson(element data, DType dtype, const Dims& dims) {
   return tensor;
 }
 
-bool IsText(const Tensor& tensor) {
-  if (tensor.dtype() != DType::kString) return true;
-  const auto elements = tensor.Span<std::string>();
-  return std::all_of(elements.begin(), elements.end(),
-                     [](const std::string& text) { return simdjson::validate_utf8(text.data(), text.size()); });
+const char* BeyondJson(const Tensor& tensor) {
+  const char* beyond = nullptr;
+  Dispatch(tensor.dtype(), [&]<class T>() {
+    const auto elements = tensor.Span<T>();
+    if constexpr (std::is_same_v<T, std::string>) {
+      const bool text = std::all_of(elements.begin(), elements.end(), [](const std::string& element) {
+        return simdjson::validate_utf8(element.data(), element.size());
+      });
+      if (!text) beyond = "strings that are not UTF-8";
+    } else if constexpr (std::is_floating_point_v<T>) {
+      if (std::any_of(elements.begin(), elements.end(), [](T value) { return std::isinf(value); }))
+        beyond = "infinities";
+    }
+  });
+  return beyond;
 }
 
 void TensorToJson(const Tensor& tensor, JsonWriter* json) {

@@ -16,8 +16,9 @@ bool HasJsonForm(DType dtype);
 // `data` flat in row-major order, or nested as `dims` say. Every element must be in the range of `dtype`, which has a
 // JSON form; `dims` are positive and their product fits. Memory is taken only once `data` is known to be as long.
 Result<Tensor> TensorFromJson(simdjson::dom::element data, DType dtype, const Dims& dims);
-// Whether JSON can hold the elements: strings must be UTF-8.
-bool IsText(const Tensor& tensor);
+// Null if JSON can hold the elements of a type with a JSON form; else what it can't: strings that are not UTF-8,
+// infinities. A NaN it can, as null.
+const char* BeyondJson(const Tensor& tensor);
 // Flat, in row-major order.
 void TensorToJson(const Tensor& tensor, JsonWriter* json);
 

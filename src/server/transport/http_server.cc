@@ -32,7 +32,7 @@ int Cores() {
 class IoThread {
  public:
   struct Shared {
-    std::atomic<size_t> connections{0}, buffered_bytes{0};
+    std::atomic<size_t> connections{0}, buffered_bytes{0}, cut_off{0};
   };
 
   IoThread(const HttpServerOptions& options, const HttpServer::Answer& answer, asio::thread_pool* workers,
@@ -98,6 +98,7 @@ class IoThread {
     drain_timer_.async_wait([this](boost::system::error_code error) {
       if (error) return;
       const auto late = connections_;
+      shared_.cut_off += late.size();
       for (const auto& connection : late) connection->Close();
     });
   }
@@ -172,6 +173,8 @@ class HttpServer::Impl {
     for (const auto& thread : threads_) thread->Join();
   }
 
+  size_t cut_off() const { return shared_.cut_off; }
+
  private:
   void Ended() {
     const std::lock_guard lock(mutex_);
@@ -231,6 +234,9 @@ HttpServer::~HttpServer() {
 
 int HttpServer::port() const {
   return impl_->port();
+}
+size_t HttpServer::cut_off() const {
+  return impl_->cut_off();
 }
 void HttpServer::Stop() {
   impl_->Stop();

@@ -45,8 +45,10 @@ class HttpServer {
   // No new connections, idle ones closed, requests at work finished and answered with "Connection: close". Returns at
   // once; may be called more than once and from any thread, though not from a signal handler.
   void Stop();
-  // Returns when a stop is complete.
+  // Returns when a stop is complete: when the last request is computed, also one whose connection was cut.
   void Wait();
+  // Connections that a stop has cut, with what they asked for unanswered.
+  size_t cut_off() const;
 
  private:
   class Impl;

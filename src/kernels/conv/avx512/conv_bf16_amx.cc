@@ -9,12 +9,12 @@ const KernelDef kernel_conv_bf16_amx = {
     .family = "conv",
     .ops = {"ChannelsLastConv"},
     .isa = Isa::kAvx512,
-    .feature = CpuFeature::kAmxBf16,
+    .feature = CpuFeature::kAmx,
     .supports = [](const Problem& problem) { return ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kDense); },
     .cost = ConvTilesCost,
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareConvPanels(problem, cache, Pattern::kDense, PanelBf16Amx, Taps::kGroupsByTiles);
+          return PrepareConvPanels(problem, cache, Pattern::kDense, kPanelBf16Amx, Taps::kGroups);
         },
     .in_place = kOverResidual,
 };

@@ -1,5 +1,5 @@
 // The tile registers of AMX, for TileProduct. Names of registers are part of an instruction: hence one function for
-// each, and assembly, which unlike g++ 12's intrinsics tells the compiler what memory an instruction reads.
+// each, and assembly, which unlike g++ 12's intrinsics tells the compiler that an instruction reads memory.
 #pragma once
 
 #include "src/kernels/gemm/tile_product.h"

@@ -1,6 +1,5 @@
-// int8 products with a dense weight by tiles: 64 inputs an instruction. The weight is
-// packed as for quantized_dense_avx512, and the store is the same; sums go through memory, as tiles can be read in no
-// other way.
+// int8 products with a dense weight by tiles: 64 inputs an instruction. The weight is packed as for
+// quantized_dense_avx512, and the store is the same; sums go through memory, as tiles can be read in no other way.
 #include "src/kernels/gemm/avx512/amx_tiles.h"
 #include "src/kernels/quantized/avx512/int8_store_avx512.h"
 
@@ -30,7 +29,6 @@ template <int kRows>
 }
 
 void RunTiles(const Int8Task& task) {
-  if (task.rows == 0) return;
   CodeProduct product({.x = reinterpret_cast<const std::byte*>(task.x),
                        .pitch = task.x_pitch,
                        .line_rows = task.line_rows,
@@ -58,7 +56,7 @@ const KernelDef kernel_quantized_dense_amx = {
     .family = "quantized",
     .ops = {"QuantizedLinear", "QuantizedConv", "DynamicQuantizedLinear"},
     .isa = Isa::kAvx512,
-    .feature = CpuFeature::kAmxInt8,
+    .feature = CpuFeature::kAmx,
     .supports = [](const Problem& problem) { return Int8PanelsSupported(problem, false); },
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, kWork); },
     .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kByTiles); },
