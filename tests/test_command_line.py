@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 
 import numpy as np
@@ -48,6 +49,28 @@ def test_no_output_is_written_over_the_model(tamis, model, tmp_path):
     # An engine is built anew in its place.
     tamis("build", own, "-o", tmp_path / "own.tamis")
     tamis("build", tmp_path / "own.tamis", "-o", tmp_path / "own.tamis")
+
+
+def limited(tamis, kind, most, *arguments):
+    """Runs the program with a limit of the system's."""
+    return subprocess.run([tamis.program, *map(str, arguments)], capture_output=True, text=True,
+                          preexec_fn=lambda: resource.setrlimit(kind, (most, most)))  # fmt: skip
+
+
+def test_a_node_too_large_to_be_timed_is_told(tamis, tmp_path):
+    graph = onnx.parser.parse_graph("g (float[N,4] x) => (float[N,1] y) {y = ReduceMax <axes=[1]> (x)}")
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "m.onnx")
+    done = limited(tamis, resource.RLIMIT_AS, 4 << 30, "build", tmp_path / "m.onnx", "-o", tmp_path / "m.tamis",
+                   "--profile", "x=1x4:400000000x4:400000000x4")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "could not be timed" in done.stderr and "not enough memory to time it" in done.stderr
+    assert "terminate" not in done.stderr
+
+
+def test_a_file_larger_than_the_system_allows_leaves_nothing(tamis, model, tmp_path):
+    done = limited(tamis, resource.RLIMIT_FSIZE, 4096, "build", model, "-o", tmp_path / "a.tamis")
+    assert done.returncode == 2 and "File too large" in done.stderr, done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_int8_stands_alone(tamis, model, tmp_path):

@@ -120,6 +120,7 @@ int Main(int argc, char** argv) {
   if (!common->custom_ops.empty()) setenv("TAMIS_CUSTOM_OPS", common->custom_ops.c_str(), 1);
   signal(SIGINT, OnInterrupt);
   signal(SIGTERM, OnInterrupt);
+  signal(SIGXFSZ, SIG_IGN);  // too large a file is an error of the write then, which leaves nothing behind
   for (size_t i = 0; i < kVerbs.size(); ++i) {
     if (!app.got_subcommand(std::string(kVerbs[i]->name))) continue;
     const CLI::Option* threads = app.get_subcommand(std::string(kVerbs[i]->name))->get_option_no_throw("--threads");

@@ -45,6 +45,13 @@ std::string BlockKey(std::span<const Problem> layers, std::span<const std::strin
   return HexString(Hash64(text)) + HexString(Hash64(text, 1)) + "-block";
 }
 
+// A node that could not be timed, and what its first kernel's reason was.
+std::string UntimedText(const TunedNode& node) {
+  const auto first = std::find_if(node.candidates.begin(), node.candidates.end(),
+                                  [](const TimedKernel& candidate) { return !candidate.reason.empty(); });
+  return fmt::format("{} '{}'{}", node.op, node.node, first == node.candidates.end() ? "" : ", " + first->reason);
+}
+
 // Whether the winner's time is of runs from which other processes took cores.
 bool IsUnsettled(const TunedNode& node) {
   return std::any_of(node.candidates.begin(), node.candidates.end(), [&](const TimedKernel& candidate) {
@@ -171,6 +178,7 @@ Result<TunedNode> Tuner::TimeKeyed(const Problem& problem, const std::string& ke
       tuned.seconds = result.seconds;
     }
   }
+  tuned.untimed = tuned.kernel.empty();
   for (TimedKernel& result : *known) {
     if (result.reason.empty() && result.kernel != tuned.kernel) {
       result.reason = fmt::format("{:.2f} times the winner's time{}", result.seconds / tuned.seconds,
@@ -307,13 +315,18 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
   }
   std::vector<std::vector<TunedNode>> tuned(concrete.size());
   size_t predicted = 0;
-  std::set<std::string> timed, unsettled;  // by key
+  std::set<std::string> timed, unsettled, untimed;  // by key
+  std::string first_untimed;
   for (const Item& item : items) {
     TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeKeyed(item.problem, item.key));
     result.node = name_of(item);
     timed.insert(item.key);
     if (options_.cuda == nullptr && IsUnsettled(result)) unsettled.insert(item.key);
     predicted += result.predicted ? 1 : 0;
+    if (result.untimed) {
+      untimed.insert(item.key);
+      if (first_untimed.empty()) first_untimed = UntimedText(result);
+    }
     tuned[static_cast<size_t>(item.graph - concrete.data())].push_back(std::move(result));
   }
   if (predicted > 0) {
@@ -321,6 +334,12 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
         fmt::format("the time budget of {:g} s was spent: the kernels of {} of {} nodes were chosen by "
                     "the cost model",
                     options_.time_budget, predicted, items.size()));
+  }
+  if (!untimed.empty()) {
+    notices_.push_back(
+        fmt::format("of {} different nodes {} could not be timed and run as the reference does, which is "
+                    "slow, at these sizes: {}",
+                    timed.size(), untimed.size(), first_untimed));
   }
   if (!unsettled.empty()) {
     notices_.push_back(fmt::format(

@@ -39,6 +39,7 @@ struct TunedNode {
   std::string kernel;                   // the winner; empty: no kernel computes it, the reference runs
   double seconds = 0;                   // of the winner
   std::vector<TimedKernel> candidates;  // timed ones, and refused ones with the reason
+  bool untimed = false;                 // there were kernels to time, and none could be: `candidates` tell why
   bool predicted = false;               // time was up: the cost model's choice, `seconds` is its prediction
 };
 

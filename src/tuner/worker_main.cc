@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <new>
 
 #include "src/tuner/problem_text.h"
 #include "src/tuner/time_cuda_kernels.h"
@@ -55,7 +56,13 @@ void Answer(const std::string& request, Devices* devices) {
     for (const std::string& kernel : kernels) fmt::print("result {} 0 0 0 {}\n", kernel, owned.status().message());
     return;
   }
-  const auto timed = Time((*owned)->problem, kernels, static_cast<int>(gpu), workspace_limit, devices);
+  const auto timed = [&]() -> Result<std::vector<TimedKernel>> {
+    try {
+      return Time((*owned)->problem, kernels, static_cast<int>(gpu), workspace_limit, devices);
+    } catch (const std::bad_alloc&) {
+      return RuntimeError("not enough memory to time it");
+    }
+  }();
   if (!timed.ok()) {
     // A GPU that failed answers nobody in this process any more. The program strikes out the kernel that it began last
     // and starts another worker for the others.
