@@ -116,11 +116,18 @@ std::vector<const KernelDef*> CandidateKernels(const Problem& problem, std::vect
 }
 
 void ConfigureLibraries() {
-  const char* isa = Cpu().isa == Isa::kX86_64 ? "SSE41"
-                    : Cpu().isa == Isa::kAvx2 ? "AVX2"
-                    : !Cpu().amx              ? "AVX512_CORE_BF16"
-                                              : nullptr;
-  if (isa != nullptr) setenv("DNNL_MAX_CPU_ISA", isa, 1);
+  const auto capped_to = [](Isa isa) -> const char* {
+    switch (isa) {
+      case Isa::kX86_64:
+        return "SSE41";
+      case Isa::kAvx2:
+        return "AVX2";
+      case Isa::kAvx512:
+        break;
+    }
+    return std::getenv("TAMIS_ISA") != nullptr ? "AVX512_CORE_BF16" : nullptr;  // all but AMX
+  };
+  if (const char* isa = capped_to(Cpu().isa)) setenv("DNNL_MAX_CPU_ISA", isa, 1);
 }
 
 }  // namespace tamis

@@ -339,10 +339,15 @@ TEST_F(HandlerTest, FloatsReadBackAsTheyWere) {
     EXPECT_EQ(static_cast<float>(value), values[i++]);
   }
   EXPECT_EQ(i, 6u);
-  const float odd[] = {NAN, INFINITY, -INFINITY, 1, 2, 3};
-  const HttpResponse nulls = Infer(json + std::string(reinterpret_cast<const char*>(odd), 24),
-                                   {{"Inference-Header-Content-Length", std::to_string(json.size())}});
-  EXPECT_NE(nulls.body.find("[null,null,null,1,2,3]"), std::string::npos) << nulls.body;
+  const auto answer = [&](const float(&odd)[6]) {
+    return Infer(json + std::string(reinterpret_cast<const char*>(odd), 24),
+                 {{"Inference-Header-Content-Length", std::to_string(json.size())}});
+  };
+  const HttpResponse nulls = answer({NAN, 0, NAN, 1, 2, 3});
+  EXPECT_NE(nulls.body.find("[null,0,null,1,2,3]"), std::string::npos) << nulls.body;
+  for (const float infinite : {INFINITY, -INFINITY}) {
+    ExpectError(answer({1, 2, infinite, 4, 5, 6}), 400, "output 'y_a' has infinities, which JSON can't hold");
+  }
 }
 
 std::string Deflate(const std::string& text, int window_bits) {
