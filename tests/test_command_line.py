@@ -73,6 +73,16 @@ def test_a_file_larger_than_the_system_allows_leaves_nothing(tamis, model, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+def test_pruning_nothing_is_told(tamis, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    np.save(data / "x.npy", np.random.default_rng(1).normal(size=(64, 2)).astype(np.float32))
+    graph = onnx.parser.parse_graph("g (float[N,2] x) => (float[N,2] y) <float[2,2] w = {1, 2, 3, 4}> {y = MatMul(x, w)}")
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    done = limited(tamis, resource.RLIMIT_CORE, 0, "prune", tmp_path / "m.onnx", "-o", tmp_path / "p.onnx", "--data", data)
+    assert done.returncode == 0 and "nothing was pruned: all 1 layers stayed dense, w: " in done.stderr, done.stderr
+
+
 def test_int8_stands_alone(tamis, model, tmp_path):
     message = tamis("build", model, "-o", tmp_path / "a", "--precision", "int8", "--precision", "f32", fails=True)
     assert "--precision int8 stands alone" in message

@@ -18,6 +18,18 @@ TEST(DeclaredShapes, SayWhatOperatorsDoNot) {
   EXPECT_EQ(graph->value(graph->outputs[1]).type.ToString(), "int64[2, 5]");
 }
 
+TEST(DeclaredShapes, OfAnotherTypeAreIgnoredAloud) {
+  onnx::ModelProto model = SmallModel();
+  model.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::INT64);
+  OnnxInfo info;
+  const Result<Graph> graph = ImportModel(model, "", &info);
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->value(graph->outputs[0]).type.dtype, DType::kFloat32);
+  ASSERT_EQ(info.remarks.size(), 1U);
+  EXPECT_EQ(info.remarks[0], "output 'y' is float32 but is declared as int64: the declaration is ignored");
+}
+
 // An exporter's own batch: the dimension is the input's, whatever is declared.
 TEST(DeclaredShapes, OfOutputsGiveWayToTheInputs) {
   onnx::ModelProto model = SmallModel();

@@ -77,6 +77,22 @@ Status InferOverDeclarations(Graph& graph, std::vector<std::string>* remarks) {
   return InferShapes(graph);
 }
 
+std::vector<DType> OutputTypes(const Graph& graph) {
+  std::vector<DType> types;
+  for (const ValueId output : graph.outputs) types.push_back(graph.value(output).type.dtype);
+  return types;
+}
+
+// Outputs whose operators make another type than the file declares (ONNX Runtime refuses those).
+void TellOtherTypes(const Graph& graph, const std::vector<DType>& declared, std::vector<std::string>* remarks) {
+  for (size_t i = 0; i < declared.size(); ++i) {
+    const Value& output = graph.value(graph.outputs[i]);
+    if (declared[i] == DType::kUndefined || declared[i] == output.type.dtype) continue;
+    remarks->push_back(fmt::format("output {} is {} but is declared as {}: the declaration is ignored",
+                                   Quote(output.name), Name(output.type.dtype), Name(declared[i])));
+  }
+}
+
 ModelMeta ReadMeta(const onnx::ModelProto& model) {
   ModelMeta meta;
   meta.producer_name = model.producer_name();
@@ -139,7 +155,9 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   CheckOperators(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
 
+  const std::vector<DType> declared = OutputTypes(graph);
   TAMIS_RETURN_IF_ERROR(InferOverDeclarations(graph, &context.remarks));
+  TellOtherTypes(graph, declared, &context.remarks);
   if (info != nullptr) info->remarks = std::move(context.remarks);
   CheckInferredShapes(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());

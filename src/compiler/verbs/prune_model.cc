@@ -104,6 +104,14 @@ Status Work(const Options& options, std::span<const NamedTensors> batches, std::
   return {};
 }
 
+std::string NothingPruned(const PruneReport& report) {
+  if (report.layers.empty())
+    return "nothing was pruned: the network has no product or convolution with a constant weight";
+  const LayerReport& first = report.layers.front();
+  return fmt::format("nothing was pruned: all {} layers stayed dense, {}: {}", report.layers.size(), first.name,
+                     first.reason);
+}
+
 }  // namespace
 
 Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& hooks) {
@@ -138,6 +146,7 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   TAMIS_RETURN_IF_ERROR(
       Work(options, samples.batches, std::make_shared<ThreadPool>(request.threads), &network.graph, &outcome));
   for (const std::string& note : outcome.report.notes) Tell(note, hooks, &outcome.notices);
+  if (outcome.report.Pruned() == 0) Tell(NothingPruned(outcome.report), hooks, &outcome.notices);
   ModelMeta meta = std::move(network.meta);
   meta.Set("tamis.version", kVersion);
   meta.Set("tamis.pattern", outcome.pattern);
