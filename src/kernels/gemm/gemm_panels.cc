@@ -117,6 +117,12 @@ class GemmPanels : public RowKernel {
   int64_t copy_pitch_ = 0;  // 0: rows are used in place
 };
 
+// `weight_share`: bytes of the weight over those of its dense elements.
+double Seconds(const GemmShape& shape, double flops_per_cycle, double weight_share, int threads) {
+  const double flops = 2.0 * static_cast<double>(shape.rows * shape.outputs) * static_cast<double>(shape.depth);
+  return PredictSeconds(flops, flops_per_cycle, GemmBytes(shape, weight_share), threads);
+}
+
 }  // namespace
 
 PartSpan RowsOf(const PanelGrid& grid, int64_t rows, int64_t index) {
@@ -218,16 +224,14 @@ Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern)
 
 double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern) {
   const auto shape = ReadLinear(problem);
-  const double flops = 2.0 * static_cast<double>(shape->rows * shape->outputs) * static_cast<double>(shape->depth);
   const bool sparse = pattern == Pattern::kTwoFour;
   const double per_cycle = sparse ? SparseFlopsPerCycle(isa, shape->in) : PanelFlopsPerCycle(isa, shape->in);
-  return PredictSeconds(flops, per_cycle, GemmBytes(*shape, sparse ? 0.6 : 1), problem.threads);
+  return Seconds(*shape, per_cycle, sparse ? 0.6 : 1, problem.threads);
 }
 
 double GemmTilesCost(const Problem& problem) {
   const auto shape = ReadLinear(problem);
-  const double flops = 2.0 * static_cast<double>(shape->rows * shape->outputs) * static_cast<double>(shape->depth);
-  return PredictSeconds(flops, TileFlopsPerCycle(shape->rows), GemmBytes(*shape, 1), problem.threads);
+  return Seconds(*shape, TileFlopsPerCycle(shape->rows), 1, problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
@@ -244,8 +248,7 @@ std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shar
 }
 
 double WidenedPanelsCost(const GemmShape& shape, int threads) {
-  const double flops = 2.0 * static_cast<double>(shape.rows * shape.outputs) * static_cast<double>(shape.depth);
-  return PredictSeconds(flops, PanelFlopsPerCycle(Isa::kAvx512, DType::kFloat32), GemmBytes(shape, 2), threads);
+  return Seconds(shape, PanelFlopsPerCycle(Isa::kAvx512, DType::kFloat32), 2, threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareWidenedPanels(const GemmShape& shape, const Problem& problem,
