@@ -190,3 +190,32 @@ def test_a_network_without_buffers_is_not_compared_with_a_bound_of_zero(tamis, t
     save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "one.onnx")
     text = tamis("build", tmp_path / "one.onnx", "-o", tmp_path / "one.tamis")
     assert "lower bound" not in text, text
+
+
+def test_all_that_is_wrong_with_the_options_is_told_at_once(tamis, model, tmp_path):
+    message = tamis("build", model, "-o", tmp_path / "a.tamis", "--time-budget", "-1", "--device", "gpu", "--precision",
+                    "f31", "--profile", "image", fails=True)
+    for part in ("--time-budget is -1", "'gpu'", "'f31'", "--profile"):
+        assert part in message, message
+    message = tamis("bench", model, "--seconds", "-1", "--warmup", "-2", "--percentile", "101", "--retune", "later",
+                    "--device", "gpu", fails=True)
+    for part in ("--seconds is -1", "--warmup is -2", "--percentile 101", "'later'", "'gpu'"):
+        assert part in message, message
+    np.save(tmp_path / "x.npy", np.zeros(3, np.float32))
+    message = tamis("run", model, "--input", f"imgae={tmp_path}/x.npy", "--input", "=a", "--input",
+                    f"imgae={tmp_path}/none.npy", fails=True)
+    for part in ("no such input; it has 'picture'", "'imgae' is given twice", "'=a' should read",
+                 "input 'picture' (tensor(float)) has no --input"):
+        assert part in message, message
+
+
+def test_outputs_in_bf16_are_taken_as_inputs(tamis, tmp_path):
+    io = [helper.make_tensor_value_info(name, TensorProto.BFLOAT16, [4]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "one", io[:1], io[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "neg.onnx")
+    values = (np.array([1, -2.5, 0, 1e30], np.float32).view(np.uint32) & 0xffff0000).view(np.float32)
+    np.save(tmp_path / "x.npy", values)
+    tamis("run", tmp_path / "neg.onnx", "--input", f"x={tmp_path}/x.npy", "--output-dir", tmp_path / "out")
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "y.npy"), -values)
+    np.save(tmp_path / "x.npy", np.full(4, 0.1, np.float32))
+    assert "bfloat16" in tamis("run", tmp_path / "neg.onnx", "--input", f"x={tmp_path}/x.npy", fails=True)

@@ -212,8 +212,11 @@ def test_cache_verb(tamis, model, tmp_path):
     subprocess.run([tamis.program, "cache", "merge", path, "-o", "beside.tsv"], cwd=tmp_path, check=True)
     assert (tmp_path / "beside.tsv").exists()
     bad = tmp_path / "bad.tsv"
-    bad.write_text("this is a text that is no timing cache at all\n")
-    assert "is not a timing cache" in tamis("cache", "list", bad, fails=True)
+    for text in ("this is a text that is no timing cache at all\n", "short\n", "x"):
+        bad.write_text(text)
+        assert "is not a timing cache" in tamis("cache", "list", bad, fails=True)
+    bad.write_text("")
+    assert tamis.json("cache", "list", bad)["entries"] == []
     assert "can't open" in tamis("cache", "list", tmp_path / "none.tsv", fails=True)
 
 

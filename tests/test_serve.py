@@ -191,6 +191,8 @@ def test_versions_roll_without_a_failed_request(tamis, repository, tmp_path):
             thread.start()
         admin = triton.InferenceServerClient(f"127.0.0.1:{port}")
         shutil.copytree(model / "1", model / "2")
+        with pytest.raises(triton.InferenceServerException, match="'config' is not supported"):
+            admin.load_model("encoder", config='{"max_batch_size": 8}')
         admin.load_model("encoder")
         (model / "3").mkdir()
         (model / "3" / "model.tamis").write_bytes((model / "2" / "model.tamis").read_bytes()[:1000])

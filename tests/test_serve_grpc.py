@@ -146,5 +146,9 @@ def test_models_are_loaded_and_unloaded(tamis, engine):
         client = triton.InferenceServerClient(f"127.0.0.1:{port}")
         client.unload_model("encoder")
         assert not client.is_model_ready("encoder") and not client.is_server_ready()
+        with pytest.raises(triton.InferenceServerException, match="'config' is not supported") as caught:
+            client.load_model("encoder", config="{}", files={"file:1/model.onnx": b"x"})
+        assert caught.value.status() == "StatusCode.INVALID_ARGUMENT" and "'file:1/" in caught.value.message()
+        assert not client.is_model_ready("encoder")
         client.load_model("encoder")
         assert client.infer("encoder", inputs_of(2)).as_numpy("pooled").shape[0] == 2

@@ -5,6 +5,7 @@
 
 #include "src/base/atomic_file.h"
 #include "src/base/json_writer.h"
+#include "src/base/request_problems.h"
 #include "src/base/thread_count.h"
 #include "src/cli/gpu_figures.h"
 #include "src/cli/model_file.h"
@@ -162,23 +163,24 @@ void PrintTable(const std::vector<Row>& rows, const Flags& flags) {
 }
 
 Status Run(Flags flags) {
-  if (flags.streams < 0 || flags.streams > kMaxThreads)  // each is a thread
-    return UserError("--streams is {}; it takes 1 to {}", flags.streams, kMaxThreads);
-  if (flags.streams == 0) flags.streams = flags.session.Throughput() ? Cpu().usable_cores : 1;
-  if (!(flags.seconds >= 0)) return UserError("--seconds is {}; it takes seconds, 0 or more", flags.seconds);
-  if (!(flags.warmup >= 0)) return UserError("--warmup is {}; it takes seconds, 0 or more", flags.warmup);
+  RequestProblems problems;
+  problems.Need(flags.streams >= 0 && flags.streams <= kMaxThreads,  // each is a thread
+                "--streams is {}; it takes 1 to {}", flags.streams, kMaxThreads);
+  problems.Need(flags.seconds >= 0, "--seconds is {}; it takes seconds, 0 or more", flags.seconds);
+  problems.Need(flags.warmup >= 0, "--warmup is {}; it takes seconds, 0 or more", flags.warmup);
   for (const double percent : flags.percentiles) {
-    if (!(percent > 0 && percent <= 100)) return UserError("--percentile {} is not in (0, 100]", percent);
+    problems.Need(percent > 0 && percent <= 100, "--percentile {} is not in (0, 100]", percent);
   }
-  if (flags.json != "-") TAMIS_RETURN_IF_ERROR(CheckTargets({flags.json}, flags.files));
-  BuildOptions build;
-  build.threads = flags.threads;
   SessionOptions session;
   session.threads = flags.threads;
-  TAMIS_RETURN_IF_ERROR(flags.session.Apply(&session));
+  problems.Add(flags.session.Apply(&session));
+  const std::optional<int> gpu = problems.Take(ParseDevice(flags.device));
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  if (flags.streams == 0) flags.streams = flags.session.Throughput() ? Cpu().usable_cores : 1;
+  if (flags.json != "-") TAMIS_RETURN_IF_ERROR(CheckTargets({flags.json}, flags.files));
+  BuildOptions build;
   flags.threads = build.threads = session.threads;
   build.device = flags.device;
-  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
   std::shared_ptr<const CudaDevice> device;  // its context is not what opening an engine takes
   if (gpu) {
     TAMIS_ASSIGN_OR_RETURN(device, CudaDevice::Open(*gpu));

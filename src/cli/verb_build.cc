@@ -5,6 +5,7 @@
 
 #include "src/base/hash.h"
 #include "src/base/json_writer.h"
+#include "src/base/request_problems.h"
 #include "src/cli/data_flags.h"
 #include "src/cli/explain.h"
 #include "src/cli/model_file.h"
@@ -127,26 +128,26 @@ void Print(const Flags& flags, const Engine& engine) {
 }
 
 Status Run(const Flags& flags, const CommonFlags& common) {
-  TAMIS_ASSIGN_OR_RETURN(const std::optional<int> gpu, ParseDevice(flags.device));
-  if (!(flags.time_budget >= 0)) return UserError("--time-budget is {}; it takes seconds", flags.time_budget);
-  TAMIS_RETURN_IF_ERROR(CheckTargets({flags.output}, {flags.input}));
+  RequestProblems problems;
+  const std::optional<int> gpu = problems.Take(ParseDevice(flags.device));
+  problems.Need(flags.time_budget >= 0, "--time-budget is {}; it takes seconds", flags.time_budget);
   std::vector<Precision> precisions;
   const bool engine = LooksLikeEngine(flags.input);
-  if (!engine && IsInt8(flags) && flags.calibration.path.empty()) {
-    return UserError("--precision int8 needs --calibration with samples of the network's inputs");
-  }
+  problems.Need(engine || !IsInt8(flags) || !flags.calibration.path.empty(),
+                "--precision int8 needs --calibration with samples of the network's inputs");
   for (const std::string_view alone : {"int8", "fp8"}) {
-    if (engine || flags.precisions.size() < 2 ||
-        std::count(flags.precisions.begin(), flags.precisions.end(), alone) == 0)
-      continue;
-    return UserError("--precision {} stands alone: what can't be {} runs in f32; leave the others out", alone, alone);
+    problems.Need(engine || flags.precisions.size() < 2 ||
+                      std::count(flags.precisions.begin(), flags.precisions.end(), alone) == 0,
+                  "--precision {} stands alone: what can't be {} runs in f32; leave the others out", alone, alone);
   }
   for (const std::string& text : flags.precisions) {
     if (engine && flags.without.empty()) break;  // also by the names of what it has
     if (IsInt8(flags)) break;                    // what is not int8 runs in f32
-    TAMIS_ASSIGN_OR_RETURN(const Precision precision, ParsePrecision(text));
-    precisions.push_back(precision);
+    precisions.push_back(problems.Take(ParsePrecision(text)));
   }
+  const std::vector<InputRanges> profiles = problems.Take(flags.profiles.Read());
+  TAMIS_RETURN_IF_ERROR(problems.status());
+  TAMIS_RETURN_IF_ERROR(CheckTargets({flags.output}, {flags.input}));
   BuildOptions options;
   if (gpu && flags.precisions.empty()) precisions.push_back(Precision::kAuto);
   options.device = flags.device;
@@ -156,7 +157,7 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.time_budget = flags.time_budget;
   options.workspace_limit = flags.workspace_limit;
   options.memory_figures = !flags.plan_only;
-  TAMIS_ASSIGN_OR_RETURN(options.profiles, flags.profiles.Read());
+  options.profiles = profiles;
   BuildResult built;
   {
     Progress progress("building");

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "src/base/atomic_file.h"
 #include "src/base/json_writer.h"
+#include "src/base/request_problems.h"
 #include "src/cli/model_file.h"
 #include "src/cli/session_flags.h"
 #include "src/cli/verb.h"
@@ -81,12 +83,19 @@ Result<Tensor> Shaped(Tensor lines, const TensorSpec& spec) {
   return lines.Reshaped(std::move(dims));
 }
 
-Result<Tensor> ReadInput(const std::string& path, const std::string& name, const std::vector<TensorSpec>& specs) {
-  if (!path.ends_with(".txt")) return ReadNpy(path);
-  TAMIS_ASSIGN_OR_RETURN(Tensor lines, ReadLines(path));
-  const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
-  if (spec == specs.end() || spec->dtype != DType::kString) return lines;
-  return Shaped(std::move(lines), *spec);
+Result<Tensor> ReadInput(const std::string& path, const TensorSpec& spec) {
+  if (path.ends_with(".txt")) {
+    TAMIS_ASSIGN_OR_RETURN(Tensor lines, ReadLines(path));
+    return spec.dtype == DType::kString ? Shaped(std::move(lines), spec) : lines;
+  }
+  TAMIS_ASSIGN_OR_RETURN(Tensor tensor, ReadNpy(path));
+  return AsWritten(std::move(tensor), spec.dtype);
+}
+
+std::string NamesOf(const std::vector<TensorSpec>& specs) {
+  std::string names;
+  for (const TensorSpec& spec : specs) names += (names.empty() ? "'" : ", '") + spec.name + "'";
+  return names.empty() ? "none" : names;
 }
 
 Result<NamedTensors> ReadInputs(const Flags& flags, const OpenedModel& model) {
@@ -94,13 +103,30 @@ Result<NamedTensors> ReadInputs(const Flags& flags, const OpenedModel& model) {
     TAMIS_ASSIGN_OR_RETURN(const auto binding, ShapeBinding(model, flags.shapes));
     return RandomInputs(model.session->inputs(), binding, flags.seed);
   }
+  const std::vector<TensorSpec>& specs = model.session->inputs();
   NamedTensors tensors;
+  RequestProblems problems;
+  std::set<std::string> seen;
   for (const std::string& input : flags.inputs) {
     const size_t equals = input.find('=');
-    if (equals == std::string::npos || equals == 0) return UserError("--input '{}' should read name=file.npy", input);
+    if (equals == std::string::npos || equals == 0) {
+      problems.Need(false, "--input '{}' should read name=file.npy", input);
+      continue;
+    }
     const std::string name = input.substr(0, equals);
-    TAMIS_ASSIGN_OR_RETURN(tensors[name], ReadInput(input.substr(equals + 1), name, model.session->inputs()));
+    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
+    problems.Need(spec != specs.end(), "--input '{}': the network has no such input; it has {}", name, NamesOf(specs));
+    problems.Need(seen.insert(name).second, "--input '{}' is given twice", name);
+    if (spec == specs.end()) continue;
+    auto tensor = ReadInput(input.substr(equals + 1), *spec);
+    problems.Need(tensor.ok(), "--input '{}': {}", name, tensor.status().message());
+    if (tensor.ok()) tensors[name] = std::move(*tensor);
   }
+  for (const TensorSpec& spec : specs) {
+    problems.Need(spec.optional || seen.count(spec.name) > 0, "input '{}' ({}) has no --input", spec.name,
+                  spec.type.empty() ? std::string(Name(spec.dtype)) : spec.type);
+  }
+  TAMIS_RETURN_IF_ERROR(problems.status());
   return tensors;
 }
 

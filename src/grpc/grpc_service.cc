@@ -151,7 +151,12 @@ grpc::Status GrpcService::Answer(const inference::RepositoryIndexRequest& reques
 
 grpc::Status GrpcService::Answer(const inference::RepositoryModelLoadRequest& request,
                                  inference::RepositoryModelLoadResponse*) {
-  return server_.model_control() ? ToGrpc(server_.repository().Load(request.model_name())) : NoControl();
+  if (!server_.model_control()) return NoControl();
+  RequestFaults faults;
+  for (const auto& [name, value] : request.parameters()) {
+    faults.Add(fmt::format("parameter '{}' {}", Short(name), kNoOverride));
+  }
+  return ToGrpc(faults.empty() ? server_.repository().Load(request.model_name()) : faults.status());
 }
 
 grpc::Status GrpcService::Answer(const inference::RepositoryModelUnloadRequest& request,

@@ -64,12 +64,13 @@ TimingCache::TimingCache(std::string path) : path_(std::move(path)) {
 }
 
 Result<TimingCache> TimingCache::Open(const std::string& path) {
-  if (!std::ifstream(path)) return UserError("can't open the timing cache '{}': {}", path, std::strerror(errno));
+  std::ifstream file(path);
+  if (!file) return UserError("can't open the timing cache '{}': {}", path, std::strerror(errno));
+  std::string first;
+  const bool empty = !std::getline(file, first) && first.empty();
   TimingCache cache("");
   cache.path_ = path;
-  if (cache.ReadFile() == 0 && std::filesystem::file_size(path) > kFirstLine.size() + 1) {
-    return UserError("'{}' is not a timing cache", path);
-  }
+  if (cache.ReadFile() == 0 && !empty && first != kFirstLine) return UserError("'{}' is not a timing cache", path);
   return cache;
 }
 

@@ -125,7 +125,8 @@ class TensorData final : public DataSource {
   }
 
   // Integers of another width; everything else must be of the right type.
-  static Result<Tensor> Converted(const Tensor& tensor, DType wanted) {
+  static Result<Tensor> Converted(const Tensor& given, DType wanted) {
+    const Tensor tensor = AsWritten(given, wanted);
     if (tensor.dtype() == wanted) return tensor;
     const bool from_integer = IsInteger(tensor.dtype()) || tensor.dtype() == DType::kBool;
     if (!from_integer || (wanted != DType::kInt64 && wanted != DType::kInt32)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -149,6 +150,18 @@ Result<Tensor> MapNpy(const std::string& path) {
   auto tensor = Parse(reinterpret_cast<const char*>(file.data.get()), file.size, file.data);
   if (!tensor.ok()) return tensor.status().WithContext(path);
   return tensor;
+}
+
+Tensor AsWritten(Tensor read, DType wanted) {
+  if (wanted != DType::kBFloat16 || read.dtype() != DType::kFloat32) return read;
+  Tensor result(wanted, read.dims());
+  const auto values = read.Span<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto bits = std::bit_cast<uint32_t>(values[i]);
+    if ((bits & 0xffff) != 0) return read;
+    result.Data<uint16_t>()[i] = static_cast<uint16_t>(bits >> 16);
+  }
+  return result;
 }
 
 Status WriteNpy(const std::string& path, const Tensor& tensor) {

@@ -14,6 +14,9 @@ Result<Tensor> ReadNpy(const std::string& path);
 // The same, but the elements stay in the file, which must not shrink meanwhile, and are not to be written to.
 Result<Tensor> MapNpy(const std::string& path);
 Result<Tensor> ParseNpy(const void* data, size_t bytes);
+// What WriteNpy made f32 because NumPy has no bf16, as it was: f32 all of whose values are bf16's, where that is
+// `wanted`. Anything else comes back unchanged.
+Tensor AsWritten(Tensor read, DType wanted);
 // bf16 is written as f32, which NumPy can read. Writes to a temporary name and renames.
 Status WriteNpy(const std::string& path, const Tensor& tensor);
 

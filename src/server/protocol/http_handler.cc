@@ -13,6 +13,7 @@
 #include "src/server/protocol/infer_request.h"
 #include "src/server/protocol/model_json.h"
 #include "src/server/protocol/shared_memory_routes.h"
+#include "src/server/protocol/tensor_check.h"
 
 namespace tamis {
 namespace {
@@ -31,6 +32,23 @@ std::string Trim(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t");
   return begin == std::string_view::npos ? ""
                                          : std::string(text.substr(begin, text.find_last_not_of(" \t") - begin + 1));
+}
+
+// A request to load may bring parameters, which would change what the repository says of the model.
+Status CheckLoadBody(std::string_view body) {
+  if (Trim(body).empty()) return {};
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS || !root.is_object()) {
+    return UserError("the request is not a JSON object");
+  }
+  RequestFaults faults;
+  if (simdjson::dom::object parameters; root["parameters"].get(parameters) == simdjson::SUCCESS) {
+    for (const auto& [name, value] : parameters) {
+      faults.Add(fmt::format("parameter '{}' {}", Short(name), kNoOverride));
+    }
+  }
+  return faults.status();
 }
 
 // Why requests to this path are refused that some clients of the protocol make; nullptr for others.
@@ -95,7 +113,7 @@ HttpResponse HttpHandler::RouteRepository(const HttpRequest& request, const std:
   }
   const bool control = path.size() == 5 && path[2] == "models" && (path[4] == "load" || path[4] == "unload");
   if (!control) return ErrorResponse(404, "there is no such path");
-  return request.method == "POST" ? Control(path[3], path[4] == "load") : NotAllowed("POST");
+  return request.method == "POST" ? Control(request, path[3], path[4] == "load") : NotAllowed("POST");
 }
 
 // /v2/models/M[/versions/V][/ready | /infer | /config | /stats]
@@ -157,9 +175,14 @@ HttpResponse HttpHandler::RepositoryIndex(const HttpRequest& request) const {
   return JsonResponse(RepositoryIndexJson(repository_.All(), only_ready));
 }
 
-HttpResponse HttpHandler::Control(const std::string& model, bool load) {
+HttpResponse HttpHandler::Control(const HttpRequest& request, const std::string& model, bool load) {
   if (!options_.model_control) {
     return ErrorResponse(403, kNoModelControl);
+  }
+  if (load) {
+    if (const Status status = CheckLoadBody(request.body.bytes()); !status.ok()) {
+      return ErrorResponse(400, status.message());
+    }
   }
   const Status status = load ? repository_.Load(model) : repository_.Unload(model);
   return status.ok() ? JsonResponse("{}") : ErrorResponse(HttpStatus(status), status.message());

@@ -26,6 +26,9 @@ namespace tamis {
 
 inline constexpr char kNoModelControl[] =
     "this server was not started with --model-control-mode explicit: its models are fixed";
+// What a request to load a model may not ask for.
+inline constexpr char kNoOverride[] =
+    "is not supported: a model is loaded as its files in the repository say, without another configuration or files";
 inline constexpr char kTooBusy[] = "the server works on as many requests as it may; try again";
 
 struct HandlerOptions {
@@ -59,7 +62,7 @@ class HttpHandler {
   HttpResponse RouteRepository(const HttpRequest& request, const std::vector<std::string>& path);
   HttpResponse ServerMetadata() const;
   HttpResponse RepositoryIndex(const HttpRequest& request) const;
-  HttpResponse Control(const std::string& model, bool load);
+  HttpResponse Control(const HttpRequest& request, const std::string& model, bool load);
   HttpResponse Infer(const HttpRequest& request, const ModelVersion& model);
   HttpResponse InferChecked(const HttpRequest& request, const ModelVersion& model, Metrics::Outcome* outcome);
 

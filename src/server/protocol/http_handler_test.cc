@@ -188,11 +188,11 @@ TEST_F(HandlerTest, ReadsBinaryInputs) {
 
 TEST_F(HandlerTest, ListsAllThatIsWrong) {
   const HttpResponse response =
-      Infer(R"({"inputs":[{"name":"a","datatype":"FP64","shape":[1,2],"data":[1,2]},{"name":"c","shape":[1]}],)"
+      Infer(R"({"inputs":[{"name":"a","datatype":"FP64","shape":[1,7],"data":[1,2]},{"name":"c","shape":[1]}],)"
             R"("outputs":[{"name":"y_a","parameters":{"classification":-3}},{"name":"y_b","parameters":)"
             R"({"shared_memory_region":"r"}},{"name":"z"}],"parameters":{"sequence_id":7}})");
   for (const char* part :
-       {"input 'a': datatype is 'FP64', but the model wants 'FP32'",
+       {"input 'a': datatype is 'FP64', but the model wants 'FP32'", "input 'a': shape is [1, 7], but the model wants",
         "input 'c': the model has no such input; it has 'a', 'b'", "input 'b' is missing",
         "output 'y_a': parameter 'classification' is not a number of classes",
         "output 'y_b': this server was not started with --shared-memory PREFIX: it reads and writes no memory of",
@@ -489,7 +489,15 @@ TEST_F(HandlerTest, ModelsAreLoadedAndUnloadedWhereThatIsAllowed) {
   ExpectError(Infer(kGood), 503, "it was unloaded");
   EXPECT_EQ(Post("/v2/repository/index", R"({"ready":true})").body.find("\"good\""), std::string::npos);
   EXPECT_NE(Post("/v2/repository/index", "").body.find("\"good\""), std::string::npos);
-  EXPECT_EQ(Post("/v2/repository/models/good/load", "").status, 200);
+  const auto load = [&](const char* body) { return Post("/v2/repository/models/good/load", body); };
+  for (const char* name : {"config", "file:1/model.onnx"}) {
+    ExpectError(load(fmt::format(R"({{"parameters":{{"a":1,"{}":"x"}}}})", name).c_str()), 400,
+                fmt::format("parameter '{}' is not supported: a model is loaded as its files", name));
+  }
+  ExpectError(load("{"), 400, "JSON");
+  ExpectError(Infer(kGood), 503, "it was unloaded");
+  EXPECT_EQ(load(R"({"parameters":{}})").status, 200);
+  EXPECT_EQ(load("").status, 200);
   EXPECT_EQ(Infer(kGood).status, 200);
   ExpectError(Post("/v2/repository/models/broken/load", ""), 400, "failed to load 'broken'");
   for (const char* name : {"nobody", "..", "%2e%2e%2fgood", "good%2f1"}) {

@@ -158,9 +158,10 @@ class Parser {
       *at += size;
     }
     if (spec == nullptr) return;
-    if (!CheckType(input, *spec, of)) return;
     Dims dims;
-    if (!ParseShape(input, *spec, of, &dims)) return;
+    const bool typed = CheckType(input, *spec, of);
+    const bool shaped = ParseShape(input, *spec, of, &dims);
+    if (!typed || !shaped) return;
     std::optional<SharedPlace> place;
     const bool shared = Shared(input, of, true, &place);
     const bool has_data = input["data"].get(value) == simdjson::SUCCESS;
