@@ -1,5 +1,7 @@
 #include "src/compiler/measure/run_in_turns.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -24,12 +26,30 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   return Program::Make(std::move(concrete), options, cache);
 }
 
+namespace {
+
+double PlannedSeconds(const PlanPoint& point) {
+  double seconds = 0;
+  for (const NodePlan& node : point.nodes) seconds += node.seconds;
+  return seconds;
+}
+
+}  // namespace
+
+bool RunsLong(const PlanPoint& point) {
+  return PlannedSeconds(point) > kLongRun;
+}
+
+std::string TooLongToTry(const PlanPoint& point) {
+  return fmt::format("not measured: one run takes {:.1f} s, and it would take dozens", PlannedSeconds(point));
+}
+
 Status ForRounds(const Turns& turns, const std::function<Status(int)>& round, const std::function<bool()>& enough) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   const auto goes_on = [&](int rounds) {
-    if (rounds < turns.least) return true;
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    if (rounds < turns.least) return rounds < 2 || seconds < kLongRounds;
     if (rounds >= turns.most || seconds >= kPatience * turns.seconds) return false;
     return seconds < turns.seconds || (enough && !enough());
   };

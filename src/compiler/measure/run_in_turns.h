@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "src/engine/engine.h"
 #include "src/runtime/program.h"
 
 namespace tamis {
@@ -20,11 +21,18 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
                                              std::shared_ptr<ArenaPool> arenas = nullptr,
                                              MicroBatchSpec micro_batches = {});
 
-// Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up.
+// Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up. Where
+// rounds take kLongRounds together, two are enough: a run of seconds is an average by itself.
+inline constexpr double kLongRounds = 20;
 struct Turns {
   double seconds = 0.5;
   int least = 5, most = 200;
 };
+// Whether one run at a point, as its kernels were timed, takes so long (kLongRun) that its network is not tried in
+// several forms: that takes dozens of runs, and a user waits for them.
+inline constexpr double kLongRun = 4;
+bool RunsLong(const PlanPoint& point);
+std::string TooLongToTry(const PlanPoint& point);  // a reason
 // Calls `round` with 0, 1, ... as `turns` say, until it fails. While `enough` says no, there are more rounds, for up to
 // kPatience times as long.
 inline constexpr double kPatience = 4;

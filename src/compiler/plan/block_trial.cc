@@ -1,7 +1,6 @@
 #include "src/compiler/plan/block_trial.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
 #include <tuple>
@@ -78,7 +77,7 @@ class Trial {
         unknown.push_back(&segment);
       }
     }
-    if (!unknown.empty() && !tuner_.TimeIsUp()) {
+    if (!unknown.empty() && !tuner_.TimeIsUp() && !RunsLong(point_)) {
       if (begin) begin();
       TAMIS_ASSIGN_OR_RETURN(inputs_, RandomOperands(specs, point_.binding, 1));
       TAMIS_RETURN_IF_ERROR(Measure(unknown));
@@ -172,7 +171,6 @@ class Trial {
   // Each block's time over that of its layers: medians over whole runs of several programs in turns, none of which has
   // blocks that overlap.
   Status Measure(std::span<Segment* const> segments) {
-    using Clock = std::chrono::steady_clock;
     std::vector<std::vector<Segment*>> groups;
     for (Segment* segment : segments) {
       const auto free = std::find_if(groups.begin(), groups.end(), [&](const std::vector<Segment*>& group) {
@@ -188,9 +186,7 @@ class Trial {
     }
     std::map<std::string, std::vector<double>> layer_seconds;
     std::map<const Segment*, std::vector<double>> block_seconds;
-    constexpr int kLeast = 4, kMost = 60;
-    const auto deadline = Clock::now() + std::chrono::duration<double>(2);
-    for (int round = 0; round < kLeast || (round < kMost && Clock::now() < deadline); ++round) {
+    TAMIS_RETURN_IF_ERROR(ForRounds({.seconds = 2, .least = 4, .most = 60}, [&](int round) -> Status {
       TAMIS_ASSIGN_OR_RETURN(const auto one_by_one, plain->Profile(inputs_, 1, pool_));
       for (const auto& node : one_by_one) {
         if (round > 0) layer_seconds[node.name].push_back(node.seconds);
@@ -203,7 +199,8 @@ class Trial {
           if (round > 0) block_seconds[segment].push_back(seconds[segment->plan.layers.back()]);
         }
       }
-    }
+      return {};
+    }));
     std::map<std::string, std::vector<double>> ratios;
     for (const Segment* segment : segments) {
       const double as_one = Median(block_seconds[segment]);
@@ -275,7 +272,7 @@ class Trial {
       verdict.chosen = std::find(chosen_.begin(), chosen_.end(), &segment) != chosen_.end();
       if (verdict.chosen) point_.blocks.push_back(segment.plan);
       if (segment.plan.seconds <= 0) {
-        verdict.reason = "not measured";
+        verdict.reason = RunsLong(point_) ? TooLongToTry(point_) : "not measured";
         continue;
       }
       verdict.reason = fmt::format("{:.2f} times the time of its layers one by one",

@@ -85,7 +85,8 @@ class Trial {
       if (*known > 0 && *known <= cuts_.size()) chosen = &cuts_[*known - 1];
       verdict.reason = "known from an earlier build";
     } else {
-      if (tuner_.TimeIsUp()) return verdict;
+      if (RunsLong(point_)) verdict.reason = TooLongToTry(point_);
+      if (tuner_.TimeIsUp() || RunsLong(point_)) return verdict;
       if (begin) begin();
       TAMIS_ASSIGN_OR_RETURN(chosen, Measure(&verdict.reason));
       const size_t cut = chosen == nullptr ? 0 : static_cast<size_t>(chosen - cuts_.data()) + 1;

@@ -12,7 +12,7 @@
 namespace tamis {
 
 struct MicroBatchVerdict {
-  bool measured = false;  // false: there is nowhere to cut, or no time was left
+  bool measured = false;  // false: there is nowhere to cut, no time was left, or a run takes too long (then the reason)
   bool chosen = false;
   std::string reason;
   std::string last;  // the last layer that runs for parts, if chosen

@@ -259,7 +259,7 @@ Status PlanMaker::AddMicroBatches(std::vector<Draft>* drafts) {
       if (!parts[i]) continue;
       TAMIS_ASSIGN_OR_RETURN(const MicroBatchVerdict verdict,
                              ChooseMicroBatches(fused, tuner_, threads_, *parts[i], &plan.points[i], begin));
-      if (!verdict.measured) continue;
+      if (verdict.reason.empty()) continue;
       record.findings.push_back({verdict.chosen ? FindingKind::kDecided : FindingKind::kMissed,
                                  "layers run for parts of the batch",
                                  verdict.reason,
