@@ -7,6 +7,8 @@
 #include <malloc.h>
 #endif
 
+#include "src/base/huge_pages.h"
+
 // jemalloc's, in a program that is linked to it (jemalloc(3)); null elsewhere.
 extern "C" __attribute__((weak)) int mallctl(const char* name, void* old, std::size_t* old_size, void* value,
                                              std::size_t value_size) noexcept;
@@ -23,6 +25,7 @@ class FreedMemoryReturned {
   FreedMemoryReturned(const FreedMemoryReturned&) = delete;
   FreedMemoryReturned& operator=(const FreedMemoryReturned&) = delete;
   ~FreedMemoryReturned() {
+    ReturnFreedHugePages();
     if (mallctl != nullptr) {
       mallctl("thread.tcache.flush", nullptr, nullptr, nullptr, 0);
       mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0);  // 4096: MALLCTL_ARENAS_ALL

@@ -1,17 +1,13 @@
 #include "src/kernels/pack_cache.h"
 
-#include <cstdlib>
-#include <new>
+#include "src/base/huge_pages.h"
 
 namespace tamis {
 
-PackedBytes::PackedBytes(size_t bytes)
-    : bytes_(bytes), data_(static_cast<std::byte*>(std::aligned_alloc(64, (bytes + 127) / 64 * 64))) {
-  if (data_ == nullptr) throw std::bad_alloc();
-}
+PackedBytes::PackedBytes(size_t bytes) : bytes_(bytes), data_(AllocateHuge(bytes)) {}
 
 PackedBytes::~PackedBytes() {
-  std::free(data_);
+  FreeHuge(data_, bytes_);
 }
 
 std::shared_ptr<const PackedWeight> PackCache::Get(uint64_t hash, const std::string& packing, const Make& make) {
