@@ -48,11 +48,15 @@ class Regions {
       best = &Map(bytes);
       best_span = best->free.begin();
     }
-    const auto [at, size] = *best_span;
-    best->free.erase(best_span);
-    if (size > bytes) best->free.emplace(at + bytes, size - bytes);
+    auto span = best->free.extract(best_span);
+    std::byte* const block = span.key();
+    if (span.mapped() > bytes) {
+      span.key() += bytes;
+      span.mapped() -= bytes;
+      best->free.insert(std::move(span));
+    }
     used_ += bytes;
-    return at;
+    return block;
   }
 
   void Free(std::byte* block, size_t bytes) noexcept {

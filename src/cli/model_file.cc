@@ -14,6 +14,12 @@ Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& optio
   return model;
 }
 
+std::string InputNames(const OpenedModel& model) {
+  std::string names;
+  for (const TensorSpec& spec : model.session->inputs()) names += (names.empty() ? "'" : ", '") + spec.name + "'";
+  return names.empty() ? "none" : names;
+}
+
 Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, const std::vector<std::string>& shapes) {
   std::map<std::string, int64_t> binding;
   for (const std::string& shape : shapes) {
@@ -24,9 +30,7 @@ Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, co
     const auto& specs = model.session->inputs();
     const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
     if (spec == specs.end()) {
-      std::string names;
-      for (const TensorSpec& s : specs) names += (names.empty() ? "'" : ", '") + s.name + "'";
-      return UserError("--shape names input '{}'; '{}' has {}", name, model.path, names);
+      return UserError("--shape names input '{}'; '{}' has {}", name, model.path, InputNames(model));
     }
     if (spec->dims.size() != dims.size()) {
       return UserError("--shape {}: '{}' has {} dimensions", shape, name, spec->dims.size());

@@ -13,8 +13,7 @@ double Now() {
 }
 }  // namespace
 
-Progress::Progress(std::string title)
-    : title_(std::move(title)), terminal_(isatty(STDERR_FILENO) != 0), start_(Now()) {}
+Progress::Progress(std::string title) : title_(std::move(title)), terminal_(isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
   if (shown_) fmt::print(stderr, "\r\033[K");
@@ -22,12 +21,8 @@ Progress::~Progress() {
 
 void Progress::Update(int64_t done, int64_t total, const std::string& what) {
   if (!terminal_ || total <= 0) return;
-  const double elapsed = Now() - start_;
-  std::string left;
-  if (done > 0 && done < total && elapsed > 1) {
-    left =
-        fmt::format(", about {:.0f} s left", elapsed / static_cast<double>(done) * static_cast<double>(total - done));
-  }
+  const double seconds = clock_.Left(done, total, Now());
+  const std::string left = seconds > 0 ? fmt::format(", about {:.0f} s left", seconds) : "";
   fmt::print(stderr, "\r\033[K{} {}/{}{}  {}", title_, done, total, left, what.substr(0, 60));
   std::fflush(stderr);
   shown_ = true;

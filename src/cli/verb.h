@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "src/base/stage_clock.h"
 #include "src/compiler/verbs/verb_hooks.h"
 #include "tamis/status.h"
 
@@ -42,7 +43,7 @@ class Progress {
   std::string title_;
   bool terminal_;
   bool shown_ = false;
-  double start_;
+  StageClock clock_;
 };
 
 // Progress on its line, notices as they come, and with --verbose every step after the verb's name.

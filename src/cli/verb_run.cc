@@ -92,12 +92,6 @@ Result<Tensor> ReadInput(const std::string& path, const TensorSpec& spec) {
   return AsWritten(std::move(tensor), spec.dtype);
 }
 
-std::string NamesOf(const std::vector<TensorSpec>& specs) {
-  std::string names;
-  for (const TensorSpec& spec : specs) names += (names.empty() ? "'" : ", '") + spec.name + "'";
-  return names.empty() ? "none" : names;
-}
-
 Result<NamedTensors> ReadInputs(const Flags& flags, const OpenedModel& model) {
   if (flags.inputs.empty()) {
     TAMIS_ASSIGN_OR_RETURN(const auto binding, ShapeBinding(model, flags.shapes));
@@ -115,7 +109,8 @@ Result<NamedTensors> ReadInputs(const Flags& flags, const OpenedModel& model) {
     }
     const std::string name = input.substr(0, equals);
     const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
-    problems.Need(spec != specs.end(), "--input '{}': the network has no such input; it has {}", name, NamesOf(specs));
+    problems.Need(spec != specs.end(), "--input '{}': the network has no such input; it has {}", name,
+                  InputNames(model));
     problems.Need(seen.insert(name).second, "--input '{}' is given twice", name);
     if (spec == specs.end()) continue;
     auto tensor = ReadInput(input.substr(equals + 1), *spec);
