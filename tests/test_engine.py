@@ -218,6 +218,7 @@ def test_cache_verb(tamis, model, tmp_path):
     bad.write_text("")
     assert tamis.json("cache", "list", bad)["entries"] == []
     assert "can't open" in tamis("cache", "list", tmp_path / "none.tsv", fails=True)
+    assert "can't be read" in tamis("cache", "list", tmp_path, fails=True)
 
 
 def test_a_machine_that_has_built_nothing_has_an_empty_timing_cache(tamis, tmp_path):

@@ -17,8 +17,8 @@ namespace tamis {
 
 // An allocator keeps what is freed for itself: glibc blocks of up to 32 MB once such blocks were freed before, jemalloc
 // everything for some seconds. A network's packed weights would count on while the next stage takes its own. At the end
-// of the scope of one of these, declared before what is to be freed, the pages leave the process. Elsewhere nothing
-// happens.
+// of the scope of one of these, declared before what is to be freed, the pages leave the process: of the allocator's
+// where it is one of these two, of ours (huge_pages.h) everywhere.
 class FreedMemoryReturned {
  public:
   FreedMemoryReturned() = default;

@@ -1,5 +1,6 @@
 #include "src/base/huge_pages.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)
@@ -25,6 +27,7 @@ namespace {
 constexpr size_t kPage = size_t{2} << 20;
 constexpr size_t kLeastBlock = size_t{16} << 10;  // smaller ones lie together with others of the allocator's
 constexpr size_t kLeastRegion = size_t{8} << 20;  // a region is as large as all before it together,
+constexpr size_t kMuch = size_t{32} << 20;        // a free span of so much goes back to the system
 constexpr size_t kMostRegion = size_t{64} << 20;  // within these bounds; a larger block has one of its own
 
 size_t RoundUp(size_t bytes, size_t unit) {
@@ -60,42 +63,19 @@ class Regions {
   }
 
   void Free(std::byte* block, size_t bytes) noexcept {
-    const std::lock_guard lock(mutex_);
-    used_ -= bytes;
-    const auto found = std::prev(regions_.upper_bound(block));
-    Spans& free = found->second.free;
-    const auto next = free.upper_bound(block);
-    const bool joins_next = next != free.end() && next->first == block + bytes;
-    const auto before = next == free.begin() ? free.end() : std::prev(next);
-    const bool joins_before = before != free.end() && before->first + before->second == block;
-    if (joins_before) {
-      before->second += bytes + (joins_next ? next->second : 0);
-      if (joins_next) free.erase(next);
-    } else if (joins_next) {
-      auto node = free.extract(next);  // no memory is needed, so that nothing can fail
-      node.key() = block;
-      node.mapped() += bytes;
-      free.insert(std::move(node));
-    } else {
-      AddSpan(&free, block, bytes);
-    }
-    if (!free.empty() && free.begin()->second == found->second.bytes) {
-      munmap(found->first, found->second.bytes);
-      mapped_ -= found->second.bytes;
-      regions_.erase(found);
-    }
+    const auto [unused, unused_bytes] = Join(block, bytes);
+    if (unused != nullptr) munmap(unused, unused_bytes);  // of gigabytes it takes milliseconds: nobody waits for it
   }
 
   void ReturnPages() noexcept {
     const std::lock_guard lock(mutex_);
     for (const auto& [address, region] : regions_) {
-      for (const auto& [at, bytes] : region.free) {
-        const auto begin = RoundUp(reinterpret_cast<uintptr_t>(at), kPage);
-        const auto end = (reinterpret_cast<uintptr_t>(at) + bytes) / kPage * kPage;
-        if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-      }
+      for (const auto& [at, bytes] : region.free) ReturnPages(at, bytes);
     }
   }
+
+  void Lock() { mutex_.lock(); }
+  void Unlock() { mutex_.unlock(); }
 
   HugeMemory Now() {
     const std::lock_guard lock(mutex_);
@@ -108,6 +88,46 @@ class Regions {
     size_t bytes = 0;
     Spans free;
   };
+
+  // Adds a block to the free spans. The region, if it is free as a whole: nobody knows of it any more.
+  std::pair<std::byte*, size_t> Join(std::byte* block, size_t bytes) noexcept {
+    const std::lock_guard lock(mutex_);
+    used_ -= bytes;
+    const auto found = std::prev(regions_.upper_bound(block));
+    Spans& free = found->second.free;
+    const auto next = free.upper_bound(block);
+    const bool joins_next = next != free.end() && next->first == block + bytes;
+    const auto before = next == free.begin() ? free.end() : std::prev(next);
+    const bool joins_before = before != free.end() && before->first + before->second == block;
+    std::pair<std::byte*, size_t> span = {block, bytes};
+    if (joins_before) {
+      before->second += bytes + (joins_next ? next->second : 0);
+      span = *before;
+      if (joins_next) free.erase(next);
+    } else if (joins_next) {
+      auto node = free.extract(next);  // no memory is needed, so that nothing can fail
+      node.key() = block;
+      node.mapped() += bytes;
+      span = {block, node.mapped()};
+      free.insert(std::move(node));
+    } else {
+      AddSpan(&free, block, bytes);
+    }
+    const std::pair<std::byte*, size_t> region = {found->first, found->second.bytes};
+    if (span == region) {
+      mapped_ -= region.second;
+      regions_.erase(found);
+      return region;
+    }
+    if (span.second >= kMuch) ReturnPages(span.first, span.second);  // a small block may hold the region for long
+    return {nullptr, 0};
+  }
+
+  static void ReturnPages(std::byte* at, size_t bytes) noexcept {
+    const auto begin = RoundUp(reinterpret_cast<uintptr_t>(at), kPage);
+    const auto end = (reinterpret_cast<uintptr_t>(at) + bytes) / kPage * kPage;
+    if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
 
   // A region that is free as a whole; where the address space is limited, none larger than it must be.
   Region& Map(size_t least) {
@@ -153,9 +173,13 @@ class Regions {
   size_t mapped_ = 0, used_ = 0;
 };
 
-// Never destroyed: sessions that are static objects free their weights late.
+// Never destroyed: sessions that are static objects free their weights late. A child of fork() finds the lock free.
 Regions& AllRegions() {
-  static auto* const regions = new Regions;
+  static Regions* const regions = [] {
+    auto* const made = new Regions;
+    pthread_atfork([] { AllRegions().Lock(); }, [] { AllRegions().Unlock(); }, [] { AllRegions().Unlock(); });
+    return made;
+  }();
   return *regions;
 }
 

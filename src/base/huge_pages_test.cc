@@ -1,7 +1,10 @@
 #include "src/base/huge_pages.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -88,6 +91,26 @@ TEST(HugePages, ABlockFillsWhatWasFreed) {
   larger.Free();
   c.Free();
   EXPECT_EQ(HugeMemoryNow().regions, 0U);
+}
+
+TEST(HugePages, AForkedChildAllocates) {
+  std::atomic<bool> stop = false;
+  std::thread other([&] {
+    while (!stop) FreeHuge(AllocateHuge(3 << 20), 3 << 20);
+  });
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // were the lock held, it would wait for ever
+      FreeHuge(AllocateHuge(100'000), 100'000);
+      _exit(0);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  stop = true;
+  other.join();
 }
 
 TEST(HugePages, SmallBlocksAndImpossibleOnes) {

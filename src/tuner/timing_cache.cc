@@ -68,6 +68,7 @@ Result<TimingCache> TimingCache::Open(const std::string& path) {
   if (!file) return UserError("can't open the timing cache '{}': {}", path, std::strerror(errno));
   std::string first;
   const bool empty = !std::getline(file, first) && first.empty();
+  if (file.bad()) return UserError("'{}' can't be read; a timing cache is a file", path);  // a folder, say
   TimingCache cache("");
   cache.path_ = path;
   if (cache.ReadFile() == 0 && !empty && first != kFirstLine) return UserError("'{}' is not a timing cache", path);

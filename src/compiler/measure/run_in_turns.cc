@@ -49,7 +49,7 @@ Status ForRounds(const Turns& turns, const std::function<Status(int)>& round, co
   const auto start = Clock::now();
   const auto goes_on = [&](int rounds) {
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    if (rounds < turns.least) return rounds < 2 || seconds < kLongRounds;
+    if (rounds < turns.least) return rounds < kLeastRounds || seconds < kLongRounds;
     if (rounds >= turns.most || seconds >= kPatience * turns.seconds) return false;
     return seconds < turns.seconds || (enough && !enough());
   };

@@ -22,8 +22,9 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
                                              MicroBatchSpec micro_batches = {});
 
 // Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up. Where
-// rounds take kLongRounds together, two are enough: a run of seconds is an average by itself.
-inline constexpr double kLongRounds = 20;
+// rounds take kLongRounds together, kLeastRounds are enough: a run of seconds is an average by itself.
+inline constexpr double kLongRounds = 20;  // seconds
+inline constexpr int kLeastRounds = 3;
 struct Turns {
   double seconds = 0.5;
   int least = 5, most = 200;

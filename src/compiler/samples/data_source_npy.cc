@@ -108,7 +108,7 @@ class TensorData final : public DataSource {
                          std::filesystem::path(file).filename().string(), FilesIn(folder)));
       return;
     }
-    auto read = MapNpy(file);  // large ones never lie in memory as a whole
+    auto read = MapNpy(file);  // large ones never lie in memory as a whole, but for bf16
     if (!read.ok()) return report(read.status().message());
     Take(*read, spec, std::filesystem::path(file).filename().string(), report);
   }

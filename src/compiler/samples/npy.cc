@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -154,13 +155,12 @@ Result<Tensor> MapNpy(const std::string& path) {
 
 Tensor AsWritten(Tensor read, DType wanted) {
   if (wanted != DType::kBFloat16 || read.dtype() != DType::kFloat32) return read;
-  Tensor result(wanted, read.dims());
   const auto values = read.Span<float>();
-  for (size_t i = 0; i < values.size(); ++i) {
-    const auto bits = std::bit_cast<uint32_t>(values[i]);
-    if ((bits & 0xffff) != 0) return read;
-    result.Data<uint16_t>()[i] = static_cast<uint16_t>(bits >> 16);
-  }
+  const auto is_wider = [](float value) { return (std::bit_cast<uint32_t>(value) & 0xffff) != 0; };
+  if (std::any_of(values.begin(), values.end(), is_wider)) return read;
+  Tensor result(wanted, read.dims());
+  std::transform(values.begin(), values.end(), result.Data<uint16_t>(),
+                 [](float value) { return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16); });
   return result;
 }
 

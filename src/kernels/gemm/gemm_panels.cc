@@ -30,8 +30,9 @@ class GemmPanels : public RowKernel {
     // than of x would come from the cache behind: then x stays there. (128 x 768 of depth 3,072, one thread of Zen
     // 1: 17.9 and 16.3 ms.)
     constexpr int64_t kBehindBytes = 2 << 20;
-    if (grid_.block_rows < PackedPanels::kLanes) {
-      grid_.block_rows = std::max(grid_.block_rows, kBehindBytes / (shape_.depth * element_) / 8 * 8);
+    if (grid_.block_rows < PackedPanels::kLanes && grid_.block_rows < shape_.rows) {
+      const int64_t behind = kBehindBytes / (shape_.depth * element_) / 8 * 8;
+      grid_.block_rows = std::max(grid_.block_rows, std::min(behind, AlignUp(shape_.rows, 8)));
     }
     shares_ = WorthSharing(shape_.rows * shape_.outputs * shape_.depth, Parts());
     // Routines read whole groups: a depth that is not a multiple of four needs rows with zeros behind them. And rows

@@ -36,14 +36,21 @@ std::string Trim(std::string_view text) {
 
 // A request to load may bring parameters, which would change what the repository says of the model.
 Status CheckLoadBody(std::string_view body) {
-  if (Trim(body).empty()) return {};
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return {};
+  if (body.size() > kMaxControlBytes) {
+    return UserError("the request has {} bytes, of {} at most: another configuration, or files, {}", body.size(),
+                     kMaxControlBytes, kNoOverride);
+  }
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS || !root.is_object()) {
     return UserError("the request is not a JSON object");
   }
   RequestFaults faults;
-  if (simdjson::dom::object parameters; root["parameters"].get(parameters) == simdjson::SUCCESS) {
+  simdjson::dom::element given;
+  if (root["parameters"].get(given) != simdjson::SUCCESS || given.is_null()) return {};
+  if (!given.is_object()) return UserError("'parameters' is not an object");
+  if (simdjson::dom::object parameters; given.get(parameters) == simdjson::SUCCESS) {
     for (const auto& [name, value] : parameters) {
       faults.Add(fmt::format("parameter '{}' {}", Short(name), kNoOverride));
     }

@@ -495,9 +495,12 @@ TEST_F(HandlerTest, ModelsAreLoadedAndUnloadedWhereThatIsAllowed) {
                 fmt::format("parameter '{}' is not supported: a model is loaded as its files", name));
   }
   ExpectError(load("{"), 400, "JSON");
+  ExpectError(load(R"({"parameters":[{"config":"{}"}]})"), 400, "'parameters' is not an object");
+  ExpectError(load(("{\"parameters\":{\"file:1/a\":\"" + std::string(5000, 'x') + "\"}}").c_str()), 400,
+              "files, is not");
   ExpectError(Infer(kGood), 503, "it was unloaded");
   EXPECT_EQ(load(R"({"parameters":{}})").status, 200);
-  EXPECT_EQ(load("").status, 200);
+  EXPECT_EQ(load("\n").status, 200);
   EXPECT_EQ(Infer(kGood).status, 200);
   ExpectError(Post("/v2/repository/models/broken/load", ""), 400, "failed to load 'broken'");
   for (const char* name : {"nobody", "..", "%2e%2e%2fgood", "good%2f1"}) {
