@@ -27,8 +27,8 @@ namespace {
 constexpr size_t kPage = size_t{2} << 20;
 constexpr size_t kLeastBlock = size_t{16} << 10;  // smaller ones lie together with others of the allocator's
 constexpr size_t kLeastRegion = size_t{8} << 20;  // a region is as large as all before it together,
-constexpr size_t kMuch = size_t{32} << 20;        // a free span of so much goes back to the system
 constexpr size_t kMostRegion = size_t{64} << 20;  // within these bounds; a larger block has one of its own
+constexpr size_t kMuch = size_t{32} << 20;        // a free span of so much goes back to the system
 
 size_t RoundUp(size_t bytes, size_t unit) {
   return (bytes + unit - 1) / unit * unit;

@@ -1,8 +1,7 @@
 #include "src/cli/model_file.h"
 
-#include <algorithm>
-
 #include "src/cli/verb.h"
+#include "src/runtime/tensor_specs.h"
 
 namespace tamis {
 
@@ -14,12 +13,6 @@ Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& optio
   return model;
 }
 
-std::string InputNames(const OpenedModel& model) {
-  std::string names;
-  for (const TensorSpec& spec : model.session->inputs()) names += (names.empty() ? "'" : ", '") + spec.name + "'";
-  return names.empty() ? "none" : names;
-}
-
 Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, const std::vector<std::string>& shapes) {
   std::map<std::string, int64_t> binding;
   for (const std::string& shape : shapes) {
@@ -28,9 +21,9 @@ Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, co
     const std::string name = shape.substr(0, equals);
     TAMIS_ASSIGN_OR_RETURN(const Dims dims, ParseDims(shape.substr(equals + 1)));
     const auto& specs = model.session->inputs();
-    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
-    if (spec == specs.end()) {
-      return UserError("--shape names input '{}'; '{}' has {}", name, model.path, InputNames(model));
+    const TensorSpec* const spec = FindSpec(specs, name);
+    if (spec == nullptr) {
+      return UserError("--shape names input '{}'; '{}' has {}", name, model.path, NamesOf(specs));
     }
     if (spec->dims.size() != dims.size()) {
       return UserError("--shape {}: '{}' has {} dimensions", shape, name, spec->dims.size());

@@ -16,9 +16,6 @@ namespace tamis {
 Result<OpenedModel> OpenModel(const std::string& path, const BuildOptions& options,
                               SessionOptions session_options = {});
 
-// "'a', 'b'"; "none".
-std::string InputNames(const OpenedModel& model);
-
 // --shape values "input=1x3x224x224" as values of the model's symbols; open symbols take the opt of the engine's
 // profile.
 Result<std::map<std::string, int64_t>> ShapeBinding(const OpenedModel& model, const std::vector<std::string>& shapes);

@@ -145,10 +145,10 @@ Status Run(const Flags& flags, const CommonFlags& common) {
     if (IsInt8(flags)) break;                    // what is not int8 runs in f32
     precisions.push_back(problems.Take(ParsePrecision(text)));
   }
-  const std::vector<InputRanges> profiles = problems.Take(flags.profiles.Read());
+  BuildOptions options;
+  options.profiles = problems.Take(flags.profiles.Read());
   TAMIS_RETURN_IF_ERROR(problems.status());
   TAMIS_RETURN_IF_ERROR(CheckTargets({flags.output}, {flags.input}));
-  BuildOptions options;
   if (gpu && flags.precisions.empty()) precisions.push_back(Precision::kAuto);
   options.device = flags.device;
   options.threads = flags.threads;
@@ -157,7 +157,6 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   options.time_budget = flags.time_budget;
   options.workspace_limit = flags.workspace_limit;
   options.memory_figures = !flags.plan_only;
-  options.profiles = profiles;
   BuildResult built;
   {
     Progress progress("building");

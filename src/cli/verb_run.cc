@@ -14,6 +14,7 @@
 #include "src/cli/verb.h"
 #include "src/compiler/samples/npy.h"
 #include "src/runtime/benchmark.h"
+#include "src/runtime/tensor_specs.h"
 
 namespace tamis {
 namespace {
@@ -108,11 +109,10 @@ Result<NamedTensors> ReadInputs(const Flags& flags, const OpenedModel& model) {
       continue;
     }
     const std::string name = input.substr(0, equals);
-    const auto spec = std::find_if(specs.begin(), specs.end(), [&](const TensorSpec& s) { return s.name == name; });
-    problems.Need(spec != specs.end(), "--input '{}': the network has no such input; it has {}", name,
-                  InputNames(model));
+    const TensorSpec* const spec = FindSpec(specs, name);
+    problems.Need(spec != nullptr, "--input '{}': the network has no such input; it has {}", name, NamesOf(specs));
     problems.Need(seen.insert(name).second, "--input '{}' is given twice", name);
-    if (spec == specs.end()) continue;
+    if (spec == nullptr) continue;
     auto tensor = ReadInput(input.substr(equals + 1), *spec);
     problems.Need(tensor.ok(), "--input '{}': {}", name, tensor.status().message());
     if (tensor.ok()) tensors[name] = std::move(*tensor);

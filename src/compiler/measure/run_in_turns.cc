@@ -26,22 +26,12 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   return Program::Make(std::move(concrete), options, cache);
 }
 
-namespace {
-
-double PlannedSeconds(const PlanPoint& point) {
-  double seconds = 0;
-  for (const NodePlan& node : point.nodes) seconds += node.seconds;
-  return seconds;
-}
-
-}  // namespace
-
 bool RunsLong(const PlanPoint& point) {
-  return PlannedSeconds(point) > kLongRun;
+  return point.Seconds() > kLongRun;
 }
 
 std::string TooLongToTry(const PlanPoint& point) {
-  return fmt::format("not measured: one run takes {:.1f} s, and it would take dozens", PlannedSeconds(point));
+  return fmt::format("not measured: one run takes {:.1f} s, and it would take dozens", point.Seconds());
 }
 
 Status ForRounds(const Turns& turns, const std::function<Status(int)>& round, const std::function<bool()>& enough) {

@@ -46,14 +46,13 @@ Status CheckLoadBody(std::string_view body) {
   if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS || !root.is_object()) {
     return UserError("the request is not a JSON object");
   }
-  RequestFaults faults;
   simdjson::dom::element given;
   if (root["parameters"].get(given) != simdjson::SUCCESS || given.is_null()) return {};
-  if (!given.is_object()) return UserError("'parameters' is not an object");
-  if (simdjson::dom::object parameters; given.get(parameters) == simdjson::SUCCESS) {
-    for (const auto& [name, value] : parameters) {
-      faults.Add(fmt::format("parameter '{}' {}", Short(name), kNoOverride));
-    }
+  simdjson::dom::object parameters;
+  if (given.get_object().get(parameters) != simdjson::SUCCESS) return UserError("'parameters' is not an object");
+  RequestFaults faults;
+  for (const auto& [name, value] : parameters) {
+    faults.Add(fmt::format("parameter '{}' {}", Short(name), kNoOverride));
   }
   return faults.status();
 }

@@ -7,17 +7,6 @@ namespace {
 constexpr size_t kMaxFaults = 16;
 }  // namespace
 
-const TensorSpec* FindSpec(const std::vector<TensorSpec>& specs, std::string_view name) {
-  const auto found = std::find_if(specs.begin(), specs.end(), [&](const auto& spec) { return spec.name == name; });
-  return found == specs.end() ? nullptr : &*found;
-}
-
-std::string NamesOf(const std::vector<TensorSpec>& specs) {
-  std::string names;
-  for (const TensorSpec& spec : specs) names += (names.empty() ? "'" : ", '") + spec.name + "'";
-  return names.empty() ? "none" : names;
-}
-
 std::string Short(std::string_view text) {
   return std::string(text.substr(0, 128)) + (text.size() > 128 ? "..." : "");
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/runtime/tensor_specs.h"
 #include "tamis/session.h"
 #include "tamis/status.h"
 
@@ -14,8 +15,6 @@ namespace tamis {
 
 inline constexpr size_t kMaxRank = 64;
 
-const TensorSpec* FindSpec(const std::vector<TensorSpec>& specs, std::string_view name);  // nullptr if there is none
-std::string NamesOf(const std::vector<TensorSpec>& specs);                                // 'a', 'b'
 // As much of a client's name as a message repeats.
 std::string Short(std::string_view text);
 // Whether the protocol has a name for the type; it has none for sequences.
