@@ -137,8 +137,10 @@ def test_errors_have_the_codes_that_clients_act_on(client):
     assert status == "PERMISSION_DENIED" and "--model-control-mode explicit" in message
     status, message = code(client.get_system_shared_memory_status)
     assert status == "PERMISSION_DENIED" and "--shared-memory" in message
-    for refused in (client.get_log_settings, client.get_trace_settings):
-        assert code(refused)[0] == "UNIMPLEMENTED"
+    for refused, why in ((client.get_log_settings, "log settings"), (client.get_trace_settings, "traces are not offered")):
+        status, message = code(refused)
+        assert status == "UNIMPLEMENTED" and why in message
+    assert client.infer("encoder", inputs_of(1), timeout=60_000_000, priority=1).as_numpy("pooled").shape[0] == 1
 
 
 def test_models_are_loaded_and_unloaded(tamis, engine):

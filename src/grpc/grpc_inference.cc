@@ -185,6 +185,7 @@ grpc::Status GrpcInference::Compute(const grpc::CallbackServerContext& context, 
     const auto parsed = ParseGrpcRequest(request, *model->session, server_.shared_memory());
     record.outcome.read_seconds = SecondsSince(start);
     if (!parsed.ok()) return ToGrpc(parsed.status());
+    if (const auto late = TooLate(*parsed, record.outcome)) return {StatusCode::UNAVAILABLE, *late};
     const auto outputs = ComputeInference(*model, *parsed, &record.outcome);
     if (!outputs.ok()) return ToGrpc(outputs.status());
     const auto write_start = std::chrono::steady_clock::now();

@@ -23,15 +23,16 @@ void RefuseParameters(const Parameters& parameters, const std::string& of, Reque
   }
 }
 
-// A size among the parameters of a tensor in shared memory; 0 if it is not there.
-uint64_t SizeParameter(const Parameters& parameters, const char* name, const std::string& of, RequestFaults* faults) {
+// A number among the parameters; 0 if it is not there.
+uint64_t SizeParameter(const Parameters& parameters, const char* name, const std::string& of, RequestFaults* faults,
+                       const char* what = "a size") {
   const auto found = parameters.find(name);
   if (found == parameters.end()) return 0;
   if (found->second.has_uint64_param()) return found->second.uint64_param();
   if (found->second.has_int64_param() && found->second.int64_param() >= 0) {
     return static_cast<uint64_t>(found->second.int64_param());
   }
-  faults->Add(fmt::format("{}parameter '{}' is not a size", of, name));
+  faults->Add(fmt::format("{}parameter '{}' is not {}", of, name, what));
   return 0;
 }
 
@@ -195,6 +196,8 @@ Result<InferRequest> ParseGrpcRequest(const ModelInferRequest& message, const Se
   RequestFaults faults;
   request.id = message.id();
   RefuseParameters(message.parameters(), "", &faults);
+  request.timeout_us = SizeParameter(message.parameters(), kTimeoutParameter, "", &faults, "a number of microseconds");
+  SizeParameter(message.parameters(), kPriorityParameter, "", &faults, "a level");
   ParseInputs(message, model, shared, &request, &faults);
   ParseOutputs(message, model, shared, &request, &faults);
   TAMIS_RETURN_IF_ERROR(faults.status());

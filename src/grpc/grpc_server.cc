@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "src/grpc/grpc_service.h"
+#include "src/grpc/unknown_calls.h"
 
 namespace tamis {
 namespace {
@@ -44,6 +45,7 @@ class GrpcServer::Impl {
     builder.AddListeningPort(Endpoint(options_.host, options_.port), grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(&service_);
     builder.RegisterService(&health_);
+    builder.RegisterCallbackGenericService(&unknown_);
     server_ = builder.BuildAndStart();
     if (server_ != nullptr && port_ != 0) return {};
     return RuntimeError("cannot listen on {} port {} for gRPC: the port is taken, or the address is not this machine's",
@@ -65,6 +67,7 @@ class GrpcServer::Impl {
   GrpcInference inference_;  // goes when the calls have ended
   GrpcService service_;
   GrpcHealth health_;
+  UnknownCalls unknown_;
   std::mutex mutex_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

@@ -1,9 +1,9 @@
 // The KServe v2 protocol over gRPC, beside a Server's HTTP: the same models, counts and limits.
 //
 // Status codes: INVALID_ARGUMENT what is wrong with the request, all of it listed; NOT_FOUND no such model or version;
-// PERMISSION_DENIED what the server was not started to allow; UNAVAILABLE not ready or too busy; RESOURCE_EXHAUSTED
-// too large; UNIMPLEMENTED extensions that are not offered; INTERNAL our fault. In a stream, errors of a request are
-// its answer and the stream goes on.
+// PERMISSION_DENIED what the server was not started to allow; UNAVAILABLE not ready, too busy, or the request's own
+// timeout is over; RESOURCE_EXHAUSTED too large; UNIMPLEMENTED what is not offered; INTERNAL our fault. In a stream,
+// errors of a request are its answer and the stream goes on.
 #pragma once
 
 #include <chrono>

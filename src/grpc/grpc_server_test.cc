@@ -303,6 +303,24 @@ TEST_F(GrpcServerTest, WorksOnNoMoreThanItMay) {
   first.join();
 }
 
+TEST_F(GrpcServerTest, ARequestThatHasWaitedLongerThanItsTimeoutIsNotComputed) {
+  inference_.workers = 1;
+  Start();
+  std::thread first = Occupy();
+  auto request = Request(true);
+  (*request.mutable_parameters())["timeout"].set_int64_param(1000);
+  std::thread late([&] { ExpectError(request, StatusCode::UNAVAILABLE, "its timeout is 1000 us"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  session_->Block(false);
+  first.join();
+  late.join();
+  EXPECT_EQ(session_->runs, 1);
+  (*request.mutable_parameters())["timeout"].set_string_param("soon");
+  (*request.mutable_parameters())["priority"].set_int64_param(-1);
+  ExpectError(request, StatusCode::INVALID_ARGUMENT, "parameter 'timeout' is not a number of microseconds");
+  ExpectError(request, StatusCode::INVALID_ARGUMENT, "parameter 'priority' is not a level");
+}
+
 // A client that takes no more of its answers holds no thread, and after a while nothing else.
 TEST_F(GrpcServerTest, AnswersThatAreNotTakenAreGivenUp) {
   inference_.send_timeout = std::chrono::milliseconds(100);

@@ -1,5 +1,7 @@
 #include "src/server/inference.h"
 
+#include <fmt/format.h>
+
 namespace tamis {
 namespace {
 
@@ -18,6 +20,13 @@ int64_t Rows(const InferRequest& request, const Session& session) {
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::optional<std::string> TooLate(const InferRequest& request, const Metrics::Outcome& outcome) {
+  const double waited = (outcome.queue_seconds + outcome.read_seconds) * 1e6;
+  if (request.timeout_us == 0 || waited <= static_cast<double>(request.timeout_us)) return std::nullopt;
+  return fmt::format("the request waited {:.0f} us and was not computed: its timeout is {} us", waited,
+                     request.timeout_us);
 }
 
 InferenceRecord::InferenceRecord(Metrics* metrics, const ModelVersion& model, Clock::time_point arrived)

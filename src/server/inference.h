@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "src/server/metrics.h"
 #include "src/server/protocol/infer_request.h"
@@ -52,6 +53,9 @@ class InferenceRecord {
   const ModelVersion& model_;
   const std::chrono::steady_clock::time_point start_;
 };
+
+// What to say if a request's timeout has passed before it is computed, as its outcome tells so far.
+std::optional<std::string> TooLate(const InferRequest& request, const Metrics::Outcome& outcome);
 
 double SecondsSince(std::chrono::steady_clock::time_point start);
 

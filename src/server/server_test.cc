@@ -32,6 +32,7 @@ class Client {
   ~Client() { close(fd_); }
   bool connected() const { return connected_; }
   void Send(const std::string& bytes) { (void)!send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  void EndSending() { shutdown(fd_, SHUT_WR); }
   // One response: headers, and as many bytes as Content-Length says.
   std::string Receive() {
     while (buffer_.find("\r\n\r\n") == std::string::npos) {
@@ -294,6 +295,28 @@ TEST_F(ServerTest, WaitingForAWorkerIsTold) {
   const Metrics::Totals totals = server_->metrics().TotalsOf("server_test", "1");
   EXPECT_GT(totals.queue_seconds, 0);
   EXPECT_LE(totals.queue_seconds + totals.compute_seconds, totals.succeeded_seconds);
+}
+
+TEST_F(ServerTest, WhatNobodyWaitsForIsNotComputed) {
+  options_.http.workers = 1;
+  options_.http.io_threads = 1;
+  Start();
+  session_->Block(true);
+  Client first(server_->port()), third(server_->port());
+  first.Send(RequestOf(kBody));
+  WaitForRuns(1);
+  {
+    Client second(server_->port());
+    second.Send(RequestOf(kBody));
+    second.EndSending();
+    usleep(100'000);  // what is sent first arrives first, but the server has to see both
+    third.Send(RequestOf(kBody));
+    session_->Block(false);
+    EXPECT_EQ(second.Receive().rfind("HTTP/1.1 499", 0), 0U);  // it may still listen
+  }
+  EXPECT_EQ(first.Receive().rfind("HTTP/1.1 200", 0), 0U);
+  EXPECT_EQ(third.Receive().rfind("HTTP/1.1 200", 0), 0U);
+  EXPECT_EQ(session_->runs, 2);
 }
 
 TEST_F(ServerTest, LimitsConnections) {

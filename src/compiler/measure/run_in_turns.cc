@@ -26,12 +26,12 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   return Program::Make(std::move(concrete), options, cache);
 }
 
-bool RunsLong(const PlanPoint& point) {
-  return point.Seconds() > kLongRun;
+bool TakesLong(const PlanPoint& point, int runs) {
+  return runs * point.Seconds() > kLongTrial;
 }
 
-std::string TooLongToTry(const PlanPoint& point) {
-  return fmt::format("not measured: one run takes {:.1f} s, and it would take dozens", point.Seconds());
+std::string TooLongToTry(const PlanPoint& point, int runs) {
+  return fmt::format("not measured: one run takes {:.1f} s, and it would take {} at least", point.Seconds(), runs);
 }
 
 Status ForRounds(const Turns& turns, const std::function<Status(int)>& round, const std::function<bool()>& enough) {

@@ -23,17 +23,17 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
 
 // Rounds go on until `seconds` are over, but there are at least and at most so many. The first is a warm-up. Where
 // rounds take kLongRounds together, kLeastRounds are enough: a run of seconds is an average by itself.
-inline constexpr double kLongRounds = 20;  // seconds
+inline constexpr double kLongRounds = 8;  // seconds
 inline constexpr int kLeastRounds = 3;
 struct Turns {
   double seconds = 0.5;
   int least = 5, most = 200;
 };
-// Whether one run at a point, as its kernels were timed, takes so long (kLongRun) that its network is not tried in
-// several forms: that takes dozens of runs, and a user waits for them.
-inline constexpr double kLongRun = 4;
-bool RunsLong(const PlanPoint& point);
-std::string TooLongToTry(const PlanPoint& point);  // a reason
+// Whether so many runs at a point, as its kernels were timed, take longer (kLongTrial) than a user is let wait to learn
+// whether one more form of the network gains.
+inline constexpr double kLongTrial = 30;  // seconds
+bool TakesLong(const PlanPoint& point, int runs);
+std::string TooLongToTry(const PlanPoint& point, int runs);  // a reason
 // Calls `round` with 0, 1, ... as `turns` say, until it fails. While `enough` says no, there are more rounds, for up to
 // kPatience times as long.
 inline constexpr double kPatience = 4;

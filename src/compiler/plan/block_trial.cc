@@ -77,10 +77,12 @@ class Trial {
         unknown.push_back(&segment);
       }
     }
-    if (!unknown.empty() && !tuner_.TimeIsUp() && !RunsLong(point_)) {
+    const std::vector<Group> groups = Apart(unknown);
+    least_runs_ = kLeastRounds * static_cast<int>(groups.size() + 1);
+    if (!unknown.empty() && !tuner_.TimeIsUp() && !TakesLong(point_, least_runs_)) {
       if (begin) begin();
       TAMIS_ASSIGN_OR_RETURN(inputs_, RandomOperands(specs, point_.binding, 1));
-      TAMIS_RETURN_IF_ERROR(Measure(unknown));
+      TAMIS_RETURN_IF_ERROR(Measure(groups));
       Choose();
       TAMIS_RETURN_IF_ERROR(Confirm());
       std::set<std::string> recorded;
@@ -168,17 +170,22 @@ class Trial {
     return ProgramWith(concrete_.Clone(), kernels_, threads_, cache_, std::move(blocks), arenas_);
   }
 
-  // Each block's time over that of its layers: medians over whole runs of several programs in turns, none of which has
-  // blocks that overlap.
-  Status Measure(std::span<Segment* const> segments) {
-    std::vector<std::vector<Segment*>> groups;
+  // Groups none of which has blocks that overlap.
+  using Group = std::vector<Segment*>;
+  static std::vector<Group> Apart(std::span<Segment* const> segments) {
+    std::vector<Group> groups;
     for (Segment* segment : segments) {
-      const auto free = std::find_if(groups.begin(), groups.end(), [&](const std::vector<Segment*>& group) {
+      const auto free = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
         return std::none_of(group.begin(), group.end(),
                             [&](const Segment* other) { return Overlap(*segment, *other); });
       });
       (free == groups.end() ? groups.emplace_back() : *free).push_back(segment);
     }
+    return groups;
+  }
+
+  // Each block's time over that of its layers: medians over whole runs in turns, of a program for every group.
+  Status Measure(std::span<const Group> groups) {
     TAMIS_ASSIGN_OR_RETURN(const auto plain, With({}));
     std::vector<std::unique_ptr<Program>> programs;
     for (const auto& group : groups) {
@@ -202,18 +209,20 @@ class Trial {
       return {};
     }));
     std::map<std::string, std::vector<double>> ratios;
-    for (const Segment* segment : segments) {
-      const double as_one = Median(block_seconds[segment]);
+    for (const auto& [segment, seconds] : block_seconds) {
+      const double as_one = Median(seconds);
       if (as_one <= 0) continue;  // it was not formed
       double one_by_one = 0;
       for (const std::string& layer : segment->plan.layers) one_by_one += Median(layer_seconds[layer]);
       ratios[segment->kind].push_back(as_one / one_by_one);
     }
-    for (Segment* segment : segments) {
-      const auto found = ratios.find(segment->kind);
-      if (found == ratios.end()) continue;
-      segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
-      segment->samples = static_cast<int64_t>(block_seconds[segment].size());
+    for (const Group& group : groups) {
+      for (Segment* segment : group) {
+        const auto found = ratios.find(segment->kind);
+        if (found == ratios.end()) continue;
+        segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
+        segment->samples = static_cast<int64_t>(block_seconds[segment].size());
+      }
     }
     return {};
   }
@@ -272,7 +281,7 @@ class Trial {
       verdict.chosen = std::find(chosen_.begin(), chosen_.end(), &segment) != chosen_.end();
       if (verdict.chosen) point_.blocks.push_back(segment.plan);
       if (segment.plan.seconds <= 0) {
-        verdict.reason = RunsLong(point_) ? TooLongToTry(point_) : "not measured";
+        verdict.reason = TakesLong(point_, least_runs_) ? TooLongToTry(point_, least_runs_) : "not measured";
         continue;
       }
       verdict.reason = fmt::format("{:.2f} times the time of its layers one by one",
@@ -292,6 +301,7 @@ class Trial {
   std::vector<std::vector<Layer>> runs_;
   std::vector<Segment> segments_;
   std::vector<const Segment*> chosen_;
+  int least_runs_ = 0;  // to measure what is unknown
   std::vector<Tensor> inputs_;
   PackCache cache_;
   std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();

@@ -17,6 +17,8 @@ namespace {
 
 // No gain is asked for: at the same time parts take a fraction of the memory.
 constexpr double kMostRatio = 1;
+// At the least: the whole batch and parts of it, then twice the whole batch in both forms.
+constexpr int kLeastRuns = 4 * kLeastRounds;
 
 // Neighbours on the machine only add to a run, and a run that is bound by memory hides more of what they take than one
 // that is bound by products, so that medians compare the neighbours.
@@ -85,8 +87,9 @@ class Trial {
       if (*known > 0 && *known <= cuts_.size()) chosen = &cuts_[*known - 1];
       verdict.reason = "known from an earlier build";
     } else {
-      if (RunsLong(point_)) verdict.reason = TooLongToTry(point_);
-      if (tuner_.TimeIsUp() || RunsLong(point_)) return verdict;
+      const bool long_runs = TakesLong(point_, kLeastRuns);
+      if (long_runs) verdict.reason = TooLongToTry(point_, kLeastRuns);
+      if (tuner_.TimeIsUp() || long_runs) return verdict;
       if (begin) begin();
       TAMIS_ASSIGN_OR_RETURN(chosen, Measure(&verdict.reason));
       const size_t cut = chosen == nullptr ? 0 : static_cast<size_t>(chosen - cuts_.data()) + 1;

@@ -60,9 +60,9 @@ Status CheckLoadBody(std::string_view body) {
 // Why requests to this path are refused that some clients of the protocol make; nullptr for others.
 const char* NotOffered(const std::vector<std::string>& path) {
   if (path.size() < 2 || path[0] != "v2") return nullptr;
-  if (path[1] == "logging") return "log settings can't be changed while the server runs";
+  if (path[1] == "logging") return kNoLogSettings;
   const bool of_model = path.size() >= 4 && path[1] == "models" && path[path.size() - 2] == "trace";
-  if (path[1] == "trace" || of_model) return "traces are not offered; /metrics and the statistics extension are";
+  if (path[1] == "trace" || of_model) return kNoTraces;
   return nullptr;
 }
 
@@ -208,6 +208,7 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   const auto read_start = Clock::now();
   const Admission::Place place(&admission_);
   if (!place.got()) return ErrorResponse(503, kTooBusy);
+  if (request.GivenUp()) return ErrorResponse(499, "the client closed its side before the request had its turn");
   if (FindHeader(request.headers, "Content-Length") == nullptr &&
       FindHeader(request.headers, "Transfer-Encoding") == nullptr) {
     return ErrorResponse(411, "an inference request needs a body with Content-Length or chunked");
@@ -240,6 +241,7 @@ HttpResponse HttpHandler::InferChecked(const HttpRequest& request, const ModelVe
   if (!parsed.ok()) return ErrorResponse(HttpStatus(parsed.status()), parsed.status().message());
 
   outcome->read_seconds = SecondsSince(read_start);
+  if (const auto late = TooLate(*parsed, *outcome)) return ErrorResponse(503, *late);
   const auto outputs = ComputeInference(model, *parsed, outcome);
   if (!outputs.ok()) return ErrorResponse(HttpStatus(outputs.status()), outputs.status().message());
   const auto write_start = Clock::now();

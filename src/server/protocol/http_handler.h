@@ -6,8 +6,9 @@
 // and those of shared memory (shared_memory_routes.h)
 //
 // Status codes: 400 what is wrong with the request, all of it listed; 403 what this server was not started to allow;
-// 404 no such path, model or version; 405; 411; 413; 415 unknown Content-Encoding; 500 our fault; 501 extensions of
-// the protocol that are not offered; 503 not ready, draining or too busy. Error bodies are {"error": "..."}.
+// 404 no such path, model or version; 405; 411; 413; 415 unknown Content-Encoding; 499 the client closed its side
+// before its request had its turn; 500 our fault; 501 extensions of the protocol that are not offered; 503 not ready,
+// draining, too busy, or the request's own timeout is over. Error bodies are {"error": "..."}.
 // Thread-safe.
 #pragma once
 
@@ -29,6 +30,9 @@ inline constexpr char kNoModelControl[] =
 // What a request to load a model may not ask for.
 inline constexpr char kNoOverride[] =
     "is not supported: a model is loaded as its files in the repository say, without another configuration or files";
+// Of the protocol's extensions.
+inline constexpr char kNoLogSettings[] = "log settings can't be changed while the server runs";
+inline constexpr char kNoTraces[] = "traces are not offered; /metrics and the statistics extension are";
 inline constexpr char kTooBusy[] = "the server works on as many requests as it may; try again";
 
 struct HandlerOptions {

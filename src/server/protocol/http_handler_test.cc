@@ -202,6 +202,23 @@ TEST_F(HandlerTest, ListsAllThatIsWrong) {
   }
 }
 
+TEST_F(HandlerTest, ARequestThatHasWaitedLongerThanItsTimeoutIsNotComputed) {
+  const auto waited = [&](const std::string& parameters) {
+    std::string body = kGood;
+    body.insert(body.size() - 1, R"(,"parameters":{)" + parameters + "}");
+    HttpRequest request{"POST", "/v2/models/good/infer", {{"Content-Length", std::to_string(body.size())}}, body};
+    request.arrived -= std::chrono::milliseconds(50);
+    return handler_->Handle(request);
+  };
+  ExpectError(waited(R"("timeout":49000)"), 503, "its timeout is 49000 us");
+  EXPECT_EQ(GoodSession().runs, 0);
+  EXPECT_EQ(waited(R"("timeout":3600000000,"priority":2)").status, 200);
+  EXPECT_EQ(waited(R"("timeout":0)").status, 200);
+  const HttpResponse wrong = waited(R"("timeout":-1,"priority":"high")");
+  ExpectError(wrong, 400, "parameter 'timeout' is not a number of microseconds");
+  ExpectError(wrong, 400, "parameter 'priority' is not a level");
+}
+
 TEST_F(HandlerTest, RefusesBadShapesAndData) {
   ExpectError(Infer(WithA("[1,3]", "[1,2,3]")), 400, "shape is [1, 3], but the model wants [-1, 2] (-1: any)");
   ExpectError(Infer(WithA("[2]", "[1,2]")), 400, "shape is [2]");

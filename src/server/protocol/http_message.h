@@ -1,6 +1,7 @@
 // A request and a response without a socket.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -43,6 +44,10 @@ struct HttpRequest {
   HttpHeaders headers;
   HttpBody body;  // without the transfer encoding, with the content encoding
   std::chrono::steady_clock::time_point arrived = std::chrono::steady_clock::now();  // all of it
+  std::shared_ptr<const std::atomic<bool>> given_up =
+      nullptr;  // set once the client has closed its side; null: nobody looks
+
+  bool GivenUp() const { return given_up != nullptr && *given_up; }
 };
 
 struct HttpResponse {

@@ -36,6 +36,8 @@ class Parser {
     }
     bool binary_default = false;
     RefuseParameters(request, "");
+    request_.timeout_us = SizeParameter(request, kTimeoutParameter, "", "a number of microseconds");
+    SizeParameter(request, kPriorityParameter, "", "a level");
     BoolParameter(request, "binary_data_output", &binary_default);
     ParseInputs(request);
     ParseOutputs(request, binary_default);
@@ -72,11 +74,11 @@ class Parser {
     }
   }
 
-  uint64_t SizeParameter(const object& owner, const char* name, const std::string& of) {
+  uint64_t SizeParameter(const object& owner, const char* name, const std::string& of, const char* what = "a size") {
     element value;
     uint64_t size = 0;
     if (Parameter(owner, name, &value) && value.get_uint64().get(size) != simdjson::SUCCESS) {
-      Problem(of + "parameter '" + name + "' is not a size");
+      Problem(of + "parameter '" + name + "' is not " + what);
     }
     return size;
   }

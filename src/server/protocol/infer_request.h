@@ -23,6 +23,7 @@ struct RequestedOutput {
 
 struct InferRequest {
   std::string id;
+  uint64_t timeout_us = 0;               // it is not computed if it has waited longer; 0: it may wait
   NamedTensors inputs;                   // every input of the model, its type and rank as declared
   std::vector<RequestedOutput> outputs;  // all of the model's, in its order, if the request names none
 };
@@ -40,6 +41,8 @@ Result<InferRequest> ParseInferRequest(std::string_view body, std::optional<std:
 inline constexpr std::pair<const char*, const char*> kRefusedParameters[] = {
     {"sequence_id", "requests are independent of one another here"},
 };
+// Numbers that clients give with whole requests. Without levels a priority changes nothing, as in Triton.
+inline constexpr const char kTimeoutParameter[] = "timeout", kPriorityParameter[] = "priority";
 
 // The outputs that a request asks for, in its order, as they are to be sent; those that have a place in shared memory
 // are written there. An error (kUser) if one has no classes to tell, or does not fit its place.

@@ -207,6 +207,9 @@ void HttpConnection::Dispatch() {
   } else if (body_bytes_ > 0) {
     request->body = HttpBody(std::string_view(body_, body_bytes_), memory_);
   }
+  const auto given_up = std::make_shared<std::atomic<bool>>(false);
+  request->given_up = given_up;
+  WatchClient(given_up);
   const bool keep_alive = message.keep_alive();
   // The guard keeps the input and output thread running until the answer is there.
   auto guard = asio::make_work_guard(stream_.get_executor());
@@ -214,9 +217,21 @@ void HttpConnection::Dispatch() {
     auto response = std::make_shared<HttpResponse>(self->context_.answer(*request));
     asio::post(self->stream_.get_executor(), [self, response, keep_alive] {
       if (self->closed_) return;
+      ErrorCode ignored;
+      self->stream_.socket().cancel(ignored);  // ends WatchClient
       self->Release();
       self->Write(std::move(*response), keep_alive && !self->context_.stopping);
     });
+  });
+}
+
+void HttpConnection::WatchClient(std::shared_ptr<std::atomic<bool>> given_up) {
+  stream_.socket().async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this(), given_up](ErrorCode error) {
+    if (error || self->closed_) return;
+    char next = 0;
+    const size_t bytes = self->stream_.socket().receive(asio::buffer(&next, 1), asio::socket_base::message_peek, error);
+    if (error == asio::error::would_block || error == asio::error::try_again) return self->WatchClient(given_up);
+    if (error || bytes == 0) *given_up = true;  // otherwise the next request comes already
   });
 }
 
