@@ -160,7 +160,7 @@ def test_tritonclient_finds_what_it_asks_for(server):
     tokens.set_data_from_numpy(np.ones((2, 4), np.int64))
     mask = triton.InferInput("open", [2, 4], "INT64")
     mask.set_data_from_numpy(np.ones((2, 4), np.int64))
-    scores = client.infer("encoder", [tokens, mask]).as_numpy("pooled")
+    scores = client.infer("encoder", [tokens, mask], timeout=60_000_000, priority=1).as_numpy("pooled")
     named = client.infer("encoder", [tokens, mask], outputs=[classes]).as_numpy("pooled")
     assert named.shape == (2, 2)
     for row, entries in zip(scores, named):

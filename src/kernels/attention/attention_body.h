@@ -99,10 +99,10 @@ TAMIS_INLINE KeyRange SeenByBlock(const AttentionArgs& args, int64_t first, int6
   return {begin, MaxOf(end, begin + kLanes)};
 }
 
-// x where begin <= lane < end, minus infinity elsewhere.
-TAMIS_INLINE Vec Hide(Vec x, int64_t begin, int64_t end) {
+// x where begin <= lane < end, `otherwise` elsewhere.
+TAMIS_INLINE Vec Hide(Vec x, int64_t begin, int64_t end, float otherwise) {
   alignas(64) static constexpr float kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  const Vec lane = Load(kLane), hidden = Set(-__builtin_inff());
+  const Vec lane = Load(kLane), hidden = Set(otherwise);
   x = IfLess(lane, Set(static_cast<float>(begin)), hidden, x);
   return IfLess(lane, Set(static_cast<float>(end)), x, hidden);
 }
@@ -112,6 +112,13 @@ struct SoftmaxSum {
   float sum = 0;
   bool mean = false;
 };
+
+// e^-x of what a score is below the highest one, 0 where that is hardly a normal number.
+template <class V>
+TAMIS_INLINE V SoftmaxNumerator(V x) {
+  const Vec most = Set(87.0f);
+  return IfLess(most, x, Set(0), ExpOfMinus(Min(most, x)));
+}
 
 // numerators = exp(scale * scores + mask - their maximum) for the keys of `range`, 0 for those that aren't seen.
 template <class Policy>
@@ -125,13 +132,13 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
     for (int64_t t = range.begin; t < range.end; t += kLanes) Store(scores + t, cap * Tanh(factor * Load(scores + t)));
     scale = 1;
   }
-  const auto hidden = [&](Vec x, int64_t t) {
-    return t < seen.begin || t + kLanes > seen.end ? Hide(x, seen.begin - t, seen.end - t) : x;
+  const auto hidden = [&](Vec x, int64_t t, float otherwise) {
+    return t < seen.begin || t + kLanes > seen.end ? Hide(x, seen.begin - t, seen.end - t, otherwise) : x;
   };
   Vec highest = Set(-infinity);
   const auto mask_all = [&](auto addend) {
     for (int64_t t = range.begin; t < range.end; t += kLanes) {
-      const Vec x = hidden(Fma(Load(scores + t), Set(scale), addend(t)), t);
+      const Vec x = hidden(Fma(Load(scores + t), Set(scale), addend(t)), t, -infinity);
       Store(scores + t, x);
       highest = Max(highest, x);
     }
@@ -142,7 +149,7 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
     mask_all([&](int64_t t) { return MaskAt(static_cast<const Bf16*>(mask), stride, t, args.keys); });
   } else {  // the product is cheaper made twice than stored
     for (int64_t t = range.begin; t < range.end; t += kLanes) {
-      highest = Max(highest, hidden(Load(scores + t) * Set(scale), t));
+      highest = Max(highest, hidden(Load(scores + t) * Set(scale), t, -infinity));
     }
   }
   const float most = MaxLane(highest);
@@ -153,16 +160,23 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
   }
   Vec sum = Set(0);
   const auto exponentials = [&](auto below_top) {
-    for (int64_t t = range.begin; t < range.end; t += kLanes) {
-      const Vec e = Exp(below_top(t));
-      sum = sum + e;
-      Policy::Keep(numerators + t, e);
-    }
+    int64_t t = range.begin;
+    const auto keep = [&](auto count) __attribute__((always_inline)) {
+      Vecs<count.value> below;  // not negative, but for a rounding
+      for (int i = 0; i < count.value; ++i) below.v[i] = below_top(t + i * kLanes);
+      const auto e = SoftmaxNumerator(below);
+      for (int i = 0; i < count.value; ++i, t += kLanes) {
+        sum = sum + e.v[i];
+        Policy::Keep(numerators + t, e.v[i]);
+      }
+    };
+    while (t + 4 * kLanes <= range.end) keep(std::integral_constant<int, 4>());
+    while (t < range.end) keep(std::integral_constant<int, 1>());
   };
   if (args.mask == MaskKind::kNone) {
-    exponentials([&](int64_t t) { return hidden(Fma(Load(scores + t), Set(scale), Set(-most)), t); });
+    exponentials([&](int64_t t) { return hidden(Fma(Load(scores + t), Set(-scale), Set(most)), t, infinity); });
   } else {
-    exponentials([&](int64_t t) { return Load(scores + t) - Set(most); });
+    exponentials([&](int64_t t) { return Set(most) - Load(scores + t); });
   }
   return {SumLanes(sum), false};
 }
