@@ -66,7 +66,7 @@ class Split:
     queries: list      # indices into corpus whose synopsis is asked
 
 
-def split(packages, calibration=512, corpus=3000, queries=500):
+def split(packages, corpus, queries, calibration=512):
     if len(packages) < calibration + corpus:
         raise SystemExit(f"demo: only {len(packages)} packages have a long description; {calibration + corpus} needed")
     return Split(packages[:calibration], packages[calibration : calibration + corpus], list(range(queries)))

@@ -30,6 +30,8 @@ WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 QUESTIONS = ["edit a pdf", "watch the weather from a terminal", "learn to type faster"]
 MIN_AGREEMENT = 0.97
 TOP = 10
+# Texts that everybody encodes: eleven times 3,000 of them take an hour where one of 128 tokens takes longer than this.
+CORPUS, SMALL_CORPUS, SLOW_MS, QUERIES = 3000, 1000, 25, 500
 
 
 def say(text):
@@ -60,6 +62,15 @@ def tamis_command(tamis, *arguments):
     if result.returncode != 0:
         raise SystemExit(f"demo: `{' '.join(command)}` ended with code {result.returncode}")
     return result.stdout
+
+
+def corpus_of_machine(tamis, model):
+    dense_ms = json.loads(tamis_command(tamis, "inspect", model, "--json"))["predicted"]["dense_ms"]
+    if dense_ms <= SLOW_MS:
+        return CORPUS
+    print(f"   a text takes {dense_ms:.0f} ms here: a corpus of {SMALL_CORPUS} texts instead of {CORPUS} "
+          f"(demo/demo.py --corpus {CORPUS} takes them all)")
+    return SMALL_CORPUS
 
 
 def prepare_texts(tokenizer, split):
@@ -149,7 +160,12 @@ def ask(rows, tokenizer, split):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tamis", default="build/tamis")
-    tamis = Path(parser.parse_args().tamis).resolve()
+    parser.add_argument("--corpus", type=int, metavar="N", help=f"texts to search, {QUERIES} at least (default: "
+                        f"{CORPUS}; {SMALL_CORPUS} where one of 128 tokens takes more than {SLOW_MS} ms)")
+    arguments = parser.parse_args()
+    if arguments.corpus is not None and arguments.corpus < QUERIES:
+        parser.error(f"--corpus {arguments.corpus}: {QUERIES} of them are asked for")
+    tamis = Path(arguments.tamis).resolve()
     start = time.monotonic()
     CACHE.mkdir(parents=True, exist_ok=True)
     OUT.mkdir(parents=True, exist_ok=True)
@@ -158,14 +174,15 @@ def main():
     say("writing it as ONNX (opset 17, dynamic batch and sequence, pooling and normalisation inside)")
     model = OUT / "minilm.onnx"
     minilm.build(model_dir, model)
+    say("tamis inspect: what pruning would gain here, before anything is pruned")
+    print(tamis_command(tamis, "inspect", model), end="")
+    size = arguments.corpus or corpus_of_machine(tamis, model)
     say("reading Debian's package descriptions (Translation-en)")
-    split = corpus.split(corpus.read_packages(corpus.fetch_index(CACHE / "apt")))
+    split = corpus.split(corpus.read_packages(corpus.fetch_index(CACHE / "apt")), size, QUERIES)
     tokenizer = encoding.load_tokenizer(model_dir / "tokenizer.json")
     texts, queries = prepare_texts(tokenizer, split)
     print(f"   corpus {len(texts)}, calibration {len(split.calibration)} others, queries {len(queries)}")
 
-    say("tamis inspect: what pruning would gain here, before anything is pruned")
-    print(tamis_command(tamis, "inspect", model), end="")
     engines, optimized = build_engines(tamis, model)
     say("int8 for the others: ONNX Runtime's own (dynamic), and what tamis quantize writes (QDQ)")
     peer.quantize(str(model), str(OUT / "minilm_int8.onnx"))
