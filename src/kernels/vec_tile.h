@@ -52,6 +52,12 @@ TAMIS_INLINE void TileOfRows(int64_t rows, int64_t depth, const typename P::A* a
   for (; r + kTileRows <= rows; r += kTileRows) {
     Tile<P, kTileRows, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
   }
+  if constexpr (kTileRows > 4) {
+    if (r + 4 <= rows) {
+      Tile<P, 4, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
+      r += 4;
+    }
+  }
   for (; r + 2 <= rows; r += 2) {
     Tile<P, 2, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
   }

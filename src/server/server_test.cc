@@ -309,7 +309,11 @@ TEST_F(ServerTest, WhatNobodyWaitsForIsNotComputed) {
     Client second(server_->port());
     second.Send(RequestOf(kBody));
     second.EndSending();
-    usleep(100'000);  // what is sent first arrives first, but the server has to see both
+    for (int i = 0; i < 3; ++i) {  // as many turns of the input and output thread, so that it has seen both
+      Client turn(server_->port());
+      turn.Send("no request\r\n\r\n");
+      EXPECT_EQ(turn.Receive().rfind("HTTP/1.1 400", 0), 0U);
+    }
     third.Send(RequestOf(kBody));
     session_->Block(false);
     EXPECT_EQ(second.Receive().rfind("HTTP/1.1 499", 0), 0U);  // it may still listen

@@ -26,8 +26,9 @@ Result<std::unique_ptr<Program>> ProgramWith(Graph concrete, const KernelsByNode
   return Program::Make(std::move(concrete), options, cache);
 }
 
-bool TakesLong(const PlanPoint& point, int runs) {
-  return runs * point.Seconds() > kLongTrial;
+int RunsToSpare(const PlanPoint& point) {
+  constexpr double kMost = 1e6;
+  return static_cast<int>(std::min(kMost, kLongTrial / std::max(point.Seconds(), kLongTrial / kMost)));
 }
 
 std::string TooLongToTry(const PlanPoint& point, int runs) {

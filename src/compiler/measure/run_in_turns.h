@@ -29,10 +29,10 @@ struct Turns {
   double seconds = 0.5;
   int least = 5, most = 200;
 };
-// Whether so many runs at a point, as its kernels were timed, take longer (kLongTrial) than a user is let wait to learn
-// whether one more form of the network gains.
+// How many runs at a point, as its kernels were timed, a user is let wait for to learn whether other forms of the
+// network gain: kLongTrial.
 inline constexpr double kLongTrial = 30;  // seconds
-bool TakesLong(const PlanPoint& point, int runs);
+int RunsToSpare(const PlanPoint& point);
 std::string TooLongToTry(const PlanPoint& point, int runs);  // a reason
 // Calls `round` with 0, 1, ... as `turns` say, until it fails. While `enough` says no, there are more rounds, for up to
 // kPatience times as long.

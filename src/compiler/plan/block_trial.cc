@@ -77,9 +77,14 @@ class Trial {
         unknown.push_back(&segment);
       }
     }
-    const std::vector<Group> groups = Apart(unknown);
-    least_runs_ = kLeastRounds * static_cast<int>(groups.size() + 1);
-    if (!unknown.empty() && !tuner_.TimeIsUp() && !TakesLong(point_, least_runs_)) {
+    std::vector<Group> groups = Apart(unknown);
+    // A program each, and one without blocks. The first groups have the shortest blocks.
+    const auto most = static_cast<size_t>(std::max(0, RunsToSpare(point_) / kLeastRounds - 1));
+    if (groups.size() > most) {
+      unmeasured_ = TooLongToTry(point_, kLeastRounds * static_cast<int>(groups.size() + 1));
+      groups.resize(most);
+    }
+    if (!groups.empty() && !tuner_.TimeIsUp()) {
       if (begin) begin();
       TAMIS_ASSIGN_OR_RETURN(inputs_, RandomOperands(specs, point_.binding, 1));
       TAMIS_RETURN_IF_ERROR(Measure(groups));
@@ -281,7 +286,7 @@ class Trial {
       verdict.chosen = std::find(chosen_.begin(), chosen_.end(), &segment) != chosen_.end();
       if (verdict.chosen) point_.blocks.push_back(segment.plan);
       if (segment.plan.seconds <= 0) {
-        verdict.reason = TakesLong(point_, least_runs_) ? TooLongToTry(point_, least_runs_) : "not measured";
+        verdict.reason = unmeasured_;
         continue;
       }
       verdict.reason = fmt::format("{:.2f} times the time of its layers one by one",
@@ -301,7 +306,7 @@ class Trial {
   std::vector<std::vector<Layer>> runs_;
   std::vector<Segment> segments_;
   std::vector<const Segment*> chosen_;
-  int least_runs_ = 0;  // to measure what is unknown
+  std::string unmeasured_ = "not measured";  // why not
   std::vector<Tensor> inputs_;
   PackCache cache_;
   std::shared_ptr<ArenaPool> arenas_ = std::make_shared<ArenaPool>();

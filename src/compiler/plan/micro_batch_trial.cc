@@ -87,7 +87,7 @@ class Trial {
       if (*known > 0 && *known <= cuts_.size()) chosen = &cuts_[*known - 1];
       verdict.reason = "known from an earlier build";
     } else {
-      const bool long_runs = TakesLong(point_, kLeastRuns);
+      const bool long_runs = RunsToSpare(point_) < kLeastRuns;
       if (long_runs) verdict.reason = TooLongToTry(point_, kLeastRuns);
       if (tuner_.TimeIsUp() || long_runs) return verdict;
       if (begin) begin();

@@ -162,7 +162,7 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
   const auto exponentials = [&](auto below_top) {
     int64_t t = range.begin;
     const auto keep = [&](auto count) __attribute__((always_inline)) {
-      Vecs<count.value> below;  // not negative, but for a rounding
+      Vecs<count.value> below;
       for (int i = 0; i < count.value; ++i) below.v[i] = below_top(t + i * kLanes);
       const auto e = SoftmaxNumerator(below);
       for (int i = 0; i < count.value; ++i, t += kLanes) {
@@ -170,11 +170,12 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
         Policy::Keep(numerators + t, e.v[i]);
       }
     };
-    while (t + 4 * kLanes <= range.end) keep(std::integral_constant<int, 4>());
-    while (t < range.end) keep(std::integral_constant<int, 1>());
+    while (t + 4 * kLanes <= range.end) keep(Vectors<4>());
+    while (t < range.end) keep(Vectors<1>());
   };
   if (args.mask == MaskKind::kNone) {
-    exponentials([&](int64_t t) { return hidden(Fma(Load(scores + t), Set(-scale), Set(most)), t, infinity); });
+    exponentials(
+        [&](int64_t t) { return hidden(Max(Set(0), Fma(Load(scores + t), Set(-scale), Set(most))), t, infinity); });
   } else {
     exponentials([&](int64_t t) { return Set(most) - Load(scores + t); });
   }

@@ -244,6 +244,22 @@ TEST(AttentionKernels, MatchTheReference) {
   CheckFamily("attention", cases);
 }
 
+// Of a row most scores are so far below the highest that their share is no normal number.
+TEST(AttentionKernels, ScoresFarApart) {
+  const AttentionShape s = {1, 2, 5, 75, 16, 20};
+  constexpr float kScale = 40;
+  KernelCase c = AttentionCase(s, DType::kFloat32, Tensor(), DType::kFloat32);
+  c.node.attributes["scale"] = kScale;
+  c.expected = {ExpectedAttention(s, c.inputs, kScale)};
+  // Scores are sums of `depth` products of 4 at most, and a weight errs by what its score does.
+  c.absolute = 2 * kScale * static_cast<double>(s.depth) * 4 * std::numeric_limits<float>::epsilon();
+  CheckFamily("attention", {c}, /*need_all=*/false);
+  // A NaN reaches all that its query gives.
+  c.inputs[0].Data<float>()[1] = std::numeric_limits<float>::quiet_NaN();
+  c.expected = {ExpectedAttention(s, c.inputs, kScale)};
+  CheckFamily("attention", {c}, /*need_all=*/false);
+}
+
 TEST(AttentionKernels, RefuseWhatTheyCannotCompute) {
   KernelCase c = AttentionCase({1, 2, 3, 4, 8, 8}, DType::kFloat32, RandomTensor(DType::kFloat32, {1, 1, 1, 4}, 1),
                                DType::kFloat32);

@@ -45,7 +45,7 @@ struct HttpRequest {
   HttpBody body;  // without the transfer encoding, with the content encoding
   std::chrono::steady_clock::time_point arrived = std::chrono::steady_clock::now();  // all of it
   std::shared_ptr<const std::atomic<bool>> given_up =
-      nullptr;  // set once the client has closed its side; null: nobody looks
+      nullptr;  // set if the client is seen to have closed its side; null: nobody looks
 
   bool GivenUp() const { return given_up != nullptr && *given_up; }
 };
