@@ -24,8 +24,8 @@ void RefuseParameters(const Parameters& parameters, const std::string& of, Reque
 }
 
 // A number among the parameters; 0 if it is not there.
-uint64_t SizeParameter(const Parameters& parameters, const char* name, const std::string& of, RequestFaults* faults,
-                       const char* what = "a size") {
+uint64_t NumberParameter(const Parameters& parameters, const char* name, const std::string& of, RequestFaults* faults,
+                         const char* what = "a size") {
   const auto found = parameters.find(name);
   if (found == parameters.end()) return 0;
   if (found->second.has_uint64_param()) return found->second.uint64_param();
@@ -48,8 +48,8 @@ std::optional<SharedPlace> PlaceOf(const Parameters& parameters, bool input, con
     return std::nullopt;
   }
   const std::string& region = parameters.at("shared_memory_region").string_param();
-  const uint64_t offset = SizeParameter(parameters, "shared_memory_offset", of, faults);
-  const uint64_t size = SizeParameter(parameters, "shared_memory_byte_size", of, faults);
+  const uint64_t offset = NumberParameter(parameters, "shared_memory_offset", of, faults);
+  const uint64_t size = NumberParameter(parameters, "shared_memory_byte_size", of, faults);
   auto place = input ? shared->InputPlace(region, offset, size) : shared->OutputPlace(region, offset, size);
   faults->Add(of, place.status());
   return place.ok() ? std::optional(std::move(*place)) : std::nullopt;
@@ -196,8 +196,9 @@ Result<InferRequest> ParseGrpcRequest(const ModelInferRequest& message, const Se
   RequestFaults faults;
   request.id = message.id();
   RefuseParameters(message.parameters(), "", &faults);
-  request.timeout_us = SizeParameter(message.parameters(), kTimeoutParameter, "", &faults, "a number of microseconds");
-  SizeParameter(message.parameters(), kPriorityParameter, "", &faults, "a level");
+  request.timeout_us =
+      NumberParameter(message.parameters(), kTimeoutParameter, "", &faults, "a number of microseconds");
+  NumberParameter(message.parameters(), kPriorityParameter, "", &faults, "a level");
   ParseInputs(message, model, shared, &request, &faults);
   ParseOutputs(message, model, shared, &request, &faults);
   TAMIS_RETURN_IF_ERROR(faults.status());

@@ -197,7 +197,7 @@ class Trial {
       TAMIS_ASSIGN_OR_RETURN(programs.emplace_back(), With(group));
     }
     std::map<std::string, std::vector<double>> layer_seconds;
-    std::map<const Segment*, std::vector<double>> block_seconds;
+    std::map<Segment*, std::vector<double>> block_seconds;
     TAMIS_RETURN_IF_ERROR(ForRounds({.seconds = 2, .least = 4, .most = 60}, [&](int round) -> Status {
       TAMIS_ASSIGN_OR_RETURN(const auto one_by_one, plain->Profile(inputs_, 1, pool_));
       for (const auto& node : one_by_one) {
@@ -207,7 +207,7 @@ class Trial {
         TAMIS_ASSIGN_OR_RETURN(const auto nodes, programs[g]->Profile(inputs_, 1, pool_));
         std::map<std::string_view, double> seconds;
         for (const auto& node : nodes) seconds[node.name] = node.op == "RowBlock" ? node.seconds : 0;
-        for (const Segment* segment : groups[g]) {
+        for (Segment* segment : groups[g]) {
           if (round > 0) block_seconds[segment].push_back(seconds[segment->plan.layers.back()]);
         }
       }
@@ -221,13 +221,11 @@ class Trial {
       for (const std::string& layer : segment->plan.layers) one_by_one += Median(layer_seconds[layer]);
       ratios[segment->kind].push_back(as_one / one_by_one);
     }
-    for (const Group& group : groups) {
-      for (Segment* segment : group) {
-        const auto found = ratios.find(segment->kind);
-        if (found == ratios.end()) continue;
-        segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
-        segment->samples = static_cast<int64_t>(block_seconds[segment].size());
-      }
+    for (const auto& [segment, seconds] : block_seconds) {
+      const auto found = ratios.find(segment->kind);
+      if (found == ratios.end()) continue;
+      segment->plan.seconds = RoundedSeconds(Median(found->second) * segment->plan.layer_seconds);
+      segment->samples = static_cast<int64_t>(seconds.size());
     }
     return {};
   }

@@ -36,8 +36,8 @@ class Parser {
     }
     bool binary_default = false;
     RefuseParameters(request, "");
-    request_.timeout_us = SizeParameter(request, kTimeoutParameter, "", "a number of microseconds");
-    SizeParameter(request, kPriorityParameter, "", "a level");
+    request_.timeout_us = NumberParameter(request, kTimeoutParameter, "", "a number of microseconds");
+    NumberParameter(request, kPriorityParameter, "", "a level");
     BoolParameter(request, "binary_data_output", &binary_default);
     ParseInputs(request);
     ParseOutputs(request, binary_default);
@@ -74,7 +74,7 @@ class Parser {
     }
   }
 
-  uint64_t SizeParameter(const object& owner, const char* name, const std::string& of, const char* what = "a size") {
+  uint64_t NumberParameter(const object& owner, const char* name, const std::string& of, const char* what = "a size") {
     element value;
     uint64_t size = 0;
     if (Parameter(owner, name, &value) && value.get_uint64().get(size) != simdjson::SUCCESS) {
@@ -93,8 +93,8 @@ class Parser {
     } else if (value.get_string().get(region) != simdjson::SUCCESS) {
       Problem(of + "parameter 'shared_memory_region' is not a string");
     } else {
-      const uint64_t offset = SizeParameter(owner, "shared_memory_offset", of);
-      const uint64_t size = SizeParameter(owner, "shared_memory_byte_size", of);
+      const uint64_t offset = NumberParameter(owner, "shared_memory_offset", of);
+      const uint64_t size = NumberParameter(owner, "shared_memory_byte_size", of);
       auto found = input ? shared_->InputPlace(std::string(region), offset, size)
                          : shared_->OutputPlace(std::string(region), offset, size);
       faults_.Add(of, found.status());

@@ -225,10 +225,13 @@ void HttpConnection::Dispatch() {
   });
 }
 
-void HttpConnection::WatchClient(std::shared_ptr<std::atomic<bool>> given_up) {
+void HttpConnection::WatchClient(const std::shared_ptr<std::atomic<bool>>& given_up) {
   stream_.socket().async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this(), given_up](ErrorCode error) {
-    if (self->closed_) *given_up = true;
-    if (error || self->closed_) return;
+    if (self->closed_) {
+      *given_up = true;
+      return;
+    }
+    if (error) return;
     char next = 0;
     const size_t bytes = self->stream_.socket().receive(asio::buffer(&next, 1), asio::socket_base::message_peek, error);
     if (error == asio::error::would_block || error == asio::error::try_again) return self->WatchClient(given_up);

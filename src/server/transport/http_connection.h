@@ -51,9 +51,9 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void OnBodyPart(ErrorCode error);
   void ReceiveBody();
   void Dispatch();
-  // Sets `given_up` when the client closes its side, or is cut off, before the answer is written. One that has sent more
-  // by then is not watched: its side can't be seen behind that.
-  void WatchClient(std::shared_ptr<std::atomic<bool>> given_up);
+  // Sets `given_up` when the client closes its side, or is cut off, before the answer is written. One that has sent
+  // more by then is not watched: its side can't be seen behind that.
+  void WatchClient(const std::shared_ptr<std::atomic<bool>>& given_up);
   // Answers what cannot be read further, and closes.
   void Refuse(int status, const char* message);
   void Write(HttpResponse response, bool keep_alive);
