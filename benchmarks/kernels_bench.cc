@@ -1,13 +1,14 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--kernels TEXT] [--types f32,bf16,int8] [--cold 1]
 //                     [--paired 1] [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
+//                     [--linear ROWS,INPUTS,OUTPUTS]
 // tamis_kernels_bench --check 1
 //
 // Times every kernel that computes a matrix product or convolution on the shapes of common networks, in f32, bf16 and
 // int8 (u8 in, u8 out). All kernels of a shape take turns, so that a change of clock or load hits them alike; printed
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With --cold weights and activations come from memory: a buffer larger than the caches is walked through before every
-// run. With --conv one convolution of your own is measured instead. With --paired two outputs each share a mask,
-// with --residual another operand is added to the sums.
+// run. With --conv or --linear one product of your own is measured instead. With --paired two outputs each share a
+// mask, with --residual another operand is added to the sums.
 // --check times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
 #include <fmt/core.h>
 
@@ -157,7 +158,8 @@ struct Options {
   double seconds = 0.5;
   std::string filter, kernels, types = "f32,bf16,int8";
   bool cold = false, paired = false, residual = false, check = false;
-  std::array<int, 5> conv = {};  // size, inputs, outputs, kernel, stride
+  std::array<int, 5> conv = {};    // size, inputs, outputs, kernel, stride
+  std::array<int, 3> linear = {};  // rows, inputs, outputs
 };
 
 // Fills the caches with something else.
@@ -284,12 +286,23 @@ int Main(int argc, char** argv) {
         return 1;
       }
     }
+    if (std::strcmp(argv[i], "--linear") == 0) {
+      auto& [rows, in, out] = options.linear;
+      if (std::sscanf(argv[i + 1], "%d,%d,%d", &rows, &in, &out) != 3) {
+        fmt::print(stderr, "--linear needs ROWS,INPUTS,OUTPUTS\n");
+        return 1;
+      }
+    }
     if (std::strcmp(argv[i], "--cold") == 0) options.cold = std::atoi(argv[i + 1]) != 0;
   }
   ConfigureLibraries();
   ThreadPool pool(options.threads);
   if (const auto [size, in, out, kernel, stride] = options.conv; size > 0) {
     BenchShape(ConvShape(size, in, out, kernel, stride), options, pool);
+    return 0;
+  }
+  if (const auto [rows, in, out] = options.linear; rows > 0) {
+    BenchShape(LinearShape(rows, out, in, ""), options, pool);
     return 0;
   }
   std::vector<Shape> shapes;

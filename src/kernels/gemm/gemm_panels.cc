@@ -242,6 +242,15 @@ double GemmTilesCost(const Problem& problem) {
   return Seconds(*shape, TileFlopsPerCycle(shape->rows), 1, problem.threads);
 }
 
+double GemmExpandedTilesCost(const Problem& problem) {
+  const auto shape = ReadLinear(problem);
+  // 80 cycles to spread 32 inputs of a panel, for 32 rows at a time.
+  constexpr double kForRow = 2.0 * 32 * 32 / 80;
+  const double per_cycle =
+      std::min(TileFlopsPerCycle(shape->rows), kForRow * static_cast<double>(std::min<int64_t>(shape->rows, 32)));
+  return Seconds(*shape, per_cycle, 0.6, problem.threads);
+}
+
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine, LaneOrder order) {
   TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));

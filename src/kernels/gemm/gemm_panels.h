@@ -9,7 +9,8 @@ namespace tamis {
 // OK for operands of `dtype`. kTwoFour needs a weight that follows it; kDense takes any.
 Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
 double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
-double GemmTilesCost(const Problem& problem);  // dense bf16 by tiles
+double GemmTilesCost(const Problem& problem);          // dense bf16 by tiles
+double GemmExpandedTilesCost(const Problem& problem);  // 2:4 likewise
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine, LaneOrder order = LaneOrder::kOutputs);
 // Writes `count` elements of a row of x as the routine reads them.

@@ -30,15 +30,33 @@ inline constexpr int64_t kSumsPitch = 128;  // bytes from row to row of sums, 32
 
 // What every row of a task has in common.
 struct TileOperands {
-  const std::byte* x = nullptr;        // of the first row
-  int64_t pitch = 0;                   // bytes from row to row of a line
-  int64_t line_rows = 0;               // of every line; 0: all rows are one
-  int64_t line_pitch = 0;              // bytes from line to line
-  std::span<const int64_t> taps;       // where those of a row begin, in elements
-  int64_t element = 1;                 // bytes of one
-  int64_t tap_steps = 0;               // of every tap
-  const std::byte* weights = nullptr;  // of the first of the taps
-  const void* start = nullptr;         // 32 sums that every row begins with, 64-byte aligned; null: zeros
+  const std::byte* x = nullptr;   // of the first row
+  int64_t pitch = 0;              // bytes from row to row of a line
+  int64_t line_rows = 0;          // of every line; 0: all rows are one
+  int64_t line_pitch = 0;         // bytes from line to line
+  std::span<const int64_t> taps;  // where those of a row begin, in elements
+  int64_t element = 1;            // bytes of one
+  int64_t tap_steps = 0;          // of every tap
+  const void* start = nullptr;    // 32 sums that every row begins with, 64-byte aligned; null: zeros
+};
+
+// Where the tiles of a task's weights are: here they lie as they are multiplied. Others make them (expanded_tiles.h).
+class StoredWeights {
+ public:
+  // Multiplications have a multiple of so many steps, and so has every tap.
+  static constexpr int64_t kUnit = 1;
+
+  // `first`: of the first of the taps.
+  explicit StoredWeights(const std::byte* first) : first_(first) {}
+
+  // `count` steps from `step` on, [count][32 lanes][4 bytes]; steps of all taps are numbered through. They stay there
+  // until the next call but one.
+  const std::byte* At(int64_t step, int64_t /*count*/) const { return first_ + step * kStepBytes; }
+  // Called when the multiplications of what At gave are under way.
+  void Follow() const {}
+
+ private:
+  const std::byte* first_;
 };
 
 // Layout of the eight tiles, as ldtilecfg reads it (Intel SDM, LDTILECFG).
@@ -58,21 +76,24 @@ struct alignas(64) TileShapes {
 static_assert(sizeof(TileShapes) == 64 && offsetof(TileShapes, row_bytes) == 16 && offsetof(TileShapes, rows) == 48);
 
 // The sums of a task. `Tiles` are the registers: Configure, Release, Zero<tile>, Load<tile>, Store<tile> and
-// Multiply<sums, x, weights>.
-template <class Tiles>
+// Multiply<sums, x, weights>. `Weights` has the members of StoredWeights.
+template <class Tiles, class Weights = StoredWeights>
 class TileProduct {
  public:
   static constexpr int kPairRows = 2 * kTileRows;
   static constexpr int kFinishedRows = 4;  // at once
 
-  TileProduct(const TileOperands& operands, TileState* state) : o_(operands), state_(*state) {
+  // `weights`: what Weights are made of.
+  template <class... Arguments>
+  TileProduct(const TileOperands& operands, TileState* state, const Arguments&... weights)
+      : o_(operands), weights_(weights...), state_(*state) {
     // Multiplications of one shape, as few as can have equally many steps: each one more costs a pair four, and another
     // shape for what is left of every tap as much as kAnotherShape of them. Else whole ones first, and what is left
     // adds to their sums.
     constexpr int64_t kAnotherShape = 8;
     const int64_t least = (o_.tap_steps + kTileSteps - 1) / kTileSteps, taps = static_cast<int64_t>(o_.taps.size());
     for (int64_t count = least; (count - least) * taps <= kAnotherShape; ++count) {
-      if (o_.tap_steps % count != 0) continue;
+      if (o_.tap_steps % (count * Weights::kUnit) != 0) continue;
       whole_ = {0, o_.tap_steps / count, count};
       return;
     }
@@ -214,12 +235,12 @@ class TileProduct {
   }
 
   template <bool kTwo, class Work>
-  void Steps(const Chunks& chunks, const std::byte* upper, const std::byte* lower, Work& work) const {
-    const std::byte* weights = o_.weights + chunks.first * kStepBytes;
+  void Steps(const Chunks& chunks, const std::byte* upper, const std::byte* lower, Work& work) {
+    int64_t first = chunks.first;
     for (const int64_t tap : o_.taps) {
-      int64_t at = tap * o_.element + chunks.first * 4;
-      const std::byte* w = weights;
-      for (int64_t i = 0; i < chunks.count; ++i, at += chunks.steps * 4, w += chunks.steps * kStepBytes) {
+      int64_t at = tap * o_.element + chunks.first * 4, step = first;
+      for (int64_t i = 0; i < chunks.count; ++i, at += chunks.steps * 4, step += chunks.steps) {
+        const std::byte* const w = weights_.At(step, chunks.steps);
         Tiles::template Load<6>(upper + at, o_.pitch);
         Tiles::template Load<4>(w, kStepBytes);
         Tiles::template Multiply<0, 6, 4>();
@@ -230,9 +251,10 @@ class TileProduct {
           Tiles::template Multiply<2, 7, 4>();
           Tiles::template Multiply<3, 7, 5>();
         }
+        weights_.Follow();
         work.Step();
       }
-      weights += o_.tap_steps * kStepBytes;
+      first += o_.tap_steps;
     }
   }
 
@@ -255,6 +277,7 @@ class TileProduct {
   }
 
   TileOperands o_;
+  Weights weights_;
   TileState& state_;
   Chunks whole_, rest_;
 };

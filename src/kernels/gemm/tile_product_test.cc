@@ -74,7 +74,35 @@ struct ArrayTiles {
   }
 };
 
+// Weights that are made when they are asked for, two steps at the least, and lie in one of two places.
+class MadeWeights {
+ public:
+  static constexpr int64_t kUnit = 2;
+  explicit MadeWeights(const std::byte* first) : first_(first) {}
+
+  const std::byte* At(int64_t step, int64_t count) {
+    EXPECT_EQ(step % kUnit, 0);
+    EXPECT_EQ(count % kUnit, 0);
+    EXPECT_LE(count, kTileSteps);
+    slot_ ^= 1;
+    std::memset(slots_[slot_], 0x55, sizeof(slots_[slot_]));
+    std::memcpy(slots_[slot_], first_ + step * kStepBytes, static_cast<size_t>(count * kStepBytes));
+    return slots_[slot_];
+  }
+  void Follow() {
+    slot_ ^= 1;
+    std::memset(slots_[slot_], 0x55, sizeof(slots_[slot_]));
+    slot_ ^= 1;
+  }
+
+ private:
+  const std::byte* first_;
+  int slot_ = 0;
+  alignas(64) std::byte slots_[2][kTileSteps * kStepBytes];
+};
+
 // Rows of `lines` lines times weights drawn at random, against sums over bytes.
+template <class Weights = StoredWeights>
 void Check(int64_t lines, int64_t line_rows, int64_t tap_count, int64_t steps, bool starts, std::mt19937& random,
            TileState* state) {
   const auto draw = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
@@ -91,16 +119,15 @@ void Check(int64_t lines, int64_t line_rows, int64_t tap_count, int64_t steps, b
   for (auto& value : weights) value = static_cast<int8_t>(draw(-128, 127));
   for (auto& value : start) value = starts ? draw(-1000, 1000) : 0;
   int64_t next = 0;
-  TileProduct<ArrayTiles> product({.x = reinterpret_cast<const std::byte*>(x.data()),
-                                   .pitch = pitch,
-                                   .line_rows = lines > 1 ? line_rows : 0,
-                                   .line_pitch = line_pitch,
-                                   .taps = taps,
-                                   .element = 2,
-                                   .tap_steps = steps,
-                                   .weights = reinterpret_cast<const std::byte*>(weights.data()),
-                                   .start = starts ? start : nullptr},
-                                  state);
+  TileProduct<ArrayTiles, Weights> product({.x = reinterpret_cast<const std::byte*>(x.data()),
+                                            .pitch = pitch,
+                                            .line_rows = lines > 1 ? line_rows : 0,
+                                            .line_pitch = line_pitch,
+                                            .taps = taps,
+                                            .element = 2,
+                                            .tap_steps = steps,
+                                            .start = starts ? start : nullptr},
+                                           state, reinterpret_cast<const std::byte*>(weights.data()));
   product.Run(rows, SharedLines(nullptr, 0, rows), [&](int64_t first, int some, const std::byte* sums) {
     ASSERT_EQ(first, next);
     ASSERT_LE(some, TileProduct<ArrayTiles>::kFinishedRows);
@@ -139,6 +166,20 @@ TEST(TileProduct, SumsEveryRowTapAndStep) {
         if (testing::Test::HasFatalFailure()) return;
         EXPECT_FALSE(ArrayTiles::configured) << "tiles are to be released";
       }
+    }
+  }
+}
+
+TEST(TileProduct, TakesWeightsThatAreMade) {
+  constexpr uint32_t kSeed = 10;
+  RecordProperty("seed", kSeed);
+  std::mt19937 random(kSeed);
+  for (const int64_t steps : {2, 10, 16, 18, 22, 34, 36, 48, 74, 160}) {
+    for (const int64_t rows : {1, 2, 16, 17, 32, 33, 50, 64}) {
+      SCOPED_TRACE(testing::Message() << steps << " steps, " << rows << " rows");
+      TileState state;
+      Check<MadeWeights>(1, rows, 1, steps, rows % 2 == 0, random, &state);
+      if (testing::Test::HasFatalFailure()) return;
     }
   }
 }

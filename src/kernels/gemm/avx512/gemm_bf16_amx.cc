@@ -1,34 +1,13 @@
 // Linear in bf16 with a dense weight by tiles: 32 inputs an instruction. The weight is packed as for gemm_bf16_avx512,
 // and the epilogue is the same.
+#include "src/kernels/gemm/avx512/amx_finish.h"
 #include "src/kernels/gemm/avx512/amx_tiles.h"
-#include "src/kernels/gemm/avx512/tile_finish.h"
 #include "src/kernels/gemm/gemm_panels.h"
 
 namespace tamis {
 namespace {
 
 using Bf16Product = TileProduct<AmxTiles<TileType::kBf16>>;
-
-// Rows [row, row + kRows) of y, whose activation only bounds.
-template <int kRows>
-[[gnu::noinline]] void WriteBounded(const TileFinish& finish, int64_t row, const float* sums) {
-  __m512 loaded[kRows][2];
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) {
-    loaded[r][0] = _mm512_load_ps(sums + r * PackedPanels::kLanes);
-    loaded[r][1] = _mm512_load_ps(sums + r * PackedPanels::kLanes + 16);
-  }
-  finish.Write<true>(row, loaded);
-}
-
-[[gnu::noinline]] void FinishSome(const PanelTask& task, const TileFinish* finish, int64_t row, int rows,
-                                  const float* sums) {
-  static_assert(Bf16Product::kFinishedRows == 4);
-  constexpr void (*kWrite[])(const TileFinish&, int64_t, const float*) = {WriteBounded<1>, WriteBounded<2>,
-                                                                          WriteBounded<3>, WriteBounded<4>};
-  if (finish != nullptr) return kWrite[rows - 1](*finish, row, sums);
-  Finish<true>(task, row, rows, sums);
-}
 
 void MultiplyPanel(const PanelTask& task) {
   constexpr int64_t kElement = sizeof(uint16_t);
@@ -40,14 +19,9 @@ void MultiplyPanel(const PanelTask& task) {
                        .line_pitch = task.line_pitch * kElement,
                        .taps = task.taps,
                        .element = kElement,
-                       .tap_steps = tap_steps,
-                       .weights = weights + task.skipped_taps * tap_steps * kStepBytes},
-                      task.tiles);
-  const auto bounded = TileFinish::Of(task);
-  const TileFinish* const finish = bounded ? &*bounded : nullptr;
-  product.Run(task.rows, SharedLines(task), [&](int64_t row, int rows, const std::byte* sums) {
-    FinishSome(task, finish, row, rows, reinterpret_cast<const float*>(sums));
-  });
+                       .tap_steps = tap_steps},
+                      task.tiles, weights + task.skipped_taps * tap_steps * kStepBytes);
+  RunAndFinish(task, &product);
 }
 
 }  // namespace

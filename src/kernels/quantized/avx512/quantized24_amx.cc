@@ -1,0 +1,48 @@
+// int8 products with a 2:4 weight and few rows, by tiles. The weight is packed as for quantized24_avx512.
+#include "src/kernels/gemm/avx512/expanded_tiles.h"
+#include "src/kernels/operand_check.h"
+#include "src/kernels/quantized/avx512/amx_store.h"
+
+namespace tamis {
+namespace {
+
+using Weights = ExpandedWeights<TileType::kCodes>;
+
+void RunTiles(const Int8Task& task) {
+  TileProduct<AmxTiles<TileType::kCodes>, Weights> product({.x = reinterpret_cast<const std::byte*>(task.x),
+                                                            .pitch = task.x_pitch,
+                                                            .taps = {task.taps, static_cast<size_t>(task.tap_count)},
+                                                            .element = 1,
+                                                            .tap_steps = 2 * task.tap_steps,
+                                                            .start = task.start},
+                                                           task.tiles, task.values, task.codes, 2 * task.tap_steps);
+  RunAndStore(task, &product);
+}
+
+constexpr Int8Routine kByTiles = {.sparse = true, .by_tiles = true, .begin = CodeStore::Begin, .run = RunTiles};
+
+Status Supported(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(Int8PanelsSupported(problem, true));
+  const int64_t rows = Elements(problem.outputs[0]) / problem.outputs[0].dims.back();
+  if (rows > kMostExpandedRows) return UserError("{} rows, {} at the most", rows, kMostExpandedRows);
+  return {};
+}
+
+// Operations of the cost model for a multiply-add (Int8PanelsCost): as in tiles that are dense, but for spreading.
+constexpr double kWork = 0.1;
+
+}  // namespace
+
+extern const KernelDef kernel_quantized24_amx;
+const KernelDef kernel_quantized24_amx = {
+    .name = "quantized24_amx",
+    .family = "quantized",
+    .ops = {"QuantizedLinear", "DynamicQuantizedLinear"},
+    .isa = Isa::kAvx512,
+    .feature = CpuFeature::kAmx,
+    .supports = Supported,
+    .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, kWork); },
+    .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kByTiles); },
+};
+
+}  // namespace tamis
