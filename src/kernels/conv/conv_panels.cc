@@ -164,6 +164,11 @@ double PanelSeconds(const ConvShape& shape, double flops_per_cycle, double weigh
   return seconds + gathered / (60e9 * threads);
 }
 
+Status OneTap(const Problem& problem) {
+  if (ReadConv(problem)->Pointwise()) return {};
+  return UserError("needs a kernel of one pixel, no stride and no padding");
+}
+
 }  // namespace
 
 Status ConvPanelsSupported(const Problem& problem, DType dtype, Pattern pattern) {
@@ -208,10 +213,19 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
       std::make_unique<ConvPanels>(shape, std::move(packed), problem.threads, routine));
 }
 
+Status ExpandedConvSupported(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour));
+  TAMIS_RETURN_IF_ERROR(OneTap(problem));
+  return ExpandedPanelsSupported(ReadConv(problem)->AsGemm());
+}
+
+double ExpandedConvCost(const Problem& problem) {
+  return ExpandedPanelsCost(ReadConv(problem)->AsGemm(), problem.threads);
+}
+
 Status WidenedConvSupported(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kDense));
-  if (!ReadConv(problem)->Pointwise()) return UserError("needs a kernel of one pixel, no stride and no padding");
-  return {};
+  return OneTap(problem);
 }
 
 double WidenedConvCost(const Problem& problem) {

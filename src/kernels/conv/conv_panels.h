@@ -19,6 +19,10 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
                                                           PanelRoutine routine, Taps taps = Taps::kNone,
                                                           LaneOrder order = LaneOrder::kOutputs);
 
+// 2:4 in bf16 by tiles that are spread, of one tap and few pixels (ExpandedPanelsSupported).
+Status ExpandedConvSupported(const Problem& problem);
+double ExpandedConvCost(const Problem& problem);
+
 // In f32 what has bf16 operands and one tap (PrepareWidenedPanels).
 Status WidenedConvSupported(const Problem& problem);
 double WidenedConvCost(const Problem& problem);

@@ -242,15 +242,6 @@ double GemmTilesCost(const Problem& problem) {
   return Seconds(*shape, TileFlopsPerCycle(shape->rows), 1, problem.threads);
 }
 
-double GemmExpandedTilesCost(const Problem& problem) {
-  const auto shape = ReadLinear(problem);
-  // 80 cycles to spread 32 inputs of a panel, for 32 rows at a time.
-  constexpr double kForRow = 2.0 * 32 * 32 / 80;
-  const double per_cycle =
-      std::min(TileFlopsPerCycle(shape->rows), kForRow * static_cast<double>(std::min<int64_t>(shape->rows, 32)));
-  return Seconds(*shape, per_cycle, 0.6, problem.threads);
-}
-
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine, LaneOrder order) {
   TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
@@ -266,6 +257,27 @@ std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shar
 
 double WidenedPanelsCost(const GemmShape& shape, int threads) {
   return Seconds(shape, PanelFlopsPerCycle(Isa::kAvx512, DType::kFloat32), 2, threads);
+}
+
+Status ExpandedPanelsSupported(const GemmShape& shape) {
+  if (shape.rows <= kMostExpandedRows) return {};
+  return UserError("{} rows; takes {} at the most", shape.rows, kMostExpandedRows);
+}
+
+double ExpandedPanelsCost(const GemmShape& shape, int threads) {
+  // 80 cycles to spread 32 inputs of a panel, for 32 rows at a time.
+  constexpr double kForRow = 2.0 * 32 * 32 / 80;
+  const double spread = kForRow * static_cast<double>(std::min<int64_t>(shape.rows, 32));
+  return Seconds(shape, std::min(TileFlopsPerCycle(shape.rows), spread), 0.6, threads);
+}
+
+Status ExpandedLinearSupported(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(GemmPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour));
+  return ExpandedPanelsSupported(*ReadLinear(problem));
+}
+
+double ExpandedLinearCost(const Problem& problem) {
+  return ExpandedPanelsCost(*ReadLinear(problem), problem.threads);
 }
 
 Result<std::unique_ptr<PreparedKernel>> PrepareWidenedPanels(const GemmShape& shape, const Problem& problem,

@@ -9,8 +9,7 @@ namespace tamis {
 // OK for operands of `dtype`. kTwoFour needs a weight that follows it; kDense takes any.
 Status GemmPanelsSupported(const Problem& problem, DType dtype, Pattern pattern);
 double GemmPanelsCost(const Problem& problem, Isa isa, Pattern pattern);
-double GemmTilesCost(const Problem& problem);          // dense bf16 by tiles
-double GemmExpandedTilesCost(const Problem& problem);  // 2:4 likewise
+double GemmTilesCost(const Problem& problem);  // dense bf16 by tiles
 Result<std::unique_ptr<PreparedKernel>> PrepareGemmPanels(const Problem& problem, PackCache& cache, Pattern pattern,
                                                           PanelRoutine routine, LaneOrder order = LaneOrder::kOutputs);
 // Writes `count` elements of a row of x as the routine reads them.
@@ -23,6 +22,13 @@ std::unique_ptr<PreparedKernel> MakeGemmPanels(const GemmShape& shape, std::shar
 Result<std::unique_ptr<PreparedKernel>> PrepareWidenedPanels(const GemmShape& shape, const Problem& problem,
                                                              PackCache& cache);
 double WidenedPanelsCost(const GemmShape& shape, int threads);
+// 2:4 in bf16 by tiles, spread in front of their use (kPanel24Bf16Amx): for few rows only, as each 32 more spread the
+// whole weight again.
+inline constexpr int64_t kMostExpandedRows = 64;
+Status ExpandedPanelsSupported(const GemmShape& shape);
+double ExpandedPanelsCost(const GemmShape& shape, int threads);
+Status ExpandedLinearSupported(const Problem& problem);
+double ExpandedLinearCost(const Problem& problem);
 
 // How work on rows x panels is cut for `threads`: a grid of row_parts x panel_parts, and blocks of rows whose elements
 // stay in the second-level cache while all panels of a part pass over them.

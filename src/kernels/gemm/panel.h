@@ -71,6 +71,7 @@ void PanelF32Avx2(const PanelTask& task);     // has taps, of any length
 void PanelF32Avx512(const PanelTask& task);   // has taps, of any length
 void PanelBf16Avx512(const PanelTask& task);  // has taps; needs AVX512_BF16
 extern const PanelRoutine kPanelBf16Amx;      // has taps; needs AMX
+extern const PanelRoutine kPanel24Bf16Amx;    // needs AMX; knows of pairs
 // bf16 to f32; a RowConversion.
 void WidenBf16Avx512(const void* x, int64_t count, void* to);
 void Panel24F32Reference(const PanelTask& task);

@@ -61,6 +61,8 @@ extern const Int8Routine kInt8DenseAvx512, kInt8SparseAvx512, kInt8DenseVbmi, kI
 // QuantizedLinear, DynamicQuantizedLinear and QuantizedConv by such a routine. Convolutions are implicit: x with its
 // padding (the zero point) is laid out once, and every tap reads it there. Signed x is shifted by 128 on that way.
 Status Int8PanelsSupported(const Problem& problem, bool sparse);
+// 2:4 by tiles, spread in front of their use: of one tap and few rows (kMostExpandedRows).
+Status ExpandedInt8Supported(const Problem& problem);
 // `work`: operations of the cost model (PredictSeconds) for one multiply-add.
 double Int8PanelsCost(const Problem& problem, Isa isa, double work);
 // That of VNNI with a 2:4 weight in 512 bits on this CPU.

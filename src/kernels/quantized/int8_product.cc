@@ -286,6 +286,20 @@ Status Int8PanelsSupported(const Problem& problem, bool sparse) {
   return {};
 }
 
+Status ExpandedInt8Supported(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(Int8PanelsSupported(problem, true));
+  if (problem.node->op == "QuantizedConv") {
+    const QuantizedConvShape shape = *ReadQuantizedConv(problem);
+    for (const SlidingAxis& axis : shape.geometry.axes) {
+      if (axis.kernel == 1 && axis.stride == 1 && axis.in == axis.out) continue;
+      return UserError("needs a kernel of one pixel, no stride and no padding");
+    }
+  }
+  const int64_t rows = Elements(problem.outputs[0]) / problem.outputs[0].dims.back();
+  if (rows > kMostExpandedRows) return UserError("{} rows; takes {} at the most", rows, kMostExpandedRows);
+  return {};
+}
+
 double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
   const Dims& weight = problem.input(1).dims;
   double products = static_cast<double>(Elements(problem.outputs[0])) *

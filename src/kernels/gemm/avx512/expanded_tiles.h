@@ -20,9 +20,6 @@
 namespace tamis {
 namespace {
 
-// Rows up to which spreading is worth it: each 32 more spread the whole weight again.
-inline constexpr int64_t kMostExpandedRows = 64;
-
 // By a group's code, the byte indices of a lane of its step. A packed unit is four bytes of a lane: in bf16 one group,
 // the kept two elements of which go to two steps of two inputs; of codes two groups, of which each is a step.
 template <TileType kType>

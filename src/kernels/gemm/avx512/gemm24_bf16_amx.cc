@@ -19,14 +19,9 @@ void MultiplyPanel(const PanelTask& task) {
   RunAndFinish(task, &product);
 }
 
-Status Supported(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(GemmPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour));
-  TAMIS_ASSIGN_OR_RETURN(const GemmShape shape, ReadLinear(problem));
-  if (shape.rows > kMostExpandedRows) return UserError("{} rows, {} at the most", shape.rows, kMostExpandedRows);
-  return {};
-}
-
 }  // namespace
+
+const PanelRoutine kPanel24Bf16Amx = {MultiplyPanel, /*tiles=*/true};
 
 extern const KernelDef kernel_gemm24_bf16_amx;
 const KernelDef kernel_gemm24_bf16_amx = {
@@ -35,12 +30,11 @@ const KernelDef kernel_gemm24_bf16_amx = {
     .ops = {"Linear"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAmx,
-    .supports = Supported,
-    .cost = GemmExpandedTilesCost,
+    .supports = ExpandedLinearSupported,
+    .cost = ExpandedLinearCost,
     .prepare =
         [](const Problem& problem, PackCache& cache) {
-          return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, {MultiplyPanel, /*tiles=*/true},
-                                   LaneOrder::kPairs);
+          return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, kPanel24Bf16Amx, LaneOrder::kPairs);
         },
 };
 

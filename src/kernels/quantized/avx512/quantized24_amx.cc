@@ -1,6 +1,5 @@
 // int8 products with a 2:4 weight and few rows, by tiles. The weight is packed as for quantized24_avx512.
 #include "src/kernels/gemm/avx512/expanded_tiles.h"
-#include "src/kernels/operand_check.h"
 #include "src/kernels/quantized/avx512/amx_store.h"
 
 namespace tamis {
@@ -21,13 +20,6 @@ void RunTiles(const Int8Task& task) {
 
 constexpr Int8Routine kByTiles = {.sparse = true, .by_tiles = true, .begin = CodeStore::Begin, .run = RunTiles};
 
-Status Supported(const Problem& problem) {
-  TAMIS_RETURN_IF_ERROR(Int8PanelsSupported(problem, true));
-  const int64_t rows = Elements(problem.outputs[0]) / problem.outputs[0].dims.back();
-  if (rows > kMostExpandedRows) return UserError("{} rows, {} at the most", rows, kMostExpandedRows);
-  return {};
-}
-
 // Operations of the cost model for a multiply-add (Int8PanelsCost): as in tiles that are dense, but for spreading.
 constexpr double kWork = 0.1;
 
@@ -37,10 +29,10 @@ extern const KernelDef kernel_quantized24_amx;
 const KernelDef kernel_quantized24_amx = {
     .name = "quantized24_amx",
     .family = "quantized",
-    .ops = {"QuantizedLinear", "DynamicQuantizedLinear"},
+    .ops = {"QuantizedLinear", "QuantizedConv", "DynamicQuantizedLinear"},
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAmx,
-    .supports = Supported,
+    .supports = ExpandedInt8Supported,
     .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, kWork); },
     .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kByTiles); },
 };
