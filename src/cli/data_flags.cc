@@ -1,5 +1,6 @@
 #include "src/cli/data_flags.h"
 
+#include "src/cli/verb.h"
 #include "src/runtime/specialize.h"
 
 namespace tamis {
@@ -28,7 +29,9 @@ Result<SampleRequest> RequestOf(const DataFlags& flags) {
 
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const std::vector<TensorSpec>& inputs) {
   TAMIS_ASSIGN_OR_RETURN(const SampleRequest request, RequestOf(flags));
-  return request.Open(inputs);
+  TAMIS_ASSIGN_OR_RETURN(auto data, request.Open(inputs));
+  for (const std::string& remark : data->remarks()) PrintNotice(remark);
+  return data;
 }
 
 Result<std::shared_ptr<const DataSource>> OpenData(const DataFlags& flags, const Graph& graph) {

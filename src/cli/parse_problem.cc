@@ -44,6 +44,10 @@ Status ParseProblem(const CLI::App& verb, const CLI::ParseError& error) {
     problems.Add(
         UserError("{} is no option of '{}'{}", option, verb.get_name(), meant ? ", did you mean " + *meant + "?" : ""));
   }
+  for (const CLI::Option* option : verb.get_options()) {
+    const auto given = static_cast<int>(option->count()), most = option->get_items_expected_max();
+    problems.Need(most == 0 || given <= most, "{} is given {} times; it takes one value", option->get_name(), given);
+  }
   if (problems.status().ok()) {
     const bool conversion = dynamic_cast<const CLI::ConversionError*>(&error) != nullptr;
     problems.Add(UserError("{}", conversion ? OfConversion(verb, error.what()) : error.what()));

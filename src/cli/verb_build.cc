@@ -100,6 +100,7 @@ Result<BuildResult> Build(const Flags& flags, BuildOptions options, const std::v
     TAMIS_ASSIGN_OR_RETURN(network, NetworkFromEngine(flags.input));
   } else {
     TAMIS_ASSIGN_OR_RETURN(network, LoadNetwork(flags.input, {.skip = flags.without}));
+    TAMIS_RETURN_IF_ERROR(CheckWeightsStay({flags.output}, network.weight_files));
   }
   if (!flags.calibration.path.empty()) TAMIS_RETURN_IF_ERROR(Calibrate(flags, &network, &options));
   if (!precisions.empty()) {

@@ -73,11 +73,10 @@ ExternalData::File& ExternalData::Open(const std::string& location) {
   const auto [entry, added] = files_.try_emplace(location);
   File& file = entry->second;
   if (!added) return file;
-  std::string path;
-  file.status = Resolve(location, &path);
+  file.status = Resolve(location, &file.path);
   if (!file.status.ok()) return file;
   // The resolved path holds no link; O_NOFOLLOW keeps it so. O_NONBLOCK: opening a pipe must not wait for a writer.
-  file.descriptor = FileDescriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
+  file.descriptor = FileDescriptor(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW));
   struct stat info {};
   if (!file.descriptor.valid() || ::fstat(file.descriptor.get(), &info) != 0) {
     file.status = UserError("external data file {}: {}", Quote(location), std::strerror(errno));
@@ -87,6 +86,14 @@ ExternalData::File& ExternalData::Open(const std::string& location) {
   file.bytes = info.st_size;
   if (__builtin_mul_overflow(file.bytes, kMaxReadsOfFile, &file.left)) file.left = file.bytes;
   return file;
+}
+
+std::vector<std::string> ExternalData::Paths() const {
+  std::vector<std::string> paths;
+  for (const auto& [location, file] : files_) {
+    if (file.status.ok()) paths.push_back(file.path);
+  }
+  return paths;
 }
 
 Result<Tensor> ExternalData::Read(const onnx::TensorProto& proto, DType dtype, const Dims& dims, bool* file_error) {

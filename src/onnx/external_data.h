@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "src/base/file_descriptor.h"
 #include "tamis/status.h"
@@ -23,10 +24,13 @@ class ExternalData {
   // Errors of the file (as opposed to the tensor's entry) come back in `file_error`, so that the caller may report
   // them once for all tensors; the result is then that same error.
   Result<Tensor> Read(const onnx::TensorProto& proto, DType dtype, const Dims& dims, bool* file_error);
+  // Of the files that were opened, links followed.
+  std::vector<std::string> Paths() const;
 
  private:
   struct File {
     Status status;
+    std::string path;
     FileDescriptor descriptor;
     int64_t bytes = 0;
     int64_t left = 0;  // what may still be read

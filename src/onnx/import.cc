@@ -152,6 +152,7 @@ Result<Graph> BuildChecked(onnx::ModelProto* model, std::vector<Tensor> elements
   context.opsets = ReadOpsets(*model, &problems);
   ReserveSymbols(model->graph(), Symbols::Of::kModelInput, &context.symbols);
   Graph graph = BuildGraph(model->mutable_graph(), &context);
+  if (info != nullptr) info->external_files = context.external.Paths();
   CheckOperators(graph, &problems);
   TAMIS_RETURN_IF_ERROR(problems.ToStatus());
 

@@ -17,6 +17,7 @@
 #include "src/onnx/graph_writer.h"
 #include "src/onnx/names.h"
 #include "src/onnx/problems.h"
+#include "src/onnx/onnx.h"
 #include "src/onnx/tensor_proto.h"
 
 namespace tamis {
@@ -184,7 +185,7 @@ Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& 
   uint64_t weight_bytes = 0;
   for (const PendingWeight& weight : weights) weight_bytes += weight.tensor.NumBytes();
   const bool external = weight_bytes > max_inline_bytes;
-  const std::string data_path = path + ".data";
+  const std::string data_path = WeightFileBeside(path);
   std::optional<AtomicFile> data_file;
   if (external) {
     TAMIS_ASSIGN_OR_RETURN(data_file, AtomicFile::Create(data_path));
@@ -198,6 +199,10 @@ Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& 
   const Status status = model_file.Commit();
   if (!status.ok() && external) ::unlink(data_path.c_str());
   return status;
+}
+
+std::string WeightFileBeside(const std::string& path) {
+  return path + ".data";
 }
 
 }  // namespace tamis

@@ -33,6 +33,7 @@ Network Imported(Graph graph, OnnxInfo info, std::string file) {
   network.meta = std::move(info.meta);
   network.notes = std::move(info.notes);
   network.remarks = std::move(info.remarks);
+  network.weight_files = std::move(info.external_files);
   network.nodes_in_file = static_cast<int64_t>(network.graph.NumNodes());
   return network;
 }

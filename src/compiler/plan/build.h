@@ -26,6 +26,7 @@ struct Network {
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
   std::vector<std::string> remarks;  // OnnxInfo::remarks
+  std::vector<std::string> weight_files;  // OnnxInfo::external_files
 };
 // Imported only: nothing is simplified yet, and the values have the file's names.
 Result<Network> ImportNetwork(const std::string& onnx_path);

@@ -1,5 +1,7 @@
 #include "src/compiler/samples/data_source.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -45,6 +47,14 @@ Result<std::vector<float>> ParseChannelValues(const std::string& flag, const std
   }
 }
 
+std::string DataOptions::Given() const {
+  std::vector<std::string> given;
+  if (image_size != 0) given.emplace_back("--image-size");
+  if (!mean.empty()) given.emplace_back("--mean");
+  if (!std.empty()) given.emplace_back("--std");
+  return fmt::format("{}", fmt::join(given, ", "));
+}
+
 Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path, std::span<const TensorSpec> inputs,
                                                          const DataOptions& options) {
   if (inputs.empty()) return UserError("the network has no inputs that '{}' could be fed to", path);
@@ -62,7 +72,13 @@ Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path
   if (!std::filesystem::exists(archive == std::string::npos ? path : path.substr(0, archive + 4), error)) {
     return UserError("'{}' does not exist; give a folder of .npy files, or a folder or .zip of images", path);
   }
-  if (std::filesystem::is_directory(path, error) && HasNpyFiles(path)) return OpenNpyFolder(path, inputs);
+  if (std::filesystem::is_directory(path, error) && HasNpyFiles(path)) {
+    if (const std::string given = options.Given(); !given.empty()) {
+      return UserError("'{}' holds arrays, which are fed as they are, and images are what {} would prepare; leave that out",
+                       path, given);
+    }
+    return OpenNpyFolder(path, inputs);
+  }
   const std::string kind = std::filesystem::path(path).extension().string();
   if ((kind == ".npz" || kind == ".npy") && !std::filesystem::is_directory(path, error)) {
     return UserError("'{}' is a file of arrays; give a folder that holds one .npy file for each input, named after it",

@@ -17,6 +17,9 @@ struct DataOptions {
   int64_t image_size = 0;   // of images: height = width; 0: what the network's input says
   std::vector<float> mean;  // of images, for values in [0, 1]: one number or one for each channel; empty: 0
   std::vector<float> std;   // likewise; empty: 1
+
+  // The options that are given, "--image-size, --mean"; empty if none is.
+  std::string Given() const;
 };
 // Reads "0.485,0.456,0.406". Error naming `flag` if it is not a list of one or more finite numbers.
 Result<std::vector<float>> ParseChannelValues(const std::string& flag, const std::string& text);
@@ -35,6 +38,8 @@ class DataSource {
   uint64_t hash() const { return hash_; }
   // Samples of a batch that the network insists on; 0 if its batch dimension is free.
   int64_t fixed_batch() const { return fixed_batch_; }
+  // Sentences for the user: what is there and was not used.
+  const std::vector<std::string>& remarks() const { return remarks_; }
 
   // The samples as the network's inputs, in the order given. Error (kUser) listing every sample that can't be read.
   virtual Result<NamedTensors> Batch(std::span<const int64_t> samples) const = 0;
@@ -45,12 +50,12 @@ class DataSource {
   std::vector<std::string> class_names_;
   uint64_t hash_ = 0;
   int64_t fixed_batch_ = 0;
+  std::vector<std::string> remarks_;
 };
 
 // Opens `path` for a network with these inputs. A folder with .npy files needs one for each input, named after it ('/'
-// and
-// ':' in a name may be written as '_'), first dimension the samples; integers are converted to the input's integer type
-// where every value fits. Everything else is taken as images, directly or in class folders at any depth (the innermost
+// and ':' in a name may be written as '_'), first dimension the samples; integers are converted to the input's integer
+// type where every value fits; options of images are an error, other arrays a remark. Everything else is taken as images, directly or in class folders at any depth (the innermost
 // folder is the class); `path` may also point into a .zip ("images.zip/test"). Images are scaled so that the shorter
 // side fits, cropped around the centre, and normalised. Errors (kUser) list all problems of the source.
 Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path, std::span<const TensorSpec> inputs,

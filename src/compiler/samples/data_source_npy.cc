@@ -23,6 +23,7 @@ class TensorData final : public DataSource {
       for (const TensorSpec& spec : inputs) source->Read(path, spec, report);
       source->CheckSizes(inputs, report);
       source->ReadLabels(path, report);
+      source->RemarkOthers(path, inputs);
     });
   }
 
@@ -86,26 +87,42 @@ class TensorData final : public DataSource {
     return folder + "/" + (plain == input ? input : plain) + ".npy";
   }
 
-  // "is image.npy", "are a.npy, b.npy": what a file may have been meant to be called.
-  static std::string FilesIn(const std::string& folder) {
-    constexpr size_t kShown = 10;
+  static std::vector<std::string> FilesIn(const std::string& folder) {
     std::vector<std::string> names;
     std::error_code error;
     for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
       if (it->path().extension() == ".npy") names.push_back(it->path().filename().string());
     }
     std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  // "image.npy is", "a.npy, b.npy are".
+  static std::string Subject(const std::vector<std::string>& names) {
+    constexpr size_t kShown = 10;
     std::string text;
     for (size_t i = 0; i < std::min(kShown, names.size()); ++i) text += (i > 0 ? ", " : "") + names[i];
     if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
-    return (names.size() == 1 ? "is " : "are ") + text;
+    return text + (names.size() == 1 ? " is" : " are");
+  }
+
+  // One array too many is no reason to stop (a folder may serve several networks), but may be a misspelt one.
+  void RemarkOthers(const std::string& folder, std::span<const TensorSpec> inputs) {
+    std::vector<std::string> others = FilesIn(folder);
+    std::erase_if(others, [&](const std::string& name) {
+      return name == "labels.npy" || std::any_of(inputs.begin(), inputs.end(), [&](const TensorSpec& spec) {
+               return std::filesystem::path(FileFor(folder, spec.name)).filename() == name;
+             });
+    });
+    if (others.empty()) return;
+    remarks_.push_back(fmt::format("in '{}' {} no input of this network, so not fed to it", folder, Subject(others)));
   }
 
   void Read(const std::string& folder, const TensorSpec& spec, const Report& report) {
     const std::string file = FileFor(folder, spec.name);
     if (!std::filesystem::exists(file)) {
-      report(fmt::format("input '{}' ({}) has no file {}; there {}", spec.name, Name(spec.dtype),
-                         std::filesystem::path(file).filename().string(), FilesIn(folder)));
+      report(fmt::format("input '{}' ({}) has no file {}; {} there", spec.name, Name(spec.dtype),
+                         std::filesystem::path(file).filename().string(), Subject(FilesIn(folder))));
       return;
     }
     auto read = MapNpy(file);  // large ones never lie in memory as a whole, but for bf16

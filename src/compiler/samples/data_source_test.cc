@@ -75,6 +75,29 @@ TEST_F(DataSourceTest, ArraysByInputName) {
   EXPECT_NE((*OpenDataSource(root_.string(), kTokens))->hash(), before);
 }
 
+TEST_F(DataSourceTest, TellsOfArraysThatNoInputTakes) {
+  Npy(Tensor(DType::kInt64, {5, 3}), Path("ids.npy"));
+  Npy(Tensor(DType::kInt64, {5, 3}), Path("a_mask_0.npy"));
+  Npy(Tensor::Int64s(std::vector<int64_t>(5)), Path("labels.npy"));
+  EXPECT_TRUE((*OpenDataSource(root_.string(), kTokens))->remarks().empty());
+  Npy(Tensor(DType::kInt64, {5, 3}), Path("types.npy"));
+  const auto data = OpenDataSource(root_.string(), kTokens);
+  ASSERT_TRUE(data.ok()) << data.status().message();
+  ASSERT_EQ((*data)->remarks().size(), 1U);
+  EXPECT_NE((*data)->remarks()[0].find("types.npy is no input of this network"), std::string::npos);
+}
+
+TEST_F(DataSourceTest, OptionsOfImagesAreRefusedForArrays) {
+  Npy(Tensor(DType::kInt64, {5, 3}), Path("ids.npy"));
+  Npy(Tensor(DType::kInt64, {5, 3}), Path("a_mask_0.npy"));
+  for (const DataOptions& options : {DataOptions{224, {}, {}}, DataOptions{0, {0.5F}, {0.5F}}}) {
+    const auto data = OpenDataSource(root_.string(), kTokens, options);
+    ASSERT_FALSE(data.ok());
+    EXPECT_EQ(data.status().kind(), ErrorKind::kUser);
+    EXPECT_NE(data.status().message().find(options.Given()), std::string::npos) << data.status().message();
+  }
+}
+
 TEST_F(DataSourceTest, ListsEveryProblemOfAFolder) {
   const std::vector<TensorSpec> specs = {Spec("ids", DType::kInt64, {-1, -1}, {"batch", "seq"}),
                                          Spec("mask", DType::kInt64, {-1, -1}, {"batch", "seq"}),

@@ -56,6 +56,7 @@ Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, Gat
   context->candidate_hash = candidate.engine->provenance.source_hash;
   TAMIS_ASSIGN_OR_RETURN(const auto inputs, CommonInputs(*dense.session, *candidate.session));
   TAMIS_ASSIGN_OR_RETURN(const auto opened, request.data.Open(inputs));
+  for (const std::string& remark : opened->remarks()) Tell(remark, hooks, &notices);
   context->data_hash = opened->hash();
   TAMIS_ASSIGN_OR_RETURN(const auto data, WithLabels(opened, request.labels));
   const std::vector<int64_t> samples = AllSamples(*data, request.data.samples);

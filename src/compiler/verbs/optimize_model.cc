@@ -118,6 +118,7 @@ Result<OptimizeOutcome> OptimizeModel(const OptimizeRequest& request, const Verb
   TAMIS_ASSIGN_OR_RETURN(OptimizeOptions options, OptionsOf(request, hooks));
   TAMIS_RETURN_IF_ERROR(CheckTargets({request.output, request.report}, {request.model.path}));
   TAMIS_ASSIGN_OR_RETURN(const Network network, request.model.LoadOnnx("optimize"));
+  TAMIS_RETURN_IF_ERROR(CheckWeightsStay({request.output, request.report}, network.weight_files));
   OptimizeOutcome outcome;
   outcome.output = request.output;
   for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);

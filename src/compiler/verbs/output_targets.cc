@@ -39,4 +39,17 @@ Status CheckTargets(const std::vector<std::string>& targets, const std::vector<s
   return {};
 }
 
+Status CheckWeightsStay(const std::vector<std::string>& targets, const std::vector<std::string>& weight_files) {
+  RequestProblems problems;
+  for (const std::string& target : targets) {
+    for (const std::string& file : weight_files) {
+      problems.Need(target.empty() || !IsOneFile(target, file),
+                    "'{}' holds weights of the model that is read, which writing there would destroy; name another "
+                    "file",
+                    target);
+    }
+  }
+  return problems.status();
+}
+
 }  // namespace tamis

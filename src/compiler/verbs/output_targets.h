@@ -13,4 +13,8 @@ namespace tamis {
 // names don't count. Errors are kUser where a name is wrong, kRuntime where the system refuses.
 Status CheckTargets(const std::vector<std::string>& targets, const std::vector<std::string>& models);
 
+// OK if none of `targets`, the files that are to be written, is one of the files beside the model that its weights were
+// read from (Network::weight_files).
+Status CheckWeightsStay(const std::vector<std::string>& targets, const std::vector<std::string>& weight_files);
+
 }  // namespace tamis

@@ -41,6 +41,17 @@ TEST_F(OutputTargets, KeepTheModel) {
   EXPECT_EQ(std::filesystem::file_size(model), 7U);
 }
 
+TEST_F(OutputTargets, KeepFilesOfWeights) {
+  const std::string weights = Make("m.onnx.data", "weights");
+  EXPECT_TRUE(CheckWeightsStay({Path("new"), ""}, {weights}).ok());
+  std::filesystem::create_symlink(weights, Path("link"));
+  for (const std::string& name : {weights, Path("link"), Path("./m.onnx.data")}) {
+    const Status status = CheckWeightsStay({Path("new"), name}, {weights});
+    EXPECT_EQ(status.kind(), ErrorKind::kUser) << name;
+    EXPECT_NE(status.message().find("holds weights of the model"), std::string::npos) << status.message();
+  }
+}
+
 TEST_F(OutputTargets, MayReplaceAnEngine) {
   const std::string engine = Make("e.tamis", "TAMIS and more");
   EXPECT_TRUE(Check({engine}, {engine}).ok());

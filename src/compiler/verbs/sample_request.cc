@@ -9,7 +9,11 @@ namespace tamis {
 
 Result<std::shared_ptr<const DataSource>> SampleRequest::Open(std::span<const TensorSpec> inputs) const {
   if (samples < 0) return UserError("--samples is {}; it takes 0 (all) or more", samples);
-  return path.empty() ? OpenTensors(tensors, inputs) : OpenDataSource(path, inputs, options);
+  if (!path.empty()) return OpenDataSource(path, inputs, options);
+  if (const std::string given = options.Given(); !given.empty()) {
+    return UserError("{}: said of arrays, which are fed as they are; these are for images", given);
+  }
+  return OpenTensors(tensors, inputs);
 }
 
 void Tell(const std::string& sentence, const VerbHooks& hooks, std::vector<std::string>* notices) {
@@ -21,6 +25,7 @@ Result<CheckedSamples> ReadChecked(const SampleRequest& request, const Graph& si
                                    const VerbHooks& hooks, std::vector<std::string>* notices) {
   CheckedSamples samples;
   TAMIS_ASSIGN_OR_RETURN(samples.source, request.Open(InputSpecs(simplified)));
+  for (const std::string& remark : samples.source->remarks()) Tell(remark, hooks, notices);
   const int64_t limit = request.samples > 0 && most > 0 ? std::min(request.samples, most) : request.samples + most;
   TAMIS_ASSIGN_OR_RETURN(samples.batches, ReadBatches(*samples.source, AllSamples(*samples.source, limit), 32));
   TAMIS_ASSIGN_OR_RETURN(const auto odd, CheckSamples(simplified, samples.batches, {threads, hooks.cancelled}));
