@@ -16,8 +16,8 @@
 #include "src/base/version.h"
 #include "src/onnx/graph_writer.h"
 #include "src/onnx/names.h"
-#include "src/onnx/problems.h"
 #include "src/onnx/onnx.h"
+#include "src/onnx/problems.h"
 #include "src/onnx/tensor_proto.h"
 
 namespace tamis {

@@ -15,8 +15,8 @@ struct OnnxInfo {
   ModelMeta meta;
   NodeNotes notes;  // of the main graph's nodes
   int64_t ir_version = 0;
-  std::string hash;                  // of the file's bytes (HexString of Hash64), external data not counted
-  std::vector<std::string> remarks;  // sentences for the user: what the file says wrongly, and was not believed
+  std::string hash;                         // of the file's bytes (HexString of Hash64), external data not counted
+  std::vector<std::string> remarks;         // sentences for the user: what the file says wrongly, and was not believed
   std::vector<std::string> external_files;  // paths, links followed, of the files beside it that were read
 };
 
@@ -28,8 +28,8 @@ Result<Graph> ImportOnnx(const std::string& path, OnnxInfo* info = nullptr);
 Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info = nullptr);
 
 // Writes a graph of ONNX operators (no tamis domain) as a model that onnx.checker accepts, to a temporary name that is
-// then renamed. Above 2 GiB weights go to WeightFileBeside(path). Without a producer in `meta` it is Tamis. A note goes to the
-// node of the main graph, if there still is one, that makes its value.
+// then renamed. Above 2 GiB weights go to WeightFileBeside(path). Without a producer in `meta` it is Tamis. A note goes
+// to the node of the main graph, if there still is one, that makes its value.
 Status ExportOnnx(const Graph& graph, const std::string& path, const ModelMeta& meta = {}, const NodeNotes& notes = {});
 
 // The model's name with ".data".

@@ -25,7 +25,7 @@ struct Network {
   NodeNotes notes;   // for what is written as ONNX again; engines don't keep them
   int64_t nodes_in_file = 0;
   std::vector<PassRecord> passes;
-  std::vector<std::string> remarks;  // OnnxInfo::remarks
+  std::vector<std::string> remarks;       // OnnxInfo::remarks
   std::vector<std::string> weight_files;  // OnnxInfo::external_files
 };
 // Imported only: nothing is simplified yet, and the values have the file's names.

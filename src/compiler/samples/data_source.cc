@@ -74,8 +74,9 @@ Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path
   }
   if (std::filesystem::is_directory(path, error) && HasNpyFiles(path)) {
     if (const std::string given = options.Given(); !given.empty()) {
-      return UserError("'{}' holds arrays, which are fed as they are, and images are what {} would prepare; leave that out",
-                       path, given);
+      return UserError(
+          "'{}' holds arrays, which are fed as they are, and images are what {} would prepare; leave that out", path,
+          given);
     }
     return OpenNpyFolder(path, inputs);
   }

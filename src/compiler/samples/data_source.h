@@ -55,9 +55,10 @@ class DataSource {
 
 // Opens `path` for a network with these inputs. A folder with .npy files needs one for each input, named after it ('/'
 // and ':' in a name may be written as '_'), first dimension the samples; integers are converted to the input's integer
-// type where every value fits; options of images are an error, other arrays a remark. Everything else is taken as images, directly or in class folders at any depth (the innermost
-// folder is the class); `path` may also point into a .zip ("images.zip/test"). Images are scaled so that the shorter
-// side fits, cropped around the centre, and normalised. Errors (kUser) list all problems of the source.
+// type where every value fits; options of images are an error, other arrays a remark. Everything else is taken as
+// images, directly or in class folders at any depth (the innermost folder is the class); `path` may also point into a
+// .zip ("images.zip/test"). Images are scaled so that the shorter side fits, cropped around the centre, and normalised.
+// Errors (kUser) list all problems of the source.
 Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path, std::span<const TensorSpec> inputs,
                                                          const DataOptions& options = {});
 // The two kinds, for OpenDataSource.
