@@ -1,7 +1,7 @@
 // C[rows, columns] = A[rows, depth] . B[depth, columns] over Vec, for the small products inside attention and MatMul.
 //
-// The tile keeps kTileRows x kTileVectors accumulators in registers; A's elements are broadcast. B's rows are read in
-// whole vectors, so `columns` counts a multiple of kLanes (B padded), and C likewise.
+// The tile keeps kVecTileRows x kTileVectors accumulators in registers; A's elements are broadcast. B's rows are read
+// in whole vectors, so `columns` counts a multiple of kLanes (B padded), and C likewise.
 #pragma once
 
 #include "src/kernels/vec.h"
@@ -10,11 +10,11 @@ namespace tamis {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int kTileRows = 6, kTileVectors = 4;
+constexpr int kVecTileRows = 6, kTileVectors = 4;
 #elif defined(__AVX2__)
-constexpr int kTileRows = 6, kTileVectors = 2;
+constexpr int kVecTileRows = 6, kTileVectors = 2;
 #else
-constexpr int kTileRows = 4, kTileVectors = 2;
+constexpr int kVecTileRows = 4, kTileVectors = 2;
 #endif
 
 // An element of A times a vector of B. Kernels with other multiplies (bf16 pairs) bring their own policy.
@@ -49,10 +49,10 @@ template <class P, int kVectors>
 TAMIS_INLINE void TileOfRows(int64_t rows, int64_t depth, const typename P::A* a, int64_t a_stride,
                              const typename P::B* b, int64_t b_stride, float* c, int64_t c_stride) {
   int64_t r = 0;
-  for (; r + kTileRows <= rows; r += kTileRows) {
-    Tile<P, kTileRows, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
+  for (; r + kVecTileRows <= rows; r += kVecTileRows) {
+    Tile<P, kVecTileRows, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
   }
-  if constexpr (kTileRows > 4) {
+  if constexpr (kVecTileRows > 4) {
     if (r + 4 <= rows) {
       Tile<P, 4, kVectors>(depth, a + r * a_stride, a_stride, b, b_stride, c + r * c_stride, c_stride);
       r += 4;

@@ -5,8 +5,6 @@
 namespace tamis {
 namespace {
 
-constexpr int64_t kBlock = 24;  // a multiple of every tile's rows
-
 // The dims of a mask aligned to [batch, heads, queries, keys]; an error if they don't broadcast.
 Status MaskStrides(const Operand& mask, const int64_t (&full)[4], int64_t (&strides)[4]) {
   const size_t rank = mask.dims.size();
@@ -85,6 +83,24 @@ Status SupportsBf16Attention(const Problem& problem) {
   return {};
 }
 
+int64_t TileSteps(int64_t depth) {
+  constexpr int64_t kMost = 16, kLeast = 8;
+  if (depth % 2 != 0) return 0;
+  const int64_t steps = depth / 2;
+  if (steps <= kMost) return steps;
+  for (int64_t part = kMost; part >= kLeast; --part) {
+    if (steps % part == 0) return part;
+  }
+  return 0;
+}
+
+Status SupportsAttentionByTiles(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(SupportsBf16Attention(problem));
+  const int64_t depth = ReadOperands(problem)->k.depth;
+  if (TileSteps(depth) == 0) return UserError("heads of depth {} don't fill tiles", depth);
+  return {};
+}
+
 double AttentionFlops(const Problem& problem) {
   const auto reads = ReadOperands(problem);
   if (!reads.ok()) return 0;
@@ -93,7 +109,8 @@ double AttentionFlops(const Problem& problem) {
   return 2.0 * scores * static_cast<double>(reads->k.depth + reads->v.depth);
 }
 
-Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem, AttentionBody body) {
+Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem, AttentionBody body,
+                                                         const AttentionBlocks& blocks) {
   TAMIS_ASSIGN_OR_RETURN(const Reads reads, ReadOperands(problem));
   const Operand& mask = problem.input(3);
   AttentionArgs args;
@@ -113,7 +130,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
   args.scale = problem.node->Float("scale", 1);
   args.bf16_inputs = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
-  args.block = std::min(kBlock, std::max<int64_t>(args.queries, 1));
+  args.block = std::min(blocks.rows, std::max<int64_t>(args.queries, 1));
   args.blocks = (args.queries + args.block - 1) / args.block;
   if (mask.Present()) {
     args.mask = IsBf16(mask) ? MaskKind::kBf16 : MaskKind::kF32;
@@ -121,7 +138,8 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
     TAMIS_RETURN_IF_ERROR(MaskStrides(mask, full, args.mask_strides));
   }
   const auto pad = [](int64_t n) { return (n + 15) / 16 * 16; };
-  args.keys_pad = pad(args.keys);
+  const int64_t key_units = (args.keys + blocks.key_unit - 1) / blocks.key_unit;
+  args.keys_pad = (blocks.key_unit > 16 ? key_units | 1 : key_units) * blocks.key_unit;
   args.value_pad = pad(args.value_depth);
   int64_t bytes = 0;
   const auto place = [&](int64_t floats) {
@@ -130,7 +148,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
     return at;
   };
   args.keys_at = place(args.depth * args.keys_pad);
-  args.values_at = place((args.keys + 1) * args.value_pad);
+  args.values_at = place(std::max(args.keys + 1, args.keys_pad / 2) * args.value_pad);
   args.query_at = place(args.block * (args.depth + 1));
   args.scores_at = place(args.block * args.keys_pad);
   args.weights_at = place(args.block * args.keys_pad);

@@ -45,7 +45,18 @@ using AttentionBody = RangeBody<AttentionArgs>;
 Status SupportsAttention(const Problem& problem);
 // As SupportsAttention, bf16 q, k and v only.
 Status SupportsBf16Attention(const Problem& problem);
-Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem, AttentionBody body);
+// As that, and the depth of a head has to be cut into equal parts that fill tiles (TileSteps).
+Status SupportsAttentionByTiles(const Problem& problem);
+// The most steps of two elements, up to the 16 of a tile, that divide `depth`; 0 if they are fewer than 8, and not all.
+int64_t TileSteps(int64_t depth);
+// How a body takes its work.
+struct AttentionBlocks {
+  int64_t rows = 24;      // query rows of an item: a multiple of every vector tile's
+  int64_t key_unit = 16;  // rows of scratch with an element a key have a multiple of so many; an odd one if it is 32,
+                          // so that tiles, whose rows are so far apart, lie in different cache sets
+};
+Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem, AttentionBody body,
+                                                         const AttentionBlocks& blocks = {});
 double AttentionFlops(const Problem& problem);
 
 }  // namespace tamis

@@ -1,5 +1,7 @@
 // The body of attention for the ISA of the including file. Policies say how operands are packed and multiplied:
-//   Product     of vec_tile.h
+//   Product     of vec_tile.h: what operands are made of
+//   State       of a thread's part of the work, for Multiply
+//   Multiply    the product of Queries or numerators and a packed operand
 //   Element     of q, k and v
 //   Queries     rows of Product::A for the tile, in place or packed into scratch; sets their stride
 //   PackKeys    k [keys][depth] -> Product::B [depth / step][keys_pad]
@@ -7,6 +9,7 @@
 //   Numerator   what the softmax's numerators are kept as, one a key: Numerators says where in scratch the rows lie,
 //               keys_pad apart, Keep writes a vector of them
 //   kKeys       keys of one step of the weighted sum: numerators that are one Product::A
+//   kKeyUnit    keys are computed by so many, a multiple of kLanes; AttentionBlocks says so too where it is not kLanes
 #pragma once
 
 #include "src/kernels/attention/attention.h"
@@ -17,10 +20,21 @@
 namespace tamis {
 namespace {
 
+// Products by vectors.
+template <class P>
+struct ByVectors {
+  using Product = P;
+  struct State {};
+  static constexpr int64_t kKeyUnit = kLanes;
+  static void Multiply(int64_t rows, int64_t columns, int64_t depth, const typename P::A* a, int64_t a_stride,
+                       const typename P::B* b, int64_t b_stride, float* c, int64_t c_stride, State* /*state*/) {
+    MultiplyTiles<P>(rows, columns, depth, a, a_stride, b, b_stride, c, c_stride);
+  }
+};
+
 // f32 multiplies; bf16 elements are widened when they are packed.
 template <class T>
-struct F32Attention {
-  using Product = F32Product;
+struct F32Attention : ByVectors<F32Product> {
   using Element = T;
 
   static const float* Queries(const AttentionArgs& args, const T* q, int64_t rows, std::byte* scratch,
@@ -78,7 +92,7 @@ struct F32Attention {
 template <class M>
 TAMIS_INLINE Vec MaskAt(const M* mask, int64_t stride, int64_t t, int64_t keys) {
   if (stride == 0) return Set(ToFloat(mask[0]));
-  return t + kLanes <= keys ? Load(mask + t) : LoadPart(mask + t, static_cast<int>(keys - t));
+  return t + kLanes <= keys ? Load(mask + t) : LoadPart(mask + t, static_cast<int>(MaxOf(keys - t, 0)));
 }
 
 // Keys [begin, end).
@@ -91,12 +105,13 @@ TAMIS_INLINE KeyRange Seen(const AttentionArgs& args, int64_t s) {
   return {MinOf(MaxOf(s + args.sight.first, 0), end), end};
 }
 
-// Whole vectors of keys with all that queries [first, first + rows) see; one at least.
+// Whole units of keys with all that queries [first, first + rows) see; one at least.
+template <int64_t kUnit>
 TAMIS_INLINE KeyRange SeenByBlock(const AttentionArgs& args, int64_t first, int64_t rows) {
-  const int64_t most = RoundUp(args.keys, kLanes);
-  const int64_t begin = MinOf(MaxOf(first + args.sight.first, 0) / kLanes * kLanes, most - kLanes);
-  const int64_t end = RoundUp(MaxOf(MinOf(first + rows + args.sight.last, args.keys), 0), kLanes);
-  return {begin, MaxOf(end, begin + kLanes)};
+  const int64_t most = RoundUp(args.keys, kUnit);
+  const int64_t begin = MinOf(MaxOf(first + args.sight.first, 0) / kUnit * kUnit, most - kUnit);
+  const int64_t end = RoundUp(MaxOf(MinOf(first + rows + args.sight.last, args.keys), 0), kUnit);
+  return {begin, MaxOf(end, begin + kUnit)};
 }
 
 // x where begin <= lane < end, `otherwise` elsewhere.
@@ -209,6 +224,7 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
   auto* result = reinterpret_cast<float*>(scratch + args.result_at);
   auto* numerators = Policy::Numerators(args, scratch);
   const int64_t y_stride = args.heads * args.value_depth;
+  [[maybe_unused]] typename Policy::State state;
   int64_t packed_head = -1;  // of k and v, over all batch entries
   for (int64_t item = begin; item < end; ++item) {
     const int64_t head = item / args.blocks;
@@ -225,9 +241,9 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
     const T* q = static_cast<const T*>(inputs[0]) + b * args.q.batch + h * args.q.head + first * args.q.row;
     int64_t stride = 0;
     const A* queries = Policy::Queries(args, q, rows, scratch, &stride);
-    const KeyRange range = SeenByBlock(args, first, rows);
-    MultiplyTiles<typename Policy::Product>(rows, range.end - range.begin, Policy::DepthSteps(args), queries, stride,
-                                            keys + range.begin, args.keys_pad, scores + range.begin, args.keys_pad);
+    const KeyRange range = SeenByBlock<Policy::kKeyUnit>(args, first, rows);
+    Policy::Multiply(rows, range.end - range.begin, Policy::DepthSteps(args), queries, stride, keys + range.begin,
+                     args.keys_pad, scores + range.begin, args.keys_pad, &state);
     SoftmaxSum sums[32];
     for (int64_t r = 0; r < rows; ++r) {
       const void* mask = nullptr;
@@ -237,10 +253,10 @@ void Attend(const AttentionArgs& args, const void* const* inputs, void* const* o
                                    numerators + r * args.keys_pad);
     }
     const A* weights = reinterpret_cast<const A*>(numerators + range.begin);
-    const int64_t steps = (MinOf(range.end, args.keys) - range.begin + Policy::kKeys - 1) / Policy::kKeys;
-    MultiplyTiles<typename Policy::Product>(
-        rows, RoundUp(args.value_depth, kLanes), steps, weights, args.keys_pad / Policy::kKeys,
-        values + range.begin / Policy::kKeys * args.value_pad, args.value_pad, result, args.value_pad);
+    const int64_t last = Policy::kKeyUnit > kLanes ? range.end : MinOf(range.end, args.keys);
+    Policy::Multiply(rows, RoundUp(args.value_depth, kLanes), (last - range.begin + Policy::kKeys - 1) / Policy::kKeys,
+                     weights, args.keys_pad / Policy::kKeys, values + range.begin / Policy::kKeys * args.value_pad,
+                     args.value_pad, result, args.value_pad, &state);
     for (int64_t r = 0; r < rows; ++r) {
       if (sums[r].mean) {
         MeanOfValues(args, static_cast<const T*>(inputs[2]) + b * args.v.batch + h / args.shared * args.v.head,

@@ -75,6 +75,26 @@ struct alignas(64) TileShapes {
 
 static_assert(sizeof(TileShapes) == 64 && offsetof(TileShapes, row_bytes) == 16 && offsetof(TileShapes, rows) == 48);
 
+// Configures the tiles, unless they are already: 0 and 1 for sums of `upper` rows, 2 and 3 of `lower` ones (or none), 4
+// and 5 for weights of `steps` steps and 16 lanes, 6 and 7 for `upper` and `lower` rows of x.
+template <class Tiles>
+void ShapeTiles(int upper, int lower, int64_t steps, TileState* state) {
+  if (upper == state->upper_rows && lower == state->lower_rows && steps == state->steps) return;
+  state->upper_rows = upper;
+  state->lower_rows = lower;
+  state->steps = steps;
+  state->release = Tiles::Release;
+  TileShapes shapes;
+  for (int half = 0; half < 2; ++half) {
+    const int rows = half == 0 ? upper : lower;
+    shapes.Set(2 * half, rows, 64);
+    shapes.Set(2 * half + 1, rows, 64);
+    shapes.Set(4 + half, steps, 64);
+    shapes.Set(6 + half, rows, steps * 4);
+  }
+  Tiles::Configure(shapes);
+}
+
 // The sums of a task. `Tiles` are the registers: Configure, Release, Zero<tile>, Load<tile>, Store<tile> and
 // Multiply<sums, x, weights>. `Weights` has the members of StoredWeights.
 template <class Tiles, class Weights = StoredWeights>
@@ -194,10 +214,10 @@ class TileProduct {
     void Rest() { behind.Rest(); }
   };
 
-  // Tiles: sums 0 and 1 of the upper rows, 2 and 3 of the lower ones; 4 and 5 the weights of lanes 0 and 16; 6 and 7 x.
+  // Tiles as ShapeTiles has them; the weights of lanes 0 and 16.
   template <class Work>
   void Pass(const Chunks& chunks, const Tile& upper, const Tile& lower, bool adds, Work& work, std::byte* sums) {
-    Shape(upper.rows, lower.rows, chunks.steps);
+    ShapeTiles<Tiles>(upper.rows, lower.rows, chunks.steps, &state_);
     const bool two = lower.rows > 0;
     std::byte* const lower_sums = sums + upper.rows * kSumsPitch;
     if (adds) {
@@ -256,24 +276,6 @@ class TileProduct {
       }
       first += o_.tap_steps;
     }
-  }
-
-  // Configures the tiles, unless they are already.
-  void Shape(int upper, int lower, int64_t steps) {
-    if (upper == state_.upper_rows && lower == state_.lower_rows && steps == state_.steps) return;
-    state_.upper_rows = upper;
-    state_.lower_rows = lower;
-    state_.steps = steps;
-    state_.release = Tiles::Release;
-    TileShapes shapes;
-    for (int half = 0; half < 2; ++half) {
-      const int rows = half == 0 ? upper : lower;
-      shapes.Set(2 * half, rows, 64);
-      shapes.Set(2 * half + 1, rows, 64);
-      shapes.Set(4 + half, steps, 64);
-      shapes.Set(6 + half, rows, steps * 4);
-    }
-    Tiles::Configure(shapes);
   }
 
   TileOperands o_;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kGatePanel = kTileVectors * kLanes;
 
-// One panel for up to kTileRows rows. The weights are what is read again at every step: each is loaded once for all
+// One panel for up to kVecTileRows rows. The weights are what is read again at every step: each is loaded once for all
 // rows.
 template <int kRows>
 inline void MultiplyPanel(int64_t rows, int64_t depth, const float* a, const float* panel, float* c, int64_t c_stride) {
@@ -25,9 +25,9 @@ inline void MultiplyPanel(int64_t rows, int64_t depth, const float* a, const flo
 inline void MultiplyGates(const PackedGates& gates, int64_t begin, int64_t end, int64_t rows, int64_t depth,
                           const float* a, float* c) {
   for (int64_t n = begin; n < end; n += kGatePanel) {
-    for (int64_t r = 0; r < rows; r += kTileRows) {
-      MultiplyPanel<kTileRows>(MinOf(kTileRows, rows - r), depth, a + r * depth, gates.data + n * depth,
-                               c + r * gates.columns + n, gates.columns);
+    for (int64_t r = 0; r < rows; r += kVecTileRows) {
+      MultiplyPanel<kVecTileRows>(MinOf(kVecTileRows, rows - r), depth, a + r * depth, gates.data + n * depth,
+                                  c + r * gates.columns + n, gates.columns);
     }
   }
 }
