@@ -41,7 +41,8 @@ def test_no_output_is_written_over_the_model(tamis, model, tmp_path):
     for arguments in (["build", own, "-o", own], ["build", own, "-o", link], ["build", link, "-o", own],
                       ["prune", own, "-o", own, "--data", data], ["quantize", own, "-o", own, "--data", data],
                       ["optimize", own, "-o", link, "--data", data, "--min-agreement", "0.5"],
-                      ["bench", own, "--seconds", "0", "--json", own]):  # fmt: skip
+                      ["bench", own, "--seconds", "0", "--json", own],
+                      ["gate", "--dense", own, "--candidate", own, "--data", data, "--junit", own]):  # fmt: skip
         assert "is the model that is read" in tamis(*arguments, fails=True), arguments
         assert own.read_bytes() == model.read_bytes(), arguments
     twice = ["optimize", own, "-o", tmp_path / "e", "--report", tmp_path / "e", "--data", data, "--min-agreement", "0.5"]
@@ -49,6 +50,54 @@ def test_no_output_is_written_over_the_model(tamis, model, tmp_path):
     # An engine is built anew in its place.
     tamis("build", own, "-o", tmp_path / "own.tamis")
     tamis("build", tmp_path / "own.tamis", "-o", tmp_path / "own.tamis")
+
+
+def test_no_output_is_written_over_weights_of_the_model(tamis, tmp_path):
+    path, weights, data = linear_model(tmp_path), tmp_path / "weights.bin", tmp_path / "data"
+    before, both = weights.read_bytes(), ["--dense", path, "--candidate", path]
+    for arguments in (["build", path, "-o", weights], ["prune", path, "-o", weights, "--data", data],
+                      ["quantize", path, "-o", weights, "--data", data],
+                      ["optimize", path, "-o", weights, "--data", data, "--min-agreement", "0.5"],
+                      ["bench", path, "--seconds", "0", "--json", weights],
+                      ["gate", *both, "--data", data, "--junit", weights]):  # fmt: skip
+        assert "holds weights of the model that is read" in tamis(*arguments, fails=True), arguments
+        assert weights.read_bytes() == before, arguments
+    # What ONNX has room for needs no file beside it.
+    tamis("prune", path, "-o", tmp_path / "weights", "--method", "magnitude")
+
+
+def test_data_that_are_not_used_are_told(tamis, tmp_path):
+    path, data = linear_model(tmp_path), tmp_path / "data"
+    both = ["--dense", path, "--candidate", path]
+    refused = tamis("quantize", path, "-o", tmp_path / "q.onnx", "--data", data, "--mean", "0.5", fails=True)
+    assert "holds arrays, which are fed as they are: --mean would prepare images" in refused
+    np.save(data / "types.npy", np.zeros(3))
+    for arguments in (["quantize", path, "-o", tmp_path / "q.onnx"], ["compare", path, path], ["gate", *both]):
+        told = subprocess.run([tamis.program, *map(str, arguments), "--data", data], capture_output=True, text=True)
+        assert "types.npy is no input of this network" in told.stderr, told
+    assert "are of the data that --calibration names" in tamis(
+        "build", path, "-o", tmp_path / "e.tamis", "--image-size", "3", fails=True
+    )
+
+
+def test_an_option_that_is_given_twice_is_told(tamis, model, tmp_path):
+    told = tamis("build", model, "-o", tmp_path / "e.tamis", "--threads", "1", "--threads", "2", fails=True)
+    assert told.startswith("tamis build: error: --threads is given 2 times; it takes one value (")
+
+
+def linear_model(folder):
+    """A product whose weights lie in a file beside it, and 64 samples in data/."""
+    weight = np.random.default_rng(1).standard_normal((64, 64)).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "g",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 64])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 64])],
+        [onnx.numpy_helper.from_array(weight, "w")])  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, folder / "m.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    (folder / "data").mkdir()
+    np.save(folder / "data" / "x.npy", np.random.default_rng(2).standard_normal((64, 64)).astype(np.float32))
+    return folder / "m.onnx"
 
 
 def limited(tamis, kind, most, *arguments):

@@ -25,7 +25,7 @@ void CheckTarget(const std::string& output, const std::string& model) {
 PyEngine Build(const nb::object& model, const std::string& folder, const std::vector<std::string>& precisions,
                const std::vector<Profiles>& profiles, const std::vector<std::string>& without,
                const std::string& device, int threads, bool tune, double time_budget, uint64_t workspace_limit,
-               const std::string& cache, nb::object progress) {
+               const std::string& cache, const std::string& output, nb::object progress) {
   CheckVerb(CheckThreads(threads));
   if (!(time_budget >= 0)) Raise(UserError("time_budget is {}; it takes seconds, or 0 for no limit", time_budget));
   const ModelSource source = ModelOf(model, folder);
@@ -52,7 +52,13 @@ PyEngine Build(const nb::object& model, const std::string& folder, const std::ve
   options.progress = [&work](int done, int total, const std::string& what) { work.Report(done, total, what); };
   BuildResult built;
   work.Run([&] {
-    built = Unwrap(extend ? ExtendEngine(source.path, names, options) : BuildEngine(Unwrap(source.Load()), options));
+    if (extend) {
+      built = Unwrap(ExtendEngine(source.path, names, options));
+      return;
+    }
+    const Network network = Unwrap(source.Load());
+    CheckVerb(CheckWeightsStay({output}, network.weight_files));
+    built = Unwrap(BuildEngine(network, options));
   });
   return {std::move(built.engine), std::move(built.passes), std::move(built.notices)};
 }
@@ -126,7 +132,7 @@ void DefineEngine(nb::module_& module) {
       .def("save", Save, nb::arg("path"));
   module.def("build", Build, nb::arg("model"), nb::arg("folder"), nb::arg("precisions"), nb::arg("profiles"),
              nb::arg("without"), nb::arg("device"), nb::arg("threads"), nb::arg("tune"), nb::arg("time_budget"),
-             nb::arg("workspace_limit"), nb::arg("cache"), nb::arg("progress").none());
+             nb::arg("workspace_limit"), nb::arg("cache"), nb::arg("output"), nb::arg("progress").none());
   module.def("check_target", CheckTarget, nb::arg("output"), nb::arg("model"));
   module.def("read_engine", Read, nb::arg("path"), nb::arg("map_file"));
   module.def("default_cache", [] { return TimingCache::DefaultPath(); });

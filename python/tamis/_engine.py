@@ -123,6 +123,7 @@ def build(
             time_budget=time_budget,
             workspace_limit=workspace_limit,
             cache=_tamis.default_cache() if cache is None else os.fspath(cache),
+            output="" if output is None else os.fspath(output),
             progress=progress,
         )
     )

@@ -192,6 +192,7 @@ Status Run(Flags flags) {
     row.file = file;
     const auto start = Clock::now();
     TAMIS_ASSIGN_OR_RETURN(const OpenedModel model, OpenModel(file, build, session));
+    TAMIS_RETURN_IF_ERROR(CheckWeightsStay({flags.json}, model.weight_files));
     row.open_seconds = std::chrono::duration<double>(Clock::now() - start).count();
     TAMIS_ASSIGN_OR_RETURN(const auto binding, ShapeBinding(model, flags.shapes));
     TAMIS_ASSIGN_OR_RETURN(NamedTensors inputs, RandomInputs(model.session->inputs(), binding, 1));

@@ -136,6 +136,10 @@ Status Run(const Flags& flags, const CommonFlags& common) {
   const bool engine = LooksLikeEngine(flags.input);
   problems.Need(engine || !IsInt8(flags) || !flags.calibration.path.empty(),
                 "--precision int8 needs --calibration with samples of the network's inputs");
+  const DataFlags& data = flags.calibration;
+  problems.Need(
+      !data.path.empty() || (data.samples == 0 && data.image_size == 0 && data.mean.empty() && data.std.empty()),
+      "--samples, --image-size, --mean and --std are of the data that --calibration names");
   for (const std::string_view alone : {"int8", "fp8"}) {
     problems.Need(engine || flags.precisions.size() < 2 ||
                       std::count(flags.precisions.begin(), flags.precisions.end(), alone) == 0,

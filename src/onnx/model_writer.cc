@@ -24,7 +24,8 @@ namespace tamis {
 namespace {
 
 constexpr size_t kMinExternalBytes = 1024;  // smaller tensors stay in the model
-constexpr size_t kAlignment = 4096;         // of a tensor in the external file, so that readers may map it
+constexpr const char* kWeightSuffix = ".data";
+constexpr size_t kAlignment = 4096;  // of a tensor in the external file, so that readers may map it
 
 // protobuf's view of an AtomicFile; keeps the first error.
 class FileOutput : public google::protobuf::io::CopyingOutputStream {
@@ -185,7 +186,7 @@ Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& 
   uint64_t weight_bytes = 0;
   for (const PendingWeight& weight : weights) weight_bytes += weight.tensor.NumBytes();
   const bool external = weight_bytes > max_inline_bytes;
-  const std::string data_path = WeightFileBeside(path);
+  const std::string data_path = path + kWeightSuffix;
   std::optional<AtomicFile> data_file;
   if (external) {
     TAMIS_ASSIGN_OR_RETURN(data_file, AtomicFile::Create(data_path));
@@ -201,8 +202,15 @@ Status WriteModel(const Graph& graph, const std::string& path, const ModelMeta& 
   return status;
 }
 
-std::string WeightFileBeside(const std::string& path) {
-  return path + ".data";
+std::vector<std::string> FilesOfExport(const Graph& graph, const std::string& path) {
+  uint64_t bytes = 0;
+  for (size_t id = 0; id < graph.NumValues(); ++id) {
+    const auto& constant = graph.value(static_cast<ValueId>(id)).constant;
+    if (constant) bytes += constant->NumBytes();
+  }
+  std::vector<std::string> files = {path};
+  if (bytes > kMaxInlineBytes) files.push_back(path + kWeightSuffix);
+  return files;
 }
 
 }  // namespace tamis

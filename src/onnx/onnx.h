@@ -28,11 +28,11 @@ Result<Graph> ImportOnnx(const std::string& path, OnnxInfo* info = nullptr);
 Result<Graph> ImportOnnxBytes(const void* data, size_t bytes, const std::string& folder, OnnxInfo* info = nullptr);
 
 // Writes a graph of ONNX operators (no tamis domain) as a model that onnx.checker accepts, to a temporary name that is
-// then renamed. Above 2 GiB weights go to WeightFileBeside(path). Without a producer in `meta` it is Tamis. A note goes
-// to the node of the main graph, if there still is one, that makes its value.
+// then renamed. Weights for which it has no room go beside it (FilesOfExport). Without a producer in `meta` it is
+// Tamis. A note goes to the node of the main graph, if there still is one, that makes its value.
 Status ExportOnnx(const Graph& graph, const std::string& path, const ModelMeta& meta = {}, const NodeNotes& notes = {});
 
-// The model's name with ".data".
-std::string WeightFileBeside(const std::string& path);
+// What that writes: `path` and, above some 2 GiB of constants, "<path>.data" for them.
+std::vector<std::string> FilesOfExport(const Graph& graph, const std::string& path);
 
 }  // namespace tamis

@@ -47,12 +47,14 @@ Result<std::vector<float>> ParseChannelValues(const std::string& flag, const std
   }
 }
 
-std::string DataOptions::Given() const {
+Status RefuseForArrays(const DataOptions& options, std::string_view given_are) {
   std::vector<std::string> given;
-  if (image_size != 0) given.emplace_back("--image-size");
-  if (!mean.empty()) given.emplace_back("--mean");
-  if (!std.empty()) given.emplace_back("--std");
-  return fmt::format("{}", fmt::join(given, ", "));
+  if (options.image_size != 0) given.emplace_back("--image-size");
+  if (!options.mean.empty()) given.emplace_back("--mean");
+  if (!options.std.empty()) given.emplace_back("--std");
+  if (given.empty()) return {};
+  return UserError("{}, which are fed as they are: {} would prepare images; leave out what is for images", given_are,
+                   fmt::join(given, ", "));
 }
 
 Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path, std::span<const TensorSpec> inputs,
@@ -73,12 +75,9 @@ Result<std::shared_ptr<const DataSource>> OpenDataSource(const std::string& path
     return UserError("'{}' does not exist; give a folder of .npy files, or a folder or .zip of images", path);
   }
   if (std::filesystem::is_directory(path, error) && HasNpyFiles(path)) {
-    if (const std::string given = options.Given(); !given.empty()) {
-      return UserError(
-          "'{}' holds arrays, which are fed as they are, and images are what {} would prepare; leave that out", path,
-          given);
-    }
-    return OpenNpyFolder(path, inputs);
+    TAMIS_ASSIGN_OR_RETURN(auto arrays, OpenNpyFolder(path, inputs));
+    TAMIS_RETURN_IF_ERROR(RefuseForArrays(options, "'" + path + "' holds arrays"));
+    return arrays;
   }
   const std::string kind = std::filesystem::path(path).extension().string();
   if ((kind == ".npz" || kind == ".npy") && !std::filesystem::is_directory(path, error)) {

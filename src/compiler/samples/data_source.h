@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "src/ir/graph.h"
@@ -17,10 +18,10 @@ struct DataOptions {
   int64_t image_size = 0;   // of images: height = width; 0: what the network's input says
   std::vector<float> mean;  // of images, for values in [0, 1]: one number or one for each channel; empty: 0
   std::vector<float> std;   // likewise; empty: 1
-
-  // The options that are given, "--image-size, --mean"; empty if none is.
-  std::string Given() const;
 };
+// Error (kUser) if one of them is given, after `given_are`, "'x' holds arrays".
+Status RefuseForArrays(const DataOptions& options, std::string_view given_are);
+
 // Reads "0.485,0.456,0.406". Error naming `flag` if it is not a list of one or more finite numbers.
 Result<std::vector<float>> ParseChannelValues(const std::string& flag, const std::string& text);
 

@@ -43,15 +43,20 @@ Status CheckRequest(const GateRequest& request) {
   problems.Need(request.batch >= 0, "--batch is {}; it takes 1 or more", request.batch);
   problems.Add(ParsePrecision(request.precision).status());
   problems.Add(CheckThreads(request.threads));
-  TAMIS_RETURN_IF_ERROR(problems.status());
-  return CheckTargets({request.junit}, {request.dense.path, request.candidate.path});
+  return problems.status();
 }
 
-Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, GateContext* context) {
+// `junit` is emptied if that file must not be written, not even to say so.
+Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, GateContext* context, std::string* junit) {
   TAMIS_RETURN_IF_ERROR(CheckRequest(request));
   std::vector<std::string> notices;
   TAMIS_ASSIGN_OR_RETURN(const OpenedModel dense, OpenSide(request, request.dense, hooks, &notices));
   TAMIS_ASSIGN_OR_RETURN(const OpenedModel candidate, OpenSide(request, request.candidate, hooks, &notices));
+  for (const OpenedModel* side : {&dense, &candidate}) {
+    const Status stays = CheckWeightsStay({*junit}, side->weight_files);
+    if (!stays.ok()) junit->clear();
+    TAMIS_RETURN_IF_ERROR(stays);
+  }
   context->dense_hash = dense.engine->provenance.source_hash;
   context->candidate_hash = candidate.engine->provenance.source_hash;
   TAMIS_ASSIGN_OR_RETURN(const auto inputs, CommonInputs(*dense.session, *candidate.session));
@@ -90,17 +95,19 @@ Result<GateOutcome> GateModels(const GateRequest& request, const VerbHooks& hook
   outcome.context.candidate = request.candidate.Text();
   outcome.context.data = request.data.Text();
   outcome.context.bootstrap = request.options.bootstrap;
-  auto result = Judge(request, hooks, &outcome.context);
+  TAMIS_RETURN_IF_ERROR(CheckTargets({request.junit}, {request.dense.path, request.candidate.path}));
+  std::string junit = request.junit;
+  auto result = Judge(request, hooks, &outcome.context, &junit);
   if (!result.ok()) {
-    if (!request.junit.empty()) {
-      const Status written = AtomicFile::WriteWhole(request.junit, GateErrorJunit(outcome.context, result.status()));
+    if (!junit.empty()) {
+      const Status written = AtomicFile::WriteWhole(junit, GateErrorJunit(outcome.context, result.status()));
       if (!written.ok() && hooks.notice) hooks.notice(written.message());
     }
     return result.status();
   }
   outcome.result = std::move(*result);
-  if (!request.junit.empty()) {
-    TAMIS_RETURN_IF_ERROR(AtomicFile::WriteWhole(request.junit, GateJunit(outcome.context, outcome.result)));
+  if (!junit.empty()) {
+    TAMIS_RETURN_IF_ERROR(AtomicFile::WriteWhole(junit, GateJunit(outcome.context, outcome.result)));
   }
   return outcome;
 }

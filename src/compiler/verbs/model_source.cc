@@ -60,6 +60,7 @@ Result<OpenedModel> OpenModel(const ModelSource& source, const BuildOptions& opt
     TAMIS_ASSIGN_OR_RETURN(model.session, OpenSession(file, source.path, session_options));
   } else {
     TAMIS_ASSIGN_OR_RETURN(const Network network, source.Load({.skip = options.without}));
+    model.weight_files = network.weight_files;
     BuildOptions build = options;
     build.cache_path = TimingCache::DefaultPath();
     if (options.device != "cpu") build.precision = Precision::kAuto;

@@ -34,7 +34,8 @@ struct OpenedModel {
   std::string path;
   std::shared_ptr<const Engine> engine;
   std::shared_ptr<Session> session;
-  std::vector<std::string> notices;  // of the build and of the session
+  std::vector<std::string> notices;       // of the build and of the session
+  std::vector<std::string> weight_files;  // of an ONNX model (Network::weight_files)
 };
 
 // An engine is loaded, an ONNX model built in memory first. `options` are used for the latter, `session_options` for

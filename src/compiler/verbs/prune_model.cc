@@ -118,7 +118,7 @@ Result<PruneOutcome> PruneModel(const PruneRequest& request, const VerbHooks& ho
   TAMIS_ASSIGN_OR_RETURN(Options options, OptionsOf(request, hooks));
   TAMIS_RETURN_IF_ERROR(CheckTargets({request.output}, {request.model.path}));
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("prune"));
-  TAMIS_RETURN_IF_ERROR(CheckWeightsStay({request.output, WeightFileBeside(request.output)}, network.weight_files));
+  TAMIS_RETURN_IF_ERROR(CheckWeightsStay(FilesOfExport(network.graph, request.output), network.weight_files));
   PruneOutcome outcome;
   outcome.output = request.output;
   for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);

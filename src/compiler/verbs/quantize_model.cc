@@ -49,7 +49,7 @@ Result<QuantizeOutcome> QuantizeModel(const QuantizeRequest& request, const Verb
   TAMIS_ASSIGN_OR_RETURN(const QuantizeOptions options, OptionsOf(request, hooks));
   TAMIS_RETURN_IF_ERROR(CheckTargets({request.output}, {request.model.path}));
   TAMIS_ASSIGN_OR_RETURN(Network network, request.model.LoadOnnx("quantize"));
-  TAMIS_RETURN_IF_ERROR(CheckWeightsStay({request.output, WeightFileBeside(request.output)}, network.weight_files));
+  TAMIS_RETURN_IF_ERROR(CheckWeightsStay(FilesOfExport(network.graph, request.output), network.weight_files));
   QuantizeOutcome outcome;
   outcome.output = request.output;
   for (const std::string& remark : network.remarks) Tell(remark, hooks, &outcome.notices);

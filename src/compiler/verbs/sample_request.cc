@@ -10,9 +10,7 @@ namespace tamis {
 Result<std::shared_ptr<const DataSource>> SampleRequest::Open(std::span<const TensorSpec> inputs) const {
   if (samples < 0) return UserError("--samples is {}; it takes 0 (all) or more", samples);
   if (!path.empty()) return OpenDataSource(path, inputs, options);
-  if (const std::string given = options.Given(); !given.empty()) {
-    return UserError("{}: said of arrays, which are fed as they are; these are for images", given);
-  }
+  TAMIS_RETURN_IF_ERROR(RefuseForArrays(options, "the data are arrays"));
   return OpenTensors(tensors, inputs);
 }
 

@@ -216,7 +216,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
 Status ExpandedConvSupported(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(ConvPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour));
   TAMIS_RETURN_IF_ERROR(OneTap(problem));
-  return ExpandedPanelsSupported(ReadConv(problem)->AsGemm());
+  return ExpandedRowsSupported(ReadConv(problem)->AsGemm().rows);
 }
 
 double ExpandedConvCost(const Problem& problem) {

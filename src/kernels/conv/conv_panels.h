@@ -19,7 +19,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareConvPanels(const Problem& problem
                                                           PanelRoutine routine, Taps taps = Taps::kNone,
                                                           LaneOrder order = LaneOrder::kOutputs);
 
-// 2:4 in bf16 by tiles that are spread, of one tap and few pixels (ExpandedPanelsSupported).
+// 2:4 in bf16 by tiles that are spread, of one tap and few pixels (ExpandedRowsSupported).
 Status ExpandedConvSupported(const Problem& problem);
 double ExpandedConvCost(const Problem& problem);
 

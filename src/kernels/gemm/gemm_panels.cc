@@ -259,9 +259,9 @@ double WidenedPanelsCost(const GemmShape& shape, int threads) {
   return Seconds(shape, PanelFlopsPerCycle(Isa::kAvx512, DType::kFloat32), 2, threads);
 }
 
-Status ExpandedPanelsSupported(const GemmShape& shape) {
-  if (shape.rows <= kMostExpandedRows) return {};
-  return UserError("{} rows; takes {} at the most", shape.rows, kMostExpandedRows);
+Status ExpandedRowsSupported(int64_t rows) {
+  if (rows <= kMostExpandedRows) return {};
+  return UserError("{} rows; takes {} at the most", rows, kMostExpandedRows);
 }
 
 double ExpandedPanelsCost(const GemmShape& shape, int threads) {
@@ -273,7 +273,7 @@ double ExpandedPanelsCost(const GemmShape& shape, int threads) {
 
 Status ExpandedLinearSupported(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(GemmPanelsSupported(problem, DType::kBFloat16, Pattern::kTwoFour));
-  return ExpandedPanelsSupported(*ReadLinear(problem));
+  return ExpandedRowsSupported(ReadLinear(problem)->rows);
 }
 
 double ExpandedLinearCost(const Problem& problem) {

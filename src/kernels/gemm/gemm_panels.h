@@ -25,7 +25,7 @@ double WidenedPanelsCost(const GemmShape& shape, int threads);
 // 2:4 in bf16 by tiles, spread in front of their use (kPanel24Bf16Amx): for few rows only, as each 32 more spread the
 // whole weight again.
 inline constexpr int64_t kMostExpandedRows = 64;
-Status ExpandedPanelsSupported(const GemmShape& shape);
+Status ExpandedRowsSupported(int64_t rows);
 double ExpandedPanelsCost(const GemmShape& shape, int threads);
 Status ExpandedLinearSupported(const Problem& problem);
 double ExpandedLinearCost(const Problem& problem);

@@ -50,7 +50,7 @@ class StoredWeights {
   explicit StoredWeights(const std::byte* first) : first_(first) {}
 
   // `count` steps from `step` on, [count][32 lanes][4 bytes]; steps of all taps are numbered through. They stay there
-  // until the next call but one.
+  // until what follows is asked for and followed in its turn.
   const std::byte* At(int64_t step, int64_t /*count*/) const { return first_ + step * kStepBytes; }
   // Called when the multiplications of what At gave are under way.
   void Follow() const {}

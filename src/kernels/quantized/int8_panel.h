@@ -63,6 +63,7 @@ extern const Int8Routine kInt8DenseAvx512, kInt8SparseAvx512, kInt8DenseVbmi, kI
 Status Int8PanelsSupported(const Problem& problem, bool sparse);
 // 2:4 by tiles, spread in front of their use: of one tap and few rows (kMostExpandedRows).
 Status ExpandedInt8Supported(const Problem& problem);
+double ExpandedInt8Cost(const Problem& problem);
 // `work`: operations of the cost model (PredictSeconds) for one multiply-add.
 double Int8PanelsCost(const Problem& problem, Isa isa, double work);
 // That of VNNI with a 2:4 weight in 512 bits on this CPU.

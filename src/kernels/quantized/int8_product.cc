@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "src/kernels/gemm/gemm_panels.h"
 #include "src/kernels/gemm/shared_units.h"
 #include "src/kernels/operand_check.h"
 #include "src/kernels/padded_image.h"
@@ -291,13 +292,11 @@ Status ExpandedInt8Supported(const Problem& problem) {
   if (problem.node->op == "QuantizedConv") {
     const QuantizedConvShape shape = *ReadQuantizedConv(problem);
     for (const SlidingAxis& axis : shape.geometry.axes) {
-      if (axis.kernel == 1 && axis.stride == 1 && axis.in == axis.out) continue;
+      if (axis.kernel == 1 && axis.in == axis.out) continue;  // with one pixel to read, a stride is none
       return UserError("needs a kernel of one pixel, no stride and no padding");
     }
   }
-  const int64_t rows = Elements(problem.outputs[0]) / problem.outputs[0].dims.back();
-  if (rows > kMostExpandedRows) return UserError("{} rows; takes {} at the most", rows, kMostExpandedRows);
-  return {};
+  return ExpandedRowsSupported(Elements(problem.outputs[0]) / problem.outputs[0].dims.back());
 }
 
 double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
@@ -312,6 +311,14 @@ double Int8PanelsCost(const Problem& problem, Isa isa, double work) {
     products *= whole(weight[0] / group, PackedInt8::kLanes) * whole(weight.back(), 4);
   }
   return PredictSeconds(problem, isa, products * work);
+}
+
+double ExpandedInt8Cost(const Problem& problem) {
+  // Dense tiles with the time of spreading, less that of the weight's bytes that do not come: three of eight, at what
+  // PredictSeconds takes a second to bring in.
+  constexpr double kWork = 0.1, kSaved = 3.0 / 8, kBytesPerSecond = 20e9;
+  return Int8PanelsCost(problem, Isa::kAvx512, kWork) -
+         kSaved * static_cast<double>(Elements(problem.input(1))) / kBytesPerSecond / std::max(problem.threads, 1);
 }
 
 double Int8SparseWork() {

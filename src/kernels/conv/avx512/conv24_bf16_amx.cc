@@ -16,6 +16,7 @@ const KernelDef kernel_conv24_bf16_amx = {
         [](const Problem& problem, PackCache& cache) {
           return PrepareConvPanels(problem, cache, Pattern::kTwoFour, kPanel24Bf16Amx, Taps::kNone, LaneOrder::kPairs);
         },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis

@@ -4,8 +4,9 @@
 //
 // A byte's place in a group of four inputs is looked up by the group's code, which has four bits: the table is one
 // register, and one shuffle of bytes puts 16 lanes of a step together and zeros where nothing is kept. Counted for 16
-// steps, a pair of tiles: 72 shuffles, one a cycle, beside four multiplications of 16 cycles at the most. Their dense
-// 2 KB take 85 cycles from the second-level cache, some 200 from the third and 415 from memory (16 rows, 4096 x 4096).
+// steps, a pair of tiles: 72 shuffles (of codes 80), one a cycle, beside four multiplications of 16 cycles at the most.
+// Their dense 2 KB take 85 cycles from the second-level cache, some 200 from the third and 415 from memory (16 rows,
+// 4096 x 4096).
 //
 // Included by files of the ISA folders; everything here is in their anonymous namespaces.
 #pragma once

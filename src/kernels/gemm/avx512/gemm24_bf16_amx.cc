@@ -36,6 +36,7 @@ const KernelDef kernel_gemm24_bf16_amx = {
         [](const Problem& problem, PackCache& cache) {
           return PrepareGemmPanels(problem, cache, Pattern::kTwoFour, kPanel24Bf16Amx, LaneOrder::kPairs);
         },
+    .in_place = kOverResidual,
 };
 
 }  // namespace tamis

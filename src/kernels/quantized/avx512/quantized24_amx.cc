@@ -20,9 +20,6 @@ void RunTiles(const Int8Task& task) {
 
 constexpr Int8Routine kByTiles = {.sparse = true, .by_tiles = true, .begin = CodeStore::Begin, .run = RunTiles};
 
-// Operations of the cost model for a multiply-add (Int8PanelsCost): as in tiles that are dense, but for spreading.
-constexpr double kWork = 0.1;
-
 }  // namespace
 
 extern const KernelDef kernel_quantized24_amx;
@@ -33,7 +30,7 @@ const KernelDef kernel_quantized24_amx = {
     .isa = Isa::kAvx512,
     .feature = CpuFeature::kAmx,
     .supports = ExpandedInt8Supported,
-    .cost = [](const Problem& problem) { return Int8PanelsCost(problem, Isa::kAvx512, kWork); },
+    .cost = ExpandedInt8Cost,
     .prepare = [](const Problem& problem, PackCache& cache) { return PrepareInt8Panels(problem, cache, kByTiles); },
 };
 
