@@ -63,7 +63,7 @@ def test_no_output_is_written_over_weights_of_the_model(tamis, tmp_path):
         assert "holds weights of the model that is read" in tamis(*arguments, fails=True), arguments
         assert weights.read_bytes() == before, arguments
     # What ONNX has room for needs no file beside it.
-    tamis("prune", path, "-o", tmp_path / "weights", "--method", "magnitude")
+    tamis("prune", path, "-o", tmp_path / "weights", "--data", data, "--method", "magnitude")
 
 
 def test_data_that_are_not_used_are_told(tamis, tmp_path):
