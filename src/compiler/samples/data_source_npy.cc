@@ -106,16 +106,22 @@ class TensorData final : public DataSource {
     return text + (names.size() == 1 ? " is" : " are");
   }
 
-  // One array too many is no reason to stop (a folder may serve several networks), but may be a misspelt one.
+  // One array too many is no reason to stop (a folder may serve several networks), but may be a misspelt one. An
+  // integer for each sample is not told of: labels may have any name (--labels).
   void RemarkOthers(const std::string& folder, std::span<const TensorSpec> inputs) {
     std::vector<std::string> others = FilesIn(folder);
     std::erase_if(others, [&](const std::string& name) {
-      return name == "labels.npy" || std::any_of(inputs.begin(), inputs.end(), [&](const TensorSpec& spec) {
+      return MayBeLabels(folder + "/" + name) || std::any_of(inputs.begin(), inputs.end(), [&](const TensorSpec& spec) {
                return std::filesystem::path(FileFor(folder, spec.name)).filename() == name;
              });
     });
     if (others.empty()) return;
     remarks_.push_back(fmt::format("in '{}' {} no input of this network, so not fed to it", folder, Subject(others)));
+  }
+
+  bool MayBeLabels(const std::string& file) const {
+    const auto array = MapNpy(file);
+    return array.ok() && IsInteger(array->dtype()) && array->rank() == 1 && array->dim(0) == size_;
   }
 
   void Read(const std::string& folder, const TensorSpec& spec, const Report& report) {

@@ -78,7 +78,7 @@ TEST_F(DataSourceTest, ArraysByInputName) {
 TEST_F(DataSourceTest, TellsOfArraysThatNoInputTakes) {
   Npy(Tensor(DType::kInt64, {5, 3}), Path("ids.npy"));
   Npy(Tensor(DType::kInt64, {5, 3}), Path("a_mask_0.npy"));
-  Npy(Tensor::Int64s(std::vector<int64_t>(5)), Path("labels.npy"));
+  for (const char* name : {"labels.npy", "classes.npy"}) Npy(Tensor::Int64s(std::vector<int64_t>(5)), Path(name));
   EXPECT_TRUE((*OpenDataSource(root_.string(), kTokens))->remarks().empty());
   Npy(Tensor(DType::kInt64, {5, 3}), Path("types.npy"));
   const auto data = OpenDataSource(root_.string(), kTokens);
