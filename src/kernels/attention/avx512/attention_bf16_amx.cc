@@ -1,5 +1,7 @@
 // Attention in bf16 by tiles. Keys and values packed in pairs are tiles as they lie, [steps][lanes] with the pitch of a
 // packed row; numerators, rounded to bf16, are the other operand. Scores and softmax are in f32, as everywhere.
+#include <cstring>
+
 #include "src/kernels/attention/avx512/pair_attention.h"
 #include "src/kernels/gemm/avx512/amx_tiles.h"
 #include "src/kernels/operand_check.h"
@@ -32,8 +34,8 @@ struct TileAttention : PairAttention {
   static void Multiply(int64_t rows, int64_t columns, int64_t depth, const Pair* a, int64_t a_stride, const uint32_t* b,
                        int64_t b_stride, float* c, int64_t c_stride, TileState* state) {
     const int64_t steps = TileSteps(2 * depth);
-    const auto upper = static_cast<int>(rows <= kTileRows ? rows : (rows + 1) / 2),
-               lower = static_cast<int>(rows) - upper;
+    const auto upper = static_cast<int>(rows <= kTileRows ? rows : (rows + 1) / 2);
+    const int lower = static_cast<int>(rows) - upper;
     ShapeTiles<Tiles>(upper, lower, steps, state);
     const Operands o = {.upper = a,
                         .lower = a + upper * a_stride,
@@ -43,13 +45,11 @@ struct TileAttention : PairAttention {
                         .steps = steps,
                         .lower_sums = upper * c_stride,
                         .c_pitch = c_stride * 4};
+    const auto pairs = lower > 0 ? Block<true, true> : Block<false, true>;
+    const auto last = lower > 0 ? Block<true, false> : Block<false, false>;
     int64_t column = 0;
-    for (; column + 32 <= columns; column += 32) {
-      lower > 0 ? Block<true, true>(o, b + column, c + column) : Block<false, true>(o, b + column, c + column);
-    }
-    if (column < columns) {
-      lower > 0 ? Block<true, false>(o, b + column, c + column) : Block<false, false>(o, b + column, c + column);
-    }
+    for (; column + 32 <= columns; column += 32) pairs(o, b + column, c + column);
+    if (column < columns) last(o, b + column, c + column);
   }
 
  private:
