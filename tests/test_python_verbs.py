@@ -184,6 +184,11 @@ def test_compare(model, data, tmp_path):
     other.graph.node[2].output[0] = other.graph.output[0].name = "z"
     with pytest.raises(ValueError, match="lacks outputs of the second: y"):
         tamis.compare(other, model, data=data)
+    (tmp_path / "data").mkdir()
+    for name in ("x", "z"):
+        np.save(tmp_path / "data" / f"{name}.npy", np.ones((3, 64), np.float32))
+    with pytest.warns(UserWarning, match="z.npy is no input of this network"):
+        assert tamis.compare(engine, engine, data=tmp_path / "data")["y"].samples == 3
 
 
 def test_inspect(model, tmp_path):

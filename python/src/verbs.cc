@@ -231,6 +231,7 @@ void DefineVerbs(nb::module_& module) {
   nb::class_<PyBatches>(module, "Batches")
       .def("__len__", [](const PyBatches& self) { return self.batches.size(); })
       .def("__getitem__", ReadBatch, nb::arg("index"))
+      .def_prop_ro("remarks", [](const PyBatches& self) { return self.source->remarks(); })
       .def("samples", [](const PyBatches& self, size_t index) { return self.At(index).samples.size(); })
       .def("repeated", [](const PyBatches& self, size_t index) { return self.At(index).repeated; });
   module.def("open_batches", OpenBatches, nb::arg("a"), nb::arg("b"), nb::arg("data"));

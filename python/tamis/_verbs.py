@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Union
@@ -246,6 +247,8 @@ def compare(
 ) -> dict[str, Difference]:
     """Runs two models on the same samples and says how far their outputs are apart; `b` is what `a` is judged against.
 
+    Arrays of the data that no input takes are told of by a UserWarning.
+
     Raises:
         ValueError: The models have other inputs or outputs, or the data don't fit them.
     """
@@ -255,6 +258,8 @@ def compare(
     if missing:
         raise ValueError(f"the first model lacks outputs of the second: {', '.join(missing)}")
     batches = _tamis.open_batches(left._session, right._session, _data(data, samples, image_size, mean, std))
+    for remark in batches.remarks:
+        warnings.warn(remark, stacklevel=2)
     sums = {name: _tamis.OutputComparison() for name in names}
     for index in range(len(batches)):
         batch, repeated = batches[index], batches.repeated(index)
