@@ -55,11 +55,14 @@ def test_no_output_is_written_over_the_model(tamis, model, tmp_path):
 def test_no_output_is_written_over_weights_of_the_model(tamis, tmp_path):
     path, weights, data = linear_model(tmp_path), tmp_path / "weights.bin", tmp_path / "data"
     before, both = weights.read_bytes(), ["--dense", path, "--candidate", path]
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no model")
     for arguments in (["build", path, "-o", weights], ["prune", path, "-o", weights, "--data", data],
                       ["quantize", path, "-o", weights, "--data", data],
                       ["optimize", path, "-o", weights, "--data", data, "--min-agreement", "0.5"],
                       ["bench", path, "--seconds", "0", "--json", weights],
-                      ["gate", *both, "--data", data, "--junit", weights]):  # fmt: skip
+                      ["gate", *both, "--data", data, "--junit", weights],
+                      ["gate", *both[:-1], broken, "--data", data, "--junit", weights]):  # fmt: skip
         assert "holds weights of the model that is read" in tamis(*arguments, fails=True), arguments
         assert weights.read_bytes() == before, arguments
     # What ONNX has room for needs no file beside it.

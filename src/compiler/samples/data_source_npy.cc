@@ -111,9 +111,10 @@ class TensorData final : public DataSource {
   void RemarkOthers(const std::string& folder, std::span<const TensorSpec> inputs) {
     std::vector<std::string> others = FilesIn(folder);
     std::erase_if(others, [&](const std::string& name) {
-      return MayBeLabels(folder + "/" + name) || std::any_of(inputs.begin(), inputs.end(), [&](const TensorSpec& spec) {
-               return std::filesystem::path(FileFor(folder, spec.name)).filename() == name;
-             });
+      const bool feeds = std::any_of(inputs.begin(), inputs.end(), [&](const TensorSpec& spec) {
+        return std::filesystem::path(FileFor(folder, spec.name)).filename() == name;
+      });
+      return feeds || MayBeLabels(folder + "/" + name);
     });
     if (others.empty()) return;
     remarks_.push_back(fmt::format("in '{}' {} no input of this network, so not fed to it", folder, Subject(others)));

@@ -21,8 +21,9 @@ int64_t TunedBatch(const OpenedModel& model) {
   return found == profile.end() ? 1 : std::max<int64_t>(1, found->second.opt);
 }
 
+// `junit` is emptied if that file must not be written, not even to say so.
 Result<OpenedModel> OpenSide(const GateRequest& request, const ModelSource& model, const VerbHooks& hooks,
-                             std::vector<std::string>* notices) {
+                             std::vector<std::string>* notices, std::string* junit) {
   BuildOptions build;
   build.threads = request.threads;
   build.device = request.device;
@@ -31,6 +32,10 @@ Result<OpenedModel> OpenSide(const GateRequest& request, const ModelSource& mode
   build.progress = hooks.progress;
   TAMIS_ASSIGN_OR_RETURN(build.precision, ParsePrecision(request.precision));
   TAMIS_ASSIGN_OR_RETURN(OpenedModel opened, OpenModel(model, build));
+  if (Status stays = CheckWeightsStay({*junit}, opened.weight_files); !stays.ok()) {
+    junit->clear();
+    return stays;
+  }
   for (const std::string& notice : opened.notices) Tell(notice, hooks, notices);
   return opened;
 }
@@ -46,17 +51,12 @@ Status CheckRequest(const GateRequest& request) {
   return problems.status();
 }
 
-// `junit` is emptied if that file must not be written, not even to say so.
+// `junit` as of OpenSide.
 Result<GateResult> Judge(const GateRequest& request, const VerbHooks& hooks, GateContext* context, std::string* junit) {
   TAMIS_RETURN_IF_ERROR(CheckRequest(request));
   std::vector<std::string> notices;
-  TAMIS_ASSIGN_OR_RETURN(const OpenedModel dense, OpenSide(request, request.dense, hooks, &notices));
-  TAMIS_ASSIGN_OR_RETURN(const OpenedModel candidate, OpenSide(request, request.candidate, hooks, &notices));
-  for (const OpenedModel* side : {&dense, &candidate}) {
-    const Status stays = CheckWeightsStay({*junit}, side->weight_files);
-    if (!stays.ok()) junit->clear();
-    TAMIS_RETURN_IF_ERROR(stays);
-  }
+  TAMIS_ASSIGN_OR_RETURN(const OpenedModel dense, OpenSide(request, request.dense, hooks, &notices, junit));
+  TAMIS_ASSIGN_OR_RETURN(const OpenedModel candidate, OpenSide(request, request.candidate, hooks, &notices, junit));
   context->dense_hash = dense.engine->provenance.source_hash;
   context->candidate_hash = candidate.engine->provenance.source_hash;
   TAMIS_ASSIGN_OR_RETURN(const auto inputs, CommonInputs(*dense.session, *candidate.session));

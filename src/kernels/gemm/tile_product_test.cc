@@ -212,6 +212,7 @@ TEST(TileProduct, TakesLines) {
         SCOPED_TRACE(testing::Message() << lines << " lines of " << line_rows << " rows, " << steps << " steps");
         TileState state;
         Check(lines, line_rows, 2, steps, line_rows % 2 == 0, random, &state);
+        if (steps % 2 == 0) Check<MadeWeights>(lines, line_rows, 2, steps, line_rows % 2 == 0, random, &state);
         if (testing::Test::HasFatalFailure()) return;
       }
     }

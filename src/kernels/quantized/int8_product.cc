@@ -292,7 +292,8 @@ Status ExpandedInt8Supported(const Problem& problem) {
   if (problem.node->op == "QuantizedConv") {
     const QuantizedConvShape shape = *ReadQuantizedConv(problem);
     for (const SlidingAxis& axis : shape.geometry.axes) {
-      if (axis.kernel == 1 && axis.in == axis.out) continue;  // with one pixel to read, a stride is none
+      const bool strides = axis.stride != 1 && axis.in != 1;  // with one pixel to read, a stride is none
+      if (axis.kernel == 1 && !strides && axis.in == axis.out) continue;
       return UserError("needs a kernel of one pixel, no stride and no padding");
     }
   }

@@ -271,6 +271,9 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
     };
     conv({2, 9, 7, 16}, {24, 3, 3, 16}, window({2, 1}, {1, 1, 1, 1}, {1, 1}, 1, zero));
     conv({1, 8, 8, 32}, {48, 1, 1, 32}, window({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, zero));
+    // One tap and few pixels, which are no rows of one line: strides with padding, or with one pixel an image.
+    conv({2, 3, 3, 16}, {40, 1, 1, 16}, window({2, 2}, {1, 1, 1, 1}, {1, 1}, 1, zero));
+    conv({7, 1, 1, 144}, {40, 1, 1, 144}, window({2, 2}, {0, 0, 0, 0}, {1, 1}, 1, zero));
     conv({1, 10, 11, 16}, {16, 3, 3, 1}, window({1, 1}, {0, 1, 2, 0}, {1, 2}, 16, zero));
     conv({1, 9, 8, 24}, {40, 3, 3, 12}, window({2, 2}, {1, 1, 1, 1}, {1, 1}, 2, zero));
     conv({2, 3, 8, 7, 8}, {9, 2, 3, 3, 8}, window({1, 2, 1}, {0, 1, 2, 1, 1, 0}, {1, 1, 2}, 1, zero));

@@ -8,13 +8,17 @@ namespace {
 using Weights = ExpandedWeights<TileType::kCodes>;
 
 void RunTiles(const Int8Task& task) {
+  const int64_t tap_steps = Weights::kUnit * task.tap_steps;
   TileProduct<AmxTiles<TileType::kCodes>, Weights> product({.x = reinterpret_cast<const std::byte*>(task.x),
                                                             .pitch = task.x_pitch,
+                                                            .line_rows = task.line_rows,
+                                                            .line_pitch = task.line_pitch,
                                                             .taps = {task.taps, static_cast<size_t>(task.tap_count)},
                                                             .element = 1,
-                                                            .tap_steps = 2 * task.tap_steps,
+                                                            .tap_steps = tap_steps,
                                                             .start = task.start},
-                                                           task.tiles, task.values, task.codes, 2 * task.tap_steps);
+                                                           task.tiles, task.values, task.codes,
+                                                           task.tap_count * tap_steps);
   RunAndStore(task, &product);
 }
 
