@@ -17,10 +17,14 @@ constexpr int kVecTileRows = 6, kTileVectors = 2;
 constexpr int kVecTileRows = 4, kTileVectors = 2;
 #endif
 
-// An element of A times a vector of B. Kernels with other multiplies (bf16 pairs) bring their own policy.
+// An element of A times a vector of B. Kernels with other multiplies (bf16 pairs, codes) bring their own policy; sums
+// that are whole numbers lie in C's floats as they are.
 struct F32Product {
   using A = float;
   using B = float;
+  using Sum = Vec;
+  static TAMIS_INLINE Vec Zero() { return Set(0); }
+  static TAMIS_INLINE void Keep(float* c, Vec sum) { Store(c, sum); }
   static TAMIS_INLINE Vec LoadB(const float* p) { return Load(p); }
   static TAMIS_INLINE Vec MultiplyAdd(float a, Vec b, Vec sum) { return Fma(Set(a), b, sum); }
 };
@@ -28,20 +32,27 @@ struct F32Product {
 template <class P, int kRows, int kVectors>
 inline void Tile(int64_t depth, const typename P::A* a, int64_t a_stride, const typename P::B* b, int64_t b_stride,
                  float* c, int64_t c_stride) {
-  Vec sum[kRows][kVectors];
+  typename P::Sum sum[kRows][kVectors];
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) sum[r][v] = Set(0);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = P::Zero();
   }
   for (int64_t k = 0; k < depth; ++k) {
     decltype(P::LoadB(b)) columns[kVectors];
+#pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) columns[v] = P::LoadB(b + k * b_stride + v * kLanes);
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const typename P::A element = a[r * a_stride + k];
+#pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) sum[r][v] = P::MultiplyAdd(element, columns[v], sum[r][v]);
     }
   }
+#pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-    for (int v = 0; v < kVectors; ++v) Store(c + r * c_stride + v * kLanes, sum[r][v]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) P::Keep(c + r * c_stride + v * kLanes, sum[r][v]);
   }
 }
 

@@ -18,6 +18,22 @@ Shape Parts(const Shape& shape, int64_t heads) {
   return {shape[0], Dim(heads), shape[1], Dim::FloorDiv(shape[2], Dim(heads))};
 }
 
+// Scales and zero points of codes, of all three operands or of none.
+void CheckCodes(const Node& node, NodeProblems* problems) {
+  int given = 0;
+  for (const std::string of : {"q", "k", "v"}) {
+    const std::string scale = of + "_scale", zero = of + "_zero";
+    given += (node.Has(scale) ? 1 : 0) + (node.Has(zero) ? 1 : 0);
+    if (node.Has(scale) && !(node.Float(scale, 0) > 0 && std::isfinite(node.Float(scale, 0)))) {
+      problems->Add("attribute '{}' is {} and must be positive", scale, node.Float(scale, 0));
+    }
+    if (node.Int(zero, 0) < 0 || node.Int(zero, 0) > 255) {
+      problems->Add("attribute '{}' is {} and must be from 0 to 255", zero, node.Int(zero, 0));
+    }
+  }
+  if (given != 0 && given != 6) problems->Add("q, k and v must all have a scale and a zero point of codes, or none");
+}
+
 Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
   operands.CheckCount(3, 4, &problems);
@@ -33,6 +49,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
     problems.Add("attribute 'softcap' is {} and must not be negative", operands.node().Float("softcap", 0));
   }
   if (!operands.node().Has("scale")) problems.Add("attribute 'scale' is missing");
+  CheckCodes(operands.node(), &problems);
   Shape parts[3];
   bool known = true;
   for (size_t i = 0; i < 3; ++i) {
@@ -178,6 +195,11 @@ std::vector<OpTestCase> TestCases() {
   for (int64_t t = 0; t < 7; ++t) hiding.Data<float>()[t] = std::numeric_limits<float>::lowest();
   cases.push_back({{make.Floats({2, 20, 16}), make.Floats({2, 20, 16}), make.Floats({2, 20, 16}), hiding},
                    with(attributes(2, 0.5f), {{"causal", int64_t{1}}, {"mean_masked", int64_t{1}}})});
+  const std::map<std::string, Attribute> codes = {{"q_scale", 0.01f}, {"q_zero", int64_t{100}},
+                                                  {"k_scale", 0.02f}, {"k_zero", int64_t{128}},
+                                                  {"v_scale", 0.01f}, {"v_zero", int64_t{90}}};
+  cases.push_back({{make.Floats({1, 9, 24}), make.Floats({1, 21, 24}), make.Floats({1, 21, 10})},
+                   with(attributes(2, 0.5f), codes)});
   return cases;
 }
 

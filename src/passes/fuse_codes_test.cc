@@ -169,5 +169,37 @@ TEST(PushCodes, AttentionIsUncovered) {
   EXPECT_EQ(CountOps(after).count("DequantizeLinear"), 0u);
 }
 
+const Node* FindAttention(const Graph& graph) {
+  for (NodeId id : graph.NodeIds()) {
+    if (graph.node(id).IsTamis("Attention")) return &graph.node(id);
+  }
+  return nullptr;
+}
+
+// The codes nearest to a product count, as those of what it reads: here q is scaled between them and the product.
+TEST(PushCodes, AttentionKnowsItsCodes) {
+  for (const bool all : {true, false}) {
+    Quantised q;
+    TestGraph& t = q.t;
+    const ValueId x = t.Input("x", {2, 3, 6, 8});
+    const ValueId query = t.Op("Mul", {q.Around(q.Around(x, 0.01f, 120), 0.02f, 130), t.Scalar(0.5f)});
+    const ValueId key = t.Op("Transpose", {q.Around(x, 0.03f, 110)}, {{"perm", Ints{0, 1, 3, 2}}});
+    const ValueId weights = t.Op("Softmax", {q.Around(t.Op("MatMul", {query, key}), 0.05f, 128)});
+    t.Output(t.Op("MatMul", {all ? q.Around(weights, 1 / 255.0f, 0) : weights, q.Around(x, 0.04f, 140)}));
+    const Graph after = q.Run({{"x", RandomTensor({2, 3, 6, 8}, 3, -1, 1)}}, 0.1);
+    const Node* attention = FindAttention(after);
+    ASSERT_NE(attention, nullptr);
+    ASSERT_EQ(attention->Has("q_scale"), all);
+    if (!all) continue;
+    EXPECT_FLOAT_EQ(attention->Float("scale", 0), 0.5f);
+    EXPECT_FLOAT_EQ(attention->Float("q_scale", 0), 0.02f);
+    EXPECT_EQ(attention->Int("q_zero", 0), 130);
+    EXPECT_FLOAT_EQ(attention->Float("k_scale", 0), 0.03f);
+    EXPECT_EQ(attention->Int("k_zero", 0), 110);
+    EXPECT_FLOAT_EQ(attention->Float("v_scale", 0), 0.04f);
+    EXPECT_EQ(attention->Int("v_zero", 0), 140);
+  }
+}
+
 }  // namespace
 }  // namespace tamis

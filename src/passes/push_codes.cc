@@ -4,10 +4,12 @@
 // (fuse_codes). Concat of values that map alike likewise; of others, where the result is quantised, QuantizeLinear goes
 // in front.
 //
-// The two products of an attention and its softmax run on f32: QuantizeLinear and DequantizeLinear between them cost
-// time and accuracy and hide the attention from recognize_attention, so there they are dropped.
+// QuantizeLinear and DequantizeLinear between the two products of an attention and its softmax cost time and accuracy
+// and hide the attention from recognize_attention, so there they are dropped. What a product's operands were rounded to
+// stays with it as a permission: a kernel that multiplies codes may still round so.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "src/ops/op_is_elementwise.h"
 #include "src/passes/all_passes.h"
@@ -33,7 +35,13 @@ class CodesPusher {
   void UncoverAttention(NodeId id) {
     const Node& node = graph_.node(id);
     if (!node.Is("MatMul") || IsWeight(node.input(0)) || IsWeight(node.input(1))) return;
-    for (size_t i : {size_t{0}, size_t{1}}) UncoverOperand(id, i);
+    const auto first = UncoverOperand(id, 0), second = UncoverOperand(id, 1);
+    if (first && second) {
+      auto& attributes = graph_.node(id).attributes;
+      attributes[kRoundedScales] =
+          std::vector<float>{static_cast<float>(first->scale), static_cast<float>(second->scale)};
+      attributes[kRoundedZeros] = std::vector<int64_t>{first->zero, second->zero};
+    }
     UncoverResult(graph_.node(id).outputs[0]);
   }
 
@@ -64,11 +72,16 @@ class CodesPusher {
     return node != nullptr && graph_.value(node->input(0)).IsConstant();
   }
 
-  // The number that was quantised and dequantised to `value`; kNoValue if it wasn't.
-  ValueId BeforeCodes(ValueId value) const {
+  // The number that was quantised and dequantised to `value`, and how; nullopt if it wasn't.
+  struct Rounded {
+    ValueId number = kNoValue;
+    Codes codes;
+  };
+  std::optional<Rounded> BeforeCodes(ValueId value) const {
     const auto codes = DequantizedCodes(graph_, value);
     const Node* quantize = codes ? Producer(graph_, codes->value, "QuantizeLinear") : nullptr;
-    return quantize != nullptr && CodesOf(graph_, *quantize) ? quantize->input(0) : kNoValue;
+    if (quantize == nullptr || !CodesOf(graph_, *quantize)) return std::nullopt;
+    return Rounded{quantize->input(0), *codes};
   }
 
   // Scales the scores, or moves elements, on the way to a product.
@@ -77,19 +90,31 @@ class CodesPusher {
     return (node.Is("Mul") || node.Is("Div")) && MatchScalarOperand(graph_, node).has_value();
   }
 
-  void UncoverOperand(NodeId reader, size_t index) {
+  // The last codes that the operand was rounded to, as u8 ones and of the operand itself, whatever scales it behind
+  // them.
+  std::optional<Codes> UncoverOperand(NodeId reader, size_t index) {
+    std::optional<Codes> last;
+    double factor = 1;
     for (int depth = 0; depth < 8; ++depth) {
       const ValueId value = graph_.node(reader).input(index);
       const NodeId producer = graph_.value(value).producer;
-      if (const ValueId before = BeforeCodes(value); before != kNoValue) {
-        rewriter_.SetInput(reader, index, before);
+      if (const auto rounded = BeforeCodes(value)) {
+        if (!last) {
+          last = rounded->codes;
+          last->scale *= factor;
+          last->zero += last->dtype == DType::kInt8 ? 128 : 0;
+        }
+        rewriter_.SetInput(reader, index, rounded->number);
         continue;
       }
-      if (producer == kNoNode || !LeadsOn(graph_.node(producer)) || !rewriter_.SingleUse(value)) return;
-      const auto scalar = MatchScalarOperand(graph_, graph_.node(producer));
+      if (producer == kNoNode || !LeadsOn(graph_.node(producer)) || !rewriter_.SingleUse(value)) break;
+      const Node& node = graph_.node(producer);
+      const auto scalar = MatchScalarOperand(graph_, node);
+      if (scalar) factor *= node.Is("Mul") ? scalar->constant : 1 / scalar->constant;
       reader = producer;
-      index = scalar && graph_.node(producer).input(0) != scalar->value ? 1 : 0;
+      index = scalar && node.input(0) != scalar->value ? 1 : 0;
     }
+    return last && last->scale > 0 && std::isfinite(last->scale) ? last : std::nullopt;
   }
 
   void UncoverResult(ValueId value) {

@@ -5,12 +5,13 @@
 // and v may have fewer heads than q, each repeated by Expand or Tile. An operand that is no head split of rows
 // (rotated, or appended to a cache) is read as [batch, heads, tokens, elements]. Batch and heads may be one axis of the
 // products and two of the softmax; or the batch two axes, as windows of images have it. A mask that is constant and
-// causal becomes an attribute.
+// causal becomes an attribute. Of a quantised network the codes that q, k and v were rounded to do as well.
 #include <algorithm>
 #include <cmath>
 
 #include "src/passes/all_passes.h"
 #include "src/passes/attention_rows.h"
+#include "src/passes/codes.h"
 #include "src/passes/match.h"
 #include "src/passes/rewriter.h"
 
@@ -212,6 +213,22 @@ ValueId MakeMask(Rewriter& rewriter, const Scores& scores, const AttentionRows& 
   return mask;
 }
 
+// What push_codes says of the operands of both products, as attributes of Attention; nothing unless of all.
+void TakeCodes(const Node& scores, const Node& values, const AttentionRows& q, const AttentionRows& k,
+               std::map<std::string, Attribute>* attributes) {
+  if (!scores.Has(kRoundedScales) || !values.Has(kRoundedScales)) return;
+  if (q.view.scale <= 0 || k.view.scale <= 0) return;
+  const auto scales = scores.Floats(kRoundedScales);
+  const auto zeros = scores.Ints(kRoundedZeros);
+  const auto set = [&](const std::string& of, double scale, int64_t zero) {
+    (*attributes)[of + "_scale"] = static_cast<float>(scale);
+    (*attributes)[of + "_zero"] = zero;
+  };
+  set("q", static_cast<double>(scales[0]) / q.view.scale, zeros[0]);
+  set("k", static_cast<double>(scales[1]) / k.view.scale, zeros[1]);
+  set("v", static_cast<double>(values.Floats(kRoundedScales)[1]), values.Ints(kRoundedZeros)[1]);
+}
+
 void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   Graph& graph = rewriter.graph();
   const Node& product = graph.node(id);
@@ -262,11 +279,15 @@ void Recognise(Rewriter& rewriter, NodeId id, const PassOptions& options) {
   std::vector<ValueId> leaves = {scores.product->input(0), scores.product->input(1), product.input(1)};
   leaves.insert(leaves.end(), parts.begin(), parts.end());
   if (!rewriter.ConeIsPrivate(id, leaves)) return missed("another node reads a part of it");
-  options.Matched(graph, output, k->shared == Dim(1) ? "Attention" : "Attention with shared heads");
+  std::map<std::string, Attribute> attributes;
+  TakeCodes(*scores.product, product, *q, *k, &attributes);
+  const std::string_view kind = k->shared == Dim(1) ? "Attention" : "Attention with shared heads";
+  options.Matched(graph, output, std::string(kind) + (attributes.empty() ? "" : ", which may round to codes"));
 
   const int64_t heads = *q->head_count.Constant(), head_size = *v->head_size.Constant();
   const double scale = scores.scale * q->view.scale * k->view.scale;
-  std::map<std::string, Attribute> attributes = {{"num_heads", heads}, {"scale", static_cast<float>(scale)}};
+  attributes["num_heads"] = heads;
+  attributes["scale"] = static_cast<float>(scale);
   if (!(k->shared == Dim(1))) attributes["kv_heads"] = *k->head_count.Constant();
   if (zero_masked) attributes["zero_masked"] = int64_t{1};
   if (scores.softcap != 0) attributes["softcap"] = static_cast<float>(scores.softcap);

@@ -83,6 +83,19 @@ Status SupportsBf16Attention(const Problem& problem) {
   return {};
 }
 
+Status SupportsAttentionOfCodes(const Problem& problem) {
+  TAMIS_RETURN_IF_ERROR(SupportsAttention(problem));
+  if (!problem.node->Has("q_scale")) return UserError("q, k and v must not be rounded to codes");
+  if (problem.node->Float("softcap", 0) != 0) return UserError("scores of codes are not capped");
+  if (!(problem.node->Float("scale", 1) > 0)) return UserError("scores of codes are scaled by positive numbers only");
+  TAMIS_ASSIGN_OR_RETURN(const Reads reads, ReadOperands(problem));
+  constexpr int64_t kMostTerms = (int64_t{1} << 31) / (255 * 128);  // of a sum in 32 bits
+  if (reads.q.depth >= kMostTerms || reads.k.rows >= kMostTerms) {
+    return UserError("sums of {} and {} products of codes may not fit 32 bits", reads.q.depth, reads.k.rows);
+  }
+  return {};
+}
+
 int64_t TileSteps(int64_t depth) {
   constexpr int64_t kMost = 16, kLeast = 8;
   if (depth % 2 != 0) return 0;
@@ -128,6 +141,14 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
   args.softcap = problem.node->Float("softcap", 0);
   args.sight = SightOf(*problem.node, args.queries, args.keys);
   args.scale = problem.node->Float("scale", 1);
+  if (problem.node->Has("q_scale")) {
+    const auto codes = [&](const std::string& of) {
+      return OperandCodes{problem.node->Float(of + "_scale", 0), static_cast<int>(problem.node->Int(of + "_zero", 0))};
+    };
+    args.q_codes = codes("q");
+    args.k_codes = codes("k");
+    args.v_codes = codes("v");
+  }
   args.bf16_inputs = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.block = std::min(blocks.rows, std::max<int64_t>(args.queries, 1));
@@ -147,7 +168,7 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
     bytes += pad(floats) * 4;
     return at;
   };
-  args.keys_at = place(args.depth * args.keys_pad);
+  args.keys_at = place((args.depth + 1) * args.keys_pad);
   args.values_at = place(std::max(args.keys + 1, args.keys_pad / 2) * args.value_pad);
   args.query_at = place(args.block * (args.depth + 1));
   args.scores_at = place(args.block * args.keys_pad);

@@ -18,6 +18,12 @@ struct AttentionSteps {
   int64_t batch = 0, head = 0, row = 0;
 };
 
+// What an operand may be rounded to: u8 codes of the numbers scale * (code - zero).
+struct OperandCodes {
+  float scale = 0;
+  int zero = 0;
+};
+
 struct AttentionArgs {
   int64_t heads = 0, queries = 0, keys = 0;
   int64_t shared = 1;  // heads of q that read one head of k and v
@@ -33,6 +39,7 @@ struct AttentionArgs {
   bool zero_masked = false;  // a row without a visible key gives 0, not NaN
   bool mean_masked = false;  // a row of scores below kMeanMasked gives the mean of all values
   AttentionSight sight;
+  OperandCodes q_codes, k_codes, v_codes;  // for kernels that multiply codes; the others don't round
   MaskKind mask = MaskKind::kNone;
   int64_t mask_strides[4] = {};  // in elements, along batch, head, query and key; 0 where broadcast
   // Row lengths in scratch, multiples of 16 elements, and byte offsets of its parts.
@@ -45,7 +52,9 @@ using AttentionBody = RangeBody<AttentionArgs>;
 Status SupportsAttention(const Problem& problem);
 // As SupportsAttention, bf16 q, k and v only.
 Status SupportsBf16Attention(const Problem& problem);
-// As that, and the depth of a head has to be cut into equal parts that fill tiles (TileSteps).
+// As SupportsAttention, where the node lets operands be rounded to codes; without softcap.
+Status SupportsAttentionOfCodes(const Problem& problem);
+// As SupportsBf16Attention, and the depth of a head has to be cut into equal parts that fill tiles (TileSteps).
 Status SupportsAttentionByTiles(const Problem& problem);
 // The most steps of two elements, up to the 16 of a tile, that divide `depth`; 0 if they are fewer than 8, and not all.
 int64_t TileSteps(int64_t depth);

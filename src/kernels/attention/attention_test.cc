@@ -13,8 +13,11 @@ struct AttentionShape {
   int64_t batch, heads, queries, keys, depth, value_depth;
 };
 
-// softmax(scale * q . k^T + mask) . v in double
-std::vector<double> ExpectedAttention(const AttentionShape& s, const std::vector<Tensor>& inputs, double scale) {
+// softmax(scale * q . k^T + mask) . v in double. `most_off`: how far a result may be from it where the numerators are
+// rounded to 255ths, each by half of one and a twentieth, as exponentials err too.
+std::vector<double> ExpectedAttention(const AttentionShape& s, const std::vector<Tensor>& inputs, double scale,
+                                      double* most_off = nullptr) {
+  constexpr double kRounding = 0.55 / 255;
   const auto q = Doubles(inputs[0]), k = Doubles(inputs[1]), v = Doubles(inputs[2]);
   std::vector<double> mask;
   int64_t strides[4] = {};
@@ -54,6 +57,15 @@ std::vector<double> ExpectedAttention(const AttentionShape& s, const std::vector
                      v[static_cast<size_t>(((b * s.keys + t) * s.heads + h) * s.value_depth + e)];
           }
           y.push_back(value / sum);
+          if (most_off == nullptr || std::isnan(y.back())) continue;
+          double off = 0;
+          for (int64_t t = 0; t < s.keys; ++t) {
+            const double below =
+                v[static_cast<size_t>(((b * s.keys + t) * s.heads + h) * s.value_depth + e)] - y.back();
+            off += std::abs(below) * (scores[static_cast<size_t>(t)] == 0 ? 0 : kRounding);
+          }
+          const double least = std::max(sum - kRounding * static_cast<double>(s.keys), 1.0);
+          *most_off = std::max(*most_off, off / least);
         }
       }
     }
@@ -121,6 +133,137 @@ Tensor Shared(const Tensor& few, int64_t few_heads, int64_t shared) {
   return rows;
 }
 
+// Operands that are codes of their own, and leave to round to them.
+void PutOnCodes(std::vector<Tensor>* inputs, std::map<std::string, Attribute>* attributes) {
+  const std::vector<std::pair<std::string, int64_t>> operands = {{"q", 100}, {"k", 128}, {"v", 141}};
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const auto& [name, zero] = operands[i];
+    (*attributes)[name + "_scale"] = 1.0f / 32;
+    (*attributes)[name + "_zero"] = zero;
+    Tensor numbers(DType::kFloat32, (*inputs)[i].dims());
+    const auto values = Doubles((*inputs)[i]);
+    for (size_t e = 0; e < values.size(); ++e)
+      numbers.Span<float>()[e] = static_cast<float>(std::round(values[e] * 32) / 32);
+    (*inputs)[i] = Converted(numbers, (*inputs)[i].dtype());
+  }
+}
+
+KernelCase OnCodes(KernelCase c, const AttentionShape& s) {
+  PutOnCodes(&c.inputs, &c.node.attributes);
+  double off = 0;
+  c.expected = {ExpectedAttention(s, c.inputs, static_cast<double>(std::get<float>(c.node.attributes["scale"])), &off)};
+  c.absolute += off;
+  c.name += " on codes";
+  return c;
+}
+
+TEST(AttentionKernels, OperandsThatMayBeRounded) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::vector<KernelCase> cases;
+  for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
+    for (const AttentionShape& s : std::vector<AttentionShape>{{1, 1, 1, 1, 1, 1},
+                                                               {2, 12, 16, 16, 32, 32},
+                                                               {1, 3, 65, 65, 64, 64},
+                                                               {1, 2, 25, 197, 64, 64},
+                                                               {2, 2, 7, 33, 13, 21},
+                                                               {1, 2, 50, 5, 80, 3}}) {
+      cases.push_back(OnCodes(AttentionCase(s, dtype, {}, dtype), s));
+      for (const Dims& dims :
+           {Dims{s.batch, 1, 1, s.keys}, Dims{s.batch, s.heads, s.queries, s.keys}, Dims{s.queries, 1}}) {
+        cases.push_back(OnCodes(AttentionCase(s, dtype, RandomTensor(DType::kFloat32, dims, 7), DType::kFloat32), s));
+      }
+      cases.push_back(
+          OnCodes(AttentionCase(s, dtype, RandomTensor(DType::kBFloat16, {s.batch, 1, 1, s.keys}, 8), dtype), s));
+      Tensor mask(DType::kFloat32, {s.batch, 1, 1, s.keys});  // every third key
+      for (int64_t i = 0; i < mask.NumElements(); ++i) mask.Data<float>()[i] = i % s.keys % 3 == 0 ? 0 : -infinity;
+      cases.push_back(OnCodes(AttentionCase(s, dtype, mask, dtype), s));
+    }
+    const AttentionShape s{2, 2, 27, 85, 16, 24};
+    for (const int64_t offset :
+         {int64_t{0}, int64_t{58}, int64_t{-2}}) {  // causality against a mask that says the same
+      Tensor mask(DType::kFloat32, {s.queries, s.keys});
+      for (int64_t i = 0; i < mask.NumElements(); ++i) {
+        mask.Data<float>()[i] = i % s.keys <= i / s.keys + offset ? 0 : -infinity;
+      }
+      KernelCase causal = OnCodes(AttentionCase(s, dtype, mask, DType::kFloat32), s);
+      causal.inputs.pop_back();
+      causal.node.attributes["causal"] = int64_t{1};
+      causal.node.attributes["causal_offset"] = offset;
+      causal.name += fmt::format(" causal {}", offset);
+      cases.push_back(causal);
+      if (offset >= 0) continue;
+      causal.node.attributes["zero_masked"] = int64_t{1};
+      for (double& y : causal.expected[0]) y = std::isnan(y) ? 0 : y;
+      cases.push_back(causal);
+    }
+  }
+  CheckFamily("attention", cases, /*need_all=*/false);
+}
+
+const KernelDef* CodesKernel() {
+  const KernelDef* kernel = FindKernel("attention_codes_avx512");
+  return kernel != nullptr && MachineHas(kernel->feature) ? kernel : nullptr;
+}
+
+// Numerators that are all the largest, or one and nothing: what is left is exact.
+TEST(AttentionKernels, SumsOfCodesAreExact) {
+  if (CodesKernel() == nullptr) GTEST_SKIP() << "no AVX512_VNNI here";
+  const AttentionShape s{1, 3, 40, 40, 40, 20};
+  KernelCase equal = OnCodes(AttentionCase(s, DType::kFloat32, {}, DType::kFloat32), s);
+  for (float& x : equal.inputs[0].Span<float>()) x = 0;
+  equal.expected = {ExpectedAttention(s, equal.inputs, 1)};
+  equal.absolute = 1e-6;
+  EXPECT_TRUE(CheckKernel(*CodesKernel(), equal));
+
+  KernelCase single = OnCodes(AttentionCase(s, DType::kFloat32, {}, DType::kFloat32), s);  // query i finds key i
+  single.absolute = equal.absolute;
+  for (float& x : single.inputs[0].Span<float>()) x = 0;
+  for (float& x : single.inputs[1].Span<float>()) x = 0;
+  for (int64_t row = 0; row < s.queries; ++row) {
+    for (int64_t h = 0; h < s.heads; ++h) {
+      const int64_t at = (row * s.heads + h) * s.depth + row;
+      single.inputs[0].Data<float>()[at] = single.inputs[1].Data<float>()[at] = 1;
+    }
+  }
+  single.node.attributes["scale"] = 40.0f;
+  single.expected = {ExpectedAttention(s, single.inputs, 40)};
+  EXPECT_TRUE(CheckKernel(*CodesKernel(), single));
+}
+
+// Operands beyond what codes reach are as large as the last code, and numbers between codes are the nearer one.
+TEST(AttentionKernels, OperandsAreRoundedAsQuantizeLinearDoes) {
+  if (CodesKernel() == nullptr) GTEST_SKIP() << "no AVX512_VNNI here";
+  const AttentionShape s{1, 2, 30, 50, 24, 24};
+  const auto make = [&] {
+    return OnCodes(AttentionCase(s, DType::kFloat32, {}, DType::kFloat32), s);
+  };  // memory of its own
+  KernelCase c = make();
+  for (size_t i = 0; i < 3; ++i) {
+    for (int64_t e = 0; e < c.inputs[i].NumElements(); ++e) {
+      c.inputs[i].Data<float>()[e] += (e % 3 - 1) * 0.49f / 32;
+    }
+  }
+  EXPECT_TRUE(CheckKernel(*CodesKernel(), c));
+
+  const float infinity = std::numeric_limits<float>::infinity();
+  KernelCase far = make(), bounded = make();
+  for (size_t i = 0; i < 3; ++i) {
+    const float numbers[] = {1e3f, -1e3f, infinity, -infinity, 1e30f, -1e30f};
+    const auto zero = static_cast<float>(std::get<int64_t>(c.node.attributes[i == 0   ? "q_zero"
+                                                                             : i == 1 ? "k_zero"
+                                                                                      : "v_zero"]));
+    for (int64_t e = 0; e < 6; ++e) {
+      far.inputs[i].Data<float>()[e * 7] = numbers[e];
+      bounded.inputs[i].Data<float>()[e * 7] = e % 2 == 0 ? (255 - zero) / 32 : -zero / 32;
+    }
+  }
+  const double scale = std::get<float>(c.node.attributes["scale"]);
+  double off = 0;
+  far.expected = {ExpectedAttention(s, bounded.inputs, scale, &off)};
+  far.absolute = off + 1e-4;
+  EXPECT_TRUE(CheckKernel(*CodesKernel(), far));
+}
+
 // Windows of all widths, from either end, with and without masks; blocks that see no key at all.
 TEST(AttentionKernels, WindowsCapsAndMeans) {
   struct Sight {
@@ -155,6 +298,14 @@ TEST(AttentionKernels, WindowsCapsAndMeans) {
         // As in AttentionCase; expected values of bf16 are rounded themselves.
         c.absolute = dtype == DType::kBFloat16 ? 3.0 / 256 : 1e-6 * (18 + 83);
         cases.push_back(c);
+        // Weights of which none is far below another lose little when they are rounded to 255ths.
+        attributes.erase("softcap");
+        attributes["scale"] = 0.05f;
+        PutOnCodes(&inputs, &attributes);
+        KernelCase rounded = ReferenceCase({"Attention", std::string(kTamisDomain), attributes}, inputs);
+        rounded.name = c.name + " on codes";
+        rounded.absolute = 0.02;
+        cases.push_back(rounded);
       }
     }
   }
@@ -176,6 +327,20 @@ TEST(AttentionKernels, OtherOrdersSharedHeadsAndCausality) {
     c.inputs[2] = v;
     c.name += " shared";
     cases.push_back(c);
+    KernelCase coded = AttentionCase(s, dtype, {}, dtype);
+    PutOnCodes(&coded.inputs, &coded.node.attributes);
+    coded.inputs[1] = FirstOfShared(coded.inputs[1], 6, 3);
+    coded.inputs[2] = FirstOfShared(coded.inputs[2], 6, 3);
+    double off = 0;
+    coded.expected = {ExpectedAttention(s,
+                                        {coded.inputs[0], Shared(coded.inputs[1], 2, 3), Shared(coded.inputs[2], 2, 3)},
+                                        static_cast<double>(std::get<float>(coded.node.attributes["scale"])), &off)};
+    coded.absolute += off;
+    coded.node.attributes["kv_heads"] = int64_t{2};
+    coded.inputs[0] = HeadsFirst(coded.inputs[0], 6);
+    coded.inputs[2] = HeadsFirst(coded.inputs[2], 2);
+    coded.name += " shared, q and v heads first, on codes";
+    cases.push_back(coded);
     c.inputs[0] = HeadsFirst(c.inputs[0], 6);
     c.inputs[2] = HeadsFirst(v, 2);
     c.name += ", q and v heads first";
@@ -240,6 +405,7 @@ TEST(AttentionKernels, MatchTheReference) {
       for (int64_t t = 0; t < s.keys; ++t) c.expected[0][i] += v[static_cast<size_t>(t) * 16 + i % 16] / 19;
     }
     cases.push_back(c);
+    cases.push_back(OnCodes(AttentionCase(s, dtype, {}, dtype), s));
   }
   CheckFamily("attention", cases);
 }

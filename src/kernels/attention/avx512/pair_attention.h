@@ -13,6 +13,9 @@ typedef uint32_t __attribute__((may_alias, aligned(2))) Pair;  // NOLINT: an att
 struct PairProduct {
   using A = Pair;
   using B = uint32_t;
+  using Sum = Vec;
+  static TAMIS_INLINE Vec Zero() { return Set(0); }
+  static TAMIS_INLINE void Keep(float* c, Vec sum) { Store(c, sum); }
   static TAMIS_INLINE __m512bh LoadB(const uint32_t* p) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(p)); }
   static TAMIS_INLINE Vec MultiplyAdd(uint32_t a, __m512bh b, Vec sum) {
     return {_mm512_dpbf16_ps(sum.v, reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(a))), b)};
