@@ -11,7 +11,7 @@
 //
 // Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
 // zero point is subtracted once, here. A residual is taken as codes where the sum is quantised, and as f32 where it is
-// not. A product that is quantised and dequantised on its way to a residual sum is not rounded there: the sum is, once.
+// not. A product that is quantised and dequantised on its way to a bias or a residual is not rounded there: the sum is, once.
 // Convolutions stand between two changes of order, which make_channels_last joins with its neighbours'. What isn't
 // taken keeps its DequantizeLinear: fold_constants leaves those of weights alone, so that they can be found here, and
 // fold_dequantized evaluates what is left of them.
@@ -264,18 +264,19 @@ class Propagation {
     return true;
   }
 
-  // The only reader of the product's result.
-  const Node* Reader(const Product& product) const {
-    if (!rewriter_.SingleUse(product.output)) return nullptr;
-    const Node& reader = graph_.node(rewriter_.Users(product.output)[0]);
+  // The only reader of a value.
+  const Node* Reader(ValueId value) const {
+    if (!rewriter_.SingleUse(value)) return nullptr;
+    const Node& reader = graph_.node(rewriter_.Users(value)[0]);
     return reader.domain.empty() && reader.outputs.size() == 1 ? &reader : nullptr;
   }
 
   void TakeBias(Product* product, int64_t columns) {
-    const Node* add = Reader(*product);
+    const ValueId value = ThroughCodes(product->output);
+    const Node* add = Reader(value);
     if (add == nullptr || !add->Is("Add") || !product->bias.empty()) return;
-    const auto other = OtherOperand(*add, product->output);
-    const int64_t rank = RankOf(graph_, product->output);
+    const auto other = OtherOperand(*add, value);
+    const int64_t rank = RankOf(graph_, value);
     if (!other || rank < 1) return;
     const bool folded = graph_.value(*other).IsConstant();
     if (folded && !IsPerChannel(graph_, *other, rank, rank - 1, columns)) return;
@@ -346,7 +347,7 @@ class Propagation {
   void TakeActivation(Product* product) {
     const std::vector<NodeId> readers = rewriter_.Users(product->output);
     if (readers.size() == 2 && !rewriter_.IsOutput(product->output)) return TakeSilu(readers, product);
-    const Node* reader = Reader(*product);
+    const Node* reader = Reader(product->output);
     const auto activation = reader != nullptr ? ActivationOf(graph_, *reader) : std::nullopt;
     if (!activation || reader->input(0) != product->output) return;
     for (const auto& [name, value] : *activation) product->attributes[name] = value;
@@ -366,7 +367,7 @@ class Propagation {
   }
 
   void TakeQuantization(Product* product) {
-    const Node* reader = Reader(*product);
+    const Node* reader = Reader(product->output);
     const auto y = reader != nullptr && reader->Is("QuantizeLinear") ? CodesOf(graph_, *reader) : std::nullopt;
     if (!y) return;
     product->output = reader->outputs[0];
