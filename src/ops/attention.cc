@@ -1,5 +1,10 @@
 // Attention (src/ops/op_tamis.h): softmax(scale * q . k^T + mask) . v for each head, heads side by side in the last
 // axis.
+//
+// Of a quantised network the attributes q_scale, q_zero, k_scale, k_zero, v_scale and v_zero, all or none, say what its
+// QuantizeLinear rounded q, k and v to, as u8 codes of scale * (code - zero). They are a permission: a kernel may round
+// the operands so, and the softmax's numerators to 255ths of a row's largest. The reference and kernels of floats
+// don't.
 #include <algorithm>
 #include <cmath>
 #include <limits>

@@ -32,8 +32,8 @@ std::optional<Codes> DequantizedCodes(const Graph& graph, ValueId value);
 // The attributes y_dtype, y_scale and y_zero_point.
 void SetCodes(const Codes& y, std::map<std::string, Attribute>* attributes);
 
-// push_codes takes the codes of both operands off a product of activations, and leaves on it, as these attributes, which
-// they were: scales and zero points as of u8. recognize_attention hands them on to kernels that may round so.
+// push_codes takes the codes of both operands off a product of activations, and leaves on it, as these attributes,
+// which they were: scales and zero points as of u8. recognize_attention hands them on to kernels that may round so.
 constexpr const char* kRoundedScales = "rounded_scales";
 constexpr const char* kRoundedZeros = "rounded_zeros";
 

@@ -128,6 +128,29 @@ TEST(PropagateQuantization, MatMulWithBiasAndGemm) {
   EXPECT_EQ(CountOps(after), (Counts{{"QuantizeLinear", 1}, {"tamis.QuantizedLinear", 2}}));
 }
 
+// As onnxruntime quantises a transformer's products: the sums are rounded before the bias is added.
+TEST(PropagateQuantization, ABiasBehindCodesIsTheProducts) {
+  Quantised q;
+  TestGraph& t = q.t;
+  const ValueId x = q.Around(t.Input("x", {Dim::Symbol("n"), 12}), 0.02f, 100);
+  const ValueId sums = q.Around(t.Op("MatMul", {x, q.Weight({12, 16}, 1)}), 0.12f, 128);
+  t.Output(q.Around(t.Op("Add", {t.Weight({16}), sums}), 0.12f, 120));
+  const Graph after = q.Run({{"x", RandomTensor({3, 12}, 4, -2, 2)}}, 0.12);
+  EXPECT_EQ(CountOps(after), (Counts{{"DequantizeLinear", 1}, {"QuantizeLinear", 1}, {"tamis.QuantizedLinear", 1}}));
+}
+
+// Sums that something else reads as codes keep them.
+TEST(PropagateQuantization, CodesThatOthersReadStayInFrontOfABias) {
+  Quantised q;
+  TestGraph& t = q.t;
+  const ValueId x = q.Around(t.Input("x", {Dim::Symbol("n"), 12}), 0.02f, 100);
+  const ValueId sums = q.Around(t.Op("MatMul", {x, q.Weight({12, 16}, 1)}), 0.12f, 128);
+  t.Output(t.Op("Add", {t.Weight({16}), sums}));
+  t.Output(t.Op("Relu", {sums}));
+  const Graph after = q.Run({{"x", RandomTensor({3, 12}, 4, -2, 2)}}, 0.12);
+  EXPECT_EQ(CountOps(after).count("Add"), 1u);
+}
+
 TEST(PropagateQuantization, ProductsOfTheOperatorFormat) {
   Quantised q;
   TestGraph& t = q.t;
