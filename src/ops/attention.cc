@@ -1,7 +1,7 @@
 // Attention (src/ops/op_tamis.h): softmax(scale * q . k^T + mask) . v for each head, heads side by side in the last
 // axis.
 //
-// Of a quantised network the attributes q_scale, q_zero, k_scale, k_zero, v_scale and v_zero, all or none, say what its
+// Of a quantised network the attributes {q,k,v}_scale and {q,k,v}_zero_point, all or none, say what its
 // QuantizeLinear rounded q, k and v to, as u8 codes of scale * (code - zero). They are a permission: a kernel may round
 // the operands so, and the softmax's numerators to 255ths of a row's largest. The reference and kernels of floats
 // don't.
@@ -27,7 +27,7 @@ Shape Parts(const Shape& shape, int64_t heads) {
 void CheckCodes(const Node& node, NodeProblems* problems) {
   int given = 0;
   for (const std::string of : {"q", "k", "v"}) {
-    const std::string scale = of + "_scale", zero = of + "_zero";
+    const std::string scale = of + "_scale", zero = of + "_zero_point";
     given += (node.Has(scale) ? 1 : 0) + (node.Has(zero) ? 1 : 0);
     if (node.Has(scale) && !(node.Float(scale, 0) > 0 && std::isfinite(node.Float(scale, 0)))) {
       problems->Add("attribute '{}' is {} and must be positive", scale, node.Float(scale, 0));
@@ -200,9 +200,9 @@ std::vector<OpTestCase> TestCases() {
   for (int64_t t = 0; t < 7; ++t) hiding.Data<float>()[t] = std::numeric_limits<float>::lowest();
   cases.push_back({{make.Floats({2, 20, 16}), make.Floats({2, 20, 16}), make.Floats({2, 20, 16}), hiding},
                    with(attributes(2, 0.5f), {{"causal", int64_t{1}}, {"mean_masked", int64_t{1}}})});
-  const std::map<std::string, Attribute> codes = {{"q_scale", 0.01f}, {"q_zero", int64_t{100}},
-                                                  {"k_scale", 0.02f}, {"k_zero", int64_t{128}},
-                                                  {"v_scale", 0.01f}, {"v_zero", int64_t{90}}};
+  const std::map<std::string, Attribute> codes = {{"q_scale", 0.01f}, {"q_zero_point", int64_t{100}},
+                                                  {"k_scale", 0.02f}, {"k_zero_point", int64_t{128}},
+                                                  {"v_scale", 0.01f}, {"v_zero_point", int64_t{90}}};
   cases.push_back({{make.Floats({1, 9, 24}), make.Floats({1, 21, 24}), make.Floats({1, 21, 10})},
                    with(attributes(2, 0.5f), codes)});
   return cases;

@@ -193,12 +193,22 @@ TEST(PushCodes, AttentionKnowsItsCodes) {
     if (!all) continue;
     EXPECT_FLOAT_EQ(attention->Float("scale", 0), 0.5f);
     EXPECT_FLOAT_EQ(attention->Float("q_scale", 0), 0.02f);
-    EXPECT_EQ(attention->Int("q_zero", 0), 130);
+    EXPECT_EQ(attention->Int("q_zero_point", 0), 130);
     EXPECT_FLOAT_EQ(attention->Float("k_scale", 0), 0.03f);
-    EXPECT_EQ(attention->Int("k_zero", 0), 110);
+    EXPECT_EQ(attention->Int("k_zero_point", 0), 110);
     EXPECT_FLOAT_EQ(attention->Float("v_scale", 0), 0.04f);
-    EXPECT_EQ(attention->Int("v_zero", 0), 140);
+    EXPECT_EQ(attention->Int("v_zero_point", 0), 140);
   }
+}
+
+// A product that becomes part of no Attention is as if nothing had been rounded.
+TEST(PushCodes, AProductThatStaysForgetsItsCodes) {
+  Quantised q;
+  const ValueId x = q.t.Input("x", {6, 6});
+  q.t.Output(q.t.Op("MatMul", {q.Around(x, 0.02f, 128), q.Around(x, 0.03f, 110)}));
+  const Graph after = q.Run({{"x", RandomTensor({6, 6}, 3, -1, 1)}}, 0.1);
+  EXPECT_EQ(CountOps(after), (Counts{{"MatMul", 1}}));
+  for (NodeId id : after.NodeIds()) EXPECT_TRUE(after.node(id).attributes.empty());
 }
 
 }  // namespace

@@ -222,7 +222,7 @@ void TakeCodes(const Node& scores, const Node& values, const AttentionRows& q, c
   const auto zeros = scores.Ints(kRoundedZeros);
   const auto set = [&](const std::string& of, double scale, int64_t zero) {
     (*attributes)[of + "_scale"] = static_cast<float>(scale);
-    (*attributes)[of + "_zero"] = zero;
+    (*attributes)[of + "_zero_point"] = zero;
   };
   set("q", static_cast<double>(scales[0]) / q.view.scale, zeros[0]);
   set("k", static_cast<double>(scales[1]) / k.view.scale, zeros[1]);
@@ -311,6 +311,13 @@ Status RecognizeAttention(Graph& graph, const PassOptions& options) {
   Rewriter rewriter(graph, options);
   for (NodeId id : graph.NodeIds()) {
     if (!graph.node(id).removed && graph.node(id).Is("MatMul")) Recognise(rewriter, id, options);
+  }
+  // Products that stay don't round, and equal ones are to be equal problems of the tuner.
+  for (NodeId id : graph.NodeIds()) {
+    if (graph.node(id).removed || !graph.node(id).Has(kRoundedScales)) continue;
+    graph.node(id).attributes.erase(kRoundedScales);
+    graph.node(id).attributes.erase(kRoundedZeros);
+    options.Edited();
   }
   return {};
 }

@@ -75,7 +75,7 @@ std::string AttributeText(const Attribute& attribute) {
 // Codes' scales, zero points and tables differ from layer to layer and from one calibration to the next. No kernel is
 // faster for one than for another, but for a zero point of 0, so equal problems are timed once.
 Attribute WithoutCalibration(const Node& node, const std::string& key, const Attribute& attribute) {
-  if (!node.IsTamis(node.op) || node.op.find("Quantized") == std::string::npos) return attribute;
+  if (!node.IsTamis(node.op)) return attribute;
   if (key.ends_with("_scale") && std::holds_alternative<float>(attribute)) return 0.05f;
   if (key.ends_with("_zero_point") && std::holds_alternative<int64_t>(attribute)) {
     return std::get<int64_t>(attribute) == 0 ? int64_t{0} : int64_t{3};

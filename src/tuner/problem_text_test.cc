@@ -108,6 +108,14 @@ TEST(ProblemText, CalibrationMakesNoOtherProblem) {
   EXPECT_EQ(text(0.1f, 7, 1, 2), text(0.2f, 120, 9, 2));
   EXPECT_NE(text(0.1f, 7, 1, 2), text(0.1f, 0, 1, 2));
   EXPECT_NE(text(0.1f, 7, 1, 2), text(0.1f, 7, 1, 3));
+
+  node.op = "Attention";
+  const auto attention = [&](float scale, float q_scale, int64_t zero) {
+    node.attributes = {{"scale", scale}, {"q_scale", q_scale}, {"q_zero_point", zero}};
+    return ProblemToText(problem);
+  };
+  EXPECT_EQ(attention(0.1f, 0.2f, 7), attention(0.1f, 0.3f, 9));
+  EXPECT_NE(attention(0.1f, 0.2f, 7), attention(0.2f, 0.2f, 7));
 }
 
 TEST(ProblemText, RoundTrip) {

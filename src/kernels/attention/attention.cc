@@ -141,14 +141,13 @@ Result<std::unique_ptr<PreparedKernel>> PrepareAttention(const Problem& problem,
   args.softcap = problem.node->Float("softcap", 0);
   args.sight = SightOf(*problem.node, args.queries, args.keys);
   args.scale = problem.node->Float("scale", 1);
-  if (problem.node->Has("q_scale")) {
-    const auto codes = [&](const std::string& of) {
-      return OperandCodes{problem.node->Float(of + "_scale", 0), static_cast<int>(problem.node->Int(of + "_zero", 0))};
-    };
-    args.q_codes = codes("q");
-    args.k_codes = codes("k");
-    args.v_codes = codes("v");
-  }
+  const auto codes = [&](const std::string& of) {
+    const Node& node = *problem.node;
+    return OperandCodes{node.Float(of + "_scale", 0), static_cast<int>(node.Int(of + "_zero_point", 0))};
+  };
+  args.q_codes = codes("q");
+  args.k_codes = codes("k");
+  args.v_codes = codes("v");
   args.bf16_inputs = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.block = std::min(blocks.rows, std::max<int64_t>(args.queries, 1));

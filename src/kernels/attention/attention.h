@@ -39,7 +39,7 @@ struct AttentionArgs {
   bool zero_masked = false;  // a row without a visible key gives 0, not NaN
   bool mean_masked = false;  // a row of scores below kMeanMasked gives the mean of all values
   AttentionSight sight;
-  OperandCodes q_codes, k_codes, v_codes;  // for kernels that multiply codes; the others don't round
+  OperandCodes q_codes, k_codes, v_codes;  // scales of 0: none. Only kernels that multiply codes round
   MaskKind mask = MaskKind::kNone;
   int64_t mask_strides[4] = {};  // in elements, along batch, head, query and key; 0 where broadcast
   // Row lengths in scratch, multiples of 16 elements, and byte offsets of its parts.

@@ -62,6 +62,12 @@ struct SoftmaxSum {
   Kind kind = kDivide;
 };
 
+// Of a row of which `most` is the highest score.
+TAMIS_INLINE SoftmaxSum::Kind KindOfRow(const AttentionArgs& args, float most) {
+  if (args.mean_masked && most < kMeanMasked) return SoftmaxSum::kMean;
+  return args.zero_masked && most == -__builtin_inff() ? SoftmaxSum::kZero : SoftmaxSum::kDivide;
+}
+
 // e^-x of what a score is below the highest one, 0 where that is hardly a normal number.
 template <class V>
 TAMIS_INLINE V SoftmaxNumerator(V x) {
@@ -102,10 +108,9 @@ inline SoftmaxSum SoftmaxRow(const AttentionArgs& args, float* scores, const voi
     }
   }
   const float most = MaxLane(highest);
-  const bool mean = args.mean_masked && most < kMeanMasked;
-  if (mean || (args.zero_masked && most == -infinity)) {
+  if (const auto kind = KindOfRow(args, most); kind != SoftmaxSum::kDivide) {
     for (int64_t t = range.begin; t < range.end; t += kLanes) Policy::Keep(numerators + t, Set(0));
-    return {1, mean ? SoftmaxSum::kMean : SoftmaxSum::kZero};
+    return {1, kind};
   }
   Vec sum = Set(0);
   const auto exponentials = [&](auto below_top) {

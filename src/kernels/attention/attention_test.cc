@@ -13,6 +13,31 @@ struct AttentionShape {
   int64_t batch, heads, queries, keys, depth, value_depth;
 };
 
+constexpr AttentionShape kShapes[] = {{1, 1, 1, 1, 1, 1},      {2, 12, 16, 16, 32, 32}, {1, 3, 65, 65, 64, 64},
+                                      {1, 2, 25, 197, 64, 64}, {2, 2, 7, 33, 13, 21},   {1, 2, 50, 5, 80, 3}};
+
+// Hides all keys behind query + offset.
+Tensor CausalMask(const AttentionShape& s, int64_t offset) {
+  Tensor mask(DType::kFloat32, {s.queries, s.keys});
+  for (int64_t i = 0; i < mask.NumElements(); ++i) {
+    mask.Data<float>()[i] = i % s.keys <= i / s.keys + offset ? 0 : -std::numeric_limits<float>::infinity();
+  }
+  return mask;
+}
+
+// The case of such a mask, told by attributes instead; without `zeros` a query that sees no key gives NaN.
+KernelCase Causal(KernelCase c, int64_t offset, bool zeros) {
+  c.inputs.pop_back();
+  c.node.attributes["causal"] = int64_t{1};
+  c.node.attributes["causal_offset"] = offset;
+  c.name += fmt::format(" causal {}", offset);
+  if (zeros) {
+    c.node.attributes["zero_masked"] = int64_t{1};
+    for (double& y : c.expected[0]) y = std::isnan(y) ? 0 : y;
+  }
+  return c;
+}
+
 // softmax(scale * q . k^T + mask) . v in double. `most_off`: how far a result may be from it where the numerators are
 // rounded to 255ths, each by half of one and a twentieth, as exponentials err too.
 std::vector<double> ExpectedAttention(const AttentionShape& s, const std::vector<Tensor>& inputs, double scale,
@@ -139,7 +164,7 @@ void PutOnCodes(std::vector<Tensor>* inputs, std::map<std::string, Attribute>* a
   for (size_t i = 0; i < operands.size(); ++i) {
     const auto& [name, zero] = operands[i];
     (*attributes)[name + "_scale"] = 1.0f / 32;
-    (*attributes)[name + "_zero"] = zero;
+    (*attributes)[name + "_zero_point"] = zero;
     Tensor numbers(DType::kFloat32, (*inputs)[i].dims());
     const auto values = Doubles((*inputs)[i]);
     for (size_t e = 0; e < values.size(); ++e)
@@ -161,12 +186,7 @@ TEST(AttentionKernels, OperandsThatMayBeRounded) {
   const float infinity = std::numeric_limits<float>::infinity();
   std::vector<KernelCase> cases;
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-    for (const AttentionShape& s : std::vector<AttentionShape>{{1, 1, 1, 1, 1, 1},
-                                                               {2, 12, 16, 16, 32, 32},
-                                                               {1, 3, 65, 65, 64, 64},
-                                                               {1, 2, 25, 197, 64, 64},
-                                                               {2, 2, 7, 33, 13, 21},
-                                                               {1, 2, 50, 5, 80, 3}}) {
+    for (const AttentionShape& s : kShapes) {
       cases.push_back(OnCodes(AttentionCase(s, dtype, {}, dtype), s));
       for (const Dims& dims :
            {Dims{s.batch, 1, 1, s.keys}, Dims{s.batch, s.heads, s.queries, s.keys}, Dims{s.queries, 1}}) {
@@ -179,22 +199,10 @@ TEST(AttentionKernels, OperandsThatMayBeRounded) {
       cases.push_back(OnCodes(AttentionCase(s, dtype, mask, dtype), s));
     }
     const AttentionShape s{2, 2, 27, 85, 16, 24};
-    for (const int64_t offset :
-         {int64_t{0}, int64_t{58}, int64_t{-2}}) {  // causality against a mask that says the same
-      Tensor mask(DType::kFloat32, {s.queries, s.keys});
-      for (int64_t i = 0; i < mask.NumElements(); ++i) {
-        mask.Data<float>()[i] = i % s.keys <= i / s.keys + offset ? 0 : -infinity;
-      }
-      KernelCase causal = OnCodes(AttentionCase(s, dtype, mask, DType::kFloat32), s);
-      causal.inputs.pop_back();
-      causal.node.attributes["causal"] = int64_t{1};
-      causal.node.attributes["causal_offset"] = offset;
-      causal.name += fmt::format(" causal {}", offset);
-      cases.push_back(causal);
-      if (offset >= 0) continue;
-      causal.node.attributes["zero_masked"] = int64_t{1};
-      for (double& y : causal.expected[0]) y = std::isnan(y) ? 0 : y;
-      cases.push_back(causal);
+    for (const int64_t offset : {int64_t{0}, int64_t{58}, int64_t{-2}}) {
+      const KernelCase masked = OnCodes(AttentionCase(s, dtype, CausalMask(s, offset), DType::kFloat32), s);
+      cases.push_back(Causal(masked, offset, false));
+      if (offset < 0) cases.push_back(Causal(masked, offset, true));
     }
   }
   CheckFamily("attention", cases, /*need_all=*/false);
@@ -249,9 +257,8 @@ TEST(AttentionKernels, OperandsAreRoundedAsQuantizeLinearDoes) {
   KernelCase far = make(), bounded = make();
   for (size_t i = 0; i < 3; ++i) {
     const float numbers[] = {1e3f, -1e3f, infinity, -infinity, 1e30f, -1e30f};
-    const auto zero = static_cast<float>(std::get<int64_t>(c.node.attributes[i == 0   ? "q_zero"
-                                                                             : i == 1 ? "k_zero"
-                                                                                      : "v_zero"]));
+    const std::string name = std::string("qkv").substr(i, 1) + "_zero_point";
+    const auto zero = static_cast<float>(std::get<int64_t>(c.node.attributes[name]));
     for (int64_t e = 0; e < 6; ++e) {
       far.inputs[i].Data<float>()[e * 7] = numbers[e];
       bounded.inputs[i].Data<float>()[e * 7] = e % 2 == 0 ? (255 - zero) / 32 : -zero / 32;
@@ -313,7 +320,6 @@ TEST(AttentionKernels, WindowsCapsAndMeans) {
 }
 
 TEST(AttentionKernels, OtherOrdersSharedHeadsAndCausality) {
-  const float infinity = std::numeric_limits<float>::infinity();
   std::vector<KernelCase> cases;
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     const float scale = 0.25f;
@@ -350,20 +356,8 @@ TEST(AttentionKernels, OtherOrdersSharedHeadsAndCausality) {
     cases.push_back(c);
     // Causality against a mask that says the same.
     for (const int64_t offset : {int64_t{0}, int64_t{8}, int64_t{-2}}) {
-      Tensor mask(DType::kFloat32, {s.queries, s.keys});
-      for (int64_t i = 0; i < mask.NumElements(); ++i) {
-        mask.Data<float>()[i] = i % s.keys <= i / s.keys + offset ? 0 : -infinity;
-      }
-      KernelCase masked = AttentionCase(s, dtype, mask, DType::kFloat32);
-      masked.inputs.pop_back();
-      masked.node.attributes["causal"] = int64_t{1};
-      masked.node.attributes["causal_offset"] = offset;
-      masked.name += fmt::format(" causal {}", offset);
-      if (offset < 0) {
-        masked.node.attributes["zero_masked"] = int64_t{1};
-        for (double& y : masked.expected[0]) y = std::isnan(y) ? 0 : y;
-      }
-      cases.push_back(masked);
+      const KernelCase masked = AttentionCase(s, dtype, CausalMask(s, offset), DType::kFloat32);
+      cases.push_back(Causal(masked, offset, offset < 0));
     }
   }
   CheckFamily("attention", cases);
@@ -374,12 +368,7 @@ TEST(AttentionKernels, MatchTheReference) {
   const float infinity = std::numeric_limits<float>::infinity();
   std::vector<KernelCase> cases;
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
-    for (const AttentionShape& s : std::vector<AttentionShape>{{1, 1, 1, 1, 1, 1},
-                                                               {2, 12, 16, 16, 32, 32},
-                                                               {1, 3, 65, 65, 64, 64},
-                                                               {1, 2, 25, 197, 64, 64},
-                                                               {2, 2, 7, 33, 13, 21},
-                                                               {1, 2, 50, 5, 80, 3}}) {
+    for (const AttentionShape& s : kShapes) {
       cases.push_back(AttentionCase(s, dtype, {}, dtype));
       for (const Dims& dims :
            {Dims{s.batch, 1, 1, s.keys}, Dims{s.batch, 1, s.queries, s.keys}, Dims{1, 1, s.queries, s.keys},

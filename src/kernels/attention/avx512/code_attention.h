@@ -147,22 +147,13 @@ struct CodeAttention : ByVectors<CodeProduct> {
     const auto whole = [&](int64_t t) {
       return Vec{_mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_loadu_si512(scores + t), _mm512_loadu_si512(off + t)))};
     };
-    switch (args.mask) {
-      case MaskKind::kNone:
-        return Shares(args, unit, whole, range, seen, numerators);
-      case MaskKind::kF32: {
-        const auto masked = [&](int64_t t) {
-          return Fma(whole(t), Set(unit), MaskAt(static_cast<const float*>(mask), stride, t, args.keys));
-        };
-        return Shares(args, 1, masked, range, seen, numerators);
-      }
-      case MaskKind::kBf16:
-        break;
-    }
-    const auto masked = [&](int64_t t) {
-      return Fma(whole(t), Set(unit), MaskAt(static_cast<const Bf16*>(mask), stride, t, args.keys));
+    const auto masked = [&](const auto* addend) {
+      const auto score = [&](int64_t t) { return Fma(whole(t), Set(unit), MaskAt(addend, stride, t, args.keys)); };
+      return Shares(args, 1, score, range, seen, numerators);
     };
-    return Shares(args, 1, masked, range, seen, numerators);
+    if (args.mask == MaskKind::kF32) return masked(static_cast<const float*>(mask));
+    if (args.mask == MaskKind::kBf16) return masked(static_cast<const Bf16*>(mask));
+    return Shares(args, unit, whole, range, seen, numerators);
   }
 
   static TAMIS_INLINE Vec Weighted(const AttentionArgs& args, Vec sum, Vec inverse) {
@@ -184,10 +175,9 @@ struct CodeAttention : ByVectors<CodeProduct> {
     Vec highest = Set(-infinity);
     for (int64_t t = range.begin; t < range.end; t += kLanes) highest = Max(highest, visible(t));
     const float most = MaxLane(highest);
-    const bool mean = args.mean_masked && most < kMeanMasked;
-    if (mean || (args.zero_masked && most == -infinity)) {
+    if (const auto kind = KindOfRow(args, most); kind != SoftmaxSum::kDivide) {
       for (int64_t t = range.begin; t < range.end; ++t) numerators[t] = 0;
-      return {1, mean ? SoftmaxSum::kMean : SoftmaxSum::kZero};
+      return {1, kind};
     }
     const Vec top = Set(most), to_power = Set(unit * 1.44269504f);
     const auto share = [&](int64_t t) __attribute__((always_inline)) {
