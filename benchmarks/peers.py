@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -309,6 +310,8 @@ def parse(arguments):
         name, _, shape = item.partition("@")
         if name not in CASES:
             parser.error(f"there is no network {name}; there are {', '.join(CASES)}")
+        if shape and not re.fullmatch(r"[1-9]\d*" + r"x[1-9]\d*" * CASES[name][0].count("x"), shape):
+            parser.error(f"{item}: {name}'s shapes are written like {CASES[name][0]}")
         args.cases += [(name, one) for one in ([shape] if shape else CASES[name])]
     return args
 

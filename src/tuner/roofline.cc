@@ -66,6 +66,16 @@ double Elements(const Dims& dims) {
   return static_cast<double>(NumElements(dims));
 }
 
+double Bytes(const Operand& operand) {
+  return Elements(operand.dims) * static_cast<double>(BitSize(operand.dtype)) / 8;
+}
+
+// Of its first input these read what they write: of a table of embeddings the rows that are asked for.
+bool ReadsWhatItWrites(const Node& node) {
+  return node.domain.empty() && (node.op == "Gather" || node.op == "GatherElements" || node.op == "GatherND" ||
+                                 node.op == "Shape" || node.op == "Size" || node.op == "Slice");
+}
+
 }  // namespace
 
 double FloatingOperations(const Problem& problem) {
@@ -94,17 +104,21 @@ double FloatingOperations(const Problem& problem) {
 }
 
 double BytesMoved(const Problem& problem) {
-  double bytes = 0;
-  for (const Operand& operand : problem.inputs) {
-    if (!operand.Present()) continue;
-    const double here = Elements(operand.dims) * BitSize(operand.dtype) / 8.0;
-    // Half the values, and four bits of positions for every group of four.
-    bytes += operand.pattern == Pattern::kDense ? here : here / 2 + Elements(operand.dims) / 8;
-  }
+  double written = 0;
   for (const Operand& operand : problem.outputs) {
-    if (operand.Present()) bytes += Elements(operand.dims) * BitSize(operand.dtype) / 8.0;
+    if (operand.Present()) written += Bytes(operand);
   }
-  return bytes;
+  double read = 0;
+  for (size_t i = 0; i < problem.inputs.size(); ++i) {
+    const Operand& operand = problem.inputs[i];
+    if (!operand.Present()) continue;
+    double here = Bytes(operand);
+    // Half the values, and four bits of positions for every group of four.
+    if (operand.pattern != Pattern::kDense) here = here / 2 + Elements(operand.dims) / 8;
+    if (i == 0 && ReadsWhatItWrites(*problem.node)) here = std::min(here, written);
+    read += here;
+  }
+  return read + written;
 }
 
 Result<Roofline> Roofline::Measure(Tuner& tuner, int threads) {

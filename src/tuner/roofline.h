@@ -28,7 +28,7 @@ class Roofline {
 // Twice the multiplications of a product, a convolution or an attention; 0 for anything else. Those that a 2:4 weight
 // spares are not counted.
 double FloatingOperations(const Problem& problem);
-// Read and written once; a 2:4 weight as it is kept.
+// Read and written once; a 2:4 weight as it is kept, and of what Gather or Slice chooses from only what it takes.
 double BytesMoved(const Problem& problem);
 
 }  // namespace tamis

@@ -31,6 +31,18 @@ TEST(Roofline, CountsOperationsAndBytes) {
   EXPECT_EQ(FloatingOperations(problem), 2.0 * 64 * 24 * 144);
 }
 
+TEST(Roofline, OfATableOnlyTheRowsThatAreTaken) {
+  Node node;
+  node.op = "Gather";
+  Problem problem;
+  problem.node = &node;
+  problem.inputs = {Of(DType::kFloat32, {30522, 384}), Of(DType::kInt64, {128})};
+  problem.outputs = {Of(DType::kFloat32, {128, 384})};
+  EXPECT_EQ(BytesMoved(problem), 2 * 4.0 * 128 * 384 + 8 * 128);
+  problem.inputs[0] = Of(DType::kFloat32, {2, 384});  // a small table is read at most once
+  EXPECT_EQ(BytesMoved(problem), 4.0 * (2 * 384 + 128 * 384) + 8 * 128);
+}
+
 TEST(Roofline, IsMeasuredAndPositive) {
   TunerOptions options;
   Tuner tuner(options);
