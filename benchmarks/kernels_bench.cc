@@ -11,12 +11,12 @@
 // mask, with --residual another operand is added to the sums.
 // --check times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
 #include <fmt/core.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 #include "src/kernels/gemm/kernel_case.h"
@@ -270,31 +270,21 @@ int Check(const std::vector<Shape>& shapes) {
 
 int Main(int argc, char** argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--threads") == 0) options.threads = std::atoi(argv[i + 1]);
-    if (std::strcmp(argv[i], "--seconds") == 0) options.seconds = std::atof(argv[i + 1]);
-    if (std::strcmp(argv[i], "--filter") == 0) options.filter = argv[i + 1];
-    if (std::strcmp(argv[i], "--kernels") == 0) options.kernels = argv[i + 1];
-    if (std::strcmp(argv[i], "--types") == 0) options.types = argv[i + 1];
-    if (std::strcmp(argv[i], "--paired") == 0) options.paired = std::atoi(argv[i + 1]) != 0;
-    if (std::strcmp(argv[i], "--residual") == 0) options.residual = std::atoi(argv[i + 1]) != 0;
-    if (std::strcmp(argv[i], "--check") == 0) options.check = std::atoi(argv[i + 1]) != 0;
-    if (std::strcmp(argv[i], "--conv") == 0) {
-      auto& [size, in, out, kernel, stride] = options.conv;
-      if (std::sscanf(argv[i + 1], "%d,%d,%d,%d,%d", &size, &in, &out, &kernel, &stride) != 5) {
-        fmt::print(stderr, "--conv needs SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE\n");
-        return 1;
-      }
-    }
-    if (std::strcmp(argv[i], "--linear") == 0) {
-      auto& [rows, in, out] = options.linear;
-      if (std::sscanf(argv[i + 1], "%d,%d,%d", &rows, &in, &out) != 3) {
-        fmt::print(stderr, "--linear needs ROWS,INPUTS,OUTPUTS\n");
-        return 1;
-      }
-    }
-    if (std::strcmp(argv[i], "--cold") == 0) options.cold = std::atoi(argv[i + 1]) != 0;
-  }
+  CLI::App app("Times every kernel that computes a product or a convolution against the best dense one of its type");
+  app.add_option("--threads", options.threads)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--seconds", options.seconds, "Of measurement a shape and type")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--filter", options.filter, "Only shapes whose text contains this");
+  app.add_option("--kernels", options.kernels, "Only kernels whose name contains this");
+  app.add_option("--types", options.types, "Of f32, bf16, int8")->capture_default_str();
+  app.add_option("--paired", options.paired, "1: two outputs each share a mask");
+  app.add_option("--residual", options.residual, "1: another operand is added to the sums");
+  app.add_option("--cold", options.cold, "1: weights and activations come from memory");
+  app.add_option("--check", options.check, "1: times nothing; fails if a product kernel of this CPU has no shape here");
+  app.add_option("--conv", options.conv, "One convolution: SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE")->delimiter(',');
+  app.add_option("--linear", options.linear, "One product: ROWS,INPUTS,OUTPUTS")->delimiter(',');
+  CLI11_PARSE(app, argc, argv);
   ConfigureLibraries();
   ThreadPool pool(options.threads);
   if (const auto [size, in, out, kernel, stride] = options.conv; size > 0) {

@@ -1,6 +1,6 @@
 # Times kernels against one another: build it with the target's name, it is not part of the default build.
 add_executable(tamis_kernels_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/benchmarks/kernels_bench.cc)
-target_link_libraries(tamis_kernels_bench PRIVATE tamis_kernels)
+target_link_libraries(tamis_kernels_bench PRIVATE tamis_kernels CLI11::CLI11)
 
 # A number for every kernel's code, see kernel_revision.h.
 file(GLOB_RECURSE kernel_code CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/kernels/*.cc ${CMAKE_SOURCE_DIR}/src/kernels/*.h)

@@ -132,7 +132,8 @@ Result<Roofline> Roofline::Measure(Tuner& tuner, int threads) {
 
 double Roofline::Seconds(const Problem& problem) const {
   const DType dtype = problem.inputs.empty() ? DType::kUndefined : problem.inputs[0].dtype;
-  const bool int8 = problem.input(1).dtype == DType::kInt8;
+  // An attention with scales may multiply codes, whatever type its inputs have (src/ops/attention.cc).
+  const bool int8 = problem.input(1).dtype == DType::kInt8 || problem.node->Has("q_scale");
   const double flops = int8 ? int8_ : dtype == DType::kBFloat16 ? bf16_ : f32_;
   double operations = FloatingOperations(problem);
   if (problem.input(1).pattern != Pattern::kDense) operations /= 2;

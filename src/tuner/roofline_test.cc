@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tamis {
 namespace {
 
@@ -57,6 +59,16 @@ TEST(Roofline, IsMeasuredAndPositive) {
   problem.inputs = {Of(DType::kFloat32, {1000})};
   problem.outputs = problem.inputs;
   EXPECT_DOUBLE_EQ(roofline->Seconds(problem), 8000 / roofline->bytes());
+
+  node.op = "Attention";
+  node.domain = std::string(kTamisDomain);
+  problem.inputs = {Of(DType::kFloat32, {1, 512, 512}), Of(DType::kFloat32, {1, 512, 512}),
+                    Of(DType::kFloat32, {1, 512, 512})};
+  problem.outputs = {problem.inputs[0]};
+  const double operations = FloatingOperations(problem), moving = BytesMoved(problem) / roofline->bytes();
+  EXPECT_DOUBLE_EQ(roofline->Seconds(problem), std::max(operations / roofline->f32_flops(), moving));
+  node.attributes["q_scale"] = 0.1f;  // may multiply codes
+  EXPECT_DOUBLE_EQ(roofline->Seconds(problem), std::max(operations / roofline->int8_flops(), moving));
 }
 
 }  // namespace
