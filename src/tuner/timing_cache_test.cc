@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "src/base/hash.h"
 #include "src/kernels/kernel_revision.h"
@@ -159,7 +161,8 @@ TEST_F(TimingCacheTest, PruneDropsWhatItIsTold) {
   EXPECT_EQ(cache.entries().size(), 1u);
 }
 
-TEST_F(TimingCacheTest, WhenTheTimeIsUpTheCostModelChooses) {
+// Two nodes of x.
+Graph TanhAndExp() {
   Graph graph;
   graph.opsets[""] = 17;
   graph.inputs = {graph.AddValue("x", Type::Tensor(DType::kFloat32, {64}))};
@@ -171,6 +174,42 @@ TEST_F(TimingCacheTest, WhenTheTimeIsUpTheCostModelChooses) {
     graph.outputs.push_back(node.outputs[0]);
     graph.AddNode(std::move(node));
   }
+  return graph;
+}
+
+TEST_F(TimingCacheTest, ABusyMachineIsSaidOnceForAllThatWasTuned) {
+  const Graph graph = TanhAndExp();
+  TunerOptions options;
+  options.cache_path = Path("busy.tsv");
+  {
+    Tuner tuner(options);
+    ASSERT_TRUE(tuner.Tune(std::span(&graph, 1)).ok());
+  }
+  // The same times, from a machine that was busy whenever it was asked.
+  std::stringstream busy;
+  {
+    std::ifstream file(options.cache_path);
+    for (std::string line; std::getline(file, line);) {
+      std::vector<std::string> fields;
+      std::stringstream parts(line);
+      for (std::string field; std::getline(parts, field, '\t');) fields.push_back(field);
+      if (fields.size() > 5) {
+        fields[3] = "1";
+        fields[5] = std::to_string(TimingEntry::kMaxAttempts);
+      }
+      for (size_t i = 0; i < fields.size(); ++i) busy << (i == 0 ? "" : "\t") << fields[i];
+      busy << "\n";
+    }
+  }
+  std::ofstream(options.cache_path) << busy.str();
+  Tuner tuner(options);
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(tuner.Tune(std::span(&graph, 1)).ok());
+  ASSERT_EQ(tuner.notices().size(), 1u);
+  EXPECT_NE(tuner.notices()[0].find("of 2 different nodes 2"), std::string::npos) << tuner.notices()[0];
+}
+
+TEST_F(TimingCacheTest, WhenTheTimeIsUpTheCostModelChooses) {
+  const Graph graph = TanhAndExp();
   TunerOptions options;
   options.time_budget = 1e-9;
   Tuner tuner(options);

@@ -276,6 +276,12 @@ Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {
   return TimeProblem(problem);
 }
 
+void Tuner::Say(const std::string& kind, std::string sentence) {
+  const auto [place, fresh] = said_.try_emplace(kind, notices_.size());
+  if (fresh) notices_.emplace_back();
+  notices_[place->second] = std::move(sentence);
+}
+
 Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> concrete) {
   struct Item {
     const Graph* graph;
@@ -315,16 +321,19 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
   }
   std::vector<std::vector<TunedNode>> tuned(concrete.size());
   size_t predicted = 0;
-  std::set<std::string> timed, unsettled, untimed;  // by key
   std::string first_untimed;
   for (const Item& item : items) {
     TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeKeyed(item.problem, item.key));
     result.node = name_of(item);
-    timed.insert(item.key);
-    if (options_.cuda == nullptr && IsUnsettled(result)) unsettled.insert(item.key);
+    timed_.insert(item.key);
+    if (options_.cuda == nullptr && IsUnsettled(result)) {
+      unsettled_.insert(item.key);
+    } else {
+      unsettled_.erase(item.key);  // timed again on a calmer machine
+    }
     predicted += result.predicted ? 1 : 0;
     if (result.untimed) {
-      untimed.insert(item.key);
+      untimed_.insert(item.key);
       if (first_untimed.empty()) first_untimed = UntimedText(result);
     }
     tuned[static_cast<size_t>(item.graph - concrete.data())].push_back(std::move(result));
@@ -335,17 +344,18 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
                     "the cost model",
                     options_.time_budget, predicted, items.size()));
   }
-  if (!untimed.empty()) {
-    notices_.push_back(
-        fmt::format("of {} different nodes {} could not be timed and run as the reference does, which is "
-                    "slow, at these sizes: {}",
-                    timed.size(), untimed.size(), first_untimed));
+  if (!first_untimed.empty()) {
+    Say("untimed", fmt::format("of {} different nodes {} could not be timed and run as the reference does, which is "
+                               "slow, at these sizes: {}",
+                               timed_.size(), untimed_.size(), first_untimed));
   }
-  if (!unsettled.empty()) {
-    notices_.push_back(fmt::format(
-        "other processes took the cores while kernels were timed: of {} different nodes {} may not have the "
-        "fastest one. `tamis cache prune --noisier-than 99` forgets these times for a build on a quieter machine",
-        timed.size(), unsettled.size()));
+  if (!unsettled_.empty()) {
+    Say("unsettled",
+        fmt::format(
+            "other processes took the cores while kernels were timed: of {} different nodes {} may not have the "
+            "fastest one. `tamis cache prune --noisier-than 99` forgets these times for a build on a quieter "
+            "machine",
+            timed_.size(), unsettled_.size()));
   }
   if (const Status saved = cache_.Save(); !saved.ok()) notices_.push_back(saved.message());
   return tuned;

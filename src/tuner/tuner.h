@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,7 +87,8 @@ class Tuner {
   // Keeps what TimeProblem measured; Tune does so by itself.
   Status SaveCache() { return cache_.Save(); }
   bool TimeIsUp() const;
-  // Sentences for the user: the worker could not be started, the cache could not be written, the time was up.
+  // Sentences for the user: the worker could not be started, the cache could not be written, the time was up, and of
+  // all nodes that were tuned, however often, how many were timed on a busy machine or not at all.
   const std::vector<std::string>& notices() const { return notices_; }
   // The GPU that kernels are timed on; null: the CPU.
   const std::shared_ptr<const CudaDevice>& cuda() const { return options_.cuda; }
@@ -100,6 +102,8 @@ class Tuner {
   Result<TunedNode> TimeKeyed(const Problem& problem, const std::string& key);
   Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
   std::string DeviceKey() const;
+  // A sentence that takes the place of the one of its kind.
+  void Say(const std::string& kind, std::string sentence);
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
 
   TunerOptions options_;
@@ -109,6 +113,8 @@ class Tuner {
   TuneWorker worker_;
   std::unique_ptr<ThreadPool> own_pool_;  // where no worker can be started
   std::vector<std::string> notices_;
+  std::map<std::string, size_t> said_;                 // by kind, the sentence's place in notices_
+  std::set<std::string> timed_, unsettled_, untimed_;  // keys of what was tuned
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
