@@ -276,10 +276,21 @@ Result<TunedNode> Tuner::TimeAs(Problem problem, Pattern pattern, bool pairs) {
   return TimeProblem(problem);
 }
 
-void Tuner::Say(const std::string& kind, std::string sentence) {
-  const auto [place, fresh] = said_.try_emplace(kind, notices_.size());
-  if (fresh) notices_.emplace_back();
-  notices_[place->second] = std::move(sentence);
+std::vector<std::string> Tuner::notices() const {
+  std::vector<std::string> all = notices_;
+  if (!untimed_.empty()) {
+    all.push_back(
+        fmt::format("of {} different nodes {} could not be timed and run as the reference does, which is "
+                    "slow, at these sizes: {}",
+                    timed_.size(), untimed_.size(), untimed_.begin()->second));
+  }
+  if (!unsettled_.empty()) {
+    all.push_back(fmt::format(
+        "other processes took the cores while kernels were timed: of {} different nodes {} may not have the "
+        "fastest one. `tamis cache prune --noisier-than 99` forgets these times for a build on a quieter machine",
+        timed_.size(), unsettled_.size()));
+  }
+  return all;
 }
 
 Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> concrete) {
@@ -321,7 +332,6 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
   }
   std::vector<std::vector<TunedNode>> tuned(concrete.size());
   size_t predicted = 0;
-  std::string first_untimed;
   for (const Item& item : items) {
     TAMIS_ASSIGN_OR_RETURN(TunedNode result, TimeKeyed(item.problem, item.key));
     result.node = name_of(item);
@@ -332,10 +342,7 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
       unsettled_.erase(item.key);  // timed again on a calmer machine
     }
     predicted += result.predicted ? 1 : 0;
-    if (result.untimed) {
-      untimed_.insert(item.key);
-      if (first_untimed.empty()) first_untimed = UntimedText(result);
-    }
+    if (result.untimed) untimed_.try_emplace(item.key, UntimedText(result));
     tuned[static_cast<size_t>(item.graph - concrete.data())].push_back(std::move(result));
   }
   if (predicted > 0) {
@@ -343,19 +350,6 @@ Result<std::vector<std::vector<TunedNode>>> Tuner::Tune(std::span<const Graph> c
         fmt::format("the time budget of {:g} s was spent: the kernels of {} of {} nodes were chosen by "
                     "the cost model",
                     options_.time_budget, predicted, items.size()));
-  }
-  if (!first_untimed.empty()) {
-    Say("untimed", fmt::format("of {} different nodes {} could not be timed and run as the reference does, which is "
-                               "slow, at these sizes: {}",
-                               timed_.size(), untimed_.size(), first_untimed));
-  }
-  if (!unsettled_.empty()) {
-    Say("unsettled",
-        fmt::format(
-            "other processes took the cores while kernels were timed: of {} different nodes {} may not have the "
-            "fastest one. `tamis cache prune --noisier-than 99` forgets these times for a build on a quieter "
-            "machine",
-            timed_.size(), unsettled_.size()));
   }
   if (const Status saved = cache_.Save(); !saved.ok()) notices_.push_back(saved.message());
   return tuned;

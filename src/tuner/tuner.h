@@ -89,7 +89,7 @@ class Tuner {
   bool TimeIsUp() const;
   // Sentences for the user: the worker could not be started, the cache could not be written, the time was up, and of
   // all nodes that were tuned, however often, how many were timed on a busy machine or not at all.
-  const std::vector<std::string>& notices() const { return notices_; }
+  std::vector<std::string> notices() const;
   // The GPU that kernels are timed on; null: the CPU.
   const std::shared_ptr<const CudaDevice>& cuda() const { return options_.cuda; }
 
@@ -102,8 +102,6 @@ class Tuner {
   Result<TunedNode> TimeKeyed(const Problem& problem, const std::string& key);
   Result<Candidates> CandidatesFor(const Problem& problem) const;  // an error only where a GPU fails
   std::string DeviceKey() const;
-  // A sentence that takes the place of the one of its kind.
-  void Say(const std::string& kind, std::string sentence);
   Result<std::vector<TimedKernel>> Measure(const Problem& problem, const std::vector<std::string>& kernels);
 
   TunerOptions options_;
@@ -113,8 +111,9 @@ class Tuner {
   TuneWorker worker_;
   std::unique_ptr<ThreadPool> own_pool_;  // where no worker can be started
   std::vector<std::string> notices_;
-  std::map<std::string, size_t> said_;                 // by kind, the sentence's place in notices_
-  std::set<std::string> timed_, unsettled_, untimed_;  // keys of what was tuned
+  // Keys of what was tuned, of what was timed on a busy machine, and of what could not be timed with its description.
+  std::set<std::string> timed_, unsettled_;
+  std::map<std::string, std::string> untimed_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

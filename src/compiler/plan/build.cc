@@ -385,7 +385,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
     if (std::find(variants.begin(), variants.end(), variant) == variants.end()) variants.push_back(variant);
   }
   TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result));
-  result.notices.insert(result.notices.end(), tuner->notices().begin(), tuner->notices().end());
+  for (std::string& notice : tuner->notices()) result.notices.push_back(std::move(notice));
   result.engine = std::move(engine);
   return result;
 }
@@ -430,7 +430,7 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
   }
   for (int i = 0; precisions.empty() && i < engine->NumVariants(); ++i) variants.push_back(i);
   TAMIS_RETURN_IF_ERROR(AddPlans(engine.get(), variants, profiles, options, tuner.get(), &result));
-  result.notices.insert(result.notices.end(), tuner->notices().begin(), tuner->notices().end());
+  for (std::string& notice : tuner->notices()) result.notices.push_back(std::move(notice));
   result.engine = std::move(engine);
   return result;
 }
