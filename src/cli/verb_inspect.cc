@@ -164,7 +164,7 @@ Status InspectOnnx(const Flags& flags, const CommonFlags& common) {
   TAMIS_ASSIGN_OR_RETURN(const Graph fused, Fuse(network.graph, {}, &passes));
   InputRanges ranges;
   for (const std::string& profile : flags.profiles) TAMIS_RETURN_IF_ERROR(ParseProfile(profile, &ranges));
-  TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused, ranges, flags.no_timing));
+  TAMIS_ASSIGN_OR_RETURN(const Profile profile, MakeProfile(fused, ranges, {.nothing_runs = flags.no_timing}));
   const auto binding = TuningPoints(profile).front();
   GainPrediction prediction;
   Int8Prediction int8;

@@ -72,16 +72,17 @@ double Difference(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
     if (!a[i].Defined() || !IsFloat(a[i].dtype()) || BitSize(a[i].dtype()) < 8) continue;
     const Tensor fa = Numbers(a[i]);
     const Tensor fb = Numbers(b[i]);
-    double magnitude = 1e-6;
-    double difference = 0;
-    for (int64_t e = 0; e < fa.NumElements(); ++e) {
-      const double x = fa.Data<float>()[e];
-      const double y = fb.Data<float>()[e];
-      if (std::isnan(x) || std::isnan(y)) return std::numeric_limits<double>::infinity();
-      magnitude = std::max(magnitude, std::abs(y));
-      difference = std::max(difference, std::abs(x - y));
+    const std::span<const float> xs = fa.Span<float>(), ys = fb.Span<float>();
+    float magnitude = 1e-6f;
+    float difference = 0;
+    bool nan = false;
+    for (size_t e = 0; e < xs.size(); ++e) {
+      nan |= std::isnan(xs[e]) || std::isnan(ys[e]);
+      magnitude = std::max(magnitude, std::abs(ys[e]));
+      difference = std::max(difference, std::abs(xs[e] - ys[e]));
     }
-    worst = std::max(worst, difference / magnitude);
+    if (nan) return std::numeric_limits<double>::infinity();
+    worst = std::max(worst, static_cast<double>(difference) / static_cast<double>(magnitude));
   }
   return worst;
 }

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <random>
 
 #include "src/base/float16.h"
 #include "src/base/hash.h"
@@ -263,7 +262,11 @@ Result<std::unique_ptr<OwnedProblem>> ProblemFromText(const std::string& text, u
 
 Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t seed, bool pairs) {
   Tensor tensor(dtype, dims);
-  std::mt19937_64 random(seed);
+  // SplitMix64, whose numbers do not wait for one another: a batch of activations has tens of millions of elements.
+  constexpr uint64_t kStep = 0x9e3779b97f4a7c15ull;
+  const auto random = [start = Mixed(seed + kStep)](int64_t i) {
+    return Mixed(start + static_cast<uint64_t>(i) * kStep);
+  };
   const int64_t count = tensor.NumElements();
   const int64_t outputs = dims.empty() ? 1 : std::max<int64_t>(dims.front(), 1);
   const int64_t columns = std::max<int64_t>(count / outputs, 1);
@@ -281,29 +284,29 @@ Tensor RandomTensor(DType dtype, const Dims& dims, Pattern pattern, uint64_t see
   const bool sparse = pattern != Pattern::kDense && !dims.empty();
   if (dtype == DType::kInt8 && sparse) {  // a weight
     for (int64_t i = 0; i < count; ++i)
-      tensor.Data<int8_t>()[i] = dropped(i) ? int8_t{0} : static_cast<int8_t>(random());
+      tensor.Data<int8_t>()[i] = dropped(i) ? int8_t{0} : static_cast<int8_t>(random(i));
     return tensor;
   }
   if (!IsFloat(dtype)) {
     const size_t size = ByteSize(dtype, 1);
     for (int64_t i = 0; size > 0 && i < count; ++i)
-      tensor.raw()[static_cast<size_t>(i) * size] = std::byte(random() & 1);
+      tensor.raw()[static_cast<size_t>(i) * size] = std::byte(random(i) & 1);
     return tensor;
   }
-  std::vector<float> values(static_cast<size_t>(count));
+  const bool in_place = dtype == DType::kFloat32;
+  std::vector<float> others(static_cast<size_t>(in_place ? 0 : count));
+  const std::span<float> values(in_place ? tensor.Data<float>() : others.data(), static_cast<size_t>(count));
   // A sum of uniforms is normal enough here and ten times as fast as std::normal_distribution.
-  for (float& value : values) {
-    const uint64_t bits = random();
+  for (int64_t i = 0; i < count; ++i) {
+    const uint64_t bits = random(i);
     const auto sum =
         static_cast<int64_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
-    value = static_cast<float>(sum - 2 * 0xffff) / 75000.0f;
+    values[static_cast<size_t>(i)] = static_cast<float>(sum - 2 * 0xffff) / 75000.0f;
   }
   for (int64_t i = 0; sparse && i < count; ++i) {
     if (dropped(i)) values[static_cast<size_t>(i)] = 0;
   }
-  if (dtype == DType::kFloat32) {
-    std::copy(values.begin(), values.end(), tensor.Data<float>());
-  } else if (dtype == DType::kFloat64) {
+  if (dtype == DType::kFloat64) {
     std::copy(values.begin(), values.end(), tensor.Data<double>());
   } else if (dtype == DType::kBFloat16) {
     std::transform(values.begin(), values.end(), tensor.Data<uint16_t>(), FloatToBf16);

@@ -8,6 +8,7 @@
 
 #include "src/kernels/kernel_threads.h"
 #include "src/tuner/candidate_check.h"
+#include "src/tuner/interruptions.h"
 #include "src/tuner/time_samples.h"
 
 namespace tamis {
@@ -153,25 +154,34 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
   }
   if (running.empty()) return results;
 
+  Interruptions interruptions;
   const auto begun = Clock::now();
   const std::chrono::duration<double> enough(options.seconds_per_problem);
+  // Where one round of all kernels takes all the time that is meant, patience is that for a few more of them.
+  auto patience = kPatience * enough;
+  size_t least = TimeSamples::kLeast;
   const auto on = [&](int round) {
-    if (round < static_cast<int>(TimeSamples::kLeast)) return true;
-    const auto spent = Clock::now() - begun;
+    const std::chrono::duration<double> spent = Clock::now() - begun;
+    if (round == 1 && spent > enough) {
+      for (Running& run : running) run.times.AreLong();
+      least = TimeSamples::kLeastOfLong;
+      patience = kPatience * static_cast<double>(least) * spent;
+    }
+    if (round < static_cast<int>(least)) return true;
     if (spent < enough) return round < options.max_rounds;
-    return spent < kPatience * enough &&
+    return spent < patience &&
            std::any_of(running.begin(), running.end(), [](const Running& r) { return !r.times.Enough(); });
   };
   for (int round = 0; on(round); ++round) {
     for (Running& run : running) {
       const auto& prepared = run.copies[static_cast<size_t>(round) % run.copies.size()];
       buffers.WriteInputs(pool);
-      const int64_t switches = InvoluntarySwitches();
+      interruptions.Begin();
       const auto start = Clock::now();
       prepared->Run(buffers.in, run.over_residual.empty() ? buffers.Place(round) : run.over_residual,
                     run.workspace->data(), pool);
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      run.times.Add(seconds, InvoluntarySwitches() != switches);
+      run.times.Add(seconds, interruptions.Disturbed(seconds));
     }
   }
   for (Running& run : running) run.times.Write(&results[run.index]);

@@ -28,9 +28,10 @@ struct TimingOptions {
 };
 
 // Checks every kernel against the first one that is not struck out, and that one against the reference evaluation where
-// the reference is cheap (below 2^27 multiplies); then times all survivors interleaved, median of many rounds. Packed
-// weights are rotated over several copies so that they come from beyond the L2 cache, as they do inside a network.
-// `begin` is called with a kernel's name before its code runs for the first time.
+// the reference is cheap (below 2^27 multiplies); then times all survivors interleaved, median of many rounds (of three
+// where the first takes longer than seconds_per_problem). Packed weights are rotated over several copies so that they
+// come from beyond the L2 cache, as they do inside a network. `begin` is called with a kernel's name before its code
+// runs for the first time.
 std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<std::string>& kernels, ThreadPool& pool,
                                      const TimingOptions& options,
                                      const std::function<void(const std::string&)>& begin);

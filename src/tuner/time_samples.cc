@@ -1,15 +1,8 @@
 #include "src/tuner/time_samples.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 namespace tamis {
-
-int64_t InvoluntarySwitches() {
-  rusage usage{};
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
-}
 
 std::vector<double> TimeSamples::Counted() const {
   std::vector<double> counted = alone_;

@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <thread>
-
 #include "src/tuner/timing_cache.h"
 
 namespace tamis {
@@ -35,19 +32,18 @@ TEST(TimeSamples, WhereTooFewWereLeftAloneAllCountAndTheProblemIsTimedAgain) {
   EXPECT_TRUE(entry.Noisy());
 }
 
-// More threads that compute than there are cores: the system takes these from them. Nothing is assumed about how often.
-TEST(TimeSamples, SwitchesAreCountedWhereThreadsShareCores) {
-  const int64_t before = InvoluntarySwitches();
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  std::vector<std::thread> threads;
-  for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency() + 1; ++i) {
-    threads.emplace_back([&] {
-      while (InvoluntarySwitches() < before + 3 && std::chrono::steady_clock::now() < deadline) {
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_GE(InvoluntarySwitches(), before + 3);
+TEST(TimeSamples, OfLongRunsFewerAreEnough) {
+  TimeSamples samples;
+  samples.AreLong();
+  for (size_t i = 0; i + 1 < TimeSamples::kLeastOfLong; ++i) samples.Add(2, false);
+  for (int i = 0; i < 9; ++i) samples.Add(5, true);
+  EXPECT_FALSE(samples.Enough());
+  samples.Add(2, false);
+  EXPECT_TRUE(samples.Enough());
+  TimedKernel result;
+  samples.Write(&result);
+  EXPECT_EQ(result.seconds, 2);
+  EXPECT_EQ(result.samples, static_cast<int64_t>(TimeSamples::kLeastOfLong));
 }
 
 }  // namespace

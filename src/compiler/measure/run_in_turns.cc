@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "src/base/median.h"
+#include "src/tuner/interruptions.h"
 #include "src/tuner/time_samples.h"
 
 namespace tamis {
@@ -53,13 +54,14 @@ Result<std::vector<std::vector<double>>> RunInTurns(std::span<const Program* con
                                                     const Turns& turns) {
   using Clock = std::chrono::steady_clock;
   std::vector<TimeSamples> runs(programs.size());
+  Interruptions interruptions;
   const auto round = [&](int number) -> Status {
     for (size_t i = 0; i < programs.size(); ++i) {
-      const int64_t switches = InvoluntarySwitches();
+      interruptions.Begin();
       const auto start = Clock::now();
       TAMIS_RETURN_IF_ERROR(programs[i]->Run(inputs, pool).status());
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-      if (number > 0) runs[i].Add(seconds, InvoluntarySwitches() != switches);
+      if (number > 0) runs[i].Add(seconds, interruptions.Disturbed(seconds));
     }
     return {};
   };

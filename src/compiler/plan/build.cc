@@ -230,10 +230,12 @@ Status AddPlans(Engine* engine, const std::vector<int>& variants, const std::vec
   return {};
 }
 
-Result<std::vector<Profile>> MakeProfiles(const Graph& graph, const std::vector<InputRanges>& ranges) {
+Result<std::vector<Profile>> MakeProfiles(const Graph& graph, const BuildOptions& options) {
+  const std::vector<InputRanges>& ranges = options.profiles;
+  const ProfileDefaults defaults = {.max_batch = options.device == "cpu" ? kMaxBatchOfCpu : kMaxBatchOfGpu};
   std::vector<Profile> profiles;
   for (size_t i = 0; i < std::max<size_t>(ranges.size(), 1); ++i) {
-    auto profile = MakeProfile(graph, i < ranges.size() ? ranges[i] : InputRanges{});
+    auto profile = MakeProfile(graph, i < ranges.size() ? ranges[i] : InputRanges{}, defaults);
     if (!profile.ok()) {
       return ranges.size() < 2 ? profile.status() : profile.status().WithContext(fmt::format("profile {}", i));
     }
@@ -361,7 +363,7 @@ Result<BuildResult> BuildEngine(const Network& network, const BuildOptions& opti
   engine->source = network.graph.Clone();
   result.passes = network.passes;
   result.notices = network.remarks;
-  TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->source, options.profiles));
+  TAMIS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles, MakeProfiles(engine->source, options));
   TAMIS_ASSIGN_OR_RETURN(const auto tuner, MakeTuner(options));
   Fuser fuser(engine->source, options, tuner.get(), &result.passes);
   TAMIS_ASSIGN_OR_RETURN(Variant first, fuser.Make(options.precision, profiles, &result.notices));
@@ -413,7 +415,7 @@ Result<BuildResult> ExtendEngine(const std::string& engine_path, const std::vect
   if (source.ok()) engine->source = std::move(*source);
   std::vector<Profile> profiles = ProfilesOf(engine->plans);
   if (!options.profiles.empty() || profiles.empty()) {
-    TAMIS_ASSIGN_OR_RETURN(profiles, MakeProfiles(engine->fused, options.profiles));
+    TAMIS_ASSIGN_OR_RETURN(profiles, MakeProfiles(engine->fused, options));
   }
   TAMIS_ASSIGN_OR_RETURN(const auto tuner, MakeTuner(options));
   Fuser fuser(engine->source, options, tuner.get(), &result.passes);

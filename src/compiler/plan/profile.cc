@@ -30,10 +30,10 @@ Place PlaceOf(size_t axis, size_t rank) {
   return axis == 0 ? Place::kBatch : rank <= 3 ? Place::kSequence : Place::kSide;
 }
 
-DimRange AssumedRange(Place place, int64_t sequence, int64_t side) {
+DimRange AssumedRange(Place place, int64_t batch, int64_t sequence, int64_t side) {
   switch (place) {
     case Place::kBatch:
-      return {1, 1, 32, false};
+      return {1, 1, batch, false};
     case Place::kSequence:
       return {sequence > kSequences[0] ? sequence : std::min<int64_t>(sequence, 16), sequence, sequence, false};
     default:
@@ -43,7 +43,7 @@ DimRange AssumedRange(Place place, int64_t sequence, int64_t side) {
 
 // Gives the symbols that `profile` leaves open a size by their place: the usual one or, where the network can't run at
 // that (a table of 77 positions, an image whose patches are counted), the first that it can. The usual ones if none.
-void AssumeSizes(const Graph& graph, bool nothing_runs, Profile* profile) {
+void AssumeSizes(const Graph& graph, const ProfileDefaults& defaults, Profile* profile) {
   std::map<std::string, Place> open;
   for (ValueId id : graph.inputs) {
     const Shape& shape = graph.value(id).type.shape;
@@ -53,7 +53,9 @@ void AssumeSizes(const Graph& graph, bool nothing_runs, Profile* profile) {
     }
   }
   const auto assume = [&](int64_t sequence, int64_t side) {
-    for (const auto& [symbol, place] : open) (*profile)[symbol] = AssumedRange(place, sequence, side);
+    for (const auto& [symbol, place] : open) {
+      (*profile)[symbol] = AssumedRange(place, defaults.max_batch, sequence, side);
+    }
   };
   const auto has = [&](Place place) {
     return std::any_of(open.begin(), open.end(), [&](const auto& entry) { return entry.second == place; });
@@ -62,7 +64,7 @@ void AssumeSizes(const Graph& graph, bool nothing_runs, Profile* profile) {
   for (const int64_t side : kSides) {
     for (const int64_t sequence : kSequences) {
       assume(sequence, side);
-      if (nothing_runs || (!sequences && !sides)) return;
+      if (defaults.nothing_runs || (!sequences && !sides)) return;
       if (SpecializeAt(graph, TuningPoints(*profile).front()).ok()) return;
       if (!sequences) break;
     }
@@ -195,7 +197,7 @@ std::string DimensionHint(const Graph& graph, const std::string& name) {
   return "";
 }
 
-Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, bool nothing_runs) {
+Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, const ProfileDefaults& defaults) {
   Profile profile;
   std::vector<std::string> problems;
   std::string names;
@@ -240,7 +242,7 @@ Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, bool 
     }
   }
   if (!problems.empty()) return UserError("{}", fmt::join(problems, "; "));
-  AssumeSizes(graph, nothing_runs, &profile);
+  AssumeSizes(graph, defaults, &profile);
   return profile;
 }
 

@@ -43,12 +43,19 @@ class ProfileFlags {
   int64_t present_ = 0;
 };
 
+// Eight images or sentences lie beyond a CPU's caches as more do, and get the same kernels four times sooner. A GPU is
+// filled only by more of them.
+inline constexpr int64_t kMaxBatchOfCpu = 8, kMaxBatchOfGpu = 32;
+struct ProfileDefaults {
+  int64_t max_batch = kMaxBatchOfCpu;
+  bool nothing_runs = false;  // the usual sizes are taken untried; trying them specialises the graph
+};
+
 // Ranges of every symbol of the graph's inputs. Symbols that `ranges` leaves open get defaults by their place, which
-// say where kernels are timed and bound no request: the first dimension of an input is a batch (1 : 1 : 32), any other
-// one of a rank-2 or rank-3 input a sequence (16 : 128 : 128), of a higher rank an image side (224); where the network
-// can't run at those, other sizes that it can run at. All contradictions in one error.
-// Trying them specialises the graph: with `nothing_runs` the usual sizes are taken as they are.
-Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, bool nothing_runs = false);
+// say where kernels are timed and bound no request: the first dimension of an input is a batch (1 : 1 : max_batch), any
+// other one of a rank-2 or rank-3 input a sequence (16 : 128 : 128), of a higher rank an image side (224); where the
+// network can't run at those, other sizes that it can run at. All contradictions in one error.
+Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, const ProfileDefaults& defaults = {});
 
 // Whether the user left a dimension open, so that a size of it is assumed.
 bool AssumesSizes(const Profile& profile);

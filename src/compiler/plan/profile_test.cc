@@ -144,6 +144,8 @@ TEST(MakeProfile, AssumesSizesThatTheNetworkTakes) {
     return Dims{found.min, found.opt, found.max};
   };
   EXPECT_EQ(range(OneNode("Add", {n, s}, {1}), "s"), (Dims{16, 128, 128}));
+  EXPECT_EQ(range(OneNode("Add", {n, s}, {1}), "n"), (Dims{1, 1, kMaxBatchOfCpu}));
+  EXPECT_EQ(MakeProfile(OneNode("Add", {n, s}, {1}), {}, {.max_batch = kMaxBatchOfGpu})->at("n").max, kMaxBatchOfGpu);
   EXPECT_EQ(range(OneNode("Add", {n, s}, {64}), "s"), (Dims{16, 64, 64}));
   // Sound: a window of 400 samples.
   EXPECT_EQ(range(OneNode("Conv", {n, Dim(1), s}, {2, 1, 400}), "s"), (Dims{512, 512, 512}));
