@@ -74,6 +74,7 @@ class QuantizedFusion {
   explicit QuantizedFusion(Graph& graph) : graph_(graph) {}
 
   void Run() {
+    ForEach([&](NodeId id) { SplitNorm(id); });
     ForEach([&](NodeId id) { QuantizeImages(id); });
     ForEach([&](NodeId id) { TakeCodesAsResidual(id); });
     ForEach([&](NodeId id) { FoldFactors(id); });
@@ -95,6 +96,32 @@ class QuantizedFusion {
     const auto& readers = users_[static_cast<size_t>(value)];
     return !readers.empty() && !graph_.IsOutput(value) &&
            std::all_of(readers.begin(), readers.end(), [&](NodeId id) { return graph_.node(id).Is(op); });
+  }
+
+  // A norm that writes codes, as CPUs have it, into what QuantizeNorm starts from: more than one node may become part
+  // of the norm of a GPU.
+  void SplitNorm(NodeId id) {
+    if (!graph_.node(id).IsTamis("QuantizedLayerNorm")) return;
+    const std::string name = graph_.value(graph_.node(id).outputs[0]).name;
+    const std::vector<float> y_scale = {graph_.node(id).Float("y_scale", 1)};
+    const DType codes = TypeOf(graph_.node(id).outputs[0]);
+    Tensor y_zero(codes, Dims{});
+    y_zero.raw()[0] = static_cast<std::byte>(graph_.node(id).Int("y_zero_point", 0));
+    const ValueId scale = AddHashed(graph_, name + "_scale", Tensor::Of<float>(DType::kFloat32, {}, y_scale));
+    const ValueId zero = AddHashed(graph_, name + "_zero", std::move(y_zero));
+    Type type = graph_.value(graph_.node(id).inputs[0]).type;
+    const ValueId normal = graph_.AddValue(StableName(graph_, name + "_norm"), std::move(type));
+    Node norm, quantize;
+    norm.op = "LayerNormalization";
+    norm.inputs = graph_.node(id).inputs;
+    norm.outputs = {normal};
+    norm.attributes = {{"axis", graph_.node(id).Int("axis", -1)}, {"epsilon", graph_.node(id).Float("epsilon", 1e-5f)}};
+    quantize.op = "QuantizeLinear";
+    quantize.inputs = {normal, scale, zero};
+    quantize.outputs = graph_.node(id).outputs;
+    graph_.RemoveNode(id);
+    graph_.AddNode(std::move(norm));
+    graph_.AddNode(std::move(quantize));
   }
 
   void QuantizeImages(NodeId id) {

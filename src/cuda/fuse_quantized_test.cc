@@ -99,8 +99,9 @@ TEST(FuseForCuda, CastsEndInQuantizedProducts) {
 }
 
 // A block of an encoder, as the passes leave it: codes, three projections in f32 cast to f16, attention, codes, the
-// output product with the dequantised codes as residual, norm, codes.
-TEST(FuseForCuda, JoinsAnInt8Block) {
+// output product with the dequantised codes as residual, norm, codes; or a norm that writes codes (fuse_norm_codes) and
+// codes as the residual.
+void ExpectJoinedInt8Block(bool codes_on_the_way) {
   Graph graph;
   graph.opsets[""] = 17;
   const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const char* name,
@@ -126,11 +127,12 @@ TEST(FuseForCuda, JoinsAnInt8Block) {
     std::vector<ValueId> inputs = {x, weight, scales};
     if (residual != kNoValue) inputs.insert(inputs.end(), {kNoValue, residual});
     return add("QuantizedLinear", kTamisDomain, std::move(inputs), name, DType::kFloat32,
-               {{"x_zero_point", int64_t{7}}});
+               {{"x_zero_point", int64_t{7}}, {"residual_scale", 0.5f}, {"residual_zero_point", int64_t{7}}});
   };
   const ValueId codes = graph.AddValue("codes", Type::Tensor(DType::kUInt8, {1, 5, 64}));
   graph.inputs = {codes};
-  const ValueId numbers = add("DequantizeLinear", "", {codes, scale, point}, "numbers", DType::kFloat32);
+  const ValueId numbers =
+      codes_on_the_way ? codes : add("DequantizeLinear", "", {codes, scale, point}, "numbers", DType::kFloat32);
   std::vector<ValueId> parts;
   for (const char* name : {"q", "k", "v"}) {
     parts.push_back(add("Cast", "", {product(codes, name)}, (std::string(name) + "_half").c_str(), DType::kFloat16,
@@ -142,8 +144,16 @@ TEST(FuseForCuda, JoinsAnInt8Block) {
   const ValueId coded = add("QuantizeLinear", "", {context, scale, point}, "coded", DType::kUInt8);
   const ValueId sums = product(coded, "sums", numbers);
   const ValueId gain = graph.AddConstant("gain", Tensor(DType::kFloat32, {64}));
-  const ValueId normal = add("LayerNormalization", "", {sums, gain}, "normal", DType::kFloat32);
-  graph.outputs = {add("QuantizeLinear", "", {normal, scale, point}, "y", DType::kUInt8)};
+  if (codes_on_the_way) {
+    graph.outputs = {add("QuantizedLayerNorm", kTamisDomain, {sums, gain}, "y", DType::kUInt8,
+                         {{"axis", int64_t{2}},
+                          {"y_dtype", static_cast<int64_t>(DType::kUInt8)},
+                          {"y_scale", 0.5f},
+                          {"y_zero_point", int64_t{7}}})};
+  } else {
+    const ValueId normal = add("LayerNormalization", "", {sums, gain}, "normal", DType::kFloat32);
+    graph.outputs = {add("QuantizeLinear", "", {normal, scale, point}, "y", DType::kUInt8)};
+  }
   ASSERT_TRUE(FuseForCuda(graph).ok());
   ASSERT_TRUE(graph.Verify().ok()) << graph.ToString();
   std::vector<std::string> ops;
@@ -167,7 +177,16 @@ TEST(FuseForCuda, JoinsAnInt8Block) {
   EXPECT_EQ(out.input(4), graph.inputs[0]);
   EXPECT_EQ(out.Float("residual_scale", 0), 0.5f);
   EXPECT_EQ(out.Int("residual_zero_point", 0), 7);
-  EXPECT_EQ(graph.node(ids[3]).Float("y_scale", 0), 0.5f);
+  const Node& norm = graph.node(ids[3]);
+  EXPECT_EQ(norm.Float("y_scale", 0), 0.5f);
+  EXPECT_EQ(norm.Int("y_zero_point", 0), 7);
+  EXPECT_FALSE(norm.Has("axis"));  // it is the GPU's node
+}
+TEST(FuseForCuda, JoinsAnInt8Block) {
+  ExpectJoinedInt8Block(false);
+}
+TEST(FuseForCuda, JoinsAnInt8BlockWhoseNormWritesCodes) {
+  ExpectJoinedInt8Block(true);
 }
 
 // A balanced block: factors between numbers and codes, and residuals that are numbers.

@@ -51,6 +51,7 @@ Status ComposeProducts(Graph& graph, const PassOptions& options);
 Status PushTransposes(Graph& graph, const PassOptions& options);
 Status SimplifyViews(Graph& graph, const PassOptions& options);
 Status FuseEpilogue(Graph& graph, const PassOptions& options);
+Status FuseNormCodes(Graph& graph, const PassOptions& options);
 Status RecognizeFloat8(Graph& graph, const PassOptions& options);
 Status LowerPrecision(Graph& graph, const PassOptions& options);
 Status DetectPatterns(Graph& graph, const PassOptions& options);

@@ -10,11 +10,12 @@
 //                        a bias: DynamicQuantizedLinear, which quantises x itself
 //
 // Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
-// zero point is subtracted once, here. A residual is taken as codes where the sum is quantised, and as f32 where it is
-// not. A product that is quantised and dequantised on its way to a bias or a residual isn't rounded there: the sum is.
-// Convolutions stand between two changes of order, which make_channels_last joins with its neighbours'. What isn't
-// taken keeps its DequantizeLinear: fold_constants leaves those of weights alone, so that they can be found here, and
-// fold_dequantized evaluates what is left of them.
+// zero point is subtracted once, here. A residual is taken as the codes that it is dequantised from, and as f32 where it
+// has none or a convolution's sum is not quantised (oneDNN adds to what lies in y, in its type). A product that is
+// quantised and dequantised on its way to a bias or a residual isn't rounded there: the sum is. Convolutions stand
+// between two changes of order, which make_channels_last joins with its neighbours'. What isn't taken keeps its
+// DequantizeLinear: fold_constants leaves those of weights alone, so that they can be found here, and fold_dequantized
+// evaluates what is left of them.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -331,8 +332,9 @@ class Propagation {
     if (!other || graph_.value(*other).IsConstant() || !SameShape(graph_, *other, value)) return;
     if (ComesFromLaterProduct(*other, id)) return;
     const auto codes = DequantizedCodes(graph_, *other);
-    if (IsQuantised(add.outputs[0])) {
-      if (!codes) return Missed(id, "the residual is not quantised");
+    const bool quantised = IsQuantised(add.outputs[0]);
+    if (quantised && !codes) return Missed(id, "the residual is not quantised");
+    if (codes && (quantised || !product->conv)) {
       product->residual = codes->value;
       product->attributes["residual_scale"] = static_cast<float>(codes->scale);
       product->attributes["residual_zero_point"] = codes->zero;

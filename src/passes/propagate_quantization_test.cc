@@ -139,6 +139,21 @@ TEST(PropagateQuantization, ABiasBehindCodesIsTheProducts) {
   EXPECT_EQ(CountOps(after), (Counts{{"DequantizeLinear", 1}, {"QuantizeLinear", 1}, {"tamis.QuantizedLinear", 1}}));
 }
 
+// The sum behind a transformer's product, which a norm reads in f32: the residual needs no dequantisation for it.
+TEST(PropagateQuantization, ASumInF32TakesItsResidualAsCodes) {
+  Quantised q;
+  TestGraph& t = q.t;
+  const ValueId x = q.Around(t.Input("x", {Dim::Symbol("n"), 16}), 0.02f, 100);
+  const ValueId sum = t.Op("Add", {t.Op("MatMul", {x, q.Weight({16, 16}, 1)}), x});
+  t.Output(t.Op("LayerNormalization", {sum, t.Weight({16})}));
+  const Graph after = q.Run({{"x", RandomTensor({3, 16}, 4, -2, 2)}}, 1e-5);
+  EXPECT_EQ(CountOps(after), (Counts{{"LayerNormalization", 1}, {"QuantizeLinear", 1}, {"tamis.QuantizedLinear", 1}}));
+  for (const NodeId id : after.NodeIds()) {
+    const Node& node = after.node(id);
+    if (node.IsTamis("QuantizedLinear")) EXPECT_EQ(node.input(4), node.input(0));
+  }
+}
+
 // Sums that something else reads as codes keep them.
 TEST(PropagateQuantization, CodesThatOthersReadStayInFrontOfABias) {
   Quantised q;

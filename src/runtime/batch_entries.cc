@@ -59,7 +59,8 @@ constexpr std::array<std::string_view, 16> kByEntry = {"AveragePool",
                                                        "QuantizedLinear"};
 
 // Each with the axis from which, or along which, it works on whole rows.
-constexpr std::array<std::string_view, 4> kByRow = {"LayerNormalization", "LogSoftmax", "RMSNormalization", "Softmax"};
+constexpr std::array<std::string_view, 5> kByRow = {"LayerNormalization", "LogSoftmax", "QuantizedLayerNorm",
+                                                    "RMSNormalization", "Softmax"};
 
 bool Lists(std::span<const std::string_view> names, const Node& node) {
   return std::find(names.begin(), names.end(), node.op) != names.end();

@@ -47,21 +47,29 @@ inline void ForEachTile(int64_t rows, int64_t tallest, const Tile& tile) {
 
 // Cache lines that a tile asks for on behalf of the next panel, a few at a time between its steps: all at once would
 // wait for one another.
+//
+// No larger than two registers: tiles take it by value, and on the stack it would be written in pieces and read as one,
+// which waits until the tile before has written all of its results to the cache.
 class LinesAhead {
  public:
   LinesAhead(const char* first, int64_t lines, int64_t steps)
-      : next_(first), end_(first + lines * 64), step_bytes_(lines <= steps ? 64 : (lines + steps - 1) / steps * 64) {}
+      : next_(first),
+        lines_(static_cast<int32_t>(lines)),
+        at_once_(static_cast<int32_t>(lines <= steps ? 1 : (lines + steps - 1) / steps)) {}
 
   void Step() {
-    const char* const until = std::min(next_ + step_bytes_, end_);
-    for (; next_ < until; next_ += 64) _mm_prefetch(next_, _MM_HINT_T1);
+    const int32_t some = std::min(lines_, at_once_);
+    lines_ -= some;
+    for (const char* const until = next_ + int64_t{64} * some; next_ < until; next_ += 64) {
+      _mm_prefetch(next_, _MM_HINT_T1);
+    }
   }
 
  private:
   const char* next_;
-  const char* end_;
-  int64_t step_bytes_;
+  int32_t lines_, at_once_;
 };
+static_assert(sizeof(LinesAhead) == 16);
 
 // Shares the lines of a task out to its tiles, by their rows. Tiles are short where depth is small: they do without
 // divisions.

@@ -11,6 +11,10 @@ bool IsL2(const Problem& problem) {
   return problem.node->op == "L2Normalize";
 }
 
+bool WritesCodes(const Problem& problem) {
+  return problem.node->op == "QuantizedLayerNorm";
+}
+
 int64_t FirstColumnAxis(const Problem& problem) {
   const int64_t axis = IsL2(problem) ? -1 : problem.node->Int("axis", -1);
   return NormalizeAxis(axis, problem.input(0).dims.size());
@@ -26,10 +30,11 @@ void Widen(const void* mask, int64_t first, int64_t count, float* weights) {
 
 Status SupportsNorm(const Problem& problem) {
   const bool l2 = IsL2(problem);
-  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, l2 ? kTamisDomain : ""));
+  const bool codes = WritesCodes(problem);
+  TAMIS_RETURN_IF_ERROR(CheckDomain(problem, l2 || codes ? kTamisDomain : ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0 (x)"));
-  TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
+  if (!codes) TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
   const Dims& dims = problem.input(0).dims;
   const int64_t axis = FirstColumnAxis(problem);
   if (axis < 0) return UserError("the axis does not lie within {}", ToString(dims));
@@ -63,6 +68,11 @@ Result<std::unique_ptr<PreparedKernel>> PrepareNorm(const Problem& problem, Norm
   args.bf16_input = IsBf16(problem.input(0));
   args.bf16_output = IsBf16(problem.outputs[0]);
   args.bf16_affine = !IsL2(problem) && IsBf16(problem.input(1));
+  if (WritesCodes(problem)) {
+    args.y_type = CodeTypeOf(problem.outputs[0].dtype);
+    args.code_factor = 1 / problem.node->Float("y_scale", 1);
+    args.code_zero = static_cast<float>(problem.node->Int("y_zero_point", 0));
+  }
   const int64_t rows = args.columns == 0 ? 0 : Product(dims, 0, axis);
   const int64_t row_items = axis + 1 == dims.size() ? 1 : 0;
   return std::unique_ptr<PreparedKernel>(

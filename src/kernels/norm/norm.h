@@ -4,9 +4,11 @@
 //                               both f32 or both bf16
 //   RMSNormalization (ONNX)     the same without mean and bias
 //   L2Normalize, MaskedMean     of domain "tamis", see op_tamis.h
+//   QuantizedLayerNorm          of domain "tamis", see op_quantized.h: codes of what LayerNormalization gives
 // x and y are f32 or bf16, the arithmetic is f32. Mean and variance are computed in two passes.
 #pragma once
 
+#include "src/kernels/quantized/code_type.h"
 #include "src/kernels/range_kernel.h"
 
 namespace tamis {
@@ -20,6 +22,8 @@ struct NormArgs {
   float epsilon = 0;
   bool bias = false;
   bool bf16_input = false, bf16_output = false, bf16_affine = false;
+  CodeType y_type = CodeType::kFloat32;  // beside bf16_output; where y is codes:
+  float code_factor = 1, code_zero = 0;  // code = round(code_factor * number) + code_zero
 };
 
 // Items are batch entries.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "src/kernels/norm/norm.h"
+#include "src/kernels/quantized/code_blocks.h"
 #include "src/kernels/vec.h"
 
 namespace tamis {
@@ -49,46 +50,84 @@ TAMIS_INLINE float SquareRoot(float x) {
   return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)));
 }
 
+// Of a row x: what is subtracted from it, and what it is multiplied by then.
+struct Moments {
+  float mean, factor;
+};
+template <class In>
+TAMIS_INLINE Moments MomentsOf(const NormArgs& args, const In* x) {
+  const auto count = static_cast<float>(args.columns);
+  const float mean = args.kind == NormKind::kLayer ? SumOf(x, args.columns) / count : 0.0f;
+  const float squares = SumOfSquares(x, args.columns, mean);
+  if (args.kind != NormKind::kL2) return {mean, 1.0f / SquareRoot(squares / count + args.epsilon)};
+  const float norm = SquareRoot(squares);
+  return {mean, 1.0f / (norm < args.epsilon ? args.epsilon : norm)};
+}
+
+// y = last((x - mean) * factor * scale + bias) of n columns; scale and bias may be null.
+template <class In, class Out, class Affine, class Last>
+TAMIS_INLINE void NormColumns(const In* x, int64_t n, Moments moments, const Affine* scale, const Affine* bias, Out* y,
+                              Last last) {
+  const Vec center = Set(moments.mean), inverse = Set(moments.factor);
+  ForVectors(
+      n,
+      [&](int64_t i) {
+        Vec v = (Load(x + i) - center) * inverse;
+        if (scale != nullptr) v = v * Load(scale + i);
+        if (bias != nullptr) v = v + Load(bias + i);
+        Store(y + i, last(v));
+      },
+      [&](int64_t i, int rest) {
+        Vec v = (LoadPart(x + i, rest) - center) * inverse;
+        if (scale != nullptr) v = v * LoadPart(scale + i, rest);
+        if (bias != nullptr) v = v + LoadPart(bias + i, rest);
+        StorePart(y + i, last(v), rest);
+      });
+}
+
+template <class Affine>
+TAMIS_INLINE const Affine* ScaleOf(const NormArgs& args, const void* const* inputs) {
+  return args.kind == NormKind::kL2 ? nullptr : static_cast<const Affine*>(inputs[1]);
+}
+template <class Affine>
+TAMIS_INLINE const Affine* BiasOf(const NormArgs& args, const void* const* inputs) {
+  return args.kind == NormKind::kLayer && args.bias ? static_cast<const Affine*>(inputs[2]) : nullptr;
+}
+
 template <class In, class Out, class Affine>
 void NormRows(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
   const int64_t n = args.columns;
-  const bool affine = args.kind != NormKind::kL2;
-  const Affine* scale = affine ? static_cast<const Affine*>(inputs[1]) : nullptr;
-  const Affine* bias = args.kind == NormKind::kLayer && args.bias ? static_cast<const Affine*>(inputs[2]) : nullptr;
-  const auto count = static_cast<float>(n);
   for (int64_t row = begin; row < end; ++row) {
     const In* x = static_cast<const In*>(inputs[0]) + row * n;
-    Out* y = static_cast<Out*>(outputs[0]) + row * n;
-    const float mean = args.kind == NormKind::kLayer ? SumOf(x, n) / count : 0.0f;
-    const float squares = SumOfSquares(x, n, mean);
-    float factor;
-    if (affine) {
-      factor = 1.0f / SquareRoot(squares / count + args.epsilon);
-    } else {
-      const float norm = SquareRoot(squares);
-      factor = 1.0f / (norm < args.epsilon ? args.epsilon : norm);
+    NormColumns(x, n, MomentsOf(args, x), ScaleOf<Affine>(args, inputs), BiasOf<Affine>(args, inputs),
+                static_cast<Out*>(outputs[0]) + row * n, [](Vec v) { return v; });
+  }
+}
+
+// A block of numbers at a time, which stays in the L1 cache on its way to codes.
+template <class In, class Affine>
+void CodeRows(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
+  alignas(64) float values[kCodeBlock];
+  const Affine *scale = ScaleOf<Affine>(args, inputs), *bias = BiasOf<Affine>(args, inputs);
+  const Vec code_factor = Set(args.code_factor);
+  for (int64_t row = begin; row < end; ++row) {
+    const In* x = static_cast<const In*>(inputs[0]) + row * args.columns;
+    const Moments moments = MomentsOf(args, x);
+    for (int64_t first = 0; first < args.columns; first += kCodeBlock) {
+      const int64_t count = MinOf(args.columns - first, kCodeBlock);
+      NormColumns(x + first, count, moments, scale + first, bias == nullptr ? nullptr : bias + first, values,
+                  [&](Vec v) { return v * code_factor; });
+      NarrowCodes(args.y_type, values, count, args.code_zero, outputs[0], row * args.columns + first);
     }
-    const Vec center = Set(mean), inverse = Set(factor);
-    ForVectors(
-        n,
-        [&](int64_t i) {
-          Vec v = (Load(x + i) - center) * inverse;
-          if (scale != nullptr) v = v * Load(scale + i);
-          if (bias != nullptr) v = v + Load(bias + i);
-          Store(y + i, v);
-        },
-        [&](int64_t i, int rest) {
-          Vec v = (LoadPart(x + i, rest) - center) * inverse;
-          if (scale != nullptr) v = v * LoadPart(scale + i, rest);
-          if (bias != nullptr) v = v + LoadPart(bias + i, rest);
-          StorePart(y + i, v, rest);
-        });
   }
 }
 
 template <class Affine>
 void NormAs(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
-  if (args.bf16_input) {
+  if (args.y_type != CodeType::kFloat32) {
+    const auto rows = args.bf16_input ? CodeRows<Bf16, Affine> : CodeRows<float, Affine>;
+    rows(args, inputs, outputs, begin, end);
+  } else if (args.bf16_input) {
     const auto rows = args.bf16_output ? NormRows<Bf16, Bf16, Affine> : NormRows<Bf16, float, Affine>;
     rows(args, inputs, outputs, begin, end);
   } else {

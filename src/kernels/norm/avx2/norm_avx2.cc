@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_norm_avx2 = {
     .name = "norm_avx2",
     .family = "norm",
-    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize"},
+    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize", "QuantizedLayerNorm"},
     .isa = Isa::kAvx2,
     .supports = SupportsNorm,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx2, NormFlops(problem)); },

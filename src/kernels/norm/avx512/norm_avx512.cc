@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_norm_avx512 = {
     .name = "norm_avx512",
     .family = "norm",
-    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize"},
+    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize", "QuantizedLayerNorm"},
     .isa = Isa::kAvx512,
     .supports = SupportsNorm,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kAvx512, NormFlops(problem)); },

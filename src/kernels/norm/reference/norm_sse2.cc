@@ -6,7 +6,7 @@ namespace tamis {
 extern const KernelDef kernel_norm_sse2 = {
     .name = "norm_sse2",
     .family = "norm",
-    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize"},
+    .ops = {"LayerNormalization", "RMSNormalization", "L2Normalize", "QuantizedLayerNorm"},
     .isa = Isa::kX86_64,
     .supports = SupportsNorm,
     .cost = [](const Problem& problem) { return PredictSeconds(problem, Isa::kX86_64, NormFlops(problem)); },
