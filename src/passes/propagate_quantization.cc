@@ -10,8 +10,8 @@
 //                        a bias: DynamicQuantizedLinear, which quantises x itself
 //
 // Scales and zero points of x and y are one number each; the weight's scale may be one a column (or filter), and its
-// zero point is subtracted once, here. A residual is taken as the codes that it is dequantised from, and as f32 where it
-// has none or a convolution's sum is not quantised (oneDNN adds to what lies in y, in its type). A product that is
+// zero point is subtracted once, here. A residual is taken as the codes that it is dequantised from, and as f32 where
+// it has none or a convolution's sum is not quantised (oneDNN adds to what lies in y, in its type). A product that is
 // quantised and dequantised on its way to a bias or a residual isn't rounded there: the sum is. Convolutions stand
 // between two changes of order, which make_channels_last joins with its neighbours'. What isn't taken keeps its
 // DequantizeLinear: fold_constants leaves those of weights alone, so that they can be found here, and fold_dequantized
