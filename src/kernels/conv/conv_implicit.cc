@@ -148,8 +148,8 @@ class ImplicitConv : public RowKernel {
     task.scratch = room.codes;
     task.tiles = room.tiles;
     task.panel_rows = block_end - block;
-    const int64_t lines_ahead = task.ahead_lines;
-    const std::byte* const ahead = task.ahead;
+    const int64_t lines_ahead = task.ahead_lines, code_lines_ahead = task.ahead_code_lines;
+    const std::byte *const ahead = task.ahead, *const codes_ahead = task.ahead_codes;
     for (int64_t row = block; row < block_end; row += task.rows) {
       const int64_t line = row / line_rows, at = row % line_rows;
       task.rows = std::min(line_rows - at, block_end - row);
@@ -166,9 +166,11 @@ class ImplicitConv : public RowKernel {
       }
       task.skipped_taps = met.first;
       task.taps = task.taps.subspan(static_cast<size_t>(met.first), static_cast<size_t>(met.last - met.first));
-      const auto share = [&](int64_t until) { return lines_ahead * (until - block) / (block_end - block); };
-      task.ahead = ahead + share(row) * 64;
-      task.ahead_lines = share(row + task.rows) - share(row);
+      const auto share = [&](int64_t of, int64_t until) { return of * (until - block) / (block_end - block); };
+      task.ahead = ahead + share(lines_ahead, row) * 64;
+      task.ahead_lines = share(lines_ahead, row + task.rows) - share(lines_ahead, row);
+      task.ahead_codes = codes_ahead + share(code_lines_ahead, row) * 64;
+      task.ahead_code_lines = share(code_lines_ahead, row + task.rows) - share(code_lines_ahead, row);
       run.Call(task, from, row, unit.panel);
       task.scratch_filled = true;
     }

@@ -164,8 +164,15 @@ PanelTask PanelRun::TaskOf(int64_t panel, bool has_next, int64_t x_pitch) const 
   task.order = weight.order(panel);
   task.ahead = has_next ? reinterpret_cast<const std::byte*>(weight.values(panel + 1)) : nullptr;
   task.ahead_lines = has_next ? (weight.values(panel + 1) - weight.values(panel)) / 64 : 0;
+  if (has_next && task.codes != nullptr) {
+    task.ahead_codes = reinterpret_cast<const std::byte*>(weight.codes(panel + 1));
+    task.ahead_code_lines = (weight.codes(panel + 1) - weight.codes(panel)) / 64;
+  }
   task.lanes = static_cast<int>(std::min(PackedPanels::kLanes, shape.outputs - first));
-  if (shape.epilogue.bias) task.bias = static_cast<const float*>(inputs[2]) + first;
+  if (shape.epilogue.bias) {
+    task.bias = static_cast<const float*>(inputs[2]) + first;
+    if (has_next) PrefetchLanes(task.bias + PackedPanels::kLanes);
+  }
   return task;
 }
 

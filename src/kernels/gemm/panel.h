@@ -36,6 +36,8 @@ struct PanelTask {
   // that waits for each line can ask: routines ask for these while they compute.
   const std::byte* ahead = nullptr;
   int64_t ahead_lines = 0;
+  const std::byte* ahead_codes = nullptr;  // likewise of its codes
+  int64_t ahead_code_lines = 0;
   TileState* tiles = nullptr;    // of the thread's part, for routines by tiles
   std::byte* scratch = nullptr;  // PanelScratchBytes(groups), 64-byte aligned
   // Rows that this panel meets in several calls, where they are more than `rows`, and whether a call before this one
@@ -61,6 +63,12 @@ struct PanelRoutine {
   void (*run)(const PanelTask&);
   bool by_tiles;  // keeps tiles configured (tile_state.h) and takes several lines at once
 };
+
+// Asks for the biases, or scales, of a panel's outputs while the panel before it is computed.
+inline void PrefetchLanes(const float* of_outputs) {
+  __builtin_prefetch(of_outputs);
+  __builtin_prefetch(of_outputs + 16);
+}
 
 // Room for the codes of a panel widened to 32 bits for each pair of lanes.
 constexpr size_t PanelScratchBytes(int64_t groups) {

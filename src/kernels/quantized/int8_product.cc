@@ -193,6 +193,10 @@ class Int8Product : public RowKernel {
     if (call.inputs.size() > 3 && call.inputs[3] != nullptr) {
       task.bias = static_cast<const float*>(call.inputs[3]) + output;
     }
+    if (has_next) {
+      PrefetchLanes(task.scale + PackedInt8::kLanes);
+      if (task.bias != nullptr) PrefetchLanes(task.bias + PackedInt8::kLanes);
+    }
     task.factor = call.factor;
     task.lanes = static_cast<int>(std::min(PackedInt8::kLanes, weight_->geometry().outputs - first));
     task.result = &result_;

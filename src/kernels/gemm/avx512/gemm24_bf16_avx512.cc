@@ -117,7 +117,10 @@ void Panel24Bf16Avx512(const PanelTask& task) {
                              .sums = sums};
   const bool one_place = task.taps.size() == 1;
   SharedLines lines(task);
+  SharedLines code_lines(task.ahead_codes, task.ahead_code_lines, task.rows);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
+    // Few lines of each tile, which are there when the next panel's codes are widened.
+    code_lines.Take(rows, 1).Step();
     if (one_place) PrefetchRows(task, row + rows, kTallest, sizeof(uint16_t), task.groups * 8);
     tiles[rows - 1](operands, row, lines.Take(rows, task.groups));
     if (!finish) Finish<true>(task, row, rows, sums);

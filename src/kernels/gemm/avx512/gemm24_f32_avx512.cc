@@ -118,7 +118,10 @@ void Panel24F32Avx512(const PanelTask& task) {
                              finish ? &*finish : nullptr,
                              sums};
   SharedLines lines(task);
+  SharedLines code_lines(task.ahead_codes, task.ahead_code_lines, task.rows);
   ForEachTile(task.rows, kTallest, [&](int64_t row, int rows) {
+    // Few lines of each tile, which are there when the next panel's codes are widened.
+    code_lines.Take(rows, 1).Step();
     PrefetchRows(task, row + rows, kTallest, sizeof(float), task.groups * 16);
     tiles[rows - 1](operands, row, lines.Take(rows, task.groups));
     if (!finish) Finish<false>(task, row, rows, sums);
