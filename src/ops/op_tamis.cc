@@ -41,6 +41,13 @@ Epilogue EpilogueOf(const Node& node) {
   return epilogue;
 }
 
+void ForbidCodes(Node* attention) {
+  for (const std::string of : {"q", "k", "v"}) {
+    attention->attributes.erase(of + "_scale");
+    attention->attributes.erase(of + "_zero_point");
+  }
+}
+
 AttentionSight SightOf(const Node& node, int64_t queries, int64_t keys) {
   const int64_t base = node.Int("from_end", 0) != 0 ? keys - queries : 0;
   AttentionSight sight{-queries, keys};

@@ -17,7 +17,8 @@
 //                     windowed = 1: from s + window_offset on; with from_end = 1 both offsets count from the number of
 //                     keys less that of queries. softcap c > 0: scores are c * tanh(scale * q . k^T / c) + mask.
 //                     zero_masked = 1: a row whose every score is -infinity gives 0, not NaN. mean_masked = 1: a row
-//                     whose every visible score is below -1e29 gives the mean of all values
+//                     whose every visible score is below -1e29 gives the mean of all values. {q,k,v}_scale and
+//                     {q,k,v}_zero_point, of a quantised network, let kernels round the three to such codes of u8
 //   Rotary            x[B, S, H*D] or [B, H, S, D], cos, sin ([B or 1, S, W] or [S, W], f32) -> like x: of each head
 //   the
 //                     first rotary_dim elements R are turned in pairs, (d, d + R/2) or, interleaved = 1, (2d, 2d + 1);
@@ -67,6 +68,8 @@ struct AttentionSight {
   int64_t first = 0, last = 0;
 };
 AttentionSight SightOf(const Node& node, int64_t queries, int64_t keys);
+// Takes off an Attention node what lets kernels round q, k and v: the attributes {q,k,v}_scale and {q,k,v}_zero_point.
+void ForbidCodes(Node* attention);
 // Scores below this are hidden, see mean_masked.
 constexpr float kMeanMasked = -1e29f;
 

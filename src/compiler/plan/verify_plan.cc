@@ -6,6 +6,7 @@
 
 #include "src/ir/widen.h"
 #include "src/ops/op_float8.h"
+#include "src/ops/op_tamis.h"
 #include "src/ops/op_tf32.h"
 #include "src/runtime/benchmark.h"
 #include "src/runtime/dynamic_program.h"
@@ -51,6 +52,15 @@ Result<std::vector<Tensor>> RunOnCpu(Graph graph, const std::vector<Tensor>& inp
   TAMIS_ASSIGN_OR_RETURN(const auto program, Program::Make(std::move(graph), options, cache));
   ThreadPool pool(threads);
   return program->Run(inputs, pool);
+}
+
+// Kernels of GPUs do not round q, k and v where a quantised network lets those of CPUs do so.
+Graph WithoutCodesOfAttention(const Graph& graph) {
+  Graph without = graph.Clone();
+  for (const NodeId id : without.NodeIds()) {
+    if (without.node(id).IsTamis("Attention")) ForbidCodes(&without.node(id));
+  }
+  return without;
 }
 
 // "conv_cudnn/3" is a variant of "conv_cudnn".
@@ -192,10 +202,10 @@ PlanReference::Error PlanReference::ErrorOf(const Tensor& tensor, const Tensor& 
 
 Result<std::unique_ptr<PlanReference>> PlanReference::Make(const Graph& concrete, const std::vector<Tensor>& inputs,
                                                            int threads) {
-  Graph wide = concrete.Clone();
+  Graph wide = WithoutCodesOfAttention(concrete);
   bool widened = Widen(wide, DType::kFloat16);
   widened = Widen(wide, DType::kBFloat16) || widened;
-  Graph narrow = concrete.Clone();
+  Graph narrow = WithoutCodesOfAttention(concrete);
   if (UsesFloat8(concrete)) {  // coarser than the 16 bits of the rest
     narrow = wide.Clone();
     EmulateFloat8(narrow);

@@ -171,6 +171,37 @@ TEST_F(VerifyPlanTest, NothingIsSaidOfAnswersThatAreNotFinite) {
   EXPECT_EQ(*reference, nullptr);
 }
 
+// A CPU may round what an attention reads, coarsely here. A device that does not is right.
+TEST(PlanReference, AsksNoDeviceToRoundWhatAnAttentionReads) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim(1), Dim(128), Dim(64)}));
+  graph.inputs = {x};
+  Node attention;
+  attention.op = "Attention";
+  attention.domain = kTamisDomain;
+  attention.inputs = {x, x, x};
+  attention.attributes = {{"num_heads", int64_t{1}}, {"scale", 0.125f}};
+  for (const std::string of : {"q", "k", "v"}) {
+    attention.attributes[of + "_scale"] = 0.5f;
+    attention.attributes[of + "_zero_point"] = int64_t{128};
+  }
+  attention.outputs = {graph.AddValue("y")};
+  graph.outputs = attention.outputs;
+  const NodeId id = graph.AddNode(std::move(attention));
+  ASSERT_TRUE(InferNode(graph, id).ok());
+  Tensor tokens(DType::kFloat32, {1, 128, 64});
+  std::mt19937 generator(9);
+  std::normal_distribution<float> normal;
+  for (float& element : tokens.Span<float>()) element = normal(generator);
+  const auto reference = PlanReference::Make(graph, {tokens}, 1);
+  ASSERT_TRUE(reference.ok() && *reference != nullptr);
+  const std::vector<const Tensor*> operands(3, &tokens);
+  const auto unrounded = EvaluateNode(graph.node(id), 1, operands);
+  ASSERT_TRUE(unrounded.ok()) << unrounded.status().message();
+  EXPECT_LE((*reference)->Excess(*unrounded), 1);
+}
+
 TEST_F(VerifyPlanTest, ElementsThatAreNoNumbersAreWrong) {
   const auto outputs = [&] {
     PackCache cache;
