@@ -202,6 +202,65 @@ TEST(PlanReference, AsksNoDeviceToRoundWhatAnAttentionReads) {
   EXPECT_LE((*reference)->Excess(*unrounded), 1);
 }
 
+// Products of codes one behind the other. A device whose sums are another's but for the last bits may give codes that
+// fall to the other side of a half, and what follows from them.
+TEST(PlanReference, AllowsWhatANetworkMakesOfCodesNearAHalf) {
+  Graph graph;
+  graph.opsets[""] = 17;
+  std::mt19937 generator(11);
+  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const std::string& name,
+                       std::map<std::string, Attribute> attributes) {
+    Node node;
+    node.op = op;
+    node.domain = domain;
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    node.outputs = {graph.AddValue(name)};
+    const NodeId id = graph.AddNode(std::move(node));
+    EXPECT_TRUE(InferNode(graph, id).ok());
+    return graph.node(id).outputs[0];
+  };
+  Tensor scale(DType::kFloat32, {}), zero(DType::kUInt8, {});
+  scale.Data<float>()[0] = 0.03f;
+  zero.Data<uint8_t>()[0] = 128;
+  ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim(16), Dim(64)}));
+  graph.inputs = {x};
+  x = add("QuantizeLinear", "", {x, graph.AddConstant("scale", scale), graph.AddConstant("zero", zero)}, "codes", {});
+  for (int i = 0; i < kLayers; ++i) {
+    Tensor weight(DType::kInt8, {64, 64}), scales(DType::kFloat32, {64});
+    for (int8_t& w : weight.Span<int8_t>()) w = static_cast<int8_t>(generator() % 255);
+    for (float& s : scales.Span<float>()) s = 5e-5f;
+    std::map<std::string, Attribute> attributes = {{"x_zero_point", int64_t{128}}};
+    if (i + 1 < kLayers) {
+      attributes.insert(
+          {{"y_dtype", static_cast<int64_t>(DType::kUInt8)}, {"y_scale", 0.03f}, {"y_zero_point", int64_t{128}}});
+    }
+    x = add("QuantizedLinear", kTamisDomain,
+            {x, graph.AddConstant(fmt::format("w{}", i), std::move(weight)),
+             graph.AddConstant(fmt::format("s{}", i), std::move(scales))},
+            fmt::format("y{}", i), attributes);
+  }
+  graph.outputs = {x};
+  const auto reference = PlanReference::Make(graph, {Input()}, 1);
+  ASSERT_TRUE(reference.ok() && *reference != nullptr) << reference.status().message();
+  const auto answer = [&](float nudge) {
+    Graph device = graph.Clone();
+    for (const NodeId id : device.NodeIds()) {
+      if (!device.node(id).IsTamis("QuantizedLinear")) continue;
+      Tensor scales = device.ConstantInput(device.node(id), 2)->Clone();
+      for (float& s : scales.Span<float>()) s *= 1 + nudge;
+      device.value(device.node(id).input(2)).constant = std::move(scales);
+    }
+    PackCache cache;
+    ThreadPool pool(1);
+    auto program = Program::Make(std::move(device), {}, cache);
+    return *(*program)->Run(std::vector{Input()}, pool);
+  };
+  EXPECT_LE((*reference)->Excess(answer(0)), 1);
+  EXPECT_LE((*reference)->Excess(answer(1e-6f)), 1);
+  EXPECT_GT((*reference)->Excess(answer(0.1f)), 1);
+}
+
 TEST_F(VerifyPlanTest, ElementsThatAreNoNumbersAreWrong) {
   const auto outputs = [&] {
     PackCache cache;
