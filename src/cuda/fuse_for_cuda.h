@@ -34,6 +34,8 @@ namespace tamis {
 //   Mul by a constant for each index of the last axis that only QuantizeLinear reads, as balancing leaves it   ->
 //   QuantizeLinear with a scale for each
 //
+//   QuantizedLayerNorm as op_quantized.h has it   ->   LayerNormalization and QuantizeLinear, of which, as of others
+//
 //   LayerNormalization of the last axis that one QuantizeLinear reads   ->
 //   QuantizedLayerNorm x, scale, shift?, residual?, factors? -> codes, norm?, with epsilon, y_scale and y_zero_point:
 //   the norm of x + residual, times the factors or else 1 / y_scale, rounded; and the norm in f16 or f32 for other

@@ -101,7 +101,7 @@ class QuantizedFusion {
   // A norm that writes codes, as CPUs have it, into what QuantizeNorm starts from: more than one node may become part
   // of the norm of a GPU.
   void SplitNorm(NodeId id) {
-    if (!graph_.node(id).IsTamis("QuantizedLayerNorm")) return;
+    if (!graph_.node(id).IsTamis("QuantizedLayerNorm") || !graph_.node(id).Has("y_dtype")) return;
     const std::string name = graph_.value(graph_.node(id).outputs[0]).name;
     const std::vector<float> y_scale = {graph_.node(id).Float("y_scale", 1)};
     const DType codes = TypeOf(graph_.node(id).outputs[0]);

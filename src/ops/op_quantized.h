@@ -16,8 +16,8 @@
 //   QuantizedBinary  a, b (u8, s8 or f32, broadcast) -> v = activation(function(a_scale * (a - a_zero_point), likewise
 //                    b)); attribute function: "Add" or "Mul". Scale and zero point of an f32 operand are 1 and 0
 //   QuantizedGlobalAveragePool   x[B, spatial..., C] (u8 or s8) -> [B, 1..., C]: v = x_scale * (mean(x) - x_zero_point)
-//   QuantizedLayerNorm   x (f32 or bf16), scale, bias? -> like x: v = ONNX's LayerNormalization of them, attributes axis
-//                    and epsilon; always quantised. In f32, whatever the type of x
+//   QuantizedLayerNorm   x, scale, bias? (f32) -> like x: v = ONNX's LayerNormalization of them, attributes axis and
+//                    epsilon; always quantised. (GPUs have another form of it, src/cuda/fuse_for_cuda.h.)
 //
 // ChannelsLastMaxPool, Concat and whatever else only moves codes takes them as they are.
 //

@@ -24,9 +24,7 @@ Node NormOf(const Node& node) {
 Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
   operands.CheckCount(2, 3, &problems);
-  operands.CheckDType(0, {DType::kFloat32, DType::kBFloat16}, &problems);
-  for (size_t i = 1; i < 3; ++i) operands.CheckFloat(i, &problems);
-  operands.CheckSameDType({1, 2}, &problems);
+  for (size_t i = 0; i < 3; ++i) operands.CheckDType(i, {DType::kFloat32}, &problems);
   const DType y = QuantizedOutputDType(operands.node());
   if (y == DType::kFloat32) problems.Add("attribute 'y_dtype' must name uint8 or int8");
   CheckQuantizedResult(operands.node(), &problems);
@@ -54,13 +52,8 @@ Status Infer(InferContext& context) {
 
 Status Eval(EvalContext& context) {
   TAMIS_RETURN_IF_ERROR(AllocateBy(context, Rule));
-  std::vector<Tensor> wide;
-  for (size_t i = 0; i < context.node.inputs.size(); ++i) {
-    const Tensor* input = context.input(i);
-    wide.push_back(input != nullptr && input->Defined() ? input->ToFloat32() : Tensor());
-  }
   std::vector<const Tensor*> operands;
-  for (const Tensor& tensor : wide) operands.push_back(tensor.Defined() ? &tensor : nullptr);
+  for (size_t i = 0; i < context.node.inputs.size(); ++i) operands.push_back(context.input(i));
   constexpr std::array<DType, 1> kF32 = {DType::kFloat32};
   TAMIS_ASSIGN_OR_RETURN(const auto normal, EvaluateNode(NormOf(context.node), kOpset, operands, kF32));
   const CodeWriter writer(context.node, context.outputs[0]);

@@ -1,7 +1,7 @@
-// fuse_norm_codes: a LayerNormalization that only a QuantizeLinear with one scale reads writes the codes itself:
+// fuse_norm_codes: a LayerNormalization in f32 that only a QuantizeLinear with one scale reads writes the codes itself:
 // QuantizedLayerNorm, as stands in front of the products of a quantised transformer. Behind lower_precision, which
-// decides whether the norm reads f32 or bf16; a norm of f16, which only GPUs have, stays (src/cuda/fuse_quantized.cc
-// joins it in its own way, and takes the others apart for that).
+// decides what is computed in f32. GPUs join the two in a way of their own (src/cuda/fuse_quantized.cc) and take the
+// node apart for that.
 #include <algorithm>
 
 #include "src/passes/all_passes.h"
@@ -18,10 +18,6 @@ bool IsOfColumns(const Graph& graph, ValueId operand, const Shape& x, int64_t ax
   return shape != nullptr && std::equal(shape->begin(), shape->end(), x.begin() + axis, x.end());
 }
 
-bool IsFloatOfCpu(DType dtype) {
-  return dtype == DType::kFloat32 || dtype == DType::kBFloat16;
-}
-
 }  // namespace
 
 Status FuseNormCodes(Graph& graph, const PassOptions& options) {
@@ -33,7 +29,7 @@ Status FuseNormCodes(Graph& graph, const PassOptions& options) {
     const Node* norm = y ? Producer(graph, quantize.input(0), "LayerNormalization") : nullptr;
     if (norm == nullptr || norm->outputs.size() != 1 || !rewriter.SingleUse(norm->outputs[0])) continue;
     const Shape* x = ShapeOf(graph, norm->input(0));
-    if (x == nullptr || !IsFloatOfCpu(DTypeOf(graph, norm->input(0)))) continue;
+    if (x == nullptr || DTypeOf(graph, norm->input(0)) != DType::kFloat32) continue;
     int64_t axis = norm->Int("axis", -1);
     if (axis < 0) axis += static_cast<int64_t>(x->size());
     const bool with_bias = norm->input(2) != kNoValue;

@@ -63,6 +63,21 @@ TEST(FuseNormCodes, ANormThatOthersReadStays) {
   }
 }
 
+TEST(FuseNormCodes, NormsOfHalfPrecisionStay) {
+  for (const DType dtype : {DType::kBFloat16, DType::kFloat16}) {
+    TestGraph t{21};
+    const ValueId x = t.Op("Cast", {t.Input("x", {Dim::Symbol("n"), 12})}, {{"to", static_cast<int64_t>(dtype)}});
+    const ValueId scale = t.Op("Cast", {t.Weight({12})}, {{"to", static_cast<int64_t>(dtype)}});
+    const ValueId normal = t.Op("LayerNormalization", {x, scale});
+    const ValueId step = t.Op("Cast", {t.Scalar(0.03f)}, {{"to", static_cast<int64_t>(dtype)}});
+    t.Output(t.Op("QuantizeLinear", {normal, step, t.graph.AddConstant("zero", Tensor(DType::kUInt8, Dims{}))}));
+    Graph after = t.graph.Clone();
+    const std::vector<Pass> passes = {{"fold_constants", FoldConstants}, {"fuse_norm_codes", FuseNormCodes}};
+    ASSERT_TRUE(RunPasses(after, passes, {}).ok());
+    EXPECT_EQ(CountOps(after).count("LayerNormalization"), 1u) << Name(dtype);
+  }
+}
+
 // Kernels take a scale for each column and nothing else.
 TEST(FuseNormCodes, AScaleThatIsBroadcastStays) {
   Norm norm(1, {12}, true, 1e-5f);

@@ -205,7 +205,13 @@ TEST(BatchEntries, KnowsWhatEachEntryFollowsFrom) {
                        op + std::to_string(network.graph.NumValues()));
   };
   const ValueId x = network.x;
+  const auto norm = [&](int64_t axis, Dims scale) {
+    return network.Add("QuantizedLayerNorm", kTamisDomain, {x, network.Constant(std::move(scale))},
+                       {{"axis", axis}, {"y_dtype", static_cast<int64_t>(DType::kInt8)}, {"y_scale", 0.1f}},
+                       "norm" + std::to_string(network.graph.NumValues()));
+  };
   const std::vector<ValueId> cut = {
+      norm(1, {4, 8}),
       add("Add", {x, network.Constant({8})}, {}),
       add("Mul", {x, network.Constant({1, 4, 8})}, {}),
       add("Softmax", {x}, {{"axis", int64_t{-1}}}),
@@ -223,6 +229,7 @@ TEST(BatchEntries, KnowsWhatEachEntryFollowsFrom) {
       add("Concat", {x, x}, {{"axis", int64_t{0}}}),
       add("MatMul", {network.Constant({6, 2, 4}), x}, {}),
       add("ReduceSum", {x}, {}),
+      norm(0, {6, 4, 8}),
   };
   const ValueId whole = add("Mul", {network.Constant({8}), network.Constant({8})}, {});
   const ValueId behind = add("Relu", {unknown[0]}, {});

@@ -10,6 +10,23 @@
 #include <system_error>
 
 namespace tamis {
+namespace {
+
+struct SchedStat {
+  uint64_t waited = 0;  // nanoseconds
+  bool kept = false;    // a kernel that keeps no such times writes zeros
+};
+
+SchedStat Read(int file) {
+  std::array<char, 64> text{};
+  if (pread(file, text.data(), text.size() - 1, 0) <= 0) return {};  // the thread has ended
+  char* at = text.data();
+  const uint64_t ran = std::strtoull(at, &at, 10), waited = std::strtoull(at, &at, 10);
+  const uint64_t slices = std::strtoull(at, &at, 10);
+  return {waited, ran > 0 || waited > 0 || slices > 0};
+}
+
+}  // namespace
 
 int64_t InvoluntarySwitches() {
   rusage usage{};
@@ -17,11 +34,20 @@ int64_t InvoluntarySwitches() {
 }
 
 Interruptions::Interruptions() {
-  std::error_code none;  // without /proc there are no files
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", none)) {
-    const int file = open((task.path() / "schedstat").c_str(), O_RDONLY | O_CLOEXEC);
-    if (file >= 0) files_.push_back(file);
+  bool kept = false;
+  std::error_code error;  // there may be no /proc
+  for (std::filesystem::directory_iterator task("/proc/self/task", error), end; !error && task != end;
+       task.increment(error)) {
+    const int file = open((task->path() / "schedstat").c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) continue;
+    files_.push_back(file);
+    kept = kept || Read(file).kept;
   }
+  if (!kept) {
+    for (const int file : files_) close(file);
+    files_.clear();
+  }
+  waited_.resize(files_.size());
   Begin();
 }
 
@@ -29,26 +55,20 @@ Interruptions::~Interruptions() {
   for (const int file : files_) close(file);
 }
 
-double Interruptions::Waited() const {
-  double nanoseconds = 0;
-  for (const int file : files_) {
-    std::array<char, 64> text{};
-    if (pread(file, text.data(), text.size() - 1, 0) <= 0) continue;  // the thread has ended
-    char* second = nullptr;
-    std::strtoull(text.data(), &second, 10);
-    nanoseconds += static_cast<double>(std::strtoull(second, nullptr, 10));
-  }
-  return nanoseconds * 1e-9;
-}
-
 void Interruptions::Begin() {
-  waited_ = Waited();
+  for (size_t i = 0; i < files_.size(); ++i) waited_[i] = Read(files_[i]).waited;
   switches_ = InvoluntarySwitches();
 }
 
 bool Interruptions::Disturbed(double seconds) const {
   if (InvoluntarySwitches() == switches_) return false;
-  return files_.empty() || Waited() - waited_ > kShare * seconds;
+  if (!KernelTells()) return true;
+  const double allowed = kShare * seconds * 1e9;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    const uint64_t waited = Read(files_[i]).waited;
+    if (waited > waited_[i] && static_cast<double>(waited - waited_[i]) > allowed) return true;
+  }
+  return false;
 }
 
 }  // namespace tamis

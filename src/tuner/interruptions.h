@@ -10,7 +10,7 @@ namespace tamis {
 int64_t InvoluntarySwitches();
 
 // Tells runs that other processes disturbed from those that were left alone. Hardly a run of 20 ms goes without a
-// switch: the system's own threads take a core for some microseconds each. So what counts is how long threads waited
+// switch: the system's own threads take a core for some microseconds each. So what counts is how long a thread waited
 // for a core meanwhile, as the kernel keeps it for each (/proc/self/task/*/schedstat, the second number, in
 // nanoseconds). Where the kernel does not tell, every switch disturbs. Not thread-safe.
 class Interruptions {
@@ -21,20 +21,20 @@ class Interruptions {
   Interruptions(const Interruptions&) = delete;
   Interruptions& operator=(const Interruptions&) = delete;
 
-  // A run begins. Takes some microseconds.
+  // A run begins. Takes a microsecond a thread.
   void Begin();
-  // Whether the run that took `seconds` since Begin lost a core, and waited for it by more than kShare of its time.
+  // Whether the run that took `seconds` since Begin lost a core, and one of its threads waited for one by more than
+  // kShare of its time.
   bool Disturbed(double seconds) const;
+  // Whether the kernel says how long threads wait.
+  bool KernelTells() const { return !files_.empty(); }
 
   static constexpr double kShare = 0.01;
 
  private:
-  // What all threads have waited for a core so far, in seconds.
-  double Waited() const;
-
-  std::vector<int> files_;  // of the threads
+  std::vector<int> files_;        // of the threads
+  std::vector<uint64_t> waited_;  // until Begin, of each of them, in nanoseconds
   int64_t switches_ = 0;
-  double waited_ = 0;
 };
 
 }  // namespace tamis

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -22,7 +22,7 @@ TEST(TimeSamples, SwitchesAreCountedWhereThreadsShareCores) {
   const int64_t before = InvoluntarySwitches();
   const auto deadline = Clock::now() + std::chrono::seconds(10);
   std::vector<std::thread> threads;
-  for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency() + 1; ++i) {
+  for (unsigned i = 0; i < 2 * std::max(1U, std::thread::hardware_concurrency()) + 1; ++i) {
     threads.emplace_back([&] {
       while (InvoluntarySwitches() < before + 3 && Clock::now() < deadline) {
       }
@@ -36,7 +36,7 @@ TEST(TimeSamples, SwitchesAreCountedWhereThreadsShareCores) {
 TEST(Interruptions, DisturbWhereThreadsWaitForCores) {
   std::atomic<bool> end = false;
   std::vector<std::thread> threads;
-  for (unsigned i = 0; i < 2 * std::thread::hardware_concurrency() + 1; ++i) {
+  for (unsigned i = 0; i < 2 * std::max(1U, std::thread::hardware_concurrency()) + 1; ++i) {
     threads.emplace_back([&] {
       while (!end) {
       }
@@ -50,24 +50,9 @@ TEST(Interruptions, DisturbWhereThreadsWaitForCores) {
   }
   const double seconds = SecondsSince(start);
   EXPECT_TRUE(interruptions.Disturbed(seconds));
-  const bool told = std::filesystem::exists("/proc/thread-self/schedstat");
-  EXPECT_EQ(interruptions.Disturbed(1e6 * seconds), !told) << "a run so long would hardly have noticed";
+  EXPECT_EQ(interruptions.Disturbed(1e6 * seconds), !interruptions.KernelTells()) << "a run so long hardly notices";
   end = true;
   for (std::thread& thread : threads) thread.join();
-}
-
-TEST(Interruptions, AreNoneWhereNothingWasTaken) {
-  Interruptions interruptions;
-  int64_t left_alone = 0;
-  for (int i = 0; i < 1000; ++i) {
-    const int64_t before = InvoluntarySwitches();
-    interruptions.Begin();
-    const bool disturbed = interruptions.Disturbed(1e-9);
-    if (InvoluntarySwitches() != before) continue;
-    ++left_alone;
-    EXPECT_FALSE(disturbed);
-  }
-  EXPECT_GT(left_alone, 0);
 }
 
 }  // namespace

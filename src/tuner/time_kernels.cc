@@ -93,7 +93,8 @@ size_t CopiesFor(const Problem& problem) {
   return std::clamp<size_t>(beyond / weight_bytes + 1, 1, 8);
 }
 
-constexpr double kPatience = 4;  // times the time that is meant, where runs are disturbed
+// Times the time that is meant, where runs are disturbed; for long runs, times that of as many as are enough.
+constexpr double kPatience = 4, kPatienceWithLong = 2;
 
 }  // namespace
 
@@ -157,7 +158,6 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
   Interruptions interruptions;
   const auto begun = Clock::now();
   const std::chrono::duration<double> enough(options.seconds_per_problem);
-  // Where one round of all kernels takes all the time that is meant, patience is that for a few more of them.
   auto patience = kPatience * enough;
   size_t least = TimeSamples::kLeast;
   const auto on = [&](int round) {
@@ -165,7 +165,7 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
     if (round == 1 && spent > enough) {
       for (Running& run : running) run.times.AreLong();
       least = TimeSamples::kLeastOfLong;
-      patience = kPatience * static_cast<double>(least) * spent;
+      patience = kPatienceWithLong * static_cast<double>(least) * spent;
     }
     if (round < static_cast<int>(least)) return true;
     if (spent < enough) return round < options.max_rounds;

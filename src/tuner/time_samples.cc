@@ -16,7 +16,9 @@ void TimeSamples::Write(TimedKernel* result) {
   const size_t count = counted.size();
   result->samples = static_cast<int64_t>(count);
   result->seconds = RoundedSeconds(counted[count / 2]);
-  const double spread = (counted[count * 3 / 4] - counted[count / 4]) / counted[count / 2];
+  // Of so few that the quartiles are the ends, half of what lies between these.
+  const double share = count < 4 ? 0.5 : 1;
+  const double spread = share * (counted[count * 3 / 4] - counted[count / 4]) / counted[count / 2];
   result->spread = Enough() ? spread : std::max(spread, kUnsettled);
 }
 

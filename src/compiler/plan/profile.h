@@ -52,9 +52,10 @@ struct ProfileDefaults {
 };
 
 // Ranges of every symbol of the graph's inputs. Symbols that `ranges` leaves open get defaults by their place, which
-// say where kernels are timed and bound no request: the first dimension of an input is a batch (1 : 1 : max_batch), any
-// other one of a rank-2 or rank-3 input a sequence (16 : 128 : 128), of a higher rank an image side (224); where the
-// network can't run at those, other sizes that it can run at. All contradictions in one error.
+// say where kernels are timed and bound no request (on a GPU servers join up to max_batch): the first dimension of an
+// input is a batch (1 : 1 : max_batch), any other one of a rank-2 or rank-3 input a sequence (16 : 128 : 128), of a
+// higher rank an image side (224); where the network can't run at those, other sizes that it can run at. All
+// contradictions in one error.
 Result<Profile> MakeProfile(const Graph& graph, const InputRanges& ranges, const ProfileDefaults& defaults = {});
 
 // Whether the user left a dimension open, so that a size of it is assumed.

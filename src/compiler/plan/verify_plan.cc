@@ -67,7 +67,8 @@ Graph WithoutCodesOfAttention(const Graph& graph) {
 
 // Moves the scales of products of codes by a share that is small beside a step, up for one output and down for the
 // next: codes near a half then fall to its other side, as those of a device do that sums in another order, and the
-// network shows what it makes of that. False if it has no such products.
+// network shows what it makes of that. (The share itself is nothing beside the eight roundings to 8 bits that are
+// allowed anyway.) False if it has no such products.
 bool NudgeScales(Graph& graph) {
   constexpr float kShare = 0x1p-12f;
   std::set<ValueId> scales;

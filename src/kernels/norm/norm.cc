@@ -20,6 +20,17 @@ int64_t FirstColumnAxis(const Problem& problem) {
   return NormalizeAxis(axis, problem.input(0).dims.size());
 }
 
+// What QuantizedLayerNorm asks for beside LayerNormalization.
+Status CheckCodes(const Problem& problem) {
+  for (size_t i = 0; i <= 1; ++i) {
+    if (problem.input(i).dtype != DType::kFloat32) return UserError("input {} must be float32", i);
+  }
+  if (problem.input(3).Present() || problem.input(4).Present() || !problem.node->Has("y_dtype")) {
+    return UserError("a residual or factors are not supported");  // the GPU's form of the node
+  }
+  return {};
+}
+
 template <class T>
 void Widen(const void* mask, int64_t first, int64_t count, float* weights) {
   const T* source = static_cast<const T*>(mask) + first;
@@ -34,7 +45,7 @@ Status SupportsNorm(const Problem& problem) {
   TAMIS_RETURN_IF_ERROR(CheckDomain(problem, l2 || codes ? kTamisDomain : ""));
   TAMIS_RETURN_IF_ERROR(CheckOutputs(problem, 1));
   TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.input(0), "input 0 (x)"));
-  if (!codes) TAMIS_RETURN_IF_ERROR(CheckF32OrBf16(problem.outputs[0], "output 0"));
+  TAMIS_RETURN_IF_ERROR(codes ? CheckCodes(problem) : CheckF32OrBf16(problem.outputs[0], "output 0"));
   const Dims& dims = problem.input(0).dims;
   const int64_t axis = FirstColumnAxis(problem);
   if (axis < 0) return UserError("the axis does not lie within {}", ToString(dims));

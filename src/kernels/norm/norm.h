@@ -4,7 +4,7 @@
 //                               both f32 or both bf16
 //   RMSNormalization (ONNX)     the same without mean and bias
 //   L2Normalize, MaskedMean     of domain "tamis", see op_tamis.h
-//   QuantizedLayerNorm          of domain "tamis", see op_quantized.h: codes of what LayerNormalization gives
+//   QuantizedLayerNorm          of domain "tamis", see op_quantized.h: codes of what LayerNormalization in f32 gives
 // x and y are f32 or bf16, the arithmetic is f32. Mean and variance are computed in two passes.
 #pragma once
 

@@ -105,13 +105,13 @@ void NormRows(const NormArgs& args, const void* const* inputs, void* const* outp
 }
 
 // A block of numbers at a time, which stays in the L1 cache on its way to codes.
-template <class In, class Affine>
-void CodeRows(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
+inline void CodeRows(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin,
+                     int64_t end) {
   alignas(64) float values[kCodeBlock];
-  const Affine *scale = ScaleOf<Affine>(args, inputs), *bias = BiasOf<Affine>(args, inputs);
+  const float *scale = ScaleOf<float>(args, inputs), *bias = BiasOf<float>(args, inputs);
   const Vec code_factor = Set(args.code_factor);
   for (int64_t row = begin; row < end; ++row) {
-    const In* x = static_cast<const In*>(inputs[0]) + row * args.columns;
+    const float* x = static_cast<const float*>(inputs[0]) + row * args.columns;
     const Moments moments = MomentsOf(args, x);
     for (int64_t first = 0; first < args.columns; first += kCodeBlock) {
       const int64_t count = MinOf(args.columns - first, kCodeBlock);
@@ -124,10 +124,7 @@ void CodeRows(const NormArgs& args, const void* const* inputs, void* const* outp
 
 template <class Affine>
 void NormAs(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end) {
-  if (args.y_type != CodeType::kFloat32) {
-    const auto rows = args.bf16_input ? CodeRows<Bf16, Affine> : CodeRows<float, Affine>;
-    rows(args, inputs, outputs, begin, end);
-  } else if (args.bf16_input) {
+  if (args.bf16_input) {
     const auto rows = args.bf16_output ? NormRows<Bf16, Bf16, Affine> : NormRows<Bf16, float, Affine>;
     rows(args, inputs, outputs, begin, end);
   } else {
@@ -138,6 +135,7 @@ void NormAs(const NormArgs& args, const void* const* inputs, void* const* output
 
 inline void Norm(const NormArgs& args, const void* const* inputs, void* const* outputs, int64_t begin, int64_t end,
                  std::byte* /*scratch*/) {
+  if (args.y_type != CodeType::kFloat32) return CodeRows(args, inputs, outputs, begin, end);
   (args.bf16_affine ? NormAs<Bf16> : NormAs<float>)(args, inputs, outputs, begin, end);
 }
 
