@@ -54,12 +54,13 @@ class CausalRecogniser {
                              "the GPU's kernels know no windows and no means of hidden rows");
     }
     std::vector<ValueId> inputs(node.inputs.begin(), node.inputs.begin() + 3);
+    const std::string name = node.name;  // nodes move when others are added
     if (const ValueId rest = Rest(mask); rest != kNoValue) inputs.push_back(rest);
     options_.Matched(graph_, output,
                      offsets->first       ? "attention in a window"
                      : inputs.size() == 3 ? "causal mask"
                                           : "causal part of a mask");
-    rewriter_.Replace(id, MakeNode("Attention", kTamisDomain, inputs, {output}, attributes, node.name));
+    rewriter_.Replace(id, MakeNode("Attention", kTamisDomain, inputs, {output}, attributes, name));
   }
 
  private:
@@ -96,7 +97,8 @@ class CausalRecogniser {
     return *entry.rest;
   }
 
-  ValueId MakeRest(const VisibleKeys& visible, const std::string& name) {
+  // `name` is a copy: values move when others are added.
+  ValueId MakeRest(const VisibleKeys& visible, const std::string name) {  // NOLINT(performance-unnecessary-value-param)
     ValueId all = kNoValue;
     for (const MaskCondition& condition : visible.rest) {
       ValueId value = condition.value;
