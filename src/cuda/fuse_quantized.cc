@@ -7,6 +7,7 @@
 
 #include "src/base/hash.h"
 #include "src/cuda/fuse_parts.h"
+#include "src/ops/op_quantized.h"
 
 namespace tamis {
 namespace {
@@ -111,11 +112,8 @@ class QuantizedFusion {
     const ValueId zero = AddHashed(graph_, name + "_zero", std::move(y_zero));
     Type type = graph_.value(graph_.node(id).inputs[0]).type;
     const ValueId normal = graph_.AddValue(StableName(graph_, name + "_norm"), std::move(type));
-    Node norm, quantize;
-    norm.op = "LayerNormalization";
-    norm.inputs = graph_.node(id).inputs;
+    Node norm = LayerNormOf(graph_.node(id)), quantize;
     norm.outputs = {normal};
-    norm.attributes = {{"axis", graph_.node(id).Int("axis", -1)}, {"epsilon", graph_.node(id).Float("epsilon", 1e-5f)}};
     quantize.op = "QuantizeLinear";
     quantize.inputs = {normal, scale, zero};
     quantize.outputs = graph_.node(id).outputs;

@@ -6,6 +6,7 @@
 #include "src/ops/op_broadcast_read.h"
 #include "src/ops/op_case.h"
 #include "src/ops/op_moments.h"
+#include "src/ops/op_norm_rule.h"
 #include "src/ops/op_numeric.h"
 #include "src/ops/op_rule.h"
 
@@ -27,14 +28,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
     TAMIS_RETURN_IF_ERROR(problems.status());
     return std::vector<Type>{Unranked(operands.dtype(0)), Unranked(stash), Unranked(stash)};
   }
-  const int64_t axis = operands.node().Int("axis", -1);
-  const auto first = ResolveAxis(axis, x->size());
-  if (!first) problems.Add("attribute 'axis' is {} but the input {} has {} dimensions", axis, ToString(*x), x->size());
-  for (size_t i = 1; i < 3; ++i) {
-    const Shape* parameter = operands.shape(i);
-    if (parameter == nullptr || BroadcastsTo(*parameter, *x)) continue;
-    problems.Add("input {} {} doesn't broadcast to the input {}", i, ToString(*parameter), ToString(*x));
-  }
+  const auto first = CheckNormalisedRows(operands, *x, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   Shape reduced = *x;
   std::fill(reduced.begin() + static_cast<int64_t>(*first), reduced.end(), Dim(1));

@@ -46,6 +46,9 @@ void CheckQuantizedResult(const Node& node, NodeProblems* problems);
 // Input 4 of a product with results of this shape: codes with residual_scale, or f32.
 void CheckQuantizedResidual(const Operands& operands, const Shape& y, NodeProblems* problems);
 
+// The LayerNormalization whose numbers a QuantizedLayerNorm gives codes of, with the same inputs and output.
+Node LayerNormOf(const Node& node);
+
 // One operand of codes, or of f32, as numbers: scale and zero point are the attributes `name`_scale and
 // `name`_zero_point.
 class CodeReader {

@@ -3,7 +3,7 @@
 
 #include "src/ops/op_case.h"
 #include "src/ops/op_def.h"
-#include "src/ops/op_numeric.h"
+#include "src/ops/op_norm_rule.h"
 #include "src/ops/op_quantize.h"
 #include "src/ops/op_quantized.h"
 
@@ -11,15 +11,6 @@ namespace tamis {
 namespace {
 
 constexpr int kOpset = 17;  // which has LayerNormalization
-
-Node NormOf(const Node& node) {
-  Node norm;
-  norm.op = "LayerNormalization";
-  norm.inputs = node.inputs;
-  norm.outputs = {node.outputs[0]};
-  norm.attributes = {{"axis", node.Int("axis", -1)}, {"epsilon", node.Float("epsilon", 1e-5f)}};
-  return norm;
-}
 
 Result<std::vector<Type>> Rule(const Operands& operands) {
   NodeProblems problems;
@@ -33,15 +24,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
     TAMIS_RETURN_IF_ERROR(problems.status());
     return std::vector<Type>{Unranked(y)};
   }
-  const int64_t axis = operands.node().Int("axis", -1);
-  if (!ResolveAxis(axis, x->size())) {
-    problems.Add("attribute 'axis' is {} but the input {} has {} dimensions", axis, ToString(*x), x->size());
-  }
-  for (size_t i = 1; i < 3; ++i) {
-    const Shape* parameter = operands.shape(i);
-    if (parameter == nullptr || BroadcastsTo(*parameter, *x)) continue;
-    problems.Add("input {} {} doesn't broadcast to the input {}", i, ToString(*parameter), ToString(*x));
-  }
+  CheckNormalisedRows(operands, *x, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   return std::vector<Type>{Type::Tensor(y, *x)};
 }
@@ -55,7 +38,7 @@ Status Eval(EvalContext& context) {
   std::vector<const Tensor*> operands;
   for (size_t i = 0; i < context.node.inputs.size(); ++i) operands.push_back(context.input(i));
   constexpr std::array<DType, 1> kF32 = {DType::kFloat32};
-  TAMIS_ASSIGN_OR_RETURN(const auto normal, EvaluateNode(NormOf(context.node), kOpset, operands, kF32));
+  TAMIS_ASSIGN_OR_RETURN(const auto normal, EvaluateNode(LayerNormOf(context.node), kOpset, operands, kF32));
   const CodeWriter writer(context.node, context.outputs[0]);
   for (int64_t i = 0; i < normal[0].NumElements(); ++i) writer.Write(i, normal[0].Data<float>()[i]);
   return {};
@@ -76,6 +59,15 @@ std::vector<OpTestCase> TestCases() {
 }
 
 }  // namespace
+
+Node LayerNormOf(const Node& node) {
+  Node norm;
+  norm.op = "LayerNormalization";
+  norm.inputs = node.inputs;
+  norm.outputs = {node.outputs[0]};
+  norm.attributes = {{"axis", node.Int("axis", -1)}, {"epsilon", node.Float("epsilon", 1e-5f)}};
+  return norm;
+}
 
 extern const OpDef op_quantized_layer_norm = {.name = "QuantizedLayerNorm",
                                               .domain = kTamisDomain,

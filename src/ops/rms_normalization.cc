@@ -3,6 +3,7 @@
 
 #include "src/ops/op_broadcast_read.h"
 #include "src/ops/op_case.h"
+#include "src/ops/op_norm_rule.h"
 #include "src/ops/op_numeric.h"
 #include "src/ops/op_rule.h"
 
@@ -19,13 +20,7 @@ Result<std::vector<Type>> Rule(const Operands& operands) {
     TAMIS_RETURN_IF_ERROR(problems.status());
     return std::vector<Type>{Unranked(dtype)};
   }
-  const int64_t axis = operands.node().Int("axis", -1);
-  if (!ResolveAxis(axis, x->size())) {
-    problems.Add("attribute 'axis' is {} but the input {} has {} dimensions", axis, ToString(*x), x->size());
-  }
-  if (const Shape* scale = operands.shape(1); scale != nullptr && !BroadcastsTo(*scale, *x)) {
-    problems.Add("input 1 {} doesn't broadcast to the input {}", ToString(*scale), ToString(*x));
-  }
+  CheckNormalisedRows(operands, *x, &problems);
   TAMIS_RETURN_IF_ERROR(problems.status());
   return std::vector<Type>{Type::Tensor(dtype, *x)};  // x and scale may differ in type: y has scale's
 }

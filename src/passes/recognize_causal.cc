@@ -93,12 +93,12 @@ class CausalRecogniser {
   // What the mask adds besides its bounds, made once for all that read it.
   ValueId Rest(ValueId mask) {
     Mask& entry = masks_.at(mask);
-    if (!entry.rest) entry.rest = MakeRest(*entry.visible, graph_.value(mask).name);
+    const std::string name = graph_.value(mask).name;  // values move when others are added
+    if (!entry.rest) entry.rest = MakeRest(*entry.visible, name);
     return *entry.rest;
   }
 
-  // `name` is a copy: values move when others are added.
-  ValueId MakeRest(const VisibleKeys& visible, const std::string name) {  // NOLINT(performance-unnecessary-value-param)
+  ValueId MakeRest(const VisibleKeys& visible, const std::string& name) {
     ValueId all = kNoValue;
     for (const MaskCondition& condition : visible.rest) {
       ValueId value = condition.value;

@@ -161,13 +161,8 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
   auto patience = kPatience * enough;
   size_t least = TimeSamples::kLeast;
   const auto on = [&](int round) {
-    const std::chrono::duration<double> spent = Clock::now() - begun;
-    if (round == 1 && spent > enough) {
-      for (Running& run : running) run.times.AreLong();
-      least = TimeSamples::kLeastOfLong;
-      patience = kPatienceWithLong * static_cast<double>(least) * spent;
-    }
     if (round < static_cast<int>(least)) return true;
+    const std::chrono::duration<double> spent = Clock::now() - begun;
     if (spent < enough) return round < options.max_rounds;
     return spent < patience &&
            std::any_of(running.begin(), running.end(), [](const Running& r) { return !r.times.Enough(); });
@@ -183,6 +178,11 @@ std::vector<TimedKernel> TimeKernels(const Problem& problem, const std::vector<s
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
       run.times.Add(seconds, interruptions.Disturbed(seconds));
     }
+    const std::chrono::duration<double> spent = Clock::now() - begun;
+    if (round > 0 || spent <= enough) continue;
+    for (Running& run : running) run.times.AreLong();
+    least = TimeSamples::kLeastOfLong;
+    patience = kPatienceWithLong * static_cast<double>(least) * spent;
   }
   for (Running& run : running) run.times.Write(&results[run.index]);
   return results;

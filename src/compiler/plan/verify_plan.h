@@ -28,8 +28,8 @@ class PlanRunner {
 //
 // The network is run on the CPU twice: with every value in f32, and with the values of half precision rounded to it,
 // node by node, while codes near a half fall to its other side. How far the two are apart is what this network makes of
-// that rounding. A device rounds at other places
-// and sums in another order, so it may be kFactor times as far away, and at least kRoundings roundings.
+// that rounding. A device rounds at other places and sums in another order, so it may be kFactor times as far away, and
+// at least kRoundings roundings.
 class PlanReference {
  public:
   static constexpr double kFactor = 4, kRoundings = 8;

@@ -13,32 +13,33 @@ namespace {
 
 constexpr int kLayers = 9;
 
+ValueId Add(Graph& graph, const char* op, std::string_view domain, std::vector<ValueId> inputs, const std::string& name,
+            std::map<std::string, Attribute> attributes) {
+  Node node;
+  node.op = op;
+  node.domain = domain;
+  node.inputs = std::move(inputs);
+  node.attributes = std::move(attributes);
+  node.outputs = {graph.AddValue(name)};
+  const NodeId id = graph.AddNode(std::move(node));
+  EXPECT_TRUE(InferNode(graph, id).ok());
+  return graph.node(id).outputs[0];
+}
+
 // Products of f16 in a row, f32 outside.
 Graph Layers() {
   Graph graph;
   graph.opsets[""] = 17;
   std::mt19937 generator(7);
   std::normal_distribution<float> normal(0, 0.125f);
-  const auto add = [&](const char* op, const char* domain, std::vector<ValueId> inputs, const std::string& name,
-                       std::map<std::string, Attribute> attributes) {
-    Node node;
-    node.op = op;
-    node.domain = domain;
-    node.inputs = std::move(inputs);
-    node.attributes = std::move(attributes);
-    node.outputs = {graph.AddValue(name)};
-    const NodeId id = graph.AddNode(std::move(node));
-    EXPECT_TRUE(InferNode(graph, id).ok());
-    return graph.node(id).outputs[0];
-  };
   ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim(16), Dim(64)}));
   graph.inputs = {x};
-  x = add("Cast", "", {x}, "half", {{"to", static_cast<int64_t>(DType::kFloat16)}});
+  x = Add(graph, "Cast", "", {x}, "half", {{"to", static_cast<int64_t>(DType::kFloat16)}});
   for (int i = 0; i < kLayers; ++i) {
     Tensor weight(DType::kFloat16, {64, 64});
     for (uint16_t& w : weight.Span<uint16_t>()) w = FloatToHalf(normal(generator));
     const auto type = static_cast<int64_t>(i + 1 < kLayers ? DType::kFloat16 : DType::kFloat32);
-    x = add("Linear", kTamisDomain.data(), {x, graph.AddConstant(fmt::format("w{}", i), std::move(weight))},
+    x = Add(graph, "Linear", kTamisDomain, {x, graph.AddConstant(fmt::format("w{}", i), std::move(weight))},
             fmt::format("y{}", i), {{"output_dtype", type}});
   }
   graph.outputs = {x};
@@ -177,19 +178,12 @@ TEST(PlanReference, AsksNoDeviceToRoundWhatAnAttentionReads) {
   graph.opsets[""] = 17;
   const ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim(1), Dim(128), Dim(64)}));
   graph.inputs = {x};
-  Node attention;
-  attention.op = "Attention";
-  attention.domain = kTamisDomain;
-  attention.inputs = {x, x, x};
-  attention.attributes = {{"num_heads", int64_t{1}}, {"scale", 0.125f}};
+  std::map<std::string, Attribute> attributes = {{"num_heads", int64_t{1}}, {"scale", 0.125f}};
   for (const std::string of : {"q", "k", "v"}) {
-    attention.attributes[of + "_scale"] = 0.5f;
-    attention.attributes[of + "_zero_point"] = int64_t{128};
+    attributes[of + "_scale"] = 0.5f;
+    attributes[of + "_zero_point"] = int64_t{128};
   }
-  attention.outputs = {graph.AddValue("y")};
-  graph.outputs = attention.outputs;
-  const NodeId id = graph.AddNode(std::move(attention));
-  ASSERT_TRUE(InferNode(graph, id).ok());
+  graph.outputs = {Add(graph, "Attention", kTamisDomain, {x, x, x}, "y", attributes)};
   Tensor tokens(DType::kFloat32, {1, 128, 64});
   std::mt19937 generator(9);
   std::normal_distribution<float> normal;
@@ -197,7 +191,7 @@ TEST(PlanReference, AsksNoDeviceToRoundWhatAnAttentionReads) {
   const auto reference = PlanReference::Make(graph, {tokens}, 1);
   ASSERT_TRUE(reference.ok() && *reference != nullptr);
   const std::vector<const Tensor*> operands(3, &tokens);
-  const auto unrounded = EvaluateNode(graph.node(id), 1, operands);
+  const auto unrounded = EvaluateNode(graph.node(graph.value(graph.outputs[0]).producer), 1, operands);
   ASSERT_TRUE(unrounded.ok()) << unrounded.status().message();
   EXPECT_LE((*reference)->Excess(*unrounded), 1);
 }
@@ -208,24 +202,13 @@ TEST(PlanReference, AllowsWhatANetworkMakesOfCodesNearAHalf) {
   Graph graph;
   graph.opsets[""] = 17;
   std::mt19937 generator(11);
-  const auto add = [&](const char* op, std::string_view domain, std::vector<ValueId> inputs, const std::string& name,
-                       std::map<std::string, Attribute> attributes) {
-    Node node;
-    node.op = op;
-    node.domain = domain;
-    node.inputs = std::move(inputs);
-    node.attributes = std::move(attributes);
-    node.outputs = {graph.AddValue(name)};
-    const NodeId id = graph.AddNode(std::move(node));
-    EXPECT_TRUE(InferNode(graph, id).ok());
-    return graph.node(id).outputs[0];
-  };
   Tensor scale(DType::kFloat32, {}), zero(DType::kUInt8, {});
   scale.Data<float>()[0] = 0.03f;
   zero.Data<uint8_t>()[0] = 128;
   ValueId x = graph.AddValue("x", Type::Tensor(DType::kFloat32, {Dim(16), Dim(64)}));
   graph.inputs = {x};
-  x = add("QuantizeLinear", "", {x, graph.AddConstant("scale", scale), graph.AddConstant("zero", zero)}, "codes", {});
+  x = Add(graph, "QuantizeLinear", "", {x, graph.AddConstant("scale", scale), graph.AddConstant("zero", zero)}, "codes",
+          {});
   for (int i = 0; i < kLayers; ++i) {
     Tensor weight(DType::kInt8, {64, 64}), scales(DType::kFloat32, {64});
     for (int8_t& w : weight.Span<int8_t>()) w = static_cast<int8_t>(generator() % 255);
@@ -235,7 +218,7 @@ TEST(PlanReference, AllowsWhatANetworkMakesOfCodesNearAHalf) {
       attributes.insert(
           {{"y_dtype", static_cast<int64_t>(DType::kUInt8)}, {"y_scale", 0.03f}, {"y_zero_point", int64_t{128}}});
     }
-    x = add("QuantizedLinear", kTamisDomain,
+    x = Add(graph, "QuantizedLinear", kTamisDomain,
             {x, graph.AddConstant(fmt::format("w{}", i), std::move(weight)),
              graph.AddConstant(fmt::format("s{}", i), std::move(scales))},
             fmt::format("y{}", i), attributes);
