@@ -39,9 +39,9 @@ Shape LinearShape(int64_t rows, int64_t outputs, int64_t depth, const std::strin
   shape.text = fmt::format("Linear M{} N{} K{} {}", rows, outputs, depth, activation);
   shape.op = "Linear";
   if (!activation.empty()) shape.attributes["activation"] = activation;
-  shape.x = {rows, depth};
+  shape.x = {1, rows, depth};  // tokens of one sequence: some kernels mix the rows of an entry
   shape.weight = {outputs, depth};
-  shape.y = {rows, outputs};
+  shape.y = {1, rows, outputs};
   shape.flops = 2.0 * static_cast<double>(rows * outputs * depth);
   return shape;
 }

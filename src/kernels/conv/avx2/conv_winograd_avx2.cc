@@ -1,19 +1,9 @@
 // ChannelsLastConv of 3 x 3 by Winograd's method, in f32 for AVX2.
 #include "src/kernels/conv/winograd_tiles_of_four.h"
-#include "src/kernels/gemm/avx2/finish_avx2.h"
+#include "src/kernels/gemm/avx2/activator_avx2.h"
 
 namespace tamis {
 namespace {
-
-template <Activation kActivation>
-class ActivatorAvx2 {
- public:
-  explicit ActivatorAvx2(const Epilogue& epilogue) : parameters_(ParametersOf(epilogue)) {}
-  TAMIS_INLINE Vec operator()(Vec v) const { return ActivateSum<kActivation>(v, parameters_); }
-
- private:
-  ActivationParameters parameters_;
-};
 
 using Tiles = TilesOfFour<PanelF32Avx2, ActivatorAvx2>;
 

@@ -1,6 +1,6 @@
 // ChannelsLastConv of 3 x 3 by Winograd's method, in f32 for AVX-512.
-#include "src/kernels/conv/avx512/winograd_activator.h"
 #include "src/kernels/conv/winograd_tiles_of_four.h"
+#include "src/kernels/gemm/avx512/activator_avx512.h"
 
 namespace tamis {
 namespace {

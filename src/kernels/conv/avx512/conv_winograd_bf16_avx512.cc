@@ -1,7 +1,7 @@
 // ChannelsLastConv of 3 x 3 in bf16 by Winograd's method, tiles of 2 x 2: transforms in f32, products by vdpbf16ps. Its
 // weight is 16/9 of the direct one (tiles of 4 x 4 in f32: eight times), which counts where an image has few pixels.
-#include "src/kernels/conv/avx512/winograd_activator.h"
 #include "src/kernels/conv/winograd_body.h"
+#include "src/kernels/gemm/avx512/activator_avx512.h"
 
 namespace tamis {
 namespace {

@@ -1,4 +1,5 @@
-// Activations of the Winograd kernels for AVX-512. Included by those; everything here is in their anonymous namespaces.
+// Activations over Vec for AVX-512, as bodies of kernels take them. Included by the kernels; everything here is in
+// their anonymous namespaces.
 #pragma once
 
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"

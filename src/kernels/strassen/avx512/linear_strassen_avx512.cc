@@ -1,0 +1,23 @@
+// Linear in f32 by Strassen's method, for AVX-512.
+#include "src/kernels/gemm/avx512/activator_avx512.h"
+#include "src/kernels/strassen/strassen_body.h"
+
+namespace tamis {
+namespace {
+using Kernel = StrassenLinear<PanelF32Avx512, Activator512>;
+}  // namespace
+
+extern const KernelDef kernel_linear_strassen_avx512;
+const KernelDef kernel_linear_strassen_avx512 = {
+    .name = "linear_strassen_avx512",
+    .family = "strassen",
+    .ops = {"Linear"},
+    .isa = Isa::kAvx512,
+    .supports = strassen::Supported,
+    .cost = [](const Problem& problem) { return strassen::Cost(problem, Isa::kAvx512); },
+    .prepare = [](const Problem& problem,
+                  PackCache& cache) { return strassen::Prepare(problem, cache, MakeStrassen<Kernel>); },
+    .in_place = kOverResidual,
+};
+
+}  // namespace tamis

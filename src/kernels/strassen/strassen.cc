@@ -1,0 +1,80 @@
+#include "src/kernels/strassen/strassen.h"
+
+#include <algorithm>
+
+#include "src/kernels/get_packed.h"
+
+namespace tamis::strassen {
+
+Result<Shape> ReadShape(const Problem& problem) {
+  Shape shape;
+  TAMIS_ASSIGN_OR_RETURN(shape.gemm, ReadLinear(problem));
+  const Dims& dims = problem.input(0).dims;
+  if (shape.gemm.in != DType::kFloat32) return UserError("x is {}; needs float32", Name(shape.gemm.in));
+  // Of [rows, depth] each row may be a request of its own.
+  if (dims.size() < 3)
+    return UserError("x has {} axes; needs three, or rows of different requests would mix", dims.size());
+  shape.entry_rows = dims[dims.size() - 2];
+  if (shape.entry_rows < 2) return UserError("one row for each entry of the batch; needs two");
+  if (shape.gemm.outputs <= shape.FirstOutputs()) {
+    return UserError("{} outputs; needs more than {}", shape.gemm.outputs, shape.FirstOutputs());
+  }
+  if (shape.gemm.depth <= shape.FirstDepth()) {
+    return UserError("a depth of {}; needs more than {}", shape.gemm.depth, shape.FirstDepth());
+  }
+  return shape;
+}
+
+Status Supported(const Problem& problem) {
+  return ReadShape(problem).status();
+}
+
+double Cost(const Problem& problem, Isa isa) {
+  const Shape shape = ReadShape(problem).value();
+  const double per_cycle = PanelFlopsPerCycle(isa, DType::kFloat32);
+  const auto pairs = static_cast<double>(shape.Pairs()), depth = static_cast<double>(shape.FirstDepth());
+  const auto outputs = static_cast<double>(shape.FirstOutputs());
+  const double products = 2 * kProducts * pairs * depth * outputs;
+  // Cycles for a vector of sixteen: four loads and seven stores of sums of x, seven loads and four stores of results.
+  const double sums = pairs * (20 * depth + 30 * outputs) / 16 * per_cycle;
+  const double weight_share = static_cast<double>(kProducts) / 4;
+  return PredictSeconds(products + sums, per_cycle, GemmBytes(shape.gemm, weight_share), problem.threads);
+}
+
+Result<std::shared_ptr<const PackedPanels>> Weight(PackCache& cache, const Operand& weight, const Shape& shape) {
+  return GetPacked<PackedPanels>(cache, weight.constant_hash, "strassen/panels32", [&] {
+    constexpr int64_t kLanes = PackedPanels::kLanes;
+    const Tensor& w = *weight.constant;
+    const int64_t half = shape.FirstDepth(), depth = shape.gemm.depth, outputs = shape.gemm.outputs;
+    Tensor sums(DType::kFloat32, {shape.Panels() * kProducts * kLanes, half});
+    std::fill_n(sums.Data<float>(), sums.NumElements(), 0.F);
+    // Sums of two quarters at the most: adding them up in f32 rounds once.
+    float* to = sums.Data<float>();
+    for (int64_t panel = 0; panel < shape.Panels(); ++panel) {
+      for (const Product& product : kMethod) {
+        for (int64_t lane = 0; lane < kLanes; ++lane, to += half) {
+          for (int o = 0; o < 2; ++o) {
+            const int64_t output = o * shape.FirstOutputs() + panel * kLanes + lane;
+            if (output >= outputs) continue;
+            for (int d = 0; d < 2; ++d) {
+              const auto factor = static_cast<float>(product.weight[o][d]);
+              if (factor == 0) continue;
+              const float* const from = w.Data<float>() + output * depth + d * half;
+              const int64_t count = d == 0 ? half : depth - half;
+              for (int64_t k = 0; k < count; ++k) to[k] += factor * from[k];
+            }
+          }
+        }
+      }
+    }
+    return PackedPanels::Make(sums, Pattern::kDense);
+  });
+}
+
+Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache& cache, Make make) {
+  TAMIS_ASSIGN_OR_RETURN(const Shape shape, ReadShape(problem));
+  TAMIS_ASSIGN_OR_RETURN(auto weight, Weight(cache, problem.input(1), shape));
+  return make(shape, std::move(weight), problem.threads);
+}
+
+}  // namespace tamis::strassen
