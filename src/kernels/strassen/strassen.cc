@@ -2,25 +2,44 @@
 
 #include <algorithm>
 
+#include "src/kernels/conv/conv_shape.h"
 #include "src/kernels/get_packed.h"
 
 namespace tamis::strassen {
 
-Result<Shape> ReadShape(const Problem& problem) {
+namespace {
+
+Result<Shape> ReadProduct(const Problem& problem) {
   Shape shape;
+  if (problem.node->op == "ChannelsLastConv") {
+    TAMIS_ASSIGN_OR_RETURN(const ConvShape conv, ReadConv(problem));
+    if (!conv.Pointwise() || conv.group != 1) return UserError("needs 1 x 1, stride one, no padding and one group");
+    shape.gemm = conv.AsGemm();
+    shape.entry_rows = conv.OutPixels();
+    return shape;
+  }
   TAMIS_ASSIGN_OR_RETURN(shape.gemm, ReadLinear(problem));
   const Dims& dims = problem.input(0).dims;
-  if (shape.gemm.in != DType::kFloat32) return UserError("x is {}; needs float32", Name(shape.gemm.in));
   // Of [rows, depth] each row may be a request of its own.
-  if (dims.size() < 3)
+  if (dims.size() < 3) {
     return UserError("x has {} axes; needs three, or rows of different requests would mix", dims.size());
-  shape.entry_rows = dims[dims.size() - 2];
-  if (shape.entry_rows < 2) return UserError("one row for each entry of the batch; needs two");
-  if (shape.gemm.outputs <= shape.FirstOutputs()) {
-    return UserError("{} outputs; needs more than {}", shape.gemm.outputs, shape.FirstOutputs());
   }
-  if (shape.gemm.depth <= shape.FirstDepth()) {
-    return UserError("a depth of {}; needs more than {}", shape.gemm.depth, shape.FirstDepth());
+  shape.entry_rows = dims[dims.size() - 2];
+  return shape;
+}
+
+}  // namespace
+
+Result<Shape> ReadShape(const Problem& problem) {
+  TAMIS_ASSIGN_OR_RETURN(const Shape shape, ReadProduct(problem));
+  const GemmShape& gemm = shape.gemm;
+  if (gemm.in != DType::kFloat32) return UserError("x is {}; needs float32", Name(gemm.in));
+  if (shape.entry_rows < 2) return UserError("one row for each entry of the batch; needs two");
+  if (gemm.outputs <= shape.FirstOutputs()) {
+    return UserError("{} outputs; needs more than {}", gemm.outputs, shape.FirstOutputs());
+  }
+  if (gemm.depth <= shape.FirstDepth()) {
+    return UserError("a depth of {}; needs more than {}", gemm.depth, shape.FirstDepth());
   }
   return shape;
 }

@@ -1,10 +1,10 @@
-// Linear by one step of Strassen's method ("Gaussian elimination is not optimal", 1969): x and the weight are cut into
-// two halves each way, and seven products of sums of their quarters take the place of eight products of quarters. The
-// weight's sums are made once, when the kernel is prepared.
+// Linear, and convolution of 1 x 1, by one step of Strassen's method ("Gaussian elimination is not optimal", 1969): x
+// and the weight are cut into two halves each way, and seven products of sums of their quarters take the place of eight
+// products of quarters. The weight's sums are made once, when the kernel is prepared.
 //
-// The rows of x that make up its two halves are neighbours, the even and the odd ones of an entry of the batch (all
-// axes but the last two): what a request gets depends on no other request. An entry with an odd number of rows has one
-// pair whose second row is zero.
+// The rows of x that make up its two halves are neighbours, the even and the odd ones of an entry of the batch (of all
+// axes but the last two, of an image): what a request gets depends on no other request. An entry with an odd number of
+// rows has one pair whose second row is zero.
 //
 // Errors are small against the products of norms of two rows with two outputs of the weight, not against those of the
 // row itself: where a row is a thousand times its neighbour, the neighbour's results have an error of the larger one's
@@ -49,7 +49,8 @@ struct Shape {
   int64_t Panels() const { return (gemm.outputs + 2 * PackedPanels::kLanes - 1) / (2 * PackedPanels::kLanes); }
   int64_t FirstOutputs() const { return Panels() * PackedPanels::kLanes; }
 };
-// Every Linear in f32 whose rows come in pairs and whose halves are not empty; the reason otherwise.
+// Every Linear and convolution of 1 x 1 in f32 whose rows come in pairs and whose halves are not empty; the reason
+// otherwise.
 Result<Shape> ReadShape(const Problem& problem);
 Status Supported(const Problem& problem);
 double Cost(const Problem& problem, Isa isa);

@@ -7,7 +7,6 @@
 
 #include "src/kernels/gemm/gemm_panels.h"
 #include "src/kernels/gemm/shared_units.h"
-#include "src/kernels/row_kernel.h"
 #include "src/kernels/strassen/strassen.h"
 #include "src/kernels/vec_lanes.h"
 #include "src/kernels/with_activation.h"
@@ -37,7 +36,7 @@ TAMIS_INLINE Vec SumOfQuarters(const int (&factors)[2][2], const Vec (&quarters)
 
 // kMultiply: the dense panel routine in f32. Activator<kActivation>: made from an Epilogue, called with a Vec.
 template <void (*kMultiply)(const PanelTask&), template <Activation> class Activator>
-class StrassenLinear : public RowKernel {
+class StrassenLinear : public PreparedKernel {
   static constexpr int64_t kProducts = strassen::kProducts, kPanel = PackedPanels::kLanes, kFloat = sizeof(float);
 
  public:
@@ -68,15 +67,6 @@ class StrassenLinear : public RowKernel {
     pool.Run(static_cast<int>(Parts()), [&part](int index) { part(index); });
   }
 
-  int64_t RowUnit() const override { return shape_.entry_rows % 2 == 0 ? 2 : shape_.entry_rows; }
-  size_t RowScratchBytes(int64_t /*rows*/) const override { return ScratchBytes(); }
-  void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
-               std::byte* scratch) const override {
-    Scratch own = ScratchIn(scratch);
-    ForAllPanels({PairOf(rows.begin), PairOf(rows.end)}, shape_.Panels(), grid_.block_rows,
-                 [&](const PartUnits::Unit& unit) { RunUnit(inputs, outputs[0], unit, &own); });
-  }
-
  private:
   // Of whoever runs units.
   struct Scratch {
@@ -94,11 +84,6 @@ class StrassenLinear : public RowKernel {
     auto* const x = reinterpret_cast<float*>(memory);
     return {x, x + kProducts * PlaneOfX()};
   }
-  // The first pair that does not lie in front of `row`, which begins an entry or a pair.
-  int64_t PairOf(int64_t row) const {
-    return row / shape_.entry_rows * shape_.PairsOfEntry() + (row % shape_.entry_rows + 1) / 2;
-  }
-
   // A pair's rows.
   struct Rows {
     int64_t first;

@@ -1,4 +1,4 @@
-// Linear in f32 by Strassen's method, for AVX2.
+// Linear and convolution of 1 x 1 in f32 by Strassen's method, for AVX2.
 #include "src/kernels/gemm/avx2/activator_avx2.h"
 #include "src/kernels/strassen/strassen_body.h"
 
@@ -11,7 +11,7 @@ extern const KernelDef kernel_linear_strassen_avx2;
 const KernelDef kernel_linear_strassen_avx2 = {
     .name = "linear_strassen_avx2",
     .family = "strassen",
-    .ops = {"Linear"},
+    .ops = {"Linear", "ChannelsLastConv"},
     .isa = Isa::kAvx2,
     .supports = strassen::Supported,
     .cost = [](const Problem& problem) { return strassen::Cost(problem, Isa::kAvx2); },
