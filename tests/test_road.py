@@ -1,5 +1,7 @@
 """The whole road on generated networks: inspect, run, prune, build, compare, optimize."""
 
+import json
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -63,6 +65,20 @@ def test_onnx_runs_without_an_engine(tamis, case, tmp_path):
 def test_capped_instruction_sets(tamis, case, tmp_path, isa, monkeypatch):
     monkeypatch.setenv("TAMIS_ISA", isa)
     assert relative_error(run(tamis, case.onnx, case, tmp_path / "run"), reference(case)) < 1e-4
+
+
+def test_kernels_can_be_done_without(tamis, case, monkeypatch):
+    def tactics():
+        report = tamis("bench", case.onnx, "--layers", "--seconds", "0.01", "--warmup", "0", "--json", "-")
+        (result,) = json.loads(report)["results"]
+        products = [layer for layer in result["layers"] if layer["operator"] in ("Linear", "ChannelsLastConv")]
+        return {layer["tactic"].split("@")[0] for layer in products}
+
+    first = tactics()
+    monkeypatch.setenv("TAMIS_WITHOUT_KERNELS", ",".join(first))
+    assert tactics() and not tactics() & first
+    monkeypatch.setenv("TAMIS_WITHOUT_KERNELS", "winograd,wingrad")
+    assert "no kernel's name contains 'wingrad';" in tamis("inspect", case.onnx, fails=True)
 
 
 def test_inspect_tells_nodes_layers_and_gain(tamis, case):

@@ -18,6 +18,7 @@
 #include "src/cli/parse_problem.h"
 #include "src/cli/verb.h"
 #include "src/kernels/kernel.h"
+#include "src/kernels/kernel_switches.h"
 
 namespace tamis {
 
@@ -115,6 +116,7 @@ int Main(int argc, char** argv) {
     return Fail(verb, ParseProblemOf(app, verb, error));
   }
   if (const Status status = CheckIsaVariable(); !status.ok()) return Fail(nullptr, status);
+  if (const Status status = CheckKernelSwitches(); !status.ok()) return Fail(nullptr, status);
   ConfigureLibraries();
   // By the environment, so that processes started from here know it too.
   if (!common->custom_ops.empty()) setenv("TAMIS_CUSTOM_OPS", common->custom_ops.c_str(), 1);

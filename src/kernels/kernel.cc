@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <unordered_map>
 
+#include "src/kernels/kernel_switches.h"
 #include "src/kernels/kernel_threads.h"
 
 namespace tamis {
@@ -36,6 +37,7 @@ Status CheckCpu(const KernelDef& kernel) {
   const CpuInfo& cpu = Cpu();
   if (kernel.isa > cpu.isa) return UserError("needs {}, this machine runs at {}", Name(kernel.isa), Name(cpu.isa));
   if (!MachineHas(kernel.feature)) return UserError("needs {}", Name(kernel.feature));
+  if (SwitchedOff(kernel.name)) return UserError("TAMIS_WITHOUT_KERNELS switches it off");
   return {};
 }
 
