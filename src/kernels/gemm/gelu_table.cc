@@ -35,7 +35,33 @@ GeluTable MakeTable() {
   return table;
 }
 
+// Interpolates likewise, at three nodes.
+GeluCodeTable MakeCodeTable() {
+  GeluCodeTable table;
+  const double width = 1 / static_cast<double>(GeluCodeTable::kPerUnit);
+  for (int i = 0; i < GeluCodeTable::kIntervals; ++i) {
+    double a[3], d[3];
+    for (int k = 0; k < 3; ++k) {
+      a[k] = (i + 0.5 * std::cos((2 * k + 1) * std::numbers::pi / 6)) * width;
+      d[k] = a[k] * Tail(a[k]);
+    }
+    d[2] = (d[2] - d[1]) / (a[2] - a[1]);
+    d[1] = (d[1] - d[0]) / (a[1] - a[0]);
+    d[2] = (d[2] - d[1]) / (a[2] - a[0]);
+    // d0 + (a - a0) (d1 + (a - a1) d2)
+    table.c[0][i] = static_cast<float>(d[0] - a[0] * (d[1] - a[1] * d[2]));
+    table.c[1][i] = static_cast<float>(d[1] - (a[0] + a[1]) * d[2]);
+    table.c[2][i] = static_cast<float>(d[2]);
+  }
+  return table;
+}
+
 }  // namespace
+
+const GeluCodeTable& TheGeluCodeTable() {
+  static const GeluCodeTable kTable = MakeCodeTable();
+  return kTable;
+}
 
 const GeluTable& TheGeluTable() {
   static const GeluTable kTable = MakeTable();

@@ -13,4 +13,14 @@ struct GeluTable {
 };
 const GeluTable& TheGeluTable();
 
+// gelu(x) = max(x, 0) - f(|x|), f(a) = a s(a) read as a quadratic in a itself, in interval round(a * kPerUnit), and as
+// f(kLast) behind the last one. Absolute error below 2e-5: a hundredth of a code where codes are 0.002 apart, which
+// reach up to 0.5.
+struct GeluCodeTable {
+  static constexpr int kIntervals = 32;
+  static constexpr float kLast = 5.F, kPerUnit = 6.29F;  // round(kLast * kPerUnit) is the last interval
+  alignas(64) float c[3][kIntervals];                    // f = c[0] + a * (c[1] + a * c[2])
+};
+const GeluCodeTable& TheGeluCodeTable();
+
 }  // namespace tamis

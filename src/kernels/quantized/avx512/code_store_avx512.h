@@ -1,4 +1,5 @@
 // From the sums of a tile, in the registers that they were summed in, to codes: scale, bias, residual, bounds, table.
+// And from sums in memory likewise with GELU, whose constants would leave no registers for the sums.
 //
 // A store of 64 bytes takes two cycles in which nothing is multiplied, so sums don't go through memory. Scales and
 // biases are divided by y's scale once a panel; sixteen sums then take a conversion, a multiply-add and a conversion
@@ -12,6 +13,7 @@
 #include <new>
 
 #include "src/kernels/gemm/avx512/epilogue_avx512.h"
+#include "src/kernels/quantized/avx512/code_gelu_avx512.h"
 #include "src/kernels/quantized/int8_panel.h"
 #if defined(__AVX512VBMI__)
 #include "src/kernels/quantized/table_vbmi.h"
@@ -34,13 +36,16 @@ class CodeStore {
   static bool Serves(const Int8Task& task) {
     return task.result->bounds_only;
   }
+  static bool ServesGelu(const Int8Task& task) {
+    return task.result->activation.activation == Activation::kGelu && task.result->dtype != DType::kFloat32;
+  }
   static bool LeavesTable(const Int8Task& task) {
     return task.result->table != nullptr && !kBytes;
   }
 
   static void Begin(Int8Task& task) {
     static_assert(sizeof(CodeStore) <= sizeof(task.state));
-    if (Serves(task)) new (task.state) CodeStore(task);
+    if (Serves(task) || ServesGelu(task)) new (task.state) CodeStore(task);
   }
   // Of a task that it serves.
   static const CodeStore& Of(const Int8Task& task) {
@@ -51,6 +56,8 @@ class CodeStore {
   template <int kRows>
   __attribute__((always_inline)) void Write(const Int8Task& task, int64_t first_row,
                                             const __m512i (&sums)[kRows][2]) const;
+  // Where it serves GELU: the rows of `sums`, [rows][32].
+  void WriteGelu(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) const;
 
  private:
   static constexpr float kLimit = 1e9F;
@@ -58,12 +65,12 @@ class CodeStore {
   explicit CodeStore(const Int8Task& task);
 
   struct ResidualRows;
-  template <bool kResidual, int kRows>
-  __attribute__((always_inline)) void WriteRows(const Int8Task& task, int64_t first_row,
-                                                const __m512i (&sums)[kRows][2]) const;
+  template <bool kResidual, bool kGelu>
+  struct PairWriter;
 
-  __m512 scale_[2], bias_[2];  // over y's scale, by lane (by output if !kBytes)
-  __m512 factor_;              // of the residual, over y's scale; its zero point is part of the bias
+  // Over y's scale, but for GELU, which takes numbers as they are.
+  __m512 scale_[2], bias_[2];  // by lane (by output if !kBytes)
+  __m512 factor_;              // of the residual; its zero point is part of the bias
   __m512i lanes_[2];           // by output: its lane
   __m512i outputs_[2];         // by lane: its output
   __m512i from_bytes_[2];      // by lane: the byte of the residual's codes that is its lowest, or highest if signed
@@ -77,14 +84,14 @@ class CodeStore {
 
 inline CodeStore::CodeStore(const Int8Task& task) {
   const QuantizedResult& result = *task.result;
-  const float inverse = 1.0F / result.y_scale;
+  const float over_scale = 1.0F / result.y_scale, inverse = ServesGelu(task) ? 1.0F : over_scale;
   mask_ = task.lanes >= 32 ? ~__mmask32{0} : (__mmask32{1} << task.lanes) - 1;
   moved_ = task.order != nullptr;
   is_unsigned_ = result.dtype == DType::kUInt8;
   const float factor = result.residual_scale * inverse;
   factor_ = _mm512_set1_ps(factor);
-  bounded_ =
-      task.residual == nullptr || (result.residual_type != CodeType::kFloat32 && __builtin_fabsf(factor) <= 1 << 20);
+  bounded_ = task.residual == nullptr || (result.residual_type != CodeType::kFloat32 &&
+                                          __builtin_fabsf(result.residual_scale * over_scale) <= 1 << 20);
   for (int half = 0; half < 2; ++half) {
     const auto mask = static_cast<__mmask16>(mask_ >> (16 * half));
     scale_[half] =
@@ -97,8 +104,9 @@ inline CodeStore::CodeStore(const Int8Task& task) {
       bias_[half] = _mm512_sub_ps(bias_[half], _mm512_set1_ps(factor * result.residual_zero));
     }
     // Sums are below 2^31 in magnitude; NaNs are not less than anything.
-    const auto below = [](__m512 v, float limit) {
-      return _mm512_cmp_ps_mask(_mm512_abs_ps(v), _mm512_set1_ps(limit), _CMP_LT_OQ) == 0xffff;
+    const __m512 rest = _mm512_set1_ps(over_scale / inverse);
+    const auto below = [rest](__m512 v, float limit) {
+      return _mm512_cmp_ps_mask(_mm512_abs_ps(_mm512_mul_ps(v, rest)), _mm512_set1_ps(limit), _CMP_LT_OQ) == 0xffff;
     };
     bounded_ = bounded_ && below(scale_[half], 0.25F) && below(bias_[half], 1 << 28);
   }
@@ -183,40 +191,36 @@ struct CodeStore::ResidualRows {
   bool moved;
 };
 
-// What a store to y might alias is held in locals, or every pair of rows would load all of it again.
-template <bool kResidual, int kRows>
-inline void CodeStore::WriteRows(const Int8Task& task, int64_t first_row, const __m512i (&sums)[kRows][2]) const {
-  const __m512 scale[2] = {scale_[0], scale_[1]}, bias[2] = {bias_[0], bias_[1]};
-  const __m512i order = order_, zero = zero_, lowest = lowest_, highest = highest_;
-  const __mmask32 mask = mask_;
-  const bool is_unsigned = is_unsigned_, bounded = bounded_;
-  const ResidualRows residual(*this, task);
+// Pairs of rows of a task. What a store to y might alias is held in a local of this type, or every pair would load all
+// of it again.
+template <bool kResidual, bool kGelu>
+struct CodeStore::PairWriter {
+  __attribute__((always_inline)) PairWriter(const CodeStore& store, const Int8Task& task)
+      : scale{store.scale_[0], store.scale_[1]},
+        bias{store.bias_[0], store.bias_[1]},
+        lanes{store.lanes_[0], store.lanes_[1]},
+        order(store.order_),
+        zero(store.zero_),
+        lowest(store.lowest_),
+        highest(store.highest_),
+        mask(store.mask_),
+        moved(store.moved_),
+        bounded(store.bounded_),
+        is_unsigned(store.is_unsigned_),
+        residual(store, task),
+        pitch(task.y_pitch),
+        y(static_cast<uint8_t*>(task.y)) {
 #if defined(__AVX512VBMI__)
-  const CodeTable* const table = task.result->table.get();
+    table = task.result->table.get();
 #endif
-  // A row's codes as 16-bit numbers, fours of the two halves in turns.
-  const auto row_of = [&](int64_t at, const __m512i(&row)[2]) __attribute__((always_inline)) {
-    __m512i wide[2];
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; ++half) {
-      const __m512i sum = !kBytes && moved_ ? _mm512_permutex2var_epi32(row[0], lanes_[half], row[1]) : row[half];
-      __m512 v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale[half], bias[half]);
-      if constexpr (kResidual) v = residual.Add(v, at, half);
-      // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
-      if (!bounded) v = _mm512_min_ps(_mm512_set1_ps(kLimit), v);
-      wide[half] = _mm512_cvtps_epi32(v);
-    }
-    return _mm512_adds_epi16(_mm512_packs_epi32(wide[0], wide[1]), zero);
-  };
-  const int64_t pitch = task.y_pitch;
-  int64_t at = first_row * pitch;
-  auto* const y = static_cast<uint8_t*>(task.y);
-#pragma GCC unroll 8
-  for (int r = 0; r < kRows; r += 2, at += 2 * pitch) {
-    const bool two = r + 1 < kRows;
-    const __m512i first = row_of(at, sums[r]);
-    const __m512i second = two ? row_of(at + pitch, sums[two ? r + 1 : r]) : first;
-    __m512i codes = is_unsigned ? _mm512_packus_epi16(first, second) : _mm512_packs_epi16(first, second);
+    if constexpr (kGelu) gelu = CodeGelu(1.0F / task.result->y_scale);
+  }
+
+  // Rows that lie `at` elements behind y, and one pitch further if there are `two`.
+  __attribute__((always_inline)) void Write(int64_t at, const __m512i (&first)[2], const __m512i (&second)[2],
+                                            bool two) const {
+    const __m512i upper = Wide(at, first), lower = two ? Wide(at + pitch, second) : upper;
+    __m512i codes = is_unsigned ? _mm512_packus_epi16(upper, lower) : _mm512_packs_epi16(upper, lower);
 #if defined(__AVX512VBMI__)
     codes = _mm512_permutexvar_epi8(order, codes);
 #else
@@ -230,14 +234,73 @@ inline void CodeStore::WriteRows(const Int8Task& task, int64_t first_row, const 
     _mm256_mask_storeu_epi8(y + at, mask, _mm512_castsi512_si256(codes));
     if (two) _mm256_mask_storeu_epi8(y + at + pitch, mask, _mm512_extracti64x4_epi64(codes, 1));
   }
-}
+
+  // A row's codes as 16-bit numbers, fours of the two halves in turns.
+  __attribute__((always_inline)) __m512i Wide(int64_t at, const __m512i (&row)[2]) const {
+    __m512i wide[2];
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; ++half) {
+      const __m512i sum = !kBytes && moved ? _mm512_permutex2var_epi32(row[0], lanes[half], row[1]) : row[half];
+      __m512 v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale[half], bias[half]);
+      if constexpr (kResidual) v = residual.Add(v, at, half);
+      if constexpr (kGelu) v = gelu(v);
+      // Too large a number would convert to the lowest integer, which is right for too small ones and NaNs.
+      if (!bounded) v = _mm512_min_ps(_mm512_set1_ps(kLimit), v);
+      wide[half] = _mm512_cvtps_epi32(v);
+    }
+    return _mm512_adds_epi16(_mm512_packs_epi32(wide[0], wide[1]), zero);
+  }
+
+  __m512 scale[2], bias[2];
+  __m512i lanes[2], order, zero, lowest, highest;
+  __mmask32 mask;
+  bool moved, bounded, is_unsigned;
+  ResidualRows residual;
+  int64_t pitch;
+  uint8_t* y;
+#if defined(__AVX512VBMI__)
+  const CodeTable* table;
+#endif
+  CodeGelu gelu;
+};
 
 template <int kRows>
 inline void CodeStore::Write(const Int8Task& task, int64_t first_row, const __m512i (&sums)[kRows][2]) const {
+  const auto write = [&](const auto& writer) __attribute__((always_inline)) {
+    int64_t at = first_row * task.y_pitch;
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; r += 2, at += 2 * writer.pitch) {
+      writer.Write(at, sums[r], sums[r + 1 < kRows ? r + 1 : r], r + 1 < kRows);
+    }
+  };
   if (task.residual != nullptr) {
-    WriteRows<true>(task, first_row, sums);
+    write(PairWriter<true, false>(*this, task));
   } else {
-    WriteRows<false>(task, first_row, sums);
+    write(PairWriter<false, false>(*this, task));
+  }
+}
+
+inline void CodeStore::WriteGelu(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) const {
+  const auto write = [&](const auto& writer) __attribute__((always_inline)) {
+    int64_t at = first_row * task.y_pitch;
+    for (int r = 0; r < rows; r += 2, at += 2 * writer.pitch) {
+      const auto load = [&](int row, int half) {
+        return _mm512_load_si512(sums + row * PackedInt8::kLanes + half * 16);
+      };
+      const bool two = r + 1 < rows;
+      const __m512i first[2] = {load(r, 0), load(r, 1)};
+      if (two) {
+        const __m512i second[2] = {load(r + 1, 0), load(r + 1, 1)};
+        writer.Write(at, first, second, true);
+      } else {
+        writer.Write(at, first, first, false);
+      }
+    }
+  };
+  if (task.residual != nullptr) {
+    write(PairWriter<true, true>(*this, task));
+  } else {
+    write(PairWriter<false, true>(*this, task));
   }
 }
 

@@ -82,9 +82,10 @@ inline void StoreAnyTile(const Int8Task& task, int64_t first_row, int rows, cons
 // Writes rows [first_row, first_row + rows) of y: all of them from their sums, [rows][PackedInt8::kLanes], or what
 // CodeStore left to do where it has written them.
 inline void FinishTile(const Int8Task& task, int64_t first_row, int rows, const int32_t* sums) {
-  const bool written = CodeStore::Serves(task);
-  if (!written) StoreAnyTile(task, first_row, rows, sums);
-  if (task.result->table == nullptr || (written && !CodeStore::LeavesTable(task))) return;
+  const bool gelu = CodeStore::ServesGelu(task), by_codes = gelu || CodeStore::Serves(task);
+  if (gelu) CodeStore::Of(task).WriteGelu(task, first_row, rows, sums);
+  if (!by_codes) StoreAnyTile(task, first_row, rows, sums);
+  if (task.result->table == nullptr || (by_codes && !CodeStore::LeavesTable(task))) return;
   for (int r = 0; r < rows; ++r) {
     task.result->Exchange(static_cast<uint8_t*>(task.y) + (first_row + r) * task.y_pitch, task.lanes);
   }
