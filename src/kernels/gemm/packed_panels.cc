@@ -17,7 +17,8 @@ PackedPanels::PackedPanels(DType dtype, Pattern pattern, int64_t outputs, int64_
       depth_(depth),
       values_(static_cast<size_t>(panels() * ValueBytes())),
       codes_(static_cast<size_t>(panels() * CodeBytes() + 64)) {
-  std::memset(values_.data(), 0, values_.Bytes());
+  const bool filled = pattern == Pattern::kDense && outputs % kLanes == 0 && depth % 4 == 0;
+  if (!filled) std::memset(values_.data(), 0, values_.Bytes());
   std::memset(codes_.data(), 0, codes_.Bytes());
 }
 
@@ -55,15 +56,13 @@ Status PackedPanels::FillTwoFour(const T* dense, LaneOrder order) {
 }
 
 template <class T>
-void PackedPanels::FillDense(const T* dense) {
-  T* values = reinterpret_cast<T*>(values_.data());
+void PackedPanels::FillDense(int64_t panel, const T* rows) {
+  T* const values = reinterpret_cast<T*>(values_.data()) + panel * groups() * 4 * kLanes;
   constexpr int64_t kTogether = sizeof(T) == 2 ? 2 : 1;  // inputs side by side in a lane
-  const int64_t panel_elements = groups() * 4 * kLanes;
-  for (int64_t output = 0; output < outputs_; ++output) {
-    T* lane = values + output / kLanes * panel_elements + output % kLanes * kTogether;
-    for (int64_t k = 0; k < depth_; ++k) {
-      lane[k / kTogether * kTogether * kLanes + k % kTogether] = dense[output * depth_ + k];
-    }
+  const int64_t lanes = std::min(kLanes, outputs_ - panel * kLanes);
+  for (int64_t k = 0; k < depth_; ++k) {
+    T* const to = values + k / kTogether * kTogether * kLanes + k % kTogether;
+    for (int64_t lane = 0; lane < lanes; ++lane) to[lane * kTogether] = rows[lane * depth_ + k];
   }
 }
 
@@ -77,12 +76,23 @@ Result<std::shared_ptr<const PackedPanels>> PackedPanels::Make(const Tensor& wei
   if (pattern == Pattern::kTwoFour) {
     TAMIS_RETURN_IF_ERROR(f32 ? packed->FillTwoFour(weight.Data<float>(), order)
                               : packed->FillTwoFour(weight.Data<uint16_t>(), order));
-  } else if (f32) {
-    packed->FillDense(weight.Data<float>());
-  } else {
-    packed->FillDense(weight.Data<uint16_t>());
+    return std::shared_ptr<const PackedPanels>(std::move(packed));
+  }
+  for (int64_t panel = 0; panel < packed->panels(); ++panel) {
+    const int64_t at = panel * kLanes * packed->depth_;
+    if (f32) {
+      packed->FillDense(panel, weight.Data<float>() + at);
+    } else {
+      packed->FillDense(panel, weight.Data<uint16_t>() + at);
+    }
   }
   return std::shared_ptr<const PackedPanels>(std::move(packed));
+}
+
+std::shared_ptr<const PackedPanels> PackedPanels::MakeDense(int64_t outputs, int64_t depth, const RowsOfPanel& rows) {
+  std::shared_ptr<PackedPanels> packed(new PackedPanels(DType::kFloat32, Pattern::kDense, outputs, depth));
+  for (int64_t panel = 0; panel < packed->panels(); ++panel) packed->FillDense(panel, rows(panel));
+  return packed;
 }
 
 Result<std::shared_ptr<const PackedPanels>> PackedPanels::Get(PackCache& cache, uint64_t hash, const Tensor& weight,

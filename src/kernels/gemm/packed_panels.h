@@ -18,6 +18,7 @@
 //   values, bf16  [p][g][2][32][2]
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -40,7 +41,10 @@ class PackedPanels : public PackedWeight {
   // first group that has more than two non-zeros although `pattern` is kTwoFour.
   static Result<std::shared_ptr<const PackedPanels>> Make(const Tensor& weight, Pattern pattern,
                                                           LaneOrder order = LaneOrder::kOutputs);
-  // The same, shared through the cache.
+  // Dense, in f32, of a weight that is made panel by panel: [kLanes][depth], which must last until the next call.
+  using RowsOfPanel = std::function<const float*(int64_t panel)>;
+  static std::shared_ptr<const PackedPanels> MakeDense(int64_t outputs, int64_t depth, const RowsOfPanel& rows);
+  // As Make, shared through the cache.
   static Result<std::shared_ptr<const PackedPanels>> Get(PackCache& cache, uint64_t hash, const Tensor& weight,
                                                          Pattern pattern, LaneOrder order = LaneOrder::kOutputs);
   // Dense, in f32 whatever the weight is; shared likewise.
@@ -72,7 +76,7 @@ class PackedPanels : public PackedWeight {
   template <class T>
   Status FillTwoFour(const T* dense, LaneOrder order);
   template <class T>
-  void FillDense(const T* dense);
+  void FillDense(int64_t panel, const T* rows);
 
   DType dtype_;
   Pattern pattern_;

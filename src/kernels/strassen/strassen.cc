@@ -28,6 +28,26 @@ Result<Shape> ReadProduct(const Problem& problem) {
   return shape;
 }
 
+// A product's sums of the weight for a panel of outputs from `first` on, [kLanes][half of the depth]. They have two
+// terms at the most: adding them up in f32 rounds once.
+void SumWeights(const Tensor& weight, const Shape& shape, const Product& product, int64_t first, float* to) {
+  const int64_t half = shape.FirstDepth(), depth = shape.gemm.depth;
+  std::fill_n(to, PackedPanels::kLanes * half, 0.F);
+  for (int64_t lane = 0; lane < PackedPanels::kLanes; ++lane, to += half) {
+    for (int o = 0; o < 2; ++o) {
+      const int64_t output = o * shape.FirstOutputs() + first + lane;
+      if (output >= shape.gemm.outputs) continue;
+      for (int d = 0; d < 2; ++d) {
+        const auto factor = static_cast<float>(product.weight[o][d]);
+        if (factor == 0) continue;
+        const float* const from = weight.Data<float>() + output * depth + d * half;
+        const int64_t count = d == 0 ? half : depth - half;
+        for (int64_t k = 0; k < count; ++k) to[k] += factor * from[k];
+      }
+    }
+  }
+}
+
 }  // namespace
 
 Result<Shape> ReadShape(const Problem& problem) {
@@ -61,33 +81,16 @@ double Cost(const Problem& problem, Isa isa) {
 }
 
 Result<std::shared_ptr<const PackedPanels>> Weight(PackCache& cache, const Operand& weight, const Shape& shape) {
-  return GetPacked<PackedPanels>(cache, weight.constant_hash, "strassen/panels32", [&] {
-    constexpr int64_t kLanes = PackedPanels::kLanes;
-    const Tensor& w = *weight.constant;
-    const int64_t half = shape.FirstDepth(), depth = shape.gemm.depth, outputs = shape.gemm.outputs;
-    Tensor sums(DType::kFloat32, {shape.Panels() * kProducts * kLanes, half});
-    std::fill_n(sums.Data<float>(), sums.NumElements(), 0.F);
-    // Sums of two quarters at the most: adding them up in f32 rounds once.
-    float* to = sums.Data<float>();
-    for (int64_t panel = 0; panel < shape.Panels(); ++panel) {
-      for (const Product& product : kMethod) {
-        for (int64_t lane = 0; lane < kLanes; ++lane, to += half) {
-          for (int o = 0; o < 2; ++o) {
-            const int64_t output = o * shape.FirstOutputs() + panel * kLanes + lane;
-            if (output >= outputs) continue;
-            for (int d = 0; d < 2; ++d) {
-              const auto factor = static_cast<float>(product.weight[o][d]);
-              if (factor == 0) continue;
-              const float* const from = w.Data<float>() + output * depth + d * half;
-              const int64_t count = d == 0 ? half : depth - half;
-              for (int64_t k = 0; k < count; ++k) to[k] += factor * from[k];
-            }
-          }
-        }
-      }
-    }
-    return PackedPanels::Make(sums, Pattern::kDense);
-  });
+  return GetPacked<PackedPanels>(
+      cache, weight.constant_hash, "strassen/panels32", [&]() -> Result<std::shared_ptr<const PackedPanels>> {
+        constexpr int64_t kLanes = PackedPanels::kLanes;
+        const int64_t half = shape.FirstDepth();
+        std::vector<float> rows(static_cast<size_t>(kLanes * half));
+        return PackedPanels::MakeDense(shape.Panels() * kProducts * kLanes, half, [&](int64_t panel) {
+          SumWeights(*weight.constant, shape, kMethod[panel % kProducts], panel / kProducts * kLanes, rows.data());
+          return rows.data();
+        });
+      });
 }
 
 Result<std::unique_ptr<PreparedKernel>> Prepare(const Problem& problem, PackCache& cache, Make make) {
