@@ -1,4 +1,4 @@
-// Linear by Strassen's method over Vec. The sums of a block of pairs of rows are made first, by each part of the work
+// Products by Strassen's method over Vec. The sums of a block of pairs of rows are made first, by each part of the work
 // that needs them; the seven products of a panel are those of a dense panel routine, one after the other, and give four
 // tiles of results. Included by the kernels of the ISA folders; everything here is in their anonymous namespaces.
 #pragma once
@@ -72,6 +72,7 @@ class StrassenLinear : public PreparedKernel {
   struct Scratch {
     float* x;                   // [product][pair of the block][pitch_]
     float* products;            // [product][pair of the block][kPanel]
+    float* scales;              // [pair of the block][row]: what the results of its rows are multiplied by
     PartSpan pairs = {-1, -1};  // whose sums lie in x
   };
 
@@ -79,10 +80,13 @@ class StrassenLinear : public PreparedKernel {
   // Not a power of two from product to product.
   int64_t PlaneOfX() const { return grid_.block_rows * pitch_ + 16; }
   int64_t PlaneOfProducts() const { return grid_.block_rows * kPanel + 16; }
-  size_t ScratchBytes() const { return static_cast<size_t>(kProducts * (PlaneOfX() + PlaneOfProducts()) * kFloat); }
+  size_t ScratchBytes() const {
+    return static_cast<size_t>((kProducts * (PlaneOfX() + PlaneOfProducts()) + 2 * grid_.block_rows) * kFloat);
+  }
   Scratch ScratchIn(std::byte* memory) const {
     auto* const x = reinterpret_cast<float*>(memory);
-    return {x, x + kProducts * PlaneOfX()};
+    float* const products = x + kProducts * PlaneOfX();
+    return {x, products, products + kProducts * PlaneOfProducts()};
   }
   // A pair's rows.
   struct Rows {
@@ -99,32 +103,52 @@ class StrassenLinear : public PreparedKernel {
     if (scratch->pairs.begin != unit.rows.begin || scratch->pairs.end != unit.rows.end) {
       const auto* const x = static_cast<const float*>(inputs[0]);
       for (int64_t pair = unit.rows.begin; pair < unit.rows.end; ++pair) {
-        SumPair(x, RowsOfPair(pair), scratch->x + (pair - unit.rows.begin) * pitch_);
+        const int64_t of_block = pair - unit.rows.begin;
+        SumPair(x, RowsOfPair(pair), scratch->x + of_block * pitch_, scratch->scales + 2 * of_block);
       }
       scratch->pairs = unit.rows;
     }
     Multiply(unit, *scratch);
     WithActivation(shape_.gemm.epilogue.activation, [&](auto activation) {
       if (shape_.gemm.out == DType::kBFloat16) {
-        Finish<activation, Bf16>(inputs, static_cast<Bf16*>(y), unit, scratch->products);
+        Finish<activation, Bf16>(inputs, static_cast<Bf16*>(y), unit, *scratch);
       } else {
-        Finish<activation, float>(inputs, static_cast<float*>(y), unit, scratch->products);
+        Finish<activation, float>(inputs, static_cast<float*>(y), unit, *scratch);
       }
     });
   }
 
-  // The sums of a pair of rows for each product; `to` is that of the first.
-  void SumPair(const float* x, Rows rows, float* to) const {
+  // The power of two that is at most `largest`, but for the smallest and largest of all; 1 for what is no number.
+  static TAMIS_INLINE float PowerBelow(float largest) {
+    constexpr uint32_t kExponents = 0x7f800000, kMost = 0x7e800000;  // 2^126, whose inverse is no subnormal
+    const uint32_t bits = __builtin_bit_cast(uint32_t, largest) & kExponents;
+    if (bits == 0 || bits == kExponents) return 1;
+    return __builtin_bit_cast(float, bits < kMost ? bits : kMost);
+  }
+
+  // The largest magnitude of a row, one power of two for all of it.
+  static float ScaleOf(const float* row, int64_t depth) {
+    Vec largest = Set(0);
+    for (int64_t k = 0; k < depth; k += kLanes) largest = Max(largest, Abs(Load(row + k, LanesOf(depth - k))));
+    return PowerBelow(MaxLane(largest));
+  }
+
+  // The sums of a pair of rows for each product; `to` is that of the first. Rows are divided by their scales, or
+  // results of a small one would have the rounding errors of a neighbour that is large.
+  void SumPair(const float* x, Rows rows, float* to, float* scales) const {
     const int64_t depth = shape_.gemm.depth, half = shape_.FirstDepth();
     const float* const first = x + rows.first * depth;
     const float* const second = rows.two ? first + depth : first;
+    scales[0] = ScaleOf(first, depth);
+    scales[1] = ScaleOf(second, depth);
+    const Vec inverse[2] = {Set(1 / scales[0]), Set(1 / scales[1])};
     for (int64_t k = 0; k < half; k += kLanes) {
       const Lanes lanes[2] = {LanesOf(half - k), LanesOf(depth - half - k)};
       Vec quarters[2][2];
 #pragma GCC unroll 2
       for (int d = 0; d < 2; ++d) {
-        quarters[0][d] = Load(first + d * half + k, lanes[d]);
-        quarters[1][d] = Load(second + d * half + k, OrNone(lanes[d], rows.two));
+        quarters[0][d] = inverse[0] * Load(first + d * half + k, lanes[d]);
+        quarters[1][d] = inverse[1] * Load(second + d * half + k, OrNone(lanes[d], rows.two));
       }
 #pragma GCC unroll 7
       for (int64_t p = 0; p < kProducts; ++p) {
@@ -155,7 +179,7 @@ class StrassenLinear : public PreparedKernel {
   }
 
   template <Activation kActivation, class Y>
-  void Finish(std::span<const void* const> inputs, Y* y, const PartUnits::Unit& unit, const float* products) const {
+  void Finish(std::span<const void* const> inputs, Y* y, const PartUnits::Unit& unit, const Scratch& scratch) const {
     const GemmShape& gemm = shape_.gemm;
     const Activator<kActivation> activate(gemm.epilogue);
     const auto* const biases = gemm.epilogue.bias ? static_cast<const float*>(inputs[2]) : nullptr;
@@ -171,8 +195,9 @@ class StrassenLinear : public PreparedKernel {
         lanes[o] = LanesOf(gemm.outputs - output[o]);
         bias[o] = biases != nullptr ? Load(biases + output[o], lanes[o]) : Set(0);
       }
-      const float* of_pair = products + lane;
-      for (int64_t pair = unit.rows.begin; pair < unit.rows.end; ++pair, of_pair += kPanel) {
+      const float* of_pair = scratch.products + lane;
+      const float* scales = scratch.scales;
+      for (int64_t pair = unit.rows.begin; pair < unit.rows.end; ++pair, of_pair += kPanel, scales += 2) {
         const Rows rows = RowsOfPair(pair);
         Vec results[2][2];
         SumResults(of_pair, plane, results);
@@ -182,7 +207,7 @@ class StrassenLinear : public PreparedKernel {
 #pragma GCC unroll 2
           for (int o = 0; o < 2; ++o) {
             const int64_t at = (rows.first + r) * gemm.outputs + output[o];
-            Vec v = results[r][o] + bias[o];
+            Vec v = Fma(Set(scales[r]), results[r][o], bias[o]);
             if (residual != nullptr) {
               v = v + (residual_bf16 ? Load(static_cast<const Bf16*>(residual) + at, lanes[o])
                                      : Load(static_cast<const float*>(residual) + at, lanes[o]));

@@ -117,6 +117,17 @@ TEST(Strassen, AllKernels) {
       }
     }
   }
+  // Rows next to far larger and smaller ones: the scales are powers of two, so all sums stay exact.
+  Tensor uneven = SmallIntegers({1, 9, 40}, ++seed);
+  for (int64_t row = 0; row < 9; ++row) {
+    constexpr int kExponents[] = {0, 40, -60, 3, 0, -20, 90, 0, 100};
+    for (int64_t k = 0; k < 40; ++k) {
+      float& v = uneven.Data<float>()[row * 40 + k];
+      v = row == 7 ? 0 : std::ldexp(v, kExponents[row]);
+    }
+  }
+  cases.push_back(ReferenceCase(LinearSpec(Activation::kNone), {uneven, SmallIntegers({80, 40}, ++seed)}, {1}));
+  cases.back().relative = 0;
   for (int activation = 0; activation <= static_cast<int>(Activation::kMish); ++activation) {
     const auto of = static_cast<Activation>(activation);
     if (HasParameters(of)) continue;  // they are every kernel's, see gemm_test.cc
