@@ -1,5 +1,5 @@
 // tamis_kernels_bench [--threads N] [--seconds S] [--filter TEXT] [--kernels TEXT] [--types f32,bf16,int8] [--cold 1]
-//                     [--without TEXT] [--paired 1] [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
+//                     [--paired 1] [--residual 1] [--conv SIZE,INPUTS,OUTPUTS,KERNEL,STRIDE]
 //                     [--linear ROWS,INPUTS,OUTPUTS]
 // tamis_kernels_bench --check 1
 //
@@ -8,8 +8,8 @@
 // are medians, the rate in dense-equivalent GOP/s, and the time relative to the fastest dense kernel of the same dtype.
 // With --cold weights and activations come from memory: a buffer larger than the caches is walked through before every
 // run. With --conv or --linear one product of your own is measured instead. With --paired two outputs each share a
-// mask, with --residual another operand is added to the sums. --without strassen compares with dense kernels that do
-// all the products.
+// mask, with --residual another operand is added to the sums. TAMIS_WITHOUT_KERNELS=strassen,winograd compares with the
+// dense kernels that do all the products.
 // --check times nothing: it fails if this CPU has a product kernel that no shape gives a chance.
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
@@ -158,7 +158,7 @@ bool IsPlain(const KernelDef& kernel) {
 struct Options {
   int threads = 1;
   double seconds = 0.5;
-  std::string filter, kernels, without, types = "f32,bf16,int8";
+  std::string filter, kernels, types = "f32,bf16,int8";
   bool cold = false, paired = false, residual = false, check = false;
   std::array<int, 5> conv = {};    // size, inputs, outputs, kernel, stride
   std::array<int, 3> linear = {};  // rows, inputs, outputs
@@ -182,7 +182,6 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
       const Operands operands = MakeOperands(shape, type, pattern, options.paired, options.residual);
       for (const KernelDef* def : AllKernels()) {
         if (def->name.find(options.kernels) == std::string_view::npos) continue;
-        if (!options.without.empty() && def->name.find(options.without) != std::string_view::npos) continue;
         auto problem = std::make_unique<KernelCase>(operands.op, operands.attributes, operands.tensors,
                                                     operands.tensors[0].dtype(), shape.y, pattern, threads);
         if (type == Type::kInt8) problem->SetConstant(2), problem->SetConstant(3);
@@ -286,7 +285,6 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--filter", options.filter, "Only shapes whose text contains this");
   app.add_option("--kernels", options.kernels, "Only kernels whose name contains this");
-  app.add_option("--without", options.without, "No kernels whose name contains this, nor as what others are over");
   app.add_option("--types", options.types, "Of f32, bf16, int8")->capture_default_str();
   app.add_option("--paired", options.paired, "1: two outputs each share a mask");
   app.add_option("--residual", options.residual, "1: another operand is added to the sums");

@@ -106,7 +106,9 @@ TAMIS_INLINE V Sigmoid(V x) {
 }
 template <class V>
 TAMIS_INLINE V Gelu(V x) {
-  return Set(0.5f) * x * (Set(1.0f) + Erf(x * Set(0.70710678f)));
+  // Below -6 it rounds to 0, but what erf lacks to -1 would be multiplied.
+  const V bounded = Max(Set(-6.0f), x);
+  return Set(0.5f) * bounded * (Set(1.0f) + Erf(bounded * Set(0.70710678f)));
 }
 // x / 2 (1 + tanh(u)) = x sigmoid(2 u), which loses nothing of a large negative x, in fewer operations. Below -20 it
 // rounds to 0.

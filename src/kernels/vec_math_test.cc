@@ -68,6 +68,11 @@ TEST(VecMath, IsAsExactAsItSays) {
   EXPECT_LE(WorstError(in_range, [](double x) { return std::exp(-std::fmin(87, std::fmax(-88, x))); }), 2.1);
 }
 
+TEST(VecMath, GeluOfLargeNegativeNumbersIsNothing) {
+  for (const float x : {-5.9F, -7.F, -1e4F, -1e12F, -3e38F}) EXPECT_NEAR(LaneOf(Gelu(Set(x)), 0), 0, 1e-6) << x;
+  EXPECT_TRUE(std::isnan(LaneOf(Gelu(Set(NAN)), 0)));
+}
+
 TEST(VecMath, GeluByTanhKeepsWhatIsLeftOfLargeNegativeNumbers) {
   const auto exact = [](double x) { return x / (1 + std::exp(-2 * 0.7978845608028654 * (x + 0.044715 * x * x * x))); };
   for (float x = -4; x < 4; x += 0.001f) {

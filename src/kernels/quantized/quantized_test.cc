@@ -209,7 +209,7 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       }
     }
     for (const DType y : {DType::kUInt8, DType::kInt8}) {
-      for (const char* activation : {"", "Relu", "Silu"}) {
+      for (const char* activation : {"", "Relu", "Silu", "Gelu"}) {
         const std::vector<Tensor> inputs = {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2),
                                             Scales(n, 3), RandomTensor(DType::kFloat32, {n}, 4)};
         for (const auto& table : {SteadyTable(y), LineTable(y)}) {
@@ -224,6 +224,9 @@ std::vector<KernelCase> Cases(Pattern pattern, bool paired = false) {
       cases.push_back(MakeCase("QuantizedLinear",
                                {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2), far},
                                Requantised({}, y), pattern, paired));
+      cases.push_back(MakeCase("QuantizedLinear",
+                               {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2), far},
+                               Requantised({{"activation", std::string("Gelu")}}, y), pattern, paired));
       cases.push_back(MakeCase("QuantizedLinear",
                                {Codes(DType::kUInt8, {rows, k}, 1), Codes(DType::kInt8, {n, k}, 2), far},
                                Requantised({{"table", LineTable(y)}}, y), pattern, paired));

@@ -117,16 +117,30 @@ TEST(Strassen, AllKernels) {
       }
     }
   }
-  // Rows next to far larger and smaller ones: the scales are powers of two, so all sums stay exact.
-  Tensor uneven = SmallIntegers({1, 9, 40}, ++seed);
-  for (int64_t row = 0; row < 9; ++row) {
-    constexpr int kExponents[] = {0, 40, -60, 3, 0, -20, 90, 0, 100};
-    for (int64_t k = 0; k < 40; ++k) {
-      float& v = uneven.Data<float>()[row * 40 + k];
-      v = row == 7 ? 0 : std::ldexp(v, kExponents[row]);
+  // Rows, features and outputs next to far larger and smaller ones: all scales are powers of two, so sums stay exact.
+  const auto exponent = [](int64_t i) {
+    constexpr int kExponents[] = {0, 30, -20, 3, 0, -12, 25, 0, 20};
+    return kExponents[i % 9];
+  };
+  const auto uneven = [&](Dims dims, uint64_t s, const auto& power) {
+    Tensor tensor = SmallIntegers(dims, s);
+    const int64_t columns = dims.back();
+    for (int64_t i = 0; i < tensor.NumElements(); ++i) {
+      tensor.Data<float>()[i] = std::ldexp(tensor.Data<float>()[i], power(i / columns, i % columns));
     }
-  }
-  cases.push_back(ReferenceCase(LinearSpec(Activation::kNone), {uneven, SmallIntegers({80, 40}, ++seed)}, {1}));
+    return tensor;
+  };
+  cases.push_back(ReferenceCase(
+      LinearSpec(Activation::kNone),
+      {uneven({1, 19, 40}, ++seed, [&](int64_t row, int64_t k) { return exponent(row) + exponent(k + 4); }),
+       uneven({80, 40}, ++seed, [&](int64_t output, int64_t k) { return exponent(output + 2) - exponent(k + 4); })},
+      {1}));
+  cases.back().relative = 0;
+  // More pairs than a block holds, work that threads take from one another, and a residual in bf16.
+  const Tensor residual = kernel_test::Converted(SmallIntegers({1, 401, 200}, ++seed), DType::kBFloat16);
+  cases.push_back(ReferenceCase(
+      LinearSpec(Activation::kNone),
+      {SmallIntegers({1, 401, 1100}, ++seed), SmallIntegers({200, 1100}, ++seed), Tensor(), residual}, {1}));
   cases.back().relative = 0;
   for (int activation = 0; activation <= static_cast<int>(Activation::kMish); ++activation) {
     const auto of = static_cast<Activation>(activation);
@@ -162,7 +176,7 @@ TEST(Strassen, SaysWhatItDoesNotTake) {
         "strassen", ReferenceCase(LinearSpec(Activation::kNone), {SmallIntegers(std::move(x), 2), weight}, {1}),
         reason);
   };
-  refuses({8, 64}, 64, "rows of different requests would mix");
+  refuses({8, 64}, 64, "rows of different entries would mix");
   refuses({8, 1, 64}, 64, "one row for each entry");
   refuses({1, 8, 64}, 32, "32 outputs; needs more than 32");
   refuses({1, 8, 4}, 64, "a depth of 4; needs more than 4");

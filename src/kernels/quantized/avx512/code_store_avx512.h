@@ -37,7 +37,9 @@ class CodeStore {
     return task.result->bounds_only;
   }
   static bool ServesGelu(const Int8Task& task) {
-    return task.result->activation.activation == Activation::kGelu && task.result->dtype != DType::kFloat32;
+    const QuantizedResult& result = *task.result;
+    return result.activation.activation == Activation::kGelu && result.dtype != DType::kFloat32 &&
+           result.y_scale >= CodeGelu::kLeastStep;
   }
   static bool LeavesTable(const Int8Task& task) {
     return task.result->table != nullptr && !kBytes;

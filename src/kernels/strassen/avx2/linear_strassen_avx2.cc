@@ -4,7 +4,7 @@
 
 namespace tamis {
 namespace {
-using Kernel = StrassenLinear<PanelF32Avx2, ActivatorAvx2>;
+constexpr strassen::Vectors kVectors = {SumPairs, PanelF32Avx2, FinishPairs<ActivatorAvx2>};
 }  // namespace
 
 extern const KernelDef kernel_linear_strassen_avx2;
@@ -15,8 +15,7 @@ const KernelDef kernel_linear_strassen_avx2 = {
     .isa = Isa::kAvx2,
     .supports = strassen::Supported,
     .cost = [](const Problem& problem) { return strassen::Cost(problem, Isa::kAvx2); },
-    .prepare = [](const Problem& problem,
-                  PackCache& cache) { return strassen::Prepare(problem, cache, MakeStrassen<Kernel>); },
+    .prepare = [](const Problem& problem, PackCache& cache) { return strassen::Prepare(problem, cache, kVectors); },
     .in_place = kOverResidual,
 };
 

@@ -4,7 +4,7 @@
 
 namespace tamis {
 namespace {
-using Kernel = StrassenLinear<PanelF32Avx512, Activator512>;
+constexpr strassen::Vectors kVectors = {SumPairs, PanelF32Avx512, FinishPairs<Activator512>};
 }  // namespace
 
 extern const KernelDef kernel_linear_strassen_avx512;
@@ -15,8 +15,7 @@ const KernelDef kernel_linear_strassen_avx512 = {
     .isa = Isa::kAvx512,
     .supports = strassen::Supported,
     .cost = [](const Problem& problem) { return strassen::Cost(problem, Isa::kAvx512); },
-    .prepare = [](const Problem& problem,
-                  PackCache& cache) { return strassen::Prepare(problem, cache, MakeStrassen<Kernel>); },
+    .prepare = [](const Problem& problem, PackCache& cache) { return strassen::Prepare(problem, cache, kVectors); },
     .in_place = kOverResidual,
 };
 
