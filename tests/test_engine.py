@@ -19,7 +19,7 @@ def model(tmp_path_factory):
     """x [batch, length, 24] -> a gated block; small enough to be timed in a moment."""
     random = np.random.default_rng(3)
     weights = {name: numpy_helper.from_array(random.normal(size=shape).astype(np.float32) * 0.2, name)
-               for name, shape in {"w1": (24, 80), "w2": (80, 24), "b1": (80,)}.items()}
+               for name, shape in {"w1": (24, 320), "w2": (320, 24), "b1": (320,)}.items()}
     nodes = [
         helper.make_node("MatMul", ["x", "w1"], ["a"], name="up"),
         helper.make_node("Add", ["a", "b1"], ["b"], name="bias"),
