@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 .PHONY: help setup build programs wheel demo test lint tidy bench bench-trained bench-kernels architectures sanitize fuzz clean
 
 help:
-	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (about 10 minutes on two Zen 4 cores behind the build)"
+	@echo "make demo      semantic search over Debian's packages: prune, compile, measure, serve (10 to 25 minutes on two Zen 4 cores behind the build)"
 	@echo "make test      build and run every test"
 	@echo "make programs  tamis and its worker only, in $(BUILD)/; make build: the tests too"
 	@echo "make wheel     a self-contained Python wheel in dist/, tried in a clean environment"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -34,7 +35,7 @@ class SumOfLines : public RowKernel {
   size_t RowScratchBytes(int64_t rows) const override { return static_cast<size_t>(rows); }
   void RunRows(std::span<const void* const> inputs, std::span<void* const> outputs, RowSpan rows,
                std::byte* scratch) const override {
-    std::memset(scratch, 0xff, static_cast<size_t>(rows.size()));  // all of it is there
+    std::fill_n(scratch, rows.size(), std::byte{0xff});  // all of it is there
     EXPECT_EQ(rows.begin % pixels_, 0);
     EXPECT_EQ(rows.end % pixels_, 0);
     const auto* x = static_cast<const int64_t*>(inputs[0]);
