@@ -211,8 +211,9 @@ void BenchShape(const Shape& shape, const Options& options, ThreadPool& pool) {
       if (options.cold) {
         EmptyCaches();
         pool.Run(threads, [](int /*part*/) {});  // threads that fell asleep meanwhile
+      } else {
+        runner.problem->Run(*runner.kernel, runner.workspace, pool);  // the weight back into the cache
       }
-      if (!options.cold) runner.problem->Run(*runner.kernel, runner.workspace, pool);  // the weight back into the cache
       const auto before = Clock::now();
       runner.problem->Run(*runner.kernel, runner.workspace, pool);
       runner.seconds.push_back(std::chrono::duration<double>(Clock::now() - before).count());

@@ -26,22 +26,23 @@ const std::vector<std::string_view>& Texts() {
   return kTexts;
 }
 
+bool Fits(std::string_view text, std::string_view kernel) {
+  return kernel.find(text) != std::string_view::npos;
+}
+
 }  // namespace
 
 bool SwitchedOff(std::string_view kernel) {
   const auto& texts = Texts();
-  return std::any_of(texts.begin(), texts.end(),
-                     [&](std::string_view text) { return kernel.find(text) != std::string_view::npos; });
+  return std::any_of(texts.begin(), texts.end(), [&](std::string_view text) { return Fits(text, kernel); });
 }
 
 Status CheckKernelSwitches() {
+  const auto kernels = AllKernels();
   std::vector<std::string_view> unknown;
   for (const std::string_view text : Texts()) {
-    const auto kernels = AllKernels();
-    const bool known = std::any_of(kernels.begin(), kernels.end(), [&](const KernelDef* kernel) {
-      return kernel->name.find(text) != std::string_view::npos;
-    });
-    if (!known) unknown.push_back(text);
+    const auto fits = [&](const KernelDef* kernel) { return Fits(text, kernel->name); };
+    if (std::none_of(kernels.begin(), kernels.end(), fits)) unknown.push_back(text);
   }
   if (unknown.empty()) return {};
   return UserError(

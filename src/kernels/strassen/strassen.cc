@@ -33,10 +33,10 @@ Result<Shape> ReadProduct(const Problem& problem) {
 }
 
 // A product's sums of the weight for a panel of outputs from `first` on, [kLanes][half of the depth]. They have two
-// terms at the most: adding them up in f32 rounds once. `features` and `outputs` are what x and the results are
-// multiplied by.
-void SumWeights(const Tensor& weight, const Shape& shape, const Product& product, int64_t first, const float* features,
-                const float* outputs, float* to) {
+// terms at the most: adding them up in f32 rounds once. Weights are multiplied by the inverses, powers of two, of what
+// x and the results are multiplied by.
+void SumWeights(const Tensor& weight, const Shape& shape, const Product& product, int64_t first,
+                const std::vector<float>& inverse_features, const std::vector<float>& outputs, float* to) {
   const int64_t half = shape.FirstDepth(), depth = shape.gemm.depth;
   std::fill_n(to, PackedPanels::kLanes * half, 0.F);
   for (int64_t lane = 0; lane < PackedPanels::kLanes; ++lane, to += half) {
@@ -45,10 +45,11 @@ void SumWeights(const Tensor& weight, const Shape& shape, const Product& product
       if (output >= shape.gemm.outputs) continue;
       for (int d = 0; d < 2; ++d) {
         if (product.weight[o][d] == 0) continue;
-        const float factor = static_cast<float>(product.weight[o][d]) / outputs[output];
+        const float factor = static_cast<float>(product.weight[o][d]) / outputs[static_cast<size_t>(output)];
         const float* const from = weight.Data<float>() + output * depth + d * half;
+        const float* const inverse = inverse_features.data() + d * half;
         const int64_t count = d == 0 ? half : depth - half;
-        for (int64_t k = 0; k < count; ++k) to[k] += factor * (from[k] / features[d * half + k]);
+        for (int64_t k = 0; k < count; ++k) to[k] += factor * (from[k] * inverse[k]);
       }
     }
   }
@@ -191,16 +192,20 @@ PackedSums::PackedSums(const Tensor& weight, const Shape& shape)
   for (size_t output = 0; output < outputs_.size(); ++output) {
     for (size_t k = 0; k < features_.size(); ++k) features_[k] = std::max(features_[k], std::abs(row(output)[k]));
   }
-  for (float& feature : features_) feature = PowerBelow(feature);
+  std::vector<float> inverse;
+  for (float& feature : features_) {
+    feature = PowerBelow(feature);
+    inverse.push_back(1 / feature);
+  }
   for (size_t output = 0; output < outputs_.size(); ++output) {
     float largest = 0;
-    for (size_t k = 0; k < features_.size(); ++k) largest = std::max(largest, std::abs(row(output)[k] / features_[k]));
+    for (size_t k = 0; k < features_.size(); ++k) largest = std::max(largest, std::abs(row(output)[k] * inverse[k]));
     outputs_[output] = PowerBelow(largest);
   }
   std::vector<float> rows(static_cast<size_t>(PackedPanels::kLanes * shape.FirstDepth()));
   const auto rows_of_panel = [&](int64_t panel) {
-    SumWeights(weight, shape, kMethod[panel % kProducts], panel / kProducts * PackedPanels::kLanes, features_.data(),
-               outputs_.data(), rows.data());
+    SumWeights(weight, shape, kMethod[panel % kProducts], panel / kProducts * PackedPanels::kLanes, inverse, outputs_,
+               rows.data());
     return rows.data();
   };
   panels_ =
