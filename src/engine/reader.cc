@@ -33,7 +33,8 @@ Result<FileHeader> CheckHeader(const FileBytes& file) {
   if (file.size < sizeof(kMagic) || std::memcmp(file.data.get(), kMagic.data(), kMagic.size()) != 0) {
     return UserError("this is not a Tamis engine: {}", Guess(file));
   }
-  if (file.size < sizeof(FileHeader)) return UserError("the engine is truncated: {} bytes of its header", file.size);
+  if (file.size < sizeof(FileHeader))
+    return UserError("the engine is truncated: {} bytes of its header. Copy or build it again", file.size);
   std::memcpy(&header, file.data.get(), sizeof(header));
   if (header.format_version == __builtin_bswap32(kFormatVersion)) {
     return UserError(
@@ -49,7 +50,7 @@ Result<FileHeader> CheckHeader(const FileBytes& file) {
     return UserError("the engine is damaged: the checksum of its header does not match");
   }
   if (file.size < header.file_bytes) {
-    return UserError("the engine is truncated: {} of {} bytes", file.size, header.file_bytes);
+    return UserError("the engine is truncated: {} of {} bytes. Copy or build it again", file.size, header.file_bytes);
   }
   const bool fits = header.file_bytes == file.size && header.header_bytes >= sizeof(FileHeader) &&
                     header.metadata_offset >= header.header_bytes && header.metadata_bytes >= 8 &&
